@@ -1,0 +1,136 @@
+//! EXIF's date and time fields to seconds since 1970.
+
+/// Seconds since 1970-01-01T00:00:00 of an EXIF date ("2004:08:11 16:45:32") at a given offset
+/// ("+02:00"). `None` unless it is a real date: cameras without a set clock write zeros or blanks.
+///
+/// EXIF dates are the camera's local time. Without an offset nobody can tell where that was, and
+/// the date is taken as UTC: the day and the order of one camera's photos come out right, the
+/// instant is off by the camera's distance from Greenwich.
+pub(crate) fn unix_seconds(date_time: &[u8], offset: Option<&[u8]>) -> Option<i64> {
+    let mut parsed = exif::DateTime::from_ascii(date_time).ok()?;
+    if let Some(offset) = offset {
+        // An unreadable or blank offset counts as none.
+        let _ = parsed.parse_offset(offset);
+    }
+    let (year, month, day) = (
+        i64::from(parsed.year),
+        i64::from(parsed.month),
+        i64::from(parsed.day),
+    );
+    if year == 0 || !(1..=12).contains(&month) || !(1..=days_in_month(year, month)).contains(&day) {
+        return None;
+    }
+    // 60 is a leap second.
+    if parsed.hour > 23 || parsed.minute > 59 || parsed.second > 60 {
+        return None;
+    }
+    let local = days_from_civil(year, month, day) * 86_400
+        + i64::from(parsed.hour) * 3_600
+        + i64::from(parsed.minute) * 60
+        + i64::from(parsed.second);
+    let offset_minutes = parsed
+        .offset
+        .filter(|minutes| minutes.unsigned_abs() <= 18 * 60)
+        .unwrap_or(0);
+    Some(local - i64::from(offset_minutes) * 60)
+}
+
+fn days_in_month(year: i64, month: i64) -> i64 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Days since 1970-01-01 in the proleptic Gregorian calendar. Years run from March here, so that
+/// the leap day is the last of its year (Howard Hinnant, "chrono-compatible low-level date
+/// algorithms"). Years of our era only.
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (year / 400, year % 400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_instants() {
+        assert_eq!(unix_seconds(b"1970:01:01 00:00:00", None), Some(0));
+        assert_eq!(
+            unix_seconds(b"2000:02:29 12:00:00", None),
+            Some(951_825_600)
+        );
+        assert_eq!(
+            unix_seconds(b"2004:08:11 16:45:32", None),
+            Some(1_092_242_732)
+        );
+        assert_eq!(unix_seconds(b"1969:12:31 23:59:59", None), Some(-1));
+        assert_eq!(unix_seconds(b"2038:01:19 03:14:08", None), Some(1 << 31));
+    }
+
+    #[test]
+    fn offset_is_subtracted() {
+        let utc = unix_seconds(b"2020:06:01 10:00:00", None).unwrap();
+        assert_eq!(
+            unix_seconds(b"2020:06:01 12:00:00", Some(b"+02:00")),
+            Some(utc)
+        );
+        assert_eq!(
+            unix_seconds(b"2020:06:01 04:30:00", Some(b"-05:30")),
+            Some(utc)
+        );
+        assert_eq!(
+            unix_seconds(b"2020:06:01 10:00:00", Some(b"   :  ")),
+            Some(utc)
+        );
+        assert_eq!(
+            unix_seconds(b"2020:06:01 10:00:00", Some(b"junk")),
+            Some(utc)
+        );
+    }
+
+    #[test]
+    fn impossible_dates_are_none() {
+        let impossible: [&[u8]; 8] = [
+            b"0000:00:00 00:00:00",
+            b"    :  :     :  :  ",
+            b"2021:02:29 00:00:00",
+            b"2021:13:01 00:00:00",
+            b"2021:04:31 00:00:00",
+            b"2021:01:01 24:00:00",
+            b"yesterday",
+            b"",
+        ];
+        for text in impossible {
+            assert_eq!(
+                unix_seconds(text, None),
+                None,
+                "{:?}",
+                String::from_utf8_lossy(text)
+            );
+        }
+    }
+
+    #[test]
+    fn every_day_follows_the_one_before() {
+        let mut expected = days_from_civil(1, 1, 1);
+        for year in 1..=2400 {
+            for month in 1..=12 {
+                for day in 1..=days_in_month(year, month) {
+                    assert_eq!(
+                        days_from_civil(year, month, day),
+                        expected,
+                        "{year}-{month}-{day}"
+                    );
+                    expected += 1;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Why a file gave no photo.
+
+use std::io;
+
+use crate::Format;
+
+/// Why a file gave no photo. The message is one line that a summary can show next to the path.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImageError {
+    /// A directory, FIFO, socket or device. It was not read from.
+    #[error("not a regular file but {found}")]
+    NotARegularFile {
+        /// What it is, with its article: "a directory".
+        found: &'static str,
+    },
+    /// The file holds no bytes at all.
+    #[error("the file is empty")]
+    Empty,
+    /// The file holds more bytes than [`Limits::max_file_bytes`](crate::Limits::max_file_bytes).
+    #[error("the file has {bytes} bytes, the limit is {max_bytes}")]
+    FileTooLarge {
+        /// Size of the file.
+        bytes: u64,
+        /// The limit that it exceeds.
+        max_bytes: u64,
+    },
+    /// The header claims more pixels than [`Limits::max_pixels`](crate::Limits::max_pixels).
+    #[error("the picture claims {width}x{height} pixels, the limit is {max_pixels} pixels")]
+    TooLarge {
+        /// Width according to the header.
+        width: u32,
+        /// Height according to the header.
+        height: u32,
+        /// The limit on their product.
+        max_pixels: u64,
+    },
+    /// The picture is within the pixel limit, but decoding it would take more memory than the limit
+    /// implies (many samples a pixel, or absurd tables).
+    #[error("decoding the {format} needs more memory than the limits allow: {reason}")]
+    TooMuchMemory {
+        /// Format by content.
+        format: Format,
+        /// The decoder's words.
+        reason: String,
+    },
+    /// The first bytes are those of no picture format known here, whatever the name says.
+    #[error("not a picture: the content is none of JPEG, PNG, GIF, WebP, TIFF, BMP or PNM")]
+    UnknownFormat,
+    /// A picture format, or a variety of one, that is recognised but not decoded.
+    #[error("{what} is not supported; convert the photo to JPEG or PNG")]
+    Unsupported {
+        /// Which one.
+        what: String,
+    },
+    /// The file ends before its picture does: an interrupted copy or download.
+    ///
+    /// A JPEG whose rows are all there may lack its end marker, and bytes after the end of any
+    /// picture are ignored.
+    #[error("truncated: the {format} ends before its picture does")]
+    Truncated {
+        /// Format by content.
+        format: Format,
+    },
+    /// The content contradicts itself or its format.
+    #[error("damaged {format}: {reason}")]
+    Decode {
+        /// Format by content.
+        format: Format,
+        /// The decoder's words.
+        reason: String,
+    },
+    /// The file cannot be opened or read.
+    #[error("{}", describe_io(.0))]
+    Io(#[from] io::Error),
+}
+
+fn describe_io(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file, or a link that leads nowhere".into(),
+        io::ErrorKind::PermissionDenied => "cannot be read: permission denied".into(),
+        _ => format!("cannot be read: {error}"),
+    }
+}

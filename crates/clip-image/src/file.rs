@@ -1,0 +1,175 @@
+//! Reading a file without being held up by what is no file.
+
+use std::fs::{File, FileType, Metadata, OpenOptions};
+use std::io::Read;
+use std::path::Path;
+
+use crate::{ImageError, Limits};
+
+/// Reads a regular file whole. Links are followed.
+///
+/// # Errors
+/// [`ImageError::NotARegularFile`], [`ImageError::Empty`], [`ImageError::FileTooLarge`], or
+/// [`ImageError::Io`]. It never waits for another process: a FIFO is refused even when one takes
+/// the file's place between the first look and the opening.
+pub fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
+    // Looked at first because opening alone can do something to a device (rewind a tape) ...
+    check_regular(&std::fs::metadata(path)?)?;
+    let file = open_without_waiting(path)?;
+    // ... and again, because what was opened is what counts.
+    let metadata = file.metadata()?;
+    check_regular(&metadata)?;
+
+    let too_large = |bytes| ImageError::FileTooLarge {
+        bytes,
+        max_bytes: limits.max_file_bytes,
+    };
+    if metadata.len() > limits.max_file_bytes {
+        return Err(too_large(metadata.len()));
+    }
+    let mut bytes = Vec::new();
+    let expected = usize::try_from(metadata.len()).map_err(|_| too_large(metadata.len()))?;
+    bytes
+        .try_reserve_exact(expected)
+        .map_err(std::io::Error::from)?;
+    // A file may grow while it is read; one byte more than the limit is enough to know.
+    file.take(limits.max_file_bytes.saturating_add(1))
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limits.max_file_bytes {
+        return Err(too_large(bytes.len() as u64));
+    }
+    if bytes.is_empty() {
+        return Err(ImageError::Empty);
+    }
+    Ok(bytes)
+}
+
+fn check_regular(metadata: &Metadata) -> Result<(), ImageError> {
+    if metadata.is_file() {
+        return Ok(());
+    }
+    Err(ImageError::NotARegularFile {
+        found: kind_of(metadata.file_type()),
+    })
+}
+
+#[cfg(unix)]
+fn open_without_waiting(path: &Path) -> std::io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)
+}
+
+#[cfg(not(unix))]
+fn open_without_waiting(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().read(true).open(path)
+}
+
+#[cfg(unix)]
+fn kind_of(file_type: FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    match file_type {
+        t if t.is_dir() => "a directory",
+        t if t.is_fifo() => "a FIFO",
+        t if t.is_socket() => "a socket",
+        t if t.is_char_device() || t.is_block_device() => "a device",
+        _ => "something else",
+    }
+}
+
+#[cfg(not(unix))]
+fn kind_of(file_type: FileType) -> &'static str {
+    if file_type.is_dir() {
+        "a directory"
+    } else {
+        "something else"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_directories_and_empty_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let sub = dir.path().join("x.png");
+        std::fs::create_dir(&sub).unwrap();
+        let error = read_file(&sub, &Limits::default()).unwrap_err();
+        assert_eq!(error.to_string(), "not a regular file but a directory");
+
+        let empty = dir.path().join("empty.jpg");
+        std::fs::write(&empty, b"").unwrap();
+        assert!(matches!(
+            read_file(&empty, &Limits::default()),
+            Err(ImageError::Empty)
+        ));
+    }
+
+    #[test]
+    fn refuses_one_byte_too_many() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.jpg");
+        std::fs::write(&path, [7; 11]).unwrap();
+        let limits = |max_file_bytes| Limits {
+            max_file_bytes,
+            ..Limits::default()
+        };
+        assert_eq!(read_file(&path, &limits(11)).unwrap(), [7; 11]);
+        assert!(matches!(
+            read_file(&path, &limits(10)),
+            Err(ImageError::FileTooLarge {
+                bytes: 11,
+                max_bytes: 10
+            })
+        ));
+    }
+
+    #[test]
+    fn says_when_nothing_is_there() {
+        let error = read_file(Path::new("/no/such/photo.jpg"), &Limits::default()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no such file, or a link that leads nowhere"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn never_waits_for_a_fifo() {
+        use std::os::unix::ffi::OsStrExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe.jpg");
+        let name = std::ffi::CString::new(path.as_os_str().as_bytes()).unwrap();
+        // SAFETY: `name` is a NUL-terminated string that outlives the call.
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+        let error = read_file(&path, &Limits::default()).unwrap_err();
+        assert_eq!(error.to_string(), "not a regular file but a FIFO");
+        // As if it had taken a file's place after the first look.
+        let file = open_without_waiting(&path).unwrap();
+        assert!(check_regular(&file.metadata().unwrap()).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn follows_links_and_names_devices() {
+        let dir = tempfile::tempdir().unwrap();
+        let (target, link, dangling) = (
+            dir.path().join("a.jpg"),
+            dir.path().join("b.jpg"),
+            dir.path().join("c.jpg"),
+        );
+        std::fs::write(&target, b"abc").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        std::os::unix::fs::symlink(dir.path().join("gone"), &dangling).unwrap();
+        assert_eq!(read_file(&link, &Limits::default()).unwrap(), b"abc");
+        assert!(matches!(
+            read_file(&dangling, &Limits::default()),
+            Err(ImageError::Io(_))
+        ));
+        let error = read_file(Path::new("/dev/null"), &Limits::default()).unwrap_err();
+        assert_eq!(error.to_string(), "not a regular file but a device");
+    }
+}

@@ -1,0 +1,54 @@
+//! A photo file to an upright RGB image and its metadata.
+//!
+//! [`decode`] opens a file and [`decode_bytes`] takes one that is already in memory; both return a
+//! [`Photo`]: 8-bit RGB pixels, turned the way the camera was held, and what its EXIF data tells.
+//! An indexer reads a file once with [`read_file`], names its content with [`hash_bytes`] and gives
+//! the same bytes to [`decode_bytes_for`], which may decode a large JPEG at a fraction of its size.
+//!
+//! # What every photo becomes
+//!
+//! - The format is told by the first bytes, never by the name.
+//! - EXIF orientations 1 to 8 are applied. Broken EXIF data costs its fields, never the photo.
+//! - Transparency is laid over white; 16-bit and floating-point samples, grey, palettes and CMYK
+//!   become 8-bit RGB.
+//! - Of an animation the first frame is taken, of a TIFF file the first page.
+//! - Colour profiles (ICC) are ignored: samples are taken as sRGB. A wide-gamut photo looks a
+//!   little less saturated to the model than on a managed screen.
+//!
+//! # What is refused
+//!
+//! Anything but a regular file, empty files, files and pictures larger than [`Limits`] (known from
+//! the header, before pixels are allocated), formats that are not supported, and files that end
+//! before their picture does ([`ImageError::Truncated`]; see there for what is tolerated). A
+//! decoder that panics becomes [`ImageError::Decode`]; the process's panic hook still runs, so a
+//! program that wants its standard error clean sets one.
+//!
+//! ```
+//! # fn main() -> Result<(), clip_image::ImageError> {
+//! let white = b"P6 2 1 255\n\xff\xff\xff\xff\xff\xff";
+//! let photo = clip_image::decode_bytes(white, &clip_image::Limits::default())?;
+//! assert_eq!((photo.image.width(), photo.image.height()), (2, 1));
+//! assert_eq!(photo.metadata.format, clip_image::Format::Pnm);
+//! # Ok(())
+//! # }
+//! ```
+
+mod calendar;
+mod decode;
+mod error;
+mod exif_data;
+mod file;
+mod format;
+mod hash;
+mod jpeg;
+mod limits;
+mod metadata;
+mod raster;
+
+pub use decode::{Photo, decode, decode_bytes, decode_bytes_for, decode_for};
+pub use error::ImageError;
+pub use file::read_file;
+pub use format::{Format, looks_like_photo};
+pub use hash::{ContentHash, hash_bytes};
+pub use limits::Limits;
+pub use metadata::{Gps, Metadata};

@@ -1,0 +1,33 @@
+//! What is known of a photo besides its pixels.
+
+use crate::Format;
+
+/// What is known of a photo besides its pixels.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Metadata {
+    /// Width of the upright photo as stored, whatever size it was decoded at.
+    pub width: u32,
+    /// Height of the upright photo as stored, whatever size it was decoded at.
+    pub height: u32,
+    /// When it was taken, in seconds since 1970-01-01 UTC. EXIF gives the camera's local time;
+    /// where it gives no offset with it, the local time is taken as UTC.
+    pub taken_at: Option<i64>,
+    /// Maker and model of the camera ("NIKON D70", "Apple iPhone 13").
+    pub camera: Option<String>,
+    /// Model of the lens.
+    pub lens: Option<String>,
+    /// Where it was taken.
+    pub gps: Option<Gps>,
+    /// Format by content.
+    pub format: Format,
+}
+
+/// A place on Earth (WGS 84), in degrees.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Gps {
+    /// North is positive; -90 to 90.
+    pub latitude: f64,
+    /// East is positive; -180 to 180.
+    pub longitude: f64,
+}
