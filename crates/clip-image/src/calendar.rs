@@ -12,11 +12,7 @@ pub(crate) fn unix_seconds(date_time: &[u8], offset: Option<&[u8]>) -> Option<i6
         // An unreadable or blank offset counts as none.
         let _ = parsed.parse_offset(offset);
     }
-    let (year, month, day) = (
-        i64::from(parsed.year),
-        i64::from(parsed.month),
-        i64::from(parsed.day),
-    );
+    let (year, month, day) = (i64::from(parsed.year), i64::from(parsed.month), i64::from(parsed.day));
     if year == 0 || !(1..=12).contains(&month) || !(1..=days_in_month(year, month)).contains(&day) {
         return None;
     }
@@ -62,14 +58,8 @@ mod tests {
     #[test]
     fn known_instants() {
         assert_eq!(unix_seconds(b"1970:01:01 00:00:00", None), Some(0));
-        assert_eq!(
-            unix_seconds(b"2000:02:29 12:00:00", None),
-            Some(951_825_600)
-        );
-        assert_eq!(
-            unix_seconds(b"2004:08:11 16:45:32", None),
-            Some(1_092_242_732)
-        );
+        assert_eq!(unix_seconds(b"2000:02:29 12:00:00", None), Some(951_825_600));
+        assert_eq!(unix_seconds(b"2004:08:11 16:45:32", None), Some(1_092_242_732));
         assert_eq!(unix_seconds(b"1969:12:31 23:59:59", None), Some(-1));
         assert_eq!(unix_seconds(b"2038:01:19 03:14:08", None), Some(1 << 31));
     }
@@ -77,22 +67,10 @@ mod tests {
     #[test]
     fn offset_is_subtracted() {
         let utc = unix_seconds(b"2020:06:01 10:00:00", None).unwrap();
-        assert_eq!(
-            unix_seconds(b"2020:06:01 12:00:00", Some(b"+02:00")),
-            Some(utc)
-        );
-        assert_eq!(
-            unix_seconds(b"2020:06:01 04:30:00", Some(b"-05:30")),
-            Some(utc)
-        );
-        assert_eq!(
-            unix_seconds(b"2020:06:01 10:00:00", Some(b"   :  ")),
-            Some(utc)
-        );
-        assert_eq!(
-            unix_seconds(b"2020:06:01 10:00:00", Some(b"junk")),
-            Some(utc)
-        );
+        assert_eq!(unix_seconds(b"2020:06:01 12:00:00", Some(b"+02:00")), Some(utc));
+        assert_eq!(unix_seconds(b"2020:06:01 04:30:00", Some(b"-05:30")), Some(utc));
+        assert_eq!(unix_seconds(b"2020:06:01 10:00:00", Some(b"   :  ")), Some(utc));
+        assert_eq!(unix_seconds(b"2020:06:01 10:00:00", Some(b"junk")), Some(utc));
     }
 
     #[test]
@@ -108,12 +86,7 @@ mod tests {
             b"",
         ];
         for text in impossible {
-            assert_eq!(
-                unix_seconds(text, None),
-                None,
-                "{:?}",
-                String::from_utf8_lossy(text)
-            );
+            assert_eq!(unix_seconds(text, None), None, "{:?}", String::from_utf8_lossy(text));
         }
     }
 
@@ -123,11 +96,7 @@ mod tests {
         for year in 1..=2400 {
             for month in 1..=12 {
                 for day in 1..=days_in_month(year, month) {
-                    assert_eq!(
-                        days_from_civil(year, month, day),
-                        expected,
-                        "{year}-{month}-{day}"
-                    );
+                    assert_eq!(days_from_civil(year, month, day), expected, "{year}-{month}-{day}");
                     expected += 1;
                 }
             }

@@ -1,13 +1,13 @@
 //! Bytes to a [`Photo`].
 
 use std::any::Any;
+use std::error::Error;
 use std::io::{self, Cursor};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use image::codecs::{
-    bmp::BmpDecoder, gif::GifDecoder, png::PngDecoder, pnm::PnmDecoder, tiff::TiffDecoder,
-    webp::WebPDecoder,
+    bmp::BmpDecoder, gif::GifDecoder, png::PngDecoder, pnm::PnmDecoder, tiff::TiffDecoder, webp::WebPDecoder,
 };
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, RgbImage};
@@ -36,11 +36,7 @@ pub fn decode(path: &Path, limits: &Limits) -> Result<Photo, ImageError> {
 ///
 /// # Errors
 /// Those of [`read_file`](crate::read_file) and of [`decode_bytes`].
-pub fn decode_for(
-    path: &Path,
-    limits: &Limits,
-    shorter_side: Option<u32>,
-) -> Result<Photo, ImageError> {
+pub fn decode_for(path: &Path, limits: &Limits, shorter_side: Option<u32>) -> Result<Photo, ImageError> {
     decode_bytes_for(&file::read_file(path, limits)?, limits, shorter_side)
 }
 
@@ -60,21 +56,14 @@ pub fn decode_bytes(bytes: &[u8], limits: &Limits) -> Result<Photo, ImageError> 
 ///
 /// # Errors
 /// Any [`ImageError`] but those about the file itself.
-pub fn decode_bytes_for(
-    bytes: &[u8],
-    limits: &Limits,
-    shorter_side: Option<u32>,
-) -> Result<Photo, ImageError> {
+pub fn decode_bytes_for(bytes: &[u8], limits: &Limits, shorter_side: Option<u32>) -> Result<Photo, ImageError> {
     if bytes.is_empty() {
         return Err(ImageError::Empty);
     }
     let format = format::sniff(bytes)?;
     // Decoders of hostile formats have panicked before and will again; one file must not end a run
     // over a million. Nothing outside the closure is touched by it, so nothing is left half-done.
-    catch_unwind(AssertUnwindSafe(|| {
-        decode_as(format, bytes, limits, shorter_side)
-    }))
-    .unwrap_or_else(|panic| {
+    catch_unwind(AssertUnwindSafe(|| decode_as(format, bytes, limits, shorter_side))).unwrap_or_else(|panic| {
         Err(ImageError::Decode {
             format,
             reason: describe_panic(panic.as_ref()),
@@ -82,12 +71,7 @@ pub fn decode_bytes_for(
     })
 }
 
-fn decode_as(
-    format: Format,
-    bytes: &[u8],
-    limits: &Limits,
-    _shorter_side: Option<u32>,
-) -> Result<Photo, ImageError> {
+fn decode_as(format: Format, bytes: &[u8], limits: &Limits, _shorter_side: Option<u32>) -> Result<Photo, ImageError> {
     let exif = exif_data::read(bytes, format);
     let cursor = Cursor::new(bytes);
     let Raw {
@@ -103,9 +87,7 @@ fn decode_as(
                 orientation: None,
             })
         }
-        Format::Png => {
-            PngDecoder::with_limits(cursor, library_limits(limits)).and_then_raw(format, limits)
-        }
+        Format::Png => PngDecoder::with_limits(cursor, library_limits(limits)).and_then_raw(format, limits),
         Format::Gif => GifDecoder::new(cursor).and_then_raw(format, limits),
         Format::WebP if webp_is_short(bytes) => Err(ImageError::Truncated { format }),
         Format::WebP => WebPDecoder::new(cursor).and_then_raw(format, limits),
@@ -113,10 +95,7 @@ fn decode_as(
         Format::Bmp => BmpDecoder::new(cursor).and_then_raw(format, limits),
         Format::Pnm => PnmDecoder::new(cursor).and_then_raw(format, limits),
     }?;
-    let orientation = exif
-        .orientation
-        .or(orientation)
-        .unwrap_or(Orientation::NoTransforms);
+    let orientation = exif.orientation.or(orientation).unwrap_or(Orientation::NoTransforms);
     let (width, height) = if swaps_sides(orientation) {
         (size.1, size.0)
     } else {
@@ -157,17 +136,12 @@ impl<D: ImageDecoder> AndThenRaw for image::ImageResult<D> {
         let describe = |error| describe(error, format);
         let mut decoder = self.map_err(describe)?;
         let (width, height) = decoder.dimensions();
-        limits.check_size(width, height)?;
+        limits.check_size((width, height), format)?;
         if decoder.total_bytes() > limits.max_alloc() {
-            let reason = format!(
-                "{} bytes for {width}x{height} pixels",
-                decoder.total_bytes()
-            );
+            let reason = format!("{} bytes for {width}x{height} pixels", decoder.total_bytes());
             return Err(ImageError::TooMuchMemory { format, reason });
         }
-        decoder
-            .set_limits(library_limits(limits))
-            .map_err(describe)?;
+        decoder.set_limits(library_limits(limits)).map_err(describe)?;
         let orientation = decoder.orientation().ok();
         let image = raster::flatten(DynamicImage::from_decoder(decoder).map_err(describe)?);
         Ok(Raw {
@@ -195,10 +169,7 @@ fn webp_is_short(bytes: &[u8]) -> bool {
 
 fn swaps_sides(orientation: Orientation) -> bool {
     use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
-    matches!(
-        orientation,
-        Rotate90 | Rotate90FlipH | Rotate270 | Rotate270FlipH
-    )
+    matches!(orientation, Rotate90 | Rotate90FlipH | Rotate270 | Rotate270FlipH)
 }
 
 fn describe(error: image::ImageError, format: Format) -> ImageError {
@@ -214,28 +185,26 @@ fn describe(error: image::ImageError, format: Format) -> ImageError {
             format,
             reason: what.to_string(),
         },
-        error => ImageError::Decode {
-            format,
-            reason: error.to_string(),
-        },
+        error => {
+            // The library's own message only adds the format's name to its cause.
+            let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            ImageError::Decode { format, reason }
+        }
     }
 }
 
-/// Whether anything in the chain of causes is a read past the end.
+/// Whether the decoder wanted more bytes than there were.
 fn ends_too_early(error: &image::ImageError) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        // `ImageError::IoError` passes its inner error's source on and hides the error itself.
-        let io = match error.downcast_ref::<image::ImageError>() {
-            Some(image::ImageError::IoError(io)) => Some(io),
-            _ => error.downcast_ref::<io::Error>(),
-        };
-        if io.is_some_and(|io| io.kind() == io::ErrorKind::UnexpectedEof) {
-            return true;
-        }
-        cause = error.source();
+    match error {
+        image::ImageError::IoError(error) => error.kind() == io::ErrorKind::UnexpectedEof,
+        // These two have a variant for it that cannot be named from here.
+        image::ImageError::Decoding(error) => error.source().is_some_and(|cause| {
+            let cause = cause.to_string();
+            cause == "Unexpected End of File" // GIF
+                || cause.starts_with("Not enough data was provided") // ASCII PNM
+        }),
+        _ => false,
     }
-    false
 }
 
 fn describe_panic(panic: &(dyn Any + Send)) -> String {

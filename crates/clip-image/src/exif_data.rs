@@ -20,10 +20,7 @@ pub(crate) struct ExifData {
 /// Reads the fields of use from a whole file. Never fails: what cannot be read is absent.
 pub(crate) fn read(bytes: &[u8], format: Format) -> ExifData {
     // The other formats have no place for EXIF data.
-    if !matches!(
-        format,
-        Format::Jpeg | Format::Png | Format::WebP | Format::Tiff
-    ) {
+    if !matches!(format, Format::Jpeg | Format::Png | Format::WebP | Format::Tiff) {
         return ExifData::default();
     }
     let parsed = exif::Reader::new()
@@ -43,10 +40,7 @@ pub(crate) fn read(bytes: &[u8], format: Format) -> ExifData {
 }
 
 fn orientation(exif: &Exif) -> Option<Orientation> {
-    let value = exif
-        .get_field(Tag::Orientation, In::PRIMARY)?
-        .value
-        .get_uint(0)?;
+    let value = exif.get_field(Tag::Orientation, In::PRIMARY)?.value.get_uint(0)?;
     Orientation::from_exif(u8::try_from(value).ok()?)
 }
 
@@ -58,9 +52,7 @@ fn taken_at(exif: &Exif) -> Option<i64> {
         (Tag::DateTimeDigitized, Tag::OffsetTimeDigitized),
     ]
     .into_iter()
-    .find_map(|(date_time, offset)| {
-        calendar::unix_seconds(ascii(exif, date_time)?, ascii(exif, offset))
-    })
+    .find_map(|(date_time, offset)| calendar::unix_seconds(ascii(exif, date_time)?, ascii(exif, offset)))
 }
 
 /// Maker and model, the maker once: many models begin with it.
@@ -82,20 +74,11 @@ fn camera(exif: &Exif) -> Option<String> {
 fn gps(exif: &Exif) -> Option<Gps> {
     let latitude = degrees(exif, Tag::GPSLatitude, Tag::GPSLatitudeRef, b"NS", 90.0)?;
     let longitude = degrees(exif, Tag::GPSLongitude, Tag::GPSLongitudeRef, b"EW", 180.0)?;
-    Some(Gps {
-        latitude,
-        longitude,
-    })
+    Some(Gps { latitude, longitude })
 }
 
 /// Degrees, minutes and seconds with a hemisphere letter, the second of `hemispheres` negative.
-fn degrees(
-    exif: &Exif,
-    angle: Tag,
-    hemisphere: Tag,
-    hemispheres: &[u8; 2],
-    most: f64,
-) -> Option<f64> {
+fn degrees(exif: &Exif, angle: Tag, hemisphere: Tag, hemispheres: &[u8; 2], most: f64) -> Option<f64> {
     let Value::Rational(parts) = &exif.get_field(angle, In::PRIMARY)?.value else {
         return None;
     };
@@ -126,11 +109,6 @@ fn text(exif: &Exif, tag: Tag) -> Option<String> {
     let words = lossy
         .split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|word| !word.is_empty());
-    let line: String = words
-        .collect::<Vec<_>>()
-        .join(" ")
-        .chars()
-        .take(LONGEST)
-        .collect();
+    let line: String = words.collect::<Vec<_>>().join(" ").chars().take(LONGEST).collect();
     (!line.is_empty()).then_some(line)
 }

@@ -29,9 +29,7 @@ pub fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
     }
     let mut bytes = Vec::new();
     let expected = usize::try_from(metadata.len()).map_err(|_| too_large(metadata.len()))?;
-    bytes
-        .try_reserve_exact(expected)
-        .map_err(std::io::Error::from)?;
+    bytes.try_reserve_exact(expected).map_err(std::io::Error::from)?;
     // A file may grow while it is read; one byte more than the limit is enough to know.
     file.take(limits.max_file_bytes.saturating_add(1))
         .read_to_end(&mut bytes)?;
@@ -102,10 +100,7 @@ mod tests {
 
         let empty = dir.path().join("empty.jpg");
         std::fs::write(&empty, b"").unwrap();
-        assert!(matches!(
-            read_file(&empty, &Limits::default()),
-            Err(ImageError::Empty)
-        ));
+        assert!(matches!(read_file(&empty, &Limits::default()), Err(ImageError::Empty)));
     }
 
     #[test]
@@ -130,10 +125,7 @@ mod tests {
     #[test]
     fn says_when_nothing_is_there() {
         let error = read_file(Path::new("/no/such/photo.jpg"), &Limits::default()).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "no such file, or a link that leads nowhere"
-        );
+        assert_eq!(error.to_string(), "no such file, or a link that leads nowhere");
     }
 
     #[cfg(unix)]

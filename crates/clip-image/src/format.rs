@@ -41,19 +41,14 @@ impl fmt::Display for Format {
 
 /// File name extensions of the supported formats, in lower case.
 const EXTENSIONS: [&str; 16] = [
-    "jpg", "jpeg", "jpe", "jfif", "png", "apng", "gif", "webp", "tif", "tiff", "bmp", "dib", "pbm",
-    "pgm", "ppm", "pnm",
+    "jpg", "jpeg", "jpe", "jfif", "png", "apng", "gif", "webp", "tif", "tiff", "bmp", "dib", "pbm", "pgm", "ppm", "pnm",
 ];
 
 /// Whether the name ends like a photo's, in upper or lower case. The file is not touched.
 pub fn looks_like_photo(path: &Path) -> bool {
     path.extension()
         .and_then(|extension| extension.to_str())
-        .is_some_and(|extension| {
-            EXTENSIONS
-                .iter()
-                .any(|known| extension.eq_ignore_ascii_case(known))
-        })
+        .is_some_and(|extension| EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)))
 }
 
 /// Tells the format from the first bytes of a file.
@@ -66,30 +61,14 @@ pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
         [0xff, 0xd8, 0xff, ..] => Ok(Format::Jpeg),
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Ok(Format::Png),
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Ok(Format::Gif),
-        [
-            b'R',
-            b'I',
-            b'F',
-            b'F',
-            _,
-            _,
-            _,
-            _,
-            b'W',
-            b'E',
-            b'B',
-            b'P',
-            ..,
-        ] => Ok(Format::WebP),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Ok(Format::WebP),
         // 42 is TIFF, 43 is BigTIFF.
         [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Ok(Format::Tiff),
         [b'B', b'M', ..] => Ok(Format::Bmp),
-        [b'P', b'1'..=b'7', space, ..] if space.is_ascii_whitespace() || *space == b'#' => {
-            Ok(Format::Pnm)
-        }
+        [b'P', b'1'..=b'7', space, ..] if space.is_ascii_whitespace() || *space == b'#' => Ok(Format::Pnm),
         _ => Err(
-            unsupported_name(bytes).map_or(ImageError::UnknownFormat, |name| {
-                ImageError::Unsupported { what: name.into() }
+            unsupported_name(bytes).map_or(ImageError::UnknownFormat, |name| ImageError::Unsupported {
+                what: name.into(),
             }),
         ),
     }
@@ -98,9 +77,7 @@ pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
 fn unsupported_name(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] => match brand.get(..4)? {
-            b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" => {
-                Some("HEIC")
-            }
+            b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" => Some("HEIC"),
             b"avif" | b"avis" => Some("AVIF"),
             b"crx " => Some("Canon raw (CR3)"),
             _ => None,
@@ -134,9 +111,7 @@ mod tests {
         assert!(looks_like_photo(Path::new(std::ffi::OsStr::from_bytes(
             b"\xff\xfe.jpg"
         ))));
-        assert!(!looks_like_photo(Path::new(std::ffi::OsStr::from_bytes(
-            b"x.\xffpg"
-        ))));
+        assert!(!looks_like_photo(Path::new(std::ffi::OsStr::from_bytes(b"x.\xffpg"))));
     }
 
     #[test]
@@ -155,9 +130,6 @@ mod tests {
     #[test]
     fn names_what_it_does_not_decode() {
         let error = sniff(b"\0\0\0\x18ftypheic....").unwrap_err();
-        assert!(
-            error.to_string().starts_with("HEIC is not supported"),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("HEIC is not supported"), "{error}");
     }
 }

@@ -29,10 +29,7 @@ mod tests {
 
     #[test]
     fn is_the_published_hash_of_nothing_cut_short() {
-        assert_eq!(
-            hash_bytes(b"").to_string(),
-            "af1349b9f5f9a1a6a0404dea36dcc949"
-        );
+        assert_eq!(hash_bytes(b"").to_string(), "af1349b9f5f9a1a6a0404dea36dcc949");
     }
 
     #[test]

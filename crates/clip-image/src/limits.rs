@@ -1,6 +1,6 @@
 //! How large a file or a picture may be.
 
-use crate::ImageError;
+use crate::{Format, ImageError};
 
 /// How large a file or a picture may be. Checked before the memory for it is allocated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,8 +12,12 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Refuses a picture by the size in its header.
-    pub(crate) fn check_size(&self, width: u32, height: u32) -> Result<(), ImageError> {
+    /// Refuses a picture by the size in its header: too many pixels, or none.
+    pub(crate) fn check_size(&self, (width, height): (u32, u32), format: Format) -> Result<(), ImageError> {
+        if width == 0 || height == 0 {
+            let reason = format!("its size is {width}x{height} pixels");
+            return Err(ImageError::Decode { format, reason });
+        }
         if u64::from(width) * u64::from(height) > self.max_pixels {
             return Err(ImageError::TooLarge {
                 width,

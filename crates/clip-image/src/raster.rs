@@ -45,11 +45,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_sample() {
-        let half = DynamicImage::ImageRgba16(ImageBuffer::from_pixel(
-            1,
-            1,
-            Rgba([65535, 0, 32768, 65535]),
-        ));
+        let half = DynamicImage::ImageRgba16(ImageBuffer::from_pixel(1, 1, Rgba([65535, 0, 32768, 65535])));
         assert_eq!(flatten(half).get_pixel(0, 0).0, [255, 0, 128]);
         let clear = DynamicImage::ImageLumaA8(ImageBuffer::from_pixel(1, 1, LumaA([0, 0])));
         assert_eq!(flatten(clear).get_pixel(0, 0).0, [255; 3]);

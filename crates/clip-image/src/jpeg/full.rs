@@ -19,9 +19,7 @@ use crate::{Format, ImageError, Limits};
 /// forgiven. In a progressive file every row is touched by every scan, so there the end marker has
 /// to be present.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImageError> {
-    let truncated = || ImageError::Truncated {
-        format: Format::Jpeg,
-    };
+    let truncated = || ImageError::Truncated { format: Format::Jpeg };
     let whole = match markers::find_end(bytes) {
         End::Marker => true,
         End::Scan if markers::is_padded_with_zeros(bytes) => return Err(truncated()),
@@ -29,7 +27,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImageErr
         End::Segment => return Err(truncated()),
     };
     let options = DecoderOptions::default()
-        .set_strict_mode(!whole)
+        .set_strict_mode(false)
         // The limit on the area comes below.
         .set_max_width(usize::MAX)
         .set_max_height(usize::MAX)
@@ -40,13 +38,14 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImageErr
         format: Format::Jpeg,
         reason: reason.into(),
     };
-    let (width, height) = decoder
-        .dimensions()
-        .ok_or_else(|| damaged("no frame header"))?;
+    let (width, height) = decoder.dimensions().ok_or_else(|| damaged("no frame header"))?;
     // Both come from 16-bit fields.
     let (width, height) = (width as u32, height as u32);
-    limits.check_size(width, height)?;
+    limits.check_size((width, height), Format::Jpeg)?;
 
+    // Only now: in the headers there is nothing to be strict about.
+    let strictness = decoder.options().set_strict_mode(!whole);
+    decoder.set_options(strictness);
     let mut image = RgbImage::new(width, height);
     match decoder.decode_into(&mut image) {
         Ok(()) => Ok(image),
@@ -60,9 +59,7 @@ fn describe(error: DecodeErrors) -> ImageError {
         DecodeErrors::Unsupported(scheme) => ImageError::Unsupported {
             what: format!("this kind of JPEG ({scheme:?})"),
         },
-        DecodeErrors::ExhaustedData => ImageError::Truncated {
-            format: Format::Jpeg,
-        },
+        DecodeErrors::ExhaustedData => ImageError::Truncated { format: Format::Jpeg },
         error => ImageError::Decode {
             format: Format::Jpeg,
             reason: error.to_string(),
