@@ -1,0 +1,141 @@
+//! Which device computes.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::str::FromStr;
+
+use burn::tensor::{Device, DeviceKind, DeviceType, Tensor};
+
+use crate::ModelError;
+
+/// The device that a caller asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeviceChoice {
+    /// A real GPU if there is one that works, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// A real GPU; an error if there is none.
+    Gpu,
+}
+
+impl FromStr for DeviceChoice {
+    type Err = ModelError;
+
+    fn from_str(s: &str) -> Result<Self, ModelError> {
+        match s {
+            "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
+            "gpu" => Ok(Self::Gpu),
+            other => Err(ModelError::Input(format!("unknown device `{other}`; known are auto, cpu and gpu"))),
+        }
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Cpu => "cpu",
+            Self::Gpu => "gpu",
+        })
+    }
+}
+
+/// A device that was tried.
+#[derive(Debug, Clone)]
+pub struct SelectedDevice {
+    /// For burn.
+    pub device: Device,
+    /// Whether it is a GPU.
+    pub is_gpu: bool,
+    /// Why it is not the GPU that is there, if that is so. For the user to see once.
+    pub notice: Option<String>,
+}
+
+impl SelectedDevice {
+    /// The CPU, which is always there.
+    pub fn cpu() -> Self {
+        Self { device: Device::flex(), is_gpu: false, notice: None }
+    }
+
+    /// `CPU` or `GPU`, for messages.
+    pub fn label(&self) -> &'static str {
+        if self.is_gpu { "GPU" } else { "CPU" }
+    }
+}
+
+/// Finds the device for a choice. A GPU is used only if it gets a small product right; one that fails is replaced by
+/// the CPU, and [`SelectedDevice::notice`] says so.
+///
+/// # Errors
+/// [`ModelError::Device`] if a GPU was asked for and the machine has none.
+pub fn select(choice: DeviceChoice) -> Result<SelectedDevice, ModelError> {
+    if choice == DeviceChoice::Cpu {
+        return Ok(SelectedDevice::cpu());
+    }
+    let Some(device) = real_gpu() else {
+        return match choice {
+            DeviceChoice::Gpu => Err(ModelError::Device {
+                reason: "no adapter of a real GPU was found (software renderers do not count)".into(),
+            }),
+            _ => Ok(SelectedDevice::cpu()),
+        };
+    };
+    match try_out(&device) {
+        Ok(()) => Ok(SelectedDevice { device, is_gpu: true, notice: None }),
+        Err(reason) => Ok(SelectedDevice {
+            notice: Some(format!("the GPU fails ({reason}); using the CPU")),
+            ..SelectedDevice::cpu()
+        }),
+    }
+}
+
+/// The best adapter that is hardware. Adapters are listed before any device is made: making one without an adapter
+/// would panic, and a software renderer is slower than the CPU backend.
+fn real_gpu() -> Option<Device> {
+    let found = catch_unwind(|| Device::enumerate(DeviceType::Wgpu)).ok()?;
+    let kinds = [DeviceKind::DiscreteGpu, DeviceKind::IntegratedGpu, DeviceKind::VirtualGpu];
+    kinds.iter().map(|kind| Device::wgpu(kind(0))).find(|device| found.contains(device))
+}
+
+/// Multiplies two small matrices, since drivers may list an adapter and then fail to run anything on it.
+fn try_out(device: &Device) -> Result<(), String> {
+    let product = catch_unwind(AssertUnwindSafe(|| {
+        let a = Tensor::<2>::from_data([[1.0, 2.0], [3.0, 4.0]], device);
+        let b = Tensor::<2>::from_data([[0.5, -1.0], [2.0, 1.0]], device);
+        a.matmul(b).try_into_data().map_err(|e| e.to_string())
+    }))
+    .map_err(|_| "its driver cannot be used".to_owned())??;
+    let product = product.convert::<f32>().try_into_vec::<f32>().map_err(|e| format!("{e:?}"))?;
+    let right = product.iter().zip([4.5, 1.0, 9.5, 1.0]).all(|(a, b)| (a - b).abs() < 1e-3);
+    if right { Ok(()) } else { Err(format!("it computes a wrong product: {product:?}")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_are_read_and_shown() {
+        for choice in [DeviceChoice::Auto, DeviceChoice::Cpu, DeviceChoice::Gpu] {
+            assert_eq!(choice.to_string().parse::<DeviceChoice>().unwrap(), choice);
+        }
+        assert!("tpu".parse::<DeviceChoice>().unwrap_err().to_string().contains("auto, cpu and gpu"));
+    }
+
+    #[test]
+    fn auto_always_finds_a_device_that_computes() {
+        let selected = select(DeviceChoice::Auto).unwrap();
+        assert_eq!(try_out(&selected.device), Ok(()));
+    }
+
+    #[test]
+    fn a_gpu_that_is_asked_for_is_a_gpu_or_an_error() {
+        match select(DeviceChoice::Gpu) {
+            Ok(selected) => assert!(selected.is_gpu || selected.notice.is_some()),
+            Err(error) => assert!(error.to_string().contains("--device cpu"), "{error}"),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What tells one model from another.
+
+use std::fmt;
+
+use crate::ModelError;
+use crate::weights::checkpoint::Checkpoint;
+
+/// Identifies a model by what determines its embeddings: an index made with one is useless with another.
+///
+/// The model's name and the hash of its configuration (preprocessing included), tokenizer and weights. Equal weights
+/// in different files, say at other precision, count as different models: their embeddings differ, too.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    /// The whole fingerprint, as it is stored.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Hashes a checkpoint.
+    ///
+    /// Of a tensor larger than 64 KiB only blocks are hashed, evenly spread over it. Training moves all values of a
+    /// tensor, so models that differ do so in these blocks as well; and a search for words need not read an image
+    /// tower of a gigabyte first. It is no protection against someone who wants two models to look alike.
+    pub(crate) fn of(checkpoint: &Checkpoint) -> Result<Self, ModelError> {
+        let mut hasher = blake3::Hasher::new();
+        let mut add = |bytes: &[u8]| {
+            // Lengths keep neighbouring fields apart.
+            hasher.update(&(bytes.len() as u64).to_le_bytes());
+            hasher.update(bytes);
+        };
+        add(checkpoint.config().to_json().as_bytes());
+        add(checkpoint.tokenizer_bytes()?.1);
+        for file in checkpoint.files() {
+            for (name, dtype, shape, bytes) in file.raw() {
+                add(name.as_bytes());
+                add(format!("{dtype} {shape:?}").as_bytes());
+                sample(bytes).for_each(&mut add);
+            }
+        }
+        let hash = hasher.finalize().to_hex();
+        Ok(Self(format!("{}-{}", checkpoint.config().name, &hash[..16])))
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// All bytes if they are few, else 16 blocks of 4 KiB, the first and the last among them.
+fn sample(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    const BLOCK: usize = 4096;
+    const BLOCKS: usize = 16;
+    let (block, blocks) = if bytes.len() <= BLOCK * BLOCKS { (bytes.len(), 1) } else { (BLOCK, BLOCKS) };
+    let room = bytes.len() - block;
+    (0..blocks).map(move |i| {
+        let start = (room as u128 * i as u128 / (blocks - 1).max(1) as u128) as usize;
+        &bytes[start..start + block]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_reach_from_end_to_end() {
+        assert_eq!(sample(&[]).collect::<Vec<_>>(), [&[] as &[u8]]);
+        assert_eq!(sample(&[1, 2]).collect::<Vec<_>>(), [&[1, 2]]);
+        let bytes: Vec<u8> = (0..1_000_000).map(|i| (i / 4096) as u8).collect();
+        let blocks: Vec<&[u8]> = sample(&bytes).collect();
+        assert_eq!(blocks.len(), 16);
+        assert_eq!(blocks[0], &bytes[..4096]);
+        assert_eq!(blocks[15], &bytes[bytes.len() - 4096..]);
+    }
+}

@@ -1,0 +1,40 @@
+//! Image towers: pixels to embeddings.
+
+pub mod inverted_residual;
+pub mod vit;
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+use crate::config::ImageTowerConfig;
+use inverted_residual::InvertedResidual;
+use vit::Vit;
+
+/// Any of the image towers.
+// A model has one of these, so the size of the larger kind does not matter.
+#[allow(clippy::large_enum_variant)]
+#[derive(Module, Debug)]
+pub enum ImageTower {
+    /// Vision transformer.
+    Vit(Vit),
+    /// Convolutional tower.
+    InvertedResidual(InvertedResidual),
+}
+
+impl ImageTower {
+    /// A tower with random weights that ends in `embed_dim` values.
+    pub fn init(config: &ImageTowerConfig, embed_dim: usize, device: &Device) -> Self {
+        match config {
+            ImageTowerConfig::Vit(config) => Self::Vit(Vit::init(config, embed_dim, device)),
+            ImageTowerConfig::InvertedResidual(config) => Self::InvertedResidual(config.init(device)),
+        }
+    }
+
+    /// Pixels `[batch, 3, size, size]` to embeddings `[batch, embed_dim]`, not normalised.
+    pub fn forward(&self, pixels: Tensor<4>) -> Tensor<2> {
+        match self {
+            Self::Vit(tower) => tower.forward(pixels),
+            Self::InvertedResidual(tower) => tower.forward(pixels),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! CLIP models: pixels or words to unit vectors.
+//!
+//! A [`Model`] is what most callers want: it embeds photos and texts, and says by its [`Fingerprint`] which embeddings
+//! belong together. Below it are the parts: a [`ClipConfig`] describes a checkpoint, [`weights`] reads one,
+//! [`clip::Clip`] is the dual encoder that [`train`] trains.
+//!
+//! ```no_run
+//! use clip_model::{LoadOptions, Model, ModelSource};
+//!
+//! # fn main() -> Result<(), clip_model::ModelError> {
+//! let model = Model::load(&ModelSource::Default, &LoadOptions::new())?;
+//! let texts = model.embed_texts(&["a dog on a beach", "a birthday cake"])?;
+//! assert_eq!(texts.row(0).len(), model.dimension());
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod clip;
+pub mod config;
+mod device;
+mod embeddings;
+mod error;
+mod fingerprint;
+pub mod image_tower;
+mod model;
+mod pocket;
+pub mod preprocess;
+pub mod projection;
+pub mod retrieval;
+pub mod text_tower;
+pub mod tokenizer;
+pub mod train;
+pub mod transformer;
+pub mod weights;
+
+pub use config::ClipConfig;
+pub use device::{DeviceChoice, SelectedDevice, select as select_device};
+pub use embeddings::{Embeddings, HiddenStates};
+pub use error::ModelError;
+pub use fingerprint::Fingerprint;
+pub use model::{LoadOptions, Model, Towers};
+pub use preprocess::Pixels;
+pub use weights::checkpoint::{Checkpoint, ModelSource};

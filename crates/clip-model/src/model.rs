@@ -1,0 +1,349 @@
+//! A model that is ready for use: towers, tokenizer and preprocessing on a device.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{PoisonError, RwLock};
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use image::RgbImage;
+use rayon::prelude::*;
+
+use crate::ModelError;
+use crate::clip::normalize;
+use crate::config::{ClipConfig, TextTowerConfig};
+use crate::device::{self, DeviceChoice, SelectedDevice};
+use crate::embeddings::{Embeddings, HiddenStates};
+use crate::fingerprint::Fingerprint;
+use crate::image_tower::ImageTower;
+use crate::preprocess::{Pixels, Preprocessor};
+use crate::text_tower::TextTower;
+use crate::tokenizer::Tokenizer;
+use crate::weights::checkpoint::{Checkpoint, ModelSource};
+
+/// Photos that go through the image tower at once. Larger batches gain nothing on a CPU and cost memory.
+const IMAGE_BATCH: usize = 32;
+/// The same on a GPU, which takes more to be busy.
+const IMAGE_BATCH_GPU: usize = 128;
+/// Texts that go through the text tower at once.
+const TEXT_BATCH: usize = 64;
+
+/// Which towers are loaded. A query in words needs no image tower, indexing no text tower.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Towers {
+    /// Both.
+    #[default]
+    Both,
+    /// Only the one for texts.
+    TextOnly,
+    /// Only the one for images.
+    ImageOnly,
+}
+
+/// How a model is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LoadOptions {
+    /// Where it computes.
+    pub device: DeviceChoice,
+    /// What of it is needed.
+    pub towers: Towers,
+}
+
+impl LoadOptions {
+    /// Both towers, on the best device.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Computes on this device.
+    #[must_use]
+    pub fn device(mut self, device: DeviceChoice) -> Self {
+        self.device = device;
+        self
+    }
+
+    /// Loads these towers.
+    #[must_use]
+    pub fn towers(mut self, towers: Towers) -> Self {
+        self.towers = towers;
+        self
+    }
+}
+
+/// A loaded model: photos and texts to unit vectors whose dot product says how well they match.
+///
+/// May be shared between threads; calls to the towers run one batch after the other on the device.
+pub struct Model {
+    config: ClipConfig,
+    source: ModelSource,
+    towers: Towers,
+    fingerprint: Fingerprint,
+    logit_scale: f32,
+    tokenizer: Tokenizer,
+    preprocessor: Preprocessor,
+    loaded: RwLock<Loaded>,
+    notice: Option<String>,
+}
+
+/// What a failing GPU takes along.
+struct Loaded {
+    image: Option<ImageTower>,
+    text: Option<TextTower>,
+    device: SelectedDevice,
+}
+
+impl Loaded {
+    fn read(checkpoint: &Checkpoint, towers: Towers, device: SelectedDevice) -> Result<Self, ModelError> {
+        let image = match towers {
+            Towers::Both | Towers::ImageOnly => Some(checkpoint.image_tower(&device.device)?),
+            Towers::TextOnly => None,
+        };
+        let text = match towers {
+            Towers::Both | Towers::TextOnly => Some(checkpoint.text_tower(&device.device)?),
+            Towers::ImageOnly => None,
+        };
+        Ok(Self { image, text, device })
+    }
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Model")
+            .field("fingerprint", &self.fingerprint)
+            .field("towers", &self.towers)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Model {
+    /// Loads a model.
+    ///
+    /// # Errors
+    /// Whatever is wrong with its files, by name; [`ModelError::Device`] if a GPU was asked for and there is none.
+    pub fn load(source: &ModelSource, options: &LoadOptions) -> Result<Self, ModelError> {
+        let checkpoint = Checkpoint::open(source)?;
+        let device = device::select(options.device)?;
+        let notice = device.notice.clone();
+        if let Some(notice) = &notice {
+            log::warn!("{notice}");
+        }
+        Ok(Self {
+            config: checkpoint.config().clone(),
+            source: source.clone(),
+            towers: options.towers,
+            fingerprint: Fingerprint::of(&checkpoint)?,
+            logit_scale: checkpoint.logit_scale()?.exp(),
+            tokenizer: checkpoint.tokenizer()?,
+            preprocessor: Preprocessor::new(&checkpoint.config().preprocess),
+            loaded: RwLock::new(Loaded::read(&checkpoint, options.towers, device)?),
+            notice,
+        })
+    }
+
+    /// The model's name.
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// What an index remembers of the model.
+    pub fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+
+    /// Width of the embeddings.
+    pub fn dimension(&self) -> usize {
+        self.config.embed_dim
+    }
+
+    /// What the model is.
+    pub fn config(&self) -> &ClipConfig {
+        &self.config
+    }
+
+    /// The factor on dot products whose softmax is a probability; a model's exponentiated `logit_scale`.
+    pub fn logit_scale(&self) -> f32 {
+        self.logit_scale
+    }
+
+    /// The model's tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// Something the user should know about the device, such as a GPU that could not be used. Also logged.
+    pub fn notice(&self) -> Option<&str> {
+        self.notice.as_deref()
+    }
+
+    /// Resizes and normalises a photo as the image tower wants it. Takes no part in the device's work, so that many
+    /// threads may prepare photos while a batch is encoded.
+    pub fn preprocess(&self, image: &RgbImage) -> Pixels {
+        self.preprocessor.apply(image)
+    }
+
+    /// Prepared photos to unit vectors, in their order.
+    ///
+    /// # Errors
+    /// [`ModelError::TowerNotLoaded`], [`ModelError::Input`] for pixels of another size,
+    /// [`ModelError::Execution`] and [`ModelError::NotFinite`].
+    pub fn embed_pixels(&self, pixels: &[Pixels]) -> Result<Embeddings, ModelError> {
+        let size = self.preprocessor.size();
+        for (index, photo) in pixels.iter().enumerate() {
+            if photo.size != size || photo.data.len() != 3 * size * size {
+                return Err(ModelError::Input(format!(
+                    "photo {index} has {} values for {} x {} pixels, {} takes 3 x {size} x {size}",
+                    photo.data.len(),
+                    photo.size,
+                    photo.size,
+                    self.config.name
+                )));
+            }
+        }
+        let values = self.run(|loaded| {
+            let tower = loaded.image.as_ref().ok_or_else(|| self.not_loaded("image"))?;
+            let batch = if loaded.device.is_gpu { IMAGE_BATCH_GPU } else { IMAGE_BATCH };
+            let mut values = Vec::with_capacity(pixels.len() * self.dimension());
+            for photos in pixels.chunks(batch) {
+                let data: Vec<f32> = photos.iter().flat_map(|photo| &photo.data).copied().collect();
+                let data = TensorData::new(data, [photos.len(), 3, size, size]);
+                let out = tower.forward(Tensor::from_data(data, &loaded.device.device));
+                values.extend(to_host(normalize(out), loaded.device.label())?);
+            }
+            Ok(values)
+        })?;
+        self.checked(values)
+    }
+
+    /// Photos to unit vectors, in their order.
+    ///
+    /// # Errors
+    /// As [`embed_pixels`](Self::embed_pixels).
+    pub fn embed_images(&self, images: &[RgbImage]) -> Result<Embeddings, ModelError> {
+        let mut values = Vec::with_capacity(images.len() * self.dimension());
+        // Preprocessed in parts: pixels as floats take four times the memory of small photos.
+        for images in images.chunks(IMAGE_BATCH_GPU) {
+            let pixels: Vec<Pixels> = images.par_iter().map(|image| self.preprocess(image)).collect();
+            values.extend(self.embed_pixels(&pixels)?.into_vec());
+        }
+        Ok(Embeddings::new(values, self.dimension()))
+    }
+
+    /// Texts to unit vectors, in their order. Texts longer than the model's context are cut.
+    ///
+    /// # Errors
+    /// [`ModelError::TowerNotLoaded`], [`ModelError::Execution`] and [`ModelError::NotFinite`].
+    pub fn embed_texts<T: AsRef<str>>(&self, texts: &[T]) -> Result<Embeddings, ModelError> {
+        let dimension = self.dimension();
+        let ids: Vec<Vec<u32>> = texts.iter().map(|text| self.ids(text.as_ref())).collect();
+        // Texts of like length go together: a batch is padded to its longest.
+        let mut order: Vec<usize> = (0..ids.len()).collect();
+        order.sort_by_key(|&index| ids[index].len());
+        let values = self.run(|loaded| {
+            let tower = loaded.text.as_ref().ok_or_else(|| self.not_loaded("text"))?;
+            let mut values = vec![0.0; ids.len() * dimension];
+            for batch in order.chunks(TEXT_BATCH) {
+                let rows: Vec<&[u32]> = batch.iter().map(|&index| ids[index].as_slice()).collect();
+                let (tokens, mask) = self.padded(&rows, &loaded.device.device);
+                let out = to_host(normalize(tower.forward(tokens, mask)), loaded.device.label())?;
+                for (row, &index) in out.chunks_exact(dimension).zip(batch) {
+                    values[index * dimension..][..dimension].copy_from_slice(row);
+                }
+            }
+            Ok(values)
+        })?;
+        self.checked(values)
+    }
+
+    /// The last states of a text's tokens, start and end token included: after the final norm, before pooling and
+    /// projection.
+    ///
+    /// # Errors
+    /// As [`embed_texts`](Self::embed_texts).
+    pub fn text_hidden_states(&self, text: &str) -> Result<HiddenStates, ModelError> {
+        let ids = self.ids(text);
+        let values = self.run(|loaded| {
+            let tower = loaded.text.as_ref().ok_or_else(|| self.not_loaded("text"))?;
+            let (tokens, mask) = self.padded(&[&ids], &loaded.device.device);
+            to_host(tower.hidden_states(tokens, mask), loaded.device.label())
+        })?;
+        if !values.iter().all(|v| v.is_finite()) {
+            return Err(ModelError::NotFinite { model: self.config.name.clone(), index: 0 });
+        }
+        Ok(HiddenStates::new(values, self.config.text.width()))
+    }
+
+    fn ids(&self, text: &str) -> Vec<u32> {
+        let mut tokens = self.tokenizer.encode(text);
+        // A causal tower sees nothing of what follows the end token. The other one must.
+        if matches!(self.config.text, TextTowerConfig::Causal(_)) {
+            tokens.ids.truncate(tokens.length);
+        }
+        tokens.ids
+    }
+
+    /// Ids and mask, `[batch, longest]`.
+    fn padded(&self, rows: &[&[u32]], device: &Device) -> (Tensor<2, Int>, Tensor<2>) {
+        let width = rows.iter().map(|row| row.len()).max().unwrap_or(0).max(1);
+        // Ids that the tower has no row for would be read out of bounds.
+        let last = self.config.text.vocab_size().saturating_sub(1);
+        let mut ids = Vec::with_capacity(rows.len() * width);
+        let mut mask = Vec::with_capacity(rows.len() * width);
+        for row in rows {
+            let rest = width - row.len();
+            ids.extend(row.iter().map(|&id| i64::from(id).min(last as i64)));
+            ids.extend(std::iter::repeat_n(i64::from(self.config.tokenizer.pad_id), rest));
+            mask.extend(std::iter::repeat_n(1.0f32, row.len()));
+            mask.extend(std::iter::repeat_n(0.0f32, rest));
+        }
+        let shape = [rows.len(), width];
+        (
+            Tensor::from_data(TensorData::new(ids, shape), device),
+            Tensor::from_data(TensorData::new(mask, shape), device),
+        )
+    }
+
+    /// Runs `work` on the device. If a GPU fails, the model moves to the CPU for good and the work is done there.
+    fn run(&self, work: impl Fn(&Loaded) -> Result<Vec<f32>, ModelError>) -> Result<Vec<f32>, ModelError> {
+        let failure = {
+            let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
+            if !loaded.device.is_gpu {
+                return work(&loaded);
+            }
+            // Drivers fail at any point, and burn then panics.
+            match catch_unwind(AssertUnwindSafe(|| work(&loaded))) {
+                Ok(Err(ModelError::Execution { reason, .. })) => reason,
+                Ok(result) => return result,
+                Err(_) => "its driver stopped".to_owned(),
+            }
+        };
+        let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have been here first.
+        if loaded.device.is_gpu {
+            log::warn!("the GPU failed ({failure}); using the CPU");
+            *loaded = Loaded::read(&Checkpoint::open(&self.source)?, self.towers, SelectedDevice::cpu())?;
+        }
+        work(&loaded)
+    }
+
+    fn not_loaded(&self, tower: &'static str) -> ModelError {
+        ModelError::TowerNotLoaded { tower, model: self.config.name.clone() }
+    }
+
+    /// Refuses what is no unit vector: NaN would poison an index.
+    fn checked(&self, values: Vec<f32>) -> Result<Embeddings, ModelError> {
+        let embeddings = Embeddings::new(values, self.dimension());
+        let is_unit = |row: &[f32]| (row.iter().map(|v| v * v).sum::<f32>() - 1.0).abs() < 1e-2;
+        if let Some(index) = embeddings.rows().position(|row| !is_unit(row)) {
+            return Err(ModelError::NotFinite { model: self.config.name.clone(), index });
+        }
+        Ok(embeddings)
+    }
+}
+
+fn to_host<const D: usize>(tensor: Tensor<D>, device: &'static str) -> Result<Vec<f32>, ModelError> {
+    let failed = |reason| ModelError::Execution { device, reason };
+    tensor
+        .try_into_data()
+        .map_err(|e| failed(e.to_string()))?
+        .convert::<f32>()
+        .try_into_vec::<f32>()
+        .map_err(|e| failed(format!("{e:?}")))
+}

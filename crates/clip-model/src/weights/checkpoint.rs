@@ -1,0 +1,354 @@
+//! A checkpoint on disk or in the program, whatever its layout: configuration, tokenizer, towers.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use burn::tensor::Device;
+
+use super::huggingface::HuggingFace;
+use super::module::{apply, read_located};
+use super::native::NativeModel;
+use super::open_clip::OpenClip;
+use super::safetensors::SafetensorsFile;
+use super::{Layout, StoredTensor, TensorSource, huggingface, native, open_clip};
+use crate::ModelError;
+use crate::clip::Clip;
+use crate::config::ClipConfig;
+use crate::image_tower::ImageTower;
+use crate::text_tower::TextTower;
+use crate::tokenizer::{CLIP_VOCABULARY, Tokenizer};
+
+/// Largest configuration or index file that is read.
+const MAX_JSON_BYTES: u64 = 16 << 20;
+/// Largest tokenizer file that is read.
+const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
+
+/// Where a model comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum ModelSource {
+    /// `pocket`, which is part of the program.
+    #[default]
+    Default,
+    /// A native single-file model (see [`super::native`]).
+    File(PathBuf),
+    /// A folder in Hugging Face's or open_clip's layout.
+    Folder(PathBuf),
+}
+
+/// An open checkpoint. Its weights are mapped and not read yet.
+pub struct Checkpoint {
+    config: ClipConfig,
+    tensors: Tensors,
+    kind: Kind,
+    /// The tokenizer's file where the weights do not hold it.
+    tokenizer: Option<(String, Cow<'static, [u8]>)>,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Native,
+    HuggingFace,
+    OpenClip { nested_text: bool },
+}
+
+impl Checkpoint {
+    /// Opens a checkpoint and checks its configuration.
+    ///
+    /// # Errors
+    /// Whatever is wrong with its files, by name.
+    pub fn open(source: &ModelSource) -> Result<Self, ModelError> {
+        match source {
+            ModelSource::Default => Self::native(crate::pocket::open()?),
+            ModelSource::File(path) => Self::native(SafetensorsFile::open(path)?),
+            ModelSource::Folder(folder) => Self::folder(folder),
+        }
+    }
+
+    fn native(file: SafetensorsFile) -> Result<Self, ModelError> {
+        Ok(Self { config: native::config(&file)?, tensors: Tensors::One(file), kind: Kind::Native, tokenizer: None })
+    }
+
+    fn folder(folder: &Path) -> Result<Self, ModelError> {
+        let unknown = |reason: String| ModelError::UnknownLayout { folder: folder.to_path_buf(), reason };
+        if !folder.is_dir() {
+            return Err(unknown("there is no such folder".into()));
+        }
+        let name = folder
+            .canonicalize()
+            .ok()
+            .as_deref()
+            .unwrap_or(folder)
+            .file_name()
+            .map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned());
+        let open_clip_weights = folder.join("open_clip_model.safetensors");
+        // Repositories often hold both layouts of the same weights; open_clip's says more about preprocessing.
+        if folder.join("open_clip_config.json").is_file() && open_clip_weights.is_file() {
+            return Self::open_clip(folder, &open_clip_weights, &name);
+        }
+        if folder.join("config.json").is_file() {
+            let tensors = if folder.join("model.safetensors").is_file() {
+                Tensors::One(SafetensorsFile::open(&folder.join("model.safetensors"))?)
+            } else if folder.join("model.safetensors.index.json").is_file() {
+                Tensors::sharded(folder, "model.safetensors.index.json")?
+            } else {
+                return Err(unknown(pickled(folder, "model.safetensors")));
+            };
+            return Self::huggingface(folder, tensors, &name);
+        }
+        Err(unknown(if folder.join("open_clip_config.json").is_file() {
+            pickled(folder, "open_clip_model.safetensors")
+        } else {
+            "it has no configuration".into()
+        }))
+    }
+
+    fn open_clip(folder: &Path, weights: &Path, name: &str) -> Result<Self, ModelError> {
+        let path = folder.join("open_clip_config.json");
+        let json = read_text(&path)?;
+        let file = SafetensorsFile::open(weights)?;
+        let origin = path.display().to_string();
+        let config = open_clip::config(&json, name, file.contains("logit_bias"))
+            .map_err(|reason| ModelError::Config { origin: origin.clone(), reason })?;
+        config.check(&origin)?;
+        let nested_text = file.contains("text.token_embedding.weight");
+        Ok(Self {
+            tokenizer: Some(find_tokenizer(folder, &config)?),
+            config,
+            tensors: Tensors::One(file),
+            kind: Kind::OpenClip { nested_text },
+        })
+    }
+
+    fn huggingface(folder: &Path, tensors: Tensors, name: &str) -> Result<Self, ModelError> {
+        let path = folder.join("config.json");
+        let json = read_text(&path)?;
+        let preprocessor = folder.join("preprocessor_config.json");
+        let preprocessor = if preprocessor.is_file() { Some(read_text(&preprocessor)?) } else { None };
+        let origin = path.display().to_string();
+        let config = huggingface::config(&json, preprocessor.as_deref(), name)
+            .map_err(|reason| ModelError::Config { origin: origin.clone(), reason })?;
+        config.check(&origin)?;
+        Ok(Self { tokenizer: Some(find_tokenizer(folder, &config)?), config, tensors, kind: Kind::HuggingFace })
+    }
+
+    /// What the checkpoint is.
+    pub fn config(&self) -> &ClipConfig {
+        &self.config
+    }
+
+    /// The weights, by the checkpoint's own names.
+    pub fn tensors(&self) -> &dyn TensorSource {
+        &self.tensors
+    }
+
+    pub(crate) fn files(&self) -> Vec<&SafetensorsFile> {
+        match &self.tensors {
+            Tensors::One(file) => vec![file],
+            Tensors::Sharded { files, .. } => files.iter().collect(),
+        }
+    }
+
+    /// The tokenizer's file and where it is from.
+    pub(crate) fn tokenizer_bytes(&self) -> Result<(String, &[u8]), ModelError> {
+        match (&self.tokenizer, &self.tensors) {
+            (Some((origin, bytes)), _) => Ok((origin.clone(), bytes)),
+            (None, Tensors::One(file)) => Ok((file.origin(), native::tokenizer(file)?)),
+            (None, tensors) => Err(ModelError::Tokenizer { origin: tensors.origin(), reason: "it has none".into() }),
+        }
+    }
+
+    /// Builds the tokenizer.
+    ///
+    /// # Errors
+    /// [`ModelError::Tokenizer`], or [`ModelError::MissingTensor`] if a native file lacks it.
+    pub fn tokenizer(&self) -> Result<Tokenizer, ModelError> {
+        let (origin, bytes) = self.tokenizer_bytes()?;
+        Tokenizer::new(&self.config.tokenizer, bytes, &origin)
+    }
+
+    /// Reads the image tower and nothing else.
+    ///
+    /// # Errors
+    /// As [`apply`].
+    pub fn image_tower(&self, device: &Device) -> Result<ImageTower, ModelError> {
+        self.load(ImageTower::init(&self.config.image, self.config.embed_dim, device), "image.")
+    }
+
+    /// Reads the text tower and nothing else.
+    ///
+    /// # Errors
+    /// As [`apply`].
+    pub fn text_tower(&self, device: &Device) -> Result<TextTower, ModelError> {
+        self.load(TextTower::init(&self.config.text, self.config.embed_dim, device), "text.")
+    }
+
+    /// Reads the whole model.
+    ///
+    /// # Errors
+    /// As [`apply`].
+    pub fn clip(&self, device: &Device) -> Result<Clip, ModelError> {
+        self.load(Clip::init(&self.config, device), "")
+    }
+
+    /// Reads the logarithm of the factor on similarities.
+    ///
+    /// # Errors
+    /// [`ModelError::MissingTensor`] and [`ModelError::MisshapenTensor`].
+    pub fn logit_scale(&self) -> Result<f32, ModelError> {
+        let location = self.layout("").locate("logit_scale");
+        let tensor = read_located(&self.tensors, &location, &[1])?;
+        Ok(tensor.data.first().copied().unwrap_or_default())
+    }
+
+    fn load<M: Module>(&self, module: M, prefix: &'static str) -> Result<M, ModelError> {
+        apply(module, &self.tensors, self.layout(prefix).as_ref())
+    }
+
+    fn layout(&self, prefix: &'static str) -> Box<dyn Layout> {
+        match self.kind {
+            Kind::Native => Box::new(NativeModel { prefix }),
+            Kind::HuggingFace => Box::new(HuggingFace { prefix }),
+            Kind::OpenClip { nested_text } => Box::new(OpenClip { nested_text, prefix }),
+        }
+    }
+}
+
+/// One file or several that are one.
+enum Tensors {
+    One(SafetensorsFile),
+    Sharded { origin: String, files: Vec<SafetensorsFile>, file_of: BTreeMap<String, usize> },
+}
+
+impl Tensors {
+    /// Reads an index: JSON with a `weight_map` from tensors to files in the same folder.
+    fn sharded(folder: &Path, index: &str) -> Result<Self, ModelError> {
+        #[derive(serde::Deserialize)]
+        struct Index {
+            weight_map: BTreeMap<String, String>,
+        }
+        let path = folder.join(index);
+        let origin = path.display().to_string();
+        let wrong = |reason: String| ModelError::Config { origin: origin.clone(), reason };
+        let index: Index = serde_json::from_str(&read_text(&path)?).map_err(|e| wrong(e.to_string()))?;
+        let mut names: Vec<&String> = Vec::new();
+        let mut file_of = BTreeMap::new();
+        for (tensor, file) in &index.weight_map {
+            // An index must not reach out of its folder.
+            if Path::new(file).file_name().is_none_or(|name| name != file.as_str()) {
+                return Err(wrong(format!("`{file}` is not the name of a file in the same folder")));
+            }
+            let at = names.iter().position(|known| *known == file).unwrap_or_else(|| {
+                names.push(file);
+                names.len() - 1
+            });
+            file_of.insert(tensor.clone(), at);
+        }
+        let files =
+            names.iter().map(|name| SafetensorsFile::open(&folder.join(name))).collect::<Result<Vec<_>, _>>()?;
+        let listed: HashSet<&String> = file_of.keys().collect();
+        for file in &files {
+            let mut extra: Vec<String> = file.names().into_iter().filter(|name| !listed.contains(name)).collect();
+            if !extra.is_empty() {
+                extra.sort();
+                return Err(ModelError::UnexpectedTensors { origin: file.origin(), names: extra });
+            }
+        }
+        Ok(Self::Sharded { origin, files, file_of })
+    }
+
+    fn file(&self, name: &str) -> Option<&SafetensorsFile> {
+        match self {
+            Self::One(file) => Some(file),
+            Self::Sharded { files, file_of, .. } => file_of.get(name).map(|&at| &files[at]),
+        }
+    }
+}
+
+impl TensorSource for Tensors {
+    fn origin(&self) -> String {
+        match self {
+            Self::One(file) => file.origin(),
+            Self::Sharded { origin, .. } => origin.clone(),
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        match self {
+            Self::One(file) => file.names(),
+            Self::Sharded { file_of, .. } => file_of.keys().cloned().collect(),
+        }
+    }
+
+    fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        self.file(name)?.shape(name)
+    }
+
+    fn read(&self, name: &str) -> Result<StoredTensor, ModelError> {
+        match self.file(name) {
+            Some(file) => file.read(name),
+            None => {
+                Err(ModelError::MissingTensor { origin: self.origin(), name: name.to_owned(), expected: Vec::new() })
+            }
+        }
+    }
+}
+
+/// Says that weights are missing, and whether there are pickled ones instead.
+fn pickled(folder: &Path, expected: &str) -> String {
+    let is_pickle = |path: &Path| path.extension().is_some_and(|e| e == "bin" || e == "pt" || e == "pth");
+    let found = std::fs::read_dir(folder)
+        .ok()
+        .and_then(|mut entries| entries.find_map(|entry| entry.ok().map(|e| e.path()).filter(|path| is_pickle(path))));
+    match found {
+        Some(path) => format!(
+            "it has no `{expected}`, only the pickled `{}`, which could run code and is never read; convert it to \
+             safetensors",
+            path.file_name().unwrap_or_default().to_string_lossy()
+        ),
+        None => format!("it has a configuration but no `{expected}`"),
+    }
+}
+
+/// The folder's own tokenizer, or OpenAI's where the vocabulary has its size.
+fn find_tokenizer(folder: &Path, config: &ClipConfig) -> Result<(String, Cow<'static, [u8]>), ModelError> {
+    for name in ["tokenizer.json", "merges.txt", "bpe_simple_vocab_16e6.txt.gz"] {
+        let path = folder.join(name);
+        if path.is_file() {
+            let bytes = read_file(&path, MAX_TOKENIZER_BYTES)?;
+            return Ok((path.display().to_string(), Cow::Owned(bytes)));
+        }
+    }
+    const OPENAI_VOCABULARY: usize = 49408;
+    if config.text.vocab_size() == OPENAI_VOCABULARY {
+        return Ok(("the built-in CLIP vocabulary".into(), Cow::Borrowed(CLIP_VOCABULARY)));
+    }
+    Err(ModelError::Tokenizer {
+        origin: folder.display().to_string(),
+        reason: format!(
+            "there is no tokenizer.json or merges.txt, and the text tower's vocabulary of {} is not OpenAI's of \
+             {OPENAI_VOCABULARY}",
+            config.text.vocab_size()
+        ),
+    })
+}
+
+fn read_text(path: &Path) -> Result<String, ModelError> {
+    String::from_utf8(read_file(path, MAX_JSON_BYTES)?)
+        .map_err(|_| ModelError::Config { origin: path.display().to_string(), reason: "it is not UTF-8 text".into() })
+}
+
+fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, ModelError> {
+    use std::io::Read;
+    let io = |source| ModelError::Io { action: "read", path: path.to_path_buf(), source };
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).map_err(io)?.take(limit + 1).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 > limit {
+        return Err(ModelError::Config {
+            origin: path.display().to_string(),
+            reason: format!("it is larger than {limit} bytes"),
+        });
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,264 @@
+//! open_clip's checkpoints: `open_clip_config.json` with `open_clip_model.safetensors`.
+//!
+//! Layout and defaults follow open_clip's `model.py`, `transformer.py` and `transform.py`. Options that change the
+//! computation and are not known here are errors, never ignored.
+
+use serde_json::{Map, Value};
+
+use super::{Layout, Location};
+use crate::config::{
+    Activation, CausalTextConfig, ClipConfig, EndOfText, ImageTowerConfig, Interpolation, PreprocessConfig, ResizeMode,
+    TextTowerConfig, TokenizerConfig, TokenizerKind, VitConfig,
+};
+
+/// The names that open_clip gives.
+pub(crate) struct OpenClip {
+    /// `CustomTextCLIP` keeps the text tower under `text.`; `CLIP` has it at the top.
+    pub nested_text: bool,
+    /// Ours: `image.` or `text.` for a lone tower, nothing for all.
+    pub prefix: &'static str,
+}
+
+impl OpenClip {
+    fn text_prefix(&self) -> &'static str {
+        if self.nested_text { "text." } else { "" }
+    }
+}
+
+impl Layout for OpenClip {
+    fn locate(&self, name: &str) -> Location {
+        let name = format!("{}{name}", self.prefix);
+        let (tower, rest) = match name.split_once('.') {
+            Some(("image", rest)) => ("visual.", rest),
+            Some(("text", rest)) => (self.text_prefix(), rest),
+            _ => return Location::one(name),
+        };
+        if let Some(rest) = rest.strip_prefix("transformer.blocks.") {
+            let (layer, rest) = rest.split_once('.').unwrap_or((rest, ""));
+            let rest = match rest {
+                "attention.input.weight" => "attn.in_proj_weight".to_owned(),
+                "attention.input.bias" => "attn.in_proj_bias".to_owned(),
+                _ => rest
+                    .replace("attention_norm.", "ln_1.")
+                    .replace("mlp_norm.", "ln_2.")
+                    .replace("attention.output.", "attn.out_proj.")
+                    .replace("mlp.input.", "mlp.c_fc.")
+                    .replace("mlp.output.", "mlp.c_proj."),
+            };
+            return Location::one(format!("{tower}transformer.resblocks.{layer}.{rest}"));
+        }
+        let (stored, transposed) = match rest {
+            "patch_embedding.weight" => ("conv1.weight", false),
+            "position_embedding" => ("positional_embedding", false),
+            "norm_pre.weight" => ("ln_pre.weight", false),
+            "norm_pre.bias" => ("ln_pre.bias", false),
+            "norm_post.weight" => ("ln_post.weight", false),
+            "norm_post.bias" => ("ln_post.bias", false),
+            "norm.weight" => ("ln_final.weight", false),
+            "norm.bias" => ("ln_final.bias", false),
+            "projection.weight" if tower == "visual." => ("proj", true),
+            "projection.weight" => ("text_projection", true),
+            other => (other, false),
+        };
+        let stored = format!("{tower}{stored}");
+        if transposed { Location::transposed(stored) } else { Location::one(stored) }
+    }
+
+    fn ignores(&self, stored: &str) -> bool {
+        // A buffer that older versions saved.
+        let mask = stored.ends_with("attn_mask");
+        let visual = stored.starts_with("visual.");
+        let scalar = matches!(stored, "logit_scale" | "logit_bias");
+        mask || match self.prefix {
+            "image." => !visual,
+            "text." => visual || scalar,
+            _ => false,
+        }
+    }
+}
+
+/// Reads `open_clip_config.json`. `has_bias` says whether the weights hold a `logit_bias`.
+pub(crate) fn config(json: &str, name: &str, has_bias: bool) -> Result<ClipConfig, String> {
+    let root: Value = serde_json::from_str(json).map_err(|e| e.to_string())?;
+    let mut model = section(&root, "model_cfg")?;
+    let mut vision = section(&Value::Object(model.clone()), "vision_cfg")?;
+    let mut text = section(&Value::Object(model.clone()), "text_cfg")?;
+    model.remove("vision_cfg");
+    model.remove("text_cfg");
+
+    let embed_dim = required(&mut model, "embed_dim")?;
+    let quick_gelu = flag(&mut model, "quick_gelu")?;
+    let logit_scale = number(&mut model, "init_logit_scale")?;
+    let logit_bias = number(&mut model, "init_logit_bias")?;
+    drop_neutral(&mut model, &["custom_text", "model_name"]);
+    nothing_left("model_cfg", &model)?;
+    let activation = if quick_gelu { Activation::QuickGelu } else { Activation::Gelu };
+
+    let width = required(&mut vision, "width")?;
+    let head_width = optional(&mut vision, "head_width")?.unwrap_or(64);
+    let vit = VitConfig {
+        image_size: optional_square(&mut vision, "image_size")?.unwrap_or(224),
+        patch_size: optional_square(&mut vision, "patch_size")?.unwrap_or(16),
+        width,
+        layers: required(&mut vision, "layers")?,
+        heads: width / head_width.max(1),
+        mlp_width: mlp_width(&mut vision, width)?,
+        activation,
+        layer_norm_eps: epsilon(&mut vision)?,
+    };
+    drop_neutral(&mut vision, &["patch_dropout"]);
+    neutral(&mut vision, "pool_type", "tok")?;
+    neutral(&mut vision, "pos_embed_type", "learnable")?;
+    nothing_left("vision_cfg", &vision)?;
+
+    let width = required(&mut text, "width")?;
+    let context_length = optional(&mut text, "context_length")?.unwrap_or(77);
+    let vocab_size = optional(&mut text, "vocab_size")?.unwrap_or(49408);
+    let causal = CausalTextConfig {
+        context_length,
+        vocab_size,
+        width,
+        layers: required(&mut text, "layers")?,
+        heads: required(&mut text, "heads")?,
+        mlp_width: mlp_width(&mut text, width)?,
+        activation,
+        end_of_text: EndOfText::HighestId,
+        layer_norm_eps: epsilon(&mut text)?,
+    };
+    neutral(&mut text, "pool_type", "argmax")?;
+    neutral(&mut text, "proj_type", "linear")?;
+    // Where the tokenizer comes from, and what fills up texts after their end.
+    drop_neutral(&mut text, &["hf_tokenizer_name", "tokenizer_kwargs", "pad_id"]);
+    nothing_left("text_cfg", &text)?;
+
+    let size = vit.image_size;
+    let defaults = PreprocessConfig::openai(size);
+    let preprocess = match root.get("preprocess_cfg") {
+        None | Some(Value::Null) => defaults,
+        Some(Value::Object(cfg)) => PreprocessConfig {
+            size,
+            mean: channels(cfg, "mean")?.unwrap_or(defaults.mean),
+            std: channels(cfg, "std")?.unwrap_or(defaults.std),
+            interpolation: match cfg.get("interpolation").and_then(Value::as_str) {
+                None | Some("bicubic") => Interpolation::Bicubic,
+                Some("bilinear") => Interpolation::Bilinear,
+                Some(other) => return Err(format!("interpolation `{other}` is not known")),
+            },
+            resize: match cfg.get("resize_mode").and_then(Value::as_str) {
+                None | Some("shortest") => ResizeMode::ShortestEdge,
+                Some("squash") => ResizeMode::Squash,
+                Some(other) => return Err(format!("resize_mode `{other}` is not known")),
+            },
+        },
+        Some(other) => return Err(format!("preprocess_cfg is {other}, expected an object")),
+    };
+    Ok(ClipConfig {
+        name: name.to_owned(),
+        embed_dim,
+        image: ImageTowerConfig::Vit(vit),
+        text: TextTowerConfig::Causal(causal),
+        tokenizer: TokenizerConfig { kind: TokenizerKind::ClipBpe, context_length, pad_id: 0 },
+        preprocess,
+        logit_scale: logit_scale.unwrap_or((1.0f64 / 0.07).ln()),
+        logit_bias: has_bias.then(|| logit_bias.unwrap_or(0.0)),
+    })
+}
+
+fn section(parent: &Value, key: &str) -> Result<Map<String, Value>, String> {
+    match parent.get(key) {
+        Some(Value::Object(map)) => Ok(map.clone()),
+        Some(other) => Err(format!("`{key}` is {other}, expected an object")),
+        None => Err(format!("`{key}` is missing")),
+    }
+}
+
+fn optional(map: &mut Map<String, Value>, key: &str) -> Result<Option<usize>, String> {
+    match map.remove(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => match value.as_u64().and_then(|v| usize::try_from(v).ok()) {
+            Some(v) => Ok(Some(v)),
+            None => Err(format!("`{key}` is {value}, expected a positive integer")),
+        },
+    }
+}
+
+fn required(map: &mut Map<String, Value>, key: &str) -> Result<usize, String> {
+    optional(map, key)?.ok_or_else(|| format!("`{key}` is missing"))
+}
+
+/// A number, or two equal ones for height and width.
+fn optional_square(map: &mut Map<String, Value>, key: &str) -> Result<Option<usize>, String> {
+    if let Some(Value::Array(sides)) = map.get(key) {
+        match sides.as_slice() {
+            [a, b] if a == b => {
+                let side = a.clone();
+                map.insert(key.to_owned(), side);
+            }
+            _ => return Err(format!("`{key}` is {sides:?}; only squares are supported")),
+        }
+    }
+    optional(map, key)
+}
+
+fn number(map: &mut Map<String, Value>, key: &str) -> Result<Option<f64>, String> {
+    match map.remove(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => value.as_f64().map(Some).ok_or_else(|| format!("`{key}` is {value}, expected a number")),
+    }
+}
+
+fn flag(map: &mut Map<String, Value>, key: &str) -> Result<bool, String> {
+    match map.remove(key) {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(value)) => Ok(value),
+        Some(value) => Err(format!("`{key}` is {value}, expected true or false")),
+    }
+}
+
+fn mlp_width(map: &mut Map<String, Value>, width: usize) -> Result<usize, String> {
+    let ratio = number(map, "mlp_ratio")?.unwrap_or(4.0);
+    // As Python's int(width * mlp_ratio); a ratio out of range is caught by the limits on the result.
+    Ok((width as f64 * ratio).clamp(0.0, 1e12) as usize)
+}
+
+fn epsilon(map: &mut Map<String, Value>) -> Result<f64, String> {
+    match map.remove("norm_kwargs") {
+        None | Some(Value::Null) => Ok(1e-5),
+        Some(Value::Object(mut kwargs)) => {
+            let eps = number(&mut kwargs, "eps")?.unwrap_or(1e-5);
+            nothing_left("norm_kwargs", &kwargs)?;
+            Ok(eps)
+        }
+        Some(other) => Err(format!("`norm_kwargs` is {other}, expected an object")),
+    }
+}
+
+fn channels(map: &Map<String, Value>, key: &str) -> Result<Option<[f32; 3]>, String> {
+    let Some(value) = map.get(key) else { return Ok(None) };
+    serde_json::from_value(value.clone()).map(Some).map_err(|_| format!("`{key}` is {value}, expected three numbers"))
+}
+
+/// Removes an option that must have the one value that is supported.
+fn neutral(map: &mut Map<String, Value>, key: &str, only: &str) -> Result<(), String> {
+    match map.remove(key) {
+        None => Ok(()),
+        Some(Value::String(value)) if value == only => Ok(()),
+        Some(value) => Err(format!("`{key}` is {value}; only \"{only}\" is supported")),
+    }
+}
+
+/// Removes options that do not change what is computed.
+fn drop_neutral(map: &mut Map<String, Value>, keys: &[&str]) {
+    for key in keys {
+        map.remove(*key);
+    }
+}
+
+/// Options that are off are as good as absent; all others are not known here.
+fn nothing_left(section: &str, map: &Map<String, Value>) -> Result<(), String> {
+    let off = |value: &Value| matches!(value, Value::Null | Value::Bool(false));
+    match map.iter().find(|(_, value)| !off(value)) {
+        None => Ok(()),
+        Some((key, value)) => Err(format!("`{section}.{key}` = {value} is not supported")),
+    }
+}
