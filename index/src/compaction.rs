@@ -1,0 +1,126 @@
+//! Keeps the number of vector files small: every commit writes one, and eight of a size are merged into one.
+//!
+//! A row is copied about once for every eightfold growth of the index. Rows of removed photos are left out whenever a
+//! file is rewritten, and files with many of them are rewritten for that alone.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use roaring::RoaringTreemap;
+
+use crate::error::IndexError;
+use crate::segment::{self, Segment};
+
+/// So many files of a size are merged.
+const FAN_IN: usize = 8;
+/// Rows of the smallest size.
+const SMALLEST: u64 = 1000;
+/// Files of at least so many bytes are not merged any more.
+const FULL: u64 = 256 << 20;
+
+/// What decides whether a file is rewritten.
+#[derive(Debug, Clone, Copy)]
+struct Load {
+    rows: u64,
+    bytes: u64,
+    /// Rows that may be dropped.
+    purgeable: u64,
+}
+
+/// The next files to be rewritten as one, if any.
+pub(crate) fn plan(segments: &[Arc<Segment>], purgeable: &RoaringTreemap) -> Option<Range<usize>> {
+    let loads: Vec<Load> = segments
+        .iter()
+        .map(|segment| Load {
+            rows: segment.len() as u64,
+            bytes: segment.byte_len(),
+            purgeable: count_in(purgeable, segment),
+        })
+        .collect();
+    choose(&loads)
+}
+
+fn choose(loads: &[Load]) -> Option<Range<usize>> {
+    if let Some(index) = loads.iter().position(|load| load.purgeable * 4 >= load.rows) {
+        return Some(index..index + 1);
+    }
+    let last = size_class(loads.last()?);
+    let run = loads.iter().rev().take_while(|load| load.bytes < FULL && size_class(load) <= last).count();
+    (run >= FAN_IN).then(|| loads.len() - run..loads.len())
+}
+
+fn size_class(load: &Load) -> u32 {
+    (load.rows / SMALLEST).max(1).ilog(FAN_IN as u64)
+}
+
+fn count_in(ids: &RoaringTreemap, segment: &Segment) -> u64 {
+    let up_to = |id: u64| ids.rank(id);
+    let before = segment.first_id().checked_sub(1).map_or(0, up_to);
+    up_to(segment.last_id()) - before
+}
+
+/// Copies the rows of adjacent files, without those to be purged, into one; `None` if no row is left.
+pub(crate) fn merge(
+    segments: &[Arc<Segment>],
+    purgeable: &RoaringTreemap,
+    path: &Path,
+    file: u64,
+) -> Result<Option<Segment>, IndexError> {
+    // A copy gets a checksum of its own: damage must not be copied along with it.
+    segments.iter().try_for_each(|segment| segment.verify_rows())?;
+    let kept = || {
+        segments.iter().flat_map(|segment| {
+            segment
+                .ids()
+                .iter()
+                .enumerate()
+                .filter(|&(_, &id)| !purgeable.contains(id))
+                .map(move |(row, &id)| (segment, row, id))
+        })
+    };
+    let ids: Vec<u64> = kept().map(|(_, _, id)| id).collect();
+    if ids.is_empty() {
+        return Ok(None);
+    }
+    segment::write(path, segments[0].dimension(), &ids, kept().map(|(segment, row, _)| segment.row(row)))?;
+    Segment::open(path, file).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Commits of `size` rows, compacted after each; returns the files' rows and how many rows were copied.
+    fn simulate(commits: u64, size: u64) -> (Vec<u64>, u64) {
+        let mut loads: Vec<Load> = Vec::new();
+        let mut copied = 0;
+        for _ in 0..commits {
+            loads.push(Load { rows: size, bytes: size * 2048, purgeable: 0 });
+            while let Some(range) = choose(&loads) {
+                let rows = loads[range.clone()].iter().map(|load| load.rows).sum();
+                copied += rows;
+                loads.splice(range, [Load { rows, bytes: rows * 2048, purgeable: 0 }]);
+            }
+        }
+        (loads.iter().map(|load| load.rows).collect(), copied)
+    }
+
+    #[test]
+    fn few_files_and_few_copies() {
+        let (files, copied) = simulate(1000, 1000);
+        assert_eq!(files.iter().sum::<u64>(), 1_000_000);
+        assert!(files.len() <= 25, "{files:?}");
+        assert!(copied <= 4_000_000, "{copied}");
+        let (files, _) = simulate(500, 3);
+        assert!(files.len() <= 8, "{files:?}");
+    }
+
+    #[test]
+    fn files_full_of_removed_rows_are_rewritten() {
+        let load = |purgeable| Load { rows: 100, bytes: 1, purgeable };
+        assert_eq!(choose(&[load(0), load(25), load(0)]), Some(1..2));
+        assert_eq!(choose(&[load(24), load(0)]), None);
+        assert_eq!(choose(&[]), None);
+    }
+}

@@ -1,0 +1,117 @@
+//! The only module that changes files: everything else writes through it.
+//!
+//! A file appears under its name complete and synced, or not at all: it is written under a temporary name in the same
+//! directory, synced, renamed, and the directory is synced too. Files are never changed after that.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::IndexError;
+use crate::layout::TEMP_PREFIX;
+
+/// Writes `path` in one step; `fill` writes the content and may seek.
+pub(crate) fn write(
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<&File>) -> std::io::Result<()>,
+) -> Result<(), IndexError> {
+    let temp = tempfile::Builder::new()
+        .prefix(TEMP_PREFIX)
+        .tempfile_in(parent(path))
+        .map_err(IndexError::io("create a temporary file in", parent(path)))?;
+    let write = || {
+        let mut out = BufWriter::with_capacity(1 << 18, temp.as_file());
+        fill(&mut out)?;
+        out.flush()?;
+        drop(out);
+        temp.as_file().sync_all()
+    };
+    write().map_err(IndexError::io("write", path))?;
+    temp.persist(path).map_err(|error| error.error).map_err(IndexError::io("rename a temporary file to", path))?;
+    sync_dir(parent(path))
+}
+
+/// Writes `path` in one step from bytes in memory.
+pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), IndexError> {
+    write(path, |out| out.write_all(bytes))
+}
+
+/// Gives a file that another library has written under a temporary name its own name, synced. The caller syncs the
+/// directory.
+pub(crate) fn publish(temporary: &Path, path: &Path) -> Result<(), IndexError> {
+    File::options()
+        .write(true)
+        .open(temporary)
+        .and_then(|file| file.sync_all())
+        .map_err(IndexError::io("sync", temporary))?;
+    fs::rename(temporary, path).map_err(IndexError::io("rename a temporary file to", path))
+}
+
+/// A directory for another library to write in; removed when dropped, or by the next writer's sweep.
+pub(crate) fn temporary_dir(parent: &Path) -> Result<tempfile::TempDir, IndexError> {
+    tempfile::Builder::new()
+        .prefix(TEMP_PREFIX)
+        .tempdir_in(parent)
+        .map_err(IndexError::io("create a temporary directory in", parent))
+}
+
+/// Creates a directory and its parents, synced; it may exist already.
+pub(crate) fn create_dir(path: &Path) -> Result<(), IndexError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(path).map_err(IndexError::io("create the directory", path))?;
+    sync_dir(path)?;
+    sync_dir(parent(path))
+}
+
+/// Makes renames in a directory durable.
+pub(crate) fn sync_dir(path: &Path) -> Result<(), IndexError> {
+    // Windows cannot open a directory for that; its file systems journal renames themselves.
+    if cfg!(unix) {
+        File::open(path).and_then(|dir| dir.sync_all()).map_err(IndexError::io("sync the directory", path))?;
+    }
+    Ok(())
+}
+
+/// Removes something that no live manifest names. Failure is no error: a reader may have it open (Windows), and the
+/// next writer tries again.
+pub(crate) fn remove_orphan(path: &Path) {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
+        Ok(()) => log::debug!("removed {}", path.display()),
+        Err(error) => log::debug!("could not remove {}: {error}", path.display()),
+    }
+}
+
+/// Opens (creating if need be) the file that the writers' lock is taken on.
+pub(crate) fn open_lock_file(path: &Path) -> Result<File, IndexError> {
+    File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(IndexError::io("open the lock file", path))
+}
+
+/// The entries of a directory, none if it is missing.
+pub(crate) fn list(dir: &Path) -> Result<Vec<PathBuf>, IndexError> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(IndexError::io("list", dir)(error)),
+    };
+    let mut paths = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<std::io::Result<Vec<_>>>()
+        .map_err(IndexError::io("list", dir))?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}

@@ -1,0 +1,156 @@
+//! The names of the files in an index directory, and the reverse: what a name says.
+
+use std::path::{Path, PathBuf};
+
+pub(crate) const LOCK: &str = "lock";
+pub(crate) const META_DIR: &str = "meta";
+pub(crate) const VECTORS_DIR: &str = "vectors";
+pub(crate) const GRAPH_DIR: &str = "graph";
+/// Prefix of files that are being written. Only a writer that died leaves one behind.
+pub(crate) const TEMP_PREFIX: &str = ".tmp-";
+
+const GRAPH_SUFFIXES: [&str; 4] = [".json", ".ids", ".hnsw.graph", ".hnsw.data"];
+
+/// The paths of an index directory.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    pub(crate) fn new(root: &Path) -> Layout {
+        Layout { root: root.to_path_buf() }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.root.join(LOCK)
+    }
+
+    pub(crate) fn meta(&self) -> PathBuf {
+        self.root.join(META_DIR)
+    }
+
+    pub(crate) fn commit_point(&self) -> PathBuf {
+        self.meta().join("meta.json")
+    }
+
+    pub(crate) fn vectors(&self) -> PathBuf {
+        self.root.join(VECTORS_DIR)
+    }
+
+    pub(crate) fn graphs(&self) -> PathBuf {
+        self.root.join(GRAPH_DIR)
+    }
+
+    pub(crate) fn manifest(&self, generation: u64) -> PathBuf {
+        self.root.join(format!("manifest-{generation}.json"))
+    }
+
+    pub(crate) fn deleted(&self, generation: u64) -> PathBuf {
+        self.root.join(format!("deleted-{generation}.bin"))
+    }
+
+    pub(crate) fn segment(&self, id: u64) -> PathBuf {
+        self.vectors().join(format!("{id:08x}.vec"))
+    }
+
+    /// Base name, in [`Layout::graphs`], of a graph's files.
+    pub(crate) fn graph_base(id: u64) -> String {
+        format!("{id:08x}")
+    }
+
+    pub(crate) fn graph_descriptor(&self, id: u64) -> PathBuf {
+        self.graphs().join(Layout::graph_base(id) + ".json")
+    }
+
+    pub(crate) fn graph_ids(&self, id: u64) -> PathBuf {
+        self.graphs().join(Layout::graph_base(id) + ".ids")
+    }
+
+    pub(crate) fn graph_topology(&self, id: u64) -> PathBuf {
+        self.graphs().join(Layout::graph_base(id) + ".hnsw.graph")
+    }
+
+    pub(crate) fn graph_data(&self, id: u64) -> PathBuf {
+        self.graphs().join(Layout::graph_base(id) + ".hnsw.data")
+    }
+}
+
+/// A file of an index, as far as its name tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entry {
+    Manifest(u64),
+    Deleted(u64),
+    Segment(u64),
+    Graph(u64),
+    Temporary,
+}
+
+/// Reads a name in the index directory itself.
+pub(crate) fn entry_in_root(name: &str) -> Option<Entry> {
+    let decimal = |text: &str| text.parse::<u64>().ok().filter(|n| n.to_string() == text);
+    if name.starts_with(TEMP_PREFIX) {
+        return Some(Entry::Temporary);
+    }
+    if let Some(rest) = name.strip_prefix("manifest-") {
+        return decimal(rest.strip_suffix(".json")?).map(Entry::Manifest);
+    }
+    decimal(name.strip_prefix("deleted-")?.strip_suffix(".bin")?).map(Entry::Deleted)
+}
+
+/// Reads a name in `vectors/`.
+pub(crate) fn entry_in_vectors(name: &str) -> Option<Entry> {
+    if name.starts_with(TEMP_PREFIX) {
+        return Some(Entry::Temporary);
+    }
+    number(name.strip_suffix(".vec")?).map(Entry::Segment)
+}
+
+/// Reads a name in `graph/`.
+pub(crate) fn entry_in_graphs(name: &str) -> Option<Entry> {
+    if name.starts_with(TEMP_PREFIX) {
+        return Some(Entry::Temporary);
+    }
+    GRAPH_SUFFIXES.iter().find_map(|suffix| number(name.strip_suffix(suffix)?)).map(Entry::Graph)
+}
+
+fn number(hex: &str) -> Option<u64> {
+    u64::from_str_radix(hex, 16).ok().filter(|n| format!("{n:08x}") == hex)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        let layout = Layout::new(Path::new("/x"));
+        let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+        for id in [0, 1, 255, u64::from(u32::MAX) + 7, u64::MAX] {
+            assert_eq!(entry_in_root(&name(layout.manifest(id))), Some(Entry::Manifest(id)));
+            assert_eq!(entry_in_root(&name(layout.deleted(id))), Some(Entry::Deleted(id)));
+            assert_eq!(entry_in_vectors(&name(layout.segment(id))), Some(Entry::Segment(id)));
+            for path in
+                [layout.graph_descriptor(id), layout.graph_ids(id), layout.graph_topology(id), layout.graph_data(id)]
+            {
+                assert_eq!(entry_in_graphs(&name(path)), Some(Entry::Graph(id)));
+            }
+        }
+    }
+
+    #[test]
+    fn foreign_names_are_left_alone() {
+        for name in
+            ["lock", "meta", "manifest-.json", "manifest-01.json", "manifest-1.json.bak", "photo.jpg", "deleted-x.bin"]
+        {
+            assert_eq!(entry_in_root(name), None, "{name}");
+        }
+        for name in ["1.vec", "00000001.VEC", "0000000g.vec", "+0000001.vec"] {
+            assert_eq!(entry_in_vectors(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The index on disk: embeddings, search graph, metadata, one commit point.
+//!
+//! An index is a directory. One [`IndexWriter`] at a time changes it, in steps that are committed whole; any number of
+//! [`IndexReader`]s, in any process, see the state that was committed when they were opened. Killing the writer at any
+//! moment loses nothing but what it had not committed. `docs/index-format.md` describes the files.
+//!
+//! This crate knows nothing of models or pixels: an embedding is a unit vector, and a [`ModelId`] names what made it.
+//!
+//! ```
+//! use clip_index::{IndexReader, IndexWriter, ModelId, NewPhoto};
+//!
+//! # fn main() -> Result<(), clip_index::IndexError> {
+//! # let dir = tempfile::tempdir().unwrap();
+//! # let dir = dir.path().join("index");
+//! let model = ModelId { name: "example".into(), fingerprint: "example-1".into(), dimension: 2 };
+//! let mut writer = IndexWriter::open_or_create(&dir, &model)?;
+//! let id = writer.add(NewPhoto {
+//!     path: "/photos/beach.jpg".into(),
+//!     hash: [0; 16],
+//!     size: 1000,
+//!     mtime_ns: 0,
+//!     width: 640,
+//!     height: 480,
+//!     taken_at: None,
+//!     camera: None,
+//!     lens: None,
+//!     gps: None,
+//!     embedding: vec![0.6, 0.8],
+//! })?;
+//! writer.commit()?;
+//!
+//! let reader = IndexReader::open(&dir)?;
+//! let best = reader.search_exact(&[0.0, 1.0], 10, None)?;
+//! assert_eq!(best[0].id, id);
+//! assert_eq!(reader.photos(&[id])?[0].path, std::path::Path::new("/photos/beach.jpg"));
+//! # Ok(())
+//! # }
+//! ```
+
+mod cast;
+mod checked_json;
+mod compaction;
+mod dot;
+mod error;
+mod exact;
+mod files;
+mod graph;
+mod id_set;
+mod layout;
+mod lock;
+mod manifest;
+mod metadata;
+mod path_bytes;
+mod reader;
+mod record;
+mod segment;
+mod snapshot;
+mod verify;
+mod writer;
+
+pub use error::IndexError;
+pub use graph::{GraphOptions, GraphUpdate};
+pub use reader::IndexReader;
+pub use record::{GraphStatus, KnownFile, ModelId, Neighbour, NewPhoto, PhotoRecord, Status};
+pub use verify::{Problem, VerifyReport, verify};
+pub use writer::IndexWriter;

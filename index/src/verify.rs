@@ -1,0 +1,158 @@
+//! Checks everything that can be checked.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use roaring::RoaringTreemap;
+
+use crate::error::IndexError;
+use crate::graph::Graph;
+use crate::layout::Layout;
+use crate::metadata::MetadataReader;
+use crate::segment::Segment;
+use crate::snapshot::{self, Snapshot};
+use crate::writer::UNIT_TOLERANCE;
+
+/// Something that is wrong with an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The file or directory.
+    pub path: PathBuf,
+    /// What is wrong, in one line.
+    pub message: String,
+}
+
+/// What [`verify`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// The generation that was checked; `None` if it could not be opened.
+    pub generation: Option<u64>,
+    /// Photos in it.
+    pub photos: u64,
+    /// All that is wrong; empty if the index is whole.
+    pub problems: Vec<Problem>,
+}
+
+impl VerifyReport {
+    /// True if nothing is wrong.
+    pub fn is_clean(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+/// Reads every file of the index in `dir` and checks checksums, lengths, that vectors are of unit length, that metadata
+/// and vectors know the same photos, and that the search graph loads. Takes no lock.
+///
+/// # Errors
+/// [`IndexError::NotFound`] if there is no index, [`IndexError::NewerFormat`] if it is not for this version to judge.
+/// Damage is no error but a [`Problem`].
+pub fn verify(dir: impl AsRef<Path>) -> Result<VerifyReport, IndexError> {
+    let layout = Layout::new(dir.as_ref());
+    loop {
+        let before = fs::read(layout.commit_point()).ok();
+        let report = verify_once(&layout)?;
+        // A writer may have replaced files while they were read: what seemed wrong may only have been gone.
+        if report.is_clean() || fs::read(layout.commit_point()).ok() == before {
+            return Ok(report);
+        }
+    }
+}
+
+fn verify_once(layout: &Layout) -> Result<VerifyReport, IndexError> {
+    let mut report = VerifyReport { generation: None, photos: 0, problems: Vec::new() };
+    let snapshot = match Snapshot::open(layout) {
+        Ok(snapshot) => snapshot,
+        Err(error @ (IndexError::NotFound { .. } | IndexError::NewerFormat { .. })) => return Err(error),
+        Err(error) => {
+            report.add(layout.root(), error);
+            return Ok(report);
+        }
+    };
+    report.generation = Some(snapshot.manifest().generation);
+    report.photos = snapshot.live();
+    for segment in snapshot.segments() {
+        check_segment(segment, &mut report);
+    }
+    if let Some(entry) = &snapshot.manifest().graph
+        && let Err(error) = Graph::load(&snapshot, entry)
+    {
+        report.add(&layout.graphs(), error);
+    }
+    check_metadata(layout, &snapshot, &mut report);
+    Ok(report)
+}
+
+impl VerifyReport {
+    fn add(&mut self, path: &Path, error: IndexError) {
+        let (path, message) = match error {
+            IndexError::Corrupt { path, reason } => (path, reason),
+            IndexError::Graph { dir, reason } | IndexError::Metadata { dir, reason } => (dir, reason),
+            IndexError::Io { ref path, .. } => (path.clone(), error.to_string()),
+            other => (path.to_path_buf(), other.to_string()),
+        };
+        self.note(&path, message);
+    }
+
+    fn note(&mut self, path: &Path, message: impl Into<String>) {
+        self.problems.push(Problem { path: path.to_path_buf(), message: message.into() });
+    }
+}
+
+fn check_segment(segment: &Segment, report: &mut VerifyReport) {
+    if let Err(error) = segment.verify_rows() {
+        report.add(segment.path(), error);
+        return;
+    }
+    let mut wrong =
+        segment.ids().iter().zip(segment.rows().chunks_exact(segment.dimension())).filter_map(|(id, row)| {
+            let length = snapshot::length(row);
+            // Written so that NaN is found too.
+            (!((length - 1.0).abs() <= UNIT_TOLERANCE)).then_some((id, length))
+        });
+    if let Some((id, length)) = wrong.next() {
+        let others = wrong.count();
+        let message = format!("expected vectors of length 1, found {length} for the photo {id} (and {others} others)");
+        report.note(segment.path(), message);
+    }
+}
+
+fn check_metadata(layout: &Layout, snapshot: &Snapshot, report: &mut VerifyReport) {
+    let dir = layout.meta();
+    match MetadataReader::damaged_files(layout) {
+        Ok(damaged) if damaged.is_empty() => {}
+        // Reading what is known to be damaged would tell nothing more.
+        Ok(damaged) => {
+            for file in damaged {
+                report.note(&dir.join(file), "the checksum does not match");
+            }
+            return;
+        }
+        Err(error) => return report.add(&dir, error),
+    }
+    let records = match MetadataReader::open(layout).and_then(|metadata| metadata.all()) {
+        Ok(records) => records,
+        Err(error) => return report.add(&dir, error),
+    };
+    let mut ids = RoaringTreemap::new();
+    let mut paths = HashMap::with_capacity(records.len());
+    for record in &records {
+        if !ids.insert(record.id) {
+            report.note(&dir, format!("the photo {} has more than one record", record.id));
+        }
+        if let Some(other) = paths.insert(&record.path, record.id) {
+            report.note(
+                &dir,
+                format!("the photos {other} and {} have the same path, {}", record.id, record.path.display()),
+            );
+        }
+    }
+    let live: RoaringTreemap = snapshot.live_from(0).map(|(id, _)| id).collect();
+    let (no_record, no_vector) = (&live - &ids, &ids - &live);
+    if let Some(id) = no_record.min() {
+        report.note(&dir, format!("{} photos have a vector but no record, the photo {id} for one", no_record.len()));
+    }
+    if let Some(id) = no_vector.min() {
+        report.note(&dir, format!("{} photos have a record but no vector, the photo {id} for one", no_vector.len()));
+    }
+}

@@ -1,0 +1,515 @@
+//! Changing an index.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use roaring::RoaringTreemap;
+
+use crate::compaction;
+use crate::error::IndexError;
+use crate::files;
+use crate::graph::{self, Graph, GraphOptions, GraphUpdate};
+use crate::id_set;
+use crate::layout::{self, Entry, Layout};
+use crate::lock::WriteLock;
+use crate::manifest::{DeletedEntry, GraphEntry, Manifest, Root, SegmentEntry};
+use crate::metadata::MetadataWriter;
+use crate::record::{KnownFile, ModelId, NewPhoto, PhotoRecord};
+use crate::segment::{self, Segment};
+use crate::snapshot::{self, Snapshot, committed_generation};
+
+/// How far an embedding's length may be from 1.
+pub(crate) const UNIT_TOLERANCE: f32 = 1e-3;
+
+/// The one writer of an index: it holds the lock as long as it lives.
+///
+/// Changes are kept in memory until [`IndexWriter::commit`] makes them all visible and durable in one step. What is not
+/// committed is lost with the writer. Memory grows with the uncommitted photos, so callers commit every thousand or so.
+pub struct IndexWriter {
+    _lock: WriteLock,
+    snapshot: Snapshot,
+    metadata: MetadataWriter,
+    model: ModelId,
+    roots: Vec<Root>,
+    next_id: u64,
+    pending: Pending,
+}
+
+/// What the next commit will change.
+#[derive(Debug, Default)]
+struct Pending {
+    /// Forget all that was committed.
+    clear: bool,
+    roots_changed: bool,
+    /// Ids of added photos, ascending, and their rows.
+    added: Vec<u64>,
+    rows: Vec<f32>,
+    /// Added photos that were removed again.
+    withdrawn: RoaringTreemap,
+    /// Committed photos that were removed.
+    removed: RoaringTreemap,
+    /// Records of added and of changed photos.
+    records: BTreeMap<u64, PhotoRecord>,
+}
+
+impl Pending {
+    fn is_empty(&self) -> bool {
+        !self.clear
+            && !self.roots_changed
+            && self.added.is_empty()
+            && self.removed.is_empty()
+            && self.records.is_empty()
+    }
+
+    fn has_added(&self, id: u64) -> bool {
+        self.added.binary_search(&id).is_ok() && !self.withdrawn.contains(id)
+    }
+}
+
+/// What a commit makes of the vector files.
+struct Staged {
+    segments: Vec<Arc<Segment>>,
+    deleted: RoaringTreemap,
+    graph: Option<GraphEntry>,
+    next_file: u64,
+}
+
+impl std::fmt::Debug for IndexWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IndexWriter")
+            .field("snapshot", &self.snapshot)
+            .field("pending", &self.pending)
+            .finish_non_exhaustive()
+    }
+}
+
+impl IndexWriter {
+    /// Opens the index in `dir` for writing, or creates an empty one, for embeddings of `model`.
+    ///
+    /// # Errors
+    /// [`IndexError::Locked`] if there is a writer already, [`IndexError::Fingerprint`] if the index was made with
+    /// another model, [`IndexError::NotAnIndex`] if the directory holds other files.
+    pub fn open_or_create(dir: impl AsRef<Path>, model: &ModelId) -> Result<IndexWriter, IndexError> {
+        let writer = IndexWriter::open(dir.as_ref(), model)?;
+        let indexed = &writer.snapshot.manifest().model;
+        if indexed.fingerprint != model.fingerprint || indexed.dimension != model.dimension {
+            return Err(IndexError::Fingerprint {
+                dir: dir.as_ref().to_path_buf(),
+                indexed_name: indexed.name.clone(),
+                indexed_fingerprint: indexed.fingerprint.clone(),
+                wanted_name: model.name.clone(),
+                wanted_fingerprint: model.fingerprint.clone(),
+            });
+        }
+        Ok(writer)
+    }
+
+    /// As [`IndexWriter::open_or_create`], but begins anew, whatever model the index was made with. The folders are
+    /// kept, the photos forgotten with the first commit; until then, readers find what they did before.
+    ///
+    /// # Errors
+    /// Those of [`IndexWriter::open_or_create`], except [`IndexError::Fingerprint`].
+    pub fn open_for_rebuild(dir: impl AsRef<Path>, model: &ModelId) -> Result<IndexWriter, IndexError> {
+        let mut writer = IndexWriter::open(dir.as_ref(), model)?;
+        writer.pending.clear = true;
+        Ok(writer)
+    }
+
+    fn open(dir: &Path, model: &ModelId) -> Result<IndexWriter, IndexError> {
+        if model.dimension == 0 {
+            return Err(IndexError::Dimension { expected: 1, found: 0 });
+        }
+        let layout = Layout::new(dir);
+        refuse_foreign_files(&layout)?;
+        files::create_dir(dir)?;
+        let lock = WriteLock::acquire(&layout)?;
+        files::create_dir(&layout.vectors())?;
+        files::create_dir(&layout.graphs())?;
+        let (snapshot, is_new) = match Snapshot::open(&layout) {
+            Ok(snapshot) => (snapshot, false),
+            Err(IndexError::NotFound { .. }) => {
+                (Snapshot::assemble(layout.clone(), first_manifest(model), Vec::new(), RoaringTreemap::new())?, true)
+            }
+            Err(error) => return Err(error),
+        };
+        sweep(&layout, snapshot.manifest())?;
+        let mut writer = IndexWriter {
+            _lock: lock,
+            metadata: MetadataWriter::open_or_create(&layout)?,
+            model: model.clone(),
+            roots: snapshot.manifest().roots.clone(),
+            next_id: snapshot.manifest().next_id,
+            pending: Pending::default(),
+            snapshot,
+        };
+        if is_new {
+            // So that a reader finds an empty index, not none, before the first photos are committed.
+            let staged = writer.stage()?;
+            writer.publish(staged)?;
+        }
+        Ok(writer)
+    }
+
+    /// The directory of the index.
+    pub fn dir(&self) -> &Path {
+        self.snapshot.layout().root()
+    }
+
+    /// The folders that the index is made of.
+    pub fn roots(&self) -> Vec<PathBuf> {
+        self.roots.iter().map(Root::path).collect()
+    }
+
+    /// Sets the folders, with the next commit.
+    ///
+    /// # Errors
+    /// [`IndexError::Path`] if one cannot be stored.
+    pub fn set_roots(&mut self, roots: &[PathBuf]) -> Result<(), IndexError> {
+        let roots = roots.iter().map(|root| Root::new(root)).collect::<Result<Vec<_>, _>>()?;
+        self.pending.roots_changed |= roots != self.roots;
+        self.roots = roots;
+        Ok(())
+    }
+
+    /// All committed photos, as far as one needs to know them to tell what has changed, in ascending order of ids.
+    ///
+    /// # Errors
+    /// [`IndexError::Metadata`] if the metadata cannot be read.
+    pub fn files(&self) -> Result<Vec<KnownFile>, IndexError> {
+        if self.pending.clear {
+            return Ok(Vec::new());
+        }
+        let mut files = self.metadata.reader().files()?;
+        files.sort_unstable_by_key(|file| file.id);
+        Ok(files)
+    }
+
+    /// Number of photos, uncommitted changes included.
+    pub fn len(&self) -> usize {
+        let committed = if self.pending.clear { 0 } else { self.snapshot.live() - self.pending.removed.len() };
+        committed as usize + self.pending.added.len() - self.pending.withdrawn.len() as usize
+    }
+
+    /// True if there are no photos.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds a photo and returns its id. Ids ascend, and none is ever used twice.
+    ///
+    /// # Errors
+    /// [`IndexError::Dimension`] or [`IndexError::NotUnit`] if the embedding does not fit.
+    pub fn add(&mut self, photo: NewPhoto) -> Result<u64, IndexError> {
+        if photo.embedding.len() != self.model.dimension {
+            return Err(IndexError::Dimension { expected: self.model.dimension, found: photo.embedding.len() });
+        }
+        let length = snapshot::length(&photo.embedding);
+        // Written so that NaN is refused too.
+        if !((length - 1.0).abs() <= UNIT_TOLERANCE) {
+            return Err(IndexError::NotUnit { length });
+        }
+        crate::path_bytes::encode(&photo.path)?;
+        let id = self.next_id;
+        self.next_id += 1;
+        let (record, row) = photo.into_parts(id);
+        self.pending.added.push(id);
+        self.pending.rows.extend_from_slice(&row);
+        self.pending.records.insert(id, record);
+        Ok(id)
+    }
+
+    /// Removes a photo; `false` if there is none with this id.
+    pub fn remove(&mut self, id: u64) -> bool {
+        if self.pending.has_added(id) {
+            self.pending.withdrawn.insert(id);
+        } else if self.is_committed(id) {
+            self.pending.removed.insert(id);
+        } else {
+            return false;
+        }
+        self.pending.records.remove(&id);
+        true
+    }
+
+    /// Notes that a photo's file has another path now; its content is the same.
+    ///
+    /// # Errors
+    /// [`IndexError::UnknownId`], or those of reading the metadata.
+    pub fn relocate(&mut self, id: u64, path: &Path, size: u64, mtime_ns: i128) -> Result<(), IndexError> {
+        crate::path_bytes::encode(path)?;
+        let record = self.record_mut(id)?;
+        record.path = path.to_path_buf();
+        record.size = size;
+        record.mtime_ns = mtime_ns;
+        Ok(())
+    }
+
+    /// Notes that a photo's file has another time of modification, but the same content.
+    ///
+    /// # Errors
+    /// [`IndexError::UnknownId`], or those of reading the metadata.
+    pub fn touch(&mut self, id: u64, mtime_ns: i128) -> Result<(), IndexError> {
+        self.record_mut(id)?.mtime_ns = mtime_ns;
+        Ok(())
+    }
+
+    /// True if there is something to commit.
+    pub fn has_changes(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Makes all changes since the last commit visible and durable in one step. If it fails, or the process dies on the
+    /// way, the index is as it was; the changes are still there, and the call may be repeated.
+    ///
+    /// # Errors
+    /// [`IndexError::Io`] or [`IndexError::Metadata`] if something could not be written.
+    pub fn commit(&mut self) -> Result<(), IndexError> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let staged = self.stage()?;
+        self.publish(staged)
+    }
+
+    /// Builds the search graph, or adds what it lacks, if that is worth it by `options`; commits before and after.
+    /// `progress` gets the rows inserted so far and in all, on this thread. After `cancel` was set, the call returns
+    /// soon, and the index is as it was.
+    ///
+    /// # Errors
+    /// Those of [`IndexWriter::commit`], or [`IndexError::Graph`] if the graph could not be written.
+    pub fn update_graph(
+        &mut self,
+        options: &GraphOptions,
+        progress: &mut dyn FnMut(usize, usize),
+        cancel: &AtomicBool,
+    ) -> Result<GraphUpdate, IndexError> {
+        self.commit()?;
+        let current = self.snapshot.manifest().graph.clone();
+        let live = self.snapshot.live();
+        if live < options.min_photos.max(1) {
+            return Ok(if current.is_some() { GraphUpdate::Current } else { GraphUpdate::TooFewPhotos });
+        }
+        let mut extended = None;
+        if let Some(entry) = &current {
+            match graph::Coverage::of(&self.snapshot, entry, options) {
+                Ok(coverage) if coverage.suffices(options) => return Ok(GraphUpdate::Current),
+                Ok(coverage) if coverage.may_be_extended(options) => {
+                    match Graph::extend(&self.snapshot, entry, progress, cancel) {
+                        Ok(None) => return Ok(GraphUpdate::Cancelled),
+                        Ok(graph) => extended = graph,
+                        Err(error) => log::warn!("the search graph is built anew: {error}"),
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => log::warn!("the search graph is built anew: {error}"),
+            }
+        }
+        let is_extended = extended.is_some();
+        let Some(graph) = extended.or_else(|| Graph::build(&self.snapshot, options, progress, cancel)) else {
+            return Ok(GraphUpdate::Cancelled);
+        };
+        let nodes = graph.nodes();
+        let mut staged = self.stage()?;
+        staged.graph = Some(graph.store(self.snapshot.layout(), self.model.dimension, staged.next_file)?);
+        staged.next_file += 1;
+        self.publish(staged)?;
+        Ok(if is_extended { GraphUpdate::Extended { nodes } } else { GraphUpdate::Built { nodes } })
+    }
+
+    /// Lets background work on the metadata finish before the writer goes. A writer that is simply dropped throws such
+    /// work away, which costs nothing but time. Commits nothing.
+    ///
+    /// # Errors
+    /// [`IndexError::Metadata`] if that work failed.
+    pub fn close(self) -> Result<(), IndexError> {
+        self.metadata.finish()
+    }
+
+    fn is_committed(&self, id: u64) -> bool {
+        !self.pending.clear && !self.pending.removed.contains(id) && self.snapshot.locate_live(id).is_some()
+    }
+
+    /// The record that the next commit will write.
+    fn record_mut(&mut self, id: u64) -> Result<&mut PhotoRecord, IndexError> {
+        if !self.pending.records.contains_key(&id) {
+            if !self.is_committed(id) {
+                return Err(IndexError::UnknownId { id });
+            }
+            let record = self.metadata.reader().records(&[id])?.pop().ok_or(IndexError::UnknownId { id })?;
+            self.pending.records.insert(id, record);
+        }
+        self.pending.records.get_mut(&id).ok_or(IndexError::UnknownId { id })
+    }
+
+    /// Writes the vector files of the next generation, compacted.
+    fn stage(&self) -> Result<Staged, IndexError> {
+        let layout = self.snapshot.layout();
+        let manifest = self.snapshot.manifest();
+        let pending = &self.pending;
+        let mut staged = if pending.clear {
+            Staged { segments: Vec::new(), deleted: RoaringTreemap::new(), graph: None, next_file: manifest.next_file }
+        } else {
+            Staged {
+                segments: self.snapshot.segments().to_vec(),
+                deleted: self.snapshot.deleted() | &pending.removed,
+                graph: manifest.graph.clone(),
+                next_file: manifest.next_file,
+            }
+        };
+        let kept = || {
+            let rows = pending.rows.chunks_exact(self.model.dimension);
+            pending.added.iter().zip(rows).filter(|&(&id, _)| !pending.withdrawn.contains(id))
+        };
+        let ids: Vec<u64> = kept().map(|(&id, _)| id).collect();
+        if !ids.is_empty() {
+            let path = layout.segment(staged.next_file);
+            segment::write(&path, self.model.dimension, &ids, kept().map(|(_, row)| row))?;
+            staged.segments.push(Arc::new(Segment::open(&path, staged.next_file)?));
+            staged.next_file += 1;
+        }
+        compact(layout, &mut staged)?;
+        Ok(staged)
+    }
+
+    /// Commits the next generation.
+    fn publish(&mut self, staged: Staged) -> Result<(), IndexError> {
+        let layout = self.snapshot.layout().clone();
+        let old = self.snapshot.manifest();
+        let generation = old.generation + 1;
+        let deleted = if staged.deleted.is_empty() {
+            None
+        } else if staged.deleted == *self.snapshot.deleted() && old.deleted.is_some() {
+            old.deleted.clone()
+        } else {
+            let bytes = id_set::encode(&staged.deleted);
+            files::write_bytes(&layout.deleted(generation), &bytes)?;
+            Some(DeletedEntry { generation, crc32: crc32fast::hash(&bytes) })
+        };
+        let entry = |segment: &Arc<Segment>| SegmentEntry {
+            file: segment.file_id(),
+            rows: segment.len() as u64,
+            header_crc32: segment.content_crc(),
+        };
+        let manifest = Manifest {
+            generation,
+            committed_at: now(),
+            model: self.model.clone(),
+            next_id: self.next_id,
+            next_file: staged.next_file,
+            roots: self.roots.clone(),
+            segments: staged.segments.iter().map(entry).collect(),
+            deleted,
+            graph: staged.graph,
+        };
+        files::write_bytes(&layout.manifest(generation), &manifest.encode())?;
+        let next = Snapshot::assemble(layout.clone(), manifest, staged.segments, staged.deleted)?;
+        let Pending { clear, removed, records, .. } = &self.pending;
+        let result = self.metadata.commit(generation, *clear, removed, records);
+        // Even where an error came back, what counts is whether the commit point was replaced.
+        if result.is_err() && committed_generation(&layout).ok() != Some(generation) {
+            return result;
+        }
+        self.snapshot = next;
+        self.pending = Pending::default();
+        sweep(&layout, self.snapshot.manifest())?;
+        result
+    }
+}
+
+fn compact(layout: &Layout, staged: &mut Staged) -> Result<(), IndexError> {
+    // The graph refers to rows of removed photos, which must stay as long as it does.
+    let purgeable = match &staged.graph {
+        None => staged.deleted.clone(),
+        Some(entry) => match graph::stored_ids(layout, entry) {
+            Ok(in_graph) => &staged.deleted - in_graph,
+            Err(_) => RoaringTreemap::new(),
+        },
+    };
+    let mut purgeable = purgeable;
+    while let Some(range) = compaction::plan(&staged.segments, &purgeable) {
+        let parts = &staged.segments[range.clone()];
+        let merged = match compaction::merge(parts, &purgeable, &layout.segment(staged.next_file), staged.next_file) {
+            Ok(merged) => merged,
+            Err(error @ IndexError::Corrupt { .. }) => {
+                // New photos can be committed all the same.
+                log::warn!("vector files are not merged: {error}");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let gone: RoaringTreemap =
+            parts.iter().flat_map(|part| part.ids()).filter(|&&id| purgeable.contains(id)).collect();
+        purgeable -= &gone;
+        staged.deleted -= &gone;
+        staged.next_file += 1;
+        staged.segments.splice(range, merged.map(Arc::new));
+    }
+    Ok(())
+}
+
+/// Removes what no live manifest names: leftovers of a writer that died, and what the last commit replaced.
+fn sweep(layout: &Layout, manifest: &Manifest) -> Result<(), IndexError> {
+    let is_live = |entry: Entry| match entry {
+        Entry::Manifest(generation) => generation == manifest.generation,
+        Entry::Deleted(generation) => manifest.deleted.as_ref().is_some_and(|entry| entry.generation == generation),
+        Entry::Segment(file) => manifest.segments.iter().any(|entry| entry.file == file),
+        Entry::Graph(file) => manifest.graph.as_ref().is_some_and(|entry| entry.file == file),
+        Entry::Temporary => false,
+    };
+    type Parse = fn(&str) -> Option<Entry>;
+    let places: [(PathBuf, Parse); 3] = [
+        (layout.root().to_path_buf(), layout::entry_in_root),
+        (layout.vectors(), layout::entry_in_vectors),
+        (layout.graphs(), layout::entry_in_graphs),
+    ];
+    for (dir, parse) in places {
+        for path in files::list(&dir)? {
+            let entry = path.file_name().and_then(|name| parse(name.to_str()?));
+            if entry.is_some_and(|entry| !is_live(entry)) {
+                files::remove_orphan(&path);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An index is not created among other files: a mistyped path must not fill a folder of photos with ours.
+fn refuse_foreign_files(layout: &Layout) -> Result<(), IndexError> {
+    if layout.commit_point().exists() {
+        return Ok(());
+    }
+    let own = |name: &str| {
+        matches!(name, layout::LOCK | layout::META_DIR | layout::VECTORS_DIR | layout::GRAPH_DIR)
+            || layout::entry_in_root(name).is_some()
+    };
+    for path in files::list(layout.root())? {
+        if !path.file_name().and_then(|name| name.to_str()).is_some_and(own) {
+            return Err(IndexError::NotAnIndex { dir: layout.root().to_path_buf(), found: path });
+        }
+    }
+    Ok(())
+}
+
+fn first_manifest(model: &ModelId) -> Manifest {
+    Manifest {
+        generation: 0,
+        committed_at: now(),
+        model: model.clone(),
+        next_id: 1,
+        next_file: 1,
+        roots: Vec::new(),
+        segments: Vec::new(),
+        deleted: None,
+        graph: None,
+    }
+}
+
+fn now() -> i64 {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => since.as_secs() as i64,
+        Err(before) => -(before.duration().as_secs() as i64),
+    }
+}
