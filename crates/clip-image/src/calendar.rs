@@ -24,10 +24,7 @@ pub(crate) fn unix_seconds(date_time: &[u8], offset: Option<&[u8]>) -> Option<i6
         + i64::from(parsed.hour) * 3_600
         + i64::from(parsed.minute) * 60
         + i64::from(parsed.second);
-    let offset_minutes = parsed
-        .offset
-        .filter(|minutes| minutes.unsigned_abs() <= 18 * 60)
-        .unwrap_or(0);
+    let offset_minutes = parsed.offset.filter(|minutes| minutes.unsigned_abs() <= 18 * 60).unwrap_or(0);
     Some(local - i64::from(offset_minutes) * 60)
 }
 

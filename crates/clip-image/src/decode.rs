@@ -63,29 +63,17 @@ pub fn decode_bytes_for(bytes: &[u8], limits: &Limits, shorter_side: Option<u32>
     let format = format::sniff(bytes)?;
     // Decoders of hostile formats have panicked before and will again; one file must not end a run
     // over a million. Nothing outside the closure is touched by it, so nothing is left half-done.
-    catch_unwind(AssertUnwindSafe(|| decode_as(format, bytes, limits, shorter_side))).unwrap_or_else(|panic| {
-        Err(ImageError::Decode {
-            format,
-            reason: describe_panic(panic.as_ref()),
-        })
-    })
+    catch_unwind(AssertUnwindSafe(|| decode_as(format, bytes, limits, shorter_side)))
+        .unwrap_or_else(|panic| Err(ImageError::Decode { format, reason: describe_panic(panic.as_ref()) }))
 }
 
-fn decode_as(format: Format, bytes: &[u8], limits: &Limits, _shorter_side: Option<u32>) -> Result<Photo, ImageError> {
+fn decode_as(format: Format, bytes: &[u8], limits: &Limits, shorter_side: Option<u32>) -> Result<Photo, ImageError> {
     let exif = exif_data::read(bytes, format);
     let cursor = Cursor::new(bytes);
-    let Raw {
-        image,
-        size,
-        orientation,
-    } = match format {
+    let Raw { image, size, orientation } = match format {
         Format::Jpeg => {
-            let (image, size) = jpeg::decode(bytes, limits)?;
-            Ok(Raw {
-                image,
-                size,
-                orientation: None,
-            })
+            let (image, size) = jpeg::decode(bytes, limits, shorter_side.map(|side| side.saturating_mul(2)))?;
+            Ok(Raw { image, size, orientation: None })
         }
         Format::Png => PngDecoder::with_limits(cursor, library_limits(limits)).and_then_raw(format, limits),
         Format::Gif => GifDecoder::new(cursor).and_then_raw(format, limits),
@@ -96,11 +84,7 @@ fn decode_as(format: Format, bytes: &[u8], limits: &Limits, _shorter_side: Optio
         Format::Pnm => PnmDecoder::new(cursor).and_then_raw(format, limits),
     }?;
     let orientation = exif.orientation.or(orientation).unwrap_or(Orientation::NoTransforms);
-    let (width, height) = if swaps_sides(orientation) {
-        (size.1, size.0)
-    } else {
-        size
-    };
+    let (width, height) = if swaps_sides(orientation) { (size.1, size.0) } else { size };
     let mut image = DynamicImage::ImageRgb8(image);
     image.apply_orientation(orientation);
     Ok(Photo {
@@ -144,11 +128,7 @@ impl<D: ImageDecoder> AndThenRaw for image::ImageResult<D> {
         decoder.set_limits(library_limits(limits)).map_err(describe)?;
         let orientation = decoder.orientation().ok();
         let image = raster::flatten(DynamicImage::from_decoder(decoder).map_err(describe)?);
-        Ok(Raw {
-            image,
-            size: (width, height),
-            orientation,
-        })
+        Ok(Raw { image, size: (width, height), orientation })
     }
 }
 
@@ -178,13 +158,8 @@ fn describe(error: image::ImageError, format: Format) -> ImageError {
         return ImageError::Truncated { format };
     }
     match error {
-        Library::Unsupported(what) => ImageError::Unsupported {
-            what: format!("this kind of {format} ({what})"),
-        },
-        Library::Limits(what) => ImageError::TooMuchMemory {
-            format,
-            reason: what.to_string(),
-        },
+        Library::Unsupported(what) => ImageError::Unsupported { what: format!("this kind of {format} ({what})") },
+        Library::Limits(what) => ImageError::TooMuchMemory { format, reason: what.to_string() },
         error => {
             // The library's own message only adds the format's name to its cause.
             let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
@@ -208,9 +183,6 @@ fn ends_too_early(error: &image::ImageError) -> bool {
 }
 
 fn describe_panic(panic: &(dyn Any + Send)) -> String {
-    let message = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("the decoder gave up ({})", message.unwrap_or("panic"))
 }

@@ -47,12 +47,9 @@ fn orientation(exif: &Exif) -> Option<Orientation> {
 /// When the photo was taken, or else digitised. The plain `DateTime` is left alone: editors set it
 /// to the time of the last change.
 fn taken_at(exif: &Exif) -> Option<i64> {
-    [
-        (Tag::DateTimeOriginal, Tag::OffsetTimeOriginal),
-        (Tag::DateTimeDigitized, Tag::OffsetTimeDigitized),
-    ]
-    .into_iter()
-    .find_map(|(date_time, offset)| calendar::unix_seconds(ascii(exif, date_time)?, ascii(exif, offset)))
+    [(Tag::DateTimeOriginal, Tag::OffsetTimeOriginal), (Tag::DateTimeDigitized, Tag::OffsetTimeDigitized)]
+        .into_iter()
+        .find_map(|(date_time, offset)| calendar::unix_seconds(ascii(exif, date_time)?, ascii(exif, offset)))
 }
 
 /// Maker and model, the maker once: many models begin with it.
@@ -61,11 +58,7 @@ fn camera(exif: &Exif) -> Option<String> {
     match (make, model) {
         (Some(make), Some(model)) => {
             let first_word = |s: &str| s.split(' ').next().unwrap_or_default().to_lowercase();
-            Some(if first_word(&make) == first_word(&model) {
-                model
-            } else {
-                format!("{make} {model}")
-            })
+            Some(if first_word(&make) == first_word(&model) { model } else { format!("{make} {model}") })
         }
         (make, model) => model.or(make),
     }
@@ -106,9 +99,7 @@ fn ascii(exif: &Exif, tag: Tag) -> Option<&[u8]> {
 fn text(exif: &Exif, tag: Tag) -> Option<String> {
     const LONGEST: usize = 128;
     let lossy = String::from_utf8_lossy(ascii(exif, tag)?);
-    let words = lossy
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty());
+    let words = lossy.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     let line: String = words.collect::<Vec<_>>().join(" ").chars().take(LONGEST).collect();
     (!line.is_empty()).then_some(line)
 }

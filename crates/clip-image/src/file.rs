@@ -20,10 +20,7 @@ pub fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
     let metadata = file.metadata()?;
     check_regular(&metadata)?;
 
-    let too_large = |bytes| ImageError::FileTooLarge {
-        bytes,
-        max_bytes: limits.max_file_bytes,
-    };
+    let too_large = |bytes| ImageError::FileTooLarge { bytes, max_bytes: limits.max_file_bytes };
     if metadata.len() > limits.max_file_bytes {
         return Err(too_large(metadata.len()));
     }
@@ -31,8 +28,7 @@ pub fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
     let expected = usize::try_from(metadata.len()).map_err(|_| too_large(metadata.len()))?;
     bytes.try_reserve_exact(expected).map_err(std::io::Error::from)?;
     // A file may grow while it is read; one byte more than the limit is enough to know.
-    file.take(limits.max_file_bytes.saturating_add(1))
-        .read_to_end(&mut bytes)?;
+    file.take(limits.max_file_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limits.max_file_bytes {
         return Err(too_large(bytes.len() as u64));
     }
@@ -46,18 +42,13 @@ fn check_regular(metadata: &Metadata) -> Result<(), ImageError> {
     if metadata.is_file() {
         return Ok(());
     }
-    Err(ImageError::NotARegularFile {
-        found: kind_of(metadata.file_type()),
-    })
+    Err(ImageError::NotARegularFile { found: kind_of(metadata.file_type()) })
 }
 
 #[cfg(unix)]
 fn open_without_waiting(path: &Path) -> std::io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-        .open(path)
+    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }
 
 #[cfg(not(unix))]
@@ -79,11 +70,7 @@ fn kind_of(file_type: FileType) -> &'static str {
 
 #[cfg(not(unix))]
 fn kind_of(file_type: FileType) -> &'static str {
-    if file_type.is_dir() {
-        "a directory"
-    } else {
-        "something else"
-    }
+    if file_type.is_dir() { "a directory" } else { "something else" }
 }
 
 #[cfg(test)]
@@ -108,18 +95,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.jpg");
         std::fs::write(&path, [7; 11]).unwrap();
-        let limits = |max_file_bytes| Limits {
-            max_file_bytes,
-            ..Limits::default()
-        };
+        let limits = |max_file_bytes| Limits { max_file_bytes, ..Limits::default() };
         assert_eq!(read_file(&path, &limits(11)).unwrap(), [7; 11]);
-        assert!(matches!(
-            read_file(&path, &limits(10)),
-            Err(ImageError::FileTooLarge {
-                bytes: 11,
-                max_bytes: 10
-            })
-        ));
+        assert!(matches!(read_file(&path, &limits(10)), Err(ImageError::FileTooLarge { bytes: 11, max_bytes: 10 })));
     }
 
     #[test]
@@ -148,19 +126,12 @@ mod tests {
     #[test]
     fn follows_links_and_names_devices() {
         let dir = tempfile::tempdir().unwrap();
-        let (target, link, dangling) = (
-            dir.path().join("a.jpg"),
-            dir.path().join("b.jpg"),
-            dir.path().join("c.jpg"),
-        );
+        let (target, link, dangling) = (dir.path().join("a.jpg"), dir.path().join("b.jpg"), dir.path().join("c.jpg"));
         std::fs::write(&target, b"abc").unwrap();
         std::os::unix::fs::symlink(&target, &link).unwrap();
         std::os::unix::fs::symlink(dir.path().join("gone"), &dangling).unwrap();
         assert_eq!(read_file(&link, &Limits::default()).unwrap(), b"abc");
-        assert!(matches!(
-            read_file(&dangling, &Limits::default()),
-            Err(ImageError::Io(_))
-        ));
+        assert!(matches!(read_file(&dangling, &Limits::default()), Err(ImageError::Io(_))));
         let error = read_file(Path::new("/dev/null"), &Limits::default()).unwrap_err();
         assert_eq!(error.to_string(), "not a regular file but a device");
     }

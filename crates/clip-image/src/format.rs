@@ -66,11 +66,8 @@ pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
         [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Ok(Format::Tiff),
         [b'B', b'M', ..] => Ok(Format::Bmp),
         [b'P', b'1'..=b'7', space, ..] if space.is_ascii_whitespace() || *space == b'#' => Ok(Format::Pnm),
-        _ => Err(
-            unsupported_name(bytes).map_or(ImageError::UnknownFormat, |name| ImageError::Unsupported {
-                what: name.into(),
-            }),
-        ),
+        _ => Err(unsupported_name(bytes)
+            .map_or(ImageError::UnknownFormat, |name| ImageError::Unsupported { what: name.into() })),
     }
 }
 
@@ -108,9 +105,7 @@ mod tests {
     #[test]
     fn a_stem_that_is_not_utf8_does_not_matter() {
         use std::os::unix::ffi::OsStrExt;
-        assert!(looks_like_photo(Path::new(std::ffi::OsStr::from_bytes(
-            b"\xff\xfe.jpg"
-        ))));
+        assert!(looks_like_photo(Path::new(std::ffi::OsStr::from_bytes(b"\xff\xfe.jpg"))));
         assert!(!looks_like_photo(Path::new(std::ffi::OsStr::from_bytes(b"x.\xffpg"))));
     }
 
@@ -120,10 +115,7 @@ mod tests {
         assert_eq!(sniff(b"\xff\xd8\xff\xe0").unwrap(), Format::Jpeg);
         assert_eq!(sniff(b"MM\0\x2a").unwrap(), Format::Tiff);
         assert_eq!(sniff(b"P6\n1 1").unwrap(), Format::Pnm);
-        assert!(matches!(
-            sniff(b"Please find the photo"),
-            Err(ImageError::UnknownFormat)
-        ));
+        assert!(matches!(sniff(b"Please find the photo"), Err(ImageError::UnknownFormat)));
         assert!(matches!(sniff(b""), Err(ImageError::UnknownFormat)));
     }
 

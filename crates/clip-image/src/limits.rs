@@ -19,11 +19,7 @@ impl Limits {
             return Err(ImageError::Decode { format, reason });
         }
         if u64::from(width) * u64::from(height) > self.max_pixels {
-            return Err(ImageError::TooLarge {
-                width,
-                height,
-                max_pixels: self.max_pixels,
-            });
+            return Err(ImageError::TooLarge { width, height, max_pixels: self.max_pixels });
         }
         Ok(())
     }
@@ -41,9 +37,6 @@ impl Default for Limits {
     /// is what one decoding thread can be expected to have. 1 GiB of file: such a picture stored
     /// without compression.
     fn default() -> Self {
-        Self {
-            max_pixels: 250_000_000,
-            max_file_bytes: 1 << 30,
-        }
+        Self { max_pixels: 250_000_000, max_file_bytes: 1 << 30 }
     }
 }

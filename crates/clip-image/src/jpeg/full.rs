@@ -34,10 +34,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImageErr
         .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     decoder.decode_headers().map_err(describe)?;
-    let damaged = |reason: &str| ImageError::Decode {
-        format: Format::Jpeg,
-        reason: reason.into(),
-    };
+    let damaged = |reason: &str| ImageError::Decode { format: Format::Jpeg, reason: reason.into() };
     let (width, height) = decoder.dimensions().ok_or_else(|| damaged("no frame header"))?;
     // Both come from 16-bit fields.
     let (width, height) = (width as u32, height as u32);
@@ -56,13 +53,10 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImageErr
 
 fn describe(error: DecodeErrors) -> ImageError {
     match error {
-        DecodeErrors::Unsupported(scheme) => ImageError::Unsupported {
-            what: format!("this kind of JPEG ({scheme:?})"),
-        },
+        DecodeErrors::Unsupported(scheme) => {
+            ImageError::Unsupported { what: format!("this kind of JPEG ({scheme:?})") }
+        }
         DecodeErrors::ExhaustedData => ImageError::Truncated { format: Format::Jpeg },
-        error => ImageError::Decode {
-            format: Format::Jpeg,
-            reason: error.to_string(),
-        },
+        error => ImageError::Decode { format: Format::Jpeg, reason: error.to_string() },
     }
 }

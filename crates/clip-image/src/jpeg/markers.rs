@@ -12,9 +12,11 @@ pub(super) enum End {
 }
 
 const MARKER: u8 = 0xff;
-const START_OF_IMAGE: u8 = 0xd8;
-const END_OF_IMAGE: u8 = 0xd9;
-const START_OF_SCAN: u8 = 0xda;
+pub(super) const RESTART_0: u8 = 0xd0;
+pub(super) const RESTART_7: u8 = 0xd7;
+pub(super) const START_OF_IMAGE: u8 = 0xd8;
+pub(super) const END_OF_IMAGE: u8 = 0xd9;
+pub(super) const START_OF_SCAN: u8 = 0xda;
 
 /// Walks the segments to their end. Thumbnails inside segments are skipped by the segment's length,
 /// and what follows the end marker (a second picture, padding) is not looked at.
@@ -32,7 +34,7 @@ pub(super) fn find_end(bytes: &[u8]) -> End {
             END_OF_IMAGE if scans == 0 => return End::Segment,
             END_OF_IMAGE => return End::Marker,
             // Markers without a length: start of image, TEM and restarts.
-            START_OF_IMAGE | 0x01 | 0xd0..=0xd7 => position = after,
+            START_OF_IMAGE | 0x01 | RESTART_0..=RESTART_7 => position = after,
             marker => {
                 let Some(length) = bytes.get(after..after + 2) else {
                     return End::Segment;
@@ -49,7 +51,7 @@ pub(super) fn find_end(bytes: &[u8]) -> End {
 
 /// Position of the next marker's code: the byte after 0xff that is neither 0xff (fill) nor zero (an
 /// 0xff of compressed data). Restart markers count as markers.
-fn next_marker(bytes: &[u8], from: usize) -> Option<usize> {
+pub(super) fn next_marker(bytes: &[u8], from: usize) -> Option<usize> {
     let mut position = from;
     loop {
         position += memchr::memchr(MARKER, bytes.get(position..)?)? + 1;
@@ -65,13 +67,7 @@ fn next_marker(bytes: &[u8], from: usize) -> Option<usize> {
 /// recovery program leaves when it sets the size first and the content never comes.
 pub(super) fn is_padded_with_zeros(bytes: &[u8]) -> bool {
     const IMPLAUSIBLE: usize = 64;
-    bytes
-        .iter()
-        .rev()
-        .take_while(|byte| **byte == 0)
-        .take(IMPLAUSIBLE)
-        .count()
-        == IMPLAUSIBLE
+    bytes.iter().rev().take_while(|byte| **byte == 0).take(IMPLAUSIBLE).count() == IMPLAUSIBLE
 }
 
 #[cfg(test)]

@@ -1,0 +1,182 @@
+//! The bits of a scan.
+
+use super::markers::{END_OF_IMAGE, RESTART_0, RESTART_7, next_marker};
+
+/// The entropy-coded data of a scan without the zeros stuffed behind each 0xff, cut at the restart
+/// markers. Removing them first is one fast pass, and spares the bit reader a look at every byte.
+pub(super) struct ScanData {
+    bytes: Vec<u8>,
+    /// Where each interval ends in `bytes`.
+    ends: Vec<usize>,
+}
+
+impl ScanData {
+    /// Takes the data that begins at `start`. `None` unless restart markers count up as they should
+    /// and the end marker follows: anything else is left to the tolerant decoder.
+    pub(super) fn read(jpeg: &[u8], start: usize) -> Option<Self> {
+        let mut bytes = Vec::with_capacity(jpeg.len().checked_sub(start)? + PADDING);
+        let mut ends = Vec::new();
+        let mut position = start;
+        loop {
+            // The marker's code; its 0xff, and perhaps fill bytes, come before.
+            let marker = next_marker(jpeg, position)?;
+            unstuff(&jpeg[position..marker - 1], &mut bytes);
+            ends.push(bytes.len());
+            position = marker + 1;
+            match jpeg[marker] {
+                END_OF_IMAGE => break,
+                code @ RESTART_0..=RESTART_7 => {
+                    if usize::from(code - RESTART_0) != (ends.len() - 1) % 8 {
+                        return None;
+                    }
+                }
+                _ => return None,
+            }
+        }
+        bytes.resize(bytes.len() + PADDING, 0);
+        Some(Self { bytes, ends })
+    }
+
+    /// Number of intervals; one where there are no restart markers.
+    pub(super) fn intervals(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// A reader of one interval.
+    pub(super) fn interval(&self, index: usize) -> BitReader<'_> {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        BitReader { bytes: &self.bytes, position: start, end: self.ends[index], buffer: 0, bits: 0 }
+    }
+}
+
+/// Zeros behind the last interval, for whole words to be read there.
+const PADDING: usize = 16;
+
+/// Copies without the zero behind each 0xff; further 0xff are fill and dropped.
+fn unstuff(mut stuffed: &[u8], to: &mut Vec<u8>) {
+    while let Some(at) = memchr::memchr(0xff, stuffed) {
+        to.extend_from_slice(&stuffed[..at]);
+        if stuffed.get(at + 1) == Some(&0) {
+            to.push(0xff);
+            stuffed = &stuffed[at + 2..];
+        } else {
+            stuffed = &stuffed[at + 1..];
+        }
+    }
+    to.extend_from_slice(stuffed);
+}
+
+/// Reads bits, the first in the highest place. It may be led past the end of its interval, into
+/// whatever follows; [`BitReader::is_within`] tells afterwards.
+pub(super) struct BitReader<'a> {
+    bytes: &'a [u8],
+    /// Next byte to take.
+    position: usize,
+    /// Behind the interval's last byte.
+    end: usize,
+    /// The next bits, left-aligned. Below the valid ones lie more of the same stream, or zeros.
+    buffer: u64,
+    /// How many are valid.
+    bits: u32,
+}
+
+impl BitReader<'_> {
+    /// Makes at least 32 bits available, enough for a code (16) and its value (15).
+    #[inline(always)]
+    pub(super) fn refill(&mut self) {
+        if self.bits < 32 {
+            let word = self.bytes.get(self.position..self.position + 8);
+            let word = word.map_or(0, |word| u64::from_be_bytes(word.try_into().unwrap_or_default()));
+            self.buffer |= word >> self.bits;
+            // Whole bytes only. The rest of the word stays in the buffer uncounted and is or'ed
+            // onto itself the next time.
+            let taken = (63 - self.bits) / 8;
+            self.position += taken as usize;
+            self.bits += taken * 8;
+        }
+    }
+
+    /// The next 16 bits.
+    #[inline(always)]
+    pub(super) fn peek(&self) -> u32 {
+        (self.buffer >> 48) as u32
+    }
+
+    /// Drops bits, no more than a refill guarantees.
+    #[inline(always)]
+    pub(super) fn consume(&mut self, count: u32) {
+        self.buffer <<= count;
+        self.bits -= count;
+    }
+
+    /// A value of 1 to 15 bits: RECEIVE and EXTEND of ITU-T T.81, F.2.2.1.
+    #[inline(always)]
+    pub(super) fn value(&mut self, size: u32) -> i32 {
+        let raw = (self.buffer >> (64 - size)) as i32;
+        self.consume(size);
+        // Values whose first bit is 0 are negative.
+        if raw < 1 << (size - 1) { raw - (1 << size) + 1 } else { raw }
+    }
+
+    /// Whether all that was read lay in the interval.
+    pub(super) fn is_within(&self) -> bool {
+        self.position * 8 <= self.end * 8 + self.bits as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scan(bytes: &[u8]) -> Option<ScanData> {
+        ScanData::read(bytes, 0)
+    }
+
+    #[test]
+    fn removes_stuffing_and_cuts_at_restarts() {
+        let data = scan(b"\x12\xff\x00\x34\xff\xd0\x56\xff\xff\xd1\xff\xd9").unwrap();
+        assert_eq!(data.bytes[..data.bytes.len() - PADDING], *b"\x12\xff\x34\x56");
+        assert_eq!(data.ends, [3, 4, 4]);
+    }
+
+    #[test]
+    fn refuses_what_is_out_of_order() {
+        assert!(scan(b"\x12\xff\xd1\x56\xff\xd9").is_none(), "restart 1 before 0");
+        assert!(scan(b"\x12\xff\xda\0\x03\0\xff\xd9").is_none(), "another scan");
+        assert!(scan(b"\x12\x34").is_none(), "no end");
+    }
+
+    #[test]
+    fn reads_values_and_knows_its_end() {
+        // 101 -> 5, 0 -> -1, 0011 -> -12, 16 bits of ones.
+        let data = scan(&[0b1010_0011, 0xff, 0, 0xff, 0, 0xff, 0xd9]).unwrap();
+        let mut reader = data.interval(0);
+        reader.refill();
+        assert_eq!([reader.value(3), reader.value(1), reader.value(4)], [5, -1, -12]);
+        assert_eq!(reader.peek(), 0xffff);
+        reader.consume(16);
+        assert!(reader.is_within());
+        reader.refill();
+        reader.consume(1);
+        assert!(!reader.is_within());
+    }
+
+    #[test]
+    fn reads_the_same_bits_in_steps_of_any_size() {
+        let bytes: Vec<u8> = (0..200_u32).map(|i| (i * 37 % 251) as u8).collect();
+        let jpeg = [&bytes[..], &[0xff, 0xd9]].concat();
+        let data = scan(&jpeg).unwrap();
+        for step in 1..=16_u32 {
+            let mut reader = data.interval(0);
+            for at in (0..1500).step_by(step as usize) {
+                reader.refill();
+                let expected = (0..step).fold(0, |all, i| {
+                    let bit = at + i as usize;
+                    all << 1 | u32::from(bytes[bit / 8] >> (7 - bit % 8) & 1)
+                });
+                assert_eq!(reader.peek() >> (16 - step), expected, "step {step} at {at}");
+                reader.consume(step);
+            }
+        }
+    }
+}

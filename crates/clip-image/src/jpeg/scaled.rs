@@ -1,0 +1,263 @@
+//! Common JPEG files at a half, a quarter or an eighth of their size.
+//!
+//! An index needs a few hundred pixels of a side that has thousands. Most of a decoder's time goes
+//! into pixels that the resize throws away again; here only the coefficients that the smaller
+//! picture needs are transformed, and the others not even decoded, only stepped over.
+
+use image::RgbImage;
+
+use super::bits::{BitReader, ScanData};
+use super::header::{Component, Header, NATURAL};
+use super::huffman::Table;
+use super::idct::{self, Transform};
+
+/// Decodes a sequential file so that its shorter side is at least `least`, to an eighth, a quarter
+/// or a half of its size, rounded up.
+///
+/// `None` if the file is too small for that, of another kind than [`Header`] describes, or damaged
+/// in any way: the full decoder then says what can be said.
+pub(super) fn decode(header: &Header, jpeg: &[u8], least: u32) -> Option<RgbImage> {
+    let samples = samples_per_block(header.width.min(header.height), least)?;
+    let data = ScanData::read(jpeg, header.data_start)?;
+    let mut planes = Planes::new(header, samples)?;
+    let (mcus_across, mcus_down) = (planes.mcus_across, planes.mcus_down);
+
+    let total = mcus_across * mcus_down;
+    let interval = if header.restart_interval == 0 { total } else { header.restart_interval };
+    if data.intervals() != total.div_ceil(interval) {
+        return None;
+    }
+
+    let size = |side: u32| (side * samples as u32).div_ceil(8);
+    let mut image = RgbImage::new(size(header.width), size(header.height));
+    let row_bytes = image.width() as usize * 3;
+    let band_bytes = row_bytes * planes.rows();
+    let mut bands = image.chunks_mut(band_bytes);
+    let mut reader = data.interval(0);
+    for mcu in 0..total {
+        if mcu > 0 && mcu % interval == 0 {
+            if !reader.is_within() {
+                return None;
+            }
+            reader = data.interval(mcu / interval);
+            planes.restart();
+        }
+        planes.decode_mcu(&mut reader, mcu % mcus_across)?;
+        if mcu % mcus_across == mcus_across - 1 {
+            // The last rows of MCUs may lie outside the picture, rounded up to whole samples.
+            if let Some(band) = bands.next() {
+                planes.write(band, row_bytes);
+            }
+        }
+    }
+    reader.is_within().then_some(image)
+}
+
+/// Samples a side of a block: 1, 2 or 4 of 8, the fewest that leave `least` on the shorter side.
+fn samples_per_block(shorter_side: u32, least: u32) -> Option<usize> {
+    [1, 2, 4].into_iter().find(|samples| shorter_side * samples / 8 >= least.max(1)).map(|n| n as usize)
+}
+
+/// One row of MCUs, each component a plane of samples at the picture's resolution. Where a component
+/// is stored with fewer samples, its blocks are transformed to more of them instead, so nothing has
+/// to be interpolated.
+struct Planes<'a> {
+    planes: Vec<Plane<'a>>,
+    mcus_across: usize,
+    mcus_down: usize,
+}
+
+struct Plane<'a> {
+    dc_table: &'a Table,
+    ac_table: &'a Table,
+    /// Blocks an MCU is wide and high.
+    blocks: (usize, usize),
+    /// Samples that a block becomes, across and down.
+    samples: (usize, usize),
+    transform: Transform,
+    factors: [f32; 64],
+    /// Place in zigzag order behind the last coefficient that the transform takes.
+    wanted: usize,
+    last_dc: i32,
+    /// Samples from one row to the next.
+    stride: usize,
+    rows: Vec<f32>,
+}
+
+impl<'a> Planes<'a> {
+    fn new(header: &'a Header, samples: usize) -> Option<Self> {
+        let most = |side: fn(&Component) -> usize| header.components.iter().map(side).max();
+        let (across, down) = (most(|c| c.across)?, most(|c| c.down)?);
+        let mcus_across = (header.width as usize).div_ceil(8 * across);
+        let mcus_down = (header.height as usize).div_ceil(8 * down);
+        let stride = mcus_across * across * samples;
+        let plane = |component: &Component| {
+            let samples = (samples * across / component.across, samples * down / component.down);
+            let (dc_table, ac_table) = header.tables(component)?;
+            Some(Plane {
+                dc_table,
+                ac_table,
+                blocks: (component.across, component.down),
+                samples,
+                // None for more than 8 samples a block.
+                transform: idct::transform(samples.0, samples.1)?,
+                factors: idct::scale_factors(&component.quantisation),
+                wanted: behind_last_wanted(samples),
+                last_dc: 0,
+                stride,
+                rows: vec![0.0; stride * component.down * samples.1],
+            })
+        };
+        let planes = header.components.iter().map(plane).collect::<Option<_>>()?;
+        Some(Self { planes, mcus_across, mcus_down })
+    }
+
+    /// Rows of samples in a row of MCUs.
+    fn rows(&self) -> usize {
+        self.planes[0].rows.len() / self.planes[0].stride
+    }
+
+    fn restart(&mut self) {
+        self.planes.iter_mut().for_each(|plane| plane.last_dc = 0);
+    }
+
+    fn decode_mcu(&mut self, reader: &mut BitReader<'_>, mcu: usize) -> Option<()> {
+        for plane in &mut self.planes {
+            let (across, down) = plane.blocks;
+            for y in 0..down {
+                for x in 0..across {
+                    plane.decode_block(reader, mcu * across + x, y)?;
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// Writes the row of MCUs as RGB, as many rows of it as the band has.
+    fn write(&self, band: &mut [u8], row_bytes: usize) {
+        for (y, row) in band.chunks_exact_mut(row_bytes).enumerate() {
+            let pixels = row.as_chunks_mut::<3>().0;
+            let width = pixels.len();
+            let line = |plane: &Plane<'_>| y * plane.stride..y * plane.stride + width;
+            match &self.planes[..] {
+                [luma, blue, red] => {
+                    let (luma, blue, red) = (&luma.rows[line(luma)], &blue.rows[line(blue)], &red.rows[line(red)]);
+                    for (((to, luma), blue), red) in pixels.iter_mut().zip(luma).zip(blue).zip(red) {
+                        *to = rgb(*luma, *blue, *red);
+                    }
+                }
+                [grey, ..] => {
+                    for (to, luma) in pixels.iter_mut().zip(&grey.rows[line(grey)]) {
+                        *to = [rounded(*luma); 3];
+                    }
+                }
+                [] => (),
+            }
+        }
+    }
+}
+
+impl Plane<'_> {
+    /// Decodes a block and puts its samples into the plane. Only the coefficients that the
+    /// transform takes are decoded.
+    #[inline(always)]
+    fn decode_block(&mut self, reader: &mut BitReader<'_>, x: usize, y: usize) -> Option<()> {
+        let mut coefficients = [0_i16; 64];
+        reader.refill();
+        let size = u32::from(self.dc_table.symbol(reader)?);
+        match size {
+            0 => (),
+            1..=11 => self.last_dc += reader.value(size),
+            _ => return None,
+        }
+        coefficients[0] = i16::try_from(self.last_dc).ok()?;
+
+        let mut place = 1;
+        while place < 64 {
+            reader.refill();
+            if place >= self.wanted {
+                let step = self.ac_table.step(reader);
+                let next = place + usize::from(step.places);
+                // A step must not reach into the next block. One that goes to the last place
+                // exactly may not end with an end of block: there is none then.
+                if step.bits > 0 && (next < 64 || next == 64 && !step.ends_block) {
+                    reader.consume(u32::from(step.bits));
+                    if step.ends_block {
+                        break;
+                    }
+                    place = next;
+                    continue;
+                }
+            }
+            let symbol = self.ac_table.symbol(reader)?;
+            let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
+            match (run, size) {
+                (0, 0) => break,
+                (15, 0) => place += 16,
+                (_, 0) => return None,
+                _ => {
+                    let natural = *NATURAL.get(place + run)?;
+                    coefficients[usize::from(natural)] = reader.value(size) as i16;
+                    place += run + 1;
+                }
+            }
+        }
+        if place > 64 {
+            return None;
+        }
+        let at = y * self.samples.1 * self.stride + x * self.samples.0;
+        (self.transform)(&coefficients, &self.factors, &mut self.rows[at..], self.stride);
+        Some(())
+    }
+}
+
+/// Place in zigzag order behind the last coefficient with fewer than `samples` half waves.
+fn behind_last_wanted((across, down): (usize, usize)) -> usize {
+    let wanted = |natural: u8| usize::from(natural % 8) < across && usize::from(natural / 8) < down;
+    NATURAL.iter().rposition(|natural| wanted(*natural)).map_or(0, |last| last + 1)
+}
+
+/// YCbCr to RGB as JFIF defines it.
+#[inline(always)]
+fn rgb(luma: f32, blue: f32, red: f32) -> [u8; 3] {
+    let (blue, red) = (blue - 128.0, red - 128.0);
+    [rounded(luma + 1.402 * red), rounded(luma - 0.344_136_3 * blue - 0.714_136_3 * red), rounded(luma + 1.772 * blue)]
+}
+
+#[inline(always)]
+fn rounded(sample: f32) -> u8 {
+    // The conversion saturates.
+    (sample + 0.5) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fewest_samples_that_suffice() {
+        assert_eq!(samples_per_block(4096, 512), Some(1));
+        assert_eq!(samples_per_block(4095, 512), Some(2));
+        assert_eq!(samples_per_block(3000, 512), Some(2));
+        assert_eq!(samples_per_block(1024, 512), Some(4));
+        assert_eq!(samples_per_block(1023, 512), None);
+        assert_eq!(samples_per_block(1, 0), None);
+    }
+
+    #[test]
+    fn wanted_coefficients() {
+        assert_eq!(behind_last_wanted((1, 1)), 1);
+        assert_eq!(behind_last_wanted((2, 2)), 5);
+        assert_eq!(behind_last_wanted((4, 4)), 25);
+        assert_eq!(behind_last_wanted((8, 8)), 64);
+        // 4 across, 2 down: (3, 1) is the last.
+        assert_eq!(NATURAL[behind_last_wanted((4, 2)) - 1], 8 + 3);
+    }
+
+    #[test]
+    fn colours() {
+        assert_eq!(rgb(0.0, 128.0, 128.0), [0; 3]);
+        assert_eq!(rgb(255.0, 128.0, 128.0), [255; 3]);
+        assert_eq!(rgb(76.245, 84.972, 255.5), [255, 0, 0]);
+    }
+}
