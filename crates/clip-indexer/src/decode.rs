@@ -1,0 +1,124 @@
+//! What a decoding thread does: from a file to pixels, or to the news that they are not needed.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use clip_image::{ImageError, Limits, Metadata};
+use crossbeam_channel::Sender;
+
+use crate::clock::Stopwatch;
+use crate::contents::{Contents, Verdict};
+use crate::encoder::Encoder;
+use crate::plan::Work;
+use crate::report::{SkipReason, StageTimes};
+
+/// What became of one file of the work.
+pub(crate) struct Message<P> {
+    /// Its place in the work.
+    pub work: usize,
+    pub result: Result<Finding<P>, SkipReason>,
+}
+
+pub(crate) enum Finding<P> {
+    /// Nobody has this content yet; here it is, ready for the encoder.
+    Decoded(Box<Decoded<P>>),
+    Touched {
+        id: u64,
+    },
+    Moved {
+        id: u64,
+    },
+    CopyOf {
+        id: u64,
+        hash: [u8; 16],
+    },
+    SameAs {
+        first: usize,
+        hash: [u8; 16],
+    },
+}
+
+/// A photo on its way to the encoder. The full picture is gone by now: what waits in the channel is small.
+pub(crate) struct Decoded<P> {
+    pub hash: [u8; 16],
+    pub metadata: Metadata,
+    pub pixels: P,
+}
+
+/// The work, shared by the threads that do it.
+pub(crate) struct Decoding<'a, E> {
+    pub work: &'a [Work],
+    /// The next file that no thread has taken yet.
+    pub next: &'a AtomicUsize,
+    pub contents: &'a Contents,
+    pub encoder: &'a E,
+    pub limits: Limits,
+    pub cancel: &'a AtomicBool,
+}
+
+impl<E: Encoder> Decoding<'_, E> {
+    /// Takes file after file until none is left, nobody listens any more or the run is cancelled. Returns how long the
+    /// stages took in this thread.
+    pub fn run(&self, out: &Sender<Message<E::Pixels>>) -> StageTimes {
+        let mut times = StageTimes::default();
+        while !self.cancel.load(Ordering::Relaxed) {
+            let index = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(work) = self.work.get(index) else { break };
+            // A fault met in one file must not end a run over a million. All that the closure changes outside itself
+            // are times and the shared contents, which are whole at every moment.
+            let result = catch_unwind(AssertUnwindSafe(|| self.file(index, work, &mut times)))
+                .unwrap_or_else(|panic| Err(SkipReason::Panicked { message: message(panic.as_ref()) }));
+            if out.send(Message { work: index, result }).is_err() {
+                break;
+            }
+        }
+        times
+    }
+
+    fn file(&self, index: usize, work: &Work, times: &mut StageTimes) -> Result<Finding<E::Pixels>, SkipReason> {
+        let opened = Instant::now();
+        let bytes = clip_image::read_file(&work.file.path, &self.limits);
+        times.read += opened.elapsed();
+        let bytes = bytes?;
+
+        let mut watch = Stopwatch::start();
+        let hash = clip_image::hash_bytes(&bytes).0;
+        times.hash += watch.lap();
+        match self.contents.claim(index, hash, work.known) {
+            Verdict::Touched { id } => return Ok(Finding::Touched { id }),
+            Verdict::Moved { id } => return Ok(Finding::Moved { id }),
+            Verdict::CopyOf { id } => return Ok(Finding::CopyOf { id, hash }),
+            Verdict::SameAs { first } => return Ok(Finding::SameAs { first, hash }),
+            Verdict::Encode => {}
+        }
+
+        let photo = clip_image::decode_bytes(&bytes, &self.limits);
+        times.decode += watch.lap();
+        let photo = photo?;
+        drop(bytes);
+        let pixels = self.encoder.preprocess(&photo.image);
+        times.preprocess += watch.lap();
+        Ok(Finding::Decoded(Box::new(Decoded { hash, metadata: photo.metadata, pixels })))
+    }
+}
+
+/// Whether a file was read and holds no photo, as opposed to one that could not be read this time.
+pub(crate) fn is_about_content(reason: &SkipReason) -> bool {
+    !matches!(
+        reason,
+        SkipReason::Unreadable { .. }
+            | SkipReason::Panicked { .. }
+            | SkipReason::NotEncoded { .. }
+            | SkipReason::Image(ImageError::Io(_))
+    )
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
+}

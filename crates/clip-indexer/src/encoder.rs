@@ -1,0 +1,46 @@
+//! What the pipeline needs of a model, and nothing more.
+
+use std::error::Error;
+
+use clip_index::ModelId;
+use clip_model::{Model, Pixels};
+use image::RgbImage;
+
+/// An error of whatever kind an encoder has.
+pub type BoxedError = Box<dyn Error + Send + Sync + 'static>;
+
+/// Turns photos into unit vectors, in two steps: one that many threads do side by side, and one that takes batches and
+/// has the device to itself. [`Model`] is one.
+pub trait Encoder: Sync {
+    /// A photo made ready for the second step; thousands of photos pass through, so it should be small.
+    type Pixels: Send;
+
+    /// What the index stores to recognise the model.
+    fn id(&self) -> ModelId;
+
+    /// Makes one photo ready. Called from many threads.
+    fn preprocess(&self, image: &RgbImage) -> Self::Pixels;
+
+    /// Embeds a batch: row-major `photos x dimension`, every row of length 1.
+    fn embed(&self, batch: &[Self::Pixels]) -> Result<Vec<f32>, BoxedError>;
+}
+
+impl Encoder for Model {
+    type Pixels = Pixels;
+
+    fn id(&self) -> ModelId {
+        ModelId {
+            name: self.name().to_owned(),
+            fingerprint: self.fingerprint().to_string(),
+            dimension: self.dimension(),
+        }
+    }
+
+    fn preprocess(&self, image: &RgbImage) -> Pixels {
+        Model::preprocess(self, image)
+    }
+
+    fn embed(&self, batch: &[Pixels]) -> Result<Vec<f32>, BoxedError> {
+        Ok(self.embed_pixels(batch)?.into_vec())
+    }
+}

@@ -1,0 +1,58 @@
+//! How a run goes about its work.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use clip_image::Limits;
+use clip_index::GraphOptions;
+
+/// Settings of a run; the default suits a desktop machine.
+#[derive(Debug, Clone)]
+pub struct IndexOptions {
+    /// Commit after so many photos. What lies between two commits is lost when the machine or the program dies.
+    pub checkpoint_every: u64,
+    /// Commit at the latest after so long, if there is anything to commit.
+    pub checkpoint_interval: Duration,
+    /// How many photos the encoder takes at a time. More need more memory and gain little once the device is busy.
+    pub batch: usize,
+    /// How many processor cores to use; `None` stands for all of them.
+    ///
+    /// One is left to the encoder and the others decode; the encoder's own threads are the business of its library.
+    pub threads: Option<NonZeroUsize>,
+    /// Which files are refused as too large.
+    pub limits: Limits,
+    /// Whether symbolic links are followed.
+    pub follow_links: bool,
+    /// Whether photos that cannot be reached, because a root is missing, empty or unreadable, leave the index.
+    ///
+    /// Off by default: an unmounted drive looks exactly like this, and encoding its photos again takes hours.
+    pub forget_unreachable: bool,
+    /// How the search graph is built and when it is brought up to date; `None` leaves it as it is.
+    pub graph: Option<GraphOptions>,
+    /// Forget all photos and begin anew, perhaps with another model. The roots are kept.
+    pub rebuild: bool,
+}
+
+impl Default for IndexOptions {
+    fn default() -> IndexOptions {
+        IndexOptions {
+            checkpoint_every: 1_000,
+            checkpoint_interval: Duration::from_secs(30),
+            batch: 32,
+            threads: None,
+            limits: Limits::default(),
+            follow_links: true,
+            forget_unreachable: false,
+            graph: Some(GraphOptions::default()),
+            rebuild: false,
+        }
+    }
+}
+
+impl IndexOptions {
+    /// How many threads decode. One core is left to the encoder, which alone would otherwise starve.
+    pub(crate) fn decode_threads(&self) -> usize {
+        let cores = self.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+        cores.saturating_sub(1).max(1)
+    }
+}

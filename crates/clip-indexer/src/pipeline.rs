@@ -1,0 +1,407 @@
+//! From files to photos in the index: threads decode, the calling thread encodes and writes.
+//!
+//! ```text
+//! work ──> decoding threads ──> bounded channel ──> batch ──> encoder ──> writer ──> checkpoints
+//!          read, hash, decode,                      └──────── calling thread ────────┘
+//!          preprocess
+//! ```
+//!
+//! The channel holds a batch or two of preprocessed photos, so memory is bounded by the threads (one full picture each)
+//! and the batch, whatever the size of the library. One thread owns the index and the device: neither needs a lock, and
+//! a checkpoint is simply a commit between two photos.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clip_index::{IndexError, IndexReader, IndexWriter, NewPhoto, PhotoRecord};
+
+use crate::contents::Contents;
+use crate::decode::{Decoded, Decoding, Finding, Message, is_about_content};
+use crate::encoder::Encoder;
+use crate::error::IndexerError;
+use crate::options::IndexOptions;
+use crate::plan::Work;
+use crate::progress::{Event, Outcome, Progress};
+use crate::report::{Report, SkipReason, Skipped, StageTimes};
+
+/// How long the calling thread waits for a photo before it looks at the clock and the cancel flag again.
+const LOOK_UP: Duration = Duration::from_millis(100);
+
+/// The calling thread's side: what it writes to and what it remembers.
+pub(crate) struct Pipeline<'a> {
+    writer: &'a mut IndexWriter,
+    index: &'a Path,
+    /// The index as it was before the run: where the embeddings of copies come from.
+    before: Option<IndexReader>,
+    work: &'a [Work],
+    /// For every file of the work that was encoded, its photo's id.
+    encoded: Vec<Option<u64>>,
+    /// Files whose content another file of this run was told to encode: their places and those of the others.
+    same: Vec<SameContent>,
+    uncommitted: u64,
+    committed_at: Instant,
+    report: Report,
+    progress: &'a dyn Progress,
+    options: &'a IndexOptions,
+}
+
+#[derive(Clone, Copy)]
+struct SameContent {
+    work: usize,
+    first: usize,
+    hash: [u8; 16],
+}
+
+/// A batch being gathered: pixels by themselves, as the encoder takes them, and the rest beside.
+struct Batch<P> {
+    pixels: Vec<P>,
+    photos: Vec<(usize, [u8; 16], clip_image::Metadata)>,
+}
+
+impl<'a> Pipeline<'a> {
+    pub fn new(
+        writer: &'a mut IndexWriter,
+        index: &'a Path,
+        work: &'a [Work],
+        report: Report,
+        progress: &'a dyn Progress,
+        options: &'a IndexOptions,
+    ) -> Result<Pipeline<'a>, IndexerError> {
+        let before = if writer.is_empty() { None } else { Some(IndexReader::open(index)?) };
+        if let Some(before) = &before {
+            // Opens the metadata, which a reader otherwise does when it is first asked: later, photos may be gone from it.
+            before.photos(&[])?;
+        }
+        Ok(Pipeline {
+            writer,
+            index,
+            before,
+            work,
+            encoded: vec![None; work.len()],
+            same: Vec::new(),
+            uncommitted: 0,
+            committed_at: Instant::now(),
+            report,
+            progress,
+            options,
+        })
+    }
+
+    /// Does the work, up to the copies of photos that are themselves new.
+    pub fn run<E: Encoder>(
+        &mut self,
+        encoder: &E,
+        contents: &Contents,
+        cancel: &AtomicBool,
+    ) -> Result<(), IndexerError> {
+        let batch_size = self.options.batch.max(1);
+        let threads = self.options.decode_threads().min(self.work.len());
+        let next = AtomicUsize::new(0);
+        let decoding =
+            Decoding { work: self.work, next: &next, contents, encoder, limits: self.options.limits, cancel };
+        thread::scope(|scope| {
+            let (sender, receiver) = crossbeam_channel::bounded(batch_size.max(threads));
+            let mut handles = Vec::with_capacity(threads);
+            for number in 0..threads {
+                let (sender, decoding) = (sender.clone(), &decoding);
+                let thread = thread::Builder::new().name(format!("decode-{number}"));
+                let handle =
+                    thread.spawn_scoped(scope, move || decoding.run(&sender)).map_err(IndexerError::Threads)?;
+                handles.push(handle);
+            }
+            drop(sender);
+
+            let mut batch = Batch { pixels: Vec::with_capacity(batch_size), photos: Vec::with_capacity(batch_size) };
+            // However this loop ends, the receiver goes away before the scope waits for the threads, so that none of
+            // them is left waiting for room in the channel.
+            let receiver = receiver;
+            loop {
+                if cancel.load(Ordering::Relaxed) {
+                    // What was decoded but not encoded is dropped: the next run has it again in no time.
+                    self.report.cancelled = true;
+                    break;
+                }
+                let waiting = Instant::now();
+                let message = receiver.recv_timeout(LOOK_UP);
+                self.report.stages.wait += waiting.elapsed();
+                match message {
+                    Ok(message) => self.take(message, &mut batch)?,
+                    Err(crossbeam_channel::RecvTimeoutError::Timeout) => {}
+                    Err(crossbeam_channel::RecvTimeoutError::Disconnected) => break,
+                }
+                let due = self.checkpoint_due(batch.photos.len());
+                if batch.photos.len() >= batch_size || due {
+                    self.encode(encoder, &mut batch)?;
+                }
+                if due {
+                    self.checkpoint()?;
+                }
+            }
+            drop(receiver);
+            // The threads may have stopped for the flag before this thread looked at it.
+            self.report.cancelled |= cancel.load(Ordering::Relaxed);
+            if !self.report.cancelled {
+                self.encode(encoder, &mut batch)?;
+            }
+            for handle in handles {
+                // A panic inside a file is caught there; one outside would have lost nothing but these times.
+                self.report.stages.add(&handle.join().unwrap_or_default());
+            }
+            Ok(())
+        })
+    }
+
+    /// Writes what can only be written at the end: copies of photos that are themselves new, and removals.
+    pub fn finish(mut self, contents: &Contents, cancel: &AtomicBool) -> Result<Report, IndexerError> {
+        self.checkpoint()?;
+        if !self.report.cancelled {
+            self.copy_new(cancel)?;
+        }
+        // Only now is it known that none of these was moved.
+        if !self.report.cancelled {
+            for id in contents.gone() {
+                self.remove(id)?;
+                self.report.removed += 1;
+            }
+        }
+        if self.uncommitted > 0 {
+            self.checkpoint()?;
+        }
+        Ok(self.report)
+    }
+
+    fn take<P>(&mut self, message: Message<P>, batch: &mut Batch<P>) -> Result<(), IndexerError> {
+        let index = message.work;
+        let work = &self.work[index];
+        match message.result {
+            Ok(Finding::Decoded(decoded)) => {
+                let Decoded { hash, metadata, pixels } = *decoded;
+                batch.pixels.push(pixels);
+                batch.photos.push((index, hash, metadata));
+            }
+            Ok(Finding::Touched { id }) => {
+                self.write(|writer| writer.touch(id, work.file.stamp.mtime_ns))?;
+                self.report.unchanged += 1;
+                self.done(index, Outcome::Touched);
+            }
+            Ok(Finding::Moved { id }) => {
+                self.replace(index)?;
+                let stamp = work.file.stamp;
+                self.write(|writer| writer.relocate(id, &work.file.path, stamp.size, stamp.mtime_ns))?;
+                self.report.moved += 1;
+                self.done(index, Outcome::Moved);
+            }
+            Ok(Finding::CopyOf { id, hash }) => {
+                let photo = self.before.as_ref().map(|before| copy(before, id, work, hash)).transpose()?;
+                if let Some(photo) = photo {
+                    self.add(index, photo, Outcome::Copied)?;
+                }
+            }
+            Ok(Finding::SameAs { first, hash }) => self.same.push(SameContent { work: index, first, hash }),
+            Err(reason) => self.skip(index, reason)?,
+        }
+        Ok(())
+    }
+
+    /// Encodes the batch and adds its photos; it is empty afterwards.
+    fn encode<E: Encoder>(&mut self, encoder: &E, batch: &mut Batch<E::Pixels>) -> Result<(), IndexerError> {
+        let pixels = std::mem::take(&mut batch.pixels);
+        let photos = std::mem::take(&mut batch.photos);
+        if photos.is_empty() {
+            return Ok(());
+        }
+        let dimension = encoder.id().dimension;
+        match self.embed(encoder, &pixels, dimension) {
+            Ok(rows) => {
+                for (photo, row) in photos.into_iter().zip(rows.chunks_exact(dimension)) {
+                    self.add_encoded(photo, row)?;
+                }
+            }
+            Err(error) => {
+                // Perhaps one photo of the batch upsets the model: one at a time tells which.
+                let mut failures = Vec::new();
+                let total = photos.len();
+                for (photo, pixels) in photos.into_iter().zip(&pixels) {
+                    match self.embed(encoder, std::slice::from_ref(pixels), dimension) {
+                        Ok(row) => self.add_encoded(photo, &row)?,
+                        Err(IndexerError::Encoder { source, .. }) => failures.push((photo.0, source)),
+                        Err(error) => return Err(error),
+                    }
+                }
+                if failures.len() == total && total > 1 {
+                    // Not the photos but the model or its device: going on would skip the whole library.
+                    self.checkpoint()?;
+                    return Err(error);
+                }
+                for (index, error) in failures {
+                    self.skip(index, SkipReason::NotEncoded { error })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn embed<E: Encoder>(
+        &mut self,
+        encoder: &E,
+        pixels: &[E::Pixels],
+        dimension: usize,
+    ) -> Result<Vec<f32>, IndexerError> {
+        let started = Instant::now();
+        let rows = encoder.embed(pixels);
+        self.report.stages.encode += started.elapsed();
+        let rows = rows.map_err(|source| IndexerError::Encoder { photos: pixels.len(), source })?;
+        let expected = pixels.len() * dimension;
+        if rows.len() != expected {
+            return Err(IndexerError::EncoderOutput { expected, found: rows.len() });
+        }
+        Ok(rows)
+    }
+
+    fn add_encoded(
+        &mut self,
+        (index, hash, metadata): (usize, [u8; 16], clip_image::Metadata),
+        row: &[f32],
+    ) -> Result<(), IndexerError> {
+        let file = &self.work[index].file;
+        let photo = NewPhoto {
+            path: file.path.clone(),
+            hash,
+            size: file.stamp.size,
+            mtime_ns: file.stamp.mtime_ns,
+            width: metadata.width,
+            height: metadata.height,
+            taken_at: metadata.taken_at,
+            camera: metadata.camera,
+            lens: metadata.lens,
+            gps: metadata.gps.map(|place| (place.latitude, place.longitude)),
+            embedding: row.to_vec(),
+        };
+        let id = self.add(index, photo, Outcome::Encoded)?;
+        self.encoded[index] = Some(id);
+        Ok(())
+    }
+
+    fn add(&mut self, index: usize, photo: NewPhoto, outcome: Outcome) -> Result<u64, IndexerError> {
+        self.replace(index)?;
+        let id = self.write(|writer| writer.add(photo))?;
+        self.report.indexed += 1;
+        self.report.copied += u64::from(outcome == Outcome::Copied);
+        self.done(index, outcome);
+        Ok(id)
+    }
+
+    /// Removes the photo that the index has under the path of a file that holds something else now.
+    fn replace(&mut self, index: usize) -> Result<bool, IndexerError> {
+        match self.work[index].known {
+            Some((id, _)) => self.remove(id).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Adds the copies of photos that this run encoded. Their embeddings are read back from the index, so that they need
+    /// not be kept in memory until then.
+    fn copy_new(&mut self, cancel: &AtomicBool) -> Result<(), IndexerError> {
+        if self.same.is_empty() {
+            return Ok(());
+        }
+        // Which of several equal files came first is a matter of chance; the order from here on is not.
+        let mut same = std::mem::take(&mut self.same);
+        same.sort_unstable_by_key(|s| s.work);
+        let reader = IndexReader::open(self.index)?;
+        for SameContent { work: index, first, hash } in same {
+            if cancel.load(Ordering::Relaxed) {
+                self.report.cancelled = true;
+                return Ok(());
+            }
+            match self.encoded[first] {
+                Some(id) => {
+                    let photo = copy(&reader, id, &self.work[index], hash)?;
+                    self.add(index, photo, Outcome::Copied)?;
+                }
+                None => self.skip(index, SkipReason::SameAs { other: self.work[first].file.path.clone() })?,
+            }
+            if self.checkpoint_due(0) {
+                self.checkpoint()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn skip(&mut self, index: usize, reason: SkipReason) -> Result<(), IndexerError> {
+        // What cannot be read this time may be there next time. What holds no photo any more is gone for good.
+        if is_about_content(&reason) && self.replace(index)? {
+            self.report.removed += 1;
+        }
+        let skipped = Skipped { path: self.work[index].file.path.clone(), reason };
+        self.progress.event(Event::Skipped(&skipped));
+        self.report.skipped.push(skipped);
+        Ok(())
+    }
+
+    fn done(&self, index: usize, outcome: Outcome) {
+        self.progress.event(Event::Photo { path: &self.work[index].file.path, outcome });
+    }
+
+    fn remove(&mut self, id: u64) -> Result<(), IndexerError> {
+        self.write(|writer| if writer.remove(id) { Ok(()) } else { Err(IndexError::UnknownId { id }) })
+    }
+
+    fn write<T>(&mut self, change: impl FnOnce(&mut IndexWriter) -> Result<T, IndexError>) -> Result<T, IndexerError> {
+        let started = Instant::now();
+        let result = change(self.writer);
+        self.report.stages.write += started.elapsed();
+        self.uncommitted += 1;
+        Ok(result?)
+    }
+
+    fn checkpoint_due(&self, waiting: usize) -> bool {
+        let pending = self.uncommitted + waiting as u64;
+        self.uncommitted >= self.options.checkpoint_every.max(1)
+            || pending > 0 && self.committed_at.elapsed() >= self.options.checkpoint_interval
+    }
+
+    fn checkpoint(&mut self) -> Result<(), IndexerError> {
+        let started = Instant::now();
+        self.writer.commit()?;
+        self.report.stages.write += started.elapsed();
+        self.uncommitted = 0;
+        self.committed_at = Instant::now();
+        self.progress.event(Event::Checkpoint { indexed: self.report.indexed });
+        Ok(())
+    }
+}
+
+/// The photo with the content of the photo `id`, for a file of its own.
+fn copy(reader: &IndexReader, id: u64, work: &Work, hash: [u8; 16]) -> Result<NewPhoto, IndexerError> {
+    let unknown = || IndexError::UnknownId { id };
+    let embedding = reader.embedding(id).ok_or_else(unknown)?.to_vec();
+    let PhotoRecord { width, height, taken_at, camera, lens, gps, .. } =
+        reader.photos(&[id])?.into_iter().next().ok_or_else(unknown)?;
+    let file = &work.file;
+    Ok(NewPhoto {
+        path: file.path.clone(),
+        hash,
+        size: file.stamp.size,
+        mtime_ns: file.stamp.mtime_ns,
+        width,
+        height,
+        taken_at,
+        camera,
+        lens,
+        gps,
+        embedding,
+    })
+}
+
+impl StageTimes {
+    /// Adds what a decoding thread measured.
+    fn add(&mut self, thread: &StageTimes) {
+        self.read += thread.read;
+        self.hash += thread.hash;
+        self.decode += thread.decode;
+        self.preprocess += thread.preprocess;
+    }
+}

@@ -1,0 +1,78 @@
+//! What a run tells while it goes on.
+
+use std::path::Path;
+
+use crate::report::Skipped;
+
+/// Something that happened during a run.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// The walk goes on; so many files that look like photos were found so far.
+    Walking {
+        /// Files found so far.
+        found: u64,
+    },
+    /// The walk is over and compared with the index.
+    Planned {
+        /// Photos that the index knows as they are.
+        unchanged: u64,
+        /// Files that will be read: the total that [`Event::Photo`] and [`Event::Skipped`] from here on add up to.
+        to_read: u64,
+    },
+    /// One file was dealt with. Copies of photos that are themselves new come last.
+    Photo {
+        /// Where it lies.
+        path: &'a Path,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// One file could not be indexed. Files skipped by their kind are told of during the walk, before
+    /// [`Event::Planned`], and do not count among its `to_read`.
+    Skipped(&'a Skipped),
+    /// All that was done so far is on disk and survives an interruption.
+    Checkpoint {
+        /// Photos added or changed by this run so far.
+        indexed: u64,
+    },
+    /// The search graph is being built.
+    Graph {
+        /// Photos in the graph so far.
+        done: u64,
+        /// Photos that it will hold.
+        total: u64,
+    },
+}
+
+/// What became of a file that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// New or changed, and encoded.
+    Encoded,
+    /// New or changed, with the embedding of a photo that holds the same bytes.
+    Copied,
+    /// Known, and now elsewhere.
+    Moved,
+    /// Known, with another time of change.
+    Touched,
+}
+
+/// Listens to a run. Called from several threads; a call that takes long holds up the run.
+pub trait Progress: Sync {
+    /// Something happened.
+    fn event(&self, event: Event<'_>);
+}
+
+impl<F: Fn(Event<'_>) + Sync> Progress for F {
+    fn event(&self, event: Event<'_>) {
+        self(event);
+    }
+}
+
+/// The listener that does nothing.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn event(&self, _event: Event<'_>) {}
+}

@@ -1,0 +1,137 @@
+//! What a run did, and what it left out and why.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clip_image::ImageError;
+use thiserror::Error;
+
+use crate::encoder::BoxedError;
+
+/// What [`Indexer::run`](crate::Indexer::run) did.
+///
+/// Every file that looks like a photo is counted exactly once, in `indexed`, `unchanged`, `moved` or `skipped`, unless
+/// the run was cancelled before it came to it.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Report {
+    /// Photos that are new in the index or whose content changed.
+    pub indexed: u64,
+    /// How many of `indexed` hold the same bytes as another photo, and so took over its embedding.
+    pub copied: u64,
+    /// Photos that the index knew as they are. A file whose time changed but not its content is among them.
+    pub unchanged: u64,
+    /// Photos known by their content that now lie elsewhere.
+    pub moved: u64,
+    /// Photos that left the index: gone from the disk, or overwritten by something that is no photo.
+    pub removed: u64,
+    /// What looked like a photo and could not be indexed, each named once, in the order of their paths.
+    pub skipped: Vec<Skipped>,
+    /// Places that could not be looked into. The photos that the index knows there were kept.
+    pub unreachable: Vec<Unreachable>,
+    /// The run was interrupted. All it did is committed; the next run goes on from there.
+    pub cancelled: bool,
+    /// From the start of the run to its end.
+    pub elapsed: Duration,
+    /// Where the time went.
+    pub stages: StageTimes,
+}
+
+/// A file that could not be indexed.
+#[derive(Debug)]
+pub struct Skipped {
+    /// Absolute; its bytes are those of the file's name, be they UTF-8 or not.
+    pub path: PathBuf,
+    /// Displays as a phrase that goes after the path and a colon.
+    pub reason: SkipReason,
+}
+
+/// Why a file was not indexed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// A folder, a named pipe, a socket or a device under a photo's name.
+    #[error("{kind}, not a photo")]
+    NotAFile {
+        /// With its article: "a named pipe".
+        kind: &'static str,
+    },
+    /// A symbolic link whose target does not exist.
+    #[error("a link to {}, which does not exist", target.display())]
+    DanglingLink {
+        /// As the link has it, be it absolute or relative to the link.
+        target: PathBuf,
+    },
+    /// A symbolic link that leads nowhere for another reason, such as to itself.
+    #[error("a link that cannot be followed: {error}")]
+    BadLink {
+        /// In the operating system's words.
+        error: String,
+    },
+    /// A file or folder that the walk could not look at.
+    #[error("cannot be read: {error}")]
+    Unreadable {
+        /// In the operating system's words.
+        error: String,
+    },
+    /// The file could not be read or decoded.
+    #[error("{0}")]
+    Image(#[from] ImageError),
+    /// The file holds the same bytes as another one, which was skipped.
+    #[error("the same bytes as in {}, which was skipped", other.display())]
+    SameAs {
+        /// The file whose entry tells the reason.
+        other: PathBuf,
+    },
+    /// The model could encode other photos but not this one.
+    #[error("the model cannot encode this photo: {error}")]
+    NotEncoded {
+        /// What the model says.
+        error: BoxedError,
+    },
+    /// A fault in this program or in a library that it uses, met while the file was being decoded.
+    #[error("the decoder failed in an unforeseen way ({message}); please report this together with the file")]
+    Panicked {
+        /// What the fault said of itself.
+        message: String,
+    },
+}
+
+/// A root, or a folder or link below one, that could not be looked into, so that nothing can be said about its photos.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreachable {
+    /// The root, folder or link.
+    pub path: PathBuf,
+    /// A phrase that goes after the path: "does not exist; is its drive mounted?".
+    pub reason: String,
+    /// How many photos the index knows there; they were kept.
+    pub photos_kept: u64,
+}
+
+/// Where the time of a run went.
+///
+/// `read` to `preprocess` are summed over the decoding threads; on Unix they are processor time, so that neither waiting
+/// for the encoder nor other programs blur them, except for `read`, which is mostly waiting for the disk and hence
+/// measured by the clock. The other stages happen one at a time and are measured by the clock.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StageTimes {
+    /// Listing folders.
+    pub walk: Duration,
+    /// Reading files.
+    pub read: Duration,
+    /// Hashing their bytes.
+    pub hash: Duration,
+    /// Decoding, orienting and reading the metadata.
+    pub decode: Duration,
+    /// Resizing, cropping and normalising for the encoder.
+    pub preprocess: Duration,
+    /// The image tower.
+    pub encode: Duration,
+    /// Waiting for decoded photos while the encoder had nothing to do: near zero where the encoder is the bottleneck.
+    pub wait: Duration,
+    /// Writing to the index and committing.
+    pub write: Duration,
+    /// Building the search graph.
+    pub graph: Duration,
+}

@@ -1,0 +1,147 @@
+//! Which folders a run walks, and which the index remembers.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::IndexerError;
+use crate::walk::{Blind, EMPTY, is_empty_folder};
+
+/// The roots of a run, made canonical.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Roots {
+    /// What to walk: canonical, sorted, none inside another.
+    pub walk: Vec<PathBuf>,
+    /// Known roots that cannot be walked, and empty ones, about which nothing follows from a walk.
+    pub blind: Vec<Blind>,
+    /// What the run is about: `walk` and the paths of `blind`. Nothing outside is ever removed.
+    pub scope: Vec<PathBuf>,
+}
+
+/// Resolves the roots that were `given`, or all that are `known` to the index at `index` if none was.
+///
+/// A root that the index knows may be missing, for a drive comes and goes; one that it does not know must exist.
+pub(crate) fn resolve(given: &[PathBuf], known: &[PathBuf], index: &Path) -> Result<Roots, IndexerError> {
+    let wanted = if given.is_empty() { known } else { given };
+    if wanted.is_empty() {
+        return Err(IndexerError::NoRoots { index: index.to_path_buf() });
+    }
+    let mut walk = Vec::new();
+    let mut blind = Vec::new();
+    for path in wanted {
+        match open_folder(path) {
+            Ok(canonical) => {
+                if is_empty_folder(&canonical) {
+                    blind.push(Blind { path: canonical.clone(), reason: EMPTY.to_owned(), root: false });
+                }
+                walk.push(canonical);
+            }
+            Err(error) => {
+                let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                if !known.contains(&path) {
+                    return Err(match error.kind() {
+                        io::ErrorKind::NotADirectory => IndexerError::NotAFolder { path },
+                        _ => IndexerError::Root { path, source: error },
+                    });
+                }
+                let reason = match error.kind() {
+                    io::ErrorKind::NotFound => "does not exist; is its drive mounted?".to_owned(),
+                    io::ErrorKind::NotADirectory => "is no longer a folder".to_owned(),
+                    _ => format!("cannot be read: {}", crate::walk::describe(&error)),
+                };
+                blind.push(Blind { path, reason, root: true });
+            }
+        }
+    }
+    let walk = outermost(walk);
+    let scope = outermost(walk.iter().chain(blind.iter().map(|b| &b.path)).cloned().collect());
+    Ok(Roots { walk, blind, scope })
+}
+
+impl Roots {
+    /// What the index remembers from now on: this run's roots and those it knew before, none inside another.
+    pub fn remembered(&self, known: &[PathBuf]) -> Vec<PathBuf> {
+        outermost(self.scope.iter().chain(known).cloned().collect())
+    }
+}
+
+/// The canonical path of a folder that can be listed.
+fn open_folder(path: &Path) -> io::Result<PathBuf> {
+    let canonical = path.canonicalize()?;
+    if !fs::metadata(&canonical)?.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    fs::read_dir(&canonical)?;
+    Ok(canonical)
+}
+
+/// Sorts folders and leaves out duplicates and those inside another.
+fn outermost(mut folders: Vec<PathBuf>) -> Vec<PathBuf> {
+    // Paths compare by component, so a folder comes right before all that lies inside it.
+    folders.sort();
+    let mut kept: Vec<PathBuf> = Vec::with_capacity(folders.len());
+    for folder in folders {
+        if !kept.last().is_some_and(|outer| folder.starts_with(outer)) {
+            kept.push(folder);
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(paths: &[&str]) -> Vec<PathBuf> {
+        paths.iter().map(PathBuf::from).collect()
+    }
+
+    #[test]
+    fn nested_and_duplicate_folders_collapse() {
+        assert_eq!(outermost(paths(&["/b/c", "/a", "/b", "/b-side", "/a", "/b/c/d"])), paths(&["/a", "/b", "/b-side"]));
+    }
+
+    #[test]
+    fn roots_are_canonical_and_the_known_ones_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().canonicalize().unwrap();
+        for name in ["a/inner", "b"] {
+            fs::create_dir_all(base.join(name)).unwrap();
+            fs::write(base.join(name).join("x"), "x").unwrap();
+        }
+        let given = [base.join("a/inner/.."), base.join("a/inner")];
+        let roots = resolve(&given, &[base.join("b")], Path::new("index")).unwrap();
+        assert_eq!(roots.walk, [base.join("a")]);
+        assert_eq!(roots.scope, [base.join("a")]);
+        assert_eq!(roots.remembered(&[base.join("b")]), [base.join("a"), base.join("b")]);
+        assert!(roots.blind.is_empty());
+    }
+
+    #[test]
+    fn no_folder_given_means_all_known_ones_and_a_missing_one_is_no_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().canonicalize().unwrap();
+        fs::create_dir(base.join("here")).unwrap();
+        let known = [base.join("gone"), base.join("here")];
+        let roots = resolve(&[], &known, Path::new("index")).unwrap();
+        assert_eq!(roots.walk, [base.join("here")]);
+        let blind: Vec<_> = roots.blind.iter().map(|b| b.path.clone()).collect();
+        assert_eq!(blind, [base.join("gone"), base.join("here")], "the missing and the empty one");
+        assert_eq!(roots.scope, known);
+        assert_eq!(roots.remembered(&known), known);
+    }
+
+    #[test]
+    fn what_cannot_be_walked_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("photo.jpg");
+        fs::write(&file, "x").unwrap();
+        let missing = dir.path().join("missing");
+        let error = resolve(std::slice::from_ref(&missing), &[], Path::new("index")).unwrap_err();
+        assert!(matches!(&error, IndexerError::Root { path, .. } if *path == missing), "{error}");
+        let error = resolve(std::slice::from_ref(&file), &[], Path::new("index")).unwrap_err();
+        assert!(matches!(&error, IndexerError::NotAFolder { path } if *path == file), "{error}");
+        let error = resolve(&[], &[], Path::new("index")).unwrap_err();
+        assert!(matches!(error, IndexerError::NoRoots { .. }), "{error}");
+    }
+}

@@ -1,0 +1,247 @@
+//! Walks over trees made for the purpose.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use super::*;
+use crate::progress::Silent;
+
+struct Tree {
+    _dir: tempfile::TempDir,
+    base: PathBuf,
+}
+
+impl Tree {
+    fn new(files: &[&str]) -> Tree {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().canonicalize().unwrap();
+        let tree = Tree { _dir: dir, base };
+        fs::create_dir(tree.at("root")).unwrap();
+        for file in files {
+            tree.file(file);
+        }
+        tree
+    }
+
+    fn at(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.base.join(path)
+    }
+
+    fn file(&self, path: impl AsRef<Path>) {
+        let path = self.at(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "content").unwrap();
+    }
+
+    /// Walks `root`, following links.
+    fn walk(&self) -> Walk {
+        self.walk_roots(&["root"], true)
+    }
+
+    fn walk_roots(&self, roots: &[&str], follow_links: bool) -> Walk {
+        let roots: Vec<PathBuf> = roots.iter().map(|root| self.at(root)).collect();
+        walk(&roots, follow_links, &Silent, &AtomicBool::new(false))
+    }
+
+    /// The paths found, relative to the base.
+    fn found(&self, walk: &Walk) -> Vec<String> {
+        walk.files.iter().map(|f| self.relative(&f.path)).collect()
+    }
+
+    fn skipped(&self, walk: &Walk) -> Vec<(String, String)> {
+        walk.skipped.iter().map(|s| (self.relative(&s.path), s.reason.to_string())).collect()
+    }
+
+    fn relative(&self, path: &Path) -> String {
+        path.strip_prefix(&self.base).unwrap().to_str().unwrap().to_owned()
+    }
+}
+
+#[test]
+fn photos_are_found_in_order_and_nothing_else_is() {
+    let tree = Tree::new(&["root/b.jpg", "root/a/z.PNG", "root/notes.txt", "root/a/y.jpeg", "outside.jpg"]);
+    let walk = tree.walk();
+    assert_eq!(tree.found(&walk), ["root/a/y.jpeg", "root/a/z.PNG", "root/b.jpg"]);
+    assert_eq!(walk.files[0].stamp.size, 7);
+    assert!(walk.files[0].stamp.mtime_ns > 1_500_000_000_000_000_000);
+    assert!(walk.skipped.is_empty() && walk.blind.is_empty() && !walk.cancelled);
+}
+
+#[test]
+fn hidden_and_system_entries_are_passed_over() {
+    let tree = Tree::new(&[
+        "root/.hidden.jpg",
+        "root/._a.jpg",
+        "root/.git/a.jpg",
+        "root/@eaDir/a.jpg",
+        "root/#recycle/a.jpg",
+        "root/$RECYCLE.BIN/a.jpg",
+        "root/x/node_modules/icon.png",
+        "root/Lib.photoslibrary/resources/derivatives/a.jpg",
+        "root/Lib.photoslibrary/originals/0/a.jpg",
+        "root/kept.jpg",
+    ]);
+    let walk = tree.walk();
+    assert_eq!(tree.found(&walk), ["root/Lib.photoslibrary/originals/0/a.jpg", "root/kept.jpg"]);
+    assert!(walk.skipped.is_empty());
+}
+
+#[test]
+fn a_root_is_entered_whatever_its_name() {
+    let tree = Tree::new(&[".hidden/a.jpg", "@eaDir/b.jpg"]);
+    assert_eq!(tree.found(&tree.walk_roots(&[".hidden", "@eaDir"], true)), [".hidden/a.jpg", "@eaDir/b.jpg"]);
+}
+
+#[test]
+fn a_folder_called_like_a_photo_is_named_and_entered() {
+    let tree = Tree::new(&["root/x.png/inner.jpg"]);
+    let walk = tree.walk();
+    assert_eq!(tree.found(&walk), ["root/x.png/inner.jpg"]);
+    assert_eq!(tree.skipped(&walk), [("root/x.png".into(), "a folder, not a photo".into())]);
+}
+
+#[test]
+fn a_cancelled_walk_says_so() {
+    let tree = Tree::new(&["root/a.jpg"]);
+    let walk = walk(&[tree.at("root")], true, &Silent, &AtomicBool::new(true));
+    assert!(walk.cancelled && walk.files.is_empty());
+}
+
+#[test]
+fn progress_is_told_of_every_file() {
+    let tree = Tree::new(&["root/a.jpg", "root/b.jpg"]);
+    let last = std::sync::atomic::AtomicU64::new(0);
+    let listen = |event: Event<'_>| {
+        if let Event::Walking { found } = event {
+            last.store(found, Ordering::Relaxed);
+        }
+    };
+    walk(&[tree.at("root")], true, &listen, &AtomicBool::new(false));
+    assert_eq!(last.into_inner(), 2);
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::ffi::{CString, OsStr};
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn mkfifo(path: &Path) {
+        let name = CString::new(path.as_os_str().as_bytes()).unwrap();
+        // SAFETY: `name` is a string that ends with NUL and outlives the call.
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+    }
+
+    #[test]
+    fn names_keep_their_bytes() {
+        let tree = Tree::new(&[]);
+        let names: [&[u8]; 2] = [b"line\nbreak.jpg", b"not-utf8-\xff\xfe.jpg"];
+        for name in names {
+            fs::write(tree.at("root").join(OsStr::from_bytes(name)), "x").unwrap();
+        }
+        let walk = tree.walk();
+        let found: Vec<&[u8]> = walk.files.iter().map(|f| f.path.file_name().unwrap().as_bytes()).collect();
+        assert_eq!(found, names);
+    }
+
+    #[test]
+    fn special_files_are_named_and_never_opened() {
+        let tree = Tree::new(&["root/a.jpg"]);
+        mkfifo(&tree.at("root/pipe.jpg"));
+        mkfifo(&tree.at("root/pipe-of-no-interest"));
+        let _socket = std::os::unix::net::UnixListener::bind(tree.at("root/socket.png")).unwrap();
+        let walk = tree.walk();
+        assert_eq!(tree.found(&walk), ["root/a.jpg"]);
+        assert_eq!(
+            tree.skipped(&walk),
+            [
+                ("root/pipe.jpg".into(), "a named pipe, not a photo".into()),
+                ("root/socket.png".into(), "a socket, not a photo".into()),
+            ]
+        );
+    }
+
+    #[test]
+    fn loops_end() {
+        let tree = Tree::new(&["root/sub/a.jpg"]);
+        symlink(tree.at("root"), tree.at("root/sub/up")).unwrap();
+        symlink("..", tree.at("root/sub/up-too")).unwrap();
+        symlink("/", tree.at("root/sub/top")).unwrap();
+        symlink(tree.at("root/y"), tree.at("root/x")).unwrap();
+        symlink(tree.at("root/x"), tree.at("root/y")).unwrap();
+        symlink("self.jpg", tree.at("root/self.jpg")).unwrap();
+        let walk = tree.walk();
+        assert_eq!(tree.found(&walk), ["root/sub/a.jpg"]);
+        let names: Vec<String> = tree.skipped(&walk).into_iter().map(|(path, _)| path).collect();
+        assert_eq!(names, ["root/self.jpg", "root/x", "root/y"], "those that lead to themselves are named");
+    }
+
+    #[test]
+    fn links_add_only_what_is_not_reached_without_them() {
+        let tree = Tree::new(&["root/real/a.jpg", "drive/b.jpg", "drive/deep/c.jpg", "single.jpg"]);
+        symlink(tree.at("root/real"), tree.at("root/again")).unwrap();
+        symlink(tree.at("root/real/a.jpg"), tree.at("root/a-again.jpg")).unwrap();
+        symlink(tree.at("drive"), tree.at("root/usb")).unwrap();
+        symlink(tree.at("drive/deep"), tree.at("root/usb-deep")).unwrap();
+        symlink(tree.at("drive/b.jpg"), tree.at("root/b-link.jpg")).unwrap();
+        symlink(tree.at("single.jpg"), tree.at("root/s1.jpg")).unwrap();
+        symlink(tree.at("single.jpg"), tree.at("root/s2.jpg")).unwrap();
+        let walk = tree.walk();
+        let mut found = tree.found(&walk);
+        found.sort();
+        assert_eq!(found, ["root/real/a.jpg", "root/s1.jpg", "root/usb/b.jpg", "root/usb/deep/c.jpg"]);
+        assert!(walk.skipped.is_empty());
+        assert_eq!(tree.found(&tree.walk_roots(&["root"], false)), ["root/real/a.jpg"]);
+    }
+
+    #[test]
+    fn links_behind_links_are_followed() {
+        let tree = Tree::new(&["one/a.jpg", "two/b.jpg"]);
+        symlink(tree.at("one"), tree.at("root/one")).unwrap();
+        symlink(tree.at("two"), tree.at("one/two")).unwrap();
+        symlink(tree.at("root"), tree.at("two/back")).unwrap();
+        let mut found = tree.found(&tree.walk());
+        found.sort();
+        assert_eq!(found, ["root/one/a.jpg", "root/one/two/b.jpg"]);
+    }
+
+    #[test]
+    fn hard_links_are_photos_of_their_own() {
+        let tree = Tree::new(&["root/a.jpg"]);
+        fs::hard_link(tree.at("root/a.jpg"), tree.at("root/b.jpg")).unwrap();
+        assert_eq!(tree.found(&tree.walk()), ["root/a.jpg", "root/b.jpg"]);
+    }
+
+    #[test]
+    fn a_dangling_link_is_named_with_its_target_and_hides_what_lay_behind() {
+        let tree = Tree::new(&[]);
+        symlink("/media/usb/photos", tree.at("root/usb")).unwrap();
+        let walk = tree.walk();
+        assert_eq!(
+            tree.skipped(&walk),
+            [("root/usb".into(), "a link to /media/usb/photos, which does not exist".into())]
+        );
+        assert_eq!(walk.blind.len(), 1);
+        assert_eq!(walk.blind[0].path, tree.at("root/usb"));
+    }
+
+    #[test]
+    fn an_unreadable_folder_is_named_and_hides_its_photos() {
+        use std::os::unix::fs::PermissionsExt;
+        let tree = Tree::new(&["root/closed/a.jpg", "root/open/b.jpg"]);
+        let closed = tree.at("root/closed");
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
+        let walk = tree.walk();
+        let root_reads_everything = fs::read_dir(&closed).is_ok();
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
+        if root_reads_everything {
+            return;
+        }
+        assert_eq!(tree.found(&walk), ["root/open/b.jpg"]);
+        assert_eq!(tree.skipped(&walk), [("root/closed".into(), "cannot be read: permission denied".into())]);
+        assert_eq!(walk.blind[0].path, closed);
+    }
+}

@@ -1,0 +1,475 @@
+//! Whole runs over folders that change, with a real index, real picture files and an encoder that can be counted.
+
+mod support;
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use clip_index::{IndexError, IndexWriter};
+use clip_indexer::{Encoder, Event, IndexOptions, Indexer, IndexerError, Outcome, SkipReason};
+use support::{Library, counts};
+
+const RED: [u8; 3] = [250, 10, 10];
+const GREEN: [u8; 3] = [10, 250, 10];
+const BLUE: [u8; 3] = [10, 10, 250];
+const GREY: [u8; 3] = [99, 99, 99];
+
+fn three() -> Library {
+    let library = Library::new();
+    library.photo("a/red.png", RED);
+    library.photo("a/green.png", GREEN);
+    library.photo("blue.png", BLUE);
+    library
+}
+
+fn paths(paths: &[&str]) -> Vec<PathBuf> {
+    paths.iter().map(PathBuf::from).collect()
+}
+
+#[test]
+fn a_folder_is_indexed_and_then_unchanged() {
+    let library = three();
+    let report = library.run();
+    assert_eq!(counts(&report), [3, 0, 0, 0, 0, 0]);
+    assert!(!report.cancelled && report.elapsed > Duration::ZERO);
+    library.assert_holds("a/red.png", RED);
+    library.assert_holds("blue.png", BLUE);
+    let record = &library.records()[0];
+    assert_eq!((record.width, record.height), (6, 4));
+    assert_eq!(record.size, fs::metadata(library.at("a/green.png")).unwrap().len());
+
+    let generation = library.reader().generation();
+    let report = library.run();
+    assert_eq!(counts(&report), [0, 0, 3, 0, 0, 0]);
+    assert_eq!(library.encoder.embedded(), 3, "nothing is encoded twice");
+    assert_eq!(library.reader().generation(), generation, "a run without news writes nothing");
+}
+
+#[test]
+fn a_moved_photo_keeps_its_id_and_is_not_encoded_again() {
+    let library = three();
+    library.run();
+    let id = library.reader().find_path(library.at("a/red.png")).unwrap();
+    fs::create_dir(library.at("b")).unwrap();
+    fs::rename(library.at("a/red.png"), library.at("b/renamed.png")).unwrap();
+    let report = library.run();
+    assert_eq!(counts(&report), [0, 0, 2, 1, 0, 0]);
+    assert_eq!(library.encoder.embedded(), 3);
+    assert_eq!(library.indexed(), paths(&["a/green.png", "b/renamed.png", "blue.png"]));
+    assert_eq!(library.reader().find_path(library.at("b/renamed.png")).unwrap(), id);
+    assert_eq!(counts(&library.run()), [0, 0, 3, 0, 0, 0]);
+}
+
+#[test]
+fn a_renamed_folder_moves_all_its_photos() {
+    let library = three();
+    library.photo("a/red-again.png", RED);
+    library.run();
+    fs::rename(library.at("a"), library.at("z")).unwrap();
+    assert_eq!(counts(&library.run()), [0, 0, 1, 3, 0, 0]);
+    assert_eq!(library.encoder.embedded(), 3);
+    assert_eq!(library.indexed(), paths(&["blue.png", "z/green.png", "z/red-again.png", "z/red.png"]));
+}
+
+#[test]
+fn copies_share_one_encoding_in_one_run_and_across_runs() {
+    let library = three();
+    for copy in ["copy-1.png", "copy-2.png", "zz/copy-3.png"] {
+        library.photo(copy, RED);
+    }
+    let report = library.run();
+    assert_eq!(counts(&report), [6, 3, 0, 0, 0, 0]);
+    fs::copy(library.at("blue.png"), library.at("blue-copy.png")).unwrap();
+    let report = library.run();
+    assert_eq!(counts(&report), [1, 1, 6, 0, 0, 0]);
+    assert_eq!(library.encoder.embedded(), 3);
+    library.assert_holds("zz/copy-3.png", RED);
+    library.assert_holds("blue-copy.png", BLUE);
+    assert_eq!(library.records().len(), 7);
+    assert!(library.records().iter().all(|r| r.width == 6));
+}
+
+#[test]
+fn a_touched_photo_is_read_but_not_encoded() {
+    let library = three();
+    library.run();
+    let file = fs::File::options().append(true).open(library.at("blue.png")).unwrap();
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000)).unwrap();
+    assert_eq!(counts(&library.run()), [0, 0, 3, 0, 0, 0]);
+    assert_eq!(library.records()[2].mtime_ns, 1_000_000_000_000_000_000);
+    assert_eq!(library.encoder.embedded(), 3);
+}
+
+#[test]
+fn changed_content_replaces_the_old() {
+    let library = three();
+    library.run();
+    // Another size in bytes, so that the test does not depend on the clock's resolution.
+    image::RgbImage::from_pixel(60, 40, image::Rgb(GREY)).save(library.at("a/red.png")).unwrap();
+    assert_eq!(counts(&library.run()), [1, 0, 2, 0, 0, 0]);
+    assert_eq!(library.records().len(), 3);
+    library.assert_holds("a/red.png", GREY);
+    assert_eq!(library.records()[1].width, 60);
+}
+
+#[test]
+fn photos_that_swap_names_are_not_encoded_again() {
+    let library = Library::new();
+    library.photo("1.png", RED);
+    image::RgbImage::from_pixel(60, 40, image::Rgb(BLUE)).save(library.at("2.png")).unwrap();
+    library.run();
+    for (from, to) in [("1.png", "x"), ("2.png", "1.png"), ("x", "2.png")] {
+        fs::rename(library.at(from), library.at(to)).unwrap();
+    }
+    let report = library.run();
+    assert_eq!(report.skipped.len(), 0);
+    assert_eq!(library.encoder.embedded(), 2);
+    assert_eq!(library.indexed(), paths(&["1.png", "2.png"]));
+    library.assert_holds("1.png", BLUE);
+    library.assert_holds("2.png", RED);
+    assert_eq!(library.records()[0].width, 60);
+}
+
+#[test]
+fn a_photo_moved_over_another_replaces_it() {
+    let library = three();
+    image::RgbImage::from_pixel(60, 40, image::Rgb(GREY)).save(library.at("grey.png")).unwrap();
+    library.run();
+    fs::rename(library.at("grey.png"), library.at("a/red.png")).unwrap();
+    assert_eq!(counts(&library.run()), [0, 0, 2, 1, 0, 0]);
+    assert_eq!(library.indexed(), paths(&["a/green.png", "a/red.png", "blue.png"]));
+    library.assert_holds("a/red.png", GREY);
+    assert_eq!(library.encoder.embedded(), 4);
+}
+
+#[test]
+fn removed_photos_leave_the_index() {
+    let library = three();
+    library.run();
+    fs::remove_file(library.at("a/red.png")).unwrap();
+    fs::remove_file(library.at("a/green.png")).unwrap();
+    assert_eq!(counts(&library.run()), [0, 0, 1, 0, 2, 0]);
+    assert_eq!(library.indexed(), paths(&["blue.png"]));
+}
+
+#[test]
+fn photos_elsewhere_are_left_alone_and_known_roots_are_remembered() {
+    let library = three();
+    library.photo("b/grey.png", GREY);
+    library.try_run(&[library.at("a")]).unwrap();
+    let report = library.try_run(&[library.at("b"), library.at("b")]).unwrap();
+    assert_eq!(counts(&report), [1, 0, 0, 0, 0, 0]);
+    assert_eq!(library.reader().roots(), [library.at("a"), library.at("b")]);
+    assert_eq!(counts(&library.try_run(&[]).unwrap()), [0, 0, 3, 0, 0, 0]);
+
+    library.try_run(&[library.root()]).unwrap();
+    assert_eq!(library.reader().roots(), [library.root()]);
+    library.try_run(&[library.at("a")]).unwrap();
+    assert_eq!(library.reader().roots(), [library.root()]);
+    assert_eq!(library.records().len(), 4);
+}
+
+#[test]
+fn an_unmounted_drive_costs_no_photos() {
+    let library = three();
+    library.run();
+    let away = library.root().with_file_name("away");
+
+    fs::rename(library.root(), &away).unwrap();
+    let missing = library.run();
+    assert_eq!(counts(&missing), [0, 0, 0, 0, 0, 0]);
+    assert_eq!(missing.unreachable[0].path, library.root());
+    assert_eq!(missing.unreachable[0].photos_kept, 3);
+    assert!(missing.unreachable[0].reason.contains("does not exist"), "{:?}", missing.unreachable);
+    assert_eq!(library.records().len(), 3);
+
+    fs::create_dir(library.root()).unwrap();
+    let empty = library.run();
+    assert_eq!(empty.unreachable[0].photos_kept, 3);
+    assert!(empty.unreachable[0].reason.contains("empty"), "{:?}", empty.unreachable);
+    assert_eq!(library.records().len(), 3);
+
+    fs::remove_dir(library.root()).unwrap();
+    fs::rename(&away, library.root()).unwrap();
+    assert_eq!(counts(&library.run()), [0, 0, 3, 0, 0, 0]);
+    assert_eq!(library.encoder.embedded(), 3);
+}
+
+#[test]
+fn unreachable_photos_are_forgotten_on_demand() {
+    let mut library = three();
+    library.run();
+    fs::remove_dir_all(library.root()).unwrap();
+    library.options.forget_unreachable = true;
+    assert_eq!(counts(&library.run()), [0, 0, 0, 0, 3, 0]);
+    assert_eq!(library.records().len(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn every_bad_file_is_named_once_and_every_good_one_found() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    let library = Library::new();
+    for good in ["good.png", "sub/another.PNG", "x.png/inside.png"] {
+        library.photo(good, [good.len() as u8, 7, 7]);
+    }
+    for (name, colour) in [(b"not-\xffutf8.png".as_slice(), RED), (b"line\nbreak.png", GREEN)] {
+        library.photo(OsStr::from_bytes(name), colour);
+    }
+    symlink(library.root(), library.at("sub/loop")).unwrap();
+
+    let mut jpeg = Vec::new();
+    let noise = image::RgbImage::from_fn(64, 64, |x, y| image::Rgb([(x * y) as u8, x as u8, (y * 3) as u8]));
+    noise.write_to(&mut std::io::Cursor::new(&mut jpeg), image::ImageFormat::Jpeg).unwrap();
+    fs::write(library.at("truncated.jpg"), &jpeg[..jpeg.len() / 2]).unwrap();
+    fs::write(library.at("text.jpg"), "these are words").unwrap();
+    fs::write(library.at("empty.jpg"), "").unwrap();
+    fs::write(library.at("huge.png"), png_header(60_000, 60_000)).unwrap();
+    let fifo = std::ffi::CString::new(library.at("pipe.jpg").as_os_str().as_bytes()).unwrap();
+    // SAFETY: `fifo` is a string that ends with NUL and outlives the call.
+    assert_eq!(unsafe { libc::mkfifo(fifo.as_ptr(), 0o600) }, 0);
+    symlink("nowhere.jpg", library.at("dangling.jpg")).unwrap();
+    library.photo("unreadable.png", GREY);
+    fs::set_permissions(library.at("unreadable.png"), fs::Permissions::from_mode(0o000)).unwrap();
+    // Permissions do not hold root up.
+    let all_readable = fs::File::open(library.at("unreadable.png")).is_ok();
+
+    let report = library.run();
+    let mut expected = vec![
+        ("dangling.jpg", "a link to nowhere.jpg, which does not exist"),
+        ("empty.jpg", "the file is empty"),
+        ("huge.png", "the picture claims 60000x60000 pixels, the limit is 250000000 pixels"),
+        ("pipe.jpg", "a named pipe, not a photo"),
+        ("text.jpg", "not a picture: the content is none of JPEG, PNG, GIF, WebP, TIFF, BMP or PNM"),
+        ("truncated.jpg", "truncated: the JPEG ends before its picture does"),
+    ];
+    if !all_readable {
+        expected.push(("unreadable.png", "cannot be read: permission denied"));
+    }
+    expected.push(("x.png", "a folder, not a photo"));
+    let skipped: Vec<(String, String)> = report
+        .skipped
+        .iter()
+        .map(|s| (s.path.strip_prefix(library.root()).unwrap().display().to_string(), s.reason.to_string()))
+        .collect();
+    let skipped: Vec<(&str, &str)> = skipped.iter().map(|(path, reason)| (path.as_str(), reason.as_str())).collect();
+    assert_eq!(skipped, expected);
+    assert_eq!(report.indexed, 5 + u64::from(all_readable));
+    let indexed = library.indexed();
+    for name in [b"not-\xffutf8.png".as_slice(), b"line\nbreak.png", b"good.png", b"x.png/inside.png"] {
+        assert!(indexed.iter().any(|path| path.as_os_str().as_bytes() == name), "{name:?} in {indexed:?}");
+    }
+
+    let again = library.run();
+    assert_eq!(again.skipped.len(), expected.len(), "bad files are tried again and named again");
+    assert_eq!((again.indexed, again.unchanged), (0, report.indexed));
+}
+
+fn png_header(width: u32, height: u32) -> Vec<u8> {
+    let mut png = Vec::new();
+    image::RgbImage::new(1, 1).write_to(&mut std::io::Cursor::new(&mut png), image::ImageFormat::Png).unwrap();
+    // Signature, length and type of IHDR, then the sizes; the checksum over type and data follows the 13 data bytes.
+    png[16..20].copy_from_slice(&width.to_be_bytes());
+    png[20..24].copy_from_slice(&height.to_be_bytes());
+    let crc = crc32(&png[12..29]);
+    png[29..33].copy_from_slice(&crc.to_be_bytes());
+    png
+}
+
+/// The checksum of PNG chunks (ISO 3309).
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0_u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 })
+    })
+}
+
+#[test]
+fn a_photo_overwritten_by_something_else_leaves_the_index() {
+    let library = three();
+    library.run();
+    fs::write(library.at("blue.png"), "no longer a photo").unwrap();
+    let report = library.run();
+    assert_eq!(counts(&report), [0, 0, 2, 0, 1, 1]);
+    assert_eq!(library.indexed(), paths(&["a/green.png", "a/red.png"]));
+}
+
+#[test]
+fn equal_bad_files_name_one_another() {
+    let library = Library::new();
+    for name in ["1.jpg", "2.jpg", "3.jpg"] {
+        fs::write(library.at(name), "not a photo").unwrap();
+    }
+    let report = library.run();
+    let same = report.skipped.iter().filter(|s| matches!(s.reason, SkipReason::SameAs { .. })).count();
+    assert_eq!((report.skipped.len(), same), (3, 2));
+    assert!(report.skipped.is_sorted_by(|a, b| a.path < b.path));
+}
+
+#[test]
+fn a_panic_costs_one_photo() {
+    let mut library = three();
+    library.encoder.panics_at = Some(GREEN);
+    let report = library.run();
+    assert_eq!(counts(&report), [2, 0, 0, 0, 0, 1]);
+    assert!(report.skipped[0].reason.to_string().contains("I do not like this colour"), "{:?}", report.skipped);
+    library.encoder.panics_at = None;
+    assert_eq!(counts(&library.run()), [1, 0, 2, 0, 0, 0]);
+}
+
+#[test]
+fn a_photo_that_the_model_cannot_encode_costs_only_itself() {
+    let mut library = three();
+    library.encoder.fails_at = Some(Some(GREEN));
+    let report = library.run();
+    assert_eq!(counts(&report), [2, 0, 0, 0, 0, 1]);
+    assert_eq!(report.skipped[0].path, library.at("a/green.png"));
+    assert_eq!(report.skipped[0].reason.to_string(), "the model cannot encode this photo: the device is on fire");
+}
+
+#[test]
+fn a_broken_model_stops_the_run_and_keeps_what_was_done() {
+    let mut library = three();
+    library.run();
+    library.photo("more-1.png", GREY);
+    library.photo("more-2.png", [1, 2, 3]);
+    fs::rename(library.at("blue.png"), library.at("azure.png")).unwrap();
+    library.encoder.fails_at = Some(None);
+    let error = library.try_run(&[library.root()]).unwrap_err();
+    assert!(matches!(error, IndexerError::Encoder { photos: 2, .. }), "{error}");
+    assert_eq!(library.indexed(), paths(&["a/green.png", "a/red.png", "azure.png"]));
+}
+
+#[test]
+fn batches_are_full_but_for_the_last() {
+    for threads in [1, 4] {
+        let mut library = Library::new();
+        for number in 0..11 {
+            library.photo(format!("{number}.png"), [number * 20, 0, 0]);
+        }
+        library.options.batch = 4;
+        library.options.threads = std::num::NonZero::new(threads);
+        library.run();
+        assert_eq!(*library.encoder.batches.lock().unwrap(), [4, 4, 3]);
+        library.assert_holds("7.png", [140, 0, 0]);
+    }
+}
+
+#[test]
+fn a_cancelled_run_keeps_its_work_and_the_next_one_goes_on() {
+    let mut library = Library::new();
+    for number in 0..40 {
+        library.photo(format!("{number:02}.png"), [number * 6, 0, 0]);
+    }
+    library.photo("copy.png", [0, 0, 0]);
+    library.options = IndexOptions { batch: 4, checkpoint_every: 5, ..IndexOptions::default() };
+    let cancel = AtomicBool::new(false);
+    let done = AtomicUsize::new(0);
+    let listen = |event: Event<'_>| {
+        if matches!(event, Event::Photo { .. }) && done.fetch_add(1, Ordering::Relaxed) == 12 {
+            cancel.store(true, Ordering::Relaxed);
+        }
+    };
+    let index = library.index();
+    let indexer = Indexer::new(&library.encoder, &index).options(library.options.clone());
+    let report = indexer.progress(&listen).cancel(&cancel).run(&[library.root()]).unwrap();
+    assert!(report.cancelled);
+    let first = report.indexed;
+    assert!((13..40).contains(&first), "{first}");
+    assert_eq!(library.records().len() as u64, first, "all that was reported is in the index");
+    assert_eq!(library.reader().roots(), [library.root()]);
+
+    let report = library.try_run(&[]).unwrap();
+    assert_eq!((report.indexed, report.unchanged, report.removed), (41 - first, first, 0));
+    assert_eq!(library.encoder.embedded(), 40, "nothing was encoded twice");
+}
+
+#[test]
+fn a_cancelled_run_removes_nothing() {
+    let library = three();
+    library.run();
+    fs::remove_file(library.at("blue.png")).unwrap();
+    let cancel = AtomicBool::new(true);
+    let report = Indexer::new(&library.encoder, &library.index()).cancel(&cancel).run(&[library.root()]).unwrap();
+    assert!(report.cancelled);
+    assert_eq!(library.records().len(), 3);
+}
+
+#[test]
+fn events_tell_what_the_report_sums_up() {
+    let library = three();
+    library.photo("copy.png", RED);
+    fs::write(library.at("bad.jpg"), "x").unwrap();
+    let seen = std::sync::Mutex::new(Vec::new());
+    let listen = |event: Event<'_>| {
+        let line = match event {
+            Event::Planned { unchanged, to_read } => format!("{unchanged} unchanged, {to_read} to read"),
+            Event::Photo { outcome: Outcome::Encoded, .. } => "encoded".to_owned(),
+            Event::Photo { path, outcome } => format!("{} {outcome:?}", path.file_name().unwrap().display()),
+            Event::Skipped(skipped) => format!("skipped {}", skipped.path.file_name().unwrap().display()),
+            _ => return,
+        };
+        seen.lock().unwrap().push(line);
+    };
+    Indexer::new(&library.encoder, &library.index()).progress(&listen).run(&[library.root()]).unwrap();
+    let mut seen = seen.into_inner().unwrap();
+    assert_eq!(seen.remove(0), "0 unchanged, 5 to read");
+    assert!(["copy.png Copied", "red.png Copied"].contains(&seen.pop().unwrap().as_str()), "copies come last");
+    seen.sort();
+    assert_eq!(seen, ["encoded", "encoded", "encoded", "skipped bad.jpg"]);
+}
+
+#[test]
+fn a_second_writer_is_told_to_wait() {
+    let library = three();
+    let _writer = IndexWriter::open_or_create(library.index(), &library.encoder.id()).unwrap();
+    let error = library.try_run(&[library.root()]).unwrap_err();
+    assert!(matches!(error, IndexerError::Index(IndexError::Locked { .. })), "{error}");
+}
+
+#[test]
+fn a_misspelt_folder_leaves_no_index_behind() {
+    let library = three();
+    let error = library.try_run(&[library.at("misspelt")]).unwrap_err();
+    assert!(matches!(error, IndexerError::Root { .. }), "{error}");
+    assert!(error.to_string().contains("misspelt"), "{error}");
+    assert!(!library.index().exists());
+    let error = library.try_run(&[]).unwrap_err();
+    assert!(matches!(error, IndexerError::NoRoots { .. }), "{error}");
+}
+
+#[test]
+fn a_folder_without_photos_gives_an_empty_index() {
+    let library = Library::new();
+    assert_eq!(counts(&library.run()), [0; 6]);
+    assert!(library.reader().is_empty());
+    assert_eq!(library.reader().roots(), [library.root()]);
+}
+
+#[test]
+fn a_rebuild_encodes_everything_again() {
+    let mut library = three();
+    library.run();
+    library.options.rebuild = true;
+    assert_eq!(counts(&library.try_run(&[]).unwrap()), [3, 0, 0, 0, 0, 0]);
+    assert_eq!(library.encoder.embedded(), 6);
+    assert_eq!(library.records().len(), 3);
+}
+
+#[test]
+fn the_graph_is_brought_up_to_date() {
+    let mut library = Library::new();
+    for number in 0..60_u8 {
+        library.photo(format!("{number}.png"), [number * 4, 255 - number * 4, number]);
+    }
+    library.options.graph = None;
+    library.run();
+    assert!(!library.reader().has_graph());
+    library.options.graph = Some(clip_index::GraphOptions { min_photos: 10, ..Default::default() });
+    library.run();
+    assert!(library.reader().has_graph());
+}
