@@ -1,0 +1,100 @@
+//! From weighted terms to the one unit vector that is searched for.
+
+use clip_image::Limits;
+
+use crate::encoder::Encoder;
+use crate::error::QueryError;
+use crate::query::{Query, Term};
+
+/// Below this length a sum of weighted unit vectors is rounding, not a direction.
+const NOTHING: f64 = 1e-4;
+
+/// Embeds a query: unit length, the model's dimension.
+pub(crate) fn embed(query: &Query, encoder: &impl Encoder) -> Result<Vec<f32>, QueryError> {
+    let model = encoder.id();
+    let dimension = model.dimension;
+    if query.terms.is_empty() {
+        return Err(QueryError::NoTerms);
+    }
+    if let Some((_, weight)) = query.terms.iter().find(|(_, weight)| !weight.is_finite()) {
+        return Err(QueryError::Weight { weight: *weight });
+    }
+
+    let mut texts = Vec::new();
+    let mut images = Vec::new();
+    let mut sum = vec![0.0; dimension];
+    for (term, weight) in &query.terms {
+        match term {
+            Term::Text(text) if text.trim().is_empty() => return Err(QueryError::EmptyText),
+            Term::Text(text) => texts.push((text.as_str(), *weight)),
+            Term::Image(path) => images.push((path.as_path(), *weight)),
+            Term::Embedding(values) => {
+                let unit = unit(values, dimension).map_err(|found| QueryError::Embedding {
+                    expected: dimension,
+                    model: model.name.clone(),
+                    found,
+                })?;
+                add(&mut sum, &unit, *weight);
+            }
+        }
+    }
+
+    if !texts.is_empty() {
+        let words: Vec<&str> = texts.iter().map(|(text, _)| *text).collect();
+        let rows = checked(encoder.embed_texts(&words), texts.len() * dimension)?;
+        for (row, (_, weight)) in rows.chunks_exact(dimension).zip(&texts) {
+            add(&mut sum, row, *weight);
+        }
+    }
+    // One at a time: decoded photos are large, and there are rarely more than one or two.
+    for (path, weight) in images {
+        let photo = decode(path, &query.image_limits)?;
+        let row = checked(encoder.embed_images(&[photo]), dimension)?;
+        add(&mut sum, &row, weight);
+    }
+
+    let length = length(&sum);
+    // NaN falls through to the index, which refuses it with a better word than this.
+    if length <= NOTHING * query.terms.iter().map(|(_, weight)| f64::from(weight.abs())).sum::<f64>() {
+        return Err(QueryError::Cancelled);
+    }
+    Ok(sum.iter().map(|x| (x / length) as f32).collect())
+}
+
+fn decode(path: &std::path::Path, limits: &Limits) -> Result<image::RgbImage, QueryError> {
+    match clip_image::decode(path, limits) {
+        Ok(photo) => Ok(photo.image),
+        Err(source) => Err(QueryError::Image { path: path.to_path_buf(), source }),
+    }
+}
+
+fn checked(rows: Result<Vec<f32>, crate::encoder::BoxedError>, expected: usize) -> Result<Vec<f32>, QueryError> {
+    let rows = rows.map_err(QueryError::Encoder)?;
+    if rows.len() != expected {
+        return Err(QueryError::EncoderOutput { expected, found: rows.len() });
+    }
+    Ok(rows)
+}
+
+/// Brings a vector to length 1, or says what is wrong with it.
+fn unit(values: &[f32], dimension: usize) -> Result<Vec<f32>, String> {
+    if values.len() != dimension {
+        return Err(format!("{} numbers", values.len()));
+    }
+    let wide: Vec<f64> = values.iter().map(|&x| f64::from(x)).collect();
+    let length = length(&wide);
+    if !length.is_finite() || length == 0.0 {
+        return Err(format!("one of length {length}"));
+    }
+    Ok(wide.iter().map(|x| (x / length) as f32).collect())
+}
+
+fn add(sum: &mut [f64], row: &[f32], weight: f32) {
+    for (sum, x) in sum.iter_mut().zip(row) {
+        *sum += f64::from(*x) * f64::from(weight);
+    }
+}
+
+fn length(values: &[f64]) -> f64 {
+    values.iter().map(|x| x * x).sum::<f64>().sqrt()
+}

@@ -1,0 +1,68 @@
+//! Why a query has no answer.
+
+use std::path::PathBuf;
+
+use clip_image::ImageError;
+use clip_index::IndexError;
+use thiserror::Error;
+
+use crate::encoder::BoxedError;
+
+/// Why a query has no answer. That nothing was found is none of these: it is an empty list.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum QueryError {
+    /// The query has no term at all.
+    #[error(
+        "nothing to look for: expected words, an example photo or an embedding; describe the photo, as in \"a dog on a beach\""
+    )]
+    NoTerms,
+    /// A text is empty or blank.
+    #[error("nothing to look for: the text is empty; describe the photo, as in \"a dog on a beach\"")]
+    EmptyText,
+    /// A weight is no number to calculate with.
+    #[error("expected a weight that is a finite number, found {weight}")]
+    Weight {
+        /// What was found.
+        weight: f32,
+    },
+    /// A ready-made embedding does not belong to this model.
+    #[error(
+        "expected an embedding of {expected} finite numbers that are not all zero, as the model {model} makes them, found {found}"
+    )]
+    Embedding {
+        /// The dimension of the index.
+        expected: usize,
+        /// Name of the model.
+        model: String,
+        /// What is wrong with it: "7 numbers".
+        found: String,
+    },
+    /// The terms add up to nothing.
+    #[error("the terms cancel one another out, which leaves nothing to look for; change a weight or leave out a term")]
+    Cancelled,
+    /// An example photo cannot be read or decoded.
+    #[error("cannot use {} as an example: {source}", path.display())]
+    Image {
+        /// The photo.
+        path: PathBuf,
+        /// Why not.
+        source: ImageError,
+    },
+    /// The model could not encode the query.
+    #[error("the model cannot encode the query: {0}")]
+    Encoder(#[source] BoxedError),
+    /// The model gave something else than it was asked for.
+    #[error(
+        "the model failed: expected {expected} values, found {found}; this is a fault of the model's code, please report it"
+    )]
+    EncoderOutput {
+        /// Terms times dimension.
+        expected: usize,
+        /// What came.
+        found: usize,
+    },
+    /// The index cannot be opened or read, belongs to another model, or lacks the graph that was asked for.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+}

@@ -1,0 +1,25 @@
+//! A request to ranked photos: request, plan, search, rank.
+//!
+//! A [`Query`] says what to look for, as plain data: words, example photos or ready-made embeddings, each with a weight,
+//! and how many results from where. A [`Searcher`] answers it:
+//!
+//! 1. **Embed**: every term becomes a unit vector, and their weighted sum, brought back to length 1, is what is searched
+//!    for. By linearity a photo's score is the weighted sum of its scores for the terms, times the same constant for
+//!    every photo, so the order is the one that adding up scores gives.
+//! 2. **Plan**: a small index, or a small part of one, is scanned; a large one is searched through its graph, if it has
+//!    one ([`Strategy`]).
+//! 3. **Rank**: best score first, and the photo that was indexed first where scores are equal, so that the same question
+//!    to the same index always gets the same answer. Only for these photos is the metadata read.
+
+mod embed;
+mod encoder;
+mod error;
+mod plan;
+mod query;
+mod searcher;
+
+pub use encoder::{BoxedError, Encoder};
+pub use error::QueryError;
+pub use plan::{EXACT_UP_TO, Method};
+pub use query::{Query, Strategy, Term};
+pub use searcher::{Hit, Searcher};

@@ -1,0 +1,148 @@
+//! What to look for, as plain data.
+
+use std::path::PathBuf;
+
+use clip_image::Limits;
+
+/// One thing to look for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Term {
+    /// Words that describe a photo.
+    Text(String),
+    /// A photo that the results should resemble. It need not be in the index; if it is, it comes first.
+    Image(PathBuf),
+    /// An embedding by the model of the index, of any length but zero.
+    Embedding(Vec<f32>),
+}
+
+/// How to search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Strategy {
+    /// Scan up to [`EXACT_UP_TO`](crate::EXACT_UP_TO) photos, go through the graph above, where there is one.
+    #[default]
+    Auto,
+    /// Compare with every photo.
+    Exact,
+    /// Go through the graph; an error where there is none.
+    Graph,
+}
+
+/// A request: weighted terms, and which results are wanted.
+///
+/// ```
+/// use clip_query::{Query, Strategy};
+///
+/// let query = Query::text("a harbour at night").and_text("people", -0.4).limit(50).under("/photos/2019");
+/// assert_eq!(query.terms().len(), 2);
+/// # let _ = query.strategy(Strategy::Exact);
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[must_use = "a query does nothing until a searcher answers it"]
+pub struct Query {
+    pub(crate) terms: Vec<(Term, f32)>,
+    pub(crate) limit: usize,
+    pub(crate) strategy: Strategy,
+    pub(crate) effort: Option<usize>,
+    pub(crate) min_score: Option<f32>,
+    pub(crate) under: Vec<PathBuf>,
+    pub(crate) image_limits: Limits,
+}
+
+impl Query {
+    /// Looks for what the words describe.
+    pub fn text(text: impl Into<String>) -> Query {
+        Query::new(Term::Text(text.into()))
+    }
+
+    /// Looks for photos that resemble the one in the file.
+    pub fn image(path: impl Into<PathBuf>) -> Query {
+        Query::new(Term::Image(path.into()))
+    }
+
+    /// Looks for photos near an embedding.
+    pub fn embedding(embedding: impl Into<Vec<f32>>) -> Query {
+        Query::new(Term::Embedding(embedding.into()))
+    }
+
+    /// Looks for one term, with weight 1; 20 results from anywhere.
+    pub fn new(term: Term) -> Query {
+        Query {
+            terms: vec![(term, 1.0)],
+            limit: 20,
+            strategy: Strategy::Auto,
+            effort: None,
+            min_score: None,
+            under: Vec::new(),
+            image_limits: Limits::default(),
+        }
+    }
+
+    /// Adds a term. The weights count against one another; a negative one steers away from the term.
+    pub fn and(mut self, term: Term, weight: f32) -> Query {
+        self.terms.push((term, weight));
+        self
+    }
+
+    /// Adds words; see [`and`](Query::and).
+    pub fn and_text(self, text: impl Into<String>, weight: f32) -> Query {
+        self.and(Term::Text(text.into()), weight)
+    }
+
+    /// Adds an example photo; see [`and`](Query::and).
+    pub fn and_image(self, path: impl Into<PathBuf>, weight: f32) -> Query {
+        self.and(Term::Image(path.into()), weight)
+    }
+
+    /// Sets how many results are wanted at most.
+    pub fn limit(mut self, limit: usize) -> Query {
+        self.limit = limit;
+        self
+    }
+
+    /// Sets how to search.
+    pub fn strategy(mut self, strategy: Strategy) -> Query {
+        self.strategy = strategy;
+        self
+    }
+
+    /// Sets how many candidates a graph search keeps (`ef`): more find more of the true best and take longer. Ignored
+    /// by exact search.
+    pub fn effort(mut self, candidates: usize) -> Query {
+        self.effort = Some(candidates);
+        self
+    }
+
+    /// Leaves out results below a score.
+    pub fn min_score(mut self, score: f32) -> Query {
+        self.min_score = Some(score);
+        self
+    }
+
+    /// Takes only photos inside this folder; of several folders, inside any of them. Compared by path components, as the
+    /// index stores paths: absolute, links in the roots resolved.
+    pub fn under(mut self, folder: impl Into<PathBuf>) -> Query {
+        self.under.push(folder.into());
+        self
+    }
+
+    /// Sets which example photos are refused as too large.
+    pub fn image_limits(mut self, limits: Limits) -> Query {
+        self.image_limits = limits;
+        self
+    }
+
+    /// The terms and their weights, in the order in which they were added.
+    pub fn terms(&self) -> &[(Term, f32)] {
+        &self.terms
+    }
+
+    /// Whether a model needs its text tower for this query.
+    pub fn needs_text_tower(&self) -> bool {
+        self.terms.iter().any(|(term, _)| matches!(term, Term::Text(_)))
+    }
+
+    /// Whether a model needs its image tower for this query.
+    pub fn needs_image_tower(&self) -> bool {
+        self.terms.iter().any(|(term, _)| matches!(term, Term::Image(_)))
+    }
+}

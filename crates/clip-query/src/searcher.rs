@@ -1,0 +1,180 @@
+//! An open index and a model, ready to answer.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use clip_index::{IndexError, IndexReader, Neighbour, PhotoRecord};
+use clip_model::Model;
+use roaring::RoaringTreemap;
+
+use crate::embed::embed;
+use crate::encoder::Encoder;
+use crate::error::QueryError;
+use crate::plan::{Method, Sizes, choose};
+use crate::query::{Query, Strategy};
+
+/// One result.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Hit {
+    /// 1 for the best.
+    pub rank: usize,
+    /// Cosine similarity of the photo and the query, -1 to 1. Words and pictures lie apart in CLIP's space: for words,
+    /// 0.3 is a good score; among pictures, 0.7 is.
+    pub score: f32,
+    /// The photo's id in the index.
+    pub id: u64,
+    /// Where the photo is; byte-exact.
+    pub path: PathBuf,
+    /// All that the index knows of it.
+    pub record: PhotoRecord,
+}
+
+/// Answers queries over one index as it was when the searcher was opened. Searching takes `&self`: a server shares one
+/// searcher among its threads, and opens another when the index has changed.
+#[derive(Debug)]
+pub struct Searcher<E = Model> {
+    reader: IndexReader,
+    encoder: E,
+    in_graph: OnceLock<Option<u64>>,
+}
+
+impl<E: Encoder> Searcher<E> {
+    /// Opens the index in the folder `index`, to be searched with the model that made it.
+    ///
+    /// # Errors
+    /// [`IndexError::NotFound`] if there is no index, [`IndexError::Fingerprint`] if another model made it: both within
+    /// [`QueryError::Index`], and both messages say what to do.
+    pub fn open(index: impl AsRef<Path>, encoder: E) -> Result<Searcher<E>, QueryError> {
+        let index = index.as_ref();
+        let reader = IndexReader::open(index)?;
+        let (made_with, wanted) = (reader.model(), encoder.id());
+        if made_with.fingerprint != wanted.fingerprint {
+            return Err(QueryError::Index(IndexError::Fingerprint {
+                dir: index.to_path_buf(),
+                indexed_name: made_with.name.clone(),
+                indexed_fingerprint: made_with.fingerprint.clone(),
+                wanted_name: wanted.name,
+                wanted_fingerprint: wanted.fingerprint,
+            }));
+        }
+        Ok(Searcher { reader, encoder, in_graph: OnceLock::new() })
+    }
+
+    /// The photos that answer the query best, best first. An index without photos, or a filter that none passes, gives
+    /// an empty list.
+    ///
+    /// Fewer results than the limit come back where photos were removed from the index after it was opened.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub fn search(&self, query: &Query) -> Result<Vec<Hit>, QueryError> {
+        // Encoded first, so that a query that makes no sense says so over an empty index too.
+        let vector = embed(query, &self.encoder)?;
+        let filter = self.filter(query)?;
+        let neighbours = self.neighbours(query, &vector, filter.as_ref())?;
+        self.hits(query, neighbours)
+    }
+
+    /// How a query would be carried out.
+    ///
+    /// # Errors
+    /// Those of reading the index.
+    pub fn method(&self, query: &Query) -> Result<Method, QueryError> {
+        let filter = self.filter(query)?;
+        self.choose(query, filter.as_ref())
+    }
+
+    /// The unit vector that stands for a query.
+    ///
+    /// # Errors
+    /// Those of [`search`](Searcher::search) that are about the query or the model.
+    pub fn embed(&self, query: &Query) -> Result<Vec<f32>, QueryError> {
+        embed(query, &self.encoder)
+    }
+
+    /// The index that is searched.
+    pub fn reader(&self) -> &IndexReader {
+        &self.reader
+    }
+
+    /// The model that encodes queries.
+    pub fn encoder(&self) -> &E {
+        &self.encoder
+    }
+
+    fn neighbours(
+        &self,
+        query: &Query,
+        vector: &[f32],
+        filter: Option<&RoaringTreemap>,
+    ) -> Result<Vec<Neighbour>, QueryError> {
+        if let Method::Graph { effort } = self.choose(query, filter)? {
+            match self.reader.search_graph(vector, query.limit, effort, filter) {
+                // The graph is only a cache: who did not insist on it gets the same answer a little later.
+                Err(error @ (IndexError::Graph { .. } | IndexError::NoGraph { .. }))
+                    if query.strategy == Strategy::Auto =>
+                {
+                    log::warn!("{error}");
+                }
+                result => return Ok(result?),
+            }
+        }
+        Ok(self.reader.search_exact(vector, query.limit, filter)?)
+    }
+
+    fn choose(&self, query: &Query, filter: Option<&RoaringTreemap>) -> Result<Method, QueryError> {
+        let photos = self.reader.len() as u64;
+        let sizes =
+            Sizes { candidates: filter.map_or(photos, RoaringTreemap::len), photos, in_graph: self.in_graph()? };
+        Ok(choose(query.strategy, sizes, query.limit, query.effort))
+    }
+
+    /// How many photos a graph search reaches through the graph. Counted once: it takes reading a file.
+    fn in_graph(&self) -> Result<Option<u64>, QueryError> {
+        if let Some(known) = self.in_graph.get() {
+            return Ok(*known);
+        }
+        let in_graph = if self.reader.has_graph() {
+            self.reader.status()?.graph.map(|graph| graph.nodes - graph.removed)
+        } else {
+            None
+        };
+        Ok(*self.in_graph.get_or_init(|| in_graph))
+    }
+
+    /// The photos inside the folders that the query names; `None` if it names none.
+    fn filter(&self, query: &Query) -> Result<Option<RoaringTreemap>, QueryError> {
+        if query.under.is_empty() {
+            return Ok(None);
+        }
+        let photos = self.reader.all_photos()?;
+        let inside = photos.iter().filter(|photo| query.under.iter().any(|folder| photo.path.starts_with(folder)));
+        Ok(Some(inside.map(|photo| photo.id).collect()))
+    }
+
+    fn hits(&self, query: &Query, mut neighbours: Vec<Neighbour>) -> Result<Vec<Hit>, QueryError> {
+        if let Some(least) = query.min_score {
+            neighbours.retain(|neighbour| neighbour.score >= least);
+        }
+        if neighbours.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<u64> = neighbours.iter().map(|neighbour| neighbour.id).collect();
+        let mut records: HashMap<u64, PhotoRecord> =
+            self.reader.photos(&ids)?.into_iter().map(|record| (record.id, record)).collect();
+        let found =
+            neighbours.into_iter().filter_map(|neighbour| Some((neighbour.score, records.remove(&neighbour.id)?)));
+        Ok(found
+            .enumerate()
+            .map(|(index, (score, record))| Hit {
+                rank: index + 1,
+                score,
+                id: record.id,
+                path: record.path.clone(),
+                record,
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,235 @@
+//! Searches over a real index, with an encoder whose space can be drawn: axes are named by words, and a picture lies
+//! where its mean colour is.
+
+use std::path::{Path, PathBuf};
+
+use clip_index::{GraphOptions, IndexError, IndexWriter, ModelId, NewPhoto};
+use clip_query::{BoxedError, Encoder, Method, Query, QueryError, Searcher, Strategy};
+use image::RgbImage;
+
+/// Red, green and blue are the axes; a text is the sum of those that it names.
+#[derive(Debug)]
+struct Colours {
+    fingerprint: &'static str,
+}
+
+const COLOURS: Colours = Colours { fingerprint: "colours-1" };
+
+impl Encoder for Colours {
+    fn id(&self) -> ModelId {
+        ModelId { name: "colours".into(), fingerprint: self.fingerprint.into(), dimension: 3 }
+    }
+
+    fn embed_texts(&self, texts: &[&str]) -> Result<Vec<f32>, BoxedError> {
+        let axis = |text: &str, name: &str| text.matches(name).count() as f32;
+        texts
+            .iter()
+            .map(|text| ["red", "green", "blue"].map(|name| axis(text, name)))
+            .map(|row| if row == [0.0; 3] { Err("no colour in these words".into()) } else { Ok(unit(row)) })
+            .collect::<Result<Vec<_>, BoxedError>>()
+            .map(|rows| rows.concat())
+    }
+
+    fn embed_images(&self, images: &[RgbImage]) -> Result<Vec<f32>, BoxedError> {
+        let mean = |image: &RgbImage| {
+            let mut sum = [0.0; 3];
+            image.pixels().for_each(|p| (0..3).for_each(|i| sum[i] += f32::from(p.0[i])));
+            unit(sum)
+        };
+        Ok(images.iter().flat_map(mean).collect())
+    }
+}
+
+fn unit(row: [f32; 3]) -> [f32; 3] {
+    let length = row.iter().map(|x| x * x).sum::<f32>().sqrt();
+    row.map(|x| x / length)
+}
+
+struct Fixture {
+    dir: tempfile::TempDir,
+}
+
+impl Fixture {
+    fn new(photos: &[(&str, [f32; 3])]) -> Fixture {
+        let fixture = Fixture { dir: tempfile::tempdir().unwrap() };
+        let mut writer = fixture.writer();
+        for (path, embedding) in photos {
+            writer.add(photo(path, *embedding)).unwrap();
+        }
+        writer.commit().unwrap();
+        fixture
+    }
+
+    fn writer(&self) -> IndexWriter {
+        IndexWriter::open_or_create(self.index(), &COLOURS.id()).unwrap()
+    }
+
+    fn index(&self) -> PathBuf {
+        self.dir.path().join("index")
+    }
+
+    fn searcher(&self) -> Searcher<Colours> {
+        Searcher::open(self.index(), COLOURS).unwrap()
+    }
+
+    fn paths(&self, query: Query) -> Vec<String> {
+        self.searcher().search(&query).unwrap().iter().map(|hit| hit.path.display().to_string()).collect()
+    }
+
+    fn error(&self, query: Query) -> QueryError {
+        self.searcher().search(&query).unwrap_err()
+    }
+}
+
+fn photo(path: &str, embedding: [f32; 3]) -> NewPhoto {
+    NewPhoto {
+        path: path.into(),
+        hash: [0; 16],
+        size: 1,
+        mtime_ns: 0,
+        width: 6,
+        height: 4,
+        taken_at: Some(1_000),
+        camera: Some("Leica M6".into()),
+        lens: None,
+        gps: None,
+        embedding: unit(embedding).to_vec(),
+    }
+}
+
+fn rainbow() -> Fixture {
+    Fixture::new(&[
+        ("/p/2019/red.jpg", [1.0, 0.0, 0.0]),
+        ("/p/2019/yellow.jpg", [1.0, 1.0, 0.0]),
+        ("/p/2020/green.jpg", [0.0, 1.0, 0.0]),
+        ("/p/2020/blue.jpg", [0.0, 0.0, 1.0]),
+        ("/p/2020-more/purple.jpg", [1.0, 0.0, 1.0]),
+    ])
+}
+
+#[test]
+fn hits_come_best_first_with_rank_score_and_record() {
+    let hits = rainbow().searcher().search(&Query::text("red red green").limit(3)).unwrap();
+    let found: Vec<_> = hits.iter().map(|hit| (hit.rank, hit.path.to_str().unwrap())).collect();
+    assert_eq!(found, [(1, "/p/2019/yellow.jpg"), (2, "/p/2019/red.jpg"), (3, "/p/2020-more/purple.jpg")]);
+    assert!((hits[0].score - 3.0 / 10_f32.sqrt()).abs() < 1e-6, "{}", hits[0].score);
+    assert!(hits.is_sorted_by(|a, b| a.score >= b.score));
+    let record = &hits[0].record;
+    assert_eq!((record.id, record.width, record.camera.as_deref()), (hits[0].id, 6, Some("Leica M6")));
+}
+
+#[test]
+fn equal_scores_keep_the_order_of_indexing() {
+    let fixture = Fixture::new(&[("/z", [1.0, 0.0, 0.0]), ("/a", [1.0, 0.0, 0.0]), ("/m", [1.0, 0.0, 0.0])]);
+    assert_eq!(fixture.paths(Query::text("red").limit(2)), ["/z", "/a"]);
+}
+
+#[test]
+fn weights_mix_terms_and_negative_ones_steer_away() {
+    let fixture = rainbow();
+    let first = |query: Query| fixture.paths(query.limit(1)).remove(0);
+    assert_eq!(first(Query::text("red").and_text("green", 1.0)), "/p/2019/yellow.jpg");
+    assert_eq!(first(Query::text("red").and_text("green", 0.1)), "/p/2019/red.jpg");
+    assert_eq!(first(Query::text("red").and_text("green", -1.0).and_text("blue", 1.0)), "/p/2020-more/purple.jpg");
+    // The order is the one that adding up the scores gives.
+    let mixed = fixture.searcher().search(&Query::text("red").and_text("blue", 0.5)).unwrap();
+    let scores = |text: &str| {
+        let hits = fixture.searcher().search(&Query::text(text)).unwrap();
+        move |id| hits.iter().find(|hit| hit.id == id).unwrap().score
+    };
+    let (red, blue) = (scores("red"), scores("blue"));
+    let sums: Vec<f32> = mixed.iter().map(|hit| red(hit.id) + 0.5 * blue(hit.id)).collect();
+    assert!(sums.is_sorted_by(|a, b| a + 1e-6 >= *b), "{sums:?}");
+}
+
+#[test]
+fn an_example_photo_or_an_embedding_finds_its_like() {
+    let fixture = rainbow();
+    let example = fixture.dir.path().join("example.png");
+    RgbImage::from_pixel(3, 2, image::Rgb([0, 0, 200])).save(&example).unwrap();
+    assert_eq!(fixture.paths(Query::image(&example).limit(1)), ["/p/2020/blue.jpg"]);
+    assert_eq!(fixture.paths(Query::image(&example).and_text("red", 1.0).limit(1)), ["/p/2020-more/purple.jpg"]);
+    // Of whatever length.
+    let hits = fixture.searcher().search(&Query::embedding([0.0, 50.0, 0.0])).unwrap();
+    assert_eq!(hits[0].path, Path::new("/p/2020/green.jpg"));
+    assert!((hits[0].score - 1.0).abs() < 1e-6);
+}
+
+#[test]
+fn limits_on_score_place_and_number_hold() {
+    let fixture = rainbow();
+    assert_eq!(fixture.paths(Query::text("red").min_score(0.9)), ["/p/2019/red.jpg"]);
+    assert_eq!(fixture.paths(Query::text("red").under("/p/2020")), ["/p/2020/green.jpg", "/p/2020/blue.jpg"]);
+    assert_eq!(fixture.paths(Query::text("blue").under("/p/2019").under("/p/2020-more")).len(), 3);
+    assert!(fixture.paths(Query::text("red").under("/elsewhere")).is_empty());
+    assert!(fixture.paths(Query::text("red").limit(0)).is_empty());
+    assert_eq!(fixture.paths(Query::text("red").limit(1_000)).len(), 5);
+}
+
+#[test]
+fn an_empty_index_gives_an_empty_list() {
+    let fixture = Fixture::new(&[]);
+    assert!(fixture.paths(Query::text("red")).is_empty());
+    assert!(fixture.paths(Query::text("red").under("/p")).is_empty());
+}
+
+#[test]
+fn queries_without_sense_are_refused_in_words() {
+    let fixture = Fixture::new(&[]);
+    let refused = |query: Query, expected: &str| {
+        let error = fixture.error(query).to_string();
+        assert!(error.contains(expected), "{error:?} lacks {expected:?}");
+    };
+    refused(Query::text(" \n"), "the text is empty");
+    refused(Query::text("red").and_text("", 1.0), "the text is empty");
+    refused(Query::text("red").and_text("red", -1.0), "cancel one another out");
+    refused(Query::text("red").and_text("green", f32::NAN), "finite");
+    refused(Query::embedding([1.0; 7]), "expected an embedding of 3 finite numbers");
+    refused(Query::embedding([0.0; 3]), "of length 0");
+    refused(Query::text("nothing"), "no colour in these words");
+    refused(Query::image("/no/such/photo.jpg"), "cannot use /no/such/photo.jpg as an example: no such file");
+}
+
+#[test]
+fn a_missing_index_and_another_model_are_told_with_a_remedy() {
+    let fixture = rainbow();
+    let error = Searcher::open(fixture.dir.path().join("none"), COLOURS).unwrap_err();
+    assert!(matches!(error, QueryError::Index(IndexError::NotFound { .. })), "{error}");
+    assert!(error.to_string().contains("clip-search index"), "{error}");
+
+    let error = Searcher::open(fixture.index(), Colours { fingerprint: "colours-2" }).unwrap_err().to_string();
+    for part in ["colours-1", "colours-2", "clip-search index --rebuild"] {
+        assert!(error.contains(part), "{error:?} lacks {part:?}");
+    }
+}
+
+#[test]
+fn a_graph_finds_what_a_scan_finds_and_its_lack_is_an_error_only_if_it_was_asked_for() {
+    let fixture = rainbow();
+    let graph = |text: &str| Query::text(text).strategy(Strategy::Graph).limit(10);
+    let error = fixture.error(graph("red"));
+    assert!(matches!(error, QueryError::Index(IndexError::NoGraph { .. })), "{error}");
+
+    let mut writer = fixture.writer();
+    for number in 0..400_u16 {
+        let (a, b) = (f32::from(number % 20) + 0.5, f32::from(number / 20) + 0.5);
+        writer.add(photo(&format!("/many/{number}"), [a, b, 20.0 - a])).unwrap();
+    }
+    let options = GraphOptions { min_photos: 10, ..GraphOptions::default() };
+    writer.update_graph(&options, &mut |_, _| {}, &std::sync::atomic::AtomicBool::new(false)).unwrap();
+    for text in ["red", "red green", "blue blue green"] {
+        assert_eq!(fixture.paths(graph(text)), fixture.paths(graph(text).strategy(Strategy::Exact)), "{text}");
+    }
+    assert_eq!(fixture.paths(graph("blue").under("/p/2020")), ["/p/2020/blue.jpg", "/p/2020/green.jpg"]);
+    assert_eq!(fixture.searcher().method(&Query::text("red")).unwrap(), Method::Exact, "so few are scanned");
+}
+
+#[test]
+fn a_query_knows_which_towers_it_needs() {
+    let text = Query::text("red");
+    assert!(text.needs_text_tower() && !text.needs_image_tower());
+    let image = Query::image("a.jpg");
+    assert!(!image.needs_text_tower() && image.needs_image_tower());
+    let both = Query::embedding([1.0]).and_text("red", 1.0).and_image("a.jpg", 1.0);
+    assert!(both.needs_text_tower() && both.needs_image_tower());
+}
