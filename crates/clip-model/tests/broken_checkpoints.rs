@@ -1,0 +1,269 @@
+//! Checkpoints that are incomplete, contradictory or something else altogether: each gets an error that says so.
+
+mod support;
+
+use clip_model::weights::safetensors::{Contents, encode};
+use clip_model::{LoadOptions, Model, ModelError, ModelSource, Pixels, Towers};
+
+use support::{copy, edit, load, load_folder, tensors, write};
+
+const OURS: &str = "tiny-open-clip";
+const WEIGHTS: &str = "open_clip_model.safetensors";
+
+#[test]
+fn a_missing_tensor_is_named() {
+    let folder = copy(OURS);
+    let path = folder.path().join(WEIGHTS);
+    let mut weights = tensors(&path);
+    weights.retain(|(name, ..)| name != "visual.ln_pre.weight");
+    write(&path, &weights);
+    match load_folder(folder.path()) {
+        Err(ModelError::MissingTensor { name, expected, origin }) => {
+            assert_eq!((name.as_str(), expected), ("visual.ln_pre.weight", vec![24]));
+            assert!(origin.ends_with(WEIGHTS));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_unexpected_tensor_is_named() {
+    let folder = copy(OURS);
+    let path = folder.path().join(WEIGHTS);
+    let mut weights = tensors(&path);
+    weights.push(("visual.attn_pool.query".into(), vec![2], vec![0.0, 1.0]));
+    write(&path, &weights);
+    match load_folder(folder.path()) {
+        Err(ModelError::UnexpectedTensors { names, .. }) => assert_eq!(names, ["visual.attn_pool.query"]),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_misshapen_tensor_is_named() {
+    let folder = copy(OURS);
+    edit(&folder.path().join("open_clip_config.json"), "\"vocab_size\": 574", "\"vocab_size\": 575");
+    match load_folder(folder.path()) {
+        Err(ModelError::MisshapenTensor { name, expected, found, .. }) => {
+            assert_eq!(name, "token_embedding.weight");
+            assert_eq!((expected, found), (vec![575, 16], vec![574, 16]));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_layer_too_few_and_one_too_many() {
+    for (layers, unexpected) in [("1", true), ("3", false)] {
+        let folder = copy("tiny-huggingface");
+        edit(
+            &folder.path().join("config.json"),
+            "\"num_hidden_layers\": 2",
+            &format!("\"num_hidden_layers\": {layers}"),
+        );
+        match load_folder(folder.path()) {
+            Err(ModelError::UnexpectedTensors { names, .. }) if unexpected => {
+                assert!(names.iter().all(|name| name.contains(".layers.1.")), "{names:?}");
+            }
+            Err(ModelError::MissingTensor { name, .. }) if !unexpected => {
+                assert!(name.contains(".layers.2."), "{name}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn configurations_that_are_not_understood_are_refused() {
+    let cases = [
+        (OURS, "open_clip_config.json", "\"patch_size\": 8", "\"patch_size\": 7", "multiple"),
+        (OURS, "open_clip_config.json", "\"layers\": 2", "\"layers\": 1000000000", "layers is 1000000000"),
+        (OURS, "open_clip_config.json", "\"quick_gelu\": true", "\"multimodal_cfg\": {}", "multimodal_cfg"),
+        (OURS, "open_clip_config.json", "\"heads\": 2", "\"heads\": 2, \"no_causal_mask\": true", "no_causal_mask"),
+        (OURS, "open_clip_config.json", "squash", "longest", "resize_mode `longest`"),
+        (OURS, "open_clip_config.json", "\"embed_dim\": 16,", "", "`embed_dim` is missing"),
+        (OURS, "open_clip_config.json", "{", "[", "column"),
+        ("tiny-huggingface", "config.json", "\"quick_gelu\"", "\"relu\"", "relu"),
+        ("tiny-huggingface", "config.json", "\"model_type\": \"clip\"", "\"model_type\": \"siglip\"", "siglip"),
+        ("tiny-huggingface", "config.json", "\"hidden_size\": 24", "\"hidden_size\": -24", "vision_config"),
+        ("tiny-huggingface", "preprocessor_config.json", "\"shortest_edge\": 24", "\"shortest_edge\": 32", "`size`"),
+        ("tiny-huggingface", "preprocessor_config.json", "\"resample\": 3", "\"resample\": 1", "`resample` is 1"),
+    ];
+    for (fixture, file, from, to, word) in cases {
+        let folder = copy(fixture);
+        edit(&folder.path().join(file), from, to);
+        match load_folder(folder.path()) {
+            Err(error @ ModelError::Config { .. }) => assert!(error.to_string().contains(word), "{word}: {error}"),
+            other => panic!("{word}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn cut_off_weights_are_damaged() {
+    let folder = copy(OURS);
+    let path = folder.path().join(WEIGHTS);
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    assert!(matches!(load_folder(folder.path()), Err(ModelError::DamagedWeights { .. })));
+}
+
+#[test]
+fn pickles_are_never_read() {
+    let folder = copy(OURS);
+    std::fs::rename(folder.path().join(WEIGHTS), folder.path().join("open_clip_pytorch_model.bin")).unwrap();
+    let error = load_folder(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("open_clip_pytorch_model.bin") && error.contains("convert"), "{error}");
+    let path = folder.path().join(WEIGHTS);
+    std::fs::write(&path, b"\x80\x02}q\x00(X\x06\x00\x00\x00weightq\x01").unwrap();
+    let error = load_folder(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("pickle"), "{error}");
+}
+
+#[test]
+fn folders_without_a_checkpoint_say_what_is_expected() {
+    let folder = tempfile::tempdir().unwrap();
+    for path in [folder.path().to_path_buf(), folder.path().join("nowhere")] {
+        let error = load_folder(&path).unwrap_err();
+        assert!(matches!(error, ModelError::UnknownLayout { .. }));
+        assert!(error.to_string().contains("open_clip_config.json"), "{error}");
+    }
+    let missing = ModelSource::File(folder.path().join("model.safetensors"));
+    assert!(matches!(load(&missing), Err(ModelError::Io { .. })));
+    let is_folder = ModelSource::File(folder.path().to_path_buf());
+    assert!(matches!(load(&is_folder), Err(ModelError::NotSafetensors { .. })));
+}
+
+#[test]
+fn foreign_and_newer_files_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let tensors = [("a".to_owned(), vec![1], vec![1.0])];
+    let write = |metadata| {
+        std::fs::write(&path, encode(&Contents { metadata, tensors: &tensors, ..Contents::default() }).unwrap())
+            .unwrap();
+        load(&ModelSource::File(path.clone())).unwrap_err()
+    };
+    assert!(write(vec![]).to_string().contains("another program"));
+    let newer = r#"{"format_version":2,"config":{"towers":3}}"#;
+    match write(vec![("clip-search", newer.into())]) {
+        ModelError::NewerFormat { found: 2, supported: 1, .. } => {}
+        other => panic!("{other:?}"),
+    }
+    let garbled = r#"{"format_version":1,"config":{}}"#;
+    assert!(matches!(write(vec![("clip-search", garbled.into())]), ModelError::Config { .. }));
+}
+
+#[test]
+fn a_missing_tokenizer_is_an_error() {
+    let folder = copy(OURS);
+    std::fs::remove_file(folder.path().join("merges.txt")).unwrap();
+    let error = load_folder(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("tokenizer.json") && error.contains("574"), "{error}");
+}
+
+#[test]
+fn shards_are_joined_and_checked() {
+    let folder = copy("tiny-huggingface");
+    let whole = load_folder(folder.path()).unwrap();
+    let weights = folder.path().join("model.safetensors");
+    let all = tensors(&weights);
+    std::fs::remove_file(&weights).unwrap();
+    let (first, second) = all.split_at(30);
+    write(&folder.path().join("one.safetensors"), &first.to_vec());
+    write(&folder.path().join("two.safetensors"), &second.to_vec());
+    let index = |skip: Option<&str>, two: &str| {
+        let map: serde_json::Map<String, serde_json::Value> = first
+            .iter()
+            .map(|(name, ..)| (name.clone(), "one.safetensors".into()))
+            .chain(second.iter().map(|(name, ..)| (name.clone(), two.into())))
+            .filter(|(name, _)| Some(name.as_str()) != skip)
+            .collect();
+        let json = serde_json::json!({ "weight_map": map }).to_string();
+        std::fs::write(folder.path().join("model.safetensors.index.json"), json).unwrap();
+        load_folder(folder.path())
+    };
+    let sharded = index(None, "two.safetensors").unwrap();
+    let text = ["a dog"];
+    assert_eq!(sharded.embed_texts(&text).unwrap(), whole.embed_texts(&text).unwrap());
+    match index(Some("logit_scale"), "two.safetensors") {
+        Err(ModelError::UnexpectedTensors { names, .. }) => assert_eq!(names, ["logit_scale"]),
+        other => panic!("{other:?}"),
+    }
+    match index(None, "../two.safetensors") {
+        Err(ModelError::Config { reason, .. }) => assert!(reason.contains("../two"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(index(None, "three.safetensors"), Err(ModelError::Io { .. })));
+}
+
+#[test]
+fn a_lone_tower_reads_nothing_of_the_other() {
+    for (towers, keep) in [(Towers::TextOnly, false), (Towers::ImageOnly, true)] {
+        let folder = copy(OURS);
+        let path = folder.path().join(WEIGHTS);
+        let mut weights = tensors(&path);
+        weights.retain(|(name, ..)| name == "logit_scale" || name.starts_with("visual.") == keep);
+        write(&path, &weights);
+        let source = ModelSource::Folder(folder.path().to_path_buf());
+        assert!(matches!(load(&source), Err(ModelError::MissingTensor { .. })));
+        let model = Model::load(&source, &LoadOptions::new().towers(towers)).unwrap();
+        let text = model.embed_texts(&["a dog"]);
+        let image = model.embed_images(&[image::RgbImage::from_pixel(9, 7, image::Rgb([200, 10, 90]))]);
+        let (works, fails) = if keep { (image, text) } else { (text, image) };
+        assert_eq!(works.unwrap().len(), 1);
+        assert!(matches!(fails, Err(ModelError::TowerNotLoaded { .. })));
+    }
+}
+
+#[test]
+fn pixels_of_another_size_are_refused() {
+    let model = load_folder(&support::fixture(OURS)).unwrap();
+    for (size, values) in [(32, 3 * 32 * 32), (24, 5)] {
+        let pixels = Pixels { data: vec![0.0; values], size };
+        assert!(matches!(model.embed_pixels(&[pixels]), Err(ModelError::Input(_))));
+    }
+}
+
+#[test]
+fn weights_that_overflow_do_not_reach_an_index() {
+    let folder = copy(OURS);
+    let path = folder.path().join(WEIGHTS);
+    let mut weights = tensors(&path);
+    for (name, _, data) in &mut weights {
+        if name == "text_projection" {
+            data.fill(f32::MAX);
+        }
+    }
+    write(&path, &weights);
+    let model = load_folder(folder.path()).unwrap();
+    assert!(matches!(model.embed_texts(&["a dog"]), Err(ModelError::NotFinite { index: 0, .. })));
+}
+
+#[test]
+fn fingerprints_follow_all_that_matters() {
+    let fingerprint = |change: &dyn Fn(&std::path::Path)| {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = copy(OURS);
+        change(folder.path());
+        // The name is that of the folder, so it must be the same.
+        let place = parent.path().join("tiny");
+        std::fs::rename(folder.keep(), &place).unwrap();
+        load_folder(&place).unwrap().fingerprint().to_string()
+    };
+    let original = fingerprint(&|_| {});
+    assert!(original.starts_with("tiny-") && original.len() == "tiny-".len() + 16, "{original}");
+    assert_eq!(fingerprint(&|_| {}), original);
+    let weights = |folder: &std::path::Path| {
+        let path = folder.join(WEIGHTS);
+        let mut weights = tensors(&path);
+        weights[0].2[0] += 0.5;
+        write(&path, &weights);
+    };
+    let preprocess = |folder: &std::path::Path| edit(&folder.join("open_clip_config.json"), "squash", "shortest");
+    let tokenizer = |folder: &std::path::Path| edit(&folder.join("merges.txt"), "o u\no n\n", "o n\no u\n");
+    let changes: [&dyn Fn(&std::path::Path); 3] = [&weights, &preprocess, &tokenizer];
+    for change in changes {
+        assert_ne!(fingerprint(change), original);
+    }
+}
