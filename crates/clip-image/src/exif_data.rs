@@ -5,7 +5,7 @@ use std::io::Cursor;
 use exif::{Exif, In, Rational, Tag, Value};
 use image::metadata::Orientation;
 
-use crate::{Format, Gps, calendar};
+use crate::{Format, Gps, calendar, jpeg};
 
 /// The fields of use. Each is absent when it is missing, unreadable or impossible.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -19,14 +19,19 @@ pub(crate) struct ExifData {
 
 /// Reads the fields of use from a whole file. Never fails: what cannot be read is absent.
 pub(crate) fn read(bytes: &[u8], format: Format) -> ExifData {
-    // The other formats have no place for EXIF data.
-    if !matches!(format, Format::Jpeg | Format::Png | Format::WebP | Format::Tiff) {
-        return ExifData::default();
-    }
-    let parsed = exif::Reader::new()
-        .continue_on_error(true)
-        .read_from_container(&mut Cursor::new(bytes))
-        .or_else(|error| error.distill_partial_result(|_| ()));
+    let mut reader = exif::Reader::new();
+    reader.continue_on_error(true);
+    let parsed = match format {
+        // The library would search the whole of a JPEG that has none.
+        Format::Jpeg => match jpeg::exif_block(bytes) {
+            Some(block) => reader.read_raw(block.to_vec()),
+            None => return ExifData::default(),
+        },
+        Format::Png | Format::WebP | Format::Tiff => reader.read_from_container(&mut Cursor::new(bytes)),
+        // These have no place for it.
+        Format::Gif | Format::Bmp | Format::Pnm => return ExifData::default(),
+    };
+    let parsed = parsed.or_else(|error| error.distill_partial_result(|_| ()));
     match parsed {
         Ok(exif) => ExifData {
             orientation: orientation(&exif),

@@ -38,11 +38,7 @@ fn exif_block(fields: &[Field]) -> Vec<u8> {
 }
 
 fn field(tag: Tag, value: Value) -> Field {
-    Field {
-        tag,
-        ifd_num: In::PRIMARY,
-        value,
-    }
+    Field { tag, ifd_num: In::PRIMARY, value }
 }
 
 fn ascii(tag: Tag, text: &str) -> Field {
@@ -87,10 +83,7 @@ fn every_way_of_storing_gives_the_same_picture() {
 #[test]
 fn grey_is_repeated() {
     let (grey, reference) = (open("grey.jpg").image, open("photo.png").image);
-    assert!(
-        grey.pixels()
-            .all(|pixel| pixel.0[0] == pixel.0[1] && pixel.0[1] == pixel.0[2])
-    );
+    assert!(grey.pixels().all(|pixel| pixel.0[0] == pixel.0[1] && pixel.0[1] == pixel.0[2]));
     let luma = DynamicImage::ImageRgb8(reference).into_luma8();
     let expected = DynamicImage::ImageLuma8(luma).into_rgb8();
     assert!(distance(&grey, &expected) < 4.0);
@@ -146,11 +139,7 @@ fn all_eight_orientations_come_out_upright() {
     let upright = open("photo.png").image;
     let (width, height) = upright.dimensions();
     for orientation in 1..=8_u16 {
-        let (stored_width, stored_height) = if orientation < 5 {
-            (width, height)
-        } else {
-            (height, width)
-        };
+        let (stored_width, stored_height) = if orientation < 5 { (width, height) } else { (height, width) };
         let mut stored = RgbImage::new(stored_width, stored_height);
         for (x, y, pixel) in upright.enumerate_pixels() {
             let (sx, sy) = stored_position(orientation, x, y, width, height);
@@ -160,11 +149,7 @@ fn all_eight_orientations_come_out_upright() {
 
         let jpeg = with_exif(&encode(&stored, ImageFormat::Jpeg), &block);
         let photo = decode_bytes(&jpeg, &Limits::default()).unwrap();
-        assert_eq!(
-            (photo.metadata.width, photo.metadata.height),
-            (width, height),
-            "{orientation}"
-        );
+        assert_eq!((photo.metadata.width, photo.metadata.height), (width, height), "{orientation}");
         let distance = distance(&photo.image, &upright);
         assert!(distance < 6.0, "JPEG of orientation {orientation} is {distance} off");
 
@@ -197,22 +182,15 @@ fn metadata_of_a_camera() {
         field(Tag::GPSLongitude, angle(151, 12, 0)),
     ]);
     let jpeg = std::fs::read(fixture("420.jpg")).unwrap();
-    let metadata = decode_bytes(&with_exif(&jpeg, &block), &Limits::default())
-        .unwrap()
-        .metadata;
+    let metadata = decode_bytes(&with_exif(&jpeg, &block), &Limits::default()).unwrap().metadata;
     assert_eq!(metadata.taken_at, Some(1_092_242_732));
     assert_eq!(metadata.camera.as_deref(), Some("NIKON D70"));
     assert_eq!(metadata.lens.as_deref(), Some("18.0-70.0 mm f/3.5-4.5"));
-    let Some(Gps { latitude, longitude }) = metadata.gps else {
-        panic!("no position")
-    };
+    let Some(Gps { latitude, longitude }) = metadata.gps else { panic!("no position") };
     assert!((latitude + 33.86).abs() < 1e-9 && (longitude - 151.2).abs() < 1e-9);
 
     let plain = decode_bytes(&jpeg, &Limits::default()).unwrap().metadata;
-    assert_eq!(
-        (plain.taken_at, plain.camera, plain.lens, plain.gps),
-        (None, None, None, None)
-    );
+    assert_eq!((plain.taken_at, plain.camera, plain.lens, plain.gps), (None, None, None, None));
 }
 
 #[test]
@@ -244,19 +222,15 @@ fn fields_that_cannot_be_true_are_left_out() {
 fn broken_exif_costs_its_fields_only() {
     let jpeg = std::fs::read(fixture("420.jpg")).unwrap();
     let expected = decode_bytes(&jpeg, &Limits::default()).unwrap().image;
-    let good = exif_block(&[
-        field(Tag::Orientation, Value::Short(vec![1])),
-        ascii(Tag::Model, "A camera with a long name"),
-    ]);
+    let good =
+        exif_block(&[field(Tag::Orientation, Value::Short(vec![1])), ascii(Tag::Model, "A camera with a long name")]);
     for length in 0..good.len() {
         let photo = decode_bytes(&with_exif(&jpeg, &good[..length]), &Limits::default()).unwrap();
         assert!(photo.image == expected, "EXIF cut to {length} bytes");
     }
     // The model's offset points past the end; the orientation before it is still read.
-    let upside_down = exif_block(&[
-        field(Tag::Orientation, Value::Short(vec![3])),
-        ascii(Tag::Model, "A camera with a long name"),
-    ]);
+    let upside_down =
+        exif_block(&[field(Tag::Orientation, Value::Short(vec![3])), ascii(Tag::Model, "A camera with a long name")]);
     let cut = &upside_down[..upside_down.len() - 8];
     let photo = decode_bytes(&with_exif(&jpeg, cut), &Limits::default()).unwrap();
     assert_eq!(photo.metadata.camera, None);

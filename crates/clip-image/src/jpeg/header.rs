@@ -1,7 +1,7 @@
 //! The header of a sequential JPEG file: all that stands before its scan.
 
 use super::huffman::Table;
-use super::markers::{END_OF_IMAGE, RESTART_0, START_OF_IMAGE, START_OF_SCAN, next_marker};
+use super::markers::{START_OF_SCAN, Segment, segments};
 
 /// Natural (row by row) place of each coefficient in zigzag order.
 #[rustfmt::skip]
@@ -50,24 +50,14 @@ impl Header {
         let mut frame = None;
         let mut restart_interval = 0;
         let (mut is_jfif, mut adobe_transform) = (false, None);
-        let mut position = 0;
-        loop {
-            let marker = next_marker(jpeg, position)?;
-            position = marker + 1;
-            let code = jpeg[marker];
-            match code {
-                START_OF_IMAGE => continue,
-                0x01 | RESTART_0..=END_OF_IMAGE => return None,
-                _ => (),
-            }
-            let length = usize::from(u16::from_be_bytes(*jpeg.get(position..)?.first_chunk()?));
-            let segment = jpeg.get(position + 2..position.checked_add(length)?)?;
-            position += length;
+        for Segment { code, payload: segment, end } in segments(jpeg) {
             match code {
                 0xc0 | 0xc1 => {
-                    if frame.replace(read_frame(segment)?).is_some() {
+                    let read = read_frame(segment)?;
+                    if frame.is_some() {
                         return None;
                     }
+                    frame = Some(read);
                 }
                 0xc4 => read_huffman_tables(segment, &mut dc_tables, &mut ac_tables)?,
                 // Every other frame: progressive, lossless, arithmetic, hierarchical.
@@ -87,21 +77,15 @@ impl Header {
                     if components.len() == 3 && !is_ycbcr(&components, is_jfif, adobe_transform) {
                         return None;
                     }
-                    let header = Self {
-                        width,
-                        height,
-                        components,
-                        restart_interval,
-                        data_start: position,
-                        dc_tables,
-                        ac_tables,
-                    };
+                    let header =
+                        Self { width, height, components, restart_interval, data_start: end, dc_tables, ac_tables };
                     let complete = header.components.iter().all(|c| header.tables(c).is_some());
                     return complete.then_some(header);
                 }
                 _ => (),
             }
         }
+        None
     }
 
     /// The DC and the AC table of a component.
@@ -109,6 +93,12 @@ impl Header {
         let dc = self.dc_tables[component.dc_table].as_ref()?;
         Some((dc, self.ac_tables[component.ac_table].as_ref()?))
     }
+}
+
+/// Width and height of a sequential file, without a look at the rest of the header.
+pub(super) fn size(jpeg: &[u8]) -> Option<(u32, u32)> {
+    let frame = segments(jpeg).find(|segment| matches!(segment.code, 0xc0 | 0xc1))?;
+    read_frame(frame.payload).map(|(width, height, _)| (width, height))
 }
 
 fn read_frame(segment: &[u8]) -> Option<(u32, u32, Vec<Component>)> {

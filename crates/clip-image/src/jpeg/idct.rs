@@ -4,9 +4,17 @@
 //! transform of the first N x N of them, with N samples a side, is the block at N/8 of its size:
 //! what lies above the smaller picture's resolution is left out, as in libjpeg's `scale_num`.
 
-/// Turns the low coefficients of a block into samples around 128, written to `out` with rows
-/// `stride` apart. Coefficients are in rows of 8, as are the factors of [`scale_factors`].
-pub(super) type Transform = fn(&[i16; 64], factors: &[f32; 64], out: &mut [f32], stride: usize);
+/// A block's coefficients, row by row.
+pub(super) struct Block {
+    pub(super) coefficients: [i16; 64],
+    /// Bit `v` is set if row `v` has a coefficient other than the mean, which is always taken. Most
+    /// blocks are smooth: only a few rows have any.
+    pub(super) rows: u8,
+}
+
+/// Turns the low coefficients of a block into samples from 0 to 255, written to `out` with rows
+/// `stride` apart. The factors are those of [`scale_factors`].
+pub(super) type Transform = fn(&Block, factors: &[f32; 64], out: &mut [f32], stride: usize);
 
 /// The transform that gives `width` x `height` samples a block, each 1, 2, 4 or 8.
 pub(super) fn transform(width: usize, height: usize) -> Option<Transform> {
@@ -32,30 +40,33 @@ pub(super) fn scale_factors(quantisation: &[u16; 64]) -> [f32; 64] {
     std::array::from_fn(|i| f32::from(quantisation[i]) * norm(i / 8) * norm(i % 8))
 }
 
-fn inverse<const W: usize, const H: usize>(
-    coefficients: &[i16; 64],
-    factors: &[f32; 64],
-    out: &mut [f32],
-    stride: usize,
-) {
+fn inverse<const W: usize, const H: usize>(block: &Block, factors: &[f32; 64], out: &mut [f32], stride: usize) {
+    let mean = f32::from(block.coefficients[0]) * factors[0] + 128.0;
+    if block.rows == 0 {
+        for line in out.chunks_mut(stride).take(H) {
+            line[..W].fill(mean.clamp(0.0, 255.0));
+        }
+        return;
+    }
     let (across, down) = (const { basis::<W>() }, const { basis::<H>() });
-    let mut rows = [[0.0; W]; H];
-    for (v, row) in rows.iter_mut().enumerate() {
-        for (u, wave) in across.iter().enumerate() {
-            let coefficient = f32::from(coefficients[v * 8 + u]) * factors[v * 8 + u];
-            for (sample, height) in row.iter_mut().zip(wave) {
-                *sample += coefficient * height;
+    let mut samples = [[mean; W]; H];
+    for v in (0..H).filter(|v| block.rows & 1 << v != 0) {
+        let mut row = [0.0; W];
+        // The mean is in the samples already.
+        for u in usize::from(v == 0)..W {
+            let coefficient = f32::from(block.coefficients[v * 8 + u]) * factors[v * 8 + u];
+            for (sum, height) in row.iter_mut().zip(&across[u]) {
+                *sum += coefficient * height;
+            }
+        }
+        for (line, height) in samples.iter_mut().zip(&down[v]) {
+            for (sample, value) in line.iter_mut().zip(&row) {
+                *sample += value * height;
             }
         }
     }
-    for (y, line) in out.chunks_mut(stride).take(H).enumerate() {
-        let mut samples = [128.0; W];
-        for (row, wave) in rows.iter().zip(&down) {
-            for (sample, value) in samples.iter_mut().zip(row) {
-                *sample += value * wave[y];
-            }
-        }
-        for (to, sample) in line.iter_mut().zip(samples) {
+    for (line, samples) in out.chunks_mut(stride).zip(&samples) {
+        for (to, sample) in line[..W].iter_mut().zip(samples) {
             *to = sample.clamp(0.0, 255.0);
         }
     }
@@ -96,7 +107,10 @@ mod tests {
     fn samples(coefficients: &[i16; 64], width: usize, height: usize) -> Vec<f32> {
         let mut out = vec![0.0; width * height];
         let factors = scale_factors(&[1; 64]);
-        transform(width, height).unwrap()(coefficients, &factors, &mut out, width);
+        let used = |v: usize| (0..8).any(|u| u + v > 0 && coefficients[v * 8 + u] != 0);
+        let rows = (0..8).filter(|v| used(*v)).fold(0, |rows, v| rows | 1 << v);
+        let block = Block { coefficients: *coefficients, rows };
+        transform(width, height).unwrap()(&block, &factors, &mut out, width);
         out
     }
 

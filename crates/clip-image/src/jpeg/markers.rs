@@ -63,6 +63,40 @@ pub(super) fn next_marker(bytes: &[u8], from: usize) -> Option<usize> {
     }
 }
 
+/// A segment before the data of the first scan.
+pub(super) struct Segment<'a> {
+    /// The marker's code.
+    pub(super) code: u8,
+    /// What follows the length.
+    pub(super) payload: &'a [u8],
+    /// Position in the file behind the payload.
+    pub(super) end: usize,
+}
+
+/// The segments of a file up to the header of its first scan. It just ends where that never comes.
+pub(super) fn segments(bytes: &[u8]) -> impl Iterator<Item = Segment<'_>> {
+    let mut position = 0;
+    let mut in_header = true;
+    std::iter::from_fn(move || {
+        while in_header {
+            let marker = next_marker(bytes, position)?;
+            let code = bytes[marker];
+            position = marker + 1;
+            match code {
+                START_OF_IMAGE => continue,
+                0x01 | RESTART_0..=RESTART_7 | END_OF_IMAGE => return None,
+                _ => (),
+            }
+            let length = usize::from(u16::from_be_bytes(*bytes[position..].first_chunk()?));
+            let payload = bytes.get(position + 2..position + length)?;
+            position += length;
+            in_header = code != START_OF_SCAN;
+            return Some(Segment { code, payload, end: position });
+        }
+        None
+    })
+}
+
 /// Whether the file ends in a run of zeros that no compressed data holds: what a download or a
 /// recovery program leaves when it sets the size first and the content never comes.
 pub(super) fn is_padded_with_zeros(bytes: &[u8]) -> bool {
@@ -96,6 +130,14 @@ mod tests {
             let expected = if length < 16 { End::Segment } else { End::Scan };
             assert_eq!(find_end(&WHOLE[..length]), expected, "{length} bytes");
         }
+    }
+
+    #[test]
+    fn lists_the_segments_before_the_data() {
+        let found: Vec<_> = segments(WHOLE).map(|s| (s.code, s.payload.to_vec(), s.end)).collect();
+        assert_eq!(found, [(0xe1, vec![0xff, 0xd9, 0xff, 0xda], 10), (0xda, vec![7], 16)]);
+        assert_eq!(segments(&WHOLE[..15]).count(), 1);
+        assert_eq!(segments(b"\xff\xd8\xff\xe0\0\x01\xff").count(), 0, "a length below two");
     }
 
     #[test]

@@ -17,15 +17,23 @@ use crate::{Format, ImageError, Limits};
 /// which may be fewer if `least` (of the shorter side) is given.
 pub(crate) fn decode(bytes: &[u8], limits: &Limits, least: Option<u32>) -> Result<(RgbImage, (u32, u32)), ImageError> {
     if let Some(least) = least
-        && let Some(header) = header::Header::read(bytes)
+        && let Some(size) = header::size(bytes)
     {
-        let size = (header.width, header.height);
         limits.check_size(size, Format::Jpeg)?;
-        if let Some(image) = scaled::decode(&header, bytes, least) {
+        let samples = scaled::samples_per_block(size.0.min(size.1), least);
+        if let Some(image) = samples.and_then(|samples| scaled::decode(bytes, samples)) {
             return Ok((image, size));
         }
     }
     let image = full::decode(bytes, limits)?;
     let size = image.dimensions();
     Ok((image, size))
+}
+
+/// The EXIF block of a file: the first such segment, without its name.
+pub(crate) fn exif_block(bytes: &[u8]) -> Option<&[u8]> {
+    const APP1: u8 = 0xe1;
+    markers::segments(bytes)
+        .filter(|segment| segment.code == APP1)
+        .find_map(|segment| segment.payload.strip_prefix(b"Exif\0\0"))
 }

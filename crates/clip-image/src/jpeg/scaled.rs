@@ -9,17 +9,17 @@ use image::RgbImage;
 use super::bits::{BitReader, ScanData};
 use super::header::{Component, Header, NATURAL};
 use super::huffman::Table;
-use super::idct::{self, Transform};
+use super::idct::{self, Block, Transform};
 
-/// Decodes a sequential file so that its shorter side is at least `least`, to an eighth, a quarter
-/// or a half of its size, rounded up.
+/// Decodes a sequential file to `samples` (see [`samples_per_block`]) of 8 on either side, rounded
+/// up.
 ///
-/// `None` if the file is too small for that, of another kind than [`Header`] describes, or damaged
-/// in any way: the full decoder then says what can be said.
-pub(super) fn decode(header: &Header, jpeg: &[u8], least: u32) -> Option<RgbImage> {
-    let samples = samples_per_block(header.width.min(header.height), least)?;
+/// `None` if the file is of another kind than [`Header`] describes, or damaged in any way: the full
+/// decoder then says what can be said.
+pub(super) fn decode(jpeg: &[u8], samples: u32) -> Option<RgbImage> {
+    let header = &Header::read(jpeg)?;
     let data = ScanData::read(jpeg, header.data_start)?;
-    let mut planes = Planes::new(header, samples)?;
+    let mut planes = Planes::new(header, samples as usize)?;
     let (mcus_across, mcus_down) = (planes.mcus_across, planes.mcus_down);
 
     let total = mcus_across * mcus_down;
@@ -28,7 +28,7 @@ pub(super) fn decode(header: &Header, jpeg: &[u8], least: u32) -> Option<RgbImag
         return None;
     }
 
-    let size = |side: u32| (side * samples as u32).div_ceil(8);
+    let size = |side: u32| (side * samples).div_ceil(8);
     let mut image = RgbImage::new(size(header.width), size(header.height));
     let row_bytes = image.width() as usize * 3;
     let band_bytes = row_bytes * planes.rows();
@@ -53,9 +53,10 @@ pub(super) fn decode(header: &Header, jpeg: &[u8], least: u32) -> Option<RgbImag
     reader.is_within().then_some(image)
 }
 
-/// Samples a side of a block: 1, 2 or 4 of 8, the fewest that leave `least` on the shorter side.
-fn samples_per_block(shorter_side: u32, least: u32) -> Option<usize> {
-    [1, 2, 4].into_iter().find(|samples| shorter_side * samples / 8 >= least.max(1)).map(|n| n as usize)
+/// How many samples of 8 to keep on either side of a block: 1, 2 or 4, the fewest that leave at
+/// least `least` on the shorter side. `None` if it takes all 8.
+pub(super) fn samples_per_block(shorter_side: u32, least: u32) -> Option<u32> {
+    [1, 2, 4].into_iter().find(|samples| shorter_side * samples / 8 >= least.max(1))
 }
 
 /// One row of MCUs, each component a plane of samples at the picture's resolution. Where a component
@@ -162,7 +163,7 @@ impl Plane<'_> {
     /// transform takes are decoded.
     #[inline(always)]
     fn decode_block(&mut self, reader: &mut BitReader<'_>, x: usize, y: usize) -> Option<()> {
-        let mut coefficients = [0_i16; 64];
+        let mut block = Block { coefficients: [0; 64], rows: 0 };
         reader.refill();
         let size = u32::from(self.dc_table.symbol(reader)?);
         match size {
@@ -170,7 +171,7 @@ impl Plane<'_> {
             1..=11 => self.last_dc += reader.value(size),
             _ => return None,
         }
-        coefficients[0] = i16::try_from(self.last_dc).ok()?;
+        block.coefficients[0] = i16::try_from(self.last_dc).ok()?;
 
         let mut place = 1;
         while place < 64 {
@@ -197,7 +198,8 @@ impl Plane<'_> {
                 (_, 0) => return None,
                 _ => {
                     let natural = *NATURAL.get(place + run)?;
-                    coefficients[usize::from(natural)] = reader.value(size) as i16;
+                    block.coefficients[usize::from(natural)] = reader.value(size) as i16;
+                    block.rows |= 1 << (natural / 8);
                     place += run + 1;
                 }
             }
@@ -206,7 +208,7 @@ impl Plane<'_> {
             return None;
         }
         let at = y * self.samples.1 * self.stride + x * self.samples.0;
-        (self.transform)(&coefficients, &self.factors, &mut self.rows[at..], self.stride);
+        (self.transform)(&block, &self.factors, &mut self.rows[at..], self.stride);
         Some(())
     }
 }
@@ -226,8 +228,10 @@ fn rgb(luma: f32, blue: f32, red: f32) -> [u8; 3] {
 
 #[inline(always)]
 fn rounded(sample: f32) -> u8 {
-    // The conversion saturates.
-    (sample + 0.5) as u8
+    // With this added, the lowest bits of the number are the nearest integer. A cast does the same,
+    // but one sample at a time.
+    const INTEGERS: f32 = (3 << 22) as f32;
+    (sample.clamp(0.0, 255.0) + INTEGERS).to_bits() as u8
 }
 
 #[cfg(test)]
