@@ -1,12 +1,14 @@
 //! What is known of each photo, in tantivy; and its commit, which is the index's commit point.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use roaring::RoaringTreemap;
 use tantivy::collector::TopDocs;
 use tantivy::directory::MmapDirectory;
+use tantivy::error::DataCorruption;
 use tantivy::query::{AllQuery, BooleanQuery, Occur, Query, TermQuery};
 use tantivy::schema::{
     BytesOptions, Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions, Value,
@@ -147,7 +149,7 @@ impl MetadataReader {
     pub(crate) fn open(layout: &Layout) -> Result<MetadataReader, IndexError> {
         let dir = layout.meta();
         guard(&dir, || {
-            let index = Index::open(MmapDirectory::open(&dir)?)?;
+            let index = open_undamaged(&dir)?;
             let (expected, fields) = schema();
             if index.schema() != expected {
                 return Err(TantivyError::SchemaError("the fields are not those of this version".into()));
@@ -230,20 +232,25 @@ impl MetadataReader {
         })
     }
 
+    /// Looks every photo up in the ways that searches do; the records are those of [`MetadataReader::all`].
+    pub(crate) fn check(&self, records: &[PhotoRecord]) -> Result<(), IndexError> {
+        for record in records {
+            if self.records(&[record.id])?.first() != Some(record) || self.find_path(&record.path)?.is_none() {
+                let reason = format!("the photo {} is not found by its id and its path", record.id);
+                return Err(IndexError::Metadata { dir: self.dir.clone(), reason });
+            }
+            // The file's own words will do: a fault in them shows in the first few as well as in all.
+            if record.id.is_multiple_of(1024) || std::ptr::eq(record, &records[0]) {
+                self.search_words(&words_of(&record.path), 1)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The files whose checksum does not match.
     pub(crate) fn damaged_files(layout: &Layout) -> Result<Vec<PathBuf>, IndexError> {
         let dir = layout.meta();
-        guard(&dir, || {
-            let index = Index::open(MmapDirectory::open(&dir)?)?;
-            let mut damaged = Vec::new();
-            for file in index.load_metas()?.list_segment_files() {
-                if dir.join(&file).exists() && !index.directory().validate_checksum(&file)? {
-                    damaged.push(file);
-                }
-            }
-            damaged.sort();
-            Ok(damaged)
-        })
+        guard(&dir, || damaged_files(&dir, &Index::open(MmapDirectory::open(&dir)?)?))
     }
 
     fn find(&self, term: &Term) -> tantivy::Result<Option<DocAddress>> {
@@ -282,6 +289,8 @@ impl MetadataWriter {
         guard(&dir, || {
             let (schema, fields) = schema();
             let index = Index::open_or_create(MmapDirectory::open(&dir)?, schema)?;
+            refuse_damage(&damaged_files(&dir, &index)?)?;
+            sweep(&dir, &index)?;
             let writer = index.writer_with_num_threads(1, WRITER_MEMORY)?;
             let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
             Ok(MetadataWriter { dir: dir.clone(), fields, writer, reader })
@@ -336,8 +345,60 @@ impl MetadataWriter {
     }
 }
 
+/// Opens tantivy after all its checksums were found to match. It does not check them by itself, and damaged records can
+/// make it ask for so much memory that the process is ended. Reading everything once costs a fraction of what a scan of
+/// the vectors does.
+fn open_undamaged(dir: &Path) -> tantivy::Result<Index> {
+    let commit_point = || fs::read(dir.join("meta.json")).ok();
+    loop {
+        let before = commit_point();
+        let index = Index::open(MmapDirectory::open(dir)?)?;
+        match damaged_files(dir, &index).and_then(|damaged| refuse_damage(&damaged)) {
+            Ok(()) => return Ok(index),
+            // A writer has replaced the files meanwhile.
+            Err(_) if commit_point() != before => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn refuse_damage(damaged: &[PathBuf]) -> tantivy::Result<()> {
+    let Some(file) = damaged.first() else { return Ok(()) };
+    let comment = "the checksum does not match".to_owned();
+    Err(TantivyError::DataCorruption(DataCorruption::new(file.clone(), comment)))
+}
+
+fn damaged_files(dir: &Path, index: &Index) -> tantivy::Result<Vec<PathBuf>> {
+    let mut damaged = Vec::new();
+    for file in index.load_metas()?.list_segment_files() {
+        // Some of the names are of files that a segment may have.
+        if dir.join(&file).exists() && !index.directory().validate_checksum(&file)? {
+            damaged.push(file);
+        }
+    }
+    damaged.sort();
+    Ok(damaged)
+}
+
+/// Removes what a writer that died left of a commit that was never made. Tantivy itself would do so only after its next
+/// commit, which fails when it comes upon such a file under a name that it is about to use.
+fn sweep(dir: &Path, index: &Index) -> tantivy::Result<()> {
+    let live = index.load_metas()?.list_segment_files();
+    let paths = files::list(dir).map_err(|error| TantivyError::SystemError(error.to_string()))?;
+    for path in paths {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        // A segment's files are named by its id, 32 hexadecimal digits; temporary files as the crate tempfile does.
+        let of_segment =
+            name.split_once('.').is_some_and(|(id, _)| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()));
+        if of_segment && !live.contains(Path::new(name)) || name.starts_with(".tmp") {
+            files::remove_orphan(&path);
+        }
+    }
+    Ok(())
+}
+
 fn unreadable() -> TantivyError {
-    TantivyError::DataCorruption(tantivy::error::DataCorruption::comment_only("a photo's record has a missing field"))
+    TantivyError::DataCorruption(DataCorruption::comment_only("a photo's record has a missing field"))
 }
 
 /// Runs tantivy. It checks its own checksums only when asked to, and may panic over bytes that it did not write: that

@@ -10,6 +10,7 @@ use crate::error::IndexError;
 use crate::graph::Graph;
 use crate::layout::Layout;
 use crate::metadata::MetadataReader;
+use crate::record::PhotoRecord;
 use crate::segment::Segment;
 use crate::snapshot::{self, Snapshot};
 use crate::writer::UNIT_TOLERANCE;
@@ -130,7 +131,13 @@ fn check_metadata(layout: &Layout, snapshot: &Snapshot, report: &mut VerifyRepor
         }
         Err(error) => return report.add(&dir, error),
     }
-    let records = match MetadataReader::open(layout).and_then(|metadata| metadata.all()) {
+    let read = || {
+        let metadata = MetadataReader::open(layout)?;
+        let records = metadata.all()?;
+        metadata.check(&records)?;
+        Ok(records)
+    };
+    let records: Vec<PhotoRecord> = match read() {
         Ok(records) => records,
         Err(error) => return report.add(&dir, error),
     };

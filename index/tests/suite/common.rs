@@ -1,0 +1,108 @@
+//! What the tests share: photos, vectors and an oracle in memory.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use clip_index::{IndexReader, IndexWriter, ModelId, NewPhoto, PhotoRecord};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+pub fn model(dimension: usize) -> ModelId {
+    ModelId { name: "test".into(), fingerprint: format!("test-{dimension}"), dimension }
+}
+
+pub fn normalised(mut vector: Vec<f32>) -> Vec<f32> {
+    let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+    vector.iter_mut().for_each(|x| *x /= length);
+    vector
+}
+
+/// About normally distributed, so that directions are spread evenly.
+pub fn gaussian(rng: &mut StdRng, dimension: usize) -> Vec<f32> {
+    (0..dimension).map(|_| (0..6).map(|_| rng.random_range(-1.0f32..1.0)).sum()).collect()
+}
+
+pub fn unit(rng: &mut StdRng, dimension: usize) -> Vec<f32> {
+    normalised(gaussian(rng, dimension))
+}
+
+/// A photo that depends on nothing but its number.
+pub fn photo(number: u64, dimension: usize) -> NewPhoto {
+    let mut rng = StdRng::seed_from_u64(number);
+    NewPhoto {
+        path: format!("/photos/Album {}/IMG_{number:05}.jpg", number % 5).into(),
+        hash: u128::from(number).to_le_bytes(),
+        size: number * 10,
+        mtime_ns: i128::from(number) * 1_500_000_001 - 40_000_000_000,
+        width: 640 + number as u32 % 7,
+        height: 480,
+        taken_at: number.is_multiple_of(2).then_some(number as i64 - 100),
+        camera: number.is_multiple_of(3).then(|| format!("Camera {number}")),
+        lens: number.is_multiple_of(4).then(|| "50mm f/1.8".into()),
+        gps: number.is_multiple_of(5).then_some((48.5, -(number as f64) / 7.0)),
+        embedding: unit(&mut rng, dimension),
+    }
+}
+
+pub fn record(id: u64, photo: &NewPhoto) -> PhotoRecord {
+    PhotoRecord {
+        id,
+        path: photo.path.clone(),
+        hash: photo.hash,
+        size: photo.size,
+        mtime_ns: photo.mtime_ns,
+        width: photo.width,
+        height: photo.height,
+        taken_at: photo.taken_at,
+        camera: photo.camera.clone(),
+        lens: photo.lens.clone(),
+        gps: photo.gps,
+    }
+}
+
+/// What the index should hold.
+pub type Oracle = BTreeMap<u64, (PhotoRecord, Vec<f32>)>;
+
+pub fn add(writer: &mut IndexWriter, oracle: &mut Oracle, photo: NewPhoto) -> u64 {
+    let id = writer.add(photo.clone()).unwrap();
+    let previous = oracle.insert(id, (record(id, &photo), photo.embedding));
+    assert!(previous.is_none(), "the id {id} was given out twice");
+    id
+}
+
+/// An index of the photos 0 to `count`, committed in steps of `step`.
+pub fn index_of(dir: &Path, count: u64, step: u64, dimension: usize) -> Oracle {
+    let mut writer = IndexWriter::open_or_create(dir, &model(dimension)).unwrap();
+    let mut oracle = Oracle::new();
+    for number in 0..count {
+        add(&mut writer, &mut oracle, photo(number, dimension));
+        if number % step == step - 1 {
+            writer.commit().unwrap();
+        }
+    }
+    writer.commit().unwrap();
+    writer.close().unwrap();
+    oracle
+}
+
+/// The best `k` by the definition.
+pub fn brute_force(oracle: &Oracle, query: &[f32], k: usize, passes: impl Fn(u64) -> bool) -> Vec<(u64, f64)> {
+    let dot = |row: &[f32]| row.iter().zip(query).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
+    let mut all: Vec<(u64, f64)> =
+        oracle.iter().filter(|&(&id, _)| passes(id)).map(|(&id, (_, row))| (id, dot(row))).collect();
+    all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    all.truncate(k);
+    all
+}
+
+/// Everything that the reader tells is what the oracle says.
+pub fn assert_same(reader: &IndexReader, oracle: &Oracle) {
+    assert_eq!(reader.len(), oracle.len());
+    assert_eq!(reader.is_empty(), oracle.is_empty());
+    assert_eq!(reader.ids().collect::<Vec<_>>(), oracle.keys().copied().collect::<Vec<_>>());
+    for (&id, (_, row)) in oracle {
+        assert_eq!(reader.embedding(id), Some(row.as_slice()));
+    }
+    let records: Vec<PhotoRecord> = oracle.values().map(|(record, _)| record.clone()).collect();
+    assert_eq!(reader.all_photos().unwrap(), records);
+}

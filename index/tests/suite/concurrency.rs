@@ -1,0 +1,104 @@
+//! One writer, many readers.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use clip_index::{IndexError, IndexReader, IndexWriter, verify};
+
+use crate::common::*;
+
+#[test]
+fn a_second_writer_is_told_to_wait() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = IndexWriter::open_or_create(dir.path(), &model(4)).unwrap();
+    let error = IndexWriter::open_or_create(dir.path(), &model(4)).unwrap_err();
+    assert!(matches!(error, IndexError::Locked { .. }), "{error}");
+    drop(first);
+    IndexWriter::open_or_create(dir.path(), &model(4)).unwrap();
+}
+
+#[test]
+fn a_reader_keeps_its_view() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = IndexWriter::open_or_create(dir.path(), &model(8)).unwrap();
+    let mut oracle = Oracle::new();
+    for number in 0..30 {
+        add(&mut writer, &mut oracle, photo(number, 8));
+    }
+    assert!(IndexReader::open(dir.path()).unwrap().is_empty());
+    writer.commit().unwrap();
+    let reader = IndexReader::open(dir.path()).unwrap();
+    // Asked for before the metadata changes.
+    assert_same(&reader, &oracle);
+    for &id in oracle.keys() {
+        assert!(writer.remove(id));
+    }
+    for number in 100..200 {
+        writer.add(photo(number, 8)).unwrap();
+        if number % 10 == 0 {
+            writer.commit().unwrap();
+        }
+    }
+    writer.commit().unwrap();
+    // All files that the reader had opened are gone by now.
+    assert_same(&reader, &oracle);
+    assert_eq!(IndexReader::open(dir.path()).unwrap().len(), 100);
+
+    // A view whose metadata is asked for late gets the newer metadata: no record for what is gone.
+    let late = IndexReader::open(dir.path()).unwrap();
+    let ids: Vec<u64> = late.ids().collect();
+    assert!(writer.remove(ids[0]));
+    writer.relocate(ids[1], "/elsewhere.jpg".as_ref(), 1, 1).unwrap();
+    writer.commit().unwrap();
+    assert!(late.embedding(ids[0]).is_some());
+    let records = late.photos(&ids[..2]).unwrap();
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].path.to_str(), Some("/elsewhere.jpg"));
+}
+
+/// Readers open the index all the time while a writer replaces its files; each view is whole.
+#[test]
+fn readers_never_see_half_a_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = IndexWriter::open_or_create(dir.path(), &model(8)).unwrap();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut last = 0;
+                let mut views = 0;
+                while !done.load(Ordering::Relaxed) {
+                    let reader = IndexReader::open(dir.path()).unwrap();
+                    assert!(reader.generation() >= last);
+                    last = reader.generation();
+                    // Every commit replaces all photos by ten others.
+                    assert!(reader.is_empty() || reader.len() == 10, "{}", reader.len());
+                    let found = reader.search_exact(&[0.125f32.sqrt(); 8], 20, None).unwrap();
+                    assert_eq!(found.len(), reader.len());
+                    // The metadata may be newer, but is whole too.
+                    let ids: Vec<u64> = reader.all_photos().unwrap().iter().map(|photo| photo.id).collect();
+                    assert!(ids.is_empty() || ids.len() == 10, "{ids:?}");
+                    views += 1;
+                }
+                assert!(views > 5);
+            });
+        }
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let report = verify(dir.path()).unwrap();
+                assert!(report.is_clean(), "{report:?}");
+            }
+        });
+        let mut ids: Vec<u64> = Vec::new();
+        for round in 0..60 {
+            for id in ids.drain(..) {
+                assert!(writer.remove(id));
+            }
+            for number in 0..10 {
+                ids.push(writer.add(photo(round * 10 + number, 8)).unwrap());
+            }
+            writer.commit().unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}

@@ -1,0 +1,223 @@
+//! Every file of an index, damaged in every way: an error or a problem, never a panic, never other data in silence.
+
+use std::fs;
+use std::panic::catch_unwind;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use clip_index::{GraphOptions, GraphUpdate, IndexReader, IndexWriter, Neighbour, PhotoRecord, verify};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::common::*;
+
+const DIMENSION: usize = 6;
+
+/// An index with every kind of file: several segments, removed photos, a graph.
+fn build(dir: &Path) {
+    index_of(dir, 90, 30, DIMENSION);
+    let mut writer = IndexWriter::open_or_create(dir, &model(DIMENSION)).unwrap();
+    let options = GraphOptions { connections: 6, ef_construction: 30, min_photos: 10, ..GraphOptions::default() };
+    let update = writer.update_graph(&options, &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
+    assert_eq!(update, GraphUpdate::Built { nodes: 90 });
+    for id in [3, 40, 41] {
+        assert!(writer.remove(id));
+    }
+    writer.relocate(7, "/moved.jpg".as_ref(), 1, 1).unwrap();
+    for number in 200..210 {
+        writer.add(photo(number, DIMENSION)).unwrap();
+    }
+    writer.set_roots(&["/photos".into()]).unwrap();
+    writer.commit().unwrap();
+    writer.close().unwrap();
+}
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
+}
+
+fn copy(from: &Path, to: &Path) {
+    for file in files(from) {
+        let target = to.join(file.strip_prefix(from).unwrap());
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::copy(&file, target).unwrap();
+    }
+}
+
+/// All that a reader tells.
+#[derive(Debug, PartialEq)]
+struct Content {
+    rows: Vec<(u64, Vec<f32>)>,
+    records: Vec<PhotoRecord>,
+    exact: Vec<Neighbour>,
+    graph: Vec<Neighbour>,
+    words: Vec<(u64, f32)>,
+    path: Option<u64>,
+    roots: Vec<PathBuf>,
+}
+
+fn read(dir: &Path) -> Result<Content, clip_index::IndexError> {
+    let reader = IndexReader::open(dir)?;
+    let query = photo(1000, DIMENSION).embedding;
+    // Everything is tried, even where something before it has failed.
+    let exact = reader.search_exact(&query, 20, None);
+    let graph = reader.search_graph(&query, 5, 20, None);
+    let words = reader.search_words("album 3", 20);
+    let path = reader.find_path("/moved.jpg");
+    let records = reader.all_photos();
+    Ok(Content {
+        path: path?,
+        rows: reader.ids().map(|id| (id, reader.embedding(id).unwrap().to_vec())).collect(),
+        records: records?,
+        exact: exact?,
+        graph: graph?,
+        words: words?,
+        roots: reader.roots(),
+    })
+}
+
+#[test]
+fn damage_is_noticed() {
+    let good = tempfile::tempdir().unwrap();
+    build(good.path());
+    let content = read(good.path()).unwrap();
+    assert_eq!(content.graph, content.exact[..5]);
+    assert_eq!(content.path, Some(7));
+    assert!(verify(good.path()).unwrap().is_clean());
+    let mut rng = StdRng::seed_from_u64(1);
+    let all = files(good.path());
+    assert!(all.len() > 15, "{all:?}");
+    for file in all {
+        let bytes = fs::read(&file).unwrap();
+        let name = file.strip_prefix(good.path()).unwrap();
+        let mut damaged: Vec<Option<Vec<u8>>> = vec![None];
+        for _ in 0..5 {
+            if bytes.is_empty() {
+                damaged.push(Some(vec![rng.random()]));
+                continue;
+            }
+            let mut flipped = bytes.clone();
+            flipped[rng.random_range(0..bytes.len())] ^= 1 << rng.random_range(0..8);
+            damaged.push(Some(flipped));
+            let mut overwritten = bytes.clone();
+            let start = rng.random_range(0..bytes.len());
+            let end = bytes.len().min(start + rng.random_range(1..40));
+            overwritten[start..end].iter_mut().for_each(|byte| *byte = rng.random());
+            damaged.push(Some(overwritten));
+            damaged.push(Some(bytes[..rng.random_range(0..bytes.len())].to_vec()));
+            let mut longer = bytes.clone();
+            longer.extend((0..rng.random_range(1..20)).map(|_| rng.random::<u8>()));
+            damaged.push(Some(longer));
+        }
+        for damage in damaged {
+            let dir = tempfile::tempdir().unwrap();
+            copy(good.path(), dir.path());
+            let target = dir.path().join(name);
+            match &damage {
+                Some(bytes) => fs::write(&target, bytes).unwrap(),
+                None => fs::remove_file(&target).unwrap(),
+            }
+            let case = format!("{} as {:?}", name.display(), damage.as_ref().map(Vec::len));
+            check(dir.path(), name, damage.as_deref() == Some(&bytes[..]), &content, &case);
+        }
+    }
+}
+
+fn check(dir: &Path, name: &Path, unchanged: bool, content: &Content, case: &str) {
+    let report = catch_unwind(|| verify(dir)).unwrap_or_else(|_| panic!("verify panicked: {case}"));
+    let noticed = report.as_ref().map_or(true, |report| !report.is_clean());
+    // Files of our own have checksums over every byte. Those of tantivy leave some without meaning, and locks are empty.
+    let own = !name.starts_with("meta") && name != Path::new("lock");
+    assert!(noticed || !own || unchanged, "not noticed: {case}");
+    let found = catch_unwind(|| read(dir)).unwrap_or_else(|_| panic!("reading panicked: {case}"));
+    match found {
+        Ok(found) => assert!(noticed || found == *content, "other data: {case}"),
+        Err(error) => assert!(noticed, "reading failed ({error}) though verify found nothing: {case}"),
+    }
+}
+
+/// The graph is a cache: damage to it costs no more than its being built again.
+#[test]
+fn a_damaged_graph_is_built_again() {
+    let dir = tempfile::tempdir().unwrap();
+    build(dir.path());
+    let options = GraphOptions { connections: 6, ef_construction: 30, min_photos: 10, ..GraphOptions::default() };
+    for suffix in [".json", ".ids", ".hnsw.graph", ".hnsw.data"] {
+        let graph = files(&dir.path().join("graph"));
+        let file = graph.iter().find(|file| file.to_str().unwrap().ends_with(suffix)).unwrap();
+        let mut bytes = fs::read(file).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(file, bytes).unwrap();
+        let query = photo(1000, DIMENSION).embedding;
+        let reader = IndexReader::open(dir.path()).unwrap();
+        let error = reader.search_graph(&query, 5, 20, None).unwrap_err();
+        assert!(matches!(error, clip_index::IndexError::Graph { .. }), "{error}");
+        assert_eq!(reader.search_exact(&query, 5, None).unwrap().len(), 5);
+        let mut writer = IndexWriter::open_or_create(dir.path(), &model(DIMENSION)).unwrap();
+        let update = writer.update_graph(&options, &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
+        assert_eq!(update, GraphUpdate::Built { nodes: 97 });
+        let reader = IndexReader::open(dir.path()).unwrap();
+        reader.search_graph(&query, 5, 20, None).unwrap();
+        assert!(verify(dir.path()).unwrap().is_clean());
+    }
+}
+
+/// A file with damaged rows is not copied into another one, where the damage would get a checksum that fits.
+#[test]
+fn damage_is_not_copied() {
+    let dir = tempfile::tempdir().unwrap();
+    index_of(dir.path(), 70, 10, DIMENSION);
+    let file = &files(&dir.path().join("vectors"))[0];
+    let mut bytes = fs::read(file).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(file, bytes).unwrap();
+    let mut writer = IndexWriter::open_or_create(dir.path(), &model(DIMENSION)).unwrap();
+    for number in 70..100 {
+        writer.add(photo(number, DIMENSION)).unwrap();
+        writer.commit().unwrap();
+    }
+    assert_eq!(IndexReader::open(dir.path()).unwrap().len(), 100);
+    let report = verify(dir.path()).unwrap();
+    assert_eq!(report.problems.len(), 1, "{report:?}");
+    assert_eq!(&report.problems[0].path, file);
+}
+
+#[test]
+fn vectors_that_are_not_of_unit_length_are_found() {
+    let dir = tempfile::tempdir().unwrap();
+    index_of(dir.path(), 5, 5, 2);
+    // Rewritten with checksums that fit, as a faulty program might.
+    let file = &files(&dir.path().join("vectors"))[0];
+    let mut bytes = fs::read(file).unwrap();
+    let rows = 64 + 64;
+    bytes[rows..rows + 4].copy_from_slice(&7.5f32.to_le_bytes());
+    let crc = crc32fast::hash(&bytes[rows..]);
+    bytes[28..32].copy_from_slice(&crc.to_le_bytes());
+    let crc = crc32fast::hash(&bytes[..60]);
+    bytes[60..64].copy_from_slice(&crc.to_le_bytes());
+    let header = crc32fast::hash(&bytes[..64]);
+    fs::write(file, &bytes).unwrap();
+    let manifest = files(dir.path()).into_iter().find(|file| file.to_str().unwrap().contains("manifest")).unwrap();
+    let text = fs::read_to_string(&manifest).unwrap();
+    let (_, body) = text.split_once('\n').unwrap();
+    let mut document: serde_json::Value = serde_json::from_str(body).unwrap();
+    document["segments"][0]["header_crc32"] = header.into();
+    let body = document.to_string();
+    let crc = crc32fast::hash(body.as_bytes());
+    fs::write(
+        &manifest,
+        format!("{{\"kind\":\"clip-search manifest\",\"version\":1,\"crc32\":\"{crc:08x}\"}}\n{body}"),
+    )
+    .unwrap();
+    let report = verify(dir.path()).unwrap();
+    assert_eq!(report.problems.len(), 1, "{report:?}");
+    assert!(report.problems[0].message.contains("length 1"), "{report:?}");
+}

@@ -1,0 +1,11 @@
+//! Tests of the index as a whole, through its public interface.
+
+mod common;
+mod concurrency;
+mod corruption;
+mod crash;
+mod fixture;
+mod graph;
+mod oracle;
+mod refusals;
+mod search;

@@ -1,0 +1,154 @@
+//! What an index refuses, and with which words.
+
+use std::fs;
+
+use clip_index::{IndexError, IndexReader, IndexWriter, ModelId, verify};
+
+use crate::common::*;
+
+#[test]
+fn a_missing_index_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    for path in [dir.path().to_path_buf(), dir.path().join("nothing")] {
+        for error in [IndexReader::open(&path).unwrap_err(), verify(&path).unwrap_err()] {
+            assert!(matches!(error, IndexError::NotFound { .. }), "{error}");
+            let message = error.to_string();
+            assert!(message.contains(path.to_str().unwrap()) && message.contains("clip-search index"), "{message}");
+        }
+    }
+}
+
+#[test]
+fn a_new_index_is_empty_not_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a/b/index");
+    let writer = IndexWriter::open_or_create(&path, &model(4)).unwrap();
+    assert!(writer.is_empty());
+    let reader = IndexReader::open(&path).unwrap();
+    assert!(reader.is_empty());
+    assert_eq!(reader.search_exact(&[1.0, 0.0, 0.0, 0.0], 5, None).unwrap(), []);
+    assert!(matches!(reader.search_graph(&[1.0, 0.0, 0.0, 0.0], 5, 50, None), Err(IndexError::NoGraph { .. })));
+    assert!(verify(&path).unwrap().is_clean());
+}
+
+#[test]
+fn another_model_is_refused_with_both_names() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(IndexWriter::open_or_create(dir.path(), &model(4)).unwrap());
+    let other = ModelId { name: "other".into(), fingerprint: "other-77".into(), dimension: 4 };
+    let message = IndexWriter::open_or_create(dir.path(), &other).unwrap_err().to_string();
+    for part in ["test-4", "other-77", "clip-search index"] {
+        assert!(message.contains(part), "{message}");
+    }
+}
+
+#[test]
+fn a_rebuild_takes_effect_with_its_first_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = index_of(dir.path(), 50, 20, 8);
+    let mut writer = IndexWriter::open_or_create(dir.path(), &model(8)).unwrap();
+    writer.set_roots(&["/photos".into()]).unwrap();
+    writer.commit().unwrap();
+    drop(writer);
+
+    let mut writer = IndexWriter::open_for_rebuild(dir.path(), &model(3)).unwrap();
+    assert!(writer.is_empty());
+    assert_eq!(writer.files().unwrap(), []);
+    assert_eq!(writer.roots(), [std::path::PathBuf::from("/photos")]);
+    assert!(!writer.remove(1));
+    let mut new = Oracle::new();
+    add(&mut writer, &mut new, photo(1000, 3));
+    assert_same(&IndexReader::open(dir.path()).unwrap(), &old);
+    writer.commit().unwrap();
+    let reader = IndexReader::open(dir.path()).unwrap();
+    assert_same(&reader, &new);
+    assert_eq!(reader.model(), &model(3));
+    assert!(verify(dir.path()).unwrap().is_clean());
+}
+
+#[test]
+fn foreign_files_are_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("holiday.jpg"), "a photo").unwrap();
+    let error = IndexWriter::open_or_create(dir.path(), &model(4)).unwrap_err();
+    assert!(matches!(error, IndexError::NotAnIndex { .. }), "{error}");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+
+    // Inside an index they are not removed either.
+    let index = dir.path().join("index");
+    drop(IndexWriter::open_or_create(&index, &model(4)).unwrap());
+    for name in ["notes.txt", "manifest-x.json", "vectors/readme", "graph/.hidden"] {
+        fs::write(index.join(name), "mine").unwrap();
+    }
+    drop(IndexWriter::open_or_create(&index, &model(4)).unwrap());
+    for name in ["notes.txt", "manifest-x.json", "vectors/readme", "graph/.hidden"] {
+        assert_eq!(fs::read_to_string(index.join(name)).unwrap(), "mine");
+    }
+}
+
+#[test]
+fn leftovers_of_a_dead_writer_are_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let oracle = index_of(dir.path(), 10, 10, 4);
+    let leftovers = [
+        "manifest-99.json",
+        "deleted-99.bin",
+        ".tmp-abc",
+        "vectors/00000099.vec",
+        "vectors/.tmp-x",
+        "graph/00000099.hnsw.data",
+        "graph/00000099.json",
+    ];
+    for name in leftovers {
+        fs::write(dir.path().join(name), "half").unwrap();
+    }
+    fs::create_dir(dir.path().join("graph/.tmp-dir")).unwrap();
+    fs::write(dir.path().join("graph/.tmp-dir/x.hnsw.data"), "half").unwrap();
+    assert_same(&IndexReader::open(dir.path()).unwrap(), &oracle);
+    drop(IndexWriter::open_or_create(dir.path(), &model(4)).unwrap());
+    for name in leftovers.into_iter().chain(["graph/.tmp-dir"]) {
+        assert!(!dir.path().join(name).exists(), "{name}");
+    }
+    assert_same(&IndexReader::open(dir.path()).unwrap(), &oracle);
+}
+
+#[test]
+fn vectors_that_do_not_fit_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = IndexWriter::open_or_create(dir.path(), &model(4)).unwrap();
+    for (vector, dimension) in
+        [(vec![1.0; 3], true), (vec![1.0; 4], false), (vec![f32::NAN; 4], false), (vec![0.0; 4], false)]
+    {
+        let mut photo = photo(1, 4);
+        photo.embedding = vector;
+        let error = writer.add(photo).unwrap_err();
+        assert_eq!(matches!(error, IndexError::Dimension { .. }), dimension, "{error}");
+        assert_eq!(matches!(error, IndexError::NotUnit { .. }), !dimension, "{error}");
+    }
+    assert!(!writer.has_changes());
+    let reader = IndexReader::open(dir.path()).unwrap();
+    assert!(matches!(reader.search_exact(&[1.0], 1, None), Err(IndexError::Dimension { expected: 4, found: 1 })));
+    assert!(matches!(reader.search_exact(&[f32::NAN; 4], 1, None), Err(IndexError::NotUnit { .. })));
+    assert!(matches!(writer.touch(5, 0), Err(IndexError::UnknownId { id: 5 })));
+    assert!(matches!(writer.relocate(5, "/x".as_ref(), 0, 0), Err(IndexError::UnknownId { id: 5 })));
+    let no_dimension = ModelId { dimension: 0, ..model(4) };
+    assert!(IndexWriter::open_or_create(dir.path().join("x"), &no_dimension).is_err());
+}
+
+#[test]
+fn a_newer_manifest_is_refused_with_both_versions() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(IndexWriter::open_or_create(dir.path(), &model(4)).unwrap());
+    let manifest = dir.path().join("manifest-1.json");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, text.replacen("\"version\":1", "\"version\":12", 1)).unwrap();
+    for error in [
+        IndexReader::open(dir.path()).unwrap_err(),
+        IndexWriter::open_or_create(dir.path(), &model(4)).unwrap_err(),
+        verify(dir.path()).unwrap_err(),
+    ] {
+        assert!(matches!(error, IndexError::NewerFormat { found: 12, supported: 1, .. }), "{error}");
+        let message = error.to_string();
+        assert!(message.contains("12") && message.contains("version 1:"), "{message}");
+    }
+}

@@ -1,0 +1,142 @@
+//! Exact search against the definition, and lookups.
+
+use clip_index::{IndexReader, IndexWriter};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use roaring::RoaringTreemap;
+
+use crate::common::*;
+
+#[test]
+fn exact_search_agrees_with_the_definition() {
+    let dir = tempfile::tempdir().unwrap();
+    let dimension = 37;
+    let mut oracle = index_of(dir.path(), 3000, 700, dimension);
+    let mut writer = IndexWriter::open_or_create(dir.path(), &model(dimension)).unwrap();
+    let mut rng = StdRng::seed_from_u64(5);
+    for id in oracle.keys().copied().collect::<Vec<_>>() {
+        if rng.random_bool(0.1) {
+            assert!(writer.remove(id));
+            oracle.remove(&id);
+        }
+    }
+    writer.commit().unwrap();
+    let reader = IndexReader::open(dir.path()).unwrap();
+    assert_same(&reader, &oracle);
+    for density in [0.0, 0.01, 0.2, 0.9, 1.0] {
+        let filter: RoaringTreemap = (0..3500).filter(|_| rng.random_bool(density)).collect();
+        for k in [0, 1, 10, 5000] {
+            let query = unit(&mut rng, dimension);
+            for filter in [None, Some(&filter)] {
+                let expected = brute_force(&oracle, &query, k, |id| filter.is_none_or(|filter| filter.contains(id)));
+                let found = reader.search_exact(&query, k, filter).unwrap();
+                assert_eq!(found.len(), expected.len());
+                for (found, expected) in found.iter().zip(expected) {
+                    assert!((f64::from(found.score) - expected.1).abs() < 1e-5);
+                }
+                let mut sorted = found.clone();
+                sorted.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
+                assert_eq!(found, sorted);
+                assert!(found.iter().all(|hit| filter.is_none_or(|filter| filter.contains(hit.id))));
+            }
+        }
+    }
+}
+
+/// Enough rows that all processors take part.
+#[test]
+fn parallel_search_gives_the_same_as_search_in_parts() {
+    let dir = tempfile::tempdir().unwrap();
+    let dimension = 256;
+    let oracle = index_of(dir.path(), 6000, 2500, dimension);
+    let reader = IndexReader::open(dir.path()).unwrap();
+    let mut rng = StdRng::seed_from_u64(6);
+    for _ in 0..5 {
+        let query = unit(&mut rng, dimension);
+        let all = reader.search_exact(&query, 50, None).unwrap();
+        let expected: Vec<u64> = brute_force(&oracle, &query, 50, |_| true).iter().map(|hit| hit.0).collect();
+        assert_eq!(all.iter().map(|hit| hit.id).collect::<Vec<_>>(), expected);
+        let every_ninth: RoaringTreemap = oracle.keys().copied().filter(|id| id % 9 == 0).collect();
+        let part = reader.search_exact(&query, 50, Some(&every_ninth)).unwrap();
+        let expected: Vec<u64> = brute_force(&oracle, &query, 50, |id| id % 9 == 0).iter().map(|hit| hit.0).collect();
+        assert_eq!(part.iter().map(|hit| hit.id).collect::<Vec<_>>(), expected);
+    }
+}
+
+#[test]
+fn equal_scores_come_in_the_order_of_ids() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = IndexWriter::open_or_create(dir.path(), &model(4)).unwrap();
+    for number in 0..50 {
+        let mut photo = photo(number, 4);
+        photo.embedding = vec![1.0, 0.0, 0.0, 0.0];
+        writer.add(photo).unwrap();
+        if number % 20 == 0 {
+            writer.commit().unwrap();
+        }
+    }
+    writer.commit().unwrap();
+    let reader = IndexReader::open(dir.path()).unwrap();
+    let ids: Vec<u64> = reader.search_exact(&[1.0, 0.0, 0.0, 0.0], 7, None).unwrap().iter().map(|hit| hit.id).collect();
+    assert_eq!(ids, reader.ids().take(7).collect::<Vec<_>>());
+}
+
+#[test]
+fn photos_are_found_by_id_path_and_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = IndexWriter::open_or_create(dir.path(), &model(4)).unwrap();
+    let mut named = |path: &str, number| {
+        let mut photo = photo(number, 4);
+        photo.path = path.into();
+        writer.add(photo).unwrap()
+    };
+    let beach = named("/photos/Beach Holiday/IMG_1.jpg", 1);
+    let both = named("/photos/beach/Dog on the beach.jpg", 2);
+    let dog = named("/photos/animals/dog-3.JPG", 3);
+    let cyrillic = named("/photos/Море/волна.jpg", 4);
+    writer.commit().unwrap();
+    let reader = IndexReader::open(dir.path()).unwrap();
+    let words = |text: &str| reader.search_words(text, 10).unwrap().iter().map(|hit| hit.0).collect::<Vec<_>>();
+    assert_eq!(words("holiday"), [beach]);
+    assert_eq!(words("BEACH dog")[0], both);
+    assert_eq!(words("dog").len(), 2);
+    assert!(words("dog").contains(&dog));
+    assert_eq!(words("море"), [cyrillic]);
+    assert!(words("\"unbalanced AND (quote: *").is_empty());
+    assert!(words("").is_empty());
+    assert_eq!(reader.search_words("beach", 1).unwrap().len(), 1);
+    assert_eq!(reader.search_words("beach", 0).unwrap(), []);
+
+    assert_eq!(reader.find_path("/photos/animals/dog-3.JPG").unwrap(), Some(dog));
+    assert_eq!(reader.find_path("/photos/animals/dog-3.jpg").unwrap(), None);
+    let records = reader.photos(&[dog, 99, beach]).unwrap();
+    assert_eq!(records.iter().map(|record| record.id).collect::<Vec<_>>(), [dog, beach]);
+    assert_eq!(reader.embedding(99), None);
+    assert!(reader.contains(dog) && !reader.contains(99));
+}
+
+#[cfg(unix)]
+#[test]
+fn paths_are_kept_byte_for_byte() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = IndexWriter::open_or_create(dir.path(), &model(4)).unwrap();
+    let mut ids = Vec::new();
+    let paths: [&[u8]; 4] =
+        [b"/a/\xff\xfe.jpg", b"/a/line\nbreak.jpg", b"/a/ \t.jpg", "/a/\u{fffd}\u{fffd}.jpg".as_bytes()];
+    for (number, path) in paths.iter().enumerate() {
+        let mut photo = photo(number as u64, 4);
+        photo.path = OsStr::from_bytes(path).into();
+        ids.push(writer.add(photo).unwrap());
+    }
+    let root = std::path::PathBuf::from(OsStr::from_bytes(b"/photos/\xf0\x28"));
+    writer.set_roots(std::slice::from_ref(&root)).unwrap();
+    writer.commit().unwrap();
+    let reader = IndexReader::open(dir.path()).unwrap();
+    assert_eq!(reader.roots(), [root]);
+    for (id, path) in ids.iter().zip(paths) {
+        assert_eq!(reader.photos(&[*id]).unwrap()[0].path.as_os_str().as_bytes(), path);
+        assert_eq!(reader.find_path(OsStr::from_bytes(path)).unwrap(), Some(*id));
+    }
+}
