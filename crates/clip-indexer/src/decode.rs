@@ -94,7 +94,7 @@ impl<E: Encoder> Decoding<'_, E> {
             Verdict::Encode => {}
         }
 
-        let photo = clip_image::decode_bytes(&bytes, &self.limits);
+        let photo = clip_image::decode_bytes_for(&bytes, &self.limits, self.encoder.shorter_side());
         times.decode += watch.lap();
         let photo = photo?;
         drop(bytes);

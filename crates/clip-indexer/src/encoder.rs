@@ -18,6 +18,12 @@ pub trait Encoder: Sync {
     /// What the index stores to recognise the model.
     fn id(&self) -> ModelId;
 
+    /// To how many pixels [`preprocess`](Encoder::preprocess) shrinks the shorter side of a photo at least. A large JPEG
+    /// is then decoded at a fraction of its size, though never below twice this; `None` asks for all pixels.
+    fn shorter_side(&self) -> Option<u32> {
+        None
+    }
+
     /// Makes one photo ready. Called from many threads.
     fn preprocess(&self, image: &RgbImage) -> Self::Pixels;
 
@@ -34,6 +40,10 @@ impl Encoder for Model {
             fingerprint: self.fingerprint().to_string(),
             dimension: self.dimension(),
         }
+    }
+
+    fn shorter_side(&self) -> Option<u32> {
+        u32::try_from(self.config().preprocess.size).ok()
     }
 
     fn preprocess(&self, image: &RgbImage) -> Pixels {

@@ -15,9 +15,10 @@ pub struct IndexOptions {
     pub checkpoint_interval: Duration,
     /// How many photos the encoder takes at a time. More need more memory and gain little once the device is busy.
     pub batch: usize,
-    /// How many processor cores to use; `None` stands for all of them.
+    /// How many threads read and decode; `None` stands for one for every core. Each holds one full picture.
     ///
-    /// One is left to the encoder and the others decode; the encoder's own threads are the business of its library.
+    /// The encoder has threads of its own, in its library's care. Where it is the slower side, the decoding threads
+    /// wait for it and cost nothing; where decoding is, the encoder waits and leaves them the cores.
     pub threads: Option<NonZeroUsize>,
     /// Which files are refused as too large.
     pub limits: Limits,
@@ -50,9 +51,8 @@ impl Default for IndexOptions {
 }
 
 impl IndexOptions {
-    /// How many threads decode. One core is left to the encoder, which alone would otherwise starve.
+    /// How many threads read and decode.
     pub(crate) fn decode_threads(&self) -> usize {
-        let cores = self.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
-        cores.saturating_sub(1).max(1)
+        self.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
     }
 }

@@ -360,6 +360,18 @@ fn batches_are_full_but_for_the_last() {
 }
 
 #[test]
+fn large_photos_are_decoded_no_larger_than_the_encoder_needs() {
+    let mut library = Library::new();
+    image::RgbImage::from_pixel(1600, 1200, image::Rgb(GREY)).save(library.at("large.jpg")).unwrap();
+    library.encoder.shorter_side = Some(64);
+    library.run();
+    let sizes = library.encoder.sizes.lock().unwrap();
+    assert!(matches!(sizes[..], [(width, height)] if width < 1600 && height >= 128), "{sizes:?}");
+    let record = &library.records()[0];
+    assert_eq!((record.width, record.height), (1600, 1200), "the index keeps the size as stored");
+}
+
+#[test]
 fn a_cancelled_run_keeps_its_work_and_the_next_one_goes_on() {
     let mut library = Library::new();
     for number in 0..40 {

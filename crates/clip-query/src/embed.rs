@@ -1,8 +1,11 @@
 //! From weighted terms to the one unit vector that is searched for.
 
-use clip_image::Limits;
+use std::path::Path;
 
-use crate::encoder::Encoder;
+use clip_image::Limits;
+use image::RgbImage;
+
+use crate::encoder::{BoxedError, Encoder};
 use crate::error::QueryError;
 use crate::query::{Query, Term};
 
@@ -48,7 +51,7 @@ pub(crate) fn embed(query: &Query, encoder: &impl Encoder) -> Result<Vec<f32>, Q
     }
     // One at a time: decoded photos are large, and there are rarely more than one or two.
     for (path, weight) in images {
-        let photo = decode(path, &query.image_limits)?;
+        let photo = decode(path, &query.image_limits, encoder.shorter_side())?;
         let row = checked(encoder.embed_images(&[photo]), dimension)?;
         add(&mut sum, &row, weight);
     }
@@ -61,14 +64,14 @@ pub(crate) fn embed(query: &Query, encoder: &impl Encoder) -> Result<Vec<f32>, Q
     Ok(sum.iter().map(|x| (x / length) as f32).collect())
 }
 
-fn decode(path: &std::path::Path, limits: &Limits) -> Result<image::RgbImage, QueryError> {
-    match clip_image::decode(path, limits) {
+fn decode(path: &Path, limits: &Limits, shorter_side: Option<u32>) -> Result<RgbImage, QueryError> {
+    match clip_image::decode_for(path, limits, shorter_side) {
         Ok(photo) => Ok(photo.image),
         Err(source) => Err(QueryError::Image { path: path.to_path_buf(), source }),
     }
 }
 
-fn checked(rows: Result<Vec<f32>, crate::encoder::BoxedError>, expected: usize) -> Result<Vec<f32>, QueryError> {
+fn checked(rows: Result<Vec<f32>, BoxedError>, expected: usize) -> Result<Vec<f32>, QueryError> {
     let rows = rows.map_err(QueryError::Encoder)?;
     if rows.len() != expected {
         return Err(QueryError::EncoderOutput { expected, found: rows.len() });

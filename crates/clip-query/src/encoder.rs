@@ -18,6 +18,12 @@ pub trait Encoder {
     /// Embeds texts: row-major `texts x dimension`, every row of length 1.
     fn embed_texts(&self, texts: &[&str]) -> Result<Vec<f32>, BoxedError>;
 
+    /// To how many pixels the encoder shrinks the shorter side of a picture at least. Must be what the photos of the
+    /// index were decoded for, so that an example from the index finds itself first; `None` stands for full size.
+    fn shorter_side(&self) -> Option<u32> {
+        None
+    }
+
     /// Embeds upright pictures: row-major `images x dimension`, every row of length 1.
     fn embed_images(&self, images: &[RgbImage]) -> Result<Vec<f32>, BoxedError>;
 }
@@ -29,6 +35,10 @@ impl Encoder for Model {
             fingerprint: self.fingerprint().to_string(),
             dimension: self.dimension(),
         }
+    }
+
+    fn shorter_side(&self) -> Option<u32> {
+        u32::try_from(self.config().preprocess.size).ok()
     }
 
     fn embed_texts(&self, texts: &[&str]) -> Result<Vec<f32>, BoxedError> {

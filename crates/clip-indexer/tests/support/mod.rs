@@ -16,6 +16,10 @@ pub struct MeanColour {
     pub embedded: AtomicUsize,
     /// Sizes of the batches so far.
     pub batches: Mutex<Vec<usize>>,
+    /// What photos are decoded for.
+    pub shorter_side: Option<u32>,
+    /// Sizes of the pictures that were preprocessed.
+    pub sizes: Mutex<Vec<(u32, u32)>>,
     /// Photos of this colour make `preprocess` panic.
     pub panics_at: Option<[u8; 3]>,
     /// Batches that hold this colour fail; `Some(None)` stands for all batches.
@@ -38,7 +42,12 @@ impl Encoder for MeanColour {
         ModelId { name: "mean-colour".into(), fingerprint: "mean-colour-1".into(), dimension: 4 }
     }
 
+    fn shorter_side(&self) -> Option<u32> {
+        self.shorter_side
+    }
+
     fn preprocess(&self, image: &RgbImage) -> Colour {
+        self.sizes.lock().unwrap().push(image.dimensions());
         let mut sum = [0_u64; 3];
         for Rgb(pixel) in image.pixels() {
             for (sum, value) in sum.iter_mut().zip(pixel) {
