@@ -106,7 +106,8 @@ pub(crate) fn config(json: &str, name: &str, has_bias: bool) -> Result<ClipConfi
         activation,
         layer_norm_eps: epsilon(&mut vision)?,
     };
-    drop_neutral(&mut vision, &["patch_dropout"]);
+    // Used in training, or only together with options that are refused below.
+    drop_neutral(&mut vision, &["patch_dropout", "attn_pooler_queries", "attn_pooler_heads"]);
     neutral(&mut vision, "pool_type", "tok")?;
     neutral(&mut vision, "pos_embed_type", "learnable")?;
     nothing_left("vision_cfg", &vision)?;
@@ -127,8 +128,8 @@ pub(crate) fn config(json: &str, name: &str, has_bias: bool) -> Result<ClipConfi
     };
     neutral(&mut text, "pool_type", "argmax")?;
     neutral(&mut text, "proj_type", "linear")?;
-    // Where the tokenizer comes from, and what fills up texts after their end.
-    drop_neutral(&mut text, &["hf_tokenizer_name", "tokenizer_kwargs", "pad_id"]);
+    // Where the tokenizer comes from, what fills up texts after their end, and what another pooling would look for.
+    drop_neutral(&mut text, &["hf_tokenizer_name", "tokenizer_kwargs", "tokenizer_mode", "pad_id", "eos_id"]);
     nothing_left("text_cfg", &text)?;
 
     let size = vit.image_size;
