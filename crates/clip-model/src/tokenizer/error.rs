@@ -1,0 +1,34 @@
+//! What can be wrong with a tokenizer's data; the caller adds which file it is in.
+
+/// Why a vocabulary cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TokenizerError {
+    #[error("its text is not UTF-8: {0}")]
+    NotUtf8(#[from] std::str::Utf8Error),
+    #[error("it cannot be unpacked: {0}")]
+    Gzip(std::io::Error),
+    #[error("it unpacks to more than {limit} bytes, far more than any published vocabulary")]
+    TooLarge { limit: u64 },
+    #[error("line {line} is `{found}`, expected two tokens with one space between them")]
+    Merge { line: usize, found: String },
+    #[error(
+        "the token `{token}` is not in the vocabulary; the file belongs to another kind of tokenizer or is cut off"
+    )]
+    Missing { token: String },
+    #[error("the context holds {found} tokens, expected at least {least}")]
+    Context { found: usize, least: usize },
+    #[error("it is not a Hugging Face `tokenizer.json` of this kind: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("the `tokenizer.json` has a model of type {found}, expected {expected}")]
+    ModelType { found: String, expected: &'static str },
+    #[error("the `tokenizer.json` is refused: {0}")]
+    HuggingFace(tokenizers::Error),
+    #[error("the word pattern is refused: {0}")]
+    Pattern(String),
+}
+
+impl TokenizerError {
+    pub(super) fn missing(token: &str) -> Self {
+        Self::Missing { token: token.to_owned() }
+    }
+}

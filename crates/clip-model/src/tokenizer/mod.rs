@@ -1,0 +1,287 @@
+//! Text to token ids, as the checkpoints were trained.
+//!
+//! Three kinds, chosen by [`TokenizerKind`]: OpenAI CLIP's byte-pair encoding and BERT's WordPiece are written here,
+//! since they are small, load quickly and must match their originals to the letter; whatever else a Hugging Face
+//! `tokenizer.json` describes goes through the `tokenizers` crate.
+//!
+//! No input makes a tokenizer panic. Texts are cut at [`MAX_TEXT_BYTES`] before any work is done: that is hundreds
+//! of times what a context holds.
+
+mod clean;
+mod clip_bpe;
+mod error;
+mod html;
+mod hugging_face;
+mod prune;
+mod wordpiece;
+
+use std::borrow::Cow;
+use std::io::Read;
+
+use crate::ModelError;
+use crate::config::{TokenizerConfig, TokenizerKind};
+
+use clip_bpe::ClipBpe;
+use error::TokenizerError;
+use hugging_face::HuggingFace;
+pub use prune::{PrunedVocabulary, is_latin_token, prune_vocabulary};
+use wordpiece::WordPiece;
+
+/// OpenAI CLIP's merges (MIT licence, `assets/clip_bpe/LICENSE`): the vocabulary of every checkpoint that does not
+/// carry one of its own. Gzip, as [`Tokenizer::new`] reads it.
+pub const CLIP_VOCABULARY: &[u8] = include_bytes!("../../assets/clip_bpe/merges.txt.gz");
+
+/// Bytes of a text that are looked at; what follows is past the end of any context.
+pub const MAX_TEXT_BYTES: usize = 64 * 1024;
+
+/// Bytes that a packed vocabulary may unpack to.
+const MAX_VOCABULARY_BYTES: u64 = 64 << 20;
+
+/// The ids of one text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenIds {
+    /// Start token, text, end token; at most the context length, not padded.
+    pub ids: Vec<u32>,
+    /// How many of the ids matter to the text's feature. A causal tower takes the feature at the first end-of-text
+    /// token, which is at `length - 1`, and may stop there; for a bidirectional one this is `ids.len()`.
+    pub length: usize,
+}
+
+/// The ids of several texts, padded to one width.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenBatch {
+    /// `[texts, width]`, row by row.
+    pub ids: Vec<u32>,
+    /// Ids in a row.
+    pub width: usize,
+    /// Of each text the [`TokenIds::length`].
+    pub lengths: Vec<usize>,
+}
+
+/// How wide a batch is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Padding {
+    /// To the longest text of the batch.
+    Longest,
+    /// To the context length, as the original implementations do.
+    Context,
+}
+
+/// Turns text into token ids.
+pub struct Tokenizer {
+    algorithm: Algorithm,
+    context_length: usize,
+    pad_id: u32,
+}
+
+enum Algorithm {
+    ClipBpe(ClipBpe),
+    WordPiece(WordPiece),
+    HuggingFace(Box<HuggingFace>),
+}
+
+impl Tokenizer {
+    /// Builds the tokenizer that `config` describes from its vocabulary; `origin` says in errors where that is from.
+    ///
+    /// The vocabulary may be gzipped, and is one of these (a `tokenizer.json` is recognised by its opening brace):
+    /// - for [`TokenizerKind::ClipBpe`] a merge list (`merges.txt`, `bpe_simple_vocab_16e6.txt`) or a
+    ///   `tokenizer.json`;
+    /// - for [`TokenizerKind::WordPiece`] a list with one token a line (`vocab.txt`) or a `tokenizer.json`;
+    /// - for [`TokenizerKind::HuggingFace`] a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// [`ModelError::Tokenizer`] if the vocabulary is damaged, of another kind, or lacks a token it needs, or if the
+    /// context is too short for a start and an end token.
+    pub fn new(config: &TokenizerConfig, vocabulary: &[u8], origin: &str) -> Result<Self, ModelError> {
+        Self::build(config, vocabulary)
+            .map_err(|error| ModelError::Tokenizer { origin: origin.to_owned(), reason: error.to_string() })
+    }
+
+    fn build(config: &TokenizerConfig, vocabulary: &[u8]) -> Result<Self, TokenizerError> {
+        // Start and end must fit.
+        const LEAST: usize = 2;
+        if config.context_length < LEAST {
+            return Err(TokenizerError::Context { found: config.context_length, least: LEAST });
+        }
+        let bytes = unpack(vocabulary)?;
+        let json = bytes.trim_ascii_start().starts_with(b"{");
+        let algorithm = match config.kind {
+            TokenizerKind::ClipBpe if json => Algorithm::ClipBpe(hugging_face::read_clip_bpe(&bytes)?),
+            TokenizerKind::ClipBpe => Algorithm::ClipBpe(ClipBpe::from_merges(std::str::from_utf8(&bytes)?)?),
+            TokenizerKind::WordPiece if json => Algorithm::WordPiece(hugging_face::read_wordpiece(&bytes)?),
+            TokenizerKind::WordPiece => {
+                Algorithm::WordPiece(WordPiece::from_lines(std::str::from_utf8(&bytes)?.lines())?)
+            }
+            TokenizerKind::HuggingFace => Algorithm::HuggingFace(Box::new(HuggingFace::new(&bytes)?)),
+        };
+        Ok(Self { algorithm, context_length: config.context_length, pad_id: config.pad_id })
+    }
+
+    /// OpenAI CLIP's tokenizer: 77 tokens, padded with 0.
+    ///
+    /// # Errors
+    /// None with the vocabulary that is built in; the signature is that of [`Tokenizer::new`].
+    pub fn clip() -> Result<Self, ModelError> {
+        let config = TokenizerConfig { kind: TokenizerKind::ClipBpe, context_length: 77, pad_id: 0 };
+        Self::new(&config, CLIP_VOCABULARY, "the built-in CLIP vocabulary")
+    }
+
+    /// Most ids that a text gets.
+    pub fn context_length(&self) -> usize {
+        self.context_length
+    }
+
+    /// The id that fills up shorter texts.
+    pub fn pad_id(&self) -> u32 {
+        self.pad_id
+    }
+
+    /// The ids of `text`: start, tokens, end. A text too long for the context loses its end but keeps the end token.
+    pub fn encode(&self, text: &str) -> TokenIds {
+        let text = cut(text);
+        let room = self.context_length - 1;
+        let (start, end) = match &self.algorithm {
+            Algorithm::ClipBpe(bpe) => (bpe.start, bpe.end),
+            Algorithm::WordPiece(wordpiece) => (wordpiece.start, wordpiece.end),
+            Algorithm::HuggingFace(hugging_face) => {
+                let ids = hugging_face.encode(text, self.context_length);
+                let length = ids.len();
+                return TokenIds { ids, length };
+            }
+        };
+        let mut ids = Vec::with_capacity(self.context_length.min(text.len() + 2));
+        ids.push(start);
+        match &self.algorithm {
+            Algorithm::ClipBpe(bpe) => bpe.encode(text, room, &mut ids),
+            Algorithm::WordPiece(wordpiece) => wordpiece.encode(text, room, &mut ids),
+            Algorithm::HuggingFace(_) => {}
+        }
+        ids.push(end);
+        let length = match &self.algorithm {
+            // A text may spell the end token; the feature is taken at the first one.
+            Algorithm::ClipBpe(_) => ids.iter().position(|&id| id == end).map_or(ids.len(), |at| at + 1),
+            _ => ids.len(),
+        };
+        TokenIds { ids, length }
+    }
+
+    /// The ids of several texts, padded with [`pad_id`](Self::pad_id) to one width.
+    pub fn encode_batch<T: AsRef<str>>(&self, texts: &[T], padding: Padding) -> TokenBatch {
+        let rows: Vec<TokenIds> = texts.iter().map(|text| self.encode(text.as_ref())).collect();
+        let width = match padding {
+            Padding::Longest => rows.iter().map(|row| row.ids.len()).max().unwrap_or(0),
+            Padding::Context => self.context_length,
+        };
+        let mut ids = Vec::with_capacity(width * rows.len());
+        for (number, row) in rows.iter().enumerate() {
+            ids.extend_from_slice(&row.ids);
+            ids.resize((number + 1) * width, self.pad_id);
+        }
+        TokenBatch { ids, width, lengths: rows.iter().map(|row| row.length).collect() }
+    }
+}
+
+impl std::fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = match &self.algorithm {
+            Algorithm::ClipBpe(_) => TokenizerKind::ClipBpe,
+            Algorithm::WordPiece(_) => TokenizerKind::WordPiece,
+            Algorithm::HuggingFace(_) => TokenizerKind::HuggingFace,
+        };
+        f.debug_struct("Tokenizer")
+            .field("kind", &kind)
+            .field("context_length", &self.context_length)
+            .field("pad_id", &self.pad_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The part of `text` that is looked at. Leading white space does not count.
+fn cut(text: &str) -> &str {
+    let text = text.trim_start();
+    let mut end = text.len().min(MAX_TEXT_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// Undoes gzip where the bytes are packed.
+fn unpack(bytes: &[u8]) -> Result<Cow<'_, [u8]>, TokenizerError> {
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        return Ok(Cow::Borrowed(bytes));
+    }
+    let mut unpacked = Vec::new();
+    let mut reader = flate2::read::GzDecoder::new(bytes).take(MAX_VOCABULARY_BYTES + 1);
+    reader.read_to_end(&mut unpacked).map_err(TokenizerError::Gzip)?;
+    if unpacked.len() as u64 > MAX_VOCABULARY_BYTES {
+        return Err(TokenizerError::TooLarge { limit: MAX_VOCABULARY_BYTES });
+    }
+    Ok(Cow::Owned(unpacked))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WORDS: &str = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\ndog\n##s\n";
+
+    fn wordpiece(context_length: usize) -> Tokenizer {
+        let config = TokenizerConfig { kind: TokenizerKind::WordPiece, context_length, pad_id: 0 };
+        Tokenizer::new(&config, WORDS.as_bytes(), "test").unwrap()
+    }
+
+    #[test]
+    fn long_texts_keep_the_end_token() {
+        let clip = Tokenizer::clip().unwrap();
+        let ids = clip.encode(&"dog ".repeat(200));
+        assert_eq!((ids.ids.len(), ids.length), (77, 77));
+        assert_eq!((ids.ids[0], ids.ids[76]), (49406, 49407));
+        assert_eq!(wordpiece(4).encode("a dogs a dog").ids, [2, 5, 6, 3]);
+    }
+
+    #[test]
+    fn the_first_end_token_ends_the_text() {
+        let ids = Tokenizer::clip().unwrap().encode("a <end_of_text> dog");
+        assert_eq!((ids.ids.len(), ids.length), (5, 3));
+    }
+
+    #[test]
+    fn batches_are_padded() {
+        let batch = wordpiece(6).encode_batch(&["a", "dogs a"], Padding::Longest);
+        assert_eq!(batch.ids, [2, 5, 3, 0, 0, 2, 6, 7, 5, 3]);
+        assert_eq!((batch.width, batch.lengths), (5, vec![3, 5]));
+        let batch = wordpiece(6).encode_batch(&["a"], Padding::Context);
+        assert_eq!(batch.ids, [2, 5, 3, 0, 0, 0]);
+        let none: [&str; 0] = [];
+        assert_eq!(wordpiece(6).encode_batch(&none, Padding::Longest).width, 0);
+    }
+
+    #[test]
+    fn unusable_data_is_refused_by_name() {
+        let refuse = |kind, context_length, bytes: &[u8]| {
+            let config = TokenizerConfig { kind, context_length, pad_id: 0 };
+            Tokenizer::new(&config, bytes, "model.bin").unwrap_err().to_string()
+        };
+        let error = refuse(TokenizerKind::ClipBpe, 77, b"\xff\xfe");
+        assert!(error.contains("model.bin") && error.contains("UTF-8"), "{error}");
+        let error = refuse(TokenizerKind::ClipBpe, 1, CLIP_VOCABULARY);
+        assert!(error.contains("at least 2"), "{error}");
+        let error = refuse(TokenizerKind::ClipBpe, 77, &CLIP_VOCABULARY[..1000]);
+        assert!(error.contains("unpacked"), "{error}");
+        let error = refuse(TokenizerKind::WordPiece, 64, b"{\"model\":{\"type\":\"BPE\",\"vocab\":{}}}");
+        assert!(error.contains("BPE") && error.contains("WordPiece"), "{error}");
+        let error = refuse(TokenizerKind::HuggingFace, 64, b"{}");
+        assert!(error.contains("refused"), "{error}");
+    }
+
+    #[test]
+    fn endless_texts_are_cut() {
+        let clip = Tokenizer::clip().unwrap();
+        for text in ["a".repeat(3_000_000), "é".repeat(1_000_000), " ".repeat(3_000_000), "&amp;".repeat(500_000)] {
+            assert!(clip.encode(&text).ids.len() <= 77);
+            assert!(wordpiece(64).encode(&text).ids.len() <= 64);
+        }
+        assert_eq!(clip.encode(&(" ".repeat(3_000_000) + "dog")), clip.encode("dog"));
+    }
+}
