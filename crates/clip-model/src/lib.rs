@@ -17,6 +17,7 @@
 
 pub mod clip;
 pub mod config;
+pub mod cpu;
 mod device;
 mod embeddings;
 mod error;

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use crate::ModelError;
 use crate::clip::normalize;
 use crate::config::{ClipConfig, TextTowerConfig};
+use crate::cpu::inverted_residual::FastInvertedResidual;
 use crate::device::{self, DeviceChoice, SelectedDevice};
 use crate::embeddings::{Embeddings, HiddenStates};
 use crate::fingerprint::Fingerprint;
@@ -86,6 +87,8 @@ pub struct Model {
 /// What a failing GPU takes along.
 struct Loaded {
     image: Option<ImageTower>,
+    /// The image tower once more, laid out for the CPU kernels, where it has such a form.
+    fast_image: Option<FastInvertedResidual>,
     text: Option<TextTower>,
     device: SelectedDevice,
 }
@@ -100,7 +103,11 @@ impl Loaded {
             Towers::Both | Towers::TextOnly => Some(checkpoint.text_tower(&device.device)?),
             Towers::ImageOnly => None,
         };
-        Ok(Self { image, text, device })
+        let fast_image = match &image {
+            Some(ImageTower::InvertedResidual(tower)) if !device.is_gpu => Some(FastInvertedResidual::new(tower)),
+            _ => None,
+        };
+        Ok(Self { image, fast_image, text, device })
     }
 }
 
@@ -202,9 +209,17 @@ impl Model {
             let batch = if loaded.device.is_gpu { IMAGE_BATCH_GPU } else { IMAGE_BATCH };
             let mut values = Vec::with_capacity(pixels.len() * self.dimension());
             for photos in pixels.chunks(batch) {
-                let data: Vec<f32> = photos.iter().flat_map(|photo| &photo.data).copied().collect();
-                let data = TensorData::new(data, [photos.len(), 3, size, size]);
-                let out = tower.forward(Tensor::from_data(data, &loaded.device.device));
+                let out = match &loaded.fast_image {
+                    Some(fast) => {
+                        let photos: Vec<&[f32]> = photos.iter().map(|photo| photo.data.as_slice()).collect();
+                        fast.forward(&photos, size, &loaded.device.device)
+                    }
+                    None => {
+                        let data: Vec<f32> = photos.iter().flat_map(|photo| &photo.data).copied().collect();
+                        let data = TensorData::new(data, [photos.len(), 3, size, size]);
+                        tower.forward(Tensor::from_data(data, &loaded.device.device))
+                    }
+                };
                 values.extend(to_host(normalize(out), loaded.device.label())?);
             }
             Ok(values)

@@ -1,0 +1,266 @@
+//! The convolutional backbones of an inverted residual tower, row by row.
+//!
+//! Activations are kept with channels innermost. A block widens a few rows into a ring buffer, runs the depthwise
+//! convolution over that, and narrows the result: the wide rows, six times the size of a block's input, stay in the
+//! second-level cache.
+
+use burn::module::Param;
+use burn::nn::conv::Conv2d;
+use burn::tensor::Tensor;
+
+use super::Isa;
+use super::depthwise::Depthwise;
+use super::gemm::{Activation, PackedLinear};
+use crate::image_tower::inverted_residual::{Backbone, Block};
+
+/// Bytes of wide rows that a block keeps at a time; half of a common second-level cache.
+const RING_BYTES: usize = 512 << 10;
+
+/// A backbone with its weights laid out for the kernels.
+#[derive(Debug)]
+pub struct FastBackbone {
+    stem: PackedLinear,
+    blocks: Vec<FastBlock>,
+    features: PackedLinear,
+}
+
+#[derive(Debug)]
+struct FastBlock {
+    expand: Option<PackedLinear>,
+    depthwise: Depthwise,
+    project: PackedLinear,
+    shortcut: bool,
+}
+
+/// Activations of one photo, `[height, width, channels]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Map {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// Values at each position.
+    pub channels: usize,
+    /// All of them, channels innermost.
+    pub data: Vec<f32>,
+}
+
+/// Padding before the first position and number of outputs, as TensorFlow's "same" has it.
+fn same(size: usize, kernel: usize, stride: usize) -> (usize, usize) {
+    let outputs = size.div_ceil(stride);
+    (((outputs - 1) * stride + kernel).saturating_sub(size) / 2, outputs)
+}
+
+fn values<const D: usize>(param: &Param<Tensor<D>>) -> Vec<f32> {
+    param.val().into_data().convert::<f32>().try_into_vec().unwrap_or_default()
+}
+
+fn bias(conv: &Conv2d) -> Vec<f32> {
+    let outputs = conv.weight.dims()[0];
+    conv.bias.as_ref().map_or_else(|| vec![0.0; outputs], values)
+}
+
+fn pointwise(conv: &Conv2d, isa: Isa) -> PackedLinear {
+    PackedLinear::new(&values(&conv.weight), &bias(conv), conv.weight.dims()[1], isa)
+}
+
+impl FastBackbone {
+    /// Reads a backbone's weights.
+    pub fn new(backbone: &Backbone, isa: Isa) -> Self {
+        // Kernel positions outermost and channels innermost, as the stem's patches are gathered.
+        let stem = &backbone.stem;
+        let [outputs, channels, kernel, _] = stem.weight.dims();
+        let weights = values(&stem.weight);
+        let mut reordered = Vec::with_capacity(weights.len());
+        for output in 0..outputs {
+            for tap in 0..kernel * kernel {
+                reordered.extend((0..channels).map(|c| weights[(output * channels + c) * kernel * kernel + tap]));
+            }
+        }
+        Self {
+            stem: PackedLinear::new(&reordered, &bias(stem), channels * kernel * kernel, isa),
+            blocks: backbone.blocks.iter().map(|block| FastBlock::new(block, isa)).collect(),
+            features: pointwise(&backbone.features, isa),
+        }
+    }
+
+    /// Number of blocks.
+    pub fn blocks(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// The stem and the first `blocks` blocks on one photo's pixels, `[3, size, size]`.
+    pub fn trunk(&self, pixels: &[f32], size: usize, blocks: usize) -> Map {
+        self.blocks[..blocks].iter().fold(self.stem(pixels, size), |map, block| block.run(map))
+    }
+
+    /// The blocks after the first `blocks`, the last convolution and the average over all positions.
+    pub fn tail(&self, map: Map, blocks: usize) -> Vec<f32> {
+        let map = self.blocks[blocks..].iter().fold(map, |map, block| block.run(map));
+        let positions = map.height * map.width;
+        let columns = self.features.columns();
+        let mut out = vec![0.0; positions * columns];
+        self.features.apply(&map.data, Activation::Relu6, None, &mut out);
+        let mut mean = vec![0.0; columns];
+        for position in out.chunks_exact(columns) {
+            for (mean, value) in mean.iter_mut().zip(position) {
+                *mean += value;
+            }
+        }
+        for mean in &mut mean {
+            *mean /= positions as f32;
+        }
+        mean
+    }
+
+    /// Pooled features of one photo's pixels, `[3, size, size]`.
+    pub fn features(&self, pixels: &[f32], size: usize) -> Vec<f32> {
+        self.tail(self.trunk(pixels, size, self.blocks.len()), self.blocks.len())
+    }
+
+    fn stem(&self, pixels: &[f32], size: usize) -> Map {
+        const KERNEL: usize = 3;
+        const STRIDE: usize = 2;
+        let (pad, outputs) = same(size, KERNEL, STRIDE);
+        let channels = self.stem.columns();
+        let plane = size * size;
+        let depth = 3 * KERNEL * KERNEL;
+        let mut data = vec![0.0; outputs * outputs * channels];
+        let mut patches = vec![0.0; outputs * depth];
+        for (y, out) in data.chunks_exact_mut(outputs * channels).enumerate() {
+            for (x, patch) in patches.chunks_exact_mut(depth).enumerate() {
+                for ky in 0..KERNEL {
+                    let row = (y * STRIDE + ky).wrapping_sub(pad);
+                    for kx in 0..KERNEL {
+                        let column = (x * STRIDE + kx).wrapping_sub(pad);
+                        let inside = row < size && column < size;
+                        let values = &mut patch[(ky * KERNEL + kx) * 3..][..3];
+                        for (c, value) in values.iter_mut().enumerate() {
+                            *value = if inside { pixels[c * plane + row * size + column] } else { 0.0 };
+                        }
+                    }
+                }
+            }
+            self.stem.apply(&patches, Activation::Relu6, None, out);
+        }
+        Map { height: outputs, width: outputs, channels, data }
+    }
+}
+
+impl FastBlock {
+    fn new(block: &Block, isa: Isa) -> Self {
+        let [_, _, kernel, _] = block.depthwise.weight.dims();
+        Self {
+            expand: block.expand.as_ref().map(|expand| pointwise(expand, isa)),
+            depthwise: Depthwise::new(
+                &values(&block.depthwise.weight),
+                &bias(&block.depthwise),
+                kernel,
+                block.depthwise.stride[0],
+                isa,
+            ),
+            project: pointwise(&block.project, isa),
+            shortcut: block.shortcut,
+        }
+    }
+
+    fn run(&self, input: Map) -> Map {
+        let (kernel, stride) = (self.depthwise.kernel(), self.depthwise.stride());
+        let (pad, height) = same(input.height, kernel, stride);
+        let (left, width) = same(input.width, kernel, stride);
+        let wide = self.depthwise.channels();
+        let columns = self.project.columns();
+        let wide_row = input.width * wide;
+        let input_row = input.width * input.channels;
+        // As many output rows at a time as the ring has room for: more rows make better products.
+        let ring_rows = (RING_BYTES / (4 * wide_row)).max(kernel);
+        let band = ((ring_rows - kernel) / stride + 1).min(height);
+        let ring_rows = (kernel + (band - 1) * stride).min(input.height.max(kernel));
+        let mut ring = vec![0.0; if self.expand.is_some() { ring_rows * wide_row } else { 0 }];
+        let mut middle = vec![0.0; band * width * wide];
+        let mut data = vec![0.0; height * width * columns];
+        let mut widened = 0;
+        for top in (0..height).step_by(band) {
+            let rows = band.min(height - top);
+            if let Some(expand) = &self.expand {
+                // Input rows up to the last that this band looks at, in runs that do not cross the ring's end.
+                let last = ((top + rows - 1) * stride + kernel).saturating_sub(pad).min(input.height);
+                while widened < last {
+                    let slot = widened % ring_rows;
+                    let run = (last - widened).min(ring_rows - slot);
+                    expand.apply(
+                        &input.data[widened * input_row..(widened + run) * input_row],
+                        Activation::Relu6,
+                        None,
+                        &mut ring[slot * wide_row..(slot + run) * wide_row],
+                    );
+                    widened += run;
+                }
+            }
+            for (index, out) in middle.chunks_exact_mut(width * wide).take(rows).enumerate() {
+                let mut taps: [Option<&[f32]>; 16] = [None; 16];
+                for (ky, tap) in taps[..kernel].iter_mut().enumerate() {
+                    let row = ((top + index) * stride + ky).wrapping_sub(pad);
+                    *tap = (row < input.height).then(|| match self.expand {
+                        Some(_) => &ring[(row % ring_rows) * wide_row..][..wide_row],
+                        None => &input.data[row * input_row..][..input_row],
+                    });
+                }
+                self.depthwise.row(&taps[..kernel], input.width, left, out);
+            }
+            let out_rows = top * width * columns..(top + rows) * width * columns;
+            let add = self.shortcut.then(|| &input.data[out_rows.clone()]);
+            self.project.apply(&middle[..rows * width * wide], Activation::None, add, &mut data[out_rows]);
+        }
+        Map { height, width, channels: columns, data }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image_tower::inverted_residual::{BackboneConfig, StageConfig};
+    use burn::tensor::{Device, Distribution};
+
+    /// Channels that fill no panel, both kernels, both strides, an odd input: every path of a block.
+    #[test]
+    fn equals_burns_own_forward() {
+        let device = Device::flex();
+        device.seed(7);
+        let stage =
+            |repeats, kernel, stride, expansion, channels| StageConfig { repeats, kernel, stride, expansion, channels };
+        let config = BackboneConfig {
+            stem: 12,
+            stages: vec![stage(1, 3, 1, 1, 10), stage(2, 5, 2, 6, 20), stage(2, 3, 2, 3, 72), stage(1, 5, 1, 2, 33)],
+            features: 50,
+        };
+        let backbone = config.init(&device);
+        for size in [33usize, 64] {
+            let x = Tensor::<4>::random([3, 3, size, size], Distribution::Uniform(-1.0, 1.0), &device);
+            let expected: Vec<f32> = backbone.forward(x.clone()).into_data().try_into_vec().unwrap();
+            let pixels: Vec<f32> = x.into_data().try_into_vec().unwrap();
+            let spread = expected[..50].iter().zip(&expected[50..100]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            for isa in Isa::available() {
+                let fast = FastBackbone::new(&backbone, isa);
+                let found: Vec<f32> =
+                    pixels.chunks_exact(3 * size * size).flat_map(|pixels| fast.features(pixels, size)).collect();
+                let worst = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(worst < 1e-3 * spread, "{isa:?}, size {size}: off by {worst} where photos differ by {spread}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_cut_anywhere_gives_the_same() {
+        let device = Device::flex();
+        let config = BackboneConfig {
+            stem: 8,
+            stages: vec![StageConfig { repeats: 3, kernel: 3, stride: 2, expansion: 2, channels: 16 }],
+            features: 20,
+        };
+        let fast = FastBackbone::new(&config.init(&device), Isa::best());
+        let pixels: Vec<f32> = (0..3 * 32 * 32).map(|i| (i % 17) as f32 / 17.0).collect();
+        let whole = fast.tail(fast.trunk(&pixels, 32, 3), 3);
+        assert_eq!(whole, fast.tail(fast.trunk(&pixels, 32, 1), 1));
+    }
+}

@@ -1,0 +1,39 @@
+//! A whole inverted residual tower: fast backbones, then burn's own head.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use rayon::prelude::*;
+
+use super::Isa;
+use super::backbone::FastBackbone;
+use crate::image_tower::inverted_residual::InvertedResidual;
+use crate::projection::ProjectionHead;
+
+/// An inverted residual tower with its backbones laid out for the kernels.
+#[derive(Debug)]
+pub struct FastInvertedResidual {
+    backbones: Vec<FastBackbone>,
+    head: ProjectionHead,
+    width: usize,
+}
+
+impl FastInvertedResidual {
+    /// Reads a tower's weights.
+    pub fn new(tower: &InvertedResidual) -> Self {
+        Self {
+            backbones: tower.backbones.iter().map(|backbone| FastBackbone::new(backbone, Isa::best())).collect(),
+            head: tower.head.clone(),
+            width: tower.backbones.iter().map(|backbone| backbone.features.weight.dims()[0]).sum(),
+        }
+    }
+
+    /// Photos' pixels, each `[3, size, size]`, to embeddings `[photos, embed_dim]`, not normalised. `device` is the
+    /// CPU device that the tower was loaded on.
+    pub fn forward(&self, photos: &[&[f32]], size: usize, device: &Device) -> Tensor<2> {
+        let features: Vec<Vec<f32>> = photos
+            .par_iter()
+            .map(|pixels| self.backbones.iter().flat_map(|backbone| backbone.features(pixels, size)).collect())
+            .collect();
+        let features = TensorData::new(features.concat(), [photos.len(), self.width]);
+        self.head.forward(Tensor::from_data(features, device))
+    }
+}
