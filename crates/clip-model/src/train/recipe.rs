@@ -1,0 +1,272 @@
+//! A training recipe: which data, which starting weights, which stages. Plain data, read from TOML.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::TrainError;
+
+/// Everything that determines a training run besides the data itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Name of the model that comes out.
+    pub name: String,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// `ClipConfig` as JSON. Paths here are relative to the recipe's file.
+    pub config: PathBuf,
+    /// The tokenizer's file (its kind is in the config).
+    pub tokenizer: PathBuf,
+    /// Starting weights by our tensor names (safetensors). What the file lacks starts at random.
+    pub start: Option<PathBuf>,
+    /// The folder that the paths of the data sets are relative to, itself relative to the recipe's file.
+    pub data: PathBuf,
+    /// Photos with captions or labels to train on.
+    pub photos: Vec<PhotoSet>,
+    /// Captioned photos to measure recall on; never trained on.
+    pub dev: DevSet,
+    /// How many differently augmented views of a photo are cached when the start of its tower is frozen.
+    #[serde(default)]
+    pub views: Views,
+    /// A frozen classifier on the image tower's starting features, and the names of its classes.
+    pub classifier: Option<Classifier>,
+    /// The stages in order; each starts from the averaged weights of the one before.
+    pub stages: Vec<Stage>,
+    /// How the weights are stored in the end.
+    #[serde(default)]
+    pub export: Export,
+}
+
+/// A set of photos to train on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PhotoSet {
+    /// CSV with the columns `image,caption` (several rows an image) or `image,label`.
+    pub csv: PathBuf,
+    /// Folder of the images.
+    pub images: PathBuf,
+    /// Share of the photos that an epoch uses, drawn anew each time.
+    #[serde(default = "one")]
+    pub share: f64,
+    /// Images whose path starts with one of these are left out.
+    #[serde(default)]
+    pub leave_out: Vec<String>,
+    /// Labels that are left out, so that answers for unseen things can be measured.
+    #[serde(default)]
+    pub leave_out_labels: Vec<String>,
+    /// For labels: sentences with `{}` for the label; one is drawn for each use.
+    #[serde(default)]
+    pub templates: Vec<String>,
+}
+
+/// Captioned photos for measuring.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DevSet {
+    /// CSV with the columns `image,caption`.
+    pub csv: PathBuf,
+    /// Folder of the images.
+    pub images: PathBuf,
+}
+
+/// Augmentation. The first view is the photo as it is at query time; the others are random resized crops.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Views {
+    /// Views a photo.
+    pub count: usize,
+    /// Smallest share of the photo's area that a crop keeps.
+    pub min_area: f64,
+    /// Largest ratio between the crop's aspect and the photo's.
+    pub max_aspect: f64,
+    /// Probability that a view is mirrored. A mirrored view never meets a caption that says "left" or "right".
+    pub flip: f64,
+}
+
+impl Default for Views {
+    fn default() -> Self {
+        Self { count: 1, min_area: 0.5, max_aspect: 4.0 / 3.0, flip: 0.5 }
+    }
+}
+
+/// See [`Recipe::classifier`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Classifier {
+    /// Tensors `backbones.N.weight` `[classes, features]` and `backbones.N.bias`, one pair a backbone.
+    pub weights: PathBuf,
+    /// The name of each class, one a line; commas separate synonyms.
+    pub names: PathBuf,
+    /// Sentences with `{}` for the name; one is drawn for each use.
+    pub templates: Vec<String>,
+}
+
+/// A stage of training.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// Name, for progress and checkpoints.
+    pub name: String,
+    /// What is trained and how fast; all else is frozen. The last group that matches a tensor counts.
+    pub train: Vec<Group>,
+    /// Most epochs.
+    pub epochs: usize,
+    /// Stop when dev recall (the mean of recall@1, @5 and @10, texts to images) has not risen for this many epochs.
+    pub patience: Option<usize>,
+    /// Pairs a batch.
+    pub batch: usize,
+    /// Captions drawn for each photo of a batch; each gives a batch of pairs of its own.
+    #[serde(default = "one_usize")]
+    pub captions: usize,
+    /// Epochs of linear warm-up; the rest of the schedule is half a cosine down to nothing.
+    #[serde(default)]
+    pub warm_up: f64,
+    /// AdamW's decoupled weight decay.
+    #[serde(default)]
+    pub weight_decay: f64,
+    /// Time constant, in epochs, of the moving average of weights that is measured and kept; 0 keeps the last weights.
+    #[serde(default)]
+    pub average: f64,
+    /// Weights of the losses.
+    #[serde(default)]
+    pub losses: Losses,
+    /// Start of the learned inverse temperature, if this stage sets it: `ln` of this.
+    pub scale: Option<f64>,
+}
+
+/// Tensors that learn at one rate.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// Regular expression on tensor names, matched from the start.
+    pub tensors: String,
+    /// Peak learning rate.
+    pub rate: f64,
+}
+
+/// Weights of the losses in the sum.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Losses {
+    /// Symmetric InfoNCE over the pairs of a batch (Radford et al. 2021).
+    pub contrastive: f64,
+    /// Cross entropy between the classifier's soft labels and the photo's similarity to the classes' names.
+    pub classes: f64,
+    /// InfoNCE between made-up features, the classifier's row of a class added to a photo's, and that class's name.
+    /// Only while the backbones are frozen.
+    pub prototypes: f64,
+}
+
+impl Default for Losses {
+    fn default() -> Self {
+        Self { contrastive: 1.0, classes: 0.0, prototypes: 0.0 }
+    }
+}
+
+/// How the trained weights are written.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Export {
+    /// Storage of matrices.
+    pub weights: Storage,
+}
+
+/// Storage of weight matrices; vectors are kept in f16 or better.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Storage {
+    /// 32-bit floats.
+    F32,
+    /// 16-bit floats.
+    #[default]
+    F16,
+    /// 8-bit integers with a scale for each output row.
+    Int8,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn one_usize() -> usize {
+    1
+}
+
+impl Recipe {
+    /// Reads and checks a recipe; its paths come back resolved against the file's folder.
+    pub fn read(path: &Path) -> Result<Self, TrainError> {
+        let text = std::fs::read_to_string(path).map_err(|source| TrainError::Io { path: path.to_owned(), source })?;
+        let mut recipe: Self = toml::from_str(&text)
+            .map_err(|source| TrainError::Recipe { path: path.to_owned(), reason: source.to_string() })?;
+        recipe.check().map_err(|reason| TrainError::Recipe { path: path.to_owned(), reason })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        recipe.data = folder.join(&recipe.data);
+        for file in [&mut recipe.config, &mut recipe.tokenizer].into_iter().chain(recipe.start.as_mut()) {
+            *file = folder.join(&*file);
+        }
+        if let Some(classifier) = &mut recipe.classifier {
+            classifier.weights = folder.join(&classifier.weights);
+            classifier.names = folder.join(&classifier.names);
+        }
+        for (csv, images) in recipe
+            .photos
+            .iter_mut()
+            .map(|set| (&mut set.csv, &mut set.images))
+            .chain([(&mut recipe.dev.csv, &mut recipe.dev.images)])
+        {
+            *csv = recipe.data.join(&*csv);
+            *images = recipe.data.join(&*images);
+        }
+        Ok(recipe)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let positive = |what: &str, ok: bool| if ok { Ok(()) } else { Err(format!("{what} is out of range")) };
+        positive("views.count (expected 1 to 64)", (1..=64).contains(&self.views.count))?;
+        positive(
+            "views.min_area (expected above 0, at most 1)",
+            self.views.min_area > 0.0 && self.views.min_area <= 1.0,
+        )?;
+        positive("views.max_aspect (expected at least 1)", self.views.max_aspect >= 1.0)?;
+        positive("views.flip (expected 0 to 1)", (0.0..=1.0).contains(&self.views.flip))?;
+        if self.photos.is_empty() {
+            return Err("no [[photos]] set is named; at least one is needed".into());
+        }
+        for set in &self.photos {
+            positive("photos.share (expected above 0, at most 1)", set.share > 0.0 && set.share <= 1.0)?;
+        }
+        if self.stages.is_empty() {
+            return Err("no [[stages]] are given; at least one is needed".into());
+        }
+        for (index, stage) in self.stages.iter().enumerate() {
+            if stage.name.is_empty() || !stage.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+                return Err(format!("the stage name {:?} is not made of letters, digits and hyphens", stage.name));
+            }
+            if self.stages[..index].iter().any(|other| other.name == stage.name) {
+                return Err(format!("two stages are named {:?}", stage.name));
+            }
+            positive("stages.batch (expected at least 2)", stage.batch >= 2)?;
+            positive("stages.captions (expected 1 to 16)", (1..=16).contains(&stage.captions))?;
+            positive("stages.epochs (expected at least 1)", stage.epochs >= 1)?;
+            if (stage.losses.classes > 0.0 || stage.losses.prototypes > 0.0) && self.classifier.is_none() {
+                return Err(format!(
+                    "stage {:?} has a loss that needs a [classifier], but the recipe names none",
+                    stage.name
+                ));
+            }
+            for group in &stage.train {
+                group.pattern()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Group {
+    /// The group's expression, anchored at the start of a name.
+    pub fn pattern(&self) -> Result<regex::Regex, String> {
+        regex::Regex::new(&format!("^(?:{})", self.tensors))
+            .map_err(|error| format!("{:?} is not a regular expression: {error}", self.tensors))
+    }
+}

@@ -1,0 +1,271 @@
+//! One stage of training: batches, losses, steps, measuring.
+
+use std::time::Instant;
+
+use burn::module::{Module, Param};
+use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use super::average::Average;
+use super::checkpoint::{self, Position, Weights};
+use super::cut::{BackboneCut, ImageCut, TextCut};
+use super::dataset::Sample;
+use super::inputs::{BackboneInput, ImageInput};
+use super::loss::{info_nce, soft_cross_entropy};
+use super::optimizer::{self, schedule};
+use super::recipe::Stage;
+use super::run::Run;
+use super::{TrainError, TrainEvent, TrainObserver};
+use crate::clip::{Clip, normalize};
+use crate::image_tower::ImageTower;
+
+/// CLIP's upper bound on the logarithm of the inverse temperature.
+const MAX_LOGIT_SCALE: f64 = 4.605_170_185_988_092;
+
+/// How far each tower is frozen in a stage and those before it.
+#[derive(Debug, Clone)]
+pub struct Cuts {
+    /// Image tower.
+    pub image: ImageCut,
+    /// Text tower.
+    pub text: TextCut,
+}
+
+impl Cuts {
+    /// Whether no backbone was trained yet.
+    fn backbones_frozen(&self) -> bool {
+        matches!(&self.image, ImageCut::Backbones(cuts) if cuts.iter().all(|cut| *cut == BackboneCut::Pooled))
+    }
+}
+
+/// Trains a stage; gives the model with the stage's best weights, on the plain device.
+///
+/// `resume` is the checkpoint's position if it is in this stage.
+pub fn train(
+    run: &Run<'_>,
+    index: usize,
+    model: Clip,
+    cuts: &Cuts,
+    resume: Option<Position>,
+    observer: &mut dyn TrainObserver,
+) -> Result<Clip, TrainError> {
+    let stage = &run.recipe.stages[index];
+    let device = run.device.clone().autodiff();
+    let trained = optimizer::trained(&model, stage)?;
+    let mut start_epoch = 0;
+    let mut best_recall: Option<(f64, usize)> = None;
+    let (model, mut optimizer, mut average, mut best) = match &resume {
+        None => {
+            let model = with_scale(model, stage);
+            let (model, optimizer) = optimizer::prepare(model, &trained, stage.weight_decay);
+            (model.clone().train(), optimizer, Average::default(), model)
+        }
+        Some(position) => {
+            let weights = checkpoint::load(&run.out, position, &model)?;
+            let (current, optimizer) = optimizer::prepare(weights.current, &trained, stage.weight_decay);
+            let optimizer = checkpoint::load_optimizer(&run.out, optimizer)?;
+            let current = current.train();
+            start_epoch = position.epoch;
+            best_recall = position.best;
+            let average = Average::restore(&weights.average, &current, position.averaged_steps);
+            (current, optimizer, average, weights.best)
+        }
+    };
+    let mut model = model;
+    for epoch in start_epoch..stage.epochs {
+        if let (Some(patience), Some((_, at))) = (stage.patience, best_recall)
+            && epoch > at + patience
+        {
+            break;
+        }
+        let started = Instant::now();
+        let seed = run.recipe.seed ^ ((index as u64 + 1) << 40) ^ ((epoch as u64 + 1) << 20);
+        let mut rng = StdRng::seed_from_u64(seed);
+        device.seed(seed);
+        let samples = run.epoch(&mut rng, stage.captions);
+        let batches: Vec<&[Sample]> = samples.chunks(stage.batch).filter(|batch| batch.len() > 1).collect();
+        let mut total_loss = 0.0;
+        for (step, batch) in batches.iter().enumerate() {
+            let loss = losses(run, stage, cuts, &model, batch, &mut rng, &device)?;
+            let value: f32 = loss.clone().into_scalar();
+            if !value.is_finite() {
+                return Err(TrainError::Diverged { stage: stage.name.clone(), epoch: epoch + 1, loss: value });
+            }
+            total_loss += value;
+            let factor =
+                schedule(epoch as f64 + step as f64 / batches.len() as f64, stage.warm_up, stage.epochs as f64);
+            model = step_with(model, &mut optimizer, factor, loss);
+            if stage.average > 0.0 {
+                average.update(&model, stage.average * batches.len() as f64);
+            }
+            let going_on = observer.event(TrainEvent::Batch {
+                stage: &stage.name,
+                epoch: epoch + 1,
+                done: (step * stage.batch + batch.len()) * stage.captions,
+                total: samples.len() * stage.captions,
+                loss: value,
+            });
+            if !going_on {
+                return Err(super::stopped());
+            }
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        let averaged = average.apply(model.valid());
+        let recall = run.recall(&averaged, cuts)?;
+        let score = (recall.text_to_image.r1 + recall.text_to_image.r5 + recall.text_to_image.r10) / 3.0;
+        let is_best = best_recall.is_none_or(|(best, _)| score > best);
+        if is_best {
+            best_recall = Some((score, epoch));
+            best = averaged.clone();
+        }
+        let scale: f32 = averaged.logit_scale.val().exp().into_scalar();
+        let going_on = observer.event(TrainEvent::Epoch {
+            stage: &stage.name,
+            epoch: epoch + 1,
+            epochs: stage.epochs,
+            loss: total_loss / batches.len().max(1) as f32,
+            scale,
+            pairs_per_second: (samples.len() * stage.captions) as f64 / seconds,
+            recall: &recall,
+            best: is_best,
+        });
+        let position = Position {
+            key: run.key.clone(),
+            stage: index,
+            epoch: epoch + 1,
+            averaged_steps: average.steps(),
+            best: best_recall,
+            ids: checkpoint::ids(&model),
+        };
+        let weights = Weights { current: model.valid(), average: averaged, best: best.clone() };
+        checkpoint::save(&run.out, &position, &weights, &optimizer)?;
+        if !going_on {
+            return Err(super::stopped());
+        }
+    }
+    Ok(best.valid())
+}
+
+/// Sets the inverse temperature if the stage says so.
+fn with_scale(mut model: Clip, stage: &Stage) -> Clip {
+    if let Some(scale) = stage.scale {
+        let device = model.logit_scale.val().device();
+        let value = Tensor::from_data([scale.ln().min(MAX_LOGIT_SCALE) as f32], &device);
+        model.logit_scale = Param::initialized(model.logit_scale.id, value);
+    }
+    model
+}
+
+fn step_with(model: Clip, optimizer: &mut ModuleOptimizer, factor: f64, loss: Tensor<1>) -> Clip {
+    let gradients = GradientsParams::from_grads(loss.backward(), &model);
+    let mut model = optimizer.step(factor, model, gradients);
+    model.logit_scale = model.logit_scale.map(|scale| {
+        let learns = scale.is_require_grad();
+        // The bound is no part of the next step's graph.
+        scale.detach().clamp_max(MAX_LOGIT_SCALE).detach().set_require_grad(learns)
+    });
+    model
+}
+
+/// The weighted sum of the stage's losses on a batch.
+fn losses(
+    run: &Run<'_>,
+    stage: &Stage,
+    cuts: &Cuts,
+    model: &Clip,
+    batch: &[Sample],
+    rng: &mut StdRng,
+    device: &Device,
+) -> Result<Tensor<1>, TrainError> {
+    let rows = run.image_rows(batch);
+    let images = run.image_input(batch, &rows, &cuts.image, device)?;
+    let features = match (&images, cuts.backbones_frozen()) {
+        (ImageInput::Backbones(inputs), true) => Some(pooled(inputs)),
+        _ => None,
+    };
+    let image = images.embed(&model.image);
+    let scale = model.logit_scale.val().exp();
+    // All texts in one go: one text of each sample, then the second of each, and so on.
+    let wanted: Vec<usize> =
+        (0..stage.captions).flat_map(|k| batch.iter().map(move |sample| sample.texts[k] as usize)).collect();
+    let text = embed_texts(run, model, &wanted, cuts, device);
+    let mut sum = Tensor::<1>::zeros([1], device);
+    for k in 0..stage.captions {
+        let rows = k * batch.len()..(k + 1) * batch.len();
+        let ignore = shared(run, batch, &wanted[rows.clone()], device);
+        let text = text.clone().slice([rows]);
+        let loss = info_nce(image.clone(), text, scale.clone(), Some(ignore));
+        sum = sum + loss * (stage.losses.contrastive / stage.captions as f64);
+    }
+    if let (Some(teacher), true) = (&run.teacher, stage.losses.classes > 0.0 || stage.losses.prototypes > 0.0) {
+        let names: Vec<usize> = teacher.draw_texts(rng).into_iter().map(|text| text as usize).collect();
+        let names = embed_texts(run, model, &names, cuts, device);
+        if stage.losses.classes > 0.0 {
+            let targets = run.soft_labels(&rows);
+            let logits = image.clone().matmul(names.clone().transpose()) * scale.clone().unsqueeze();
+            sum = sum + soft_cross_entropy(logits, Tensor::from_inner(targets)) * stage.losses.classes;
+        }
+        if let (Some(features), ImageTower::InvertedResidual(tower), true) =
+            (features, &model.image, stage.losses.prototypes > 0.0)
+        {
+            let spread = tower.head.scale.val().inner().recip().unsqueeze::<2>();
+            let (made_up, classes) = teacher.prototypes(features.inner(), spread, rng);
+            let made_up = normalize(tower.head.forward(Tensor::from_inner(made_up)));
+            let logits = made_up.matmul(names.transpose()) * scale.unsqueeze();
+            let targets = one_hot(&classes, teacher.classes(), device);
+            sum = sum + soft_cross_entropy(logits, targets) * stage.losses.prototypes;
+        }
+    }
+    Ok(sum)
+}
+
+fn pooled(inputs: &[BackboneInput]) -> Tensor<2> {
+    let features = inputs
+        .iter()
+        .filter_map(|input| match input {
+            BackboneInput::Pooled(features) => Some(features.clone()),
+            BackboneInput::Trunk(..) => None,
+        })
+        .collect();
+    Tensor::cat(features, 1)
+}
+
+/// Embeds texts in order, a few batches of similar length at a time so that little of the work is padding.
+fn embed_texts(run: &Run<'_>, model: &Clip, texts: &[usize], cuts: &Cuts, device: &Device) -> Tensor<2> {
+    const CHUNK: usize = 128;
+    let embed = |texts: &[usize]| run.text_input(texts, cuts.text, device).embed(&model.text);
+    if cuts.text == TextCut::Pooled || texts.len() <= CHUNK {
+        return embed(texts);
+    }
+    let mut order: Vec<usize> = (0..texts.len()).collect();
+    order.sort_by_key(|&at| run.tokens(texts[at]));
+    let sorted: Vec<usize> = order.iter().map(|&at| texts[at]).collect();
+    let rows = Tensor::cat(sorted.chunks(CHUNK).map(embed).collect(), 0);
+    let mut place = vec![0i64; texts.len()];
+    for (row, &at) in order.iter().enumerate() {
+        place[at] = row as i64;
+    }
+    rows.select(0, Tensor::<1, Int>::from_data(TensorData::new(place, [texts.len()]), device))
+}
+
+/// True where a photo and another's text share a group or the very text, so that they are no negatives.
+fn shared(run: &Run<'_>, batch: &[Sample], texts: &[usize], device: &Device) -> Tensor<2, Bool> {
+    let n = batch.len();
+    let mut mask = vec![false; n * n];
+    for i in 0..n {
+        for j in 0..n {
+            mask[i * n + j] = i != j && (run.group(&batch[i]) == run.group(&batch[j]) || texts[i] == texts[j]);
+        }
+    }
+    Tensor::from_data(TensorData::new(mask, [n, n]), device)
+}
+
+fn one_hot(classes: &[usize], count: usize, device: &Device) -> Tensor<2> {
+    let mut values = vec![0.0f32; classes.len() * count];
+    for (row, &class) in classes.iter().enumerate() {
+        values[row * count + class] = 1.0;
+    }
+    Tensor::from_data(TensorData::new(values, [classes.len(), count]), device)
+}
