@@ -64,3 +64,6 @@ pub use reader::IndexReader;
 pub use record::{GraphStatus, KnownFile, ModelId, Neighbour, NewPhoto, PhotoRecord, Status};
 pub use verify::{Problem, VerifyReport, verify};
 pub use writer::IndexWriter;
+
+/// Sets of ids, as filters of searches.
+pub use roaring::RoaringTreemap;

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use hnsw_rs::api::AnnT;
@@ -92,10 +93,16 @@ pub(super) fn store(graph: &Graph, layout: &Layout, dimension: usize, file: u64)
     files::create_dir(&dir)?;
     let temporary = files::temporary_dir(&dir)?;
     let base = Layout::graph_base(file);
-    graph
-        .hnsw
-        .file_dump(temporary.path(), &base)
-        .map_err(|error| IndexError::Graph { dir: dir.clone(), reason: format!("writing it failed: {error}") })?;
+    // hnsw_rs panics where it cannot create a file.
+    let dump = || graph.hnsw.file_dump(temporary.path(), &base);
+    let reason = match catch_unwind(AssertUnwindSafe(dump)) {
+        Ok(Ok(_)) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some("hnsw_rs could not write it".into()),
+    };
+    if let Some(reason) = reason {
+        return Err(IndexError::Graph { dir, reason });
+    }
     for path in [layout.graph_topology(file), layout.graph_data(file)] {
         files::publish(&temporary.path().join(path.file_name().unwrap_or_default()), &path)?;
     }
@@ -197,7 +204,7 @@ fn read_dump(dir: &Path, base: &str, distance: RowDistance) -> Result<Hnsw<'stat
     // short strings) is the price of a graph that can be kept.
     let loader: &'static HnswIo = Box::leak(Box::new(HnswIo::new(dir, base)));
     let load = || loader.load_hnsw_with_dist::<u32, RowDistance>(distance);
-    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(load)) {
+    match catch_unwind(AssertUnwindSafe(load)) {
         Ok(Ok(hnsw)) => Ok(hnsw),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("hnsw_rs could not read it".into()),

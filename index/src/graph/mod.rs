@@ -49,7 +49,7 @@ pub struct GraphOptions {
 
 impl Default for GraphOptions {
     fn default() -> GraphOptions {
-        GraphOptions { connections: 32, ef_construction: 400, min_photos: 1000, max_removed: 0.15, max_missing: 0.05 }
+        GraphOptions { connections: 32, ef_construction: 200, min_photos: 1000, max_removed: 0.15, max_missing: 0.05 }
     }
 }
 

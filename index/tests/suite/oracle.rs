@@ -13,7 +13,7 @@ const DIMENSION: usize = 12;
 
 #[test]
 fn random_histories() {
-    for seed in 0..6 {
+    for seed in 0..4 {
         history(seed);
     }
 }
@@ -27,7 +27,7 @@ fn history(seed: u64) {
     let mut number = seed * 1_000_000;
     let mut graphs = 0;
     let options = GraphOptions { connections: 8, ef_construction: 40, min_photos: 60, ..GraphOptions::default() };
-    for _ in 0..60 {
+    for _ in 0..40 {
         for _ in 0..rng.random_range(0..40) {
             let id = oracle.keys().copied().choose(&mut rng);
             match (rng.random_range(0..10), id) {
