@@ -125,7 +125,10 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         drop(known);
 
         // Remembered before the first photo is, so that an interrupted run can be taken up without naming the folders.
-        let remembered = roots.remembered(&writer.roots());
+        let mut remembered = roots.remembered(&writer.roots());
+        if self.options.forget_unreachable {
+            remembered.retain(|root| !roots.blind.iter().any(|spot| spot.root && spot.path == *root));
+        }
         writer.set_roots(&remembered)?;
         let mut pipeline = Pipeline::new(&mut writer, self.index, &plan.work, report, self.progress, &self.options)?;
         pipeline.run(self.encoder, &contents, self.cancel)?;

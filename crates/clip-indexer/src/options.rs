@@ -24,7 +24,8 @@ pub struct IndexOptions {
     pub limits: Limits,
     /// Whether symbolic links are followed.
     pub follow_links: bool,
-    /// Whether photos that cannot be reached, because a root is missing, empty or unreadable, leave the index.
+    /// Whether photos that cannot be reached, because a root is missing, empty or unreadable, leave the index,
+    /// and roots that are missing with them.
     ///
     /// Off by default: an unmounted drive looks exactly like this, and encoding its photos again takes hours.
     pub forget_unreachable: bool,

@@ -114,9 +114,8 @@ impl<'a> Pipeline<'a> {
             drop(sender);
 
             let mut batch = Batch { pixels: Vec::with_capacity(batch_size), photos: Vec::with_capacity(batch_size) };
-            // However this loop ends, the receiver goes away before the scope waits for the threads, so that none of
-            // them is left waiting for room in the channel.
-            let receiver = receiver;
+            // However this closure ends, the receiver goes away with it and before the scope waits for the threads, so
+            // that none of them is left waiting for room in the channel.
             loop {
                 if cancel.load(Ordering::Relaxed) {
                     // What was decoded but not encoded is dropped: the next run has it again in no time.

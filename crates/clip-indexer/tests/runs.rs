@@ -205,6 +205,7 @@ fn unreachable_photos_are_forgotten_on_demand() {
     library.options.forget_unreachable = true;
     assert_eq!(counts(&library.run()), [0, 0, 0, 0, 3, 0]);
     assert_eq!(library.records().len(), 0);
+    assert!(library.reader().roots().is_empty());
 }
 
 #[cfg(unix)]
