@@ -1,0 +1,250 @@
+//! The command line as clap sees it: names, help texts and shapes. What the values mean is settled in
+//! [`settings`](crate::settings).
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+
+/// Find photos by describing them: local, offline semantic photo search.
+#[derive(Debug, Parser)]
+#[command(
+    name = "clip-search",
+    version,
+    about,
+    disable_help_subcommand = true,
+    after_help = "Exit status: 0 done or found; 1 nothing found, or done but for some photos that were skipped; \
+                  2 failed; 130 interrupted, with all that was done so far kept."
+)]
+pub(crate) struct Cli {
+    /// Folder of the index [default: in the platform's data folder]
+    #[arg(long, value_name = "DIR", global = true, env = "CLIP_SEARCH_INDEX", hide_env_values = true)]
+    pub index: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// One variant per command.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Index the photos in folders, or bring the index up to date
+    Index(IndexArgs),
+    /// Find photos by a description or by an example
+    Query(QueryArgs),
+    /// Print the embeddings of texts or images
+    Embed(EmbedArgs),
+    /// Measure how well a model matches captions and images
+    Eval(EvalArgs),
+    /// Show what the index holds
+    Status(StatusArgs),
+    /// Check every checksum of the index
+    Verify(VerifyArgs),
+    /// Train a model from a recipe
+    Train(TrainArgs),
+}
+
+/// Which model, and where it computes.
+#[derive(Debug, Args)]
+pub(crate) struct ModelArgs {
+    /// `pocket` (built in), a checkpoint folder, or a model file (.safetensors)
+    #[arg(long, value_name = "MODEL", default_value = "pocket")]
+    pub model: PathBuf,
+
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
+/// Where a model computes.
+#[derive(Debug, Args)]
+pub(crate) struct DeviceArgs {
+    /// Where to compute; `auto` takes a GPU if there is one
+    #[arg(long, value_enum, value_name = "DEVICE", default_value_t = DeviceArg::Auto)]
+    pub device: DeviceArg,
+}
+
+/// Values of `--device`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DeviceArg {
+    Auto,
+    Cpu,
+    Gpu,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IndexArgs {
+    /// Folders to index; without any, the folders that the index knows are brought up to date
+    #[arg(value_name = "DIR")]
+    pub folders: Vec<PathBuf>,
+
+    /// Embed every photo anew, with the model given, beside the old index, and replace it when done
+    #[arg(long)]
+    pub rebuild: bool,
+
+    /// Save after so many photos, so that an interruption costs no more than those
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = parse_count)]
+    pub checkpoint: u64,
+
+    /// Print the summary as one JSON object
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub model: ModelArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("what").required(true).args(["text", "image"])))]
+pub(crate) struct QueryArgs {
+    /// What the photos show, in words
+    #[arg(value_name = "TEXT")]
+    pub text: Vec<String>,
+
+    /// Find photos that look like this one
+    #[arg(long, value_name = "FILE")]
+    pub image: Option<PathBuf>,
+
+    /// How many photos to print at most
+    #[arg(short = 'n', long, value_name = "N", default_value = "10", value_parser = parse_count)]
+    pub limit: u64,
+
+    /// Print a JSON object per photo
+    #[arg(long, conflicts_with_all = ["null", "paths_only"])]
+    pub json: bool,
+
+    /// Print paths only, byte for byte, each ended by a zero byte (for `xargs -0`)
+    #[arg(short = '0', long)]
+    pub null: bool,
+
+    /// Print paths only, byte for byte, one a line
+    #[arg(long)]
+    pub paths_only: bool,
+
+    /// Compare with every photo, however large the index
+    #[arg(long, conflicts_with = "graph")]
+    pub exact: bool,
+
+    /// Search the graph, however small the index
+    #[arg(long)]
+    pub graph: bool,
+
+    #[command(flatten)]
+    pub model: ModelArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("input").required(true).args(["text", "image"])))]
+pub(crate) struct EmbedArgs {
+    /// Texts to embed
+    #[arg(long, value_name = "TEXT", num_args = 1..)]
+    pub text: Vec<String>,
+
+    /// Image files to embed
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub image: Vec<PathBuf>,
+
+    /// Print the text tower's state for every token instead of the embedding
+    #[arg(long, conflicts_with = "image")]
+    pub hidden: bool,
+
+    /// Print a JSON object per input
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub model: ModelArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvalArgs {
+    /// CSV file with the columns `image` and `caption`, a line per caption
+    #[arg(long, value_name = "CSV")]
+    pub captions: PathBuf,
+
+    /// Folder that the column `image` is relative to
+    #[arg(long, value_name = "DIR")]
+    pub images: PathBuf,
+
+    /// Print the figures as one JSON object
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub model: ModelArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    /// The recipe: data, starting weights, towers and stages
+    #[arg(value_name = "RECIPE.toml")]
+    pub recipe: PathBuf,
+
+    /// Folder for checkpoints and the finished model
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+
+    /// Go on from the last checkpoint in the folder of --out
+    #[arg(long)]
+    pub resume: bool,
+
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
+fn parse_count(text: &str) -> Result<u64, &'static str> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("expected a whole number from 1 on"),
+        Ok(count) => Ok(count),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn clap_finds_no_contradiction() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_index_folder_may_stand_before_or_after_the_command() {
+        for line in [["clip-search", "--index", "x", "status"], ["clip-search", "status", "--index", "x"]] {
+            assert_eq!(Cli::parse_from(line).index, Some(PathBuf::from("x")));
+        }
+    }
+
+    #[test]
+    fn texts_and_images_take_several_values_and_exclude_each_other() {
+        let cli = Cli::parse_from(["clip-search", "embed", "--text", "a", "b", "--text", "c", "--json"]);
+        let Command::Embed(embed) = cli.command else { panic!("another command") };
+        assert_eq!(embed.text, ["a", "b", "c"]);
+        for line in [
+            &["clip-search", "embed", "--text", "a", "--image", "b"][..],
+            &["clip-search", "embed", "--image", "b", "--hidden"],
+            &["clip-search", "embed"],
+            &["clip-search", "query"],
+            &["clip-search", "query", "a", "--image", "b"],
+            &["clip-search", "query", "a", "--json", "-0"],
+            &["clip-search", "query", "a", "--exact", "--graph"],
+            &["clip-search", "query", "a", "-n", "0"],
+        ] {
+            assert!(Cli::try_parse_from(line).is_err(), "{line:?}");
+        }
+    }
+}

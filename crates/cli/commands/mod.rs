@@ -1,0 +1,29 @@
+//! The commands, a module each: settings in, results on stdout, exit status out.
+
+mod embed;
+mod eval;
+mod index;
+mod query;
+mod rebuild;
+mod status;
+mod train;
+mod verify;
+
+use anyhow::Result;
+
+use crate::args::{Cli, Command};
+use crate::exit::Exit;
+use crate::settings::index_folder;
+
+/// Runs the command that the arguments name.
+pub(crate) fn run(cli: Cli) -> Result<Exit> {
+    match cli.command {
+        Command::Index(args) => index::run(&index_folder(cli.index)?, &args),
+        Command::Query(args) => query::run(&index_folder(cli.index)?, &args),
+        Command::Embed(args) => embed::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::Status(args) => status::run(&index_folder(cli.index)?, &args),
+        Command::Verify(args) => verify::run(&index_folder(cli.index)?, &args),
+        Command::Train(args) => train::run(&args),
+    }
+}

@@ -1,0 +1,98 @@
+//! `query`: the photos that fit a description or look like an example, best first.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use clip_search::{Hit, IndexReader, Query, Searcher, Strategy, Towers};
+use serde::Serialize;
+
+use crate::args::QueryArgs;
+use crate::exit::Exit;
+use crate::output::{JsonPath, Results, escaped, notice};
+use crate::settings::ModelSettings;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    rank: usize,
+    score: f32,
+    #[serde(flatten)]
+    path: JsonPath<'a>,
+    id: u64,
+    width: u32,
+    height: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    taken_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    camera: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lens: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gps: Option<(f64, f64)>,
+}
+
+impl<'a> From<&'a Hit> for Line<'a> {
+    fn from(hit: &'a Hit) -> Self {
+        Self {
+            rank: hit.rank,
+            score: hit.score,
+            path: JsonPath::from(hit.path.as_path()),
+            id: hit.id,
+            width: hit.record.width,
+            height: hit.record.height,
+            taken_at: hit.record.taken_at,
+            camera: hit.record.camera.as_deref(),
+            lens: hit.record.lens.as_deref(),
+            gps: hit.record.gps,
+        }
+    }
+}
+
+pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
+    let settings = ModelSettings::resolve(&args.model)?;
+    let (query, towers) = match &args.image {
+        Some(image) => (Query::image(image), Towers::ImageOnly),
+        None => (Query::text(words(&args.text)?), Towers::TextOnly),
+    };
+    let strategy = match (args.exact, args.graph) {
+        (true, _) => Strategy::Exact,
+        (_, true) => Strategy::Graph,
+        _ => Strategy::Auto,
+    };
+
+    // Before the model is loaded: a missing index is known at once.
+    if IndexReader::open(index)?.is_empty() {
+        notice(format_args!(
+            "the index in {} holds no photos yet; index some with `clip-search index DIR`",
+            escaped(index)
+        ));
+        return Ok(Exit::Partly);
+    }
+    let searcher = Searcher::open(index, settings.load(towers)?)?;
+    let hits = searcher.search(&query.limit(usize::try_from(args.limit).unwrap_or(usize::MAX)).strategy(strategy))?;
+
+    let mut results = Results::new();
+    for hit in &hits {
+        if args.json {
+            results.json(&Line::from(hit))?;
+        } else if args.null {
+            results.path(&hit.path, 0)?;
+        } else if args.paths_only {
+            results.path(&hit.path, b'\n')?;
+        } else {
+            results.line(format_args!("{:.3}  {}", hit.score, escaped(&hit.path)))?;
+        }
+    }
+    results.finish()?;
+    Ok(if hits.is_empty() { Exit::Partly } else { Exit::Done })
+}
+
+/// The description, which may come as one argument or as a word each.
+fn words(arguments: &[String]) -> Result<String> {
+    let text = arguments.join(" ");
+    if text.trim().is_empty() {
+        bail!(
+            "the description is empty; say what the photos show, for instance `clip-search query \"a dog on a beach\"`"
+        );
+    }
+    Ok(text)
+}

@@ -1,0 +1,108 @@
+//! `train`: a model from a recipe.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Result;
+use clip_model::retrieval::Retrieval;
+use clip_model::train::{self, TrainError, TrainEvent, TrainObserver};
+use clip_search::Limits;
+
+use crate::args::TrainArgs;
+use crate::exit::Exit;
+use crate::interrupt;
+use crate::output::{Results, count, escaped, notice, size, warning};
+use crate::progress::Meter;
+use crate::settings::device_choice;
+
+pub(crate) fn run(args: &TrainArgs) -> Result<Exit> {
+    let selected = clip_model::select_device(device_choice(&args.device))?;
+    if let Some(message) = &selected.notice {
+        warning(message);
+    }
+    let mut observer = Observer { cancel: interrupt::listen()?, meter: Meter::new("pair"), shown: String::new() };
+    let decode = |path: &std::path::Path| match clip_search::decode(path, &Limits::default()) {
+        Ok(photo) => Ok(photo.image),
+        Err(error) => Err(error.to_string()),
+    };
+    let outcome = train::run(&args.recipe, &args.out, args.resume, &selected.device, &decode, &mut observer);
+    observer.meter.clear();
+    match outcome {
+        Ok(_) => Ok(Exit::Done),
+        Err(TrainError::Stopped) => {
+            notice("interrupted: go on from the last checkpoint with --resume");
+            Ok(Exit::Interrupted)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Shows a run, and stops it on Ctrl-C. Figures of epochs are results and go to stdout; the rest is progress.
+struct Observer {
+    cancel: Arc<AtomicBool>,
+    meter: Meter,
+    /// What the meter counts just now.
+    shown: String,
+}
+
+impl Observer {
+    fn show(&mut self, what: String, done: usize, total: usize) {
+        if self.shown != what {
+            self.meter.start(&what, total as u64);
+            self.shown = what;
+        }
+        self.meter.set(done as u64);
+    }
+
+    /// Prints a result. A stdout that is gone does not stop a training run of hours.
+    fn print(&mut self, line: std::fmt::Arguments<'_>) {
+        self.meter.clear();
+        self.shown.clear();
+        let mut results = Results::new();
+        let _ = results.line(line).and_then(|()| results.finish());
+    }
+}
+
+impl TrainObserver for Observer {
+    fn event(&mut self, event: TrainEvent<'_>) -> bool {
+        match event {
+            TrainEvent::Data { photos, texts, dev_photos } => notice(format_args!(
+                "training on {} and {}, measuring on {}",
+                count(photos as u64, "photo"),
+                count(texts as u64, "text"),
+                count(dev_photos as u64, "photo")
+            )),
+            TrainEvent::Caching { what, done, total } => self.show(format!("caching {what}"), done, total),
+            TrainEvent::Batch { stage, epoch, done, total, loss: _ } => {
+                self.show(format!("{stage}, epoch {epoch}"), done, total);
+            }
+            TrainEvent::Epoch { stage, epoch, epochs, loss, scale, pairs_per_second, recall, best } => {
+                self.print(format_args!(
+                    "{stage}, epoch {epoch} of {epochs}: loss {loss:.4}, scale {scale:.1}, {pairs_per_second:.0} \
+                     pairs/s, dev {}{}",
+                    figures(recall),
+                    if best { " (best)" } else { "" }
+                ));
+            }
+            TrainEvent::Written { path, bytes, trained, stored } => {
+                self.print(format_args!(
+                    "{} ({}): dev {} as stored, {} as trained",
+                    escaped(path),
+                    size(bytes),
+                    figures(stored),
+                    figures(trained)
+                ));
+            }
+        }
+        !self.cancel.load(Ordering::Relaxed)
+    }
+}
+
+/// Recall at 1, 5 and 10 in both directions.
+fn figures(recall: &Retrieval) -> String {
+    let (text, image) = (recall.text_to_image, recall.image_to_text);
+    format!(
+        "text to image {:.1}/{:.1}/{:.1} %, image to text {:.1}/{:.1}/{:.1} %",
+        text.r1, text.r5, text.r10, image.r1, image.r5, image.r10
+    )
+}

@@ -1,0 +1,35 @@
+//! `clip-search`: the command line.
+//!
+//! Arguments become settings, settings go to one command. Only this binary prints, reads the environment and exits.
+
+mod args;
+mod commands;
+#[cfg(test)]
+mod docs;
+mod exit;
+mod interrupt;
+mod logger;
+mod output;
+mod progress;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::Cli;
+use crate::exit::Exit;
+use crate::output::OutputError;
+
+fn main() -> ExitCode {
+    logger::install();
+    let exit = commands::run(Cli::parse()).unwrap_or_else(|error| match error.downcast_ref::<OutputError>() {
+        // `clip-search query ... | head -1` has what it wanted.
+        Some(output) if output.is_broken_pipe() => Exit::Done,
+        _ => {
+            output::notice(format_args!("error: {}", output::describe(&error)));
+            Exit::Failed
+        }
+    });
+    exit.into()
+}

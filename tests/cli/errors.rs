@@ -1,0 +1,171 @@
+//! Each failure says what is wrong and what to do, on stderr alone, with exit status 2 (or 1 where nothing was found).
+
+use std::fs;
+
+use crate::support::{Run, Sandbox, command, on_samples, samples};
+
+/// The message on stderr, which is one line; nothing may be on stdout.
+#[track_caller]
+fn failure(run: Run, status: i32) -> String {
+    let run = run.expect(status);
+    assert_eq!(run.stdout, "");
+    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+    run.stderr
+}
+
+#[track_caller]
+fn assert_says(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "expected {part:?} in: {message}");
+    }
+}
+
+#[test]
+fn no_index_yet() {
+    let sandbox = Sandbox::new();
+    let index = sandbox.index();
+    for arguments in [&["query", "a cat"][..], &["status"], &["verify"]] {
+        let message = failure(sandbox.run(arguments), 2);
+        assert_says(&message, &["error: there is no index in ", index.to_str().unwrap(), "clip-search index DIR"]);
+        assert!(!index.exists(), "looking must not create anything");
+    }
+}
+
+#[test]
+fn an_index_without_photos() {
+    let sandbox = Sandbox::new();
+    sandbox.put("cat.jpg", "sub/cat.jpg");
+    sandbox.update(0);
+    fs::remove_file(sandbox.photos().join("sub/cat.jpg")).unwrap();
+    fs::write(sandbox.photos().join("sub/notes.txt"), "no photo").unwrap();
+    sandbox.update(0);
+    let message = failure(sandbox.run(&["query", "a cat"]), 1);
+    assert_says(&message, &["holds no photos", "clip-search index DIR"]);
+}
+
+#[test]
+fn nothing_to_index() {
+    let sandbox = Sandbox::new();
+    let message = failure(sandbox.run(&["index"]), 2);
+    assert_says(&message, &["error: no folder to index", "name the folder"]);
+}
+
+#[test]
+fn folders_that_cannot_be_indexed() {
+    let sandbox = Sandbox::new();
+    let missing = sandbox.path().join("missing");
+    let message = failure(sandbox.run(&["index", missing.to_str().unwrap()]), 2);
+    assert_says(&message, &["error: ", missing.to_str().unwrap(), "expected a folder"]);
+    let file = sandbox.put("cat.jpg", "cat.jpg");
+    let message = failure(sandbox.run(&["index", file.to_str().unwrap()]), 2);
+    assert_says(&message, &["expected a folder, found a file"]);
+    assert!(!sandbox.index().exists());
+}
+
+#[test]
+fn unknown_models() {
+    let sandbox = Sandbox::new();
+    let message = failure(on_samples(&["query", "a cat", "--model", "no-such-model"]), 2);
+    assert_says(&message, &["error: unknown model no-such-model", "expected `pocket`", "--model"]);
+
+    let message = failure(on_samples(&["query", "a cat", "--model", sandbox.photos().to_str().unwrap()]), 2);
+    assert_says(&message, &["is not a checkpoint folder", "expected `config.json`"]);
+
+    let file = sandbox.path().join("model.safetensors");
+    fs::write(&file, "this is no model").unwrap();
+    let message = failure(on_samples(&["embed", "--text", "a", "--model", file.to_str().unwrap()]), 2);
+    assert_says(&message, &["error: ", file.to_str().unwrap()]);
+}
+
+#[test]
+fn an_index_of_another_model() {
+    let sandbox = Sandbox::new();
+    let status = on_samples(&["status", "--json"]).expect(0).json();
+    let fingerprint = status["fingerprint"].as_str().unwrap().to_owned();
+    let other = clip_search::ModelId {
+        name: "other".to_owned(),
+        fingerprint: "other-0123456789abcdef".to_owned(),
+        dimension: status["dimension"].as_u64().unwrap() as usize,
+    };
+    clip_index::IndexWriter::open_or_create(sandbox.index(), &other).unwrap().close().unwrap();
+
+    sandbox.put("cat.jpg", "cat.jpg");
+    let message = failure(sandbox.run(&["index", sandbox.photos().to_str().unwrap()]), 2);
+    assert_says(&message, &["other-0123456789abcdef", &fingerprint, "clip-search index --rebuild"]);
+    let rebuilt = sandbox.run(&["index", "--rebuild", "--json", sandbox.photos().to_str().unwrap()]).expect(0).json();
+    assert_eq!(rebuilt["indexed"], 1);
+    sandbox.run(&["query", "a cat"]).expect(0);
+}
+
+#[test]
+fn nothing_is_described() {
+    let message = failure(on_samples(&["query", "  "]), 2);
+    assert_says(&message, &["error: the description is empty", "a dog on a beach"]);
+}
+
+#[test]
+fn examples_that_are_no_photos() {
+    let sandbox = Sandbox::new();
+    let missing = sandbox.path().join("missing.jpg");
+    for arguments in [["query", "--image"], ["embed", "--image"]] {
+        let message = failure(on_samples(&[&arguments[..], &[missing.to_str().unwrap()]].concat()), 2);
+        assert_says(&message, &["error: cannot ", missing.to_str().unwrap(), "no such file"]);
+    }
+}
+
+#[test]
+fn a_graph_that_is_not_there() {
+    let message = failure(on_samples(&["query", "--graph", "a cat"]), 2);
+    assert_says(&message, &["has no search graph", "exact search"]);
+}
+
+#[test]
+fn captions_that_cannot_be_used() {
+    let sandbox = Sandbox::new();
+    let csv = sandbox.path().join("captions.csv");
+    let eval = |sandbox: &Sandbox| {
+        let images = samples();
+        sandbox.run(&["eval", "--captions", csv.to_str().unwrap(), "--images", images.to_str().unwrap()])
+    };
+    assert_says(&failure(eval(&sandbox), 2), &["cannot read the captions", csv.to_str().unwrap()]);
+    fs::write(&csv, "file,text\na,b\n").unwrap();
+    assert_says(&failure(eval(&sandbox), 2), &["no column `image`", "found `file`, `text`"]);
+    fs::write(&csv, "image,caption\nno-such.jpg,b\n").unwrap();
+    assert_says(&failure(eval(&sandbox), 2), &["no-such.jpg", "no such file", "mend the photo"]);
+}
+
+#[test]
+fn a_folder_that_is_no_index() {
+    let sandbox = Sandbox::new();
+    sandbox.put("cat.jpg", "cat.jpg");
+    let photos = sandbox.photos();
+    let folder = photos.to_str().unwrap();
+    let message = failure(Run::from(command(&photos, &["index", folder]).output().unwrap()), 2);
+    assert_says(&message, &["cat.jpg", "choose"]);
+    let arguments = ["index", "--rebuild", folder];
+    let message = failure(Run::from(command(&photos, &arguments).output().unwrap()), 2);
+    assert_says(&message, &["cat.jpg", "would remove"]);
+    assert!(photos.join("cat.jpg").exists());
+}
+
+#[test]
+fn recipes_that_cannot_be_used() {
+    let sandbox = Sandbox::new();
+    let recipe = sandbox.path().join("recipe.toml");
+    let out = sandbox.path().join("out");
+    let train = || sandbox.run(&["train", recipe.to_str().unwrap(), "--out", out.to_str().unwrap()]);
+    assert_says(&failure(train(), 2), &["error: ", recipe.to_str().unwrap()]);
+    fs::write(&recipe, "name = 7").unwrap();
+    // The message shows the place in the recipe, on lines of their own.
+    let run = train().expect(2);
+    assert_says(&run.stderr, &["error: the recipe ", recipe.to_str().unwrap(), "line 1"]);
+}
+
+#[test]
+fn wrong_arguments() {
+    for arguments in [&["frobnicate"][..], &["query"], &["query", "a", "-n", "none"], &["embed"], &[]] {
+        let run = on_samples(arguments).expect(2);
+        assert_eq!(run.stdout, "");
+        assert!(run.stderr.contains("error: ") || run.stderr.contains("Usage: "), "{}", run.stderr);
+    }
+}

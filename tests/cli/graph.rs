@@ -1,0 +1,70 @@
+//! An index that is large enough for a graph.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use clip_index::{GraphOptions, IndexWriter, ModelId, NewPhoto};
+
+use crate::support::{Run, Sandbox, on_samples};
+
+const PHOTOS: u64 = 2_000;
+
+/// An index of made-up vectors that pretends to be the built-in model's; encoding so many photos would take minutes.
+fn fill(sandbox: &Sandbox) {
+    let status = on_samples(&["status", "--json"]).expect(0).json();
+    let model = ModelId {
+        name: status["model"].as_str().unwrap().to_owned(),
+        fingerprint: status["fingerprint"].as_str().unwrap().to_owned(),
+        dimension: status["dimension"].as_u64().unwrap() as usize,
+    };
+    let mut writer = IndexWriter::open_or_create(sandbox.index(), &model).unwrap();
+    let mut state = 1u64;
+    let mut uniform = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
+    };
+    for number in 0..PHOTOS {
+        let vector: Vec<f32> = (0..model.dimension).map(|_| uniform()).collect();
+        let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+        let photo = NewPhoto {
+            path: PathBuf::from(format!("/made-up/{number}.jpg")),
+            hash: u128::from(number).to_le_bytes(),
+            size: 1,
+            mtime_ns: 0,
+            width: 1,
+            height: 1,
+            taken_at: None,
+            camera: None,
+            lens: None,
+            gps: None,
+            embedding: vector.iter().map(|x| x / length).collect(),
+        };
+        writer.add(photo).unwrap();
+    }
+    writer.commit().unwrap();
+    writer.update_graph(&GraphOptions::default(), &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
+}
+
+fn paths(run: Run) -> HashSet<String> {
+    run.expect(0).stdout.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn graph_and_exact_agree() {
+    let sandbox = Sandbox::new();
+    fill(&sandbox);
+    let graph = sandbox.run(&["status", "--json"]).expect(0).json()["graph"].clone();
+    assert_eq!(graph, serde_json::json!({"nodes": PHOTOS, "removed": 0, "missing": 0}));
+    sandbox.run(&["verify"]).expect(0);
+
+    let mut common = 0;
+    for text in ["a cat", "a dog on a beach", "sunset", "two people", "snow"] {
+        let exact = paths(sandbox.run(&["query", text, "--paths-only", "--exact"]));
+        let graph = paths(sandbox.run(&["query", text, "--paths-only", "--graph"]));
+        assert_eq!((exact.len(), graph.len()), (10, 10));
+        common += exact.intersection(&graph).count();
+    }
+    // Vectors without any structure are the hardest case for a graph.
+    assert!(common >= 45, "only {common} of 50 in common");
+}

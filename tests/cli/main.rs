@@ -1,0 +1,10 @@
+//! The command line from outside: exit status, stdout and stderr of the real program.
+
+mod commands;
+mod crash;
+mod errors;
+mod graph;
+mod hostile;
+mod incremental;
+mod streams;
+mod support;
