@@ -80,6 +80,10 @@ pub(crate) struct IndexArgs {
     #[arg(long)]
     pub rebuild: bool,
 
+    /// Also remove photos whose folder cannot be reached, as when a drive is gone for good
+    #[arg(long)]
+    pub forget_unreachable: bool,
+
     /// Save after so many photos, so that an interruption costs no more than those
     #[arg(long, value_name = "N", default_value = "1000", value_parser = parse_count)]
     pub checkpoint: u64,

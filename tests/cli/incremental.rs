@@ -64,4 +64,8 @@ fn a_folder_that_is_away_keeps_its_photos() {
     assert_eq!(sandbox.indexed(), [Path::new("drive/cat.jpg")]);
     let people = sandbox.run(&["index"]).expect(1);
     assert!(people.stderr.starts_with("warning: ") && people.stderr.contains("1 photo"), "{}", people.stderr);
+
+    let summary = sandbox.run(&["index", "--json", "--forget-unreachable"]).expect(1).json();
+    assert_eq!(summary["removed"], 1);
+    assert!(sandbox.indexed().is_empty());
 }

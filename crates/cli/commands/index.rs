@@ -44,7 +44,11 @@ pub(crate) fn run(index: &Path, args: &IndexArgs) -> Result<Exit> {
 }
 
 fn update(index: &Path, folders: &[PathBuf], model: &Model, args: &IndexArgs, cancel: &AtomicBool) -> Result<Report> {
-    let options = IndexOptions { checkpoint_every: args.checkpoint, ..IndexOptions::default() };
+    let options = IndexOptions {
+        checkpoint_every: args.checkpoint,
+        forget_unreachable: args.forget_unreachable,
+        ..IndexOptions::default()
+    };
     let progress = IndexProgress::new();
     let report = Indexer::new(model, index).options(options).progress(&progress).cancel(cancel).run(folders);
     progress.clear();
@@ -68,7 +72,10 @@ fn tell(report: &Report, results: &mut Results) -> Result<()> {
     for Unreachable { path, reason, photos_kept, .. } in &report.unreachable {
         let kept = match photos_kept {
             0 => String::new(),
-            kept => format!("; {} that the index knows there stay in it", count(*kept, "photo")),
+            kept => format!(
+                "; what the index knows there stays in it ({}), unless you pass --forget-unreachable",
+                count(*kept, "photo")
+            ),
         };
         warning(format_args!("{} {}{kept}", escaped(path), one_line(reason)));
     }

@@ -101,7 +101,7 @@ fn ago(committed_at: i64) -> String {
     match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH + then) {
         Ok(ago) if ago < Duration::from_secs(2) => "just now".to_owned(),
         Ok(ago) if ago < Duration::from_secs(48 * 3600) => {
-            format!("{} ago", duration(Duration::from_secs(ago.as_secs())).replace(".0 s", " s"))
+            format!("{} ago", duration(Duration::from_secs(ago.as_secs())))
         }
         Ok(ago) => format!("{} ago", count(ago.as_secs() / 86_400, "day")),
         Err(_) => "in the future (was the clock set back?)".to_owned(),
