@@ -80,7 +80,7 @@ mod tests {
             let crc = crc32fast::hash(&bytes[BODY..]);
             bytes[12..BODY].copy_from_slice(&crc.to_le_bytes());
             if let Ok(ids) = decode(&bytes, Path::new("f")) {
-                prop_assert_eq!(ids.len().to_le_bytes(), body[..8]);
+                prop_assert_eq!(&ids.len().to_le_bytes()[..], &body[..8]);
             }
         }
     }

@@ -109,7 +109,7 @@ fn check_segment(segment: &Segment, report: &mut VerifyReport) {
         segment.ids().iter().zip(segment.rows().chunks_exact(segment.dimension())).filter_map(|(id, row)| {
             let length = snapshot::length(row);
             // Written so that NaN is found too.
-            (!((length - 1.0).abs() <= UNIT_TOLERANCE)).then_some((id, length))
+            (length.is_nan() || (length - 1.0).abs() > UNIT_TOLERANCE).then_some((id, length))
         });
     if let Some((id, length)) = wrong.next() {
         let others = wrong.count();

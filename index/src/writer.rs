@@ -208,7 +208,7 @@ impl IndexWriter {
         }
         let length = snapshot::length(&photo.embedding);
         // Written so that NaN is refused too.
-        if !((length - 1.0).abs() <= UNIT_TOLERANCE) {
+        if length.is_nan() || (length - 1.0).abs() > UNIT_TOLERANCE {
             return Err(IndexError::NotUnit { length });
         }
         crate::path_bytes::encode(&photo.path)?;

@@ -117,7 +117,7 @@ mod tests {
     }
 
     fn ends(tower: &CausalText, ids: Tensor<2, Int>) -> Vec<i64> {
-        tower.ends(ids).into_data().convert::<i64>().into_vec().unwrap()
+        tower.ends(ids).into_data().convert::<i64>().try_into_vec().unwrap()
     }
 
     #[test]
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn what_comes_before_the_end_matters() {
         let tower = tower(EndOfText::HighestId);
-        let out = tower.forward(ids([[18, 3, 4, 19], [18, 4, 3, 19]])).into_data().into_vec::<f32>().unwrap();
+        let out = tower.forward(ids([[18, 3, 4, 19], [18, 4, 3, 19]])).into_data().try_into_vec::<f32>().unwrap();
         let distance: f32 = out[..4].iter().zip(&out[4..]).map(|(a, b)| (a - b).abs()).sum();
         assert!(distance > 1e-3, "{out:?}");
     }
