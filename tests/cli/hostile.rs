@@ -53,7 +53,7 @@ fn fill(sandbox: &Sandbox) -> (Vec<PathBuf>, Vec<PathBuf>) {
     assert!(Command::new("mkfifo").arg(bad("pipe.jpg")).status().unwrap().success());
     symlink("nowhere.jpg", bad("dangling.jpg")).unwrap();
     fs::copy(crate::support::samples().join("gravel.jpg"), bad("unreadable.jpg")).unwrap();
-    fs::set_permissions(bad("unreadable.jpg"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(bad("unreadable.jpg"), fs::Permissions::from_mode(0o000)).unwrap();
     symlink(".", photos.join("loop")).unwrap();
     symlink("../..", photos.join("sub/loop")).unwrap();
     let names =
@@ -152,7 +152,7 @@ fn an_unreadable_folder_says_what_to_do() {
     let sandbox = Sandbox::new();
     let locked = sandbox.photos().join("locked");
     fs::create_dir(&locked).unwrap();
-    fs::set_permissions(&locked, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
     let arguments = [OsStr::new("index"), locked.as_os_str()];
     let run = Run::from(as_plain_user(&sandbox, &arguments).output().unwrap()).expect(2);
     assert!(run.stderr.contains(locked.to_str().unwrap()) && run.stderr.contains("permission"), "{}", run.stderr);

@@ -71,7 +71,7 @@ pub(crate) fn run(index: &Path, args: &StatusArgs) -> Result<Exit> {
         results.line(format_args!("index        {}", escaped(index)))?;
         results.line(format_args!("photos       {}", grouped(status.photos)))?;
         for root in &roots {
-            results.line(format_args!("folder       {}", escaped(&root)))?;
+            results.line(format_args!("folder       {}", escaped(root)))?;
         }
         results.line(format_args!("model        {} ({} numbers a photo)", model.name, model.dimension))?;
         results.line(format_args!("fingerprint  {}", model.fingerprint))?;
