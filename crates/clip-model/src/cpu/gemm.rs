@@ -1,6 +1,6 @@
 //! Matrix products with weights that were packed once, bias and activation applied as the result is stored.
 //!
-//! The weights are laid out in panels of [`PANEL`] columns (the last one half as wide where that is enough), so that
+//! The weights are laid out in panels of 32 columns (the last one half as wide where that is enough), so that
 //! the innermost loop reads them in order. A tile of rows by columns is kept in registers (Goto & van de Geijn 2008).
 
 use super::Isa;

@@ -1,7 +1,7 @@
 //! Training: from captioned and labelled photos to a model file.
 //!
 //! A [`Recipe`](recipe::Recipe) says what is learned from what; [`run`] carries it out in stages. Each stage trains
-//! some tensors and freezes the rest; what the frozen start of a tower computes is cached ([`frozen`]). Every random
+//! some tensors and freezes the rest; what the frozen start of a tower computes is cached. Every random
 //! choice follows from the recipe's seed, the stage and the epoch, so a run that is resumed from a checkpoint goes
 //! on as it would have.
 

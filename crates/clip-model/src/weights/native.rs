@@ -2,7 +2,7 @@
 //!
 //! - `__metadata__` has an entry `clip-search`: JSON with `format_version` and `config`, a [`ClipConfig`].
 //! - The `U8` tensor `tokenizer` is the tokenizer's file.
-//! - All other tensors are parameters, named by their field paths in [`Clip`](crate::clip::Clip) ([`super::module`]):
+//! - All other tensors are parameters, named by their field paths in [`Clip`] ([`super::module`]):
 //!   `image.…`, `text.…`, `logit_scale`, perhaps `logit_bias`.
 
 use std::path::Path;
