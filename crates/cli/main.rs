@@ -10,6 +10,7 @@ mod exit;
 mod interrupt;
 mod logger;
 mod output;
+mod photo;
 mod progress;
 mod settings;
 

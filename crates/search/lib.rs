@@ -38,7 +38,7 @@
 //! messages say what to do. Models, readers and searchers can be shared between threads; one process at a time may
 //! write an index while any number read it.
 
-pub use clip_image::{Format, ImageError, Limits, Metadata, Photo};
+pub use clip_image::{Format, ImageError, Limits, Metadata, Photo, decode, decode_for};
 pub use clip_index::{
     GraphOptions, GraphStatus, IndexError, IndexReader, ModelId, PhotoRecord, Problem, Status, VerifyReport, verify,
 };
@@ -49,6 +49,3 @@ pub use clip_model::{
     DeviceChoice, Embeddings, Fingerprint, HiddenStates, LoadOptions, Model, ModelError, ModelSource, Pixels, Towers,
 };
 pub use clip_query::{Hit, Method, Query, QueryError, Searcher, Strategy, Term};
-
-/// Reads a photo the way the indexer does: upright, 8-bit RGB.
-pub use clip_image::decode;

@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use clip_search::{Limits, Model, Towers};
+use clip_search::{Model, Towers};
 use serde::Serialize;
 
 use crate::args::EmbedArgs;
 use crate::exit::Exit;
 use crate::output::{Results, base64_unless_text, escaped};
+use crate::photo::prepare;
 use crate::settings::ModelSettings;
 
 /// How many inputs the model takes at a time. Bounded, so that a thousand images need no thousand images' memory.
@@ -57,11 +58,7 @@ fn images(model: &Model, args: &EmbedArgs, results: &mut Results) -> Result<()> 
     for batch in args.image.chunks(BATCH) {
         let pixels = batch
             .iter()
-            .map(|path| {
-                let photo = clip_search::decode(path, &Limits::default())
-                    .with_context(|| format!("cannot embed {}", escaped(path)))?;
-                Ok(model.preprocess(&photo.image))
-            })
+            .map(|path| prepare(model, path).with_context(|| format!("cannot embed {}", escaped(path))))
             .collect::<Result<Vec<_>>>()?;
         let embeddings = model.embed_pixels(&pixels)?;
         for (path, embedding) in batch.iter().zip(embeddings.rows()) {

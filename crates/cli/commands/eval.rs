@@ -6,12 +6,13 @@ use std::sync::mpsc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clip_model::retrieval;
-use clip_search::{Limits, Model, Pixels, Towers};
+use clip_search::{Model, Pixels, Towers};
 use rayon::prelude::*;
 
 use crate::args::EvalArgs;
 use crate::exit::Exit;
 use crate::output::{Results, count, escaped};
+use crate::photo::prepare;
 use crate::progress::Meter;
 use crate::settings::ModelSettings;
 
@@ -118,11 +119,10 @@ fn embed_images(model: &Model, paths: &[PathBuf]) -> Result<Vec<f32>> {
     Ok(values)
 }
 
-/// Decodes like the indexer. A photo that cannot be read ends the run: without it the figures would be others.
+/// A photo that cannot be read ends the run: without it the figures would be others.
 fn pixels(model: &Model, path: &Path) -> Result<Pixels> {
-    let photo = clip_search::decode(path, &Limits::default())
-        .with_context(|| format!("cannot use {}; mend the photo or take its captions out of the CSV", escaped(path)))?;
-    Ok(model.preprocess(&photo.image))
+    prepare(model, path)
+        .with_context(|| format!("cannot use {}; mend the photo or take its captions out of the CSV", escaped(path)))
 }
 
 /// Embeds all captions, in parts for the sake of progress.
