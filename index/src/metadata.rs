@@ -155,7 +155,16 @@ impl MetadataReader {
                 return Err(TantivyError::SchemaError("the fields are not those of this version".into()));
             }
             let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-            Ok(MetadataReader { dir: dir.clone(), fields, searcher: reader.searcher() })
+            let searcher = reader.searcher();
+            for segment in searcher.segment_readers() {
+                // meta.json has no checksum, but what it says must agree with what has one.
+                let documents = segment.fast_fields().u64("id")?.num_docs();
+                if segment.max_doc() != documents || segment.num_docs() + segment.num_deleted_docs() != documents {
+                    let comment = format!("expected {documents} documents in a segment, found {}", segment.max_doc());
+                    return Err(TantivyError::DataCorruption(DataCorruption::new("meta.json".into(), comment)));
+                }
+            }
+            Ok(MetadataReader { dir: dir.clone(), fields, searcher })
         })
     }
 
@@ -234,6 +243,10 @@ impl MetadataReader {
 
     /// Looks every photo up in the ways that searches do; the records are those of [`MetadataReader::all`].
     pub(crate) fn check(&self, records: &[PhotoRecord]) -> Result<(), IndexError> {
+        if self.searcher.num_docs() != records.len() as u64 {
+            let reason = format!("expected {} records, found {}", self.searcher.num_docs(), records.len());
+            return Err(IndexError::Metadata { dir: self.dir.clone(), reason });
+        }
         for record in records {
             if self.records(&[record.id])?.first() != Some(record) || self.find_path(&record.path)?.is_none() {
                 let reason = format!("the photo {} is not found by its id and its path", record.id);

@@ -123,10 +123,21 @@ fn damage_is_noticed() {
                 Some(bytes) => fs::write(&target, bytes).unwrap(),
                 None => fs::remove_file(&target).unwrap(),
             }
-            let case = format!("{} as {:?}", name.display(), damage.as_ref().map(Vec::len));
+            let case = describe(name, &bytes, damage.as_deref());
             check(dir.path(), name, damage.as_deref() == Some(&bytes[..]), &content, &case);
         }
     }
+}
+
+/// What was done, for the message of a failure.
+fn describe(name: &Path, good: &[u8], damaged: Option<&[u8]>) -> String {
+    let Some(damaged) = damaged else { return format!("{} removed", name.display()) };
+    let equal = good.iter().zip(damaged).take_while(|(a, b)| a == b).count();
+    let end = |bytes: &[u8]| bytes.len().min(equal + 40);
+    let before = String::from_utf8_lossy(&good[equal..end(good)]).into_owned();
+    let after = String::from_utf8_lossy(&damaged[equal..end(damaged)]).into_owned();
+    let (from, to) = (good.len(), damaged.len());
+    format!("{}, {from} bytes, now {to}, from byte {equal} on: {before:?}, now {after:?}", name.display())
 }
 
 fn check(dir: &Path, name: &Path, unchanged: bool, content: &Content, case: &str) {
