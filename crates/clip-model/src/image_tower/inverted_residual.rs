@@ -119,7 +119,7 @@ impl BackboneConfig {
         Backbone {
             stem: Conv2dConfig::new([3, self.stem], [3, 3]).with_stride([2, 2]).init(device),
             blocks,
-            features: pointwise(channels, self.features, device),
+            features: pointwise_conv(channels, self.features, device),
         }
     }
 }
@@ -172,7 +172,7 @@ impl Backbone {
     /// What follows [`trunk`](Self::trunk) with the same `blocks`: `[batch, channels, h, w]` to `[batch, features]`.
     pub fn tail(&self, activations: Tensor<4>, blocks: usize) -> Tensor<2> {
         let x = self.blocks.iter().skip(blocks).fold(activations, |x, block| block.forward(x));
-        let x = relu6(same_padded(&self.features, x));
+        let x = relu6(pointwise(&self.features, x));
         let [batch, channels, height, width] = x.dims();
         x.reshape([batch, channels, height * width]).mean_dim(2).reshape([batch, channels])
     }
@@ -195,12 +195,12 @@ impl Block {
     fn init(input: usize, stage: &StageConfig, stride: usize, device: &Device) -> Self {
         let wide = input * stage.expansion;
         Self {
-            expand: (stage.expansion != 1).then(|| pointwise(input, wide, device)),
+            expand: (stage.expansion != 1).then(|| pointwise_conv(input, wide, device)),
             depthwise: Conv2dConfig::new([wide, wide], [stage.kernel, stage.kernel])
                 .with_stride([stride, stride])
                 .with_groups(wide)
                 .init(device),
-            project: pointwise(wide, stage.channels, device),
+            project: pointwise_conv(wide, stage.channels, device),
             shortcut: stride == 1 && input == stage.channels,
         }
     }
@@ -208,17 +208,33 @@ impl Block {
     /// `[batch, channels_in, h, w]` to `[batch, channels_out, ceil(h / stride), ceil(w / stride)]`.
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         let x = match &self.expand {
-            Some(expand) => relu6(same_padded(expand, input.clone())),
+            Some(expand) => relu6(pointwise(expand, input.clone())),
             None => input.clone(),
         };
         let x = relu6(same_padded(&self.depthwise, x));
-        let x = same_padded(&self.project, x);
+        let x = pointwise(&self.project, x);
         if self.shortcut { x + input } else { x }
     }
 }
 
-fn pointwise(input: usize, output: usize, device: &Device) -> Conv2d {
+fn pointwise_conv(input: usize, output: usize, device: &Device) -> Conv2d {
     Conv2dConfig::new([input, output], [1, 1]).init(device)
+}
+
+/// A 1x1 convolution as one matrix product over all positions of all photos: `[batch, channels_in, h, w]` to
+/// `[batch, channels_out, h, w]`.
+///
+/// As a convolution the gradient of the weights would be another convolution, with a kernel as large as the map,
+/// which on the CPU takes longer than all the rest of a training step.
+fn pointwise(conv: &Conv2d, input: Tensor<4>) -> Tensor<4> {
+    let [batch, channels, height, width] = input.dims();
+    let [output, ..] = conv.weight.dims();
+    let columns = input.swap_dims(0, 1).reshape([channels, batch * height * width]);
+    let mut out = conv.weight.val().reshape([output, channels]).matmul(columns);
+    if let Some(bias) = &conv.bias {
+        out = out + bias.val().reshape([output, 1]);
+    }
+    out.reshape([output, batch, height, width]).swap_dims(0, 1)
 }
 
 fn relu6(x: Tensor<4>) -> Tensor<4> {

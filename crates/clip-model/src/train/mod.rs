@@ -15,6 +15,7 @@ mod export;
 mod frozen;
 mod inputs;
 pub mod loss;
+mod names;
 mod optimizer;
 pub mod recipe;
 mod run;

@@ -131,6 +131,10 @@ pub struct Stage {
     /// Weights of the losses.
     #[serde(default)]
     pub losses: Losses,
+    /// Of the classifier's classes, how many a batch embeds the names of with gradients; the others' names are taken as
+    /// they were when they were last drawn.
+    #[serde(default = "all")]
+    pub class_names: usize,
     /// Start of the learned inverse temperature, if this stage sets it: `ln` of this.
     pub scale: Option<f64>,
 }
@@ -187,6 +191,10 @@ pub enum Storage {
 
 fn one() -> f64 {
     1.0
+}
+
+fn all() -> usize {
+    usize::MAX
 }
 
 fn one_usize() -> usize {
@@ -248,6 +256,7 @@ impl Recipe {
             }
             positive("stages.batch (expected at least 2)", stage.batch >= 2)?;
             positive("stages.captions (expected 1 to 16)", (1..=16).contains(&stage.captions))?;
+            positive("stages.class_names (expected at least 1)", stage.class_names >= 1)?;
             positive("stages.epochs (expected at least 1)", stage.epochs >= 1)?;
             if (stage.losses.classes > 0.0 || stage.losses.prototypes > 0.0) && self.classifier.is_none() {
                 return Err(format!(

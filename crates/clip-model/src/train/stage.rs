@@ -14,6 +14,7 @@ use super::cut::{BackboneCut, ImageCut, TextCut};
 use super::dataset::Sample;
 use super::inputs::{BackboneInput, ImageInput};
 use super::loss::{info_nce, soft_cross_entropy};
+use super::names::Names;
 use super::optimizer::{self, schedule};
 use super::recipe::Stage;
 use super::run::Run;
@@ -86,9 +87,10 @@ pub fn train(
         device.seed(seed);
         let samples = run.epoch(&mut rng, stage.captions);
         let batches: Vec<&[Sample]> = samples.chunks(stage.batch).filter(|batch| batch.len() > 1).collect();
+        let mut names = names(run, stage, cuts, &model, &mut rng);
         let mut total_loss = 0.0;
         for (step, batch) in batches.iter().enumerate() {
-            let loss = losses(run, stage, cuts, &model, batch, &mut rng, &device)?;
+            let loss = losses(run, stage, cuts, &model, batch, names.as_mut(), &mut rng, &device)?;
             let value: f32 = loss.clone().into_scalar();
             if !value.is_finite() {
                 return Err(TrainError::Diverged { stage: stage.name.clone(), epoch: epoch + 1, loss: value });
@@ -169,13 +171,25 @@ fn step_with(model: Clip, optimizer: &mut ModuleOptimizer, factor: f64, loss: Te
     model
 }
 
+/// The names of the teacher's classes as the model embeds them now, if the stage has a loss that needs them.
+///
+/// Made anew for each epoch, so that a run that goes on from a checkpoint sees the same.
+fn names(run: &Run<'_>, stage: &Stage, cuts: &Cuts, model: &Clip, rng: &mut StdRng) -> Option<Names> {
+    let teacher = run.teacher.as_ref().filter(|_| stage.losses.classes > 0.0 || stage.losses.prototypes > 0.0)?;
+    let plain = model.valid();
+    let texts = teacher.draw_texts(rng);
+    Some(Names::new(&texts, stage.class_names, &|texts| embed_texts(run, &plain, texts, cuts, &run.device)))
+}
+
 /// The weighted sum of the stage's losses on a batch.
+#[expect(clippy::too_many_arguments, reason = "one call, and each is a different thing")]
 fn losses(
     run: &Run<'_>,
     stage: &Stage,
     cuts: &Cuts,
     model: &Clip,
     batch: &[Sample],
+    names: Option<&mut Names>,
     rng: &mut StdRng,
     device: &Device,
 ) -> Result<Tensor<1>, TrainError> {
@@ -199,12 +213,12 @@ fn losses(
         let loss = info_nce(image.clone(), text, scale.clone(), Some(ignore));
         sum = sum + loss * (stage.losses.contrastive / stage.captions as f64);
     }
-    if let (Some(teacher), true) = (&run.teacher, stage.losses.classes > 0.0 || stage.losses.prototypes > 0.0) {
-        let names: Vec<usize> = teacher.draw_texts(rng).into_iter().map(|text| text as usize).collect();
-        let names = embed_texts(run, model, &names, cuts, device);
+    if let (Some(teacher), Some(names)) = (&run.teacher, names) {
+        let texts = teacher.draw_texts(rng);
+        let names = names.step(&texts, &|texts| embed_texts(run, model, texts, cuts, device), rng);
         if stage.losses.classes > 0.0 {
-            let targets = run.soft_labels(&rows);
-            let logits = image.clone().matmul(names.clone().transpose()) * scale.clone().unsqueeze();
+            let targets = names.arrange(run.soft_labels(&rows));
+            let logits = image.clone().matmul(names.rows.clone().transpose()) * scale.clone().unsqueeze();
             sum = sum + soft_cross_entropy(logits, Tensor::from_inner(targets)) * stage.losses.classes;
         }
         if let (Some(features), ImageTower::InvertedResidual(tower), true) =
@@ -213,9 +227,9 @@ fn losses(
             let spread = tower.head.scale.val().inner().recip().unsqueeze::<2>();
             let (made_up, classes) = teacher.prototypes(features.inner(), spread, rng);
             let made_up = normalize(tower.head.forward(Tensor::from_inner(made_up)));
-            let logits = made_up.matmul(names.transpose()) * scale.unsqueeze();
-            let targets = one_hot(&classes, teacher.classes(), device);
-            sum = sum + soft_cross_entropy(logits, targets) * stage.losses.prototypes;
+            let logits = made_up.matmul(names.rows.clone().transpose()) * scale.unsqueeze();
+            let targets = names.arrange(one_hot(&classes, teacher.classes(), &run.device));
+            sum = sum + soft_cross_entropy(logits, Tensor::from_inner(targets)) * stage.losses.prototypes;
         }
     }
     Ok(sum)
@@ -262,6 +276,7 @@ fn shared(run: &Run<'_>, batch: &[Sample], texts: &[usize], device: &Device) -> 
     Tensor::from_data(TensorData::new(mask, [n, n]), device)
 }
 
+/// `[rows, classes]`, 1 at each row's class.
 fn one_hot(classes: &[usize], count: usize, device: &Device) -> Tensor<2> {
     let mut values = vec![0.0f32; classes.len() * count];
     for (row, &class) in classes.iter().enumerate() {

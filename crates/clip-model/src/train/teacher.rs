@@ -73,8 +73,8 @@ impl Teacher {
     }
 
     /// A text for each class, drawn at random.
-    pub fn draw_texts(&self, rng: &mut StdRng) -> Vec<u32> {
-        self.texts.iter().map(|texts| texts[rng.random_range(0..texts.len())]).collect()
+    pub fn draw_texts(&self, rng: &mut StdRng) -> Vec<usize> {
+        self.texts.iter().map(|texts| texts[rng.random_range(0..texts.len())] as usize).collect()
     }
 
     /// Probabilities `[rows, classes]`, the mean of the backbones' own.
