@@ -97,7 +97,7 @@ mod tests {
         let mut rng = StdRng::seed_from_u64(1);
         let mut names = Names::new(&texts, 3, &embed(&device, 0.0));
         let learning = device.clone().autodiff();
-        let mut age = vec![0.0f32; 10];
+        let mut age = [0.0f32; 10];
         for step in 1..20 {
             let offset = step as f32 * 100.0;
             let drawn = names.step(&texts, &embed(&learning, offset), &mut rng);

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! clip-search embed --text "a dog" --text "a red car" ... --json > queries.jsonl
-//! cargo run --release -p clip-index --example graph_recall -- INDEX_DIR queries.jsonl [EF ...]
+//! cargo bench --workspace --bench graph_recall -- INDEX_DIR queries.jsonl [EF ...]
 //! ```
 //!
 //! Every line of the queries is a JSON object with a member `embedding`, a unit vector of the index's dimension.
@@ -23,7 +23,8 @@ struct Query {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
+    // Cargo adds a flag of its own.
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
     let (Some(index), Some(queries)) = (arguments.next(), arguments.next()) else {
         return Err("expected arguments: INDEX_DIR QUERIES.jsonl [EF ...]".into());
     };
