@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use burn::tensor::Device;
 use clip_model::train::{Outcome, TrainError, TrainEvent, TrainObserver, run};
+use clip_model::{Checkpoint, ModelSource};
 use image::{Rgb, RgbImage};
 
 const COLOURS: [(&str, [u8; 3]); 8] = [
@@ -155,6 +156,16 @@ fn a_handful_of_pairs_is_learned_and_a_stopped_run_goes_on() {
             assert!((found - expected).abs() < 1e-4, "epoch {epoch}: {found} is not {expected}");
         }
     }
+
+    // A finished run is written again, for larger photos, without another epoch.
+    let larger = recipe(&format!("{heads}{tails}")).replace("[export]", "[export]\nimage_size = 40");
+    std::fs::write(folder.join("recipe.toml"), larger).unwrap();
+    let mut again = Notes::default();
+    let outcome = train(folder, "whole", true, &mut again).unwrap();
+    assert!(again.losses.is_empty());
+    let config = Checkpoint::open(&ModelSource::File(outcome.path)).unwrap().config().clone();
+    assert_eq!((config.image.image_size(), config.preprocess.size), (40, 40));
+    assert!(outcome.stored.text_to_image.r1 > 50.0, "plain colours look alike at any size: {:?}", outcome.stored);
 
     // Another recipe does not go on from that checkpoint.
     let all = stage("all", r"image\.(backbones|head\.(linear|hidden|output))|text|logit_scale", 150);

@@ -3,11 +3,33 @@
 use std::path::Path;
 
 use super::TrainError;
-use super::recipe::Storage;
+use super::recipe::{Export, Storage};
 use crate::ClipConfig;
 use crate::clip::Clip;
+use crate::config::ImageTowerConfig;
 use crate::weights::native;
 use crate::weights::safetensors::Precision;
+
+/// The finished model's configuration: that of training, but for the size of its photos.
+///
+/// # Errors
+/// [`TrainError::Recipe`] for a size that the tower cannot take; `recipe` names the recipe in it.
+pub fn config(trained: &ClipConfig, export: &Export, recipe: &Path) -> Result<ClipConfig, TrainError> {
+    let mut config = trained.clone();
+    let fail = |reason: String| TrainError::Recipe { path: recipe.to_owned(), reason };
+    if let Some(size) = export.image_size.filter(|&size| size != trained.image.image_size()) {
+        let ImageTowerConfig::InvertedResidual(tower) = &mut config.image else {
+            return Err(fail(format!(
+                "export.image_size is {size}, but the image tower takes photos of {0} x {0} only; leave it out",
+                trained.image.image_size()
+            )));
+        };
+        tower.image_size = size;
+        config.preprocess.size = size;
+        config.validate().map_err(|reason| fail(format!("export.image_size: {reason}")))?;
+    }
+    Ok(config)
+}
 
 /// Writes the model; gives it back with its weights as they are read from the file.
 pub fn write(

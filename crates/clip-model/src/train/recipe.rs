@@ -173,7 +173,13 @@ impl Default for Losses {
 #[serde(deny_unknown_fields)]
 pub struct Export {
     /// Storage of matrices.
+    #[serde(default)]
     pub weights: Storage,
+    /// Side of the photos that the finished model takes, if it is not that of training: random crops show things
+    /// larger than they are in whole photos, and a somewhat larger photo makes up for it (Touvron et al. 2019, "Fixing
+    /// the train-test resolution discrepancy"). Only for convolutional towers, which take photos of any size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_size: Option<usize>,
 }
 
 /// Storage of weight matrices; vectors are kept in f16 or better.

@@ -13,7 +13,7 @@ use super::evaluate;
 use super::frozen::FrozenImages;
 use super::frozen::FrozenTexts;
 use super::inputs::{ImageInput, TextInput, padded};
-use super::recipe::Recipe;
+use super::recipe::{Export, Recipe};
 use super::stage::{self, Cuts};
 use super::teacher::Teacher;
 use super::views::View;
@@ -79,6 +79,7 @@ pub fn run(
     let config_text = read(&recipe.config)?;
     let config = ClipConfig::from_json(&String::from_utf8_lossy(&config_text), &recipe.config.to_string_lossy())?;
     let tokenizer_file = read(&recipe.tokenizer)?;
+    let exported = export::config(&config, &recipe.export, recipe_path)?;
     let tokenizer = Tokenizer::new(&config.tokenizer, &tokenizer_file, &recipe.tokenizer.to_string_lossy())?;
     let mut data = TrainData::read(&recipe.photos)?;
     let dev = DevData::read(&recipe.dev)?;
@@ -135,8 +136,10 @@ pub fn run(
     let last = cuts.last().cloned().unwrap_or(Cuts { image: ImageCut::Pixels, text: TextCut::Ids });
     let trained = run.recall(&model, &last)?;
     let path = out.join("model.safetensors");
-    let stored_model = export::write(&run.config, &tokenizer_file, &model, run.recipe.export.weights, &path)?;
+    let stored_model = export::write(&exported, &tokenizer_file, &model, run.recipe.export.weights, &path)?;
     // What was frozen is rounded too, so nothing cached is of use here.
+    run.preprocess = Preprocessor::new(&exported.preprocess);
+    run.config = exported;
     let stored = run.recall_from_files(&stored_model)?;
     let bytes = std::fs::metadata(&path).map_err(|source| TrainError::Io { path: path.clone(), source })?.len();
     observer.event(TrainEvent::Written { path: &path, bytes, trained: &trained, stored: &stored });
@@ -147,10 +150,12 @@ fn read(path: &Path) -> Result<Vec<u8>, TrainError> {
     std::fs::read(path).map_err(|source| TrainError::Io { path: path.to_owned(), source })
 }
 
-/// Hash of what a run depends on besides the photos' pixels.
+/// Hash of what a run depends on besides the photos' pixels. How the result is written is left out: a finished run may
+/// be written again in another way.
 fn key(recipe: &Recipe, config: &[u8], tokenizer: &[u8]) -> Result<String, TrainError> {
     let mut hasher = blake3::Hasher::new();
-    let json = serde_json::to_vec(recipe).unwrap_or_default();
+    let trained = Recipe { export: Export::default(), ..recipe.clone() };
+    let json = serde_json::to_vec(&trained).unwrap_or_default();
     for part in [json.as_slice(), config, tokenizer] {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part);
