@@ -15,6 +15,7 @@
 //! # }
 //! ```
 
+pub mod classify;
 pub mod clip;
 pub mod config;
 pub mod cpu;

@@ -78,6 +78,7 @@ pub struct Model {
     towers: Towers,
     fingerprint: Fingerprint,
     logit_scale: f32,
+    logit_bias: Option<f32>,
     tokenizer: Tokenizer,
     preprocessor: Preprocessor,
     loaded: RwLock<Loaded>,
@@ -138,6 +139,7 @@ impl Model {
             towers: options.towers,
             fingerprint: Fingerprint::of(&checkpoint)?,
             logit_scale: checkpoint.logit_scale()?.exp(),
+            logit_bias: checkpoint.logit_bias()?,
             tokenizer: checkpoint.tokenizer()?,
             preprocessor: Preprocessor::new(&checkpoint.config().preprocess),
             loaded: RwLock::new(Loaded::read(&checkpoint, options.towers, device)?),
@@ -168,6 +170,12 @@ impl Model {
     /// The factor on dot products whose softmax is a probability; a model's exponentiated `logit_scale`.
     pub fn logit_scale(&self) -> f32 {
         self.logit_scale
+    }
+
+    /// What is added to scaled dot products before the sigmoid that makes them probabilities; `None` for a model that
+    /// was trained with a softmax.
+    pub fn logit_bias(&self) -> Option<f32> {
+        self.logit_bias
     }
 
     /// The model's tokenizer.

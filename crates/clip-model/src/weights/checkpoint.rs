@@ -197,7 +197,19 @@ impl Checkpoint {
     /// # Errors
     /// [`ModelError::MissingTensor`] and [`ModelError::MisshapenTensor`].
     pub fn logit_scale(&self) -> Result<f32, ModelError> {
-        let location = self.layout("").locate("logit_scale");
+        self.scalar("logit_scale")
+    }
+
+    /// Reads what is added to scaled similarities, where the configuration says that there is such a bias.
+    ///
+    /// # Errors
+    /// As [`logit_scale`](Self::logit_scale).
+    pub fn logit_bias(&self) -> Result<Option<f32>, ModelError> {
+        self.config.logit_bias.map(|_| self.scalar("logit_bias")).transpose()
+    }
+
+    fn scalar(&self, name: &str) -> Result<f32, ModelError> {
+        let location = self.layout("").locate(name);
         let tensor = read_located(&self.tensors, &location, &[1])?;
         Ok(tensor.data.first().copied().unwrap_or_default())
     }
