@@ -1,6 +1,7 @@
 //! The command line as clap sees it: names, help texts and shapes. What the values mean is settled in
 //! [`settings`](crate::settings).
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
@@ -33,6 +34,8 @@ pub(crate) enum Command {
     Query(QueryArgs),
     /// Print the embeddings of texts or images
     Embed(EmbedArgs),
+    /// Say which of some labels photos show, by the labels' names or by example photos
+    Classify(ClassifyArgs),
     /// Measure how well a model matches captions and images
     Eval(EvalArgs),
     /// Show what the index holds
@@ -159,6 +162,45 @@ pub(crate) struct EmbedArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("classes").required(true).args(["labels", "examples"])))]
+pub(crate) struct ClassifyArgs {
+    /// Photos to classify
+    #[arg(value_name = "PHOTO", required = true)]
+    pub photos: Vec<PathBuf>,
+
+    /// The labels: a file with one a line, or the labels themselves, apart by commas
+    #[arg(long, value_name = "FILE|A,B,C")]
+    pub labels: Option<OsString>,
+
+    /// A folder with a subfolder of example photos for each class; the subfolders' names are the labels
+    #[arg(long, value_name = "DIR")]
+    pub examples: Option<PathBuf>,
+
+    /// What labels are embedded in: the 80 sentences of the CLIP paper, 7 of them, or nothing
+    #[arg(long, value_enum, value_name = "SET", default_value_t = TemplatesArg::Short)]
+    pub templates: TemplatesArg,
+
+    /// How many labels to print for a photo at most [default: all]
+    #[arg(long, value_name = "K", value_parser = parse_count)]
+    pub top: Option<u64>,
+
+    /// Print a JSON object per photo
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub model: ModelArgs,
+}
+
+/// Values of `--templates`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TemplatesArg {
+    Imagenet,
+    Short,
+    None,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
     /// CSV file with the columns `image` and `caption`, a line per caption
     #[arg(long, value_name = "CSV")]
@@ -242,6 +284,9 @@ mod tests {
             &["clip-search", "embed", "--text", "a", "--image", "b"][..],
             &["clip-search", "embed", "--image", "b", "--hidden"],
             &["clip-search", "embed"],
+            &["clip-search", "classify", "--labels", "a,b"],
+            &["clip-search", "classify", "x.jpg"],
+            &["clip-search", "classify", "--labels", "a,b", "--examples", "d", "x.jpg"],
             &["clip-search", "query"],
             &["clip-search", "query", "a", "--image", "b"],
             &["clip-search", "query", "a", "--json", "-0"],

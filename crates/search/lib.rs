@@ -32,6 +32,7 @@
 //! - [`Indexer`] walks folders and keeps an index up to date. It tells a [`Progress`] listener what it does, stops when
 //!   asked to, and what it did so far is on disk: the next run goes on from there.
 //! - [`Searcher`] answers a [`Query`] in words or by example with [`Hit`]s, best first.
+//! - [`classify`] says which of some labels a photo shows, by the labels' names or by example photos.
 //! - [`IndexReader`] looks into an index without a model; [`verify`] checks every byte of it.
 //!
 //! Nothing here prints, reads the environment or ends the process. Errors are typed, one enum a crate, and their
@@ -45,6 +46,7 @@ pub use clip_index::{
 pub use clip_indexer::{
     Event, IndexOptions, Indexer, IndexerError, Outcome, Progress, Report, SkipReason, Skipped, StageTimes, Unreachable,
 };
+pub use clip_model::classify;
 pub use clip_model::{
     DeviceChoice, Embeddings, Fingerprint, HiddenStates, LoadOptions, Model, ModelError, ModelSource, Pixels, Towers,
 };

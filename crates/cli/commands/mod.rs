@@ -1,5 +1,6 @@
 //! The commands, a module each: settings in, results on stdout, exit status out.
 
+mod classify;
 mod embed;
 mod eval;
 mod index;
@@ -21,6 +22,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Index(args) => index::run(&index_folder(cli.index)?, &args),
         Command::Query(args) => query::run(&index_folder(cli.index)?, &args),
         Command::Embed(args) => embed::run(&args),
+        Command::Classify(args) => classify::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Status(args) => status::run(&index_folder(cli.index)?, &args),
         Command::Verify(args) => verify::run(&index_folder(cli.index)?, &args),

@@ -1,0 +1,75 @@
+//! `--labels`: a file or a list.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use clip_search::classify::Labels;
+
+use crate::output::{escaped, warning};
+
+/// Reads a file with a label a line if there is one of that name, else labels apart by commas.
+pub(super) fn read(argument: &OsStr) -> Result<Labels> {
+    let path = Path::new(argument);
+    let labels = if path.exists() {
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read the labels in {}", escaped(path)))?;
+        Labels::from_lines(&text).with_context(|| format!("{} holds no labels; expected one a line", escaped(path)))?
+    } else {
+        let Some(list) = argument.to_str() else {
+            bail!("the labels {} are not UTF-8 text, and there is no file of that name", escaped(path));
+        };
+        if is_path(list) {
+            bail!(
+                "cannot read the labels in {}: no such file; for a list put commas between the labels",
+                escaped(path)
+            );
+        }
+        Labels::from_list(list)
+            .context("--labels names no label; expected a file with one a line, or labels apart by commas")?
+    };
+    for name in labels.repeated() {
+        warning(format_args!("the label {} is given more than once and counts once", escaped(Path::new(name))));
+    }
+    Ok(labels)
+}
+
+/// Whether text that is no list was meant as a file: one label alone would be certain of every photo.
+fn is_path(text: &str) -> bool {
+    let ends_like_a_file = || {
+        let extension = Path::new(text).extension().and_then(OsStr::to_str);
+        extension.is_some_and(|extension| extension.chars().all(char::is_alphanumeric))
+    };
+    !text.contains(',') && (text.contains(std::path::is_separator) || ends_like_a_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_and_lists() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a,b.txt");
+        std::fs::write(&file, "a cat\na dog, running\n").unwrap();
+        assert_eq!(read(file.as_os_str()).unwrap().names(), ["a cat", "a dog, running"]);
+        assert_eq!(read(OsStr::new("a cat, a dog")).unwrap().names(), ["a cat", "a dog"]);
+        assert_eq!(read(OsStr::new("St. Bernard")).unwrap().names(), ["St. Bernard"]);
+        assert_eq!(read(OsStr::new("coat/jacket,hat")).unwrap().names(), ["coat/jacket", "hat"]);
+    }
+
+    #[test]
+    fn what_holds_no_labels_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = |path: &Path| format!("{:#}", read(path.as_os_str()).unwrap_err());
+        assert!(error(folder.path()).contains("cannot read the labels"));
+        let file = folder.path().join("labels.txt");
+        assert!(error(&file).contains("no such file"));
+        assert!(error(Path::new("labels.txt")).contains("no such file"));
+        std::fs::write(&file, "\n \n").unwrap();
+        assert!(error(&file).contains("holds no labels"));
+        std::fs::write(&file, b"caf\xe9\n").unwrap();
+        assert!(error(&file).contains("UTF-8"));
+        assert!(error(Path::new(" , ")).contains("names no label"));
+    }
+}

@@ -1,0 +1,139 @@
+//! `classify`: which of some labels photos show.
+
+mod examples;
+mod labels;
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use clip_search::classify::{FewShot, Templates, ZeroShot};
+use clip_search::{ImageError, Model, ModelError, Towers};
+use serde::Serialize;
+
+use crate::args::{ClassifyArgs, TemplatesArg};
+use crate::exit::Exit;
+use crate::output::{JsonPath, Results, escaped, notice};
+use crate::photo::embed_each;
+use crate::progress::Meter;
+use crate::settings::ModelSettings;
+
+use examples::Examples;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    path: JsonPath<'a>,
+    labels: &'a [Label<'a>],
+}
+
+#[derive(Serialize)]
+struct Label<'a> {
+    label: &'a str,
+    probability: f32,
+}
+
+/// By names alone, or by examples too.
+enum Classifier {
+    ZeroShot(ZeroShot),
+    FewShot(FewShot),
+}
+
+impl Classifier {
+    fn probabilities(&self, photo: &[f32]) -> Result<Vec<f32>, ModelError> {
+        match self {
+            Self::ZeroShot(classifier) => classifier.probabilities(photo),
+            Self::FewShot(classifier) => classifier.probabilities(photo),
+        }
+    }
+}
+
+pub(crate) fn run(args: &ClassifyArgs) -> Result<Exit> {
+    let settings = ModelSettings::resolve(&args.model)?;
+    let templates = match args.templates {
+        TemplatesArg::Imagenet => Templates::imagenet(),
+        TemplatesArg::Short => Templates::short(),
+        TemplatesArg::None => Templates::none(),
+    };
+    // What is wrong with labels or examples is said before a model is loaded.
+    let (labels, classifier, model, mut bad) = match (&args.labels, &args.examples) {
+        (Some(labels), None) => {
+            let labels = labels::read(labels)?;
+            let model = settings.load(Towers::Both)?;
+            let classifier = embed_labels(&model, labels.names(), &templates)?;
+            (labels.names().to_vec(), Classifier::ZeroShot(classifier), model, 0)
+        }
+        (None, Some(folder)) => {
+            let examples = Examples::list(folder)?;
+            let model = settings.load(Towers::Both)?;
+            let (classifier, bad) = examples.fit(&model, &templates)?;
+            (examples.classes, Classifier::FewShot(classifier), model, bad)
+        }
+        _ => bail!("expected --labels or --examples"),
+    };
+
+    let top = args.top.map_or(labels.len(), |top| usize::try_from(top).unwrap_or(usize::MAX));
+    let mut results = Results::new();
+    embed_each(&model, &args.photos, |index, vector| {
+        let path = args.photos[index].as_path();
+        match vector {
+            Ok(vector) => {
+                write(path, &best(&labels, &classifier.probabilities(vector)?, top), args.json, &mut results)?
+            }
+            Err(error) => {
+                skipped(path, &error);
+                bad += 1;
+            }
+        }
+        Ok(())
+    })?;
+    results.finish()?;
+    Ok(if bad == 0 { Exit::Done } else { Exit::Partly })
+}
+
+/// The `top` most probable labels, best first; equal ones in their given order.
+fn best<'a>(labels: &'a [String], probabilities: &[f32], top: usize) -> Vec<Label<'a>> {
+    let named = labels.iter().zip(probabilities);
+    let mut found: Vec<Label<'a>> = named.map(|(label, &probability)| Label { label, probability }).collect();
+    found.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    found.truncate(top);
+    found
+}
+
+fn write(path: &Path, labels: &[Label<'_>], json: bool, results: &mut Results) -> Result<()> {
+    if json {
+        results.json(&Line { path: JsonPath::from(path), labels })?;
+    } else {
+        results.line(format_args!("{}", escaped(path)))?;
+        for Label { label, probability } in labels {
+            results.line(format_args!("{:>7.2} %  {}", 100.0 * probability, escaped(Path::new(label))))?;
+        }
+    }
+    Ok(())
+}
+
+/// Embeds labels in all templates.
+fn embed_labels(model: &Model, labels: &[String], templates: &Templates) -> Result<ZeroShot> {
+    let meter = Meter::new("prompt");
+    meter.start("embedding", (labels.len() * templates.count()) as u64);
+    let embedded = ZeroShot::from_prompts(model, labels, templates, |done| meter.set(done as u64));
+    meter.clear();
+    Ok(embedded?)
+}
+
+/// Says that a photo could not be used.
+fn skipped(path: &Path, error: &ImageError) {
+    notice(format_args!("skipped: {}: {error}", escaped(path)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_come_first_and_equals_keep_their_order() {
+        let labels = ["a", "b", "c", "d"].map(str::to_owned);
+        let names = |top| best(&labels, &[0.1, 0.4, 0.1, 0.4], top).iter().map(|l| l.label).collect::<Vec<_>>();
+        assert_eq!(names(9), ["b", "d", "a", "c"]);
+        assert_eq!(names(3), ["b", "d", "a"]);
+    }
+}
