@@ -1,0 +1,157 @@
+//! The cache's layout, which `huggingface_hub` defines:
+//!
+//! ```text
+//! models--ORG--NAME/
+//!   blobs/HASH                 contents, by the hash that the hub knows them by
+//!   refs/main                  the commit that a branch or tag stood for when it was last asked for
+//!   snapshots/COMMIT/FILE      links to blobs (copies where links are not possible)
+//! .locks/models--ORG--NAME/HASH.lock
+//! ```
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::HubError;
+use crate::digest::Digest;
+use crate::repository::{Repository, is_commit, is_revision};
+
+/// A folder of checkpoints, shared with other programs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cache {
+    root: PathBuf,
+}
+
+/// The files of one commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The folder with the files.
+    pub folder: PathBuf,
+    /// The commit, in hexadecimal.
+    pub commit: String,
+}
+
+impl Cache {
+    /// A cache in this folder, which need not exist yet.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The cache's folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The snapshot that a branch, tag or commit stands for, complete or not, if there is one.
+    pub fn snapshot(&self, repository: &Repository, revision: &str) -> Option<Snapshot> {
+        let commit = if is_commit(revision) {
+            revision.to_owned()
+        } else {
+            let text = fs::read_to_string(self.reference(repository, revision)?).ok()?;
+            text.trim().to_owned()
+        };
+        // A reference may hold anything; only a commit becomes a path.
+        if !is_commit(&commit) {
+            return None;
+        }
+        let folder = self.snapshot_folder(repository, &commit);
+        folder.is_dir().then_some(Snapshot { folder, commit })
+    }
+
+    /// Where a commit's files lie.
+    pub(crate) fn snapshot_folder(&self, repository: &Repository, commit: &str) -> PathBuf {
+        self.repository(repository).join("snapshots").join(commit)
+    }
+
+    pub(crate) fn blob(&self, repository: &Repository, digest: Digest) -> PathBuf {
+        self.repository(repository).join("blobs").join(digest.to_string())
+    }
+
+    /// The beginning of a blob, as far as it was fetched.
+    pub(crate) fn partial(&self, repository: &Repository, digest: Digest) -> PathBuf {
+        self.repository(repository).join("blobs").join(format!("{digest}.incomplete"))
+    }
+
+    /// The file that whoever fetches a blob holds locked.
+    pub(crate) fn lock_file(&self, repository: &Repository, digest: Digest) -> PathBuf {
+        self.root.join(".locks").join(repository.folder_name()).join(format!("{digest}.lock"))
+    }
+
+    /// Remembers which commit a branch or tag stands for; the next reader finds either the old or the new one.
+    pub(crate) fn set_reference(&self, repository: &Repository, revision: &str, commit: &str) -> Result<(), HubError> {
+        let Some(path) = self.reference(repository, revision).filter(|_| !is_commit(revision)) else { return Ok(()) };
+        if fs::read_to_string(&path).is_ok_and(|known| known == commit) {
+            return Ok(());
+        }
+        create_parent(&path)?;
+        let temporary = beside(&path);
+        fs::write(&temporary, commit).map_err(|source| HubError::Io {
+            action: "write",
+            path: temporary.clone(),
+            source,
+        })?;
+        rename(&temporary, &path)
+    }
+
+    fn repository(&self, repository: &Repository) -> PathBuf {
+        self.root.join(repository.folder_name())
+    }
+
+    fn reference(&self, repository: &Repository, revision: &str) -> Option<PathBuf> {
+        is_revision(revision).then(|| self.repository(repository).join("refs").join(revision))
+    }
+}
+
+/// A name in the same folder that nobody else uses, in this process or another.
+pub(crate) fn beside(path: &Path) -> PathBuf {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let (name, number) = (path.file_name().unwrap_or_default(), COUNTER.fetch_add(1, Ordering::Relaxed));
+    path.with_file_name(format!(".{}.{}-{number}.tmp", name.to_string_lossy(), std::process::id()))
+}
+
+pub(crate) fn create_parent(path: &Path) -> Result<(), HubError> {
+    let Some(parent) = path.parent() else { return Ok(()) };
+    fs::create_dir_all(parent).map_err(|source| HubError::Io { action: "create", path: parent.to_owned(), source })
+}
+
+/// Renames a file, over an older one if need be.
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), HubError> {
+    fs::rename(from, to).map_err(|source| HubError::Io { action: "rename", path: from.to_owned(), source })
+}
+
+/// Removes a file that may not be there.
+pub(crate) fn remove(path: &Path) -> Result<(), HubError> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(HubError::Io { action: "remove", path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_lead_to_snapshots_and_nowhere_else() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::new(root.path());
+        let repository = Repository::parse("org/name").unwrap();
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        assert_eq!(cache.snapshot(&repository, "main"), None);
+        cache.set_reference(&repository, "main", commit).unwrap();
+        assert_eq!(cache.snapshot(&repository, "main"), None, "there are no files yet");
+        let folder = root.path().join("models--org--name/snapshots").join(commit);
+        fs::create_dir_all(&folder).unwrap();
+        let expected = Some(Snapshot { folder, commit: commit.to_owned() });
+        assert_eq!(cache.snapshot(&repository, "main"), expected);
+        assert_eq!(cache.snapshot(&repository, commit), expected);
+        assert_eq!(cache.snapshot(&repository, "../../x"), None);
+        fs::write(root.path().join("models--org--name/refs/main"), "../../..").unwrap();
+        assert_eq!(cache.snapshot(&repository, "main"), None);
+        let left: Vec<_> = fs::read_dir(root.path().join("models--org--name/refs")).unwrap().collect();
+        assert_eq!(left.len(), 1, "no temporary file stays");
+    }
+}

@@ -1,0 +1,227 @@
+//! Which files of a repository make up a checkpoint, and whether a folder holds them all.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use crate::HubError;
+use crate::repository::{Repository, is_file_name};
+
+/// Files beside configuration and weights that a checkpoint may have: tokenizers and preprocessing in the forms that
+/// this program and others read. Most repositories have some of them.
+pub(crate) const AUXILIARY: [&str; 10] = [
+    "preprocessor_config.json",
+    "processor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+    "spiece.model",
+];
+
+/// Largest index of shards that is read.
+const MAX_INDEX_BYTES: u64 = 16 << 20;
+
+/// How a checkpoint's files are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// `open_clip_config.json` and `open_clip_model.safetensors`.
+    OpenClip,
+    /// `config.json` and `model.safetensors`, or shards of it and their index.
+    HuggingFace,
+}
+
+impl Layout {
+    fn config(self) -> &'static str {
+        match self {
+            Self::OpenClip => "open_clip_config.json",
+            Self::HuggingFace => "config.json",
+        }
+    }
+
+    fn weights(self) -> &'static str {
+        match self {
+            Self::OpenClip => "open_clip_model.safetensors",
+            Self::HuggingFace => "model.safetensors",
+        }
+    }
+}
+
+/// The index of weights in several files.
+pub(crate) const SHARD_INDEX: &str = "model.safetensors.index.json";
+
+/// Chooses from the names of all files in a repository those that make up a checkpoint.
+///
+/// Repositories often hold both layouts; open_clip's is taken then, since it says more about preprocessing.
+///
+/// # Errors
+/// [`HubError::PickleOnly`] and [`HubError::NoCheckpoint`].
+pub(crate) fn choose(repository: &Repository, names: &BTreeSet<String>) -> Result<Vec<String>, HubError> {
+    let has = |name: &str| names.contains(name);
+    let chosen = [Layout::OpenClip, Layout::HuggingFace].into_iter().find_map(|layout| {
+        if !has(layout.config()) {
+            return None;
+        }
+        let mut files = vec![layout.config().to_owned()];
+        if has(layout.weights()) {
+            files.push(layout.weights().to_owned());
+        } else if layout == Layout::HuggingFace && has(SHARD_INDEX) {
+            files.push(SHARD_INDEX.to_owned());
+            files.extend(names.iter().filter(|name| is_shard(name)).cloned());
+        } else {
+            return None;
+        }
+        Some(files)
+    });
+    let Some(mut files) = chosen else {
+        return Err(match names.iter().find(|name| is_pickle(name)) {
+            Some(found) => HubError::PickleOnly { repository: repository.to_string(), found: found.clone() },
+            None => HubError::NoCheckpoint {
+                repository: repository.to_string(),
+                missing: if has(Layout::OpenClip.config()) || has(Layout::HuggingFace.config()) {
+                    "it has a configuration and no safetensors weights".to_owned()
+                } else {
+                    "it has no configuration".to_owned()
+                },
+            },
+        });
+    };
+    files.extend(AUXILIARY.iter().filter(|name| has(name)).map(|name| (*name).to_owned()));
+    Ok(files)
+}
+
+/// `model-00001-of-00003.safetensors`.
+fn is_shard(name: &str) -> bool {
+    name.strip_prefix("model-")
+        .and_then(|rest| rest.strip_suffix(".safetensors"))
+        .and_then(|numbers| numbers.split_once("-of-"))
+        .is_some_and(|(n, of)| [n, of].iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit())))
+}
+
+fn is_pickle(name: &str) -> bool {
+    [".bin", ".pt", ".pth", ".ckpt", ".pkl"].iter().any(|end| name.ends_with(end))
+}
+
+/// What a folder lacks to be a checkpoint, or `None` if it lacks nothing. `files` are those that must be there; without
+/// them, either layout will do.
+pub(crate) fn missing(folder: &Path, files: Option<&[String]>) -> Option<String> {
+    // `is_file` follows links: a link whose blob was removed counts as missing.
+    let has = |name: &str| folder.join(name).is_file();
+    if let Some(files) = files {
+        return files.iter().find(|name| !has(name)).map(|name| format!("`{name}` is missing"));
+    }
+    if Layout::OpenClip.is_in(&has) {
+        return None;
+    }
+    if !has(Layout::HuggingFace.config()) {
+        let config = [Layout::OpenClip, Layout::HuggingFace].map(Layout::config).join("` or `");
+        return Some(match has(Layout::OpenClip.config()) {
+            true => format!("`{}` is missing", Layout::OpenClip.weights()),
+            false => format!("`{config}` is missing"),
+        });
+    }
+    if has(Layout::HuggingFace.weights()) {
+        return None;
+    }
+    if !has(SHARD_INDEX) {
+        return Some(format!("`{}` is missing", Layout::HuggingFace.weights()));
+    }
+    match shards(&folder.join(SHARD_INDEX)) {
+        Ok(shards) => shards.iter().find(|name| !has(name)).map(|name| format!("`{name}` is missing")),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+impl Layout {
+    fn is_in(self, has: &dyn Fn(&str) -> bool) -> bool {
+        has(self.config()) && has(self.weights())
+    }
+}
+
+/// The files that an index of shards names.
+///
+/// # Errors
+/// [`HubError::Io`], also for an index that is no such thing.
+pub(crate) fn shards(index: &Path) -> Result<BTreeSet<String>, HubError> {
+    #[derive(serde::Deserialize)]
+    struct Index {
+        weight_map: BTreeMap<String, String>,
+    }
+    let io = |source| HubError::Io { action: "read", path: index.to_owned(), source };
+    let wrong = |reason: String| io(std::io::Error::new(std::io::ErrorKind::InvalidData, reason));
+    if fs::metadata(index).map_err(io)?.len() > MAX_INDEX_BYTES {
+        return Err(wrong(format!("it is larger than {MAX_INDEX_BYTES} bytes")));
+    }
+    let parsed: Index = serde_json::from_slice(&fs::read(index).map_err(io)?)
+        .map_err(|error| wrong(format!("it is no index of shards: {error}")))?;
+    let names: BTreeSet<String> = parsed.weight_map.into_values().collect();
+    match names.iter().find(|name| !is_file_name(name) || name.contains('/')) {
+        Some(name) => Err(wrong(format!("`{name}` is not the name of a file in the same folder"))),
+        None => Ok(names),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(names: &[&str]) -> Result<Vec<String>, HubError> {
+        choose(&Repository::parse("a/b").unwrap(), &names.iter().map(|name| (*name).to_owned()).collect())
+    }
+
+    #[test]
+    fn the_files_of_each_layout_and_no_others() {
+        let open_clip = ["open_clip_config.json", "open_clip_model.safetensors"];
+        let both = [&open_clip[..], &["config.json", "model.safetensors", "README.md", "tokenizer.json"]].concat();
+        assert_eq!(chosen(&both).unwrap(), [&open_clip[..], &["tokenizer.json"]].concat());
+        let pickled_open_clip =
+            ["open_clip_config.json", "open_clip_pytorch_model.bin", "config.json", "model.safetensors", "merges.txt"];
+        assert_eq!(chosen(&pickled_open_clip).unwrap(), ["config.json", "model.safetensors", "merges.txt"]);
+        let sharded = [
+            "config.json",
+            "model.safetensors.index.json",
+            "model-00001-of-00002.safetensors",
+            "model-00002-of-00002.safetensors",
+            "model-x-of-y.safetensors",
+            "onnx/model.onnx",
+        ];
+        assert_eq!(
+            chosen(&sharded).unwrap(),
+            [
+                "config.json",
+                "model.safetensors.index.json",
+                "model-00001-of-00002.safetensors",
+                "model-00002-of-00002.safetensors"
+            ]
+        );
+    }
+
+    #[test]
+    fn pickles_and_other_things_are_refused() {
+        let error = chosen(&["config.json", "pytorch_model.bin"]).unwrap_err();
+        assert!(matches!(&error, HubError::PickleOnly { found, .. } if found == "pytorch_model.bin"), "{error}");
+        assert!(matches!(chosen(&["config.json"]), Err(HubError::NoCheckpoint { .. })));
+        assert!(matches!(chosen(&["README.md", "model.safetensors"]), Err(HubError::NoCheckpoint { .. })));
+    }
+
+    #[test]
+    fn a_folder_tells_what_it_lacks() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        let lacks = || missing(folder.path(), None).unwrap_or_default();
+        assert!(lacks().contains("config.json"));
+        put("config.json", "{}");
+        assert!(lacks().contains("`model.safetensors`"));
+        put(SHARD_INDEX, r#"{"weight_map":{"a":"model-00001-of-00001.safetensors"}}"#);
+        assert!(lacks().contains("model-00001-of-00001.safetensors"));
+        put("model-00001-of-00001.safetensors", "");
+        assert_eq!(missing(folder.path(), None), None);
+        put(SHARD_INDEX, r#"{"weight_map":{"a":"../secret"}}"#);
+        assert!(lacks().contains("../secret"));
+        let files = ["config.json".to_owned(), "tokenizer.json".to_owned()];
+        assert_eq!(missing(folder.path(), Some(&files)).unwrap(), "`tokenizer.json` is missing");
+    }
+}

@@ -1,0 +1,41 @@
+//! Published checkpoints by name: which there are, where they lie on this disk, and how they get there.
+//!
+//! A name becomes a folder; what is in the folder is another crate's business. Three things are here:
+//!
+//! - [`Catalogue`] lists well-known checkpoints with what is published about them, and [recommends](Catalogue::recommend)
+//!   one for a machine.
+//! - [`Cache`] is the folder that Python's `huggingface_hub` and its relatives keep downloads in. What they fetched is
+//!   found here, and what is fetched here is found by them.
+//! - [`Hub`] [finds](Hub::locate), [downloads](Hub::pull) and [checks](Hub::verify) a checkpoint. A download goes on
+//!   where it was cut off, and no file becomes visible before its hash was checked.
+//!
+//! Nothing here prints or reads the environment: [`HubSettings`] says where the cache is, which server to ask, and
+//! whether to use the network at all.
+
+mod cache;
+mod catalogue;
+mod client;
+mod digest;
+mod error;
+mod files;
+mod hub;
+mod link;
+mod lock;
+mod progress;
+mod pull;
+mod recommend;
+mod repository;
+mod settings;
+mod verify;
+
+pub use cache::{Cache, Snapshot};
+pub use catalogue::{Catalogue, Entry, Figure, Retrieval};
+pub use error::HubError;
+pub use files::Layout;
+pub use hub::{Checkpoint, Hub, Located};
+pub use progress::{PullEvent, PullObserver};
+pub use pull::Pulled;
+pub use recommend::Machine;
+pub use repository::Repository;
+pub use settings::{HubSettings, Token};
+pub use verify::{CheckedFile, FileState, Verified};

@@ -1,0 +1,57 @@
+//! Keeps two programs from fetching one file at the same time.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::HubError;
+use crate::cache::create_parent;
+
+/// How often a lock that somebody else holds is tried.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// A lock on a file; it ends with the value, or with the process.
+pub(crate) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock as soon as it is free. `waiting` is asked meanwhile whether to go on.
+    ///
+    /// `huggingface_hub` locks the same files with the same system call. File systems that know no locks go without:
+    /// no file becomes visible unchecked, so that the worst is a download in vain.
+    ///
+    /// # Errors
+    /// [`HubError::Io`], and [`HubError::Cancelled`] if `waiting` says so.
+    pub fn take(path: &Path, waiting: &mut dyn FnMut() -> bool) -> Result<Self, HubError> {
+        create_parent(path)?;
+        let file = File::options()
+            .create(true)
+            .write(true)
+            .truncate(false)
+            .open(path)
+            .map_err(|source| HubError::Io { action: "open", path: path.to_owned(), source })?;
+        while let Err(TryLockError::WouldBlock) = file.try_lock() {
+            if !waiting() {
+                return Err(HubError::Cancelled);
+            }
+            std::thread::sleep(INTERVAL);
+        }
+        Ok(Self { _file: file })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_waits_for_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b.lock");
+        let first = Lock::take(&path, &mut || false).unwrap();
+        assert!(matches!(Lock::take(&path, &mut || false), Err(HubError::Cancelled)));
+        drop(first);
+        Lock::take(&path, &mut || false).unwrap();
+    }
+}

@@ -1,0 +1,106 @@
+//! Which published model suits a machine.
+
+use crate::catalogue::{Catalogue, Entry};
+
+/// The set on which models are compared: photos and sentences, as in a search for photos.
+const COMPARED_ON: &str = "MSCOCO 5k";
+
+/// A model may take this part of the memory: there are other programs, and photos to decode.
+const SHARE_OF_MEMORY: f64 = 0.5;
+
+/// Memory per byte of weights: they are held as they are read and once more as they are computed with, and activations
+/// come on top.
+const MEMORY_PER_BYTE: f64 = 2.0;
+
+/// Photos a second that a model must manage: ten thousand photos in under an hour and a half.
+const PATIENCE: f64 = 2.0;
+
+/// What is known of a machine and its user.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Machine<'a> {
+    /// Memory that programs may use, in bytes.
+    pub memory: u64,
+    /// What it computes in a second with a neural network, in thousands of millions of floating-point operations.
+    pub gflops: f64,
+    /// The language that queries are in, by ISO 639-1.
+    pub language: &'a str,
+}
+
+impl Catalogue {
+    /// The best published model that fits into half of the memory and takes at least two photos a second, or the
+    /// smallest step up if none is as fast; none if nothing fits or nothing is better than what is built in.
+    ///
+    /// Best is what finds most photos by their captions on MSCOCO, by the published figures. Models for research only
+    /// are never recommended: who asks may be anyone.
+    pub fn recommend(&self, machine: &Machine<'_>) -> Option<&Entry> {
+        let mut fitting: Vec<Candidate<'_>> = self
+            .entries()
+            .iter()
+            .filter(|entry| !entry.is_built_in() && !entry.research_only && entry.speaks(machine.language))
+            .filter(|entry| entry.bytes as f64 * MEMORY_PER_BYTE <= machine.memory as f64 * SHARE_OF_MEMORY)
+            .filter_map(|entry| {
+                let recall = entry.retrieval_on(COMPARED_ON)?.text_to_image;
+                Some(Candidate { entry, recall, gflops: entry.image_gflops? })
+            })
+            .collect();
+        let fast = |candidate: &Candidate<'_>| machine.gflops >= PATIENCE * candidate.gflops;
+        let chosen = if fitting.iter().any(fast) {
+            fitting.retain(fast);
+            fitting.into_iter().max_by(|a, b| a.recall.total_cmp(&b.recall))
+        } else {
+            fitting.into_iter().min_by(|a, b| a.gflops.total_cmp(&b.gflops))
+        };
+        chosen.map(|candidate| candidate.entry)
+    }
+}
+
+/// A model that fits, with what decides.
+struct Candidate<'a> {
+    entry: &'a Entry,
+    recall: f64,
+    gflops: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIB: u64 = 1 << 30;
+
+    fn recommended(memory: u64, gflops: f64, language: &str) -> Option<String> {
+        let catalogue = Catalogue::built_in().unwrap();
+        catalogue.recommend(&Machine { memory, gflops, language }).map(|entry| entry.name.clone())
+    }
+
+    #[test]
+    fn more_memory_and_speed_never_give_a_worse_model() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let recall = |name: Option<String>| {
+            name.map_or(0.0, |name| catalogue.find(&name).unwrap().retrieval_on(COMPARED_ON).unwrap().text_to_image)
+        };
+        for language in ["en", "de"] {
+            let mut last = 0.0;
+            for (memory, gflops) in [(1, 20.0), (4, 60.0), (8, 100.0), (16, 300.0), (32, 1000.0), (64, 50_000.0)] {
+                let now = recall(recommended(memory * GIB, gflops, language));
+                assert!(now >= last, "{language}, {memory} GiB: {now} < {last}");
+                last = now;
+            }
+            assert!(last > 50.0);
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_not_recommended() {
+        assert_eq!(recommended(GIB / 4, 1e6, "en"), None);
+        let catalogue = Catalogue::built_in().unwrap();
+        for gib in [2, 4, 8] {
+            let entry = catalogue.find(&recommended(gib * GIB, 1e6, "en").unwrap()).unwrap();
+            assert!(4 * entry.bytes <= gib * GIB && !entry.research_only, "{}", entry.name);
+        }
+        let german = catalogue.find(&recommended(8 * GIB, 100.0, "de").unwrap()).unwrap().clone();
+        assert!(german.speaks("de"));
+        // A slow machine gets the fastest.
+        let slow = catalogue.find(&recommended(16 * GIB, 0.1, "en").unwrap()).unwrap();
+        assert!(slow.image_gflops.unwrap() < 10.0, "{}", slow.name);
+    }
+}

@@ -1,0 +1,81 @@
+//! What the caller decides.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where checkpoints are kept and where they come from.
+#[derive(Debug, Clone)]
+pub struct HubSettings {
+    /// The cache's folder, `~/.cache/huggingface/hub` for most people.
+    pub cache: PathBuf,
+    /// The server, `https://huggingface.co` or a mirror that speaks its protocol.
+    pub endpoint: String,
+    /// Proves who asks, for repositories that not everybody may read. Sent to the server of `endpoint` and to no other.
+    pub token: Option<Token>,
+    /// Never use the network.
+    pub offline: bool,
+    /// An `http://` or `https://` proxy to go through.
+    pub proxy: Option<String>,
+    /// How often a request that brings not one new byte is tried.
+    pub attempts: u32,
+    /// The pause after the first failure; it doubles with each further one, up to ten seconds.
+    pub pause: Duration,
+    /// How long to wait for a connection, for an answer and for the next byte.
+    pub patience: Duration,
+}
+
+impl HubSettings {
+    /// The public server.
+    pub const ENDPOINT: &'static str = "https://huggingface.co";
+
+    /// Keeps checkpoints in `cache`; fetches from the public server, without a token.
+    pub fn new(cache: impl Into<PathBuf>) -> Self {
+        Self {
+            cache: cache.into(),
+            endpoint: Self::ENDPOINT.to_owned(),
+            token: None,
+            offline: false,
+            proxy: None,
+            attempts: 5,
+            pause: Duration::from_millis(500),
+            patience: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A secret: it is sent, and never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    /// Takes a token as it stands in a file or variable, with the white space around it; `None` if that is all.
+    pub fn new(text: &str) -> Option<Self> {
+        let text = text.trim();
+        (!text.is_empty()).then(|| Self(text.to_owned()))
+    }
+
+    pub(crate) fn secret(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_not_shown() {
+        let mut settings = HubSettings::new("cache");
+        settings.token = Token::new(" hf_secret\n");
+        assert_eq!(settings.token.as_ref().unwrap().secret(), "hf_secret");
+        assert!(!format!("{settings:?}").contains("secret"));
+        assert_eq!(Token::new(" \n"), None);
+    }
+}

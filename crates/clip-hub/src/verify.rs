@@ -1,0 +1,159 @@
+//! Is what the cache holds of a checkpoint what was published?
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::cache::Snapshot;
+use crate::client::{Client, Failure};
+use crate::digest::Digest;
+use crate::progress::{PullEvent, PullObserver};
+use crate::{Checkpoint, Hub, HubError, files};
+
+/// How deep folders in a snapshot are looked into.
+const MAX_DEPTH: usize = 8;
+
+/// A checkpoint in the cache, file by file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// The folder with its files.
+    pub folder: PathBuf,
+    /// Its commit.
+    pub commit: String,
+    /// Its files, by name.
+    pub files: Vec<CheckedFile>,
+    /// What is missing of it, if anything is.
+    pub missing: Option<String>,
+}
+
+impl Verified {
+    /// Whether all is there and nothing is damaged.
+    pub fn is_clean(&self) -> bool {
+        self.missing.is_none() && !self.files.iter().any(|file| matches!(file.state, FileState::Damaged { .. }))
+    }
+}
+
+/// A file and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedFile {
+    /// Its name in the repository.
+    pub name: String,
+    /// Its size on this disk.
+    pub bytes: u64,
+    /// How it is.
+    pub state: FileState,
+}
+
+/// How a file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileState {
+    /// Its content has the hash that it was published with.
+    Good,
+    /// It has another content.
+    Damaged {
+        /// The hash that it was published with.
+        expected: String,
+        /// The hash of what is there.
+        found: String,
+    },
+    /// Nothing tells what it should hash to: it is a copy without a blob, and the server could not be asked.
+    Unchecked {
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl Hub {
+    /// Hashes every file that the cache holds of a checkpoint. A blob's name is its hash; for files that another program
+    /// stored without blobs the server is asked, where the network may be used.
+    ///
+    /// # Errors
+    /// [`HubError::NotCached`] if there is nothing to verify, [`HubError::Io`], [`HubError::Cancelled`].
+    pub fn verify(&self, checkpoint: &Checkpoint, observer: &mut dyn PullObserver) -> Result<Verified, HubError> {
+        let Some(Snapshot { folder, commit }) = self.cache.snapshot(&checkpoint.repository, &checkpoint.revision)
+        else {
+            return Err(HubError::NotCached {
+                name: checkpoint.name.clone(),
+                cache: self.cache.root().to_owned(),
+                missing: format!("there is nothing of {}", checkpoint.repository),
+            });
+        };
+        let mut names = Vec::new();
+        list(&folder, "", MAX_DEPTH, &mut names)?;
+        names.sort();
+        let client = self.client()?;
+        let mut checked = Vec::with_capacity(names.len());
+        for name in names {
+            if !observer.event(PullEvent::Checking { file: &name }) {
+                return Err(HubError::Cancelled);
+            }
+            let path = folder.join(&name);
+            // A link to a blob that is gone; it is told of as missing if it is needed.
+            let Ok(metadata) = fs::metadata(&path) else { continue };
+            let mut go_on = || observer.event(PullEvent::Idle);
+            let state = match self.published(checkpoint, &commit, &name, &path, client.as_ref(), &mut go_on)? {
+                Ok(expected) => {
+                    let found = expected.of_file(&path, &mut go_on)?;
+                    if found == expected {
+                        FileState::Good
+                    } else {
+                        FileState::Damaged { expected: expected.to_string(), found: found.to_string() }
+                    }
+                }
+                Err(reason) => FileState::Unchecked { reason },
+            };
+            checked.push(CheckedFile { name, bytes: metadata.len(), state });
+        }
+        let missing = files::missing(&folder, checkpoint.files.as_deref());
+        Ok(Verified { folder, commit, files: checked, missing })
+    }
+
+    /// The digest that a file was published with, or why it is not known.
+    fn published(
+        &self,
+        checkpoint: &Checkpoint,
+        commit: &str,
+        name: &str,
+        path: &Path,
+        client: Option<&Client>,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Result<Digest, String>, HubError> {
+        let target = fs::read_link(path).ok();
+        let blob = target.as_deref().and_then(Path::file_name).and_then(|name| name.to_str());
+        if let Some(digest) = blob.and_then(Digest::parse) {
+            return Ok(Ok(digest));
+        }
+        // A copy or a hard link. If a blob is named by its hash, that is what was published.
+        for kind in [Digest::GitBlob([0; 20]), Digest::Sha256([0; 32])] {
+            let digest = kind.of_file(path, go_on)?;
+            if self.cache.blob(&checkpoint.repository, digest).is_file() {
+                return Ok(Ok(digest));
+            }
+        }
+        let Some(client) = client else {
+            return Ok(Err("it is a copy without a blob, and the network is switched off".to_owned()));
+        };
+        Ok(match client.file(&checkpoint.repository, commit, name) {
+            Ok(Some(info)) => Ok(info.digest),
+            Ok(None) => Err("the server knows no such file".to_owned()),
+            Err(Failure::Passing(reason)) => Err(format!("the server cannot be asked: {reason}")),
+            Err(Failure::Lasting(error)) => Err(format!("the server cannot be asked: {error}")),
+        })
+    }
+}
+
+/// Adds the names of all files below a folder.
+fn list(folder: &Path, prefix: &str, depth: usize, names: &mut Vec<String>) -> Result<(), HubError> {
+    let io = |source| HubError::Io { action: "read", path: folder.to_owned(), source };
+    for entry in fs::read_dir(folder).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.file_type().map_err(io)?.is_dir() {
+            if depth > 0 {
+                list(&entry.path(), &format!("{name}/"), depth - 1, names)?;
+            }
+        } else {
+            names.push(name);
+        }
+    }
+    Ok(())
+}

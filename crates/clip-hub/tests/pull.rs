@@ -1,0 +1,454 @@
+//! Downloads from a hub on the loopback interface.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clip_hub::{Checkpoint, FileState, Hub, HubError, HubSettings, PullEvent, Pulled, Repository, Token};
+use support::{COMMIT, Fault, Server, git_sha1, noise, sha256};
+use tempfile::TempDir;
+
+const REPOSITORY: &str = "org/tiny-clip";
+const WEIGHTS: &str = "open_clip_model.safetensors";
+const CONFIG: &str = "open_clip_config.json";
+const LENGTH: usize = 300_000;
+
+/// A server with a checkpoint, and an empty cache.
+struct Place {
+    server: Server,
+    cache: TempDir,
+    weights: Vec<u8>,
+}
+
+impl Place {
+    fn new() -> Self {
+        let server = Server::new();
+        let weights = noise(LENGTH, 7);
+        server.file(REPOSITORY, CONFIG, r#"{"model_cfg":{}}"#);
+        server.file(REPOSITORY, "tokenizer.json", "{}");
+        server.file(REPOSITORY, "README.md", "not needed");
+        server.large_file(REPOSITORY, WEIGHTS, weights.clone());
+        Self { server, cache: tempfile::tempdir().unwrap(), weights }
+    }
+
+    fn settings(&self) -> HubSettings {
+        let mut settings = HubSettings::new(self.cache.path());
+        settings.endpoint = self.server.endpoint();
+        settings.pause = Duration::ZERO;
+        settings.patience = Duration::from_secs(5);
+        settings
+    }
+
+    fn hub(&self) -> Hub {
+        Hub::new(self.settings())
+    }
+
+    fn offline(&self) -> Hub {
+        Hub::new(HubSettings { offline: true, ..self.settings() })
+    }
+
+    fn pull(&self) -> Result<Pulled, HubError> {
+        self.hub().pull(&checkpoint(), &mut |_: PullEvent<'_>| true)
+    }
+
+    fn repository_folder(&self) -> PathBuf {
+        self.cache.path().join("models--org--tiny-clip")
+    }
+
+    fn blob(&self) -> PathBuf {
+        self.repository_folder().join("blobs").join(sha256(&self.weights))
+    }
+
+    fn partial(&self) -> PathBuf {
+        self.blob().with_extension("incomplete")
+    }
+
+    fn snapshot(&self) -> PathBuf {
+        self.repository_folder().join("snapshots").join(COMMIT)
+    }
+
+    /// No half file may be visible.
+    #[track_caller]
+    fn assert_no_weights(&self) {
+        assert!(!self.blob().exists() && fs::symlink_metadata(self.snapshot().join(WEIGHTS)).is_err());
+        assert!(matches!(self.hub().locate(&checkpoint()), Err(HubError::NotCached { .. })));
+    }
+}
+
+fn checkpoint() -> Checkpoint {
+    Checkpoint::of_repository(Repository::parse(REPOSITORY).unwrap())
+}
+
+/// The same, with its files known beforehand, as the catalogue has it.
+fn listed() -> Checkpoint {
+    Checkpoint { files: Some(vec![CONFIG.to_owned(), WEIGHTS.to_owned()]), ..checkpoint() }
+}
+
+fn pull(hub: &Hub, checkpoint: &Checkpoint) -> Result<Pulled, HubError> {
+    hub.pull(checkpoint, &mut |_: PullEvent<'_>| true)
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_fresh_download_has_the_layout_that_others_expect() {
+    let place = Place::new();
+    let mut events = Vec::new();
+    let pulled = place
+        .hub()
+        .pull(&checkpoint(), &mut |event: PullEvent<'_>| {
+            if let PullEvent::Planned { files, bytes, cached } = event {
+                events.push((files as u64, bytes, cached));
+            }
+            if let PullEvent::Bytes { done } = event {
+                events.push((0, done, 0));
+            }
+            true
+        })
+        .unwrap();
+    let total = LENGTH as u64 + 16 + 2;
+    assert_eq!((pulled.files, pulled.bytes, pulled.fetched), (3, total, total));
+    assert_eq!((pulled.folder.as_path(), pulled.commit.as_str()), (place.snapshot().as_path(), COMMIT));
+    assert_eq!(events[0], (3, total, 0));
+    assert!(events[1..].is_sorted_by_key(|event| event.1) && events.last().unwrap().1 == total);
+
+    assert_eq!(names(&place.snapshot()), [CONFIG, WEIGHTS, "tokenizer.json"]);
+    assert_eq!(fs::read(place.snapshot().join(WEIGHTS)).unwrap(), place.weights);
+    assert_eq!(fs::read_to_string(place.repository_folder().join("refs/main")).unwrap(), COMMIT);
+    let mut blobs = vec![git_sha1(br#"{"model_cfg":{}}"#), git_sha1(b"{}"), sha256(&place.weights)];
+    blobs.sort();
+    assert_eq!(names(&place.repository_folder().join("blobs")), blobs);
+    #[cfg(unix)]
+    assert_eq!(
+        fs::read_link(place.snapshot().join(WEIGHTS)).unwrap(),
+        Path::new("../../blobs").join(sha256(&place.weights))
+    );
+    assert_eq!(place.hub().locate(&checkpoint()).unwrap().folder, place.snapshot());
+
+    // Once more: everything is checked, nothing fetched.
+    place.server.forget_requests();
+    assert_eq!(place.pull().unwrap().fetched, 0);
+    assert!(place.server.downloads(WEIGHTS).is_empty());
+}
+
+#[test]
+fn the_files_of_the_catalogue_need_no_listing_and_tokenizers_may_be_absent() {
+    let place = Place::new();
+    let pulled = pull(&place.hub(), &listed()).unwrap();
+    assert_eq!(pulled.files, 3, "configuration, weights, and the tokenizer that happens to be there");
+    assert!(!place.server.requests().iter().any(|request| request.path.contains("/api/")));
+
+    let lacking = Checkpoint { files: Some(vec!["config.json".to_owned()]), ..checkpoint() };
+    let error = pull(&place.hub(), &lacking).unwrap_err();
+    assert!(matches!(&error, HubError::FileNotFound { file, .. } if file == "config.json"), "{error}");
+}
+
+#[test]
+fn sharded_weights_come_with_all_their_shards() {
+    let place = Place::new();
+    let repository = "org/sharded";
+    let shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
+    place.server.file(repository, "config.json", "{}");
+    let index = format!(r#"{{"weight_map":{{"a":"{}","b":"{}"}}}}"#, shards[0], shards[1]);
+    place.server.file(repository, "model.safetensors.index.json", index);
+    place.server.large_file(repository, shards[0], noise(5000, 1));
+    let checkpoint = Checkpoint::of_repository(Repository::parse(repository).unwrap());
+    let error = pull(&place.hub(), &checkpoint).unwrap_err();
+    assert!(matches!(&error, HubError::FileNotFound { file, .. } if file == shards[1]), "{error}");
+    assert!(place.hub().locate(&checkpoint).is_err());
+
+    place.server.large_file(repository, shards[1], noise(5000, 2));
+    let pulled = pull(&place.hub(), &checkpoint).unwrap();
+    assert_eq!(fs::read(pulled.folder.join(shards[1])).unwrap(), noise(5000, 2));
+    place.hub().locate(&checkpoint).unwrap();
+}
+
+#[test]
+fn dropped_connections_are_taken_up_where_they_broke() {
+    let place = Place::new();
+    place.server.faults(WEIGHTS, &[Fault::Drop(100_000), Fault::Status(503), Fault::Drop(50_000), Fault::Drop(0)]);
+    let mut retries = Vec::new();
+    let pulled = place
+        .hub()
+        .pull(&checkpoint(), &mut |event: PullEvent<'_>| {
+            if let PullEvent::Retrying { file, .. } = event {
+                retries.push(file.to_owned());
+            }
+            true
+        })
+        .unwrap();
+    assert_eq!(retries, [WEIGHTS; 4]);
+    assert_eq!(pulled.fetched, pulled.bytes, "no byte came twice");
+    assert_eq!(fs::read(place.blob()).unwrap(), place.weights);
+    let ranges: Vec<Option<String>> =
+        place.server.downloads(WEIGHTS).iter().map(|request| request.headers.get("range").cloned()).collect();
+    let from = |n: usize| Some(format!("bytes={n}-"));
+    assert_eq!(ranges, [None, from(100_000), from(100_000), from(150_000), from(150_000)]);
+}
+
+#[test]
+fn a_server_that_always_drops_is_given_up_and_resumed_by_the_next_run() {
+    let place = Place::new();
+    let mut faults = vec![Fault::Drop(120_000)];
+    faults.extend(vec![Fault::Drop(0); 10]);
+    place.server.faults(WEIGHTS, &faults);
+    let error = place.pull().unwrap_err();
+    assert!(matches!(error, HubError::Network { attempts: 5, .. }), "{error}");
+    assert!(error.to_string().contains("run the same again to go on"));
+    assert_eq!(fs::metadata(place.partial()).unwrap().len(), 120_000);
+    place.assert_no_weights();
+
+    place.server.faults(WEIGHTS, &[]);
+    place.server.forget_requests();
+    let pulled = place.pull().unwrap();
+    assert_eq!(pulled.fetched, LENGTH as u64 - 120_000);
+    assert_eq!(place.server.downloads(WEIGHTS)[0].headers["range"], "bytes=120000-");
+    assert_eq!(fs::read(place.blob()).unwrap(), place.weights);
+}
+
+#[test]
+fn a_server_without_ranges_sends_everything_again() {
+    let place = Place::new();
+    place.server.faults(WEIGHTS, &[Fault::Drop(100_000), Fault::IgnoreRange]);
+    place.pull().unwrap();
+    assert_eq!(fs::read(place.blob()).unwrap(), place.weights);
+}
+
+#[test]
+fn a_wrong_hash_never_becomes_visible() {
+    let place = Place::new();
+    place.server.faults(WEIGHTS, &[Fault::Garbage]);
+    let error = place.pull().unwrap_err();
+    match &error {
+        HubError::WrongHash { file, expected, found, .. } => {
+            assert_eq!((file.as_str(), expected.as_str()), (WEIGHTS, sha256(&place.weights).as_str()));
+            assert_ne!(expected, found);
+        }
+        other => panic!("{other}"),
+    }
+    assert!(!place.partial().exists(), "it was thrown away");
+    place.assert_no_weights();
+    place.pull().unwrap();
+    assert_eq!(fs::read(place.blob()).unwrap(), place.weights);
+}
+
+#[test]
+fn small_files_are_checked_by_gits_hash() {
+    let place = Place::new();
+    place.server.faults(CONFIG, &[Fault::Garbage]);
+    let error = place.pull().unwrap_err();
+    assert!(matches!(&error, HubError::WrongHash { file, .. } if file == CONFIG), "{error}");
+    place.assert_no_weights();
+}
+
+#[test]
+fn a_beginning_that_is_somebody_elses_is_thrown_away() {
+    let place = Place::new();
+    fs::create_dir_all(place.partial().parent().unwrap()).unwrap();
+    for length in [1000, LENGTH, LENGTH + 5] {
+        fs::write(place.partial(), noise(length, 99)).unwrap();
+        place.pull().unwrap();
+        assert_eq!(fs::read(place.blob()).unwrap(), place.weights, "{length}");
+        fs::remove_file(place.blob()).unwrap();
+    }
+}
+
+#[test]
+fn damage_in_the_cache_is_found_and_mended() {
+    let place = Place::new();
+    place.pull().unwrap();
+    let mut damaged = place.weights.clone();
+    damaged[1234] ^= 1;
+    fs::write(place.blob(), damaged).unwrap();
+
+    let verified = place.offline().verify(&checkpoint(), &mut |_: PullEvent<'_>| true).unwrap();
+    assert!(!verified.is_clean());
+    let states: Vec<bool> = verified.files.iter().map(|file| file.state == FileState::Good).collect();
+    assert_eq!(states, [true, false, true], "{verified:?}");
+
+    let pulled = place.pull().unwrap();
+    assert_eq!(pulled.fetched, LENGTH as u64, "only what was damaged");
+    assert!(place.offline().verify(&checkpoint(), &mut |_: PullEvent<'_>| true).unwrap().is_clean());
+
+    fs::remove_file(place.blob()).unwrap();
+    let verified = place.offline().verify(&checkpoint(), &mut |_: PullEvent<'_>| true).unwrap();
+    assert!(!verified.is_clean() && verified.missing.is_some(), "{verified:?}");
+}
+
+#[test]
+fn what_does_not_exist_is_named() {
+    let place = Place::new();
+    let missing = Checkpoint::of_repository(Repository::parse("org/none").unwrap());
+    let error = pull(&place.hub(), &missing).unwrap_err();
+    assert!(matches!(&error, HubError::RepositoryNotFound { repository, .. } if repository == "org/none"), "{error}");
+    let error = pull(&place.hub(), &Checkpoint { revision: "v9".to_owned(), ..checkpoint() }).unwrap_err();
+    assert!(matches!(&error, HubError::RevisionNotFound { revision, .. } if revision == "v9"), "{error}");
+}
+
+#[test]
+fn pickles_are_refused_before_anything_is_fetched() {
+    let place = Place::new();
+    place.server.file("org/pickled", "config.json", "{}");
+    place.server.large_file("org/pickled", "pytorch_model.bin", noise(100, 1));
+    let pickled = Checkpoint::of_repository(Repository::parse("org/pickled").unwrap());
+    let error = pull(&place.hub(), &pickled).unwrap_err();
+    assert!(matches!(&error, HubError::PickleOnly { found, .. } if found == "pytorch_model.bin"), "{error}");
+    assert!(place.server.downloads("pytorch_model.bin").is_empty());
+}
+
+#[test]
+fn gated_repositories_need_the_token() {
+    let place = Place::new();
+    place.server.gate(REPOSITORY, "hf_secret");
+    for checkpoint in [checkpoint(), listed()] {
+        let error = pull(&place.hub(), &checkpoint).unwrap_err();
+        assert!(matches!(&error, HubError::Denied { reason, .. } if reason.contains("restricted")), "{error}");
+        assert!(error.to_string().contains("HF_TOKEN"));
+    }
+    let with_token = Hub::new(HubSettings { token: Token::new("hf_secret"), ..place.settings() });
+    pull(&with_token, &checkpoint()).unwrap();
+}
+
+#[test]
+fn the_token_stays_with_the_hub_when_contents_lie_elsewhere() {
+    let place = Place::new();
+    let storage = Server::new();
+    storage.large_file(REPOSITORY, WEIGHTS, place.weights.clone());
+    storage.faults(WEIGHTS, &[Fault::Drop(70_000)]);
+    place.server.gate(REPOSITORY, "hf_secret");
+    place.server.redirect_to(&storage);
+    let hub = Hub::new(HubSettings { token: Token::new("hf_secret"), ..place.settings() });
+    let pulled = pull(&hub, &checkpoint()).unwrap();
+    assert_eq!(fs::read(pulled.folder.join(WEIGHTS)).unwrap(), place.weights);
+
+    let requests = storage.requests();
+    assert_eq!(requests.len(), 2, "the download and its continuation");
+    assert!(requests.iter().all(|request| !request.headers.contains_key("authorization")), "{requests:?}");
+    assert_eq!(requests[1].headers["range"], "bytes=70000-");
+    let asked = place.server.requests();
+    assert!(asked.iter().all(|request| request.headers["authorization"] == "Bearer hf_secret"));
+    // An address is good for one download: the hub is asked again.
+    assert_eq!(place.server.downloads(WEIGHTS).len(), 2);
+}
+
+#[test]
+fn a_renamed_repository_is_followed() {
+    let place = Place::new();
+    place.server.rename("old/name", REPOSITORY);
+    let old = Checkpoint { repository: Repository::parse("old/name").unwrap(), ..listed() };
+    let pulled = pull(&place.hub(), &old).unwrap();
+    assert_eq!(fs::read(pulled.folder.join(WEIGHTS)).unwrap(), place.weights);
+}
+
+#[test]
+fn what_cannot_be_checked_is_not_fetched() {
+    let place = Place::new();
+    place.server.use_bad_tags();
+    let error = place.pull().unwrap_err();
+    assert!(matches!(error, HubError::Protocol { .. }), "{error}");
+    assert!(place.server.downloads(CONFIG).is_empty());
+}
+
+#[test]
+fn offline_uses_the_cache_and_nothing_else() {
+    let place = Place::new();
+    let error = pull(&place.offline(), &checkpoint()).unwrap_err();
+    assert!(matches!(error, HubError::Offline { .. }), "{error}");
+    assert!(error.to_string().contains("--offline"));
+    assert!(place.server.requests().is_empty());
+    assert_eq!(fs::read_dir(place.cache.path()).unwrap().count(), 0, "looking creates nothing");
+
+    place.pull().unwrap();
+    place.server.forget_requests();
+    let pulled = pull(&place.offline(), &checkpoint()).unwrap();
+    assert_eq!((pulled.folder, pulled.fetched), (place.snapshot(), 0));
+    assert!(place.server.requests().is_empty());
+}
+
+#[test]
+fn an_unreachable_server_is_a_network_error() {
+    let place = Place::new();
+    let mut settings = place.settings();
+    settings.endpoint = {
+        let gone = Server::new();
+        gone.endpoint()
+    };
+    settings.attempts = 2;
+    let error = pull(&Hub::new(settings), &checkpoint()).unwrap_err();
+    assert!(matches!(error, HubError::Network { attempts: 2, .. }), "{error}");
+}
+
+/// As `huggingface_hub` leaves a cache on a file system without links: the files themselves in the snapshot, no blobs.
+#[test]
+fn a_cache_that_another_tool_filled_is_reused() {
+    let place = Place::new();
+    fs::create_dir_all(place.snapshot()).unwrap();
+    fs::create_dir_all(place.repository_folder().join("refs")).unwrap();
+    fs::write(place.repository_folder().join("refs/main"), COMMIT).unwrap();
+    fs::write(place.snapshot().join(CONFIG), r#"{"model_cfg":{}}"#).unwrap();
+    assert!(place.hub().locate(&checkpoint()).is_err());
+    fs::write(place.snapshot().join(WEIGHTS), &place.weights).unwrap();
+    assert_eq!(place.hub().locate(&checkpoint()).unwrap().commit, COMMIT);
+    assert!(place.server.requests().is_empty());
+
+    // Without blobs only the server knows the hashes.
+    let offline = place.offline().verify(&checkpoint(), &mut |_: PullEvent<'_>| true).unwrap();
+    assert!(offline.files.iter().all(|file| matches!(file.state, FileState::Unchecked { .. })), "{offline:?}");
+    let asked = place.hub().verify(&checkpoint(), &mut |_: PullEvent<'_>| true).unwrap();
+    assert!(asked.files.iter().all(|file| file.state == FileState::Good), "{asked:?}");
+
+    assert_eq!(place.pull().unwrap().fetched, 2, "only the tokenizer was missing");
+    assert!(place.server.downloads(WEIGHTS).is_empty());
+}
+
+/// A blob that another snapshot has, too, is linked and not fetched.
+#[test]
+fn an_update_fetches_what_changed_and_moves_the_reference_last() {
+    let place = Place::new();
+    place.pull().unwrap();
+    let newer = "fedcba9876543210fedcba9876543210fedcba98";
+    place.server.set_commit(newer);
+    place.server.file(REPOSITORY, CONFIG, r#"{"model_cfg":{"a":1}}"#);
+    place.server.faults(CONFIG, &vec![Fault::Status(500); 10]);
+    assert!(place.pull().is_err());
+    assert_eq!(place.hub().locate(&checkpoint()).unwrap().commit, COMMIT, "the older one stays in use");
+
+    place.server.faults(CONFIG, &[]);
+    let pulled = place.pull().unwrap();
+    assert_eq!((pulled.commit.as_str(), pulled.fetched), (newer, 21));
+    assert_eq!(place.hub().locate(&checkpoint()).unwrap().commit, newer);
+    assert_eq!(fs::read(pulled.folder.join(WEIGHTS)).unwrap(), place.weights);
+}
+
+#[test]
+fn a_download_stops_when_asked_to_and_goes_on_later() {
+    let place = Place::new();
+    let stopped = place
+        .hub()
+        .pull(&checkpoint(), &mut |event: PullEvent<'_>| !matches!(event, PullEvent::Bytes { done } if done > 100_000));
+    assert!(matches!(stopped, Err(HubError::Cancelled)), "{stopped:?}");
+    let kept = fs::metadata(place.partial()).unwrap().len();
+    assert!(kept > 90_000 && kept < LENGTH as u64);
+    place.assert_no_weights();
+    assert_eq!(place.pull().unwrap().fetched, LENGTH as u64 - kept);
+}
+
+#[test]
+fn two_at_once_fetch_a_file_once() {
+    let place = Place::new();
+    place.server.faults(WEIGHTS, &[Fault::Drop(100_000)]);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| place.pull().unwrap());
+        }
+    });
+    assert_eq!(place.server.downloads(WEIGHTS).len(), 2, "the download and its continuation");
+    assert_eq!(fs::read(place.blob()).unwrap(), place.weights);
+}
