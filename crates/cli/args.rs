@@ -21,6 +21,10 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "DIR", global = true, env = "CLIP_SEARCH_INDEX", hide_env_values = true)]
     pub index: Option<PathBuf>,
 
+    /// Never use the network; only `model pull` and `model verify` ever do
+    #[arg(long, global = true)]
+    pub offline: bool,
+
     #[command(subcommand)]
     pub command: Command,
 }
@@ -44,14 +48,49 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Train a model from a recipe
     Train(TrainArgs),
+    /// List, download and check published models
+    #[command(subcommand, disable_help_subcommand = true)]
+    Model(ModelCommand),
+}
+
+/// What to do with published models.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelCommand {
+    /// List the models that are known by name
+    List(ModelListArgs),
+    /// Show what is known of a model
+    Info(PublishedModelArgs),
+    /// Download a model into the Hugging Face cache, or go on with that
+    Pull(PublishedModelArgs),
+    /// Check the hash of every file of a downloaded model
+    Verify(PublishedModelArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelListArgs {
+    /// Print a JSON object per model
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PublishedModelArgs {
+    /// A name from `model list`, or a repository on the hub (ORG/NAME)
+    #[arg(value_name = "MODEL")]
+    pub model: String,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Which model, and where it computes.
 #[derive(Debug, Args)]
 pub(crate) struct ModelArgs {
-    /// `pocket` (built in), a checkpoint folder, or a model file (.safetensors)
-    #[arg(long, value_name = "MODEL", default_value = "pocket")]
-    pub model: PathBuf,
+    /// `pocket` (built in), a name from `model list`, a repository on the hub (ORG/NAME), a checkpoint folder, or a
+    /// model file (.safetensors) [default: the model of the index, else pocket]
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<PathBuf>,
 
     #[command(flatten)]
     pub device: DeviceArgs,
@@ -79,7 +118,8 @@ pub(crate) struct IndexArgs {
     #[arg(value_name = "DIR")]
     pub folders: Vec<PathBuf>,
 
-    /// Embed every photo anew, with the model given, beside the old index, and replace it when done
+    /// Embed every photo anew beside the old index, and replace it when done; --model does so by itself where the
+    /// index was made with another model
     #[arg(long)]
     pub rebuild: bool,
 

@@ -16,8 +16,10 @@ fn reference() -> String {
     let mut root = Cli::command().term_width(100);
     root.build();
     let mut text = String::new();
-    let commands: Vec<clap::Command> = std::iter::once(root.clone()).chain(root.get_subcommands().cloned()).collect();
-    for command in commands {
+    let mut commands = vec![root];
+    while let Some(command) = commands.pop() {
+        // Commands in their order, each before its own subcommands.
+        commands.extend(command.get_subcommands().cloned().collect::<Vec<_>>().into_iter().rev());
         let mut command = command.term_width(100);
         let name = command.get_bin_name().unwrap_or(command.get_name()).to_owned();
         let help = command.render_help().to_string();

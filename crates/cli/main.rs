@@ -6,13 +6,16 @@ mod args;
 mod commands;
 #[cfg(test)]
 mod docs;
+mod download;
 mod exit;
 mod interrupt;
 mod logger;
+mod machine;
 mod output;
 mod photo;
 mod progress;
 mod settings;
+mod suggestion;
 
 use std::process::ExitCode;
 

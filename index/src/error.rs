@@ -33,8 +33,8 @@ pub enum IndexError {
     /// The index was made with another model.
     #[error(
         "the index in {} was made with the model {indexed_name} ({indexed_fingerprint}), but the model in use is \
-         {wanted_name} ({wanted_fingerprint}): use the model that it was made with, or index the photos again with \
-         `clip-search index --rebuild`",
+         {wanted_name} ({wanted_fingerprint}): name the model that it was made with by --model, or embed the photos \
+         anew with the one in use by `clip-search index --rebuild` and the same --model",
         dir.display()
     )]
     Fingerprint {

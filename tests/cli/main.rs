@@ -7,5 +7,9 @@ mod errors;
 mod graph;
 mod hostile;
 mod incremental;
+mod model;
+#[path = "../../crates/clip-hub/tests/support/mod.rs"]
+mod server;
 mod streams;
 mod support;
+mod switch;

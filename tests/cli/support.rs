@@ -127,7 +127,33 @@ impl Sandbox {
 pub fn command(index: &Path, arguments: &[impl AsRef<OsStr>]) -> Command {
     let mut command = Command::new(PROGRAM);
     command.args(arguments).env("CLIP_SEARCH_INDEX", index).stdin(Stdio::null());
+    for variable in [
+        "HF_HUB_CACHE",
+        "HF_ENDPOINT",
+        "HF_TOKEN",
+        "HF_TOKEN_PATH",
+        "HF_HUB_OFFLINE",
+        "XDG_CACHE_HOME",
+        "XDG_DATA_HOME",
+    ] {
+        command.env_remove(variable);
+    }
+    command.env("HOME", home()).env("HF_HOME", home().join("huggingface"));
     command
+}
+
+/// A home of a user who was told of better models already and has none of them.
+fn home() -> &'static Path {
+    static HOME: OnceLock<PathBuf> = OnceLock::new();
+    HOME.get_or_init(|| {
+        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("home");
+        for data in [".local/share", "Library/Application Support"] {
+            let folder = home.join(data).join("clip-search");
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("model-suggested"), "").unwrap();
+        }
+        home
+    })
 }
 
 /// Replaces the samples' folder, and times ("in 1.2 s").

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use anyhow::Result;
-use clip_search::{IndexOptions, Indexer, Model, Report, Skipped, StageTimes, Towers, Unreachable};
+use anyhow::{Result, bail};
+use clip_search::{IndexOptions, IndexReader, Indexer, Model, Report, Skipped, StageTimes, Towers, Unreachable};
 use serde::Serialize;
 
 use super::rebuild::Rebuild;
@@ -14,12 +14,26 @@ use crate::interrupt;
 use crate::output::{JsonPath, Results, count, escaped, grouped, notice, warning};
 use crate::progress::{IndexProgress, duration};
 use crate::settings::ModelSettings;
+use crate::suggestion::suggest;
 
 pub(crate) fn run(index: &Path, args: &IndexArgs) -> Result<Exit> {
-    let settings = ModelSettings::resolve(&args.model)?;
+    // An index that does not open is the indexer's to tell of.
+    let known = IndexReader::open(index).ok();
+    let settings = match &known {
+        Some(known) => ModelSettings::resolve_for_index(&args.model, known.model())?,
+        None => ModelSettings::resolve(&args.model)?,
+    };
     let cancel = interrupt::listen()?;
-    let rebuild = args.rebuild.then(|| Rebuild::plan(index, &args.folders)).transpose()?;
+    let mut rebuild = args.rebuild.then(|| Rebuild::plan(index, &args.folders)).transpose()?;
     let model = settings.load(Towers::ImageOnly)?;
+    // A model that was asked for by name, and another one in the index: the user wants to change.
+    let switches = !args.rebuild
+        && args.model.model.is_some()
+        && known.as_ref().is_some_and(|known| known.model().fingerprint != model.fingerprint().as_str());
+    if switches {
+        rebuild = Some(Rebuild::plan_switch(index, &args.folders, args.forget_unreachable)?);
+    }
+    drop(known);
     let report = match &rebuild {
         Some(rebuild) => {
             rebuild.prepare(&model)?;
@@ -27,8 +41,10 @@ pub(crate) fn run(index: &Path, args: &IndexArgs) -> Result<Exit> {
         }
         None => update(index, &args.folders, &model, args, &cancel)?,
     };
+    let stopped = switches && !args.forget_unreachable && !report.unreachable.is_empty();
     if let Some(rebuild) = rebuild
         && !report.cancelled
+        && !stopped
     {
         rebuild.replace()?;
     }
@@ -38,8 +54,20 @@ pub(crate) fn run(index: &Path, args: &IndexArgs) -> Result<Exit> {
         results.json(&Summary::from(&report))?;
     } else {
         tell(&report, &mut results)?;
+        if report.cancelled && switches {
+            notice("until the new model has seen every photo, the index stays as it was");
+        }
     }
     results.finish()?;
+    if stopped {
+        bail!(
+            "the index stays with its model: some folders could not be reached, and their photos would be lost; make them \
+             reachable and run the same command again, or pass --forget-unreachable"
+        );
+    }
+    if settings.is_built_in() && !args.json && !report.cancelled {
+        suggest(index, &report);
+    }
     Ok(exit(&report))
 }
 

@@ -4,6 +4,7 @@ mod classify;
 mod embed;
 mod eval;
 mod index;
+mod model;
 mod query;
 mod rebuild;
 mod status;
@@ -14,7 +15,7 @@ use anyhow::Result;
 
 use crate::args::{Cli, Command};
 use crate::exit::Exit;
-use crate::settings::index_folder;
+use crate::settings::{hub, index_folder};
 
 /// Runs the command that the arguments name.
 pub(crate) fn run(cli: Cli) -> Result<Exit> {
@@ -24,6 +25,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Embed(args) => embed::run(&args),
         Command::Classify(args) => classify::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Model(command) => model::run(&hub(cli.offline)?, &command),
         Command::Status(args) => status::run(&index_folder(cli.index)?, &args),
         Command::Verify(args) => verify::run(&index_folder(cli.index)?, &args),
         Command::Train(args) => train::run(&args),

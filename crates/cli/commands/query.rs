@@ -48,7 +48,9 @@ impl<'a> From<&'a Hit> for Line<'a> {
 }
 
 pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
-    let settings = ModelSettings::resolve(&args.model)?;
+    // First of all: a missing index is known at once.
+    let reader = IndexReader::open(index)?;
+    let settings = ModelSettings::resolve_for_index(&args.model, reader.model())?;
     let (query, towers) = match &args.image {
         Some(image) => (Query::image(image), Towers::ImageOnly),
         None => (Query::text(words(&args.text)?), Towers::TextOnly),
@@ -59,14 +61,14 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
         _ => Strategy::Auto,
     };
 
-    // Before the model is loaded: a missing index is known at once.
-    if IndexReader::open(index)?.is_empty() {
+    if reader.is_empty() {
         notice(format_args!(
             "the index in {} holds no photos yet; index some with `clip-search index DIR`",
             escaped(index)
         ));
         return Ok(Exit::Partly);
     }
+    drop(reader);
     let searcher = Searcher::open(index, settings.load(towers)?)?;
     let hits = searcher.search(&query.limit(usize::try_from(args.limit).unwrap_or(usize::MAX)).strategy(strategy))?;
 

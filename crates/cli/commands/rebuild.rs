@@ -39,6 +39,26 @@ impl Rebuild {
         Ok(Self { index: index.to_owned(), beside: with_suffix(index, ".rebuild"), folders, _lock: lock })
     }
 
+    /// The same for a change of the model: all folders that the index knows, and `folders` besides.
+    ///
+    /// A folder that is not there cannot be embedded anew, and an index that lacks it must not take the place of one that
+    /// has it; unless the user says so, such a folder is an error.
+    pub fn plan_switch(index: &Path, folders: &[PathBuf], forget_unreachable: bool) -> Result<Self> {
+        let mut all = IndexReader::open(index)?.roots();
+        if let Some(missing) = all.iter().find(|root| !root.is_dir())
+            && !forget_unreachable
+        {
+            bail!(
+                "{} cannot be reached, and its photos would be lost when the index changes its model; make it reachable \
+                 (is a drive not mounted?) and run the same command again, or pass --forget-unreachable",
+                escaped(missing)
+            );
+        }
+        all.retain(|root| root.is_dir());
+        all.extend_from_slice(folders);
+        Self::plan(index, &all)
+    }
+
     /// Where the new index is made.
     pub fn beside(&self) -> &Path {
         &self.beside

@@ -59,6 +59,17 @@ impl Cache {
         folder.is_dir().then_some(Snapshot { folder, commit })
     }
 
+    /// All model repositories of which the cache holds something, sorted.
+    pub fn repositories(&self) -> Vec<Repository> {
+        let mut repositories: Vec<Repository> = fs::read_dir(&self.root)
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| Repository::of_folder(entry.ok()?.file_name().to_str()?))
+            .collect();
+        repositories.sort();
+        repositories
+    }
+
     /// Where a commit's files lie.
     pub(crate) fn snapshot_folder(&self, repository: &Repository, commit: &str) -> PathBuf {
         self.repository(repository).join("snapshots").join(commit)
@@ -151,6 +162,9 @@ mod tests {
         assert_eq!(cache.snapshot(&repository, "../../x"), None);
         fs::write(root.path().join("models--org--name/refs/main"), "../../..").unwrap();
         assert_eq!(cache.snapshot(&repository, "main"), None);
+        fs::create_dir(root.path().join("datasets--org--name")).unwrap();
+        assert_eq!(cache.repositories(), [repository]);
+        assert_eq!(Cache::new(root.path().join("none")).repositories(), []);
         let left: Vec<_> = fs::read_dir(root.path().join("models--org--name/refs")).unwrap().collect();
         assert_eq!(left.len(), 1, "no temporary file stays");
     }

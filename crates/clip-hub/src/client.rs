@@ -133,15 +133,16 @@ impl Client {
     /// Asks what a file is; `None` if the revision has no such file.
     pub fn file(&self, repository: &Repository, revision: &str, file: &str) -> Result<Option<FileInfo>, Failure> {
         let mut url = self.file_url(repository, revision, file);
+        let mut commit = None;
         for _ in 0..MAX_REDIRECTS {
             let response = self.send("HEAD", &url, None)?;
-            let status = response.status().as_u16();
-            let headers = response.headers();
-            if matches!(status, 301 | 302 | 303 | 307 | 308) {
-                // A renamed repository redirects within the server. Content redirects to another one, but what we came
-                // for stands in the redirect's own headers: the other server knows nothing of commits.
+            let (status, headers) = (response.status().as_u16(), response.headers());
+            commit = header(headers, "x-repo-commit").map(str::to_owned).or(commit);
+            if is_redirect(status) {
+                // Within the server, renamed repositories and small files are redirected. Large contents lie on another
+                // one, which knows nothing of commits: what we came for stands in the redirect's own headers.
                 let next = self.redirected(&url, headers)?;
-                if header(headers, "x-repo-commit").is_none() && self.is_ours(&next) {
+                if header(headers, "x-linked-etag").is_none() && self.is_ours(&next) {
                     url = next;
                     continue;
                 }
@@ -151,26 +152,9 @@ impl Client {
                     Some(failure) => Err(failure),
                 };
             }
-            return self.described(&url, status, headers).map(Some).map_err(Failure::Lasting);
+            return described(&url, status, headers, commit).map(Some).map_err(Failure::Lasting);
         }
         Err(too_many_redirects(&url).into())
-    }
-
-    fn described(&self, url: &str, status: u16, headers: &HeaderMap) -> Result<FileInfo, HubError> {
-        let wrong = |reason: String| HubError::Protocol { url: url.to_owned(), reason };
-        let commit = header(headers, "x-repo-commit")
-            .filter(|commit| is_commit(commit))
-            .ok_or_else(|| wrong("its header X-Repo-Commit names no commit".to_owned()))?;
-        let tag = header(headers, "x-linked-etag").or_else(|| header(headers, "etag")).unwrap_or_default();
-        let digest = Digest::parse(tag)
-            .ok_or_else(|| wrong(format!("expected the file's hash as its ETag, found `{}`", shortened(tag))))?;
-        // Of a redirect the length is that of the redirect.
-        let length = if status == 200 { header(headers, "content-length") } else { None };
-        let size = header(headers, "x-linked-size")
-            .or(length)
-            .and_then(|size| size.parse().ok())
-            .ok_or_else(|| wrong("neither X-Linked-Size nor Content-Length tells the file's size".to_owned()))?;
-        Ok(FileInfo { commit: commit.to_ascii_lowercase(), digest, size })
     }
 
     /// Asks what a repository holds.
@@ -228,6 +212,8 @@ impl Client {
             }
             // What we have cannot be a beginning of this file: begin anew.
             416 => return Err(Failure::Passing("416 Range Not Satisfiable".to_owned())),
+            // The addresses of the storage behind the hub are good for a while only; the hub gives new ones.
+            _ if !self.is_ours(&url) => return Err(Failure::Passing(format!("the storage answered {status}"))),
             _ => {
                 let failure = self.refused(repository, commit, &url, status, response.headers());
                 let missing = || HubError::FileNotFound { repository: repository.to_string(), file: file.to_owned() };
@@ -242,7 +228,7 @@ impl Client {
         let mut url = url.to_owned();
         for _ in 0..MAX_REDIRECTS {
             let response = self.send("GET", &url, from)?;
-            if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+            if !is_redirect(response.status().as_u16()) {
                 return Ok((response, url));
             }
             url = self.redirected(&url, response.headers())?;
@@ -336,6 +322,28 @@ impl Client {
     fn unknown_repository(&self, repository: &Repository) -> HubError {
         HubError::RepositoryNotFound { repository: repository.to_string(), endpoint: self.endpoint.clone() }
     }
+}
+
+/// What the headers say of a file. `commit` may come from an earlier redirect.
+fn described(url: &str, status: u16, headers: &HeaderMap, commit: Option<String>) -> Result<FileInfo, HubError> {
+    let wrong = |reason: String| HubError::Protocol { url: url.to_owned(), reason };
+    let commit = commit
+        .filter(|commit| is_commit(commit))
+        .ok_or_else(|| wrong("its header X-Repo-Commit names no commit".to_owned()))?;
+    let tag = header(headers, "x-linked-etag").or_else(|| header(headers, "etag")).unwrap_or_default();
+    let digest = Digest::parse(tag)
+        .ok_or_else(|| wrong(format!("expected the file's hash as its ETag, found `{}`", shortened(tag))))?;
+    // Of a redirect the length is that of the redirect.
+    let length = if status == 200 { header(headers, "content-length") } else { None };
+    let size = header(headers, "x-linked-size")
+        .or(length)
+        .and_then(|size| size.parse().ok())
+        .ok_or_else(|| wrong("neither X-Linked-Size nor Content-Length tells the file's size".to_owned()))?;
+    Ok(FileInfo { commit: commit.to_ascii_lowercase(), digest, size })
+}
+
+fn is_redirect(status: u16) -> bool {
+    matches!(status, 301 | 302 | 303 | 307 | 308)
 }
 
 /// The pause before the next try.

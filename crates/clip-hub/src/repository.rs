@@ -40,6 +40,17 @@ impl Repository {
         Ok(Self(name.to_owned()))
     }
 
+    /// The repository that a folder of the cache holds, if it is one of a model.
+    pub fn of_folder(name: &str) -> Option<Self> {
+        let (organisation, model) = name.strip_prefix("models--")?.split_once("--")?;
+        Self::parse(&format!("{organisation}/{model}")).ok()
+    }
+
+    /// The name without the organisation.
+    pub fn model(&self) -> &str {
+        self.0.split_once('/').map_or(&self.0, |(_, model)| model)
+    }
+
     /// `ORG/NAME`.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -86,6 +97,10 @@ mod tests {
     fn names_by_the_rules_of_the_hub() {
         let repository = Repository::parse("laion/CLIP-ViT-B-32-laion2B-s34B-b79K").unwrap();
         assert_eq!(repository.folder_name(), "models--laion--CLIP-ViT-B-32-laion2B-s34B-b79K");
+        assert_eq!(repository.model(), "CLIP-ViT-B-32-laion2B-s34B-b79K");
+        assert_eq!(Repository::of_folder(&repository.folder_name()), Some(repository));
+        assert_eq!(Repository::of_folder("datasets--a--b"), None);
+        assert_eq!(Repository::of_folder("models--gpt2"), None);
         Repository::parse("timm/vit_base_patch32_clip_224.openai").unwrap();
         for name in ["", "pocket", "/", "a/", "/b", "a/b/c", "../b", "a/..", "a/b--c", "a b/c", "a\\b/c", "a/.b", "é/b"]
         {

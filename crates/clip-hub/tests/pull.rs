@@ -348,6 +348,17 @@ fn a_renamed_repository_is_followed() {
 }
 
 #[test]
+fn small_files_may_be_redirected_within_the_hub() {
+    let place = Place::new();
+    place.server.gate(REPOSITORY, "hf_secret");
+    place.server.use_resolve_cache();
+    let hub = Hub::new(HubSettings { token: Token::new("hf_secret"), ..place.settings() });
+    let pulled = pull(&hub, &checkpoint()).unwrap();
+    assert_eq!(pulled.commit, COMMIT);
+    assert_eq!(fs::read(pulled.folder.join(CONFIG)).unwrap(), br#"{"model_cfg":{}}"#);
+}
+
+#[test]
 fn what_cannot_be_checked_is_not_fetched() {
     let place = Place::new();
     place.server.use_bad_tags();

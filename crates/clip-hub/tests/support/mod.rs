@@ -64,6 +64,8 @@ struct State {
     storage: Option<SocketAddr>,
     /// A tag that is no hash.
     bad_tags: bool,
+    /// Small files are redirected to another path of the same server.
+    resolve_cache: bool,
     requests: Vec<Request>,
 }
 
@@ -136,6 +138,10 @@ impl Server {
     /// Redirects large contents to another server, which must hold the same files.
     pub fn redirect_to(&self, storage: &Self) {
         self.state.lock().unwrap().storage = Some(storage.address);
+    }
+
+    pub fn use_resolve_cache(&self) {
+        self.state.lock().unwrap().resolve_cache = true;
     }
 
     pub fn use_bad_tags(&self) {
@@ -295,6 +301,17 @@ fn answer(state: &mut State, request: &Request) -> Answer {
             let Some(stored) = state.files[&repository].get(&file).cloned() else {
                 return Answer::error(404, "EntryNotFound", "Entry not found");
             };
+            if state.resolve_cache && !stored.lfs {
+                let mut answer = Answer::status(307);
+                let path = format!("/api/resolve-cache/models/{repository}/{commit}/{file}");
+                answer.headers = vec![("X-Repo-Commit", commit), ("Location", path)];
+                return answer;
+            }
+            content(state, request, &commit, &file, &stored)
+        }
+        ["api", "resolve-cache", "models", organisation, name, _, ref file @ ..] => {
+            let (repository, file) = (format!("{organisation}/{name}"), file.join("/"));
+            let stored = state.files[&repository][&file].clone();
             content(state, request, &commit, &file, &stored)
         }
         _ => Answer::status(404),

@@ -75,13 +75,7 @@ impl Checkpoint {
         if !folder.is_dir() {
             return Err(unknown("there is no such folder".into()));
         }
-        let name = folder
-            .canonicalize()
-            .ok()
-            .as_deref()
-            .unwrap_or(folder)
-            .file_name()
-            .map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned());
+        let name = folder_name(folder);
         let open_clip_weights = folder.join("open_clip_model.safetensors");
         // Repositories often hold both layouts of the same weights; open_clip's says more about preprocessing.
         if folder.join("open_clip_config.json").is_file() && open_clip_weights.is_file() {
@@ -307,6 +301,21 @@ impl TensorSource for Tensors {
     }
 }
 
+/// What a checkpoint in a folder is called: as the folder is, and in a Hugging Face cache
+/// (`models--ORG--NAME/snapshots/COMMIT`) as the repository is, since a commit is no name and changes with every word in
+/// a model card.
+fn folder_name(folder: &Path) -> String {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let repository = folder
+        .parent()
+        .filter(|parent| name(parent).as_deref() == Some("snapshots"))
+        .and_then(Path::parent)
+        .and_then(name)
+        .and_then(|cached| Some(cached.strip_prefix("models--")?.rsplit("--").next()?.to_owned()));
+    repository.or_else(|| name(&folder)).unwrap_or_else(|| "model".to_owned())
+}
+
 /// Says that weights are missing, and whether there are pickled ones instead.
 fn pickled(folder: &Path, expected: &str) -> String {
     let is_pickle = |path: &Path| path.extension().is_some_and(|e| e == "bin" || e == "pt" || e == "pth");
@@ -363,4 +372,22 @@ fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, ModelError> {
         });
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_name_checkpoints_and_caches_name_repositories() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = |path: &str| {
+            let folder = root.path().join(path);
+            std::fs::create_dir_all(&folder).unwrap();
+            folder_name(&folder)
+        };
+        assert_eq!(folder("tiny"), "tiny");
+        assert_eq!(folder("tiny/snapshots/abc"), "abc");
+        assert_eq!(folder("models--timm--ViT-B-16-SigLIP/snapshots/0123"), "ViT-B-16-SigLIP");
+    }
 }

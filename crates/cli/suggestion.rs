@@ -1,0 +1,59 @@
+//! Tells a user of the built-in model, once, that there are better ones.
+
+use std::fs;
+use std::path::Path;
+
+use clip_hub::{Catalogue, Machine};
+use clip_search::Report;
+
+use crate::machine::{gflops, memory};
+use crate::output::{escaped, notice};
+use crate::settings::{data_folder, index_folder};
+
+/// An empty file in the user's data folder: this was said. It lies there and not in the index, which has its folder for
+/// itself, and so that a user with many indexes hears it once.
+const SAID: &str = "model-suggested";
+
+/// After a run with the built-in model: names the published model that suits the machine, and how to change to it. In one
+/// line, the first time only; a user whose data folder cannot be written to is not told, for it would be every time.
+pub(crate) fn suggest(index: &Path, report: &Report) {
+    let Some(folder) = data_folder() else { return };
+    if folder.join(SAID).exists() {
+        return;
+    }
+    let Ok(catalogue) = Catalogue::built_in() else { return };
+    let machine = Machine { memory: memory(), gflops: gflops(report, &catalogue), language: "en" };
+    let Some(entry) = catalogue.recommend(&machine) else { return };
+    if fs::create_dir_all(&folder).and_then(|()| fs::File::create_new(folder.join(SAID))).is_err() {
+        return;
+    }
+    let name = &entry.name;
+    // The commands must reach this index and no other.
+    let option = match index_folder(None) {
+        Ok(usual) if usual == index => String::new(),
+        _ => format!("--index {} ", quoted(index)),
+    };
+    notice(format_args!(
+        "tip: `pocket` knows everyday things; {name} knows far more and suits this machine ({} MB): `clip-search model \
+         pull {name}`, then `clip-search {option}index --model {name}`",
+        entry.bytes / 1_000_000
+    ));
+}
+
+/// A path that can be copied into a shell.
+fn quoted(path: &Path) -> String {
+    let text = escaped(path);
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:\\".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_for_a_shell() {
+        assert_eq!(quoted(Path::new("/home/me/index")), "/home/me/index");
+        assert_eq!(quoted(Path::new("/my photos/it's")), r"'/my photos/it'\''s'");
+    }
+}
