@@ -127,4 +127,5 @@ def main(vocabulary, out, *files):
     print(f"{len(plain)} texts, {len(tokens)} tokens in the vocabulary")
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -7,11 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
 use crate::image_tower::inverted_residual::InvertedResidualConfig;
+use crate::image_tower::modified_resnet::ModifiedResnetConfig;
+use crate::image_tower::siglip::SiglipVitConfig;
 use crate::text_tower::bert::BertConfig;
+use crate::text_tower::siglip::SiglipTextConfig;
 
 /// Limits on configurations: several times the largest published CLIP model, and small enough that
 /// one that passes cannot exhaust memory by its sizes alone before the weights were looked at.
-mod limits {
+pub(crate) mod limits {
     pub const WIDTH: usize = 8192;
     pub const LAYERS: usize = 128;
     pub const HEADS: usize = 128;
@@ -64,6 +67,10 @@ pub enum ImageTowerConfig {
     Vit(VitConfig),
     /// Convolutional tower of inverted residual blocks.
     InvertedResidual(InvertedResidualConfig),
+    /// OpenAI's residual network with an attention pool.
+    ModifiedResnet(ModifiedResnetConfig),
+    /// SigLIP's vision transformer, which pools by attention.
+    Siglip(SiglipVitConfig),
 }
 
 /// The kinds of text towers.
@@ -74,6 +81,8 @@ pub enum TextTowerConfig {
     Causal(CausalTextConfig),
     /// Bidirectional encoder with mean pooling.
     Bert(BertConfig),
+    /// SigLIP's bidirectional transformer.
+    Siglip(SiglipTextConfig),
 }
 
 /// Activation of a transformer's MLP. A matter of the checkpoint: OpenAI's weights need
@@ -86,6 +95,8 @@ pub enum Activation {
     QuickGelu,
     /// The exact `x * Phi(x)`.
     Gelu,
+    /// `x * Phi(x)` with its approximation by a hyperbolic tangent, as JAX has it and transformers' SigLIP.
+    GeluTanh,
 }
 
 /// Sizes of a [`Vit`](crate::image_tower::vit::Vit).
@@ -177,6 +188,22 @@ pub enum TokenizerKind {
     WordPiece,
     /// Any Hugging Face `tokenizer.json`, used as it says.
     HuggingFace,
+    /// SigLIP's SentencePiece vocabulary (a `tokenizer.json`) as transformers uses it: lower case, no ASCII
+    /// punctuation. Texts are filled up to the context.
+    Siglip,
+    /// SigLIP 2's vocabulary, Gemma's (a `tokenizer.json`), as transformers uses it: lower case. Texts are filled up
+    /// to the context.
+    Siglip2,
+    /// The vocabulary of either as open_clip uses it: text repaired, HTML references resolved, underscores made
+    /// spaces, no ASCII punctuation, lower case. Texts are filled up to the context.
+    OpenClipSiglip,
+}
+
+impl TokenizerKind {
+    /// Whether padding is part of a text: SigLIP's text towers see it, and take a text's feature at its last place.
+    pub fn fills_context(self) -> bool {
+        matches!(self, Self::Siglip | Self::Siglip2 | Self::OpenClipSiglip)
+    }
 }
 
 /// How photos become the towers' input.
@@ -216,6 +243,11 @@ pub enum Interpolation {
 }
 
 impl PreprocessConfig {
+    /// SigLIP's preprocessing at the given size: squashed, pixels from -1 to 1.
+    pub fn siglip(size: usize) -> Self {
+        Self { size, resize: ResizeMode::Squash, interpolation: Interpolation::Bicubic, mean: [0.5; 3], std: [0.5; 3] }
+    }
+
     /// OpenAI CLIP's preprocessing at the given size.
     pub fn openai(size: usize) -> Self {
         Self {
@@ -246,6 +278,8 @@ impl ImageTowerConfig {
         match self {
             Self::Vit(vit) => vit.image_size,
             Self::InvertedResidual(tower) => tower.image_size,
+            Self::ModifiedResnet(tower) => tower.image_size,
+            Self::Siglip(tower) => tower.image_size,
         }
     }
 }
@@ -256,6 +290,7 @@ impl TextTowerConfig {
         match self {
             Self::Causal(text) => text.context_length,
             Self::Bert(text) => text.context_length,
+            Self::Siglip(text) => text.context_length,
         }
     }
 
@@ -264,6 +299,7 @@ impl TextTowerConfig {
         match self {
             Self::Causal(text) => text.vocab_size,
             Self::Bert(text) => text.vocab_size,
+            Self::Siglip(text) => text.vocab_size,
         }
     }
 
@@ -272,6 +308,7 @@ impl TextTowerConfig {
         match self {
             Self::Causal(text) => text.width,
             Self::Bert(text) => text.width,
+            Self::Siglip(text) => text.width,
         }
     }
 }
@@ -316,14 +353,14 @@ impl CausalTextConfig {
     }
 }
 
-fn within(what: &str, value: usize, max: usize) -> Result<(), String> {
+pub(crate) fn within(what: &str, value: usize, max: usize) -> Result<(), String> {
     if value == 0 || value > max {
         return Err(format!("{what} is {value}, expected 1 to {max}"));
     }
     Ok(())
 }
 
-fn transformer(
+pub(crate) fn transformer(
     tower: &str,
     width: usize,
     layers: usize,
@@ -393,6 +430,14 @@ impl ClipConfig {
                 tower.validate()?;
                 Some(("image", tower.head.output))
             }
+            ImageTowerConfig::ModifiedResnet(tower) => {
+                tower.validate()?;
+                None
+            }
+            ImageTowerConfig::Siglip(tower) => {
+                tower.validate()?;
+                Some(("image", tower.width))
+            }
         };
         let text_head = match &self.text {
             TextTowerConfig::Causal(text) => {
@@ -403,10 +448,14 @@ impl ClipConfig {
                 text.validate()?;
                 Some(("text", text.head.output))
             }
+            TextTowerConfig::Siglip(text) => {
+                text.validate()?;
+                (!text.projection).then_some(("text", text.width))
+            }
         };
         for (tower, output) in head.into_iter().chain(text_head) {
             if output != self.embed_dim {
-                return Err(format!("the {tower} tower's head gives {output} values, embed_dim is {}", self.embed_dim));
+                return Err(format!("the {tower} tower gives {output} values, embed_dim is {}", self.embed_dim));
             }
         }
         self.preprocess.validate()?;
@@ -418,6 +467,13 @@ impl ClipConfig {
             ));
         }
         within("the tokenizer's context length", self.tokenizer.context_length, self.text.context_length())?;
+        if matches!(self.text, TextTowerConfig::Siglip(_)) && !self.tokenizer.kind.fills_context() {
+            return Err(format!(
+                "the text tower takes texts that fill its context, the tokenizer's kind is {:?}, expected Siglip, \
+                 Siglip2 or OpenClipSiglip",
+                self.tokenizer.kind
+            ));
+        }
         if self.tokenizer.pad_id as usize >= self.text.vocab_size() {
             return Err(format!(
                 "the padding id is {}, the text tower knows {} ids",
@@ -455,10 +511,27 @@ impl ClipConfig {
 const PRESETS: &[(&str, &str)] = &[
     ("ViT-B-32", include_str!("../presets/ViT-B-32.json")),
     ("ViT-B-32-quickgelu", include_str!("../presets/ViT-B-32-quickgelu.json")),
+    ("ViT-B-32-256", include_str!("../presets/ViT-B-32-256.json")),
     ("ViT-B-16", include_str!("../presets/ViT-B-16.json")),
     ("ViT-B-16-quickgelu", include_str!("../presets/ViT-B-16-quickgelu.json")),
     ("ViT-L-14", include_str!("../presets/ViT-L-14.json")),
     ("ViT-L-14-quickgelu", include_str!("../presets/ViT-L-14-quickgelu.json")),
+    ("ViT-L-14-336", include_str!("../presets/ViT-L-14-336.json")),
+    ("ViT-L-14-336-quickgelu", include_str!("../presets/ViT-L-14-336-quickgelu.json")),
+    ("ViT-H-14", include_str!("../presets/ViT-H-14.json")),
+    ("ViT-H-14-quickgelu", include_str!("../presets/ViT-H-14-quickgelu.json")),
+    ("RN50", include_str!("../presets/RN50.json")),
+    ("RN50-quickgelu", include_str!("../presets/RN50-quickgelu.json")),
+    ("RN101", include_str!("../presets/RN101.json")),
+    ("RN101-quickgelu", include_str!("../presets/RN101-quickgelu.json")),
+    ("RN50x4", include_str!("../presets/RN50x4.json")),
+    ("RN50x4-quickgelu", include_str!("../presets/RN50x4-quickgelu.json")),
+    ("ViT-B-16-SigLIP", include_str!("../presets/ViT-B-16-SigLIP.json")),
+    ("ViT-B-16-SigLIP-256", include_str!("../presets/ViT-B-16-SigLIP-256.json")),
+    ("ViT-L-16-SigLIP-256", include_str!("../presets/ViT-L-16-SigLIP-256.json")),
+    ("ViT-SO400M-14-SigLIP-384", include_str!("../presets/ViT-SO400M-14-SigLIP-384.json")),
+    ("ViT-B-16-SigLIP2", include_str!("../presets/ViT-B-16-SigLIP2.json")),
+    ("ViT-B-32-SigLIP2-256", include_str!("../presets/ViT-B-32-SigLIP2-256.json")),
 ];
 
 #[cfg(test)]

@@ -172,8 +172,8 @@ impl Model {
         self.logit_scale
     }
 
-    /// What is added to scaled dot products before the sigmoid that makes them probabilities; `None` for a model that
-    /// was trained with a softmax.
+    /// What a model with a sigmoid loss adds to scaled dot products, whose sigmoid is then a probability; `None` for
+    /// models whose probabilities are a softmax.
     pub fn logit_bias(&self) -> Option<f32> {
         self.logit_bias
     }

@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::activation::{gelu, sigmoid};
-use burn::tensor::module::attention;
+use burn::tensor::module::{attention, linear};
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Device, Tensor};
 
@@ -29,6 +29,24 @@ impl TransformerConfig {
 
     pub fn init(&self, device: &Device) -> Transformer {
         Transformer { blocks: (0..self.layers).map(|_| Block::init(self, device)).collect() }
+    }
+
+    /// Attention that ends in `output` values.
+    pub fn attention(&self, output: usize, device: &Device) -> SelfAttention {
+        SelfAttention {
+            input: LinearConfig::new(self.width, 3 * self.width).init(device),
+            output: LinearConfig::new(self.width, output).init(device),
+            heads: self.heads,
+            causal: self.causal,
+        }
+    }
+
+    pub fn mlp(&self, device: &Device) -> Mlp {
+        Mlp {
+            input: LinearConfig::new(self.width, self.mlp_width).init(device),
+            output: LinearConfig::new(self.mlp_width, self.width).init(device),
+            activation: self.activation,
+        }
     }
 }
 
@@ -61,21 +79,11 @@ pub struct Block {
 
 impl Block {
     fn init(config: &TransformerConfig, device: &Device) -> Self {
-        let linear = |input, output| LinearConfig::new(input, output).init(device);
         Self {
             attention_norm: config.norm(device),
-            attention: SelfAttention {
-                input: linear(config.width, 3 * config.width),
-                output: linear(config.width, config.width),
-                heads: config.heads,
-                causal: config.causal,
-            },
+            attention: config.attention(config.width, device),
             mlp_norm: config.norm(device),
-            mlp: Mlp {
-                input: linear(config.width, config.mlp_width),
-                output: linear(config.mlp_width, config.width),
-                activation: config.activation,
-            },
+            mlp: config.mlp(device),
         }
     }
 
@@ -114,6 +122,28 @@ impl SelfAttention {
         let attended = attention(part(0), part(1), part(2), None, None, options);
         self.output.forward(attended.swap_dims(1, 2).reshape([batch, tokens, width]))
     }
+
+    /// Attention of some vectors to others, as pools need it: what the queries are made of, `[batch, queries, width]`,
+    /// and tokens `[batch, tokens, width]` to `[batch, queries, output]`.
+    pub fn pool(&self, queries: Tensor<3>, tokens: Tensor<3>) -> Tensor<3> {
+        let [batch, count, width] = queries.dims();
+        let weight = self.input.weight.val();
+        let bias = self.input.bias.as_ref().map(|bias| bias.val());
+        // The other columns of the joint projection would be computed for nothing.
+        let project = |x: Tensor<3>, first: usize, parts: usize| {
+            let weight = weight.clone().narrow(1, first * width, parts * width);
+            linear(x, weight, bias.clone().map(|bias| bias.narrow(0, first * width, parts * width)))
+        };
+        let heads = |x: Tensor<3>| {
+            let [_, rows, _] = x.dims();
+            x.reshape([batch, rows, self.heads, width / self.heads]).swap_dims(1, 2)
+        };
+        let keys_values = project(tokens, 1, 2);
+        let part = |index: usize| heads(keys_values.clone().narrow(2, index * width, width));
+        let query = heads(project(queries, 0, 1));
+        let attended = attention(query, part(0), part(1), None, None, AttentionModuleOptions::default());
+        self.output.forward(attended.swap_dims(1, 2).reshape([batch, count, width]))
+    }
 }
 
 /// Two linear layers with an activation between them.
@@ -134,8 +164,34 @@ impl Mlp {
         let hidden = self.input.forward(x);
         let hidden = match self.activation {
             Activation::Gelu => gelu(hidden),
+            Activation::GeluTanh => gelu_tanh(hidden),
             Activation::QuickGelu => hidden.clone() * sigmoid(hidden * 1.702),
         };
         self.output.forward(hidden)
+    }
+}
+
+/// `x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`. burn's own raises `x` to the power of 3.0, which is not defined
+/// for negative numbers in shaders.
+fn gelu_tanh(x: Tensor<3>) -> Tensor<3> {
+    const FACTOR: f64 = std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2;
+    let cube = x.clone() * x.clone() * x.clone();
+    let inner = (x.clone() + cube * 0.044715) * FACTOR;
+    x * (inner.tanh() + 1.0) * 0.5
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Values of `torch.nn.functional.gelu(x, approximate="tanh")`.
+    #[test]
+    fn the_approximated_gelu_is_pytorchs() {
+        let x = Tensor::<3>::from_data([[[-3.0, -1.0, -0.1, 0.0, 0.5, 2.0]]], &Device::flex());
+        let found = gelu_tanh(x).into_data().try_into_vec::<f32>().unwrap();
+        let expected = [-0.003_637_39, -0.158_808_01, -0.046_017_13, 0.0, 0.345_714, 1.954_597_7];
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-6, "{found}, expected {expected}");
+        }
     }
 }

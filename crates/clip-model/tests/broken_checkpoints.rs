@@ -84,7 +84,7 @@ fn configurations_that_are_not_understood_are_refused() {
         (OURS, "open_clip_config.json", "\"embed_dim\": 16,", "", "`embed_dim` is missing"),
         (OURS, "open_clip_config.json", "{", "[", "column"),
         ("tiny-huggingface", "config.json", "\"quick_gelu\"", "\"relu\"", "relu"),
-        ("tiny-huggingface", "config.json", "\"model_type\": \"clip\"", "\"model_type\": \"siglip\"", "siglip"),
+        ("tiny-huggingface", "config.json", "\"model_type\": \"clip\"", "\"model_type\": \"siglip2\"", "siglip2"),
         ("tiny-huggingface", "config.json", "\"hidden_size\": 24", "\"hidden_size\": -24", "vision_config"),
         ("tiny-huggingface", "preprocessor_config.json", "\"shortest_edge\": 24", "\"shortest_edge\": 32", "`size`"),
         ("tiny-huggingface", "preprocessor_config.json", "\"resample\": 3", "\"resample\": 1", "`resample` is 1"),
@@ -96,6 +96,85 @@ fn configurations_that_are_not_understood_are_refused() {
             Err(error @ ModelError::Config { .. }) => assert!(error.to_string().contains(word), "{word}: {error}"),
             other => panic!("{word}: {other:?}"),
         }
+    }
+}
+
+/// A SigLIP checkpoint with its tokenizer.
+fn siglip() -> tempfile::TempDir {
+    let folder = copy("tiny-siglip-huggingface");
+    for file in ["tokenizer.json", "tokenizer_config.json"] {
+        let path = support::fixture("tokenizer-siglip/siglip").join(file);
+        std::fs::copy(path, folder.path().join(file)).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn siglip_configurations_that_are_not_understood_are_refused() {
+    load_folder(siglip().path()).unwrap();
+    let cases = [
+        ("config.json", "gelu_pytorch_tanh", "relu", "relu"),
+        ("config.json", "\"model_type\": \"siglip\"", "\"model_type\": \"siglip2\"", "siglip2"),
+        ("config.json", "\"vision_use_head\": true", "\"vision_use_head\": false", "vision_use_head"),
+        ("config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1000000000", "layers is 1000000000"),
+        ("config.json", "\"vocab_size\": 600", "\"vocab_size\": 1", "padding id is 1"),
+        ("config.json", "\"num_attention_heads\": 2", "\"num_attention_heads\": 5", "5 heads"),
+        ("config.json", "\"num_channels\": 3", "\"num_channels\": 1", "channels"),
+        ("preprocessor_config.json", "\"height\": 32", "\"height\": 30", "square"),
+    ];
+    for (file, from, to, word) in cases {
+        let folder = siglip();
+        edit(&folder.path().join(file), from, to);
+        match load_folder(folder.path()) {
+            Err(error @ ModelError::Config { .. }) => assert!(error.to_string().contains(word), "{word}: {error}"),
+            other => panic!("{word}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn siglip_without_a_fitting_tokenizer_is_refused() {
+    let refused = |change: &dyn Fn(&std::path::Path), word: &str| {
+        let folder = siglip();
+        change(folder.path());
+        match load_folder(folder.path()) {
+            Err(error @ ModelError::Tokenizer { .. }) => assert!(error.to_string().contains(word), "{word}: {error}"),
+            other => panic!("{word}: {other:?}"),
+        }
+    };
+    let json = |folder: &std::path::Path| folder.join("tokenizer.json");
+    refused(&|folder| std::fs::remove_file(json(folder)).unwrap(), "tokenizer.json");
+    refused(&|folder| edit(&folder.join("tokenizer_config.json"), "</s>", "<filler>"), "<filler>");
+    refused(&|folder| edit(&json(folder), "\"Unigram\"", "\"WordLevel\""), "WordLevel");
+    let cut = |folder: &std::path::Path| {
+        let bytes = std::fs::read(json(folder)).unwrap();
+        std::fs::write(json(folder), &bytes[..bytes.len() / 2]).unwrap();
+    };
+    refused(&cut, "EOF");
+}
+
+#[test]
+fn a_missing_tensor_of_siglip_is_named() {
+    let folder = siglip();
+    let path = folder.path().join("model.safetensors");
+    for (missing, shape) in [
+        ("vision_model.head.probe", vec![1, 1, 24]),
+        ("vision_model.head.attention.in_proj_weight", vec![72, 24]),
+        ("text_model.head.bias", vec![24]),
+        ("logit_bias", vec![1]),
+    ] {
+        let all = tensors(&path);
+        let mut weights = all.clone();
+        weights.retain(|(name, ..)| name != missing);
+        assert_eq!(weights.len() + 1, all.len());
+        write(&path, &weights);
+        match load_folder(folder.path()) {
+            Err(ModelError::MissingTensor { name, expected, .. }) => {
+                assert_eq!((name.as_str(), expected), (missing, shape));
+            }
+            other => panic!("{missing}: {other:?}"),
+        }
+        write(&path, &all);
     }
 }
 

@@ -9,7 +9,7 @@ use clip_model::weights::safetensors::{Precision, SafetensorsFile};
 use clip_model::weights::{TensorSource, native};
 use clip_model::{Checkpoint, ClipConfig, Model, ModelSource, Pixels};
 
-use support::{fixture, load, load_folder, relative_error};
+use support::{copy, edit, fixture, load, load_folder, relative_error};
 
 /// Of the reference's own spread.
 const BOUND: f64 = 0.001;
@@ -74,6 +74,36 @@ fn with_activation(activation: Activation, folder: &tempfile::TempDir) -> Model 
     let clip = checkpoint.clip(&Device::flex()).unwrap();
     native::write(&path, &config, &merges, &clip, Precision::F32).unwrap();
     load(&ModelSource::File(path)).unwrap()
+}
+
+/// Configurations of 2022, all of OpenAI's and most of LAION's among them, name an end token of 2 and mean the highest id.
+#[test]
+fn the_end_token_of_old_configurations_is_the_highest() {
+    let reference = Reference::read();
+    let folder = copy("tiny-huggingface");
+    edit(&folder.path().join("config.json"), "\"eos_token_id\": 573", "\"eos_token_id\": 2");
+    let (images, texts) = reference.errors(&load_folder(folder.path()).unwrap(), "quick_gelu");
+    assert!(images <= BOUND && texts <= BOUND, "{images} {texts}");
+    // The control: any other id is taken at its word.
+    edit(&folder.path().join("config.json"), "\"eos_token_id\": 2", "\"eos_token_id\": 572");
+    let (_, texts) = reference.errors(&load_folder(folder.path()).unwrap(), "quick_gelu");
+    assert!(texts > 5.0 * BOUND, "{texts}");
+}
+
+/// open_clip's `act_kwargs`, as its SigLIP 2 towers have them.
+#[test]
+fn an_approximated_activation_is_taken_from_the_configuration() {
+    let folder = copy(FOLDERS[0]);
+    let config = folder.path().join("open_clip_config.json");
+    let approximate = "\"heads\": 2, \"act_kwargs\": {\"approximate\": \"tanh\"}";
+    edit(&config, "\"heads\": 2", approximate);
+    let error = load_folder(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("act_kwargs") && error.contains("quick_gelu"), "{error}");
+    edit(&config, "\"quick_gelu\": true", "\"quick_gelu\": false");
+    match &load_folder(folder.path()).unwrap().config().text {
+        TextTowerConfig::Causal(text) => assert_eq!(text.activation, Activation::GeluTanh),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

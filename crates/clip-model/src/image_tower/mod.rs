@@ -1,6 +1,8 @@
 //! Image towers: pixels to embeddings.
 
 pub mod inverted_residual;
+pub mod modified_resnet;
+pub mod siglip;
 pub mod vit;
 
 use burn::module::Module;
@@ -8,6 +10,8 @@ use burn::tensor::{Device, Tensor};
 
 use crate::config::ImageTowerConfig;
 use inverted_residual::InvertedResidual;
+use modified_resnet::ModifiedResnet;
+use siglip::SiglipVit;
 use vit::Vit;
 
 /// Any of the image towers.
@@ -19,6 +23,10 @@ pub enum ImageTower {
     Vit(Vit),
     /// Convolutional tower.
     InvertedResidual(InvertedResidual),
+    /// OpenAI's residual network.
+    ModifiedResnet(ModifiedResnet),
+    /// SigLIP's vision transformer.
+    Siglip(SiglipVit),
 }
 
 impl ImageTower {
@@ -27,6 +35,10 @@ impl ImageTower {
         match config {
             ImageTowerConfig::Vit(config) => Self::Vit(Vit::init(config, embed_dim, device)),
             ImageTowerConfig::InvertedResidual(config) => Self::InvertedResidual(config.init(device)),
+            ImageTowerConfig::ModifiedResnet(config) => {
+                Self::ModifiedResnet(ModifiedResnet::init(config, embed_dim, device))
+            }
+            ImageTowerConfig::Siglip(config) => Self::Siglip(SiglipVit::init(config, device)),
         }
     }
 
@@ -35,6 +47,8 @@ impl ImageTower {
         match self {
             Self::Vit(tower) => tower.forward(pixels),
             Self::InvertedResidual(tower) => tower.forward(pixels),
+            Self::ModifiedResnet(tower) => tower.forward(pixels),
+            Self::Siglip(tower) => tower.forward(pixels),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod bert;
 pub mod causal;
+pub mod siglip;
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
@@ -9,6 +10,7 @@ use burn::tensor::{Device, Int, Tensor};
 use crate::config::TextTowerConfig;
 use bert::Bert;
 use causal::CausalText;
+use siglip::SiglipText;
 
 /// Any of the text towers.
 // A model has one of these, so the size of the larger kind does not matter.
@@ -19,6 +21,8 @@ pub enum TextTower {
     Causal(CausalText),
     /// Bidirectional encoder.
     Bert(Bert),
+    /// SigLIP's bidirectional transformer.
+    Siglip(SiglipText),
 }
 
 impl TextTower {
@@ -27,6 +31,7 @@ impl TextTower {
         match config {
             TextTowerConfig::Causal(config) => Self::Causal(CausalText::init(config, embed_dim, device)),
             TextTowerConfig::Bert(config) => Self::Bert(config.init(device)),
+            TextTowerConfig::Siglip(config) => Self::Siglip(SiglipText::init(config, embed_dim, device)),
         }
     }
 
@@ -34,11 +39,13 @@ impl TextTower {
     /// `[batch, embed_dim]`, not normalised.
     ///
     /// A causal tower finds the end of a text by itself and does not look at the mask. It never looks past that end
-    /// either, so a batch may be cut to its longest text: the result is the same.
+    /// either, so a batch may be cut to its longest text: the result is the same. SigLIP's has no mask at all: its texts
+    /// come [filled up](crate::config::TokenizerKind::fills_context) to the context.
     pub fn forward(&self, ids: Tensor<2, Int>, mask: Tensor<2>) -> Tensor<2> {
         match self {
             Self::Causal(tower) => tower.forward(ids),
             Self::Bert(tower) => tower.forward(ids, mask),
+            Self::Siglip(tower) => tower.forward(ids),
         }
     }
 
@@ -48,6 +55,7 @@ impl TextTower {
         match self {
             Self::Causal(tower) => tower.hidden_states(ids),
             Self::Bert(tower) => tower.states(ids, mask).states,
+            Self::Siglip(tower) => tower.hidden_states(ids),
         }
     }
 }

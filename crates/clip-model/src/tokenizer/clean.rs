@@ -17,17 +17,32 @@ const MAX_PASSES: usize = 16;
 
 /// Cleans `text` as open_clip does and lower-cases it.
 pub(super) fn clean_lower(text: &str) -> String {
+    single_spaces(&basic_clean(text)).to_lowercase()
+}
+
+/// Cleans `text` as open_clip does for SigLIP: its `_clean_canonicalize`.
+pub(super) fn canonicalize(text: &str) -> String {
+    let cleaned = basic_clean(text).replace('_', " ");
+    let kept: String = cleaned.chars().filter(|c| !c.is_ascii_punctuation()).collect();
+    single_spaces(&kept.to_lowercase())
+}
+
+/// open_clip's `basic_clean`, but for white space at the ends.
+fn basic_clean(text: &str) -> String {
     let fixed = fix_text(text);
-    let once = unescape(&fixed);
-    let twice = unescape(&once);
-    let mut out = String::with_capacity(twice.len());
-    for word in twice.split(is_python_space).filter(|word| !word.is_empty()) {
+    unescape(&unescape(&fixed)).into_owned()
+}
+
+/// Python's `" ".join(text.split())`.
+pub(super) fn single_spaces(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for word in text.split(is_python_space).filter(|word| !word.is_empty()) {
         if !out.is_empty() {
             out.push(' ');
         }
         out.push_str(word);
     }
-    out.to_lowercase()
+    out
 }
 
 /// What Python's `str.split()` takes for a space: Unicode's White_Space and the four ASCII separators.
@@ -182,6 +197,19 @@ mod tests {
             (" \u{1c}\u{1f} ", ""),
         ] {
             assert_eq!(clean_lower(text), cleaned, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn canonicalizes_like_open_clip() {
+        for (text, cleaned) in [
+            ("A  Dog, runs_fast!", "a dog runs fast"),
+            ("Fish &amp;amp; Chips &lt;3", "fish chips 3"),
+            ("“Quotes” it's ＬＯＵＤ", "quotes its loud"),
+            ("ΌΣΟΣ!", "όσος"),
+            ("?!", ""),
+        ] {
+            assert_eq!(canonicalize(text), cleaned, "{text:?}");
         }
     }
 

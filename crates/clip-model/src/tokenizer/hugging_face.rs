@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use serde::Deserialize;
+use tokenizers::normalizers::{Lowercase, NormalizerWrapper, Sequence};
 
 use super::clip_bpe::ClipBpe;
 use super::error::TokenizerError;
@@ -85,6 +86,21 @@ impl HuggingFace {
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(TokenizerError::HuggingFace)?;
         Ok(Self { tokenizer })
+    }
+
+    /// The same with a step before all others that lower-cases, letter by letter.
+    pub(super) fn lower_case(bytes: &[u8]) -> Result<Self, TokenizerError> {
+        let mut this = Self::new(bytes)?;
+        let mut steps = vec![NormalizerWrapper::from(Lowercase)];
+        steps.extend(this.tokenizer.get_normalizer().cloned());
+        this.tokenizer.with_normalizer(Some(Sequence::new(steps))).map_err(TokenizerError::HuggingFace)?;
+        Ok(this)
+    }
+
+    /// Tokens that are found in a text before it is normalised.
+    pub(super) fn special_tokens(&self) -> Vec<String> {
+        let added = self.tokenizer.get_added_tokens_decoder();
+        added.into_values().filter(|token| token.special).map(|token| token.content).collect()
     }
 
     /// The ids of `text` with the special tokens; the last one, an end token in all known ones, survives truncation.

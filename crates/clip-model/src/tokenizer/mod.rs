@@ -1,8 +1,8 @@
 //! Text to token ids, as the checkpoints were trained.
 //!
-//! Three kinds, chosen by [`TokenizerKind`]: OpenAI CLIP's byte-pair encoding and BERT's WordPiece are written here,
-//! since they are small, load quickly and must match their originals to the letter; whatever else a Hugging Face
-//! `tokenizer.json` describes goes through the `tokenizers` crate.
+//! The kinds are those of [`TokenizerKind`]: OpenAI CLIP's byte-pair encoding and BERT's WordPiece are written here, since
+//! they are small, load quickly and must match their originals to the letter; whatever else a Hugging Face
+//! `tokenizer.json` describes goes through the `tokenizers` crate, SigLIP's vocabularies behind a clean-up of their own.
 //!
 //! No input makes a tokenizer panic. Texts are cut at [`MAX_TEXT_BYTES`] before any work is done: that is hundreds
 //! of times what a context holds.
@@ -13,6 +13,7 @@ mod error;
 mod html;
 mod hugging_face;
 mod prune;
+mod siglip;
 mod wordpiece;
 
 use std::borrow::Cow;
@@ -25,6 +26,7 @@ use clip_bpe::ClipBpe;
 use error::TokenizerError;
 use hugging_face::HuggingFace;
 pub use prune::{PrunedVocabulary, is_latin_token, prune_vocabulary};
+use siglip::Siglip;
 use wordpiece::WordPiece;
 
 /// OpenAI CLIP's merges (MIT licence, `assets/clip_bpe/LICENSE`): the vocabulary of every checkpoint that does not
@@ -40,7 +42,8 @@ const MAX_VOCABULARY_BYTES: u64 = 64 << 20;
 /// The ids of one text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenIds {
-    /// Start token, text, end token; at most the context length, not padded.
+    /// Start token where there is one, text, end token; at most the context length. Not padded, except for kinds that
+    /// [fill the context](TokenizerKind::fills_context).
     pub ids: Vec<u32>,
     /// How many of the ids matter to the text's feature. A causal tower takes the feature at the first end-of-text
     /// token, which is at `length - 1`, and may stop there; for a bidirectional one this is `ids.len()`.
@@ -69,6 +72,7 @@ pub enum Padding {
 
 /// Turns text into token ids.
 pub struct Tokenizer {
+    kind: TokenizerKind,
     algorithm: Algorithm,
     context_length: usize,
     pad_id: u32,
@@ -78,6 +82,7 @@ enum Algorithm {
     ClipBpe(ClipBpe),
     WordPiece(WordPiece),
     HuggingFace(Box<HuggingFace>),
+    Siglip(Box<Siglip>),
 }
 
 impl Tokenizer {
@@ -87,7 +92,7 @@ impl Tokenizer {
     /// - for [`TokenizerKind::ClipBpe`] a merge list (`merges.txt`, `bpe_simple_vocab_16e6.txt`) or a
     ///   `tokenizer.json`;
     /// - for [`TokenizerKind::WordPiece`] a list with one token a line (`vocab.txt`) or a `tokenizer.json`;
-    /// - for [`TokenizerKind::HuggingFace`] a `tokenizer.json`.
+    /// - for all others a `tokenizer.json`.
     ///
     /// # Errors
     /// [`ModelError::Tokenizer`] if the vocabulary is damaged, of another kind, or lacks a token it needs, or if the
@@ -113,8 +118,11 @@ impl Tokenizer {
                 Algorithm::WordPiece(WordPiece::from_lines(std::str::from_utf8(&bytes)?.lines())?)
             }
             TokenizerKind::HuggingFace => Algorithm::HuggingFace(Box::new(HuggingFace::new(&bytes)?)),
+            TokenizerKind::Siglip => Algorithm::Siglip(Box::new(Siglip::canonical(&bytes)?)),
+            TokenizerKind::Siglip2 => Algorithm::Siglip(Box::new(Siglip::lower_case(&bytes)?)),
+            TokenizerKind::OpenClipSiglip => Algorithm::Siglip(Box::new(Siglip::open_clip(&bytes)?)),
         };
-        Ok(Self { algorithm, context_length: config.context_length, pad_id: config.pad_id })
+        Ok(Self { kind: config.kind, algorithm, context_length: config.context_length, pad_id: config.pad_id })
     }
 
     /// OpenAI CLIP's tokenizer: 77 tokens, padded with 0.
@@ -138,23 +146,29 @@ impl Tokenizer {
 
     /// The ids of `text`: start, tokens, end. A text too long for the context loses its end but keeps the end token.
     pub fn encode(&self, text: &str) -> TokenIds {
-        let text = cut(text);
         let room = self.context_length - 1;
         let (start, end) = match &self.algorithm {
             Algorithm::ClipBpe(bpe) => (bpe.start, bpe.end),
             Algorithm::WordPiece(wordpiece) => (wordpiece.start, wordpiece.end),
             Algorithm::HuggingFace(hugging_face) => {
-                let ids = hugging_face.encode(text, self.context_length);
+                let ids = hugging_face.encode(cut(text), self.context_length);
                 let length = ids.len();
                 return TokenIds { ids, length };
             }
+            Algorithm::Siglip(siglip) => {
+                let mut ids = siglip.encode(cut(text), self.context_length);
+                ids.resize(self.context_length, self.pad_id);
+                return TokenIds { ids, length: self.context_length };
+            }
         };
+        // White space in front is nothing to these, so none of it counts towards the limit.
+        let text = cut(text.trim_start());
         let mut ids = Vec::with_capacity(self.context_length.min(text.len() + 2));
         ids.push(start);
         match &self.algorithm {
             Algorithm::ClipBpe(bpe) => bpe.encode(text, room, &mut ids),
             Algorithm::WordPiece(wordpiece) => wordpiece.encode(text, room, &mut ids),
-            Algorithm::HuggingFace(_) => {}
+            Algorithm::HuggingFace(_) | Algorithm::Siglip(_) => {}
         }
         ids.push(end);
         let length = match &self.algorithm {
@@ -183,22 +197,16 @@ impl Tokenizer {
 
 impl std::fmt::Debug for Tokenizer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let kind = match &self.algorithm {
-            Algorithm::ClipBpe(_) => TokenizerKind::ClipBpe,
-            Algorithm::WordPiece(_) => TokenizerKind::WordPiece,
-            Algorithm::HuggingFace(_) => TokenizerKind::HuggingFace,
-        };
         f.debug_struct("Tokenizer")
-            .field("kind", &kind)
+            .field("kind", &self.kind)
             .field("context_length", &self.context_length)
             .field("pad_id", &self.pad_id)
             .finish_non_exhaustive()
     }
 }
 
-/// The part of `text` that is looked at. Leading white space does not count.
+/// The part of `text` that is looked at.
 fn cut(text: &str) -> &str {
-    let text = text.trim_start();
     let mut end = text.len().min(MAX_TEXT_BYTES);
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -12,10 +12,11 @@ use super::module::{apply, read_located};
 use super::native::NativeModel;
 use super::open_clip::OpenClip;
 use super::safetensors::SafetensorsFile;
-use super::{Layout, StoredTensor, TensorSource, huggingface, native, open_clip};
+use super::siglip::HuggingFaceSiglip;
+use super::{Layout, StoredTensor, TensorSource, huggingface, native, open_clip, siglip};
 use crate::ModelError;
 use crate::clip::Clip;
-use crate::config::ClipConfig;
+use crate::config::{ClipConfig, ImageTowerConfig, TextTowerConfig};
 use crate::image_tower::ImageTower;
 use crate::text_tower::TextTower;
 use crate::tokenizer::{CLIP_VOCABULARY, Tokenizer};
@@ -43,14 +44,15 @@ pub struct Checkpoint {
     tensors: Tensors,
     kind: Kind,
     /// The tokenizer's file where the weights do not hold it.
-    tokenizer: Option<(String, Cow<'static, [u8]>)>,
+    tokenizer: Option<TokenizerFile>,
 }
 
 #[derive(Clone, Copy)]
 enum Kind {
     Native,
     HuggingFace,
-    OpenClip { nested_text: bool },
+    HuggingFaceSiglip,
+    OpenClip { nested_text: bool, siglip_image: bool, siglip_text: bool },
 }
 
 impl Checkpoint {
@@ -105,14 +107,14 @@ impl Checkpoint {
         let origin = path.display().to_string();
         let config = open_clip::config(&json, name, file.contains("logit_bias"))
             .map_err(|reason| ModelError::Config { origin: origin.clone(), reason })?;
+        let (config, tokenizer) = with_tokenizer(folder, config)?;
         config.check(&origin)?;
-        let nested_text = file.contains("text.token_embedding.weight");
-        Ok(Self {
-            tokenizer: Some(find_tokenizer(folder, &config)?),
-            config,
-            tensors: Tensors::One(file),
-            kind: Kind::OpenClip { nested_text },
-        })
+        let kind = Kind::OpenClip {
+            nested_text: file.contains("text.token_embedding.weight"),
+            siglip_image: matches!(config.image, ImageTowerConfig::Siglip(_)),
+            siglip_text: matches!(config.text, TextTowerConfig::Siglip(_)),
+        };
+        Ok(Self { tokenizer: Some(tokenizer), config, tensors: Tensors::One(file), kind })
     }
 
     fn huggingface(folder: &Path, tensors: Tensors, name: &str) -> Result<Self, ModelError> {
@@ -123,8 +125,13 @@ impl Checkpoint {
         let origin = path.display().to_string();
         let config = huggingface::config(&json, preprocessor.as_deref(), name)
             .map_err(|reason| ModelError::Config { origin: origin.clone(), reason })?;
+        let kind = match &config.image {
+            ImageTowerConfig::Siglip(_) => Kind::HuggingFaceSiglip,
+            _ => Kind::HuggingFace,
+        };
+        let (config, tokenizer) = with_tokenizer(folder, config)?;
         config.check(&origin)?;
-        Ok(Self { tokenizer: Some(find_tokenizer(folder, &config)?), config, tensors, kind: Kind::HuggingFace })
+        Ok(Self { tokenizer: Some(tokenizer), config, tensors, kind })
     }
 
     /// What the checkpoint is.
@@ -216,7 +223,10 @@ impl Checkpoint {
         match self.kind {
             Kind::Native => Box::new(NativeModel { prefix }),
             Kind::HuggingFace => Box::new(HuggingFace { prefix }),
-            Kind::OpenClip { nested_text } => Box::new(OpenClip { nested_text, prefix }),
+            Kind::HuggingFaceSiglip => Box::new(HuggingFaceSiglip { prefix }),
+            Kind::OpenClip { nested_text, siglip_image, siglip_text } => {
+                Box::new(OpenClip { nested_text, siglip_image, siglip_text, prefix })
+            }
         }
     }
 }
@@ -332,14 +342,42 @@ fn pickled(folder: &Path, expected: &str) -> String {
     }
 }
 
+/// A tokenizer's file and where it is from.
+type TokenizerFile = (String, Cow<'static, [u8]>);
+
+/// Finds the tokenizer's file, and lets it say what the configuration leaves open.
+fn with_tokenizer(folder: &Path, config: ClipConfig) -> Result<(ClipConfig, TokenizerFile), ModelError> {
+    let file = find_tokenizer(folder, &config)?;
+    if !config.tokenizer.kind.fills_context() {
+        return Ok((config, file));
+    }
+    let paths = ["tokenizer_config.json", "special_tokens_map.json"].map(|name| folder.join(name));
+    let settings = paths.iter().filter(|path| path.is_file()).map(|path| read_text(path));
+    let tokenizer = siglip::complete(&config.tokenizer, &file.1, &settings.collect::<Result<Vec<_>, _>>()?)
+        .map_err(|reason| ModelError::Tokenizer { origin: file.0.clone(), reason })?;
+    Ok((ClipConfig { tokenizer, ..config }, file))
+}
+
 /// The folder's own tokenizer, or OpenAI's where the vocabulary has its size.
-fn find_tokenizer(folder: &Path, config: &ClipConfig) -> Result<(String, Cow<'static, [u8]>), ModelError> {
-    for name in ["tokenizer.json", "merges.txt", "bpe_simple_vocab_16e6.txt.gz"] {
+fn find_tokenizer(folder: &Path, config: &ClipConfig) -> Result<TokenizerFile, ModelError> {
+    let sentencepiece = config.tokenizer.kind.fills_context();
+    let names: &[&str] = if sentencepiece {
+        &["tokenizer.json"]
+    } else {
+        &["tokenizer.json", "merges.txt", "bpe_simple_vocab_16e6.txt.gz"]
+    };
+    for name in names {
         let path = folder.join(name);
         if path.is_file() {
             let bytes = read_file(&path, MAX_TOKENIZER_BYTES)?;
             return Ok((path.display().to_string(), Cow::Owned(bytes)));
         }
+    }
+    if sentencepiece {
+        return Err(ModelError::Tokenizer {
+            origin: folder.display().to_string(),
+            reason: "there is no tokenizer.json, in which a SigLIP checkpoint keeps its vocabulary".into(),
+        });
     }
     const OPENAI_VOCABULARY: usize = 49408;
     if config.text.vocab_size() == OPENAI_VOCABULARY {

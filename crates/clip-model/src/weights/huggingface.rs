@@ -27,18 +27,7 @@ impl Layout for HuggingFace {
             _ => return Location::one(name),
         };
         if let Some(rest) = rest.strip_prefix("transformer.blocks.") {
-            let (layer, rest) = rest.split_once('.').unwrap_or((rest, ""));
-            let layer = format!("{tower}.encoder.layers.{layer}");
-            if let Some(kind) = rest.strip_prefix("attention.input.") {
-                return Location::joined(["q", "k", "v"].map(|part| format!("{layer}.self_attn.{part}_proj.{kind}")));
-            }
-            let rest = rest
-                .replace("attention_norm.", "layer_norm1.")
-                .replace("mlp_norm.", "layer_norm2.")
-                .replace("attention.output.", "self_attn.out_proj.")
-                .replace("mlp.input.", "mlp.fc1.")
-                .replace("mlp.output.", "mlp.fc2.");
-            return Location::one(format!("{layer}.{rest}"));
+            return layer_location(tower, rest);
         }
         Location::one(match rest {
             "projection.weight" => format!("{projection}.weight"),
@@ -72,13 +61,33 @@ impl Layout for HuggingFace {
     }
 }
 
+/// Where a tower keeps a tensor of a layer; `rest` is its name behind `transformer.blocks.`.
+pub(super) fn layer_location(tower: &str, rest: &str) -> Location {
+    let (layer, rest) = rest.split_once('.').unwrap_or((rest, ""));
+    let layer = format!("{tower}.encoder.layers.{layer}");
+    if let Some(kind) = rest.strip_prefix("attention.input.") {
+        return Location::joined(["q", "k", "v"].map(|part| format!("{layer}.self_attn.{part}_proj.{kind}")));
+    }
+    let rest = rest
+        .replace("attention_norm.", "layer_norm1.")
+        .replace("mlp_norm.", "layer_norm2.")
+        .replace("attention.output.", "self_attn.out_proj.")
+        .replace("mlp.input.", "mlp.fc1.")
+        .replace("mlp.output.", "mlp.fc2.");
+    Location::one(format!("{layer}.{rest}"))
+}
+
 /// Reads `config.json` and, if there is one, `preprocessor_config.json`.
 pub(crate) fn config(json: &str, preprocessor: Option<&str>, name: &str) -> Result<ClipConfig, String> {
     let root: Value = serde_json::from_str(json).map_err(|e| e.to_string())?;
     match root.get("model_type").and_then(Value::as_str) {
         Some("clip") => {}
+        Some("siglip") => return super::siglip::config(&root, preprocessor, name),
         other => {
-            return Err(format!("`model_type` is {}, only \"clip\" is supported", other.unwrap_or("missing")));
+            return Err(format!(
+                "`model_type` is {}, only \"clip\" and \"siglip\" are supported",
+                other.unwrap_or("missing")
+            ));
         }
     }
     let text: TextSection = section(&root, "text_config")?;
@@ -127,7 +136,7 @@ pub(crate) fn config(json: &str, preprocessor: Option<&str>, name: &str) -> Resu
             pad_id: 0,
         },
         preprocess: match preprocessor {
-            Some(json) => preprocess(json, vision.image_size)?,
+            Some(json) => preprocess(json, PreprocessConfig::openai(vision.image_size))?,
             None => PreprocessConfig::openai(vision.image_size),
         },
         logit_scale: root.get("logit_scale_init_value").and_then(Value::as_f64).unwrap_or(2.6592),
@@ -137,9 +146,11 @@ pub(crate) fn config(json: &str, preprocessor: Option<&str>, name: &str) -> Resu
 
 #[derive(Deserialize, Clone, Copy)]
 #[serde(rename_all = "snake_case")]
-enum HiddenAct {
+pub(super) enum HiddenAct {
     QuickGelu,
     Gelu,
+    #[serde(alias = "gelu_new")]
+    GeluPytorchTanh,
 }
 
 impl From<HiddenAct> for Activation {
@@ -147,6 +158,7 @@ impl From<HiddenAct> for Activation {
         match act {
             HiddenAct::QuickGelu => Self::QuickGelu,
             HiddenAct::Gelu => Self::Gelu,
+            HiddenAct::GeluPytorchTanh => Self::GeluTanh,
         }
     }
 }
@@ -214,7 +226,7 @@ impl Default for VisionSection {
 }
 
 /// A section, overlaid by the `<name>_dict` that configurations of 2022 carry and that transformers lets win.
-fn section<T: serde::de::DeserializeOwned>(root: &Value, name: &str) -> Result<T, String> {
+pub(super) fn section<T: serde::de::DeserializeOwned>(root: &Value, name: &str) -> Result<T, String> {
     let mut merged = Map::new();
     for key in [name.to_owned(), format!("{name}_dict")] {
         match root.get(&key) {
@@ -229,10 +241,11 @@ fn section<T: serde::de::DeserializeOwned>(root: &Value, name: &str) -> Result<T
     serde_json::from_value(Value::Object(merged)).map_err(|e| format!("`{name}`: {e}"))
 }
 
-fn preprocess(json: &str, image_size: usize) -> Result<PreprocessConfig, String> {
+/// Reads `preprocessor_config.json`; what it does not say is as in `defaults`, whose size is the image tower's.
+pub(super) fn preprocess(json: &str, defaults: PreprocessConfig) -> Result<PreprocessConfig, String> {
+    let image_size = defaults.size;
     let wrong = |what: String| format!("preprocessor_config.json: {what}");
     let root: Value = serde_json::from_str(json).map_err(|e| wrong(e.to_string()))?;
-    let defaults = PreprocessConfig::openai(image_size);
     let channels = |key: &str, default: [f32; 3]| match root.get(key) {
         None | Some(Value::Null) => Ok(default),
         Some(value) => serde_json::from_value(value.clone())
@@ -256,7 +269,7 @@ fn preprocess(json: &str, image_size: usize) -> Result<PreprocessConfig, String>
     let as_size = |value: &Value| value.as_u64().and_then(|v| usize::try_from(v).ok());
     let crop = root.get("do_center_crop") != Some(&Value::Bool(false));
     let (resize, resized) = match root.get("size") {
-        None | Some(Value::Null) => (ResizeMode::ShortestEdge, Some(image_size)),
+        None | Some(Value::Null) => (defaults.resize, Some(image_size)),
         Some(Value::Object(size)) => match (size.get("shortest_edge"), size.get("height"), size.get("width")) {
             (Some(edge), None, None) => (ResizeMode::ShortestEdge, as_size(edge)),
             (None, Some(height), Some(width)) if height == width => (ResizeMode::Squash, as_size(height)),

@@ -5,11 +5,16 @@
 //! of other people's checkpoints, [`native`] is ours; a [`checkpoint`] is any of them.
 
 pub mod checkpoint;
+#[cfg(test)]
+mod golden_siglip;
 pub mod huggingface;
+pub(crate) mod modified_resnet;
 pub mod module;
 pub mod native;
 pub mod open_clip;
 pub mod safetensors;
+pub(crate) mod siglip;
+pub(crate) mod timm_vit;
 
 use crate::ModelError;
 
@@ -49,22 +54,37 @@ pub struct Location {
     /// The stored matrix is the transpose of ours (a bare `[in, out]` parameter in place of a
     /// linear layer's `[out, in]`).
     pub transposed: bool,
+    /// How many of equal shares of the rows each part holds; one each where this is empty.
+    pub shares: Vec<usize>,
+    /// The stored tensor has a leading dimension of one that ours lacks.
+    pub batched: bool,
 }
 
 impl Location {
     /// One tensor, stored as ours is.
     pub fn one(name: impl Into<String>) -> Self {
-        Self { parts: vec![name.into()], transposed: false }
+        Self { parts: vec![name.into()], transposed: false, shares: Vec::new(), batched: false }
+    }
+
+    /// One tensor, stored with a leading dimension of one.
+    pub fn batched(name: impl Into<String>) -> Self {
+        Self { batched: true, ..Self::one(name) }
     }
 
     /// One matrix, stored transposed.
     pub fn transposed(name: impl Into<String>) -> Self {
-        Self { parts: vec![name.into()], transposed: true }
+        Self { transposed: true, ..Self::one(name) }
     }
 
     /// Several tensors to be joined along their first dimension.
     pub fn joined(parts: impl IntoIterator<Item = String>) -> Self {
-        Self { parts: parts.into_iter().collect(), transposed: false }
+        Self { parts: parts.into_iter().collect(), ..Self::one("") }
+    }
+
+    /// Several tensors to be joined along their first dimension, with the share of the rows that each has.
+    pub fn shared(parts: impl IntoIterator<Item = (String, usize)>) -> Self {
+        let (parts, shares) = parts.into_iter().unzip();
+        Self { parts, shares, transposed: false, batched: false }
     }
 }
 

@@ -153,16 +153,20 @@ pub(crate) fn read_located(
     location: &Location,
     wanted: &[usize],
 ) -> Result<StoredTensor, ModelError> {
-    let mut expected = wanted.to_vec();
+    let mut whole = wanted.to_vec();
     if location.transposed {
-        expected.reverse();
+        whole.reverse();
     }
-    let parts = location.parts.len();
-    if parts > 1 {
-        expected[0] /= parts;
+    if location.batched {
+        whole.insert(0, 1);
     }
+    let all: usize = if location.shares.is_empty() { location.parts.len() } else { location.shares.iter().sum() };
     let mut joined: Option<StoredTensor> = None;
-    for name in &location.parts {
+    for (part, name) in location.parts.iter().enumerate() {
+        let mut expected = whole.clone();
+        if location.parts.len() > 1 {
+            expected[0] = expected[0] / all * location.shares.get(part).unwrap_or(&1);
+        }
         let Some(shape) = source.shape(name) else {
             return Err(ModelError::MissingTensor { origin: source.origin(), name: name.clone(), expected });
         };
@@ -186,7 +190,7 @@ pub(crate) fn read_located(
             }
         }
     }
-    joined.ok_or_else(|| ModelError::MissingTensor { origin: source.origin(), name: String::new(), expected })
+    joined.ok_or_else(|| ModelError::MissingTensor { origin: source.origin(), name: String::new(), expected: whole })
 }
 
 /// `[rows, columns]` to `[columns, rows]`, in tiles that stay in the cache.

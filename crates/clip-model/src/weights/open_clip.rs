@@ -5,16 +5,21 @@
 
 use serde_json::{Map, Value};
 
-use super::{Layout, Location};
+use super::{Layout, Location, modified_resnet, timm_vit};
 use crate::config::{
     Activation, CausalTextConfig, ClipConfig, EndOfText, ImageTowerConfig, Interpolation, PreprocessConfig, ResizeMode,
     TextTowerConfig, TokenizerConfig, TokenizerKind, VitConfig,
 };
+use crate::text_tower::siglip::SiglipTextConfig;
 
 /// The names that open_clip gives.
 pub(crate) struct OpenClip {
     /// `CustomTextCLIP` keeps the text tower under `text.`; `CLIP` has it at the top.
     pub nested_text: bool,
+    /// The image tower is SigLIP's, a trunk of timm.
+    pub siglip_image: bool,
+    /// The text tower is SigLIP's, whose projection is a layer and no bare matrix.
+    pub siglip_text: bool,
     /// Ours: `image.` or `text.` for a lone tower, nothing for all.
     pub prefix: &'static str,
 }
@@ -33,6 +38,18 @@ impl Layout for OpenClip {
             Some(("text", rest)) => (self.text_prefix(), rest),
             _ => return Location::one(name),
         };
+        if tower == "visual." {
+            if self.siglip_image {
+                return timm_vit::locate(rest);
+            }
+            if let Some(location) = modified_resnet::locate(rest) {
+                return location;
+            }
+        } else if self.siglip_text
+            && let Some(kind) = rest.strip_prefix("projection.")
+        {
+            return Location::one(format!("{tower}text_projection.{kind}"));
+        }
         if let Some(rest) = rest.strip_prefix("transformer.blocks.") {
             let (layer, rest) = rest.split_once('.').unwrap_or((rest, ""));
             let rest = match rest {
@@ -65,15 +82,16 @@ impl Layout for OpenClip {
     }
 
     fn ignores(&self, stored: &str) -> bool {
-        // A buffer that older versions saved.
-        let mask = stored.ends_with("attn_mask");
+        // A buffer that older versions saved, and PyTorch's count of the batches that a norm saw.
+        let buffer = stored.ends_with("attn_mask") || stored.ends_with(".num_batches_tracked");
         let visual = stored.starts_with("visual.");
         let scalar = matches!(stored, "logit_scale" | "logit_bias");
-        mask || match self.prefix {
-            "image." => !visual,
-            "text." => visual || scalar,
-            _ => false,
-        }
+        buffer
+            || match self.prefix {
+                "image." => !visual,
+                "text." => visual || scalar,
+                _ => false,
+            }
     }
 }
 
@@ -94,45 +112,17 @@ pub(crate) fn config(json: &str, name: &str, has_bias: bool) -> Result<ClipConfi
     nothing_left("model_cfg", &model)?;
     let activation = if quick_gelu { Activation::QuickGelu } else { Activation::Gelu };
 
-    let width = required(&mut vision, "width")?;
-    let head_width = optional(&mut vision, "head_width")?.unwrap_or(64);
-    let vit = VitConfig {
-        image_size: optional_square(&mut vision, "image_size")?.unwrap_or(224),
-        patch_size: optional_square(&mut vision, "patch_size")?.unwrap_or(16),
-        width,
-        layers: required(&mut vision, "layers")?,
-        heads: width / head_width.max(1),
-        mlp_width: mlp_width(&mut vision, width)?,
-        activation,
-        layer_norm_eps: epsilon(&mut vision)?,
+    let image = if timm_vit::is_described(&vision) {
+        // timm's towers pay no heed to `quick_gelu`.
+        ImageTowerConfig::Siglip(timm_vit::config(&mut vision)?)
+    } else if modified_resnet::is_described(&vision) {
+        ImageTowerConfig::ModifiedResnet(modified_resnet::config(&mut vision)?)
+    } else {
+        ImageTowerConfig::Vit(vit(&mut vision, activation)?)
     };
-    // Used in training, or only together with options that are refused below.
-    drop_neutral(&mut vision, &["patch_dropout", "attn_pooler_queries", "attn_pooler_heads"]);
-    neutral(&mut vision, "pool_type", "tok")?;
-    neutral(&mut vision, "pos_embed_type", "learnable")?;
-    nothing_left("vision_cfg", &vision)?;
+    let (text, tokenizer) = text_tower(&mut text, activation)?;
 
-    let width = required(&mut text, "width")?;
-    let context_length = optional(&mut text, "context_length")?.unwrap_or(77);
-    let vocab_size = optional(&mut text, "vocab_size")?.unwrap_or(49408);
-    let causal = CausalTextConfig {
-        context_length,
-        vocab_size,
-        width,
-        layers: required(&mut text, "layers")?,
-        heads: required(&mut text, "heads")?,
-        mlp_width: mlp_width(&mut text, width)?,
-        activation,
-        end_of_text: EndOfText::HighestId,
-        layer_norm_eps: epsilon(&mut text)?,
-    };
-    neutral(&mut text, "pool_type", "argmax")?;
-    neutral(&mut text, "proj_type", "linear")?;
-    // Where the tokenizer comes from, what fills up texts after their end, and what another pooling would look for.
-    drop_neutral(&mut text, &["hf_tokenizer_name", "tokenizer_kwargs", "tokenizer_mode", "pad_id", "eos_id"]);
-    nothing_left("text_cfg", &text)?;
-
-    let size = vit.image_size;
+    let size = image.image_size();
     let defaults = PreprocessConfig::openai(size);
     let preprocess = match root.get("preprocess_cfg") {
         None | Some(Value::Null) => defaults,
@@ -156,13 +146,112 @@ pub(crate) fn config(json: &str, name: &str, has_bias: bool) -> Result<ClipConfi
     Ok(ClipConfig {
         name: name.to_owned(),
         embed_dim,
-        image: ImageTowerConfig::Vit(vit),
-        text: TextTowerConfig::Causal(causal),
-        tokenizer: TokenizerConfig { kind: TokenizerKind::ClipBpe, context_length, pad_id: 0 },
+        image,
+        text,
+        tokenizer,
         preprocess,
         logit_scale: logit_scale.unwrap_or((1.0f64 / 0.07).ln()),
         logit_bias: has_bias.then(|| logit_bias.unwrap_or(0.0)),
     })
+}
+
+fn vit(vision: &mut Map<String, Value>, activation: Activation) -> Result<VitConfig, String> {
+    let width = required(vision, "width")?;
+    let head_width = optional(vision, "head_width")?.unwrap_or(64);
+    let vit = VitConfig {
+        image_size: optional_square(vision, "image_size")?.unwrap_or(224),
+        patch_size: optional_square(vision, "patch_size")?.unwrap_or(16),
+        width,
+        layers: required(vision, "layers")?,
+        heads: width / head_width.max(1),
+        mlp_width: mlp_width(vision, width)?,
+        activation: approximated(vision, activation)?,
+        layer_norm_eps: epsilon(vision)?,
+    };
+    // Used in training, or only together with options that are refused below.
+    drop_neutral(vision, &["patch_dropout", "attn_pooler_queries", "attn_pooler_heads"]);
+    neutral(vision, "pool_type", "tok")?;
+    neutral(vision, "pos_embed_type", "learnable")?;
+    nothing_left("vision_cfg", vision)?;
+    Ok(vit)
+}
+
+fn text_tower(
+    text: &mut Map<String, Value>,
+    activation: Activation,
+) -> Result<(TextTowerConfig, TokenizerConfig), String> {
+    let width = required(text, "width")?;
+    let context_length = optional(text, "context_length")?.unwrap_or(77);
+    let vocab_size = optional(text, "vocab_size")?.unwrap_or(49408);
+    let layers = required(text, "layers")?;
+    let heads = required(text, "heads")?;
+    let mlp_width = mlp_width(text, width)?;
+    let activation = approximated(text, activation)?;
+    let layer_norm_eps = epsilon(text)?;
+    // Pooling at the last place makes sense only where that place sees all others.
+    let siglip = text.get("no_causal_mask") == Some(&Value::Bool(true))
+        && text.get("pool_type").and_then(Value::as_str) == Some("last");
+    let (tower, kind) = if siglip {
+        drop_neutral(text, &["no_causal_mask", "pool_type"]);
+        let projection = match text.remove("proj_type").unwrap_or_else(|| "linear".into()).as_str() {
+            Some("linear") if flag(text, "proj_bias")? => true,
+            Some("none") => {
+                drop_neutral(text, &["proj_bias"]);
+                false
+            }
+            _ => return Err("`proj_type` must be \"linear\" with `proj_bias`, or \"none\"".into()),
+        };
+        let clean = text.get("tokenizer_kwargs").and_then(|kwargs| kwargs.get("clean")).and_then(Value::as_str);
+        if clean != Some("canonicalize") {
+            return Err(format!(
+                "`tokenizer_kwargs.clean` is {}, expected \"canonicalize\"",
+                clean.unwrap_or("missing")
+            ));
+        }
+        let tower = SiglipTextConfig {
+            context_length,
+            vocab_size,
+            width,
+            layers,
+            heads,
+            mlp_width,
+            activation,
+            layer_norm_eps,
+            projection,
+        };
+        (TextTowerConfig::Siglip(tower), TokenizerKind::OpenClipSiglip)
+    } else {
+        neutral(text, "pool_type", "argmax")?;
+        neutral(text, "proj_type", "linear")?;
+        let tower = CausalTextConfig {
+            context_length,
+            vocab_size,
+            width,
+            layers,
+            heads,
+            mlp_width,
+            activation,
+            end_of_text: EndOfText::HighestId,
+            layer_norm_eps,
+        };
+        (TextTowerConfig::Causal(tower), TokenizerKind::ClipBpe)
+    };
+    // Where the tokenizer comes from, what fills up texts after their end, and what another pooling would look for.
+    drop_neutral(text, &["hf_tokenizer_name", "tokenizer_kwargs", "tokenizer_mode", "pad_id", "eos_id"]);
+    nothing_left("text_cfg", text)?;
+    Ok((tower, TokenizerConfig { kind, context_length, pad_id: 0 }))
+}
+
+/// The activation with the `act_kwargs` of PyTorch's GELU, which can say that it is approximated.
+fn approximated(map: &mut Map<String, Value>, activation: Activation) -> Result<Activation, String> {
+    let Some(kwargs) = map.remove("act_kwargs").filter(|kwargs| !kwargs.is_null()) else { return Ok(activation) };
+    let approximate =
+        kwargs.as_object().filter(|kwargs| kwargs.len() == 1).and_then(|kwargs| kwargs.get("approximate"));
+    match (approximate.and_then(Value::as_str), activation) {
+        (Some("tanh"), Activation::Gelu) => Ok(Activation::GeluTanh),
+        (Some("none"), Activation::Gelu) => Ok(Activation::Gelu),
+        _ => Err(format!("`act_kwargs` is {kwargs}, expected {{\"approximate\": \"tanh\"}} without `quick_gelu`")),
+    }
 }
 
 fn section(parent: &Value, key: &str) -> Result<Map<String, Value>, String> {
@@ -173,7 +262,7 @@ fn section(parent: &Value, key: &str) -> Result<Map<String, Value>, String> {
     }
 }
 
-fn optional(map: &mut Map<String, Value>, key: &str) -> Result<Option<usize>, String> {
+pub(super) fn optional(map: &mut Map<String, Value>, key: &str) -> Result<Option<usize>, String> {
     match map.remove(key) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => match value.as_u64().and_then(|v| usize::try_from(v).ok()) {
@@ -183,12 +272,12 @@ fn optional(map: &mut Map<String, Value>, key: &str) -> Result<Option<usize>, St
     }
 }
 
-fn required(map: &mut Map<String, Value>, key: &str) -> Result<usize, String> {
+pub(super) fn required(map: &mut Map<String, Value>, key: &str) -> Result<usize, String> {
     optional(map, key)?.ok_or_else(|| format!("`{key}` is missing"))
 }
 
 /// A number, or two equal ones for height and width.
-fn optional_square(map: &mut Map<String, Value>, key: &str) -> Result<Option<usize>, String> {
+pub(super) fn optional_square(map: &mut Map<String, Value>, key: &str) -> Result<Option<usize>, String> {
     if let Some(Value::Array(sides)) = map.get(key) {
         match sides.as_slice() {
             [a, b] if a == b => {
@@ -240,7 +329,7 @@ fn channels(map: &Map<String, Value>, key: &str) -> Result<Option<[f32; 3]>, Str
 }
 
 /// Removes an option that must have the one value that is supported.
-fn neutral(map: &mut Map<String, Value>, key: &str, only: &str) -> Result<(), String> {
+pub(super) fn neutral(map: &mut Map<String, Value>, key: &str, only: &str) -> Result<(), String> {
     match map.remove(key) {
         None => Ok(()),
         Some(Value::String(value)) if value == only => Ok(()),
@@ -249,14 +338,14 @@ fn neutral(map: &mut Map<String, Value>, key: &str, only: &str) -> Result<(), St
 }
 
 /// Removes options that do not change what is computed.
-fn drop_neutral(map: &mut Map<String, Value>, keys: &[&str]) {
+pub(super) fn drop_neutral(map: &mut Map<String, Value>, keys: &[&str]) {
     for key in keys {
         map.remove(*key);
     }
 }
 
 /// Options that are off are as good as absent; all others are not known here.
-fn nothing_left(section: &str, map: &Map<String, Value>) -> Result<(), String> {
+pub(super) fn nothing_left(section: &str, map: &Map<String, Value>) -> Result<(), String> {
     let off = |value: &Value| matches!(value, Value::Null | Value::Bool(false));
     match map.iter().find(|(_, value)| !off(value)) {
         None => Ok(()),
