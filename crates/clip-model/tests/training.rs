@@ -6,7 +6,9 @@ use std::sync::Mutex;
 
 use burn::tensor::Device;
 use clip_model::train::{Outcome, TrainError, TrainEvent, TrainObserver, run};
-use clip_model::{Checkpoint, ModelSource};
+use clip_model::weights::TensorSource;
+use clip_model::weights::safetensors::SafetensorsFile;
+use clip_model::{Checkpoint, DeviceChoice, LoadOptions, Model, ModelSource};
 use image::{Rgb, RgbImage};
 
 const COLOURS: [(&str, [u8; 3]); 8] = [
@@ -178,6 +180,87 @@ fn a_handful_of_pairs_is_learned_and_a_stopped_run_goes_on() {
     assert_eq!(outcome.trained.text_to_image.r1, 100.0, "{:?}", notes.losses);
 }
 
+/// A recipe that starts from a checkpoint, whatever its layout.
+fn from_checkpoint(stages: &str) -> String {
+    recipe(stages)
+        .replace("config = \"config.json\"", "start = \"checkpoint\"")
+        .replace("tokenizer = \"vocab.txt\"", "")
+        .replace("\"f16\"", "\"f32\"")
+}
+
+fn copy_checkpoint(folder: &Path, parts: &[&str]) {
+    let checkpoint = folder.join("checkpoint");
+    std::fs::create_dir_all(&checkpoint).unwrap();
+    for part in parts {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(part);
+        for entry in std::fs::read_dir(from).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, checkpoint.join(path.file_name().unwrap())).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_published_sigmoid_model_is_fine_tuned() {
+    let _alone = ONE_AT_A_TIME.lock();
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    write_data(folder);
+    copy_checkpoint(folder, &["tiny-siglip-huggingface", "tokenizer-siglip/siglip"]);
+    let sigmoid = "losses = { contrastive = 0.0, sigmoid = 1.0 }\n";
+    let all = stage("all", "image|text|logit_scale|logit_bias", 60).replace("1e-2", "1e-3") + sigmoid;
+    std::fs::write(folder.join("recipe.toml"), from_checkpoint(&all)).unwrap();
+    let mut notes = Notes::default();
+    let outcome = train(folder, "all", false, &mut notes).unwrap();
+    assert!(notes.losses[59] < 0.3 * notes.losses[0], "{:?}", notes.losses);
+    assert_eq!(outcome.stored.text_to_image.r1, 100.0, "{:?}", notes.losses);
+    // What comes out is a model like any other, with what it learned of scale and bias.
+    let load = |source| Model::load(&source, &LoadOptions::new().device(DeviceChoice::Cpu)).unwrap();
+    let before = load(ModelSource::Folder(folder.join("checkpoint")));
+    let after = load(ModelSource::File(outcome.path));
+    assert_eq!(after.name(), "tiny");
+    assert_ne!(before.logit_bias(), after.logit_bias());
+    assert_ne!(before.logit_scale(), after.logit_scale());
+
+    // Frozen towers: only scale and bias learn, and every embedding stays as it was.
+    let heads = stage("heads", "logit_scale|logit_bias", 2) + sigmoid;
+    std::fs::write(folder.join("recipe.toml"), from_checkpoint(&heads)).unwrap();
+    let frozen = load(ModelSource::File(train(folder, "heads", false, &mut Notes::default()).unwrap().path));
+    let text = ["a red square"];
+    assert_eq!(before.embed_texts(&text).unwrap(), frozen.embed_texts(&text).unwrap());
+    assert_ne!(before.logit_bias(), frozen.logit_bias());
+}
+
+#[test]
+fn running_statistics_are_never_trained() {
+    let _alone = ONE_AT_A_TIME.lock();
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    write_data(folder);
+    copy_checkpoint(folder, &["tiny-resnet"]);
+    let all = stage("all", "image|text|logit_scale", 3).replace("1e-2", "1e-3");
+    std::fs::write(folder.join("recipe.toml"), from_checkpoint(&all)).unwrap();
+    let mut notes = Notes::default();
+    let outcome = train(folder, "all", false, &mut notes).unwrap();
+    assert!(notes.losses.iter().all(|loss| loss.is_finite()));
+    let before = SafetensorsFile::open(&folder.join("checkpoint/open_clip_model.safetensors")).unwrap();
+    let after = SafetensorsFile::open(&outcome.path).unwrap();
+    for (theirs, ours, same) in [
+        ("visual.bn1.running_mean", "image.stem.0.norm.running_mean", true),
+        ("visual.layer2.1.bn3.running_var", "image.stages.1.blocks.1.expand.norm.running_var", true),
+        ("visual.layer2.1.bn3.weight", "image.stages.1.blocks.1.expand.norm.weight", false),
+        ("visual.conv1.weight", "image.stem.0.convolution.weight", false),
+    ] {
+        let equal = before.read(theirs).unwrap().data == after.read(ours).unwrap().data;
+        assert_eq!(equal, same, "{ours}");
+    }
+    // A sigmoid loss has nothing to add to the similarities here.
+    let sigmoid = stage("all", "image", 1) + "losses = { sigmoid = 1.0 }\n";
+    std::fs::write(folder.join("recipe.toml"), from_checkpoint(&sigmoid)).unwrap();
+    let error = train(folder, "sigmoid", false, &mut Notes::default()).unwrap_err().to_string();
+    assert!(error.contains("logit_bias"), "{error}");
+}
+
 #[test]
 fn what_does_not_fit_is_named() {
     let _alone = ONE_AT_A_TIME.lock();
@@ -194,6 +277,8 @@ fn what_does_not_fit_is_named() {
     assert!(message.contains("\"a b\""), "{message}");
     let message = error(&recipe(&stage("heads", "image.tail", 1)).replace("stop", ""));
     assert!(message.contains("image.tail") || message.contains("stopped"), "{message}");
+    let message = error(&recipe(&stage("heads", "image", 1)).replace("tokenizer = \"vocab.txt\"", ""));
+    assert!(message.contains("config and tokenizer"), "{message}");
     let message = error(&recipe(&stage("heads", "image", 1)).replace("pairs.csv", "absent.csv"));
     assert!(message.contains("absent.csv"), "{message}");
 }

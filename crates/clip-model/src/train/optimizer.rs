@@ -19,7 +19,8 @@ pub struct Trained {
     pub decays: bool,
 }
 
-/// The tensors that a stage trains, by the module's names.
+/// The tensors that a stage trains, by the module's names. Running statistics are none of them, whatever the expressions
+/// say: they are measured, and no gradient improves them.
 ///
 /// # Errors
 /// [`TrainError::Stage`] if an expression of the stage matches nothing.
@@ -37,8 +38,10 @@ pub fn trained<M: Module>(module: &M, stage: &Stage) -> Result<Vec<Trained>, Tra
             return Err(fail(format!("no tensor of the model matches {pattern}")));
         }
     }
+    let learns = |name: &str| !name.ends_with(".running_mean") && !name.ends_with(".running_var");
     Ok(shapes
         .into_iter()
+        .filter(|(name, _)| learns(name))
         .filter_map(|(name, shape)| {
             let (_, rate) = patterns.iter().rev().find(|(pattern, _)| pattern.is_match(&name))?;
             Some(Trained { name, rate: *rate, decays: shape.len() > 1 })

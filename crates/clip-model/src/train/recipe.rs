@@ -14,11 +14,13 @@ pub struct Recipe {
     pub name: String,
     /// Seed of every random choice.
     pub seed: u64,
-    /// `ClipConfig` as JSON. Paths here are relative to the recipe's file.
-    pub config: PathBuf,
+    /// `ClipConfig` as JSON. Paths here are relative to the recipe's file. Without one, and without a tokenizer, the
+    /// model is that of the checkpoint named as the start.
+    pub config: Option<PathBuf>,
     /// The tokenizer's file (its kind is in the config).
-    pub tokenizer: PathBuf,
-    /// Starting weights by our tensor names (safetensors). What the file lacks starts at random.
+    pub tokenizer: Option<PathBuf>,
+    /// With a config, starting weights by our tensor names (safetensors); what the file lacks starts at random. Without
+    /// one, a checkpoint in any layout that is read: a folder, or a model file that describes itself.
     pub start: Option<PathBuf>,
     /// The folder that the paths of the data sets are relative to, itself relative to the recipe's file.
     pub data: PathBuf,
@@ -160,12 +162,20 @@ pub struct Losses {
     /// InfoNCE between made-up features, the classifier's row of a class added to a photo's, and that class's name.
     /// Only while the backbones are frozen.
     pub prototypes: f64,
+    /// SigLIP's pairwise sigmoid loss over the pairs of a batch (Zhai et al. 2023); needs a model with a `logit_bias`.
+    // Left out where it is off, so that runs from before there was one can go on.
+    #[serde(skip_serializing_if = "is_off")]
+    pub sigmoid: f64,
 }
 
 impl Default for Losses {
     fn default() -> Self {
-        Self { contrastive: 1.0, classes: 0.0, prototypes: 0.0 }
+        Self { contrastive: 1.0, classes: 0.0, prototypes: 0.0, sigmoid: 0.0 }
     }
+}
+
+fn is_off(weight: &f64) -> bool {
+    *weight == 0.0
 }
 
 /// How the trained weights are written.
@@ -216,7 +226,7 @@ impl Recipe {
         recipe.check().map_err(|reason| TrainError::Recipe { path: path.to_owned(), reason })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         recipe.data = folder.join(&recipe.data);
-        for file in [&mut recipe.config, &mut recipe.tokenizer].into_iter().chain(recipe.start.as_mut()) {
+        for file in [&mut recipe.config, &mut recipe.tokenizer, &mut recipe.start].into_iter().flatten() {
             *file = folder.join(&*file);
         }
         if let Some(classifier) = &mut recipe.classifier {
@@ -244,6 +254,11 @@ impl Recipe {
         )?;
         positive("views.max_aspect (expected at least 1)", self.views.max_aspect >= 1.0)?;
         positive("views.flip (expected 0 to 1)", (0.0..=1.0).contains(&self.views.flip))?;
+        match (&self.config, &self.tokenizer, &self.start) {
+            (Some(_), Some(_), _) | (None, None, Some(_)) => {}
+            (None, None, None) => return Err("it names neither a config and a tokenizer nor a start".into()),
+            _ => return Err("config and tokenizer go together; a start that is a checkpoint has both".into()),
+        }
         if self.photos.is_empty() {
             return Err("no [[photos]] set is named; at least one is needed".into());
         }

@@ -15,9 +15,10 @@ use super::frozen::FrozenTexts;
 use super::inputs::{ImageInput, TextInput, padded};
 use super::recipe::{Export, Recipe};
 use super::stage::{self, Cuts};
+use super::start::Start;
 use super::teacher::Teacher;
 use super::views::View;
-use super::{Decode, TrainError, TrainEvent, TrainObserver, checkpoint, export, optimizer, start};
+use super::{Decode, TrainError, TrainEvent, TrainObserver, checkpoint, export, optimizer};
 use crate::ClipConfig;
 use crate::clip::Clip;
 use crate::image_tower::ImageTower;
@@ -46,6 +47,8 @@ pub(super) struct Run<'a> {
     pub key: String,
     pub device: Device,
     pub teacher: Option<Teacher>,
+    /// Of the starting weights.
+    identity: Option<Vec<u8>>,
     config: ClipConfig,
     data: TrainData,
     dev: DevData,
@@ -76,18 +79,18 @@ pub fn run(
     let recipe = Recipe::read(recipe_path)?;
     let caches = out.join("cache");
     std::fs::create_dir_all(&caches).map_err(|source| TrainError::Io { path: caches.clone(), source })?;
-    let config_text = read(&recipe.config)?;
-    let config = ClipConfig::from_json(&String::from_utf8_lossy(&config_text), &recipe.config.to_string_lossy())?;
-    let tokenizer_file = read(&recipe.tokenizer)?;
-    let exported = export::config(&config, &recipe.export, recipe_path)?;
-    let tokenizer = Tokenizer::new(&config.tokenizer, &tokenizer_file, &recipe.tokenizer.to_string_lossy())?;
     let mut data = TrainData::read(&recipe.photos)?;
     let dev = DevData::read(&recipe.dev)?;
     device.seed(recipe.seed);
-    let mut model = Clip::init(&config, device);
-    let mut started_from = Vec::new();
-    if let Some(path) = &recipe.start {
-        (model, started_from) = start::lay_over(model, path)?;
+    let Start { config, config_text, tokenizer: tokenizer_file, tokenizer_origin, mut model, given, identity } =
+        Start::read(&recipe, device)?;
+    let exported = export::config(&config, &recipe.export, recipe_path)?;
+    let tokenizer = Tokenizer::new(&config.tokenizer, &tokenizer_file, &tokenizer_origin)?;
+    if let Some(stage) = recipe.stages.iter().find(|stage| stage.losses.sigmoid > 0.0 && config.logit_bias.is_none()) {
+        return Err(TrainError::Stage {
+            stage: stage.name.clone(),
+            reason: "its sigmoid loss needs a `logit_bias`, which the model's configuration does not have".into(),
+        });
     }
     let teacher = match (&recipe.classifier, &model.image) {
         (Some(spec), ImageTower::InvertedResidual(tower)) => {
@@ -104,12 +107,13 @@ pub fn run(
         return Err(super::stopped());
     }
     let ids: Vec<Vec<u32>> = data.texts.iter().chain(&dev.captions).map(|text| tokenizer.encode(text).ids).collect();
-    let key = key(&recipe, &config_text, &tokenizer_file)?;
+    let key = key(&recipe, &config_text, &tokenizer_file, identity.as_deref());
     let preprocess = Preprocessor::new(&config.preprocess);
     let mut run = Run {
         recipe,
         out: out.to_owned(),
         key,
+        identity,
         device: device.clone(),
         teacher,
         config,
@@ -124,7 +128,7 @@ pub fn run(
     };
     let cuts = run.cuts(&model)?;
     run.fill_caches(&model, &cuts, &caches, observer)?;
-    if !started_from.iter().any(|name| name == "image.head.mean") {
+    if !given.iter().any(|name| name == "image.head.mean") {
         model = run.standardised(model);
     }
     let position = if resume { Some(checkpoint::position(out, &run.key)?) } else { None };
@@ -146,13 +150,9 @@ pub fn run(
     Ok(Outcome { path, bytes, trained, stored })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TrainError> {
-    std::fs::read(path).map_err(|source| TrainError::Io { path: path.to_owned(), source })
-}
-
 /// Hash of what a run depends on besides the photos' pixels. How the result is written is left out: a finished run may
 /// be written again in another way.
-fn key(recipe: &Recipe, config: &[u8], tokenizer: &[u8]) -> Result<String, TrainError> {
+fn key(recipe: &Recipe, config: &[u8], tokenizer: &[u8], start: Option<&[u8]>) -> String {
     let mut hasher = blake3::Hasher::new();
     let trained = Recipe { export: Export::default(), ..recipe.clone() };
     let json = serde_json::to_vec(&trained).unwrap_or_default();
@@ -160,10 +160,8 @@ fn key(recipe: &Recipe, config: &[u8], tokenizer: &[u8]) -> Result<String, Train
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part);
     }
-    if let Some(path) = &recipe.start {
-        hasher.update(&read(path)?);
-    }
-    Ok(hasher.finalize().to_hex()[..16].to_owned())
+    hasher.update(start.unwrap_or_default());
+    hasher.finalize().to_hex()[..16].to_owned()
 }
 
 impl Run<'_> {
@@ -236,9 +234,7 @@ impl Run<'_> {
     /// Names the cached activations: a recipe may change in much without them.
     fn cache_key(&self, cuts: &Cuts) -> Result<String, TrainError> {
         let mut hasher = blake3::Hasher::new();
-        if let Some(path) = &self.recipe.start {
-            hasher.update(&read(path)?);
-        }
+        hasher.update(self.identity.as_deref().unwrap_or_default());
         let views = serde_json::to_string(&self.recipe.views).unwrap_or_default();
         let preprocess = serde_json::to_string(&self.config.preprocess).unwrap_or_default();
         hasher.update(format!("{:?}{views}{preprocess}{}", cuts.image, self.recipe.seed).as_bytes());

@@ -13,7 +13,7 @@ use super::checkpoint::{self, Position, Weights};
 use super::cut::{BackboneCut, ImageCut, TextCut};
 use super::dataset::Sample;
 use super::inputs::{BackboneInput, ImageInput};
-use super::loss::{info_nce, soft_cross_entropy};
+use super::loss::{info_nce, pairwise_sigmoid, soft_cross_entropy};
 use super::names::Names;
 use super::optimizer::{self, schedule};
 use super::recipe::Stage;
@@ -98,7 +98,7 @@ pub fn train(
             total_loss += value;
             let factor =
                 schedule(epoch as f64 + step as f64 / batches.len() as f64, stage.warm_up, stage.epochs as f64);
-            model = step_with(model, &mut optimizer, factor, loss);
+            model = step_with(model, &mut optimizer, factor, loss, stage.losses.contrastive > 0.0);
             if stage.average > 0.0 {
                 average.update(&model, stage.average * batches.len() as f64);
             }
@@ -160,9 +160,13 @@ fn with_scale(mut model: Clip, stage: &Stage) -> Clip {
     model
 }
 
-fn step_with(model: Clip, optimizer: &mut ModuleOptimizer, factor: f64, loss: Tensor<1>) -> Clip {
+fn step_with(model: Clip, optimizer: &mut ModuleOptimizer, factor: f64, loss: Tensor<1>, bounded: bool) -> Clip {
     let gradients = GradientsParams::from_grads(loss.backward(), &model);
     let mut model = optimizer.step(factor, model, gradients);
+    // Published sigmoid models are beyond CLIP's bound.
+    if !bounded {
+        return model;
+    }
     model.logit_scale = model.logit_scale.map(|scale| {
         let learns = scale.is_require_grad();
         // The bound is no part of the next step's graph.
@@ -210,8 +214,15 @@ fn losses(
         let rows = k * batch.len()..(k + 1) * batch.len();
         let ignore = shared(run, batch, &wanted[rows.clone()], device);
         let text = text.clone().slice([rows]);
-        let loss = info_nce(image.clone(), text, scale.clone(), Some(ignore));
-        sum = sum + loss * (stage.losses.contrastive / stage.captions as f64);
+        let share = 1.0 / stage.captions as f64;
+        if stage.losses.contrastive > 0.0 {
+            let loss = info_nce(image.clone(), text.clone(), scale.clone(), Some(ignore.clone()));
+            sum = sum + loss * (stage.losses.contrastive * share);
+        }
+        if let (Some(bias), true) = (&model.logit_bias, stage.losses.sigmoid > 0.0) {
+            let loss = pairwise_sigmoid(image.clone(), text, scale.clone(), bias.val(), Some(ignore));
+            sum = sum + loss * (stage.losses.sigmoid * share);
+        }
     }
     if let (Some(teacher), Some(names)) = (&run.teacher, names) {
         let texts = teacher.draw_texts(rng);

@@ -1,13 +1,89 @@
-//! Starting weights: those of a file where it has them, random ones elsewhere.
+//! What a run starts from: a checkpoint as it is, or a configuration with the weights of a file where it has them and random
+//! ones elsewhere.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::ModelError;
+use burn::tensor::Device;
+
+use super::TrainError;
+use super::recipe::Recipe;
 use crate::clip::Clip;
-use crate::weights::module::{apply, collect};
+use crate::fingerprint::Fingerprint;
+use crate::weights::checkpoint::{Checkpoint, ModelSource};
+use crate::weights::module::{apply, collect, shapes};
 use crate::weights::safetensors::SafetensorsFile;
 use crate::weights::{Native, StoredTensor, TensorSource};
+use crate::{ClipConfig, ModelError};
+
+/// A model before its training.
+pub struct Start {
+    /// What it is.
+    pub config: ClipConfig,
+    /// The configuration as the recipe has it, for telling runs apart.
+    pub config_text: Vec<u8>,
+    /// The tokenizer's file.
+    pub tokenizer: Vec<u8>,
+    /// Where that is from.
+    pub tokenizer_origin: String,
+    /// The model with its weights.
+    pub model: Clip,
+    /// The tensors whose weights are not random.
+    pub given: Vec<String>,
+    /// What tells the given weights from others.
+    pub identity: Option<Vec<u8>>,
+}
+
+impl Start {
+    /// Reads what the recipe starts from.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the files, by name.
+    pub fn read(recipe: &Recipe, device: &Device) -> Result<Self, TrainError> {
+        let read = |path: &Path| std::fs::read(path).map_err(|source| TrainError::Io { path: path.to_owned(), source });
+        let (Some(config_path), Some(tokenizer_path)) = (&recipe.config, &recipe.tokenizer) else {
+            // The recipe was checked: then it names a checkpoint.
+            return Self::checkpoint(recipe.start.as_deref().unwrap_or(Path::new("")), &recipe.name, device);
+        };
+        let config_text = read(config_path)?;
+        let config = ClipConfig::from_json(&String::from_utf8_lossy(&config_text), &config_path.to_string_lossy())?;
+        let mut model = Clip::init(&config, device);
+        let (mut given, mut identity) = (Vec::new(), None);
+        if let Some(path) = &recipe.start {
+            (model, given) = lay_over(model, path)?;
+            identity = Some(read(path)?);
+        }
+        Ok(Self {
+            config,
+            config_text,
+            tokenizer: read(tokenizer_path)?,
+            tokenizer_origin: tokenizer_path.to_string_lossy().into_owned(),
+            model,
+            given,
+            identity,
+        })
+    }
+
+    fn checkpoint(path: &Path, name: &str, device: &Device) -> Result<Self, TrainError> {
+        let source =
+            if path.is_file() { ModelSource::File(path.to_owned()) } else { ModelSource::Folder(path.to_owned()) };
+        let checkpoint = Checkpoint::open(&source)?;
+        let config = ClipConfig { name: name.to_owned(), ..checkpoint.config().clone() };
+        config.check("the recipe")?;
+        let (tokenizer_origin, tokenizer) = checkpoint.tokenizer_bytes()?;
+        let tokenizer = tokenizer.to_vec();
+        let model = checkpoint.clip(device)?;
+        Ok(Self {
+            config_text: config.to_json().into_bytes(),
+            config,
+            tokenizer,
+            tokenizer_origin,
+            given: shapes(&model).into_iter().map(|(name, _)| name).collect(),
+            model,
+            identity: Some(Fingerprint::of(&checkpoint)?.as_str().as_bytes().to_vec()),
+        })
+    }
+}
 
 /// Tensors of a file laid over others.
 struct Overlay<'a> {
@@ -48,7 +124,7 @@ impl TensorSource for Overlay<'_> {
 ///
 /// # Errors
 /// As [`apply`]: a tensor the model has no place for, or one of another shape.
-pub fn lay_over(model: Clip, path: &Path) -> Result<(Clip, Vec<String>), ModelError> {
+fn lay_over(model: Clip, path: &Path) -> Result<(Clip, Vec<String>), ModelError> {
     let file = SafetensorsFile::open(path)?;
     let names = file.names();
     let below = collect(&model)?.into_iter().map(|(name, shape, data)| (name, StoredTensor { shape, data })).collect();
