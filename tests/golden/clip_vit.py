@@ -93,6 +93,18 @@ def huggingface_config(activation: str) -> CLIPConfig:
     )
 
 
+def small_tokenizer(scratch: Path, context: int) -> tuple[SimpleTokenizer, str]:
+    """The first merges of OpenAI's vocabulary make a small one that works in the same way."""
+    lines = gzip.open(default_bpe()).read().decode().split("\n")[: 1 + MERGES]
+    merges = "\n".join(lines)
+    small = scratch / "small.txt.gz"
+    small.write_bytes(gzip.compress(merges.encode()))
+    tokenizer = SimpleTokenizer(bpe_path=str(small), context_length=context)
+    small.unlink()
+    assert tokenizer.vocab_size == 512 + MERGES + 2, tokenizer.vocab_size
+    return tokenizer, merges
+
+
 def features(result) -> torch.Tensor:
     """transformers 5 wraps features in an output object, 4 did not."""
     return result if isinstance(result, torch.Tensor) else result.pooler_output
@@ -106,14 +118,7 @@ def main() -> None:
     for folder in (ours, theirs):
         folder.mkdir(parents=True, exist_ok=True)
 
-    # The first merges of OpenAI's vocabulary make a small one that works in the same way.
-    lines = gzip.open(default_bpe()).read().decode().split("\n")[: 1 + MERGES]
-    merges = "\n".join(lines)
-    small = out / "small.txt.gz"
-    small.write_bytes(gzip.compress(merges.encode()))
-    tokenizer = SimpleTokenizer(bpe_path=str(small), context_length=CONTEXT)
-    small.unlink()
-    assert tokenizer.vocab_size == TEXT["vocab_size"], tokenizer.vocab_size
+    tokenizer, merges = small_tokenizer(out, CONTEXT)
     ids = tokenizer(TEXTS, context_length=CONTEXT)
 
     pixels = torch.randn((8, 3, VISION["image_size"], VISION["image_size"]), generator=torch.Generator().manual_seed(1))

@@ -6,10 +6,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
+use crate::image_tower::conv_stem_vit::ConvStemVitConfig;
+use crate::image_tower::fast_vit::FastVitConfig;
 use crate::image_tower::inverted_residual::InvertedResidualConfig;
 use crate::image_tower::modified_resnet::ModifiedResnetConfig;
 use crate::image_tower::siglip::SiglipVitConfig;
 use crate::text_tower::bert::BertConfig;
+use crate::text_tower::mobile::MobileTextConfig;
 use crate::text_tower::siglip::SiglipTextConfig;
 
 /// Limits on configurations: several times the largest published CLIP model, and small enough that
@@ -71,6 +74,10 @@ pub enum ImageTowerConfig {
     ModifiedResnet(ModifiedResnetConfig),
     /// SigLIP's vision transformer, which pools by attention.
     Siglip(SiglipVitConfig),
+    /// MobileCLIP's convolutional tower, whose last stage attends.
+    FastVit(FastVitConfig),
+    /// MobileCLIP-B's vision transformer behind a convolutional stem.
+    ConvStemVit(ConvStemVitConfig),
 }
 
 /// The kinds of text towers.
@@ -83,6 +90,8 @@ pub enum TextTowerConfig {
     Bert(BertConfig),
     /// SigLIP's bidirectional transformer.
     Siglip(SiglipTextConfig),
+    /// MobileCLIP's transformer without a mask.
+    Mobile(MobileTextConfig),
 }
 
 /// Activation of a transformer's MLP. A matter of the checkpoint: OpenAI's weights need
@@ -280,6 +289,8 @@ impl ImageTowerConfig {
             Self::InvertedResidual(tower) => tower.image_size,
             Self::ModifiedResnet(tower) => tower.image_size,
             Self::Siglip(tower) => tower.image_size,
+            Self::FastVit(tower) => tower.image_size,
+            Self::ConvStemVit(tower) => tower.image_size,
         }
     }
 }
@@ -291,6 +302,7 @@ impl TextTowerConfig {
             Self::Causal(text) => text.context_length,
             Self::Bert(text) => text.context_length,
             Self::Siglip(text) => text.context_length,
+            Self::Mobile(text) => text.context_length,
         }
     }
 
@@ -300,6 +312,7 @@ impl TextTowerConfig {
             Self::Causal(text) => text.vocab_size,
             Self::Bert(text) => text.vocab_size,
             Self::Siglip(text) => text.vocab_size,
+            Self::Mobile(text) => text.vocab_size,
         }
     }
 
@@ -309,6 +322,7 @@ impl TextTowerConfig {
             Self::Causal(text) => text.width,
             Self::Bert(text) => text.width,
             Self::Siglip(text) => text.width,
+            Self::Mobile(text) => text.width,
         }
     }
 }
@@ -438,6 +452,14 @@ impl ClipConfig {
                 tower.validate()?;
                 Some(("image", tower.width))
             }
+            ImageTowerConfig::FastVit(tower) => {
+                tower.validate()?;
+                None
+            }
+            ImageTowerConfig::ConvStemVit(tower) => {
+                tower.validate()?;
+                None
+            }
         };
         let text_head = match &self.text {
             TextTowerConfig::Causal(text) => {
@@ -451,6 +473,17 @@ impl ClipConfig {
             TextTowerConfig::Siglip(text) => {
                 text.validate()?;
                 (!text.projection).then_some(("text", text.width))
+            }
+            TextTowerConfig::Mobile(text) => {
+                text.validate()?;
+                // The tower sees padding, and both it and whoever makes a batch of texts add some.
+                if text.pad_id != self.tokenizer.pad_id {
+                    return Err(format!(
+                        "the text tower fills texts up with id {}, the tokenizer with {}",
+                        text.pad_id, self.tokenizer.pad_id
+                    ));
+                }
+                None
             }
         };
         for (tower, output) in head.into_iter().chain(text_head) {
@@ -532,6 +565,17 @@ const PRESETS: &[(&str, &str)] = &[
     ("ViT-SO400M-14-SigLIP-384", include_str!("../presets/ViT-SO400M-14-SigLIP-384.json")),
     ("ViT-B-16-SigLIP2", include_str!("../presets/ViT-B-16-SigLIP2.json")),
     ("ViT-B-32-SigLIP2-256", include_str!("../presets/ViT-B-32-SigLIP2-256.json")),
+    ("MobileCLIP-S0", include_str!("../presets/MobileCLIP-S0.json")),
+    ("MobileCLIP-S1", include_str!("../presets/MobileCLIP-S1.json")),
+    ("MobileCLIP-S2", include_str!("../presets/MobileCLIP-S2.json")),
+    ("MobileCLIP-B", include_str!("../presets/MobileCLIP-B.json")),
+    ("MobileCLIP2-S0", include_str!("../presets/MobileCLIP2-S0.json")),
+    ("MobileCLIP2-S2", include_str!("../presets/MobileCLIP2-S2.json")),
+    ("MobileCLIP2-B", include_str!("../presets/MobileCLIP2-B.json")),
+    ("TinyCLIP-ViT-8M-16-Text-3M", include_str!("../presets/TinyCLIP-ViT-8M-16-Text-3M.json")),
+    ("TinyCLIP-ViT-39M-16-Text-19M", include_str!("../presets/TinyCLIP-ViT-39M-16-Text-19M.json")),
+    ("TinyCLIP-ViT-40M-32-Text-19M", include_str!("../presets/TinyCLIP-ViT-40M-32-Text-19M.json")),
+    ("TinyCLIP-ViT-61M-32-Text-29M", include_str!("../presets/TinyCLIP-ViT-61M-32-Text-29M.json")),
 ];
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ extern crate self as clip_model;
 pub mod classify;
 pub mod clip;
 pub mod config;
+pub mod conv_mixer;
 pub mod cpu;
 mod device;
 mod embeddings;

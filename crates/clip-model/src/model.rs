@@ -295,8 +295,9 @@ impl Model {
 
     fn ids(&self, text: &str) -> Vec<u32> {
         let mut tokens = self.tokenizer.encode(text);
-        // A causal tower sees nothing of what follows the end token. The other one must.
-        if matches!(self.config.text, TextTowerConfig::Causal(_)) {
+        // A causal tower sees nothing of what follows the end token, MobileCLIP's fills texts up by itself. The others
+        // must be given all.
+        if matches!(self.config.text, TextTowerConfig::Causal(_) | TextTowerConfig::Mobile(_)) {
             tokens.ids.truncate(tokens.length);
         }
         tokens.ids

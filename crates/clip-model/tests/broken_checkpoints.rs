@@ -79,7 +79,7 @@ fn configurations_that_are_not_understood_are_refused() {
         (OURS, "open_clip_config.json", "\"patch_size\": 8", "\"patch_size\": 7", "multiple"),
         (OURS, "open_clip_config.json", "\"layers\": 2", "\"layers\": 1000000000", "layers is 1000000000"),
         (OURS, "open_clip_config.json", "\"quick_gelu\": true", "\"multimodal_cfg\": {}", "multimodal_cfg"),
-        (OURS, "open_clip_config.json", "\"heads\": 2", "\"heads\": 2, \"no_causal_mask\": true", "no_causal_mask"),
+        (OURS, "open_clip_config.json", "\"heads\": 2", "\"heads\": 2, \"embed_cls\": true", "embed_cls"),
         (OURS, "open_clip_config.json", "squash", "longest", "resize_mode `longest`"),
         (OURS, "open_clip_config.json", "\"embed_dim\": 16,", "", "`embed_dim` is missing"),
         (OURS, "open_clip_config.json", "{", "[", "column"),

@@ -1,5 +1,7 @@
 //! Image towers: pixels to embeddings.
 
+pub mod conv_stem_vit;
+pub mod fast_vit;
 pub mod inverted_residual;
 pub mod modified_resnet;
 pub mod siglip;
@@ -9,6 +11,8 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use crate::config::ImageTowerConfig;
+use conv_stem_vit::ConvStemVit;
+use fast_vit::FastVit;
 use inverted_residual::InvertedResidual;
 use modified_resnet::ModifiedResnet;
 use siglip::SiglipVit;
@@ -27,6 +31,10 @@ pub enum ImageTower {
     ModifiedResnet(ModifiedResnet),
     /// SigLIP's vision transformer.
     Siglip(SiglipVit),
+    /// MobileCLIP's convolutional tower.
+    FastVit(FastVit),
+    /// MobileCLIP-B's vision transformer.
+    ConvStemVit(ConvStemVit),
 }
 
 impl ImageTower {
@@ -39,6 +47,8 @@ impl ImageTower {
                 Self::ModifiedResnet(ModifiedResnet::init(config, embed_dim, device))
             }
             ImageTowerConfig::Siglip(config) => Self::Siglip(SiglipVit::init(config, device)),
+            ImageTowerConfig::FastVit(config) => Self::FastVit(config.init(embed_dim, device)),
+            ImageTowerConfig::ConvStemVit(config) => Self::ConvStemVit(config.init(embed_dim, device)),
         }
     }
 
@@ -49,6 +59,8 @@ impl ImageTower {
             Self::InvertedResidual(tower) => tower.forward(pixels),
             Self::ModifiedResnet(tower) => tower.forward(pixels),
             Self::Siglip(tower) => tower.forward(pixels),
+            Self::FastVit(tower) => tower.forward(pixels),
+            Self::ConvStemVit(tower) => tower.forward(pixels),
         }
     }
 }

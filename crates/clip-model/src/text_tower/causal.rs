@@ -55,7 +55,7 @@ impl CausalText {
     /// Ids `[batch, tokens]` to embeddings `[batch, embed_dim]`, not normalised. Tokens after the end of a text have no
     /// influence, so `tokens` may be anything between the longest text and the context length.
     pub fn forward(&self, ids: Tensor<2, Int>) -> Tensor<2> {
-        let ends = self.ends(ids.clone());
+        let ends = self.end_of_text.positions(ids.clone());
         let states = self.states(ids);
         let [batch, _, width] = states.dims();
         let at = ends.reshape([batch, 1, 1]).expand([batch, 1, width]);
@@ -74,16 +74,18 @@ impl CausalText {
         let positions = self.position_embedding.val().narrow(0, 0, tokens);
         self.transformer.forward(self.token_embedding.forward(ids) + positions.unsqueeze::<3>())
     }
+}
 
-    /// The position of each text's end token, `[batch, 1]`; 0 where it has none.
-    fn ends(&self, ids: Tensor<2, Int>) -> Tensor<2, Int> {
+impl EndOfText {
+    /// The position of each text's end token in ids `[batch, tokens]`, `[batch, 1]`; 0 where it has none.
+    pub(crate) fn positions(self, ids: Tensor<2, Int>) -> Tensor<2, Int> {
         let [batch, tokens] = ids.dims();
-        let is_end = match self.end_of_text {
-            EndOfText::HighestId => {
+        let is_end = match self {
+            Self::HighestId => {
                 let highest = ids.clone().max_dim(1).expand([batch, tokens]);
                 ids.clone().equal(highest)
             }
-            EndOfText::Id(id) => ids.clone().equal_elem(i64::from(id)),
+            Self::Id(id) => ids.clone().equal_elem(i64::from(id)),
         };
         // Padding may repeat the end token: earlier positions get larger values, so that the first one wins without
         // relying on how a backend's argmax breaks ties.
@@ -116,15 +118,15 @@ mod tests {
         Tensor::from_data(rows, &Device::flex())
     }
 
-    fn ends(tower: &CausalText, ids: Tensor<2, Int>) -> Vec<i64> {
-        tower.ends(ids).into_data().convert::<i64>().try_into_vec().unwrap()
+    fn ends(end_of_text: EndOfText, ids: Tensor<2, Int>) -> Vec<i64> {
+        end_of_text.positions(ids).into_data().convert::<i64>().try_into_vec().unwrap()
     }
 
     #[test]
     fn the_first_end_token_is_the_feature() {
         let rows = [[18, 3, 19, 0, 0], [18, 19, 19, 19, 19]];
-        assert_eq!(ends(&tower(EndOfText::HighestId), ids(rows)), [2, 1]);
-        assert_eq!(ends(&tower(EndOfText::Id(3)), ids(rows)), [1, 0]);
+        assert_eq!(ends(EndOfText::HighestId, ids(rows)), [2, 1]);
+        assert_eq!(ends(EndOfText::Id(3), ids(rows)), [1, 0]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod bert;
 pub mod causal;
+pub mod mobile;
 pub mod siglip;
 
 use burn::module::Module;
@@ -10,6 +11,7 @@ use burn::tensor::{Device, Int, Tensor};
 use crate::config::TextTowerConfig;
 use bert::Bert;
 use causal::CausalText;
+use mobile::MobileText;
 use siglip::SiglipText;
 
 /// Any of the text towers.
@@ -23,6 +25,8 @@ pub enum TextTower {
     Bert(Bert),
     /// SigLIP's bidirectional transformer.
     Siglip(SiglipText),
+    /// MobileCLIP's transformer without a mask.
+    Mobile(MobileText),
 }
 
 impl TextTower {
@@ -32,6 +36,7 @@ impl TextTower {
             TextTowerConfig::Causal(config) => Self::Causal(CausalText::init(config, embed_dim, device)),
             TextTowerConfig::Bert(config) => Self::Bert(config.init(device)),
             TextTowerConfig::Siglip(config) => Self::Siglip(SiglipText::init(config, embed_dim, device)),
+            TextTowerConfig::Mobile(config) => Self::Mobile(config.init(embed_dim, device)),
         }
     }
 
@@ -39,13 +44,15 @@ impl TextTower {
     /// `[batch, embed_dim]`, not normalised.
     ///
     /// A causal tower finds the end of a text by itself and does not look at the mask. It never looks past that end
-    /// either, so a batch may be cut to its longest text: the result is the same. SigLIP's has no mask at all: its texts
-    /// come [filled up](crate::config::TokenizerKind::fills_context) to the context.
+    /// either, so a batch may be cut to its longest text: the result is the same. MobileCLIP's, which has no mask, fills
+    /// texts up by itself. SigLIP's has no mask either: its texts come
+    /// [filled up](crate::config::TokenizerKind::fills_context) to the context.
     pub fn forward(&self, ids: Tensor<2, Int>, mask: Tensor<2>) -> Tensor<2> {
         match self {
             Self::Causal(tower) => tower.forward(ids),
             Self::Bert(tower) => tower.forward(ids, mask),
             Self::Siglip(tower) => tower.forward(ids),
+            Self::Mobile(tower) => tower.forward(ids),
         }
     }
 
@@ -56,6 +63,7 @@ impl TextTower {
             Self::Causal(tower) => tower.hidden_states(ids),
             Self::Bert(tower) => tower.states(ids, mask).states,
             Self::Siglip(tower) => tower.hidden_states(ids),
+            Self::Mobile(tower) => tower.hidden_states(ids),
         }
     }
 }

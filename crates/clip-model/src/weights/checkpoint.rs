@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use burn::tensor::Device;
 
+use super::fold::{Folded, Plan, Planned};
 use super::huggingface::HuggingFace;
+use super::mobileclip::{Dialect, MlMobileClip};
 use super::module::{apply, read_located};
 use super::native::NativeModel;
 use super::open_clip::OpenClip;
 use super::safetensors::SafetensorsFile;
 use super::siglip::HuggingFaceSiglip;
-use super::{Layout, StoredTensor, TensorSource, huggingface, native, open_clip, siglip};
+use super::{Layout, StoredTensor, TensorSource, huggingface, mobileclip, native, open_clip, siglip};
 use crate::ModelError;
 use crate::clip::Clip;
 use crate::config::{ClipConfig, ImageTowerConfig, TextTowerConfig};
@@ -43,6 +45,8 @@ pub struct Checkpoint {
     config: ClipConfig,
     tensors: Tensors,
     kind: Kind,
+    /// Where tensors are that the layout alone does not find.
+    plan: Plan,
     /// The tokenizer's file where the weights do not hold it.
     tokenizer: Option<TokenizerFile>,
 }
@@ -53,6 +57,17 @@ enum Kind {
     HuggingFace,
     HuggingFaceSiglip,
     OpenClip { nested_text: bool, siglip_image: bool, siglip_text: bool },
+    MlMobileClip,
+}
+
+impl Kind {
+    /// Which of the layouts of transformers a model of this configuration has.
+    fn of_transformers(config: &ClipConfig) -> Self {
+        match config.image {
+            ImageTowerConfig::Siglip(_) => Self::HuggingFaceSiglip,
+            _ => Self::HuggingFace,
+        }
+    }
 }
 
 impl Checkpoint {
@@ -69,7 +84,39 @@ impl Checkpoint {
     }
 
     fn native(file: SafetensorsFile) -> Result<Self, ModelError> {
-        Ok(Self { config: native::config(&file)?, tensors: Tensors::One(file), kind: Kind::Native, tokenizer: None })
+        let config = native::config(&file)?;
+        Ok(Self::new(config, Tensors::One(file), Kind::Native, None))
+    }
+
+    /// Opens the weights of a folder that [`open`](Self::open) understands, with a configuration that is given, not read:
+    /// for sizes that the library which wrote the folder has no name for.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_as(folder: &Path, config: ClipConfig) -> Result<Self, ModelError> {
+        config.check(&folder.display().to_string())?;
+        let open_clip_weights = folder.join("open_clip_model.safetensors");
+        if open_clip_weights.is_file() {
+            let file = SafetensorsFile::open(&open_clip_weights)?;
+            let tokenizer = find_tokenizer(folder, &config)?;
+            return Ok(Self::of_open_clip(config, file, tokenizer));
+        }
+        let tensors = Tensors::of_folder(folder)?;
+        let apple =
+            tensors.names().iter().any(|name| name.starts_with("image_encoder.") || name.starts_with("text_encoder."));
+        let kind = if apple { Kind::MlMobileClip } else { Kind::of_transformers(&config) };
+        let tokenizer = find_tokenizer(folder, &config)?;
+        Ok(Self::new(config, tensors, kind, Some(tokenizer)))
+    }
+
+    fn new(config: ClipConfig, tensors: Tensors, kind: Kind, tokenizer: Option<TokenizerFile>) -> Self {
+        let dialect = match kind {
+            Kind::OpenClip { .. } => Some(Dialect::Timm),
+            Kind::MlMobileClip => Some(Dialect::Apple),
+            Kind::Native | Kind::HuggingFace | Kind::HuggingFaceSiglip => None,
+        };
+        let plan = dialect.and_then(|dialect| mobileclip::plan(&config, dialect, &tensors)).unwrap_or_default();
+        Self { config, tensors, kind, plan, tokenizer }
     }
 
     fn folder(folder: &Path) -> Result<Self, ModelError> {
@@ -84,14 +131,7 @@ impl Checkpoint {
             return Self::open_clip(folder, &open_clip_weights, &name);
         }
         if folder.join("config.json").is_file() {
-            let tensors = if folder.join("model.safetensors").is_file() {
-                Tensors::One(SafetensorsFile::open(&folder.join("model.safetensors"))?)
-            } else if folder.join("model.safetensors.index.json").is_file() {
-                Tensors::sharded(folder, "model.safetensors.index.json")?
-            } else {
-                return Err(unknown(pickled(folder, "model.safetensors")));
-            };
-            return Self::huggingface(folder, tensors, &name);
+            return Self::huggingface(folder, Tensors::of_folder(folder)?, &name);
         }
         Err(unknown(if folder.join("open_clip_config.json").is_file() {
             pickled(folder, "open_clip_model.safetensors")
@@ -108,13 +148,18 @@ impl Checkpoint {
         let config = open_clip::config(&json, name, file.contains("logit_bias"))
             .map_err(|reason| ModelError::Config { origin: origin.clone(), reason })?;
         let (config, tokenizer) = with_tokenizer(folder, config)?;
+        let config = filled_up(folder, &json, config, &tokenizer.1)?;
         config.check(&origin)?;
+        Ok(Self::of_open_clip(config, file, tokenizer))
+    }
+
+    fn of_open_clip(config: ClipConfig, file: SafetensorsFile, tokenizer: TokenizerFile) -> Self {
         let kind = Kind::OpenClip {
             nested_text: file.contains("text.token_embedding.weight"),
             siglip_image: matches!(config.image, ImageTowerConfig::Siglip(_)),
             siglip_text: matches!(config.text, TextTowerConfig::Siglip(_)),
         };
-        Ok(Self { tokenizer: Some(tokenizer), config, tensors: Tensors::One(file), kind })
+        Self::new(config, Tensors::One(file), kind, Some(tokenizer))
     }
 
     fn huggingface(folder: &Path, tensors: Tensors, name: &str) -> Result<Self, ModelError> {
@@ -123,15 +168,18 @@ impl Checkpoint {
         let preprocessor = folder.join("preprocessor_config.json");
         let preprocessor = if preprocessor.is_file() { Some(read_text(&preprocessor)?) } else { None };
         let origin = path.display().to_string();
-        let config = huggingface::config(&json, preprocessor.as_deref(), name)
-            .map_err(|reason| ModelError::Config { origin: origin.clone(), reason })?;
-        let kind = match &config.image {
-            ImageTowerConfig::Siglip(_) => Kind::HuggingFaceSiglip,
-            _ => Kind::HuggingFace,
+        // Apple's own configurations go by the same name.
+        let apple = mobileclip::is_ml_mobileclip(&json);
+        let config = if apple {
+            mobileclip::config(&json, name)
+        } else {
+            huggingface::config(&json, preprocessor.as_deref(), name)
         };
+        let config = config.map_err(|reason| ModelError::Config { origin: origin.clone(), reason })?;
+        let kind = if apple { Kind::MlMobileClip } else { Kind::of_transformers(&config) };
         let (config, tokenizer) = with_tokenizer(folder, config)?;
         config.check(&origin)?;
-        Ok(Self { tokenizer: Some(tokenizer), config, tensors, kind })
+        Ok(Self::new(config, tensors, kind, Some(tokenizer)))
     }
 
     /// What the checkpoint is.
@@ -216,18 +264,20 @@ impl Checkpoint {
     }
 
     fn load<M: Module>(&self, module: M, prefix: &'static str) -> Result<M, ModelError> {
-        apply(module, &self.tensors, self.layout(prefix).as_ref())
+        apply(module, &Folded { source: &self.tensors, plan: &self.plan }, self.layout(prefix).as_ref())
     }
 
-    fn layout(&self, prefix: &'static str) -> Box<dyn Layout> {
-        match self.kind {
-            Kind::Native => Box::new(NativeModel { prefix }),
-            Kind::HuggingFace => Box::new(HuggingFace { prefix }),
-            Kind::HuggingFaceSiglip => Box::new(HuggingFaceSiglip { prefix }),
+    fn layout(&self, prefix: &'static str) -> Box<dyn Layout + '_> {
+        let rest: Box<dyn Layout> = match self.kind {
+            Kind::Native => return Box::new(NativeModel { prefix }),
+            Kind::HuggingFace => return Box::new(HuggingFace { prefix }),
+            Kind::HuggingFaceSiglip => return Box::new(HuggingFaceSiglip { prefix }),
             Kind::OpenClip { nested_text, siglip_image, siglip_text } => {
                 Box::new(OpenClip { nested_text, siglip_image, siglip_text, prefix })
             }
-        }
+            Kind::MlMobileClip => Box::new(MlMobileClip { prefix }),
+        };
+        Box::new(Planned { plan: &self.plan, prefix, rest })
     }
 }
 
@@ -238,6 +288,18 @@ enum Tensors {
 }
 
 impl Tensors {
+    /// The weights of a folder whose configuration is a `config.json`.
+    fn of_folder(folder: &Path) -> Result<Self, ModelError> {
+        if folder.join("model.safetensors").is_file() {
+            Ok(Self::One(SafetensorsFile::open(&folder.join("model.safetensors"))?))
+        } else if folder.join("model.safetensors.index.json").is_file() {
+            Self::sharded(folder, "model.safetensors.index.json")
+        } else {
+            let reason = pickled(folder, "model.safetensors");
+            Err(ModelError::UnknownLayout { folder: folder.to_path_buf(), reason })
+        }
+    }
+
     /// Reads an index: JSON with a `weight_map` from tensors to files in the same folder.
     fn sharded(folder: &Path, index: &str) -> Result<Self, ModelError> {
         #[derive(serde::Deserialize)]
@@ -351,11 +413,15 @@ fn with_tokenizer(folder: &Path, config: ClipConfig) -> Result<(ClipConfig, Toke
     if !config.tokenizer.kind.fills_context() {
         return Ok((config, file));
     }
-    let paths = ["tokenizer_config.json", "special_tokens_map.json"].map(|name| folder.join(name));
-    let settings = paths.iter().filter(|path| path.is_file()).map(|path| read_text(path));
-    let tokenizer = siglip::complete(&config.tokenizer, &file.1, &settings.collect::<Result<Vec<_>, _>>()?)
+    let tokenizer = siglip::complete(&config.tokenizer, &file.1, &tokenizer_settings(folder)?)
         .map_err(|reason| ModelError::Tokenizer { origin: file.0.clone(), reason })?;
     Ok((ClipConfig { tokenizer, ..config }, file))
+}
+
+/// The files beside a tokenizer that say how it is used.
+fn tokenizer_settings(folder: &Path) -> Result<Vec<String>, ModelError> {
+    let paths = ["tokenizer_config.json", "special_tokens_map.json"].map(|name| folder.join(name));
+    paths.iter().filter(|path| path.is_file()).map(|path| read_text(path)).collect()
 }
 
 /// The folder's own tokenizer, or OpenAI's where the vocabulary has its size.
@@ -391,6 +457,17 @@ fn find_tokenizer(folder: &Path, config: &ClipConfig) -> Result<TokenizerFile, M
             config.text.vocab_size()
         ),
     })
+}
+
+/// Lets the tokenizer that an `open_clip_config.json` names say what fills texts up, where the text tower sees that.
+fn filled_up(folder: &Path, json: &str, mut config: ClipConfig, vocabulary: &[u8]) -> Result<ClipConfig, ModelError> {
+    let TextTowerConfig::Mobile(text) = &mut config.text else { return Ok(config) };
+    // The end token is the last one of CLIP's vocabularies.
+    let end = u32::try_from(text.vocab_size.saturating_sub(1)).unwrap_or(u32::MAX);
+    let pad_id = mobileclip::pad_id(json, &tokenizer_settings(folder)?, vocabulary, end)
+        .map_err(|reason| ModelError::Tokenizer { origin: folder.display().to_string(), reason })?;
+    (text.pad_id, config.tokenizer.pad_id) = (pad_id, pad_id);
+    Ok(config)
 }
 
 fn read_text(path: &Path) -> Result<String, ModelError> {

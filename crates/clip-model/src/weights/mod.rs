@@ -2,12 +2,15 @@
 //!
 //! [`module`] knows burn's modules and the one native naming; [`safetensors`] knows files;
 //! a [`TensorSource`] and a [`Layout`] connect them. [`huggingface`] and [`open_clip`] are layouts
-//! of other people's checkpoints, [`native`] is ours; a [`checkpoint`] is any of them.
+//! of other people's checkpoints, `mobileclip` is one family in either and in a layout of its own, with tensors that
+//! `fold` computes from several stored ones; [`native`] is ours; a [`checkpoint`] is any of them.
 
 pub mod checkpoint;
+mod fold;
 #[cfg(test)]
 mod golden_siglip;
 pub mod huggingface;
+mod mobileclip;
 pub(crate) mod modified_resnet;
 pub mod module;
 pub mod native;

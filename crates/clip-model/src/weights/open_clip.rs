@@ -5,11 +5,12 @@
 
 use serde_json::{Map, Value};
 
-use super::{Layout, Location, modified_resnet, timm_vit};
+use super::{Layout, Location, mobileclip, modified_resnet, timm_vit};
 use crate::config::{
     Activation, CausalTextConfig, ClipConfig, EndOfText, ImageTowerConfig, Interpolation, PreprocessConfig, ResizeMode,
     TextTowerConfig, TokenizerConfig, TokenizerKind, VitConfig,
 };
+use crate::text_tower::mobile::MobileTextConfig;
 use crate::text_tower::siglip::SiglipTextConfig;
 
 /// The names that open_clip gives.
@@ -115,6 +116,8 @@ pub(crate) fn config(json: &str, name: &str, has_bias: bool) -> Result<ClipConfi
     let image = if timm_vit::is_described(&vision) {
         // timm's towers pay no heed to `quick_gelu`.
         ImageTowerConfig::Siglip(timm_vit::config(&mut vision)?)
+    } else if mobileclip::is_described(&vision) {
+        mobileclip::timm_tower(&mut vision)?
     } else if modified_resnet::is_described(&vision) {
         ImageTowerConfig::ModifiedResnet(modified_resnet::config(&mut vision)?)
     } else {
@@ -155,6 +158,7 @@ pub(crate) fn config(json: &str, name: &str, has_bias: bool) -> Result<ClipConfi
     })
 }
 
+/// Reads `vision_cfg` of a vision transformer of open_clip's own.
 fn vit(vision: &mut Map<String, Value>, activation: Activation) -> Result<VitConfig, String> {
     let width = required(vision, "width")?;
     let head_width = optional(vision, "head_width")?.unwrap_or(64);
@@ -221,9 +225,10 @@ fn text_tower(
         };
         (TextTowerConfig::Siglip(tower), TokenizerKind::OpenClipSiglip)
     } else {
+        let unmasked = flag(text, "no_causal_mask")?;
         neutral(text, "pool_type", "argmax")?;
         neutral(text, "proj_type", "linear")?;
-        let tower = CausalTextConfig {
+        let causal = CausalTextConfig {
             context_length,
             vocab_size,
             width,
@@ -234,7 +239,12 @@ fn text_tower(
             end_of_text: EndOfText::HighestId,
             layer_norm_eps,
         };
-        (TextTowerConfig::Causal(tower), TokenizerKind::ClipBpe)
+        let tower = if unmasked {
+            TextTowerConfig::Mobile(MobileTextConfig::unmasked(&causal))
+        } else {
+            TextTowerConfig::Causal(causal)
+        };
+        (tower, TokenizerKind::ClipBpe)
     };
     // Where the tokenizer comes from, what fills up texts after their end, and what another pooling would look for.
     drop_neutral(text, &["hf_tokenizer_name", "tokenizer_kwargs", "tokenizer_mode", "pad_id", "eos_id"]);
