@@ -7,10 +7,10 @@
 use burn::module::Param;
 use burn::nn::conv::Conv2d;
 use burn::tensor::Tensor;
+use clip_kernels::Isa;
+use clip_kernels::depthwise::Depthwise;
+use clip_kernels::gemm::{Activation, PackedLinear};
 
-use super::Isa;
-use super::depthwise::Depthwise;
-use super::gemm::{Activation, PackedLinear};
 use crate::image_tower::inverted_residual::{Backbone, Block};
 
 /// Bytes of wide rows that a block keeps at a time; half of a common second-level cache.

@@ -1,9 +1,9 @@
 //! A whole inverted residual tower: fast backbones, then burn's own head.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use clip_kernels::Isa;
 use rayon::prelude::*;
 
-use super::Isa;
 use super::backbone::FastBackbone;
 use crate::image_tower::inverted_residual::InvertedResidual;
 use crate::projection::ProjectionHead;

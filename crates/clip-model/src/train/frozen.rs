@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use clip_kernels::Isa;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
@@ -11,7 +12,6 @@ use super::cache::{Rows, RowsWriter};
 use super::cut::{BackboneCut, TextCut};
 use super::inputs::{BackboneInput, ImageInput, TextInput, padded};
 use super::{TrainError, stopped};
-use crate::cpu::Isa;
 use crate::cpu::backbone::FastBackbone;
 use crate::image_tower::inverted_residual::InvertedResidual;
 use crate::text_tower::bert::{Bert, TokenStates, mean_of_tokens};

@@ -1,6 +1,6 @@
 //! Depthwise convolution of rows whose channels lie side by side.
 
-use super::Isa;
+use crate::Isa;
 
 /// Channels that are summed at a time; four AVX-512 registers.
 const CHUNK: usize = 64;

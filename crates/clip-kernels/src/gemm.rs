@@ -3,8 +3,8 @@
 //! The weights are laid out in panels of 32 columns (the last one half as wide where that is enough), so that
 //! the innermost loop reads them in order. A tile of rows by columns is kept in registers (Goto & van de Geijn 2008).
 
-use super::Isa;
-use super::kernels::{self, HALF_PANEL, PANEL, Tile};
+use crate::Isa;
+use crate::kernels::{self, HALF_PANEL, PANEL, Tile};
 
 /// What happens to a sum before it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,14 @@
+//! The inner loops of the encoders on a CPU.
+//!
+//! Nothing here knows of models or of burn: slices go in and come out, with shapes in the documentation, so that the
+//! kernels build in seconds and are tested alone. Weights are laid out once. What is vectorised comes in several
+//! instruction sets, chosen at run time by [`Isa`], and in plain Rust, which tests hold the others to.
+//!
+//! All that is `unsafe` in the CPU path is in this crate.
+
+pub mod depthwise;
+pub mod gemm;
+mod isa;
+mod kernels;
+
+pub use isa::Isa;
