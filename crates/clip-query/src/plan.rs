@@ -6,6 +6,11 @@ use crate::query::Strategy;
 /// the photos to scan: 20,000 rows of 512 numbers are 41 MB, some milliseconds of memory traffic on one core.
 pub const EXACT_UP_TO: u64 = 20_000;
 
+/// After so many scans the graph is loaded. Reading and checking it takes as long as that many scans of the same photos
+/// (11 us a photo against 0.05 to 0.1), so who asks once never waits for it, and who goes on asking never loses more
+/// than as much again: the break-even rule of the ski rental problem.
+pub const SCANS_BEFORE_GRAPH: u32 = 100;
+
 /// The fewest candidates that a graph search keeps.
 const LEAST_EFFORT: usize = 200;
 /// How many candidates a graph search keeps for every result that is wanted. Words lie far from all pictures, where
@@ -33,6 +38,8 @@ pub(crate) struct Sizes {
     pub photos: u64,
     /// Photos that a graph search would reach through the graph, if there is one.
     pub in_graph: Option<u64>,
+    /// Scans of the whole index so far; at least [`SCANS_BEFORE_GRAPH`] once the graph is loaded.
+    pub scans: u32,
 }
 
 /// Chooses the method for a query that wants `limit` results and perhaps an `effort` of its own.
@@ -47,7 +54,8 @@ pub(crate) fn choose(strategy: Strategy, sizes: Sizes, limit: usize, effort: Opt
         Strategy::Auto => {
             // What the graph lacks is scanned anyway: once that is the larger part, the graph saves little.
             let useful = sizes.in_graph.is_some_and(|nodes| nodes > sizes.photos / 2);
-            if useful && sizes.candidates > EXACT_UP_TO { graph } else { Method::Exact }
+            let pays = sizes.candidates > EXACT_UP_TO && sizes.scans >= SCANS_BEFORE_GRAPH;
+            if useful && pays { graph } else { Method::Exact }
         }
     }
 }
@@ -56,7 +64,8 @@ pub(crate) fn choose(strategy: Strategy, sizes: Sizes, limit: usize, effort: Opt
 mod tests {
     use super::*;
 
-    const LARGE: Sizes = Sizes { candidates: 100_000, photos: 100_000, in_graph: Some(100_000) };
+    const LARGE: Sizes =
+        Sizes { candidates: 100_000, photos: 100_000, in_graph: Some(100_000), scans: SCANS_BEFORE_GRAPH };
 
     fn auto(sizes: Sizes) -> Method {
         choose(Strategy::Auto, sizes, 20, None)
@@ -77,8 +86,14 @@ mod tests {
     }
 
     #[test]
+    fn a_few_questions_are_not_worth_loading_the_graph() {
+        assert_eq!(auto(Sizes { scans: 0, ..LARGE }), Method::Exact);
+        assert_eq!(auto(Sizes { scans: SCANS_BEFORE_GRAPH - 1, ..LARGE }), Method::Exact);
+    }
+
+    #[test]
     fn a_strategy_that_is_asked_for_is_taken() {
-        let tiny = Sizes { candidates: 3, photos: 3, in_graph: None };
+        let tiny = Sizes { candidates: 3, photos: 3, in_graph: None, scans: 0 };
         assert_eq!(choose(Strategy::Graph, tiny, 20, None), Method::Graph { effort: LEAST_EFFORT });
         assert_eq!(choose(Strategy::Exact, LARGE, 20, Some(500)), Method::Exact);
     }

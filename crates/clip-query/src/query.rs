@@ -18,7 +18,8 @@ pub enum Term {
 /// How to search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Strategy {
-    /// Scan up to [`EXACT_UP_TO`](crate::EXACT_UP_TO) photos, go through the graph above, where there is one.
+    /// Scan up to [`EXACT_UP_TO`](crate::EXACT_UP_TO) photos. Above, go through the graph, where there is one, once a
+    /// searcher has answered as many queries by scans as loading the graph takes.
     #[default]
     Auto,
     /// Compare with every photo.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use clip_index::{IndexError, IndexReader, Neighbour, PhotoRecord};
 use clip_model::Model;
@@ -11,7 +12,7 @@ use roaring::RoaringTreemap;
 use crate::embed::embed;
 use crate::encoder::Encoder;
 use crate::error::QueryError;
-use crate::plan::{Method, Sizes, choose};
+use crate::plan::{Method, SCANS_BEFORE_GRAPH, Sizes, choose};
 use crate::query::{Query, Strategy};
 
 /// One result.
@@ -38,6 +39,8 @@ pub struct Searcher<E = Model> {
     reader: IndexReader,
     encoder: E,
     in_graph: OnceLock<Option<u64>>,
+    /// See [`Sizes::scans`].
+    scans: AtomicU32,
 }
 
 impl<E: Encoder> Searcher<E> {
@@ -59,7 +62,7 @@ impl<E: Encoder> Searcher<E> {
                 wanted_fingerprint: wanted.fingerprint,
             }));
         }
-        Ok(Searcher { reader, encoder, in_graph: OnceLock::new() })
+        Ok(Searcher { reader, encoder, in_graph: OnceLock::new(), scans: AtomicU32::new(0) })
     }
 
     /// The photos that answer the query best, best first. An index without photos, or a filter that none passes, gives
@@ -118,16 +121,28 @@ impl<E: Encoder> Searcher<E> {
                 {
                     log::warn!("{error}");
                 }
-                result => return Ok(result?),
+                result => {
+                    // Loaded now.
+                    self.scans.store(SCANS_BEFORE_GRAPH, Ordering::Relaxed);
+                    return Ok(result?);
+                }
             }
+        } else if filter.is_none() {
+            // Far from overflowing, but a graph that is never used must not bring it there.
+            let counted = |scans: u32| (scans < SCANS_BEFORE_GRAPH).then(|| scans + 1);
+            let _ = self.scans.fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted);
         }
         Ok(self.reader.search_exact(vector, query.limit, filter)?)
     }
 
     fn choose(&self, query: &Query, filter: Option<&RoaringTreemap>) -> Result<Method, QueryError> {
         let photos = self.reader.len() as u64;
-        let sizes =
-            Sizes { candidates: filter.map_or(photos, RoaringTreemap::len), photos, in_graph: self.in_graph()? };
+        let sizes = Sizes {
+            candidates: filter.map_or(photos, RoaringTreemap::len),
+            photos,
+            in_graph: self.in_graph()?,
+            scans: self.scans.load(Ordering::Relaxed),
+        };
         Ok(choose(query.strategy, sizes, query.limit, query.effort))
     }
 
