@@ -1,0 +1,163 @@
+//! Every tower on burn's wgpu backend against burn's CPU backend, which the golden tests hold to the references.
+//!
+//! The adapter is Mesa's software Vulkan (Debian's `mesa-vulkan-drivers`), which computes what a GPU would, slowly. Where it is
+//! missing the tests say so and pass; CI installs it.
+#![allow(clippy::print_stderr, reason = "a test that is passed over has to be seen")]
+
+#[path = "support/mobileclip.rs"]
+mod mobileclip;
+mod support;
+
+use std::collections::BTreeSet;
+use std::panic::catch_unwind;
+
+use burn::tensor::{Device, DeviceKind, DeviceType, Int, Tensor, TensorData};
+use clip_model::clip::normalize;
+use clip_model::config::{ImageTowerConfig, TextTowerConfig};
+use clip_model::{Checkpoint, DeviceChoice, ModelSource, select_device};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use support::{copy, fixture, relative_error};
+
+/// Of the spread over the inputs.
+const BOUND: f64 = 0.005;
+
+fn software_adapter() -> Option<Device> {
+    let device = Device::wgpu(DeviceKind::Cpu);
+    let found = catch_unwind(|| Device::enumerate(DeviceType::Wgpu)).ok()?;
+    let found = found.contains(&device).then_some(device);
+    if found.is_none() {
+        eprintln!("PASSED OVER: no software Vulkan adapter (Debian: mesa-vulkan-drivers)");
+    }
+    found
+}
+
+/// A checkpoint of each family, with the folders that have to live as long.
+fn checkpoints() -> Vec<(&'static str, Option<tempfile::TempDir>, Checkpoint)> {
+    let open = |source| Checkpoint::open(&source).unwrap();
+    let mut all = Vec::new();
+    for name in ["tiny-open-clip", "tiny-resnet"] {
+        all.push((name, None, open(ModelSource::Folder(fixture(name)))));
+    }
+    all.push(("tiny-pocket", None, open(ModelSource::File(fixture("tiny-pocket/model.safetensors")))));
+    for (name, family) in [("tiny-siglip-huggingface", "siglip"), ("tiny-siglip2-huggingface", "siglip2")] {
+        let folder = copy(name);
+        for file in ["tokenizer.json", "tokenizer_config.json"] {
+            std::fs::copy(fixture("tokenizer-siglip").join(family).join(file), folder.path().join(file)).unwrap();
+        }
+        let checkpoint = open(ModelSource::Folder(folder.path().to_path_buf()));
+        all.push((name, Some(folder), checkpoint));
+    }
+    for name in ["fast-vit", "conv-stem", "repmixer-text"] {
+        let folder = mobileclip::copy(name);
+        let checkpoint = Checkpoint::open_as(folder.path(), mobileclip::config(name)).unwrap();
+        all.push((name, Some(folder), checkpoint));
+    }
+    all
+}
+
+/// Photos as different as the towers will see: noise of several strengths on slopes of several directions.
+fn pixels(size: usize, device: &Device) -> Tensor<4> {
+    const PHOTOS: usize = 5;
+    let mut rng = StdRng::seed_from_u64(4);
+    let mut data = Vec::with_capacity(PHOTOS * 3 * size * size);
+    for photo in 0..PHOTOS {
+        let slopes: [f32; 6] = std::array::from_fn(|_| rng.random_range(-2.0..2.0));
+        for channel in 0..3 {
+            for (y, x) in (0..size).flat_map(|y| (0..size).map(move |x| (y, x))) {
+                let at = |i: usize| i as f32 / size as f32 - 0.5;
+                let slope = slopes[channel] * at(x) + slopes[3 + channel] * at(y);
+                data.push(slope + rng.random_range(-0.3..0.3) * photo as f32);
+            }
+        }
+    }
+    Tensor::from_data(TensorData::new(data, [PHOTOS, 3, size, size]), device)
+}
+
+/// Texts of several lengths, filled up to the context.
+fn texts(config: &TextTowerConfig, device: &Device) -> (Tensor<2, Int>, Tensor<2>) {
+    let (context, vocabulary) = (config.context_length(), config.vocab_size());
+    let lengths = [2, 3, context / 2, context - 1, context];
+    let mut rng = StdRng::seed_from_u64(5);
+    let (mut ids, mut mask) = (Vec::new(), Vec::new());
+    for length in lengths {
+        // The highest id ends a text of the causal towers.
+        let end = vocabulary as i64 - 1;
+        ids.extend((1..length).map(|_| rng.random_range(1..end)));
+        ids.push(end);
+        ids.extend(std::iter::repeat_n(0, context - length));
+        mask.extend((0..context).map(|at| if at < length { 1.0f32 } else { 0.0 }));
+    }
+    let shape = [lengths.len(), context];
+    (Tensor::from_data(TensorData::new(ids, shape), device), Tensor::from_data(TensorData::new(mask, shape), device))
+}
+
+fn vectors(tensor: Tensor<2>) -> Vec<f32> {
+    normalize(tensor).into_data().convert::<f32>().try_into_vec().unwrap()
+}
+
+#[test]
+fn every_tower_agrees_with_the_cpu() {
+    let Some(gpu) = software_adapter() else { return };
+    let cpu = Device::flex();
+    let (mut images, mut text_towers) = (BTreeSet::new(), BTreeSet::new());
+    for (name, _folder, checkpoint) in checkpoints() {
+        let config = checkpoint.config();
+        let on = |device: &Device| {
+            let tower = checkpoint.image_tower(device).unwrap();
+            vectors(tower.forward(pixels(config.preprocess.size, device)))
+        };
+        let (expected, found) = (on(&cpu), on(&gpu));
+        let error = relative_error(&found, &expected, config.embed_dim);
+        assert!(error <= BOUND, "{name}: photos are off by {error} of the spread");
+        // The measure can fail: the same vectors in another order.
+        let turned = [&expected[config.embed_dim..], &expected[..config.embed_dim]].concat();
+        assert!(relative_error(&turned, &expected, config.embed_dim) > 0.5, "{name}: photos hardly differ");
+
+        let on = |device: &Device| {
+            let tower = checkpoint.text_tower(device).unwrap();
+            let (ids, mask) = texts(&config.text, device);
+            vectors(tower.forward(ids, mask))
+        };
+        let (expected, found) = (on(&cpu), on(&gpu));
+        let error = relative_error(&found, &expected, config.embed_dim);
+        assert!(error <= BOUND, "{name}: texts are off by {error} of the spread");
+        let turned = [&expected[config.embed_dim..], &expected[..config.embed_dim]].concat();
+        assert!(relative_error(&turned, &expected, config.embed_dim) > 0.5, "{name}: texts hardly differ");
+
+        images.insert(image_kind(&config.image));
+        text_towers.insert(text_kind(&config.text));
+    }
+    assert_eq!((images.len(), text_towers.len()), (6, 4), "a tower has no fixture here: {images:?}, {text_towers:?}");
+}
+
+/// Exhaustive, so that a new tower is thought of here.
+fn image_kind(config: &ImageTowerConfig) -> &'static str {
+    match config {
+        ImageTowerConfig::Vit(_) => "vit",
+        ImageTowerConfig::InvertedResidual(_) => "inverted residual",
+        ImageTowerConfig::ModifiedResnet(_) => "modified resnet",
+        ImageTowerConfig::Siglip(_) => "siglip",
+        ImageTowerConfig::FastVit(_) => "fast vit",
+        ImageTowerConfig::ConvStemVit(_) => "conv stem vit",
+    }
+}
+
+fn text_kind(config: &TextTowerConfig) -> &'static str {
+    match config {
+        TextTowerConfig::Causal(_) => "causal",
+        TextTowerConfig::Bert(_) => "bert",
+        TextTowerConfig::Siglip(_) => "siglip",
+        TextTowerConfig::Mobile(_) => "mobile",
+    }
+}
+
+#[test]
+fn auto_never_takes_a_software_adapter() {
+    let Some(software) = software_adapter() else { return };
+    let selected = select_device(DeviceChoice::Auto).unwrap();
+    assert_ne!(selected.device, software);
+    // A machine with a real GPU may give that.
+    assert!(selected.is_gpu || selected.device == Device::flex());
+}
