@@ -1,10 +1,12 @@
 """Preprocessed images by open_clip's image_transform (torchvision over Pillow), for tests/golden_inputs.rs.
 
-    python preprocess.py OUT
+    python preprocess.py OUT [PHOTOS COUNT]
 
 Writes small made-up images, and for each mode what the transform makes of them, as eight-bit PNG: a mean of 0 and a
 deviation of 1 leave exactly the pixels before normalisation. `normalised.json` has the sums of the three planes with
-CLIP's own mean and deviation. Made with open_clip 3.3.0, torchvision 0.29.2, Pillow 13.0.0.
+CLIP's own mean and deviation. With PHOTOS, a folder, COUNT photos of it are taken instead, spread over its sorted names, at
+224 pixels; the ignored test reads OUT through CLIP_MODEL_PIXELS_GOLDEN. They are saved as PNG as Pillow decodes them, so
+that decoders play no part. Made with open_clip 3.3.0, torchvision 0.29.2, Pillow 13.0.0.
 """
 
 import json
@@ -31,21 +33,31 @@ def picture(width, height, rng):
     return Image.fromarray(pixels.clip(0, 255).astype(numpy.uint8))
 
 
-def main(out):
+def pictures(photos, count):
+    """Names and images: made up, or `count` of a folder's."""
+    if photos is None:
+        rng = numpy.random.default_rng(5)
+        for width, height in SHAPES:
+            yield f"{width}x{height}", picture(width, height, rng)
+        return
+    names = sorted(name for name in os.listdir(photos) if name.lower().endswith((".jpg", ".jpeg")))
+    for name in names[:: len(names) // int(count)][: int(count)]:
+        yield os.path.splitext(name)[0], Image.open(os.path.join(photos, name)).convert("RGB")
+
+
+def main(out, photos=None, count=None):
     os.makedirs(out, exist_ok=True)
-    rng = numpy.random.default_rng(5)
+    size = SIZE if photos is None else 224
     sums = {}
-    for width, height in SHAPES:
-        name = f"{width}x{height}"
-        image = picture(width, height, rng)
+    for name, image in pictures(photos, count):
         image.save(os.path.join(out, f"{name}.png"), optimize=True)
         for resize, interpolation in MODES:
             options = dict(resize_mode=resize, interpolation=interpolation)
-            plain = image_transform(SIZE, False, mean=(0.0,) * 3, std=(1.0,) * 3, **options)(image)
+            plain = image_transform(size, False, mean=(0.0,) * 3, std=(1.0,) * 3, **options)(image)
             pixels = (plain * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
             path = os.path.join(out, f"{name}-{resize}-{interpolation}.png")
             Image.fromarray(pixels).save(path, optimize=True)
-        normalised = image_transform(SIZE, False)(image)
+        normalised = image_transform(size, False)(image)
         sums[name] = normalised.double().sum(dim=(1, 2)).tolist()
     with open(os.path.join(out, "normalised.json"), "w") as file:
         json.dump(sums, file, indent=1)
