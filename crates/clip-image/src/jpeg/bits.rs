@@ -8,23 +8,30 @@ pub(super) struct ScanData {
     bytes: Vec<u8>,
     /// Where each interval ends in `bytes`.
     ends: Vec<usize>,
+    /// Whether the end marker was there.
+    is_ended: bool,
 }
 
 impl ScanData {
     /// Takes the data that begins at `start`. `None` unless restart markers count up as they should
-    /// and the end marker follows: anything else is left to the tolerant decoder.
+    /// and the end marker or the end of the file follows: anything else is left to the tolerant
+    /// decoder.
     pub(super) fn read(jpeg: &[u8], start: usize) -> Option<Self> {
         let mut bytes = Vec::with_capacity(jpeg.len().checked_sub(start)? + PADDING);
         let mut ends = Vec::new();
         let mut position = start;
-        loop {
+        let is_ended = loop {
             // The marker's code; its 0xff, and perhaps fill bytes, come before.
-            let marker = next_marker(jpeg, position)?;
+            let Some(marker) = next_marker(jpeg, position) else {
+                unstuff(jpeg.get(position..)?, &mut bytes);
+                ends.push(bytes.len());
+                break false;
+            };
             unstuff(&jpeg[position..marker - 1], &mut bytes);
             ends.push(bytes.len());
             position = marker + 1;
             match jpeg[marker] {
-                END_OF_IMAGE => break,
+                END_OF_IMAGE => break true,
                 code @ RESTART_0..=RESTART_7 => {
                     if usize::from(code - RESTART_0) != (ends.len() - 1) % 8 {
                         return None;
@@ -32,9 +39,14 @@ impl ScanData {
                 }
                 _ => return None,
             }
-        }
+        };
         bytes.resize(bytes.len() + PADDING, 0);
-        Some(Self { bytes, ends })
+        Some(Self { bytes, ends, is_ended })
+    }
+
+    /// Whether the end marker was there.
+    pub(super) fn is_ended(&self) -> bool {
+        self.is_ended
     }
 
     /// Number of intervals; one where there are no restart markers.
@@ -118,6 +130,11 @@ impl BitReader<'_> {
         if raw < 1 << (size - 1) { raw - (1 << size) + 1 } else { raw }
     }
 
+    /// Whether less than a byte of the interval is left.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.is_within() && self.end * 8 + (self.bits as usize) < self.position * 8 + 8
+    }
+
     /// Whether all that was read lay in the interval.
     pub(super) fn is_within(&self) -> bool {
         self.position * 8 <= self.end * 8 + self.bits as usize
@@ -143,7 +160,7 @@ mod tests {
     fn refuses_what_is_out_of_order() {
         assert!(scan(b"\x12\xff\xd1\x56\xff\xd9").is_none(), "restart 1 before 0");
         assert!(scan(b"\x12\xff\xda\0\x03\0\xff\xd9").is_none(), "another scan");
-        assert!(scan(b"\x12\x34").is_none(), "no end");
+        assert!(!scan(b"\x12\x34").unwrap().is_ended(), "no end");
     }
 
     #[test]
@@ -154,8 +171,9 @@ mod tests {
         reader.refill();
         assert_eq!([reader.value(3), reader.value(1), reader.value(4)], [5, -1, -12]);
         assert_eq!(reader.peek(), 0xffff);
+        assert!(!reader.is_at_end());
         reader.consume(16);
-        assert!(reader.is_within());
+        assert!(reader.is_within() && reader.is_at_end());
         reader.refill();
         reader.consume(1);
         assert!(!reader.is_within());

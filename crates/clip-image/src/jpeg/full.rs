@@ -1,4 +1,4 @@
-//! Every JPEG that can be decoded, at its full size, by zune-jpeg.
+//! Every JPEG that can be decoded, at its full size, by zune-jpeg: progressive files, CMYK, damage.
 
 use image::RgbImage;
 use zune_core::bytestream::ZCursor;

@@ -15,9 +15,10 @@ pub(super) struct Table {
     /// By length: what to add to a code to get the place of its symbol.
     offsets: [i32; 17],
     symbols: Vec<u8>,
-    /// By the next [`PEEK`] bits: how to step over the coefficients that begin in them.
-    steps: Box<[Step; ENTRIES]>,
 }
+
+/// How to step over AC coefficients, by the next [`PEEK`] bits.
+pub(super) struct Steps(Box<[Step]>);
 
 /// A step over one or more AC coefficients whose values are of no interest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -56,8 +57,7 @@ impl Table {
             limits[length as usize] = code << (16 - length);
             code <<= 1;
         }
-        let steps = Box::new(std::array::from_fn(|bits| step(&lookup, bits as u32)));
-        Some(Self { lookup, limits, offsets, symbols: symbols.to_vec(), steps })
+        Some(Self { lookup, limits, offsets, symbols: symbols.to_vec() })
     }
 
     /// Reads a symbol. `None` if no code begins with the next bits.
@@ -79,11 +79,18 @@ impl Table {
         reader.consume(length as u32);
         self.symbols.get(usize::try_from(code + self.offsets[length]).ok()?).copied()
     }
+}
+
+impl Steps {
+    /// For data that this table encodes.
+    pub(super) fn new(table: &Table) -> Self {
+        Self((0..ENTRIES as u32).map(|bits| step(&table.lookup, bits)).collect())
+    }
 
     /// How to step over the AC coefficients that begin in the next bits.
     #[inline(always)]
     pub(super) fn step(&self, reader: &BitReader<'_>) -> Step {
-        self.steps[(reader.peek() >> (16 - PEEK)) as usize % ENTRIES]
+        self.0[(reader.peek() >> (16 - PEEK)) as usize % ENTRIES]
     }
 }
 
@@ -160,8 +167,9 @@ mod tests {
     #[test]
     fn steps_over_what_it_would_decode() {
         let table = table();
+        let steps = Steps::new(&table);
         for bits in 0..ENTRIES as u32 {
-            let step = table.steps[bits as usize];
+            let step = steps.0[bits as usize];
             // Ones behind, as the values that a step may reach into do not matter.
             let data = data(&format!("{bits:012b}"));
             let mut reader = data.interval(0);

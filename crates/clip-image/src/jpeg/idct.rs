@@ -4,13 +4,7 @@
 //! transform of the first N x N of them, with N samples a side, is the block at N/8 of its size:
 //! what lies above the smaller picture's resolution is left out, as in libjpeg's `scale_num`.
 
-/// A block's coefficients, row by row.
-pub(super) struct Block {
-    pub(super) coefficients: [i16; 64],
-    /// Bit `v` is set if row `v` has a coefficient other than the mean, which is always taken. Most
-    /// blocks are smooth: only a few rows have any.
-    pub(super) rows: u8,
-}
+use super::block::Block;
 
 /// Turns the low coefficients of a block into samples from 0 to 255, written to `out` with rows
 /// `stride` apart. The factors are those of [`scale_factors`].

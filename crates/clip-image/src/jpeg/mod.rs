@@ -1,13 +1,19 @@
-//! JPEG: by far most photos, so decoded without the generic path's copies, and at a fraction of
-//! the size where that is enough.
+//! JPEG: by far most photos, so decoded without the generic path's copies, at a fraction of the
+//! size where that is enough, and otherwise to the very pixels that libjpeg gives: what other
+//! programs see, models were trained on and references were made with.
 
 mod bits;
+mod block;
+mod colour;
+mod exact;
 mod full;
 mod header;
 mod huffman;
 mod idct;
+mod islow;
 mod markers;
 mod scaled;
+mod upsample;
 
 use image::RgbImage;
 
@@ -16,12 +22,11 @@ use crate::{Format, ImageError, Limits};
 /// Decodes a JPEG to RGB as stored, not yet upright. Returns the stored size beside the pixels,
 /// which may be fewer if `least` (of the shorter side) is given.
 pub(crate) fn decode(bytes: &[u8], limits: &Limits, least: Option<u32>) -> Result<(RgbImage, (u32, u32)), ImageError> {
-    if let Some(least) = least
-        && let Some(size) = header::size(bytes)
-    {
+    if let Some(size) = header::size(bytes) {
         limits.check_size(size, Format::Jpeg)?;
-        let samples = scaled::samples_per_block(size.0.min(size.1), least);
-        if let Some(image) = samples.and_then(|samples| scaled::decode(bytes, samples)) {
+        let samples = least.and_then(|least| scaled::samples_per_block(size.0.min(size.1), least));
+        let scaled = samples.and_then(|samples| scaled::decode(bytes, samples));
+        if let Some(image) = scaled.or_else(|| exact::decode(bytes)) {
             return Ok((image, size));
         }
     }

@@ -7,9 +7,9 @@
 use image::RgbImage;
 
 use super::bits::{BitReader, ScanData};
+use super::block::BlockDecoder;
 use super::header::{Component, Header, NATURAL};
-use super::huffman::Table;
-use super::idct::{self, Block, Transform};
+use super::idct::{self, Transform};
 
 /// Decodes a sequential file to `samples` (see [`samples_per_block`]) of 8 on either side, rounded
 /// up.
@@ -18,7 +18,7 @@ use super::idct::{self, Block, Transform};
 /// decoder then says what can be said.
 pub(super) fn decode(jpeg: &[u8], samples: u32) -> Option<RgbImage> {
     let header = &Header::read(jpeg)?;
-    let data = ScanData::read(jpeg, header.data_start)?;
+    let data = ScanData::read(jpeg, header.data_start).filter(ScanData::is_ended)?;
     let mut planes = Planes::new(header, samples as usize)?;
     let (mcus_across, mcus_down) = (planes.mcus_across, planes.mcus_down);
 
@@ -69,17 +69,13 @@ struct Planes<'a> {
 }
 
 struct Plane<'a> {
-    dc_table: &'a Table,
-    ac_table: &'a Table,
+    decoder: BlockDecoder<'a>,
     /// Blocks an MCU is wide and high.
     blocks: (usize, usize),
     /// Samples that a block becomes, across and down.
     samples: (usize, usize),
     transform: Transform,
     factors: [f32; 64],
-    /// Place in zigzag order behind the last coefficient that the transform takes.
-    wanted: usize,
-    last_dc: i32,
     /// Samples from one row to the next.
     stride: usize,
     rows: Vec<f32>,
@@ -94,17 +90,13 @@ impl<'a> Planes<'a> {
         let stride = mcus_across * across * samples;
         let plane = |component: &Component| {
             let samples = (samples * across / component.across, samples * down / component.down);
-            let (dc_table, ac_table) = header.tables(component)?;
             Some(Plane {
-                dc_table,
-                ac_table,
+                decoder: BlockDecoder::stepping(header.tables(component)?, behind_last_wanted(samples)),
                 blocks: (component.across, component.down),
                 samples,
                 // None for more than 8 samples a block.
                 transform: idct::transform(samples.0, samples.1)?,
                 factors: idct::scale_factors(&component.quantisation),
-                wanted: behind_last_wanted(samples),
-                last_dc: 0,
                 stride,
                 rows: vec![0.0; stride * component.down * samples.1],
             })
@@ -119,7 +111,7 @@ impl<'a> Planes<'a> {
     }
 
     fn restart(&mut self) {
-        self.planes.iter_mut().for_each(|plane| plane.last_dc = 0);
+        self.planes.iter_mut().for_each(|plane| plane.decoder.restart());
     }
 
     fn decode_mcu(&mut self, reader: &mut BitReader<'_>, mcu: usize) -> Option<()> {
@@ -127,7 +119,9 @@ impl<'a> Planes<'a> {
             let (across, down) = plane.blocks;
             for y in 0..down {
                 for x in 0..across {
-                    plane.decode_block(reader, mcu * across + x, y)?;
+                    let block = plane.decoder.decode(reader)?;
+                    let at = y * plane.samples.1 * plane.stride + (mcu * across + x) * plane.samples.0;
+                    (plane.transform)(&block, &plane.factors, &mut plane.rows[at..], plane.stride);
                 }
             }
         }
@@ -155,61 +149,6 @@ impl<'a> Planes<'a> {
                 [] => (),
             }
         }
-    }
-}
-
-impl Plane<'_> {
-    /// Decodes a block and puts its samples into the plane. Only the coefficients that the
-    /// transform takes are decoded.
-    #[inline(always)]
-    fn decode_block(&mut self, reader: &mut BitReader<'_>, x: usize, y: usize) -> Option<()> {
-        let mut block = Block { coefficients: [0; 64], rows: 0 };
-        reader.refill();
-        let size = u32::from(self.dc_table.symbol(reader)?);
-        match size {
-            0 => (),
-            1..=11 => self.last_dc += reader.value(size),
-            _ => return None,
-        }
-        block.coefficients[0] = i16::try_from(self.last_dc).ok()?;
-
-        let mut place = 1;
-        while place < 64 {
-            reader.refill();
-            if place >= self.wanted {
-                let step = self.ac_table.step(reader);
-                let next = place + usize::from(step.places);
-                // A step must not reach into the next block. One that goes to the last place
-                // exactly may not end with an end of block: there is none then.
-                if step.bits > 0 && (next < 64 || next == 64 && !step.ends_block) {
-                    reader.consume(u32::from(step.bits));
-                    if step.ends_block {
-                        break;
-                    }
-                    place = next;
-                    continue;
-                }
-            }
-            let symbol = self.ac_table.symbol(reader)?;
-            let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
-            match (run, size) {
-                (0, 0) => break,
-                (15, 0) => place += 16,
-                (_, 0) => return None,
-                _ => {
-                    let natural = *NATURAL.get(place + run)?;
-                    block.coefficients[usize::from(natural)] = reader.value(size) as i16;
-                    block.rows |= 1 << (natural / 8);
-                    place += run + 1;
-                }
-            }
-        }
-        if place > 64 {
-            return None;
-        }
-        let at = y * self.samples.1 * self.stride + x * self.samples.0;
-        (self.transform)(&block, &self.factors, &mut self.rows[at..], self.stride);
-        Some(())
     }
 }
 

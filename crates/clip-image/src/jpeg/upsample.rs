@@ -1,0 +1,145 @@
+//! Chroma at the picture's resolution, as libjpeg's "fancy upsampling" interpolates it: the nearer sample counts three
+//! quarters, the farther one a quarter, in either direction.
+
+/// A component's samples.
+pub(super) struct Plane {
+    /// Rows `stride` apart.
+    pub(super) samples: Vec<u8>,
+    pub(super) stride: usize,
+    /// What of it belongs to the picture; the rest fills up blocks.
+    pub(super) width: usize,
+    pub(super) height: usize,
+}
+
+impl Plane {
+    /// A row, or the nearest one.
+    fn row(&self, y: usize) -> &[u8] {
+        &self.samples[y.min(self.height - 1) * self.stride..][..self.width]
+    }
+}
+
+/// How a plane becomes as fine as the picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Upsampling {
+    /// It is.
+    None,
+    /// Twice as wide.
+    Across,
+    /// Twice as high.
+    Down,
+    /// Both.
+    Both,
+    /// So many times as wide and high, by repetition: libjpeg interpolates only doubled sizes, and no rows of two.
+    Repeat(usize, usize),
+}
+
+impl Upsampling {
+    /// For a plane of this width, and how many times as wide and high it has to become. `None` for ratios that are no
+    /// whole numbers.
+    pub(super) fn new(width: usize, across: usize, down: usize) -> Self {
+        match (across, down) {
+            (1, 1) => Self::None,
+            (2, 1) if width > 2 => Self::Across,
+            (2, 2) if width > 2 => Self::Both,
+            (1, 2) => Self::Down,
+            _ => Self::Repeat(across, down),
+        }
+    }
+
+    /// Row `y` of the picture, of which `out` takes as much as it has room for; `out` may be up to one sample longer or
+    /// shorter than what the plane gives. `sums` is scratch.
+    pub(super) fn row(self, plane: &Plane, y: usize, sums: &mut Vec<u16>, out: &mut [u8]) {
+        // In the vertical direction: the row that holds this one, and the next one on the other side.
+        let near = plane.row(y / 2);
+        let far = || plane.row(if y % 2 == 1 { y / 2 + 1 } else { (y / 2).saturating_sub(1) });
+        match self {
+            Self::None => out.copy_from_slice(&plane.row(y)[..out.len()]),
+            Self::Repeat(across, down) => {
+                for (out, sample) in out.chunks_mut(across).zip(plane.row(y / down)) {
+                    out.fill(*sample);
+                }
+            }
+            Self::Down => {
+                let bias = if y % 2 == 1 { 2 } else { 1 };
+                for ((out, near), far) in out.iter_mut().zip(near).zip(far()) {
+                    *out = ((3 * u16::from(*near) + u16::from(*far) + bias) >> 2) as u8;
+                }
+            }
+            Self::Across => {
+                sums.clear();
+                sums.extend(plane.row(y).iter().map(|sample| u16::from(*sample)));
+                interpolate::<2, 1, 2>(sums, out);
+            }
+            Self::Both => {
+                sums.clear();
+                sums.extend(near.iter().zip(far()).map(|(near, far)| 3 * u16::from(*near) + u16::from(*far)));
+                interpolate::<4, 8, 7>(sums, out);
+            }
+        }
+    }
+}
+
+/// Twice as many samples, each 3/4 of the nearer and 1/4 of the farther one, divided by 2^`SHIFT`. What rounds the left
+/// and the right one of a pair differs, so that no direction is preferred. The first and the last are their neighbours'
+/// own.
+fn interpolate<const SHIFT: u32, const LEFT: u16, const RIGHT: u16>(values: &[u16], out: &mut [u8]) {
+    let (Some(first), Some(last)) = (values.first(), values.last()) else { return };
+    let (pairs, rest) = out.as_chunks_mut::<2>();
+    let count = values.len();
+    // The middle of the row, without a special case at either end.
+    for (pair, around) in pairs.iter_mut().skip(1).zip(values.windows(3)) {
+        let [before, value, after] = [around[0], 3 * around[1], around[2]];
+        *pair = [((value + before + LEFT) >> SHIFT) as u8, ((value + after + RIGHT) >> SHIFT) as u8];
+    }
+    if let Some(pair) = pairs.first_mut() {
+        *pair = [((4 * first + LEFT) >> SHIFT) as u8, ((3 * first + values[1] + RIGHT) >> SHIFT) as u8];
+    }
+    let left = ((3 * last + values[count - 2] + LEFT) >> SHIFT) as u8;
+    match pairs.get_mut(count - 1) {
+        Some(pair) => *pair = [left, ((4 * last + RIGHT) >> SHIFT) as u8],
+        None => {
+            if let Some(out) = rest.first_mut() {
+                *out = left;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plane(rows: &[&[u8]]) -> Plane {
+        Plane { samples: rows.concat(), stride: rows[0].len(), width: rows[0].len(), height: rows.len() }
+    }
+
+    fn upsampled(plane: &Plane, across: usize, down: usize, y: usize, length: usize) -> Vec<u8> {
+        let mut out = vec![0; length];
+        Upsampling::new(plane.width, across, down).row(plane, y, &mut Vec::new(), &mut out);
+        out
+    }
+
+    #[test]
+    fn across() {
+        let plane = plane(&[&[10, 20, 40]]);
+        // (3 * 10 + 20 + 2) / 4 and so on.
+        assert_eq!(upsampled(&plane, 2, 1, 0, 6), [10, 13, 17, 25, 35, 40]);
+        assert_eq!(upsampled(&plane, 2, 1, 0, 5), [10, 13, 17, 25, 35]);
+    }
+
+    #[test]
+    fn down_and_both() {
+        let down = plane(&[&[10, 20, 40], &[30, 0, 255]]);
+        assert_eq!(upsampled(&down, 1, 2, 0, 3), [10, 20, 40]);
+        assert_eq!(upsampled(&down, 1, 2, 1, 3), [15, 15, 94]);
+        assert_eq!(upsampled(&down, 1, 2, 2, 3), [25, 5, 201]);
+        assert_eq!(upsampled(&down, 2, 2, 3, 6), [30, 22, 8, 64, 191, 255]);
+    }
+
+    #[test]
+    fn rows_of_two_are_repeated() {
+        let plane = plane(&[&[10, 20]]);
+        assert_eq!(upsampled(&plane, 2, 2, 1, 3), [10, 10, 20]);
+        assert_eq!(upsampled(&plane, 4, 1, 0, 7), [10, 10, 10, 10, 20, 20, 20]);
+    }
+}
