@@ -1,19 +1,26 @@
 //! Matrix products with weights that were packed once, bias and activation applied as the result is stored.
 //!
-//! The weights are laid out in panels of 32 columns (the last one half as wide where that is enough), so that
-//! the innermost loop reads them in order. A tile of rows by columns is kept in registers (Goto & van de Geijn 2008).
+//! The weights are laid out in panels of columns, so that the innermost loop reads them in order. A tile of rows by
+//! columns is kept in registers; a stretch of the rows is packed too, and stays in the second-level cache while all
+//! panels pass over it (Goto & van de Geijn 2008).
 
-use crate::Isa;
-use crate::kernels::{self, HALF_PANEL, PANEL, Tile};
+use std::cell::Cell;
+use std::ops::Range;
 
-/// What happens to a sum before it is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// Nothing.
-    None,
-    /// Clamped to 0..=6.
-    Relu6,
-}
+use rayon::prelude::*;
+
+use crate::isa::vectorised;
+use crate::kernels::{self, MOST_COLUMNS, NARROW, Sums, Tile};
+use crate::math::Multiply;
+use crate::store::{Finish, Out, finish};
+use crate::{Activation, Isa};
+
+/// Most of the depth that is summed at a time, so that a panel's part fits the second-level cache.
+const DEPTH: usize = 768;
+/// Most values of the left side that are packed at a time: half of a common second-level cache.
+const BLOCK: usize = 128 << 10;
+/// With fewer columns, packing the left side costs more than it gains.
+const PACK_FROM: usize = 192;
 
 /// Weights `[depth, columns]` of a linear map and its bias, packed for [`PackedLinear::apply`].
 #[derive(Debug, Clone)]
@@ -21,8 +28,18 @@ pub struct PackedLinear {
     depth: usize,
     columns: usize,
     panels: Vec<f32>,
+    /// Filled up to whole panels.
     bias: Vec<f32>,
     isa: Isa,
+}
+
+/// Where a panel lies among the others.
+#[derive(Clone, Copy)]
+struct Panel {
+    /// First column.
+    start: usize,
+    /// Columns, of which the last ones may be padding.
+    width: usize,
 }
 
 impl PackedLinear {
@@ -31,26 +48,55 @@ impl PackedLinear {
     /// # Panics
     /// If the lengths do not fit; they come from a model that was checked when it was loaded.
     pub fn new(weights: &[f32], bias: &[f32], depth: usize, isa: Isa) -> Self {
+        assert_eq!(weights.len(), depth * bias.len(), "weights are [columns, depth]");
+        Self::pack(bias, depth, isa, |k, column| weights[column * depth + k])
+    }
+
+    /// Packs weights given as `[depth, columns]` (burn's order, a column an output) and a bias of `columns` values.
+    ///
+    /// # Panics
+    /// If the lengths do not fit.
+    pub fn transposed(weights: &[f32], bias: &[f32], depth: usize, isa: Isa) -> Self {
         let columns = bias.len();
-        assert_eq!(weights.len(), depth * columns, "weights are [columns, depth]");
-        let mut panels = Vec::with_capacity(depth * columns.next_multiple_of(HALF_PANEL));
-        for (start, width) in panels_of(columns) {
+        assert_eq!(weights.len(), depth * columns, "weights are [depth, columns]");
+        Self::pack(bias, depth, isa, |k, column| weights[k * columns + column])
+    }
+
+    fn pack(bias: &[f32], depth: usize, isa: Isa, weight: impl Fn(usize, usize) -> f32) -> Self {
+        let columns = bias.len();
+        let padded = bias.iter().copied().chain(std::iter::repeat(0.0)).take(columns.next_multiple_of(MOST_COLUMNS));
+        let mut packed = Self { depth, columns, panels: Vec::new(), bias: padded.collect(), isa };
+        packed.panels.reserve_exact(depth * columns.next_multiple_of(NARROW));
+        for index in 0..packed.count() {
+            let Panel { start, width } = packed.panel(index);
             for k in 0..depth {
-                panels.extend(
-                    (start..start + width).map(
-                        |column| {
-                            if column < columns { weights[column * depth + k] } else { 0.0 }
-                        },
-                    ),
-                );
+                let values =
+                    (start..start + width).map(|column| if column < columns { weight(k, column) } else { 0.0 });
+                packed.panels.extend(values);
             }
         }
-        Self { depth, columns, panels, bias: bias.to_vec(), isa }
+        packed
+    }
+
+    /// Inputs a row.
+    pub fn depth(&self) -> usize {
+        self.depth
     }
 
     /// Outputs a row.
     pub fn columns(&self) -> usize {
         self.columns
+    }
+
+    /// Number of panels.
+    fn count(&self) -> usize {
+        self.columns.div_ceil(kernels::panel(self.isa))
+    }
+
+    fn panel(&self, index: usize) -> Panel {
+        let full = kernels::panel(self.isa);
+        let start = index * full;
+        Panel { start, width: if self.columns - start > NARROW { full } else { NARROW } }
     }
 
     /// `out = activation(left * weights + bias)`, `left` `[rows, depth]` and `out` `[rows, columns]` without gaps.
@@ -60,145 +106,167 @@ impl PackedLinear {
     /// # Panics
     /// If the lengths do not fit.
     pub fn apply(&self, left: &[f32], activation: Activation, add: Option<&[f32]>, out: &mut [f32]) {
+        self.apply_on(1, left, activation, add, out);
+    }
+
+    /// [`apply`](Self::apply) on so many threads of rayon's pool, which share the columns.
+    ///
+    /// # Panics
+    /// If the lengths do not fit.
+    pub fn apply_on(&self, threads: usize, left: &[f32], activation: Activation, add: Option<&[f32]>, out: &mut [f32]) {
         let rows = left.len() / self.depth;
         assert_eq!(left.len(), rows * self.depth, "left is [rows, depth]");
         assert_eq!(out.len(), rows * self.columns, "out is [rows, columns]");
         assert!(add.is_none_or(|add| add.len() == out.len()), "what is added has the shape of out");
-        let mut offset = 0;
-        for (start, width) in panels_of(self.columns) {
-            let panel = &self.panels[offset..offset + width * self.depth];
-            offset += width * self.depth;
-            let mut store = Store { linear: self, activation, add, start, out: &mut *out };
-            let product = Product { left, stride: self.depth, depth: self.depth, rows };
-            match (self.isa, width) {
-                #[cfg(target_arch = "x86_64")]
-                (Isa::Avx512, PANEL) => product.walk::<PANEL, 12>(panel, &mut store, &X512::<2>),
-                #[cfg(target_arch = "x86_64")]
-                (Isa::Avx512, _) => product.walk::<HALF_PANEL, 12>(panel, &mut store, &X512::<1>),
-                #[cfg(target_arch = "x86_64")]
-                (Isa::Avx2, PANEL) => product.walk::<PANEL, 3>(panel, &mut store, &X256::<4>),
-                #[cfg(target_arch = "x86_64")]
-                (Isa::Avx2, _) => product.walk::<HALF_PANEL, 6>(panel, &mut store, &X256::<2>),
-                (_, PANEL) => product.walk::<PANEL, 2>(panel, &mut store, &Plain),
-                (_, _) => product.walk::<HALF_PANEL, 4>(panel, &mut store, &Plain),
+        let out = Out::new(out, self.columns);
+        let tiles = Tiles::new(rows, kernels::rows(self.isa));
+        let pack = self.columns >= PACK_FROM && self.depth >= NARROW;
+        // Parts of like size, so that none is too short to be worth its overhead.
+        let parts = if pack { self.depth.div_ceil(DEPTH) } else { 1 };
+        let part = self.depth.div_ceil(parts.max(1)).max(1);
+        let block = if pack { (BLOCK / (part * tiles.most())).max(1) } else { tiles.count };
+        let mut buffer = if pack { SCRATCH.take() } else { Vec::new() };
+        for first in (0..tiles.count).step_by(block.max(1)) {
+            let block = first..(first + block).min(tiles.count);
+            for from in (0..self.depth).step_by(part) {
+                let depth = part.min(self.depth - from);
+                if pack {
+                    let length = (tiles.start(block.end) - tiles.start(block.start)) * depth;
+                    if buffer.len() < length {
+                        buffer.resize(length, 0.0);
+                    }
+                    let mut at = 0;
+                    for tile in block.clone() {
+                        let height = tiles.height(tile);
+                        let rows = &left[tiles.start(tile) * self.depth + from..];
+                        pack_rows(self.isa, rows, self.depth, height, &mut buffer[at..at + height * depth]);
+                        at += height * depth;
+                    }
+                }
+                let step = Step {
+                    linear: self,
+                    left: if pack { &buffer } else { left },
+                    packed: pack,
+                    tiles,
+                    block: block.clone(),
+                    from,
+                    depth,
+                    activation,
+                    add,
+                    out,
+                };
+                let count = self.count();
+                let share = count.div_ceil(threads.clamp(1, count.max(1))).max(1);
+                if share >= count {
+                    step.panels(0..count);
+                } else {
+                    (0..count.div_ceil(share))
+                        .into_par_iter()
+                        .for_each(|thread| step.panels(thread * share..((thread + 1) * share).min(count)));
+                }
             }
+        }
+        if pack {
+            SCRATCH.set(buffer);
         }
     }
 }
 
-/// Start and width of each panel of columns.
-fn panels_of(columns: usize) -> impl Iterator<Item = (usize, usize)> {
-    (0..columns.div_ceil(PANEL)).map(move |index| {
-        let start = index * PANEL;
-        (start, if columns - start > HALF_PANEL { PANEL } else { HALF_PANEL })
-    })
+thread_local! {
+    /// Packed rows. Taken while in use, since a thread that waits for others may start another product.
+    static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
-/// Where sums go.
-struct Store<'a> {
+/// Rows in tiles of like height.
+#[derive(Clone, Copy)]
+struct Tiles {
+    count: usize,
+    /// Height of the lower ones.
+    height: usize,
+    /// How many are one row higher; these come first.
+    higher: usize,
+}
+
+impl Tiles {
+    fn new(rows: usize, most: usize) -> Self {
+        let count = rows.div_ceil(most);
+        Self { count, height: rows / count.max(1), higher: rows % count.max(1) }
+    }
+
+    fn most(&self) -> usize {
+        self.height + usize::from(self.higher > 0)
+    }
+
+    fn start(&self, tile: usize) -> usize {
+        tile * self.height + tile.min(self.higher)
+    }
+
+    fn height(&self, tile: usize) -> usize {
+        self.height + usize::from(tile < self.higher)
+    }
+}
+
+/// A part of the depth of a block of rows.
+struct Step<'a> {
     linear: &'a PackedLinear,
+    left: &'a [f32],
+    packed: bool,
+    tiles: Tiles,
+    block: Range<usize>,
+    from: usize,
+    depth: usize,
     activation: Activation,
     add: Option<&'a [f32]>,
-    start: usize,
-    out: &'a mut [f32],
+    out: Out<'a>,
 }
 
-impl Store<'_> {
-    fn put<const COLUMNS: usize, const ROWS: usize>(&mut self, row: usize, sums: &kernels::Sums<COLUMNS, ROWS>) {
-        let columns = self.linear.columns;
-        let width = COLUMNS.min(columns - self.start);
-        let bias = &self.linear.bias[self.start..self.start + width];
-        for (index, sums) in sums.iter().enumerate() {
-            let at = (row + index) * columns + self.start;
-            let out = &mut self.out[at..at + width];
-            match self.activation {
-                Activation::None => {
-                    for ((out, sum), bias) in out.iter_mut().zip(sums).zip(bias) {
-                        *out = sum + bias;
-                    }
-                }
-                Activation::Relu6 => {
-                    for ((out, sum), bias) in out.iter_mut().zip(sums).zip(bias) {
-                        *out = (sum + bias).clamp(0.0, 6.0);
-                    }
-                }
+impl Step<'_> {
+    /// Computes the columns of some panels, which no other thread may do at the same time.
+    fn panels(&self, panels: Range<usize>) {
+        let linear = self.linear;
+        let mut sums = Sums::new();
+        for panel in panels {
+            let Panel { start, width } = linear.panel(panel);
+            let panel = &linear.panels[start * linear.depth + self.from * width..][..self.depth * width];
+            for tile in self.block.clone() {
+                let (row, rows) = (self.tiles.start(tile), self.tiles.height(tile));
+                let left = if self.packed {
+                    &self.left[(row - self.tiles.start(self.block.start)) * self.depth..]
+                } else {
+                    &self.left[row * linear.depth + self.from..]
+                };
+                let stride = (!self.packed).then_some(linear.depth);
+                kernels::multiply(linear.isa, rows, width, Tile { left, stride, panel, depth: self.depth }, &mut sums);
+                let how = Finish {
+                    bias: &linear.bias[start..],
+                    resume: self.from > 0,
+                    partial: self.from + self.depth < linear.depth,
+                    activation: self.activation,
+                    add: self.add,
+                    row,
+                    rows,
+                    column: start,
+                    stride: width,
+                    columns: width.min(linear.columns - start),
+                };
+                // SAFETY: `apply_on` gives every panel to one thread, and panels share no columns.
+                unsafe { finish(linear.isa, &sums.0, &how, self.out) };
             }
-            if let Some(add) = self.add {
-                for (out, add) in out.iter_mut().zip(&add[at..at + width]) {
-                    *out += add;
-                }
-            }
         }
     }
 }
 
-/// The left side of a product.
-struct Product<'a> {
-    left: &'a [f32],
-    stride: usize,
-    depth: usize,
-    rows: usize,
+/// Packs the first values of `height` rows, `stride` apart, into `[depth, height]`.
+fn pack_rows(isa: Isa, rows: &[f32], stride: usize, height: usize, out: &mut [f32]) {
+    vectorised!(isa, pack_rows_in(rows: &[f32], stride: usize, height: usize, out: &mut [f32]));
 }
 
-/// A kernel for tiles of any number of rows.
-trait Kernel<const COLUMNS: usize> {
-    fn tile<const ROWS: usize>(&self, tile: Tile<'_>) -> kernels::Sums<COLUMNS, ROWS>;
-}
-
-struct Plain;
-
-impl<const COLUMNS: usize> Kernel<COLUMNS> for Plain {
-    fn tile<const ROWS: usize>(&self, tile: Tile<'_>) -> kernels::Sums<COLUMNS, ROWS> {
-        kernels::portable(tile)
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-struct X512<const VECTORS: usize>;
-
-#[cfg(target_arch = "x86_64")]
-impl<const VECTORS: usize, const COLUMNS: usize> Kernel<COLUMNS> for X512<VECTORS> {
-    #[inline]
-    fn tile<const ROWS: usize>(&self, tile: Tile<'_>) -> kernels::Sums<COLUMNS, ROWS> {
-        // SAFETY: this kernel is chosen only where `Isa` found AVX-512F.
-        unsafe { kernels::x86::avx512::<VECTORS, COLUMNS, ROWS>(tile) }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-struct X256<const VECTORS: usize>;
-
-#[cfg(target_arch = "x86_64")]
-impl<const VECTORS: usize, const COLUMNS: usize> Kernel<COLUMNS> for X256<VECTORS> {
-    #[inline]
-    fn tile<const ROWS: usize>(&self, tile: Tile<'_>) -> kernels::Sums<COLUMNS, ROWS> {
-        // SAFETY: this kernel is chosen only where `Isa` found AVX2 and FMA.
-        unsafe { kernels::x86::avx2::<VECTORS, COLUMNS, ROWS>(tile) }
-    }
-}
-
-impl Product<'_> {
-    /// All rows against one panel, `MOST` at a time, then what is left by fours and ones.
-    fn walk<const COLUMNS: usize, const MOST: usize>(
-        &self,
-        panel: &[f32],
-        store: &mut Store<'_>,
-        kernel: &impl Kernel<COLUMNS>,
-    ) {
-        let tile =
-            |row: usize| Tile { left: &self.left[row * self.stride..], stride: self.stride, panel, depth: self.depth };
-        let mut row = 0;
-        while row + MOST <= self.rows {
-            store.put(row, &kernel.tile::<MOST>(tile(row)));
-            row += MOST;
-        }
-        while row + 4 <= self.rows {
-            store.put(row, &kernel.tile::<4>(tile(row)));
-            row += 4;
-        }
-        while row < self.rows {
-            store.put(row, &kernel.tile::<1>(tile(row)));
-            row += 1;
+#[inline(always)]
+fn pack_rows_in<M: Multiply>(rows: &[f32], stride: usize, height: usize, out: &mut [f32]) {
+    let depth = out.len() / height;
+    for row in 0..height {
+        for (out, value) in out[row..].iter_mut().step_by(height).zip(&rows[row * stride..][..depth]) {
+            *out = *value;
         }
     }
 }
@@ -206,6 +274,7 @@ impl Product<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::noise;
     use proptest::prelude::*;
 
     fn naive(left: &[f32], weights: &[f32], bias: &[f32], depth: usize) -> Vec<f64> {
@@ -218,32 +287,90 @@ mod tests {
             .collect()
     }
 
-    fn noise(seed: u64, count: usize) -> Vec<f32> {
-        use rand::{Rng, SeedableRng};
-        let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
-        (0..count).map(|_| rng.random_range(-2.0..2.0)).collect()
+    /// `x Phi(x)` by the logistic function's cousin is no reference; by numerical integration it is.
+    fn gelu(x: f64) -> f64 {
+        const STEPS: usize = 2000;
+        let density = |t: f64| (-t * t / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
+        let width = x / STEPS as f64;
+        // Simpson's rule from 0 to x.
+        let inner: f64 = (1..STEPS).map(|i| (if i % 2 == 1 { 4.0 } else { 2.0 }) * density(i as f64 * width)).sum();
+        x * (0.5 + (density(0.0) + inner + density(x)) * width / 3.0)
+    }
+
+    fn reference(activation: Activation, x: f64) -> f64 {
+        match activation {
+            Activation::None => x,
+            Activation::Relu => x.max(0.0),
+            Activation::Relu6 => x.clamp(0.0, 6.0),
+            Activation::QuickGelu => x / (1.0 + (-1.702 * x).exp()),
+            Activation::Gelu => gelu(x),
+            Activation::GeluTanh => {
+                0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).tanh())
+            }
+        }
+    }
+
+    const ACTIVATIONS: [Activation; 6] = [
+        Activation::None,
+        Activation::Relu,
+        Activation::Relu6,
+        Activation::QuickGelu,
+        Activation::Gelu,
+        Activation::GeluTanh,
+    ];
+
+    /// All instruction sets, orders of weights and numbers of threads against the naive product.
+    fn check(rows: usize, depth: usize, columns: usize, activation: Activation, seed: u64) {
+        let (left, weights) = (noise(seed, rows * depth), noise(seed ^ 1, columns * depth));
+        let scale = (depth as f32).sqrt().recip();
+        let weights: Vec<f32> = weights.iter().map(|w| w * scale).collect();
+        let (bias, add) = (noise(seed ^ 2, columns), noise(seed ^ 3, rows * columns));
+        let exact = naive(&left, &weights, &bias, depth);
+        let mut turned = vec![0.0; weights.len()];
+        for (column, weights) in weights.chunks_exact(depth).enumerate() {
+            for (k, weight) in weights.iter().enumerate() {
+                turned[k * columns + column] = *weight;
+            }
+        }
+        for isa in Isa::available() {
+            let both =
+                [PackedLinear::new(&weights, &bias, depth, isa), PackedLinear::transposed(&turned, &bias, depth, isa)];
+            for (linear, (threads, add)) in both.iter().zip([(1, None), (3, Some(&add))]) {
+                let mut out = vec![f32::NAN; rows * columns];
+                linear.apply_on(threads, &left, activation, add.map(Vec::as_slice), &mut out);
+                for (index, (out, exact)) in out.iter().zip(&exact).enumerate() {
+                    let expected = reference(activation, *exact) + add.map_or(0.0, |add| f64::from(add[index]));
+                    assert!(
+                        (f64::from(*out) - expected).abs() < 3e-5,
+                        "{isa:?}, {activation:?}, {rows} x {depth} x {columns}, value {index}: {out}, not {expected}"
+                    );
+                }
+            }
+        }
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(96))]
         #[test]
-        fn equals_the_naive_product(rows in 1usize..40, depth in 1usize..70, columns in 1usize..90, seed: u64) {
-            let (left, weights) = (noise(seed, rows * depth), noise(seed ^ 1, columns * depth));
-            let (bias, add) = (noise(seed ^ 2, columns), noise(seed ^ 3, rows * columns));
-            let expected = naive(&left, &weights, &bias, depth);
-            for isa in Isa::available() {
-                let linear = PackedLinear::new(&weights, &bias, depth, isa);
-                let mut out = vec![f32::NAN; rows * columns];
-                linear.apply(&left, Activation::None, None, &mut out);
-                for (out, expected) in out.iter().zip(&expected) {
-                    prop_assert!((f64::from(*out) - expected).abs() < 1e-4, "{isa:?}: {out} is not {expected}");
-                }
-                linear.apply(&left, Activation::Relu6, Some(&add), &mut out);
-                for ((out, expected), add) in out.iter().zip(&expected).zip(&add) {
-                    let expected = expected.clamp(0.0, 6.0) + f64::from(*add);
-                    prop_assert!((f64::from(*out) - expected).abs() < 1e-4, "{isa:?}: {out} is not {expected}");
-                }
-            }
+        fn equals_the_naive_product(
+            rows in 1usize..60, depth in 1usize..70, columns in 1usize..300, kind in 0usize..6, seed: u64,
+        ) {
+            check(rows, depth, columns, ACTIVATIONS[kind], seed);
         }
+    }
+
+    #[test]
+    fn many_rows_and_long_sums_are_taken_in_parts() {
+        check(31, 2 * DEPTH + 5, 203, Activation::Gelu, 1);
+        check(3, DEPTH + 1, 401, Activation::QuickGelu, 2);
+        // More rows than are packed at a time.
+        check(2 * BLOCK / DEPTH + 9, DEPTH, PACK_FROM, Activation::None, 3);
+        check(1, 4 * DEPTH, PACK_FROM + 1, Activation::None, 4);
+    }
+
+    #[test]
+    fn no_rows_give_none() {
+        let linear = PackedLinear::new(&[1.0; 12], &[0.0; 3], 4, Isa::best());
+        linear.apply(&[], Activation::None, None, &mut []);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Isa {
-    /// AVX-512F.
+    /// AVX-512 (F, VL, DQ and BW, which come together on everything but long-gone coprocessors) and what is below.
     Avx512,
     /// AVX2 with fused multiply-add.
     Avx2,
@@ -25,15 +25,45 @@ impl Isa {
     pub fn available() -> Vec<Self> {
         let mut isas = Vec::new();
         #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx512f") {
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            if is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512bw")
+            {
                 isas.push(Self::Avx512);
             }
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                isas.push(Self::Avx2);
-            }
+            isas.push(Self::Avx2);
         }
         isas.push(Self::Portable);
         isas
     }
 }
+
+/// Runs `body::<M>(arguments)`, `M` a [`Multiply`](crate::math::Multiply), compiled for an instruction set.
+///
+/// `body` must be `#[inline(always)]`, as must be what it calls in its loops, or it is compiled for the baseline.
+macro_rules! vectorised {
+    ($isa:expr, $body:ident($($argument:ident: $type:ty),* $(,)?)) => {{
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
+        fn avx512($($argument: $type),*) {
+            $body::<$crate::math::Fused>($($argument),*)
+        }
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2,fma")]
+        fn avx2($($argument: $type),*) {
+            $body::<$crate::math::Fused>($($argument),*)
+        }
+        match $isa {
+            // SAFETY: this processor has these features, or there would be no such `Isa`.
+            #[cfg(target_arch = "x86_64")]
+            $crate::Isa::Avx512 => unsafe { avx512($($argument),*) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            $crate::Isa::Avx2 => unsafe { avx2($($argument),*) },
+            _ => $body::<$crate::math::Baseline>($($argument),*),
+        }
+    }};
+}
+pub(crate) use vectorised;

@@ -1,126 +1,200 @@
-//! The innermost loops: a tile of a matrix product, and one pixel of a depthwise convolution.
+//! The innermost loop of matrix products: a tile of results that is summed in registers.
 //!
-//! All that is `unsafe` in the CPU path is here. Callers check lengths; the functions state what they need.
+//! A tile's left side is a few rows, either as they lie or packed (the rows' values side by side, position after
+//! position), and its right side a panel of packed columns.
 
-/// Columns of a full panel of packed weights.
-pub const PANEL: usize = 32;
-/// Columns of a half panel.
-pub const HALF_PANEL: usize = 16;
+use crate::Isa;
+#[cfg(target_arch = "x86_64")]
+use x86::{avx2, avx512_narrow, avx512_wide};
+
+/// Most rows that any tile has.
+pub const MOST_ROWS: usize = 14;
+/// Most columns that any tile has.
+pub const MOST_COLUMNS: usize = 32;
+
+/// Columns of the narrow panel that a wide one's place is taken by at the end, where that is enough.
+pub const NARROW: usize = 16;
+
+/// Columns of a panel.
+pub fn panel(isa: Isa) -> usize {
+    match isa {
+        Isa::Avx512 => 32,
+        _ => 16,
+    }
+}
+
+/// Rows of a full tile: as many as leave registers for a step's columns and one value of the left side.
+pub fn rows(isa: Isa) -> usize {
+    match isa {
+        Isa::Avx512 => 14,
+        Isa::Avx2 => 6,
+        // 32 registers of four values there, 16 in the baseline of 64-bit x86.
+        Isa::Portable if cfg!(target_arch = "aarch64") => 6,
+        Isa::Portable => 2,
+    }
+}
 
 /// What a tile is computed from.
 #[derive(Clone, Copy)]
 pub struct Tile<'a> {
-    /// Rows of the left matrix, `rows * stride` apart, at least `depth` values each.
+    /// The left side.
     pub left: &'a [f32],
-    /// Values between the starts of two rows.
-    pub stride: usize,
-    /// Packed columns: `depth` groups of as many values as the panel has columns.
+    /// Values between the starts of two rows; `None` if they are packed: `[depth, rows]`.
+    pub stride: Option<usize>,
+    /// Packed columns: `[depth, columns]`.
     pub panel: &'a [f32],
-    /// Length of the sum.
+    /// Length of the sums.
     pub depth: usize,
 }
 
-/// Results of a tile, row by row.
-pub type Sums<const COLUMNS: usize, const ROWS: usize> = [[f32; COLUMNS]; ROWS];
+/// Results of a tile, row by row without gaps.
+#[repr(align(64))]
+pub struct Sums(pub [f32; MOST_ROWS * MOST_COLUMNS]);
 
-/// `ROWS x COLUMNS` sums in plain Rust.
-pub fn portable<const COLUMNS: usize, const ROWS: usize>(tile: Tile<'_>) -> Sums<COLUMNS, ROWS> {
-    let mut sums = [[0.0; COLUMNS]; ROWS];
-    for (k, right) in tile.panel.chunks_exact(COLUMNS).take(tile.depth).enumerate() {
+impl Sums {
+    /// Zeros.
+    pub fn new() -> Self {
+        Self([0.0; MOST_ROWS * MOST_COLUMNS])
+    }
+}
+
+macro_rules! by_rows {
+    ($rows:expr, $tile:expr, $sums:expr, $kernel:ident, [$($count:literal)*]) => {
+        match ($rows, $tile.stride) {
+            $(
+                ($count, None) => $kernel::<$count, true>($tile, $sums),
+                ($count, Some(_)) => $kernel::<$count, false>($tile, $sums),
+            )*
+            (rows, _) => unreachable!("no tile has {rows} rows"),
+        }
+    };
+}
+
+/// `rows` (at most [`rows`] of the instruction set) times `columns` (its [`panel`], or [`NARROW`]) sums.
+pub fn multiply(isa: Isa, rows: usize, columns: usize, tile: Tile<'_>, sums: &mut Sums) {
+    // What the kernels rely on.
+    assert!(columns == panel(isa) || columns == NARROW);
+    assert!(rows > 0 && rows <= self::rows(isa));
+    assert!(tile.panel.len() >= tile.depth * columns);
+    assert!(tile.left.len() >= tile.stride.map_or(rows * tile.depth, |stride| (rows - 1) * stride + tile.depth));
+    match isa {
+        // SAFETY: this processor has AVX-512F, or there would be no such `Isa`; lengths were checked above.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 if columns == NARROW => unsafe {
+            by_rows!(rows, tile, sums, avx512_narrow, [1 2 3 4 5 6 7 8 9 10 11 12 13 14])
+        },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => unsafe { by_rows!(rows, tile, sums, avx512_wide, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]) },
+        // SAFETY: the same with AVX2 and FMA.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => unsafe { by_rows!(rows, tile, sums, avx2, [1 2 3 4 5 6]) },
+        _ => by_rows!(rows, tile, sums, portable, [1 2 3 4 5 6]),
+    }
+}
+
+fn portable<const ROWS: usize, const PACKED: bool>(tile: Tile<'_>, out: &mut Sums) {
+    use crate::math::{Baseline, Multiply};
+    let (row_step, step) = if PACKED { (1, ROWS) } else { (tile.stride.unwrap_or(0), 1) };
+    let mut sums = [[0.0; NARROW]; ROWS];
+    for (k, right) in tile.panel.chunks_exact(NARROW).take(tile.depth).enumerate() {
         for (row, sums) in sums.iter_mut().enumerate() {
-            let left = tile.left[row * tile.stride + k];
+            let left = tile.left[row * row_step + k * step];
             for (sum, right) in sums.iter_mut().zip(right) {
-                *sum += left * right;
+                *sum = Baseline::add(left, *right, *sum);
             }
         }
     }
-    sums
+    for (out, sums) in out.0.chunks_exact_mut(NARROW).zip(&sums) {
+        out.copy_from_slice(sums);
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
-pub mod x86 {
-    //! The same with vector instructions.
+mod x86 {
+    //! The same with vector instructions. All need what `multiply` checks.
 
     use std::arch::x86_64::*;
 
     use super::{Sums, Tile};
 
-    /// Checks what the loops below rely on, once a tile.
-    #[inline(always)]
-    fn check<const COLUMNS: usize, const ROWS: usize>(tile: &Tile<'_>) {
-        assert!(tile.panel.len() >= tile.depth * COLUMNS);
-        assert!(tile.left.len() >= (ROWS - 1) * tile.stride + tile.depth);
+    #[target_feature(enable = "avx512f")]
+    pub unsafe fn avx512_wide<const ROWS: usize, const PACKED: bool>(tile: Tile<'_>, out: &mut Sums) {
+        // SAFETY: passed on.
+        unsafe { avx512::<2, ROWS, PACKED>(tile, out) }
     }
 
-    /// `ROWS` x (16 `VECTORS`) sums with AVX-512.
     #[target_feature(enable = "avx512f")]
-    pub fn avx512<const VECTORS: usize, const COLUMNS: usize, const ROWS: usize>(
-        tile: Tile<'_>,
-    ) -> Sums<COLUMNS, ROWS> {
-        const { assert!(COLUMNS == 16 * VECTORS) };
-        check::<COLUMNS, ROWS>(&tile);
+    pub unsafe fn avx512_narrow<const ROWS: usize, const PACKED: bool>(tile: Tile<'_>, out: &mut Sums) {
+        // SAFETY: passed on.
+        unsafe { avx512::<1, ROWS, PACKED>(tile, out) }
+    }
+
+    /// `ROWS` x (16 `VECTORS`) sums.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn avx512<const VECTORS: usize, const ROWS: usize, const PACKED: bool>(tile: Tile<'_>, out: &mut Sums) {
+        let (row_step, step) = if PACKED { (1, ROWS) } else { (tile.stride.unwrap_or(0), 1) };
         let mut sums = [[_mm512_setzero_ps(); VECTORS]; ROWS];
         let mut right = tile.panel.as_ptr();
         let mut left = tile.left.as_ptr();
         for _ in 0..tile.depth {
-            // SAFETY: `check` made sure that the panel has `depth * COLUMNS` values, of which this step reads the
-            // next `COLUMNS`.
+            // SAFETY: the panel has `depth` times as many values as are read here.
             let columns: [__m512; VECTORS] = std::array::from_fn(|v| unsafe { _mm512_loadu_ps(right.add(16 * v)) });
+            // Prefetching past the end is harmless.
+            _mm_prefetch::<_MM_HINT_T0>(right.wrapping_add(AHEAD * 16 * VECTORS).cast());
+            if VECTORS == 2 {
+                _mm_prefetch::<_MM_HINT_T0>(right.wrapping_add(AHEAD * 16 * VECTORS + 16).cast());
+            }
             for (row, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: `check` made sure that row `ROWS - 1` has `depth` values after `(ROWS - 1) * stride`.
-                let value = _mm512_set1_ps(unsafe { *left.add(row * tile.stride) });
+                // SAFETY: row `ROWS - 1` has `depth` values.
+                let value = _mm512_set1_ps(unsafe { *left.add(row * row_step) });
                 for (sum, column) in sums.iter_mut().zip(columns) {
                     *sum = _mm512_fmadd_ps(value, column, *sum);
                 }
             }
-            // SAFETY: at most one past the last value that was checked above.
-            unsafe {
-                right = right.add(COLUMNS);
-                left = left.add(1);
+            right = right.wrapping_add(16 * VECTORS);
+            left = left.wrapping_add(step);
+        }
+        let out = out.0.as_mut_ptr();
+        for (row, sums) in sums.iter().enumerate() {
+            for (v, sum) in sums.iter().enumerate() {
+                // SAFETY: `Sums` has room for the largest tile.
+                unsafe { _mm512_storeu_ps(out.add((row * VECTORS + v) * 16), *sum) };
             }
         }
-        let mut out = [[0.0; COLUMNS]; ROWS];
-        for (out, sums) in out.iter_mut().zip(sums) {
-            for (out, sum) in out.chunks_exact_mut(16).zip(sums) {
-                // SAFETY: the chunk has 16 values.
-                unsafe { _mm512_storeu_ps(out.as_mut_ptr(), sum) };
-            }
-        }
-        out
     }
 
-    /// `ROWS` x (8 `VECTORS`) sums with AVX2 and FMA.
+    /// How many steps of the sums ahead the panel is fetched into the first-level cache.
+    const AHEAD: usize = 8;
+
+    /// `ROWS` x 16 sums.
     #[target_feature(enable = "avx2,fma")]
-    pub fn avx2<const VECTORS: usize, const COLUMNS: usize, const ROWS: usize>(tile: Tile<'_>) -> Sums<COLUMNS, ROWS> {
-        const { assert!(COLUMNS == 8 * VECTORS) };
-        check::<COLUMNS, ROWS>(&tile);
-        let mut sums = [[_mm256_setzero_ps(); VECTORS]; ROWS];
+    pub unsafe fn avx2<const ROWS: usize, const PACKED: bool>(tile: Tile<'_>, out: &mut Sums) {
+        let (row_step, step) = if PACKED { (1, ROWS) } else { (tile.stride.unwrap_or(0), 1) };
+        let mut sums = [[_mm256_setzero_ps(); 2]; ROWS];
         let mut right = tile.panel.as_ptr();
         let mut left = tile.left.as_ptr();
         for _ in 0..tile.depth {
-            // SAFETY: `check` made sure that the panel has `depth * COLUMNS` values, of which this step reads the
-            // next `COLUMNS`.
-            let columns: [__m256; VECTORS] = std::array::from_fn(|v| unsafe { _mm256_loadu_ps(right.add(8 * v)) });
+            // SAFETY: the panel has `depth` times as many values as are read here.
+            let columns: [__m256; 2] = std::array::from_fn(|v| unsafe { _mm256_loadu_ps(right.add(8 * v)) });
+            _mm_prefetch::<_MM_HINT_T0>(right.wrapping_add(AHEAD * 2 * 16).cast());
             for (row, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: `check` made sure that row `ROWS - 1` has `depth` values after `(ROWS - 1) * stride`.
-                let value = _mm256_set1_ps(unsafe { *left.add(row * tile.stride) });
+                // SAFETY: row `ROWS - 1` has `depth` values.
+                let value = _mm256_set1_ps(unsafe { *left.add(row * row_step) });
                 for (sum, column) in sums.iter_mut().zip(columns) {
                     *sum = _mm256_fmadd_ps(value, column, *sum);
                 }
             }
-            // SAFETY: at most one past the last value that was checked above.
-            unsafe {
-                right = right.add(COLUMNS);
-                left = left.add(1);
+            right = right.wrapping_add(16);
+            left = left.wrapping_add(step);
+        }
+        let out = out.0.as_mut_ptr();
+        for (row, sums) in sums.iter().enumerate() {
+            for (v, sum) in sums.iter().enumerate() {
+                // SAFETY: `Sums` has room for the largest tile.
+                unsafe { _mm256_storeu_ps(out.add((row * 2 + v) * 8), *sum) };
             }
         }
-        let mut out = [[0.0; COLUMNS]; ROWS];
-        for (out, sums) in out.iter_mut().zip(sums) {
-            for (out, sum) in out.chunks_exact_mut(8).zip(sums) {
-                // SAFETY: the chunk has 8 values.
-                unsafe { _mm256_storeu_ps(out.as_mut_ptr(), sum) };
-            }
-        }
-        out
     }
 }

@@ -6,9 +6,15 @@
 //!
 //! All that is `unsafe` in the CPU path is in this crate.
 
+mod activation;
 pub mod depthwise;
 pub mod gemm;
 mod isa;
 mod kernels;
+mod math;
+mod store;
+#[cfg(test)]
+mod testing;
 
+pub use activation::Activation;
 pub use isa::Isa;

@@ -7,9 +7,9 @@
 use burn::module::Param;
 use burn::nn::conv::Conv2d;
 use burn::tensor::Tensor;
-use clip_kernels::Isa;
 use clip_kernels::depthwise::Depthwise;
-use clip_kernels::gemm::{Activation, PackedLinear};
+use clip_kernels::gemm::PackedLinear;
+use clip_kernels::{Activation, Isa};
 
 use crate::image_tower::inverted_residual::{Backbone, Block};
 
