@@ -13,12 +13,13 @@ use crate::isa::vectorised;
 use crate::kernels::{self, MOST_COLUMNS, NARROW, Sums, Tile};
 use crate::math::Multiply;
 use crate::store::{Finish, Out, finish};
-use crate::{Activation, Isa};
+use crate::{Activation, Isa, Linear};
 
 /// Most of the depth that is summed at a time, so that a panel's part fits the second-level cache.
 const DEPTH: usize = 768;
-/// Most values of the left side that are packed at a time: half of a common second-level cache.
-const BLOCK: usize = 128 << 10;
+/// Most values of the left side that are packed at a time: a quarter of a common second-level cache, which panels and
+/// results share.
+const BLOCK: usize = 64 << 10;
 /// With fewer columns, packing the left side costs more than it gains.
 const PACK_FROM: usize = 192;
 
@@ -172,6 +173,20 @@ impl PackedLinear {
     }
 }
 
+impl Linear for PackedLinear {
+    fn depth(&self) -> usize {
+        self.depth
+    }
+
+    fn columns(&self) -> usize {
+        self.columns
+    }
+
+    fn apply_on(&self, threads: usize, left: &[f32], activation: Activation, add: Option<&[f32]>, out: &mut [f32]) {
+        self.apply_on(threads, left, activation, add, out);
+    }
+}
+
 thread_local! {
     /// Packed rows. Taken while in use, since a thread that waits for others may start another product.
     static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
@@ -263,10 +278,17 @@ fn pack_rows(isa: Isa, rows: &[f32], stride: usize, height: usize, out: &mut [f3
 
 #[inline(always)]
 fn pack_rows_in<M: Multiply>(rows: &[f32], stride: usize, height: usize, out: &mut [f32]) {
+    /// Positions at a time, so that what is written stays in the first-level cache until it is complete.
+    const POSITIONS: usize = 64;
     let depth = out.len() / height;
-    for row in 0..height {
-        for (out, value) in out[row..].iter_mut().step_by(height).zip(&rows[row * stride..][..depth]) {
-            *out = *value;
+    for (block, out) in out.chunks_mut(POSITIONS * height).enumerate() {
+        let from = block * POSITIONS;
+        let count = POSITIONS.min(depth - from);
+        for row in 0..height {
+            let values = &rows[row * stride + from..][..count];
+            for (out, value) in out.chunks_exact_mut(height).zip(values) {
+                out[row] = *value;
+            }
         }
     }
 }

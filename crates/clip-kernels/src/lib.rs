@@ -7,14 +7,20 @@
 //! All that is `unsafe` in the CPU path is in this crate.
 
 mod activation;
+pub mod attention;
 pub mod depthwise;
 pub mod gemm;
 mod isa;
 mod kernels;
+mod linear;
 mod math;
+pub mod norm;
+pub mod patches;
 mod store;
 #[cfg(test)]
 mod testing;
+pub mod transformer;
 
 pub use activation::Activation;
 pub use isa::Isa;
+pub use linear::Linear;

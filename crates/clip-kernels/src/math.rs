@@ -39,12 +39,12 @@ pub fn exp<M: Multiply>(x: f32) -> f32 {
     let shifted = M::add(x, std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
     // ln 2 in two parts, the first of which has few bits, so that `n` times it is exact.
-    let r = M::add(n, 2.121_944_4e-4, M::add(n, -0.693_359_375, x));
+    let r = M::add(n, 2.121_944_4e-4, M::add(n, -0.693_359_4, x));
     let p = M::add(r, 1.987_569_1e-4, 1.398_199_9e-3);
     let p = M::add(p, r, 8.333_452e-3);
     let p = M::add(p, r, 4.166_579_5e-2);
     let p = M::add(p, r, 1.666_666_5e-1);
-    let p = M::add(p, r, 5.000_000_1e-1);
+    let p = M::add(p, r, 0.500_000_06);
     let p = M::add(p * r, r, r) + 1.0;
     f32::from_bits(p.to_bits().wrapping_add(shifted.to_bits() << 23))
 }
@@ -58,7 +58,7 @@ pub fn quick_gelu<M: Multiply>(x: f32) -> f32 {
 /// `x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`, which is `x` times the sigmoid of twice what `tanh` is taken of.
 #[inline(always)]
 pub fn gelu_tanh<M: Multiply>(x: f32) -> f32 {
-    const FACTOR: f32 = -1.595_769_1;
+    const FACTOR: f32 = -1.595_769_2;
     let inner = x * M::add(x * x, 0.044_715 * FACTOR, FACTOR);
     x / (1.0 + exp::<M>(inner))
 }

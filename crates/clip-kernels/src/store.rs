@@ -93,47 +93,53 @@ fn finish_in<M: Multiply>(sums: &[f32], how: &Finish<'_>, out: Out<'_>) {
 
 #[inline(always)]
 fn finish_with(sums: &[f32], how: &Finish<'_>, out: Out<'_>, activation: impl Fn(f32) -> f32) {
+    let add = how.add.filter(|_| !how.partial);
     for (index, sums) in sums.chunks_exact(how.stride).take(how.rows).enumerate() {
         let row = how.row + index;
         // SAFETY: `finish`'s callers promise that these columns of these rows are theirs.
         let out_row = unsafe { out.part(row, how.column, how.columns) };
-        let add = how.add.filter(|_| !how.partial).map(|add| &add[row * out.columns + how.column..][..how.columns]);
-        for (chunk, out) in out_row.chunks_mut(LANES).enumerate() {
-            let mut x: [f32; LANES] = std::array::from_fn(|lane| sums[chunk * LANES + lane]);
+        let mut add = add.map(|add| add[row * out.columns + how.column..][..how.columns].chunks(LANES));
+        let bias = how.bias.chunks_exact(LANES);
+        for ((out, sums), bias) in out_row.chunks_mut(LANES).zip(sums.chunks_exact(LANES)).zip(bias) {
+            let mut x = load(sums);
             if how.resume {
-                plus(&mut x, out);
+                x = plus(x, load(out));
             }
             if !how.partial {
-                plus(&mut x, &how.bias[chunk * LANES..][..LANES]);
+                x = plus(x, load(bias));
                 for x in &mut x {
                     *x = activation(*x);
                 }
             }
-            if let Some(add) = add {
-                plus(&mut x, &add[chunk * LANES..][..out.len()]);
+            if let Some(add) = add.as_mut().and_then(Iterator::next) {
+                x = plus(x, load(add));
             }
-            match <&mut [f32; LANES]>::try_from(&mut *out) {
-                Ok(out) => *out = x,
-                Err(_) => out.copy_from_slice(&x[..out.len()]),
+            if out.len() == LANES {
+                out.copy_from_slice(&x);
+            } else {
+                out.copy_from_slice(&x[..out.len()]);
             }
         }
     }
 }
 
-/// Adds up to [`LANES`] values.
+/// Up to [`LANES`] values, zeros behind them.
 #[inline(always)]
-fn plus(x: &mut [f32; LANES], more: &[f32]) {
-    match <&[f32; LANES]>::try_from(more) {
-        // A constant length stays in registers.
-        Ok(more) => {
-            for (x, more) in x.iter_mut().zip(more) {
-                *x += more;
-            }
-        }
-        Err(_) => {
-            for (x, more) in x.iter_mut().zip(more) {
-                *x += more;
-            }
-        }
+fn load(values: &[f32]) -> [f32; LANES] {
+    let mut x = [0.0; LANES];
+    if values.len() == LANES {
+        // A constant length is one load.
+        x.copy_from_slice(values);
+    } else {
+        x[..values.len()].copy_from_slice(values);
     }
+    x
+}
+
+#[inline(always)]
+fn plus(mut x: [f32; LANES], more: [f32; LANES]) -> [f32; LANES] {
+    for (x, more) in x.iter_mut().zip(more) {
+        *x += more;
+    }
+    x
 }
