@@ -50,7 +50,11 @@ impl PackedLinear {
     /// If the lengths do not fit; they come from a model that was checked when it was loaded.
     pub fn new(weights: &[f32], bias: &[f32], depth: usize, isa: Isa) -> Self {
         assert_eq!(weights.len(), depth * bias.len(), "weights are [columns, depth]");
-        Self::pack(bias, depth, isa, |k, column| weights[column * depth + k])
+        Self::pack(bias, depth, isa, |k, first, out| {
+            for (column, out) in (first..).zip(out) {
+                *out = weights[column * depth + k];
+            }
+        })
     }
 
     /// Packs weights given as `[depth, columns]` (burn's order, a column an output) and a bias of `columns` values.
@@ -60,20 +64,22 @@ impl PackedLinear {
     pub fn transposed(weights: &[f32], bias: &[f32], depth: usize, isa: Isa) -> Self {
         let columns = bias.len();
         assert_eq!(weights.len(), depth * columns, "weights are [depth, columns]");
-        Self::pack(bias, depth, isa, |k, column| weights[k * columns + column])
+        Self::pack(bias, depth, isa, |k, first, out| {
+            out.copy_from_slice(&weights[k * columns + first..][..out.len()]);
+        })
     }
 
-    fn pack(bias: &[f32], depth: usize, isa: Isa, weight: impl Fn(usize, usize) -> f32) -> Self {
+    /// `copy` writes values of a position of the depth, from a column on.
+    fn pack(bias: &[f32], depth: usize, isa: Isa, copy: impl Fn(usize, usize, &mut [f32])) -> Self {
         let columns = bias.len();
         let padded = bias.iter().copied().chain(std::iter::repeat(0.0)).take(columns.next_multiple_of(MOST_COLUMNS));
-        let mut packed = Self { depth, columns, panels: Vec::new(), bias: padded.collect(), isa };
-        packed.panels.reserve_exact(depth * columns.next_multiple_of(NARROW));
+        let panels = vec![0.0; depth * columns.next_multiple_of(NARROW)];
+        let mut packed = Self { depth, columns, panels, bias: padded.collect(), isa };
         for index in 0..packed.count() {
             let Panel { start, width } = packed.panel(index);
-            for k in 0..depth {
-                let values =
-                    (start..start + width).map(|column| if column < columns { weight(k, column) } else { 0.0 });
-                packed.panels.extend(values);
+            let panel = &mut packed.panels[start * depth..][..width * depth];
+            for (k, out) in panel.chunks_exact_mut(width).enumerate() {
+                copy(k, start, &mut out[..width.min(columns - start)]);
             }
         }
         packed

@@ -52,3 +52,13 @@ pub fn normalize(x: Tensor<2>) -> Tensor<2> {
     let norm = x.clone().powi_scalar(2).sum_dim(1).sqrt().clamp_min(1e-12);
     x / norm
 }
+
+/// Scales rows of `dimension` values to unit length. A row of zeros stays as it is.
+pub(crate) fn normalize_rows(values: &mut [f32], dimension: usize) {
+    for row in values.chunks_exact_mut(dimension) {
+        let norm = row.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-12);
+        for value in row {
+            *value /= norm;
+        }
+    }
+}

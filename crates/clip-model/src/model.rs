@@ -8,9 +8,9 @@ use image::RgbImage;
 use rayon::prelude::*;
 
 use crate::ModelError;
-use crate::clip::normalize;
+use crate::clip::{normalize, normalize_rows};
 use crate::config::{ClipConfig, TextTowerConfig};
-use crate::cpu::inverted_residual::FastInvertedResidual;
+use crate::cpu::image::FastImageTower;
 use crate::device::{self, DeviceChoice, SelectedDevice};
 use crate::embeddings::{Embeddings, HiddenStates};
 use crate::fingerprint::Fingerprint;
@@ -85,11 +85,48 @@ pub struct Model {
     notice: Option<String>,
 }
 
+/// An image tower as it is computed.
+// A model has one of these, so the size of the larger kind does not matter.
+#[allow(clippy::large_enum_variant)]
+enum ImageEncoder {
+    /// Laid out for the CPU kernels; burn's own form is gone, so that the weights are in memory once.
+    Fast(FastImageTower),
+    /// By burn.
+    Burn(ImageTower),
+}
+
+impl ImageEncoder {
+    fn new(tower: ImageTower, device: &SelectedDevice) -> Self {
+        if device.is_gpu {
+            return Self::Burn(tower);
+        }
+        match FastImageTower::best(tower) {
+            Ok(fast) => Self::Fast(fast),
+            Err(tower) => Self::Burn(*tower),
+        }
+    }
+
+    /// Photos' pixels, each `[3, size, size]`, to unit vectors, one behind the other.
+    fn encode(&self, photos: &[&[f32]], size: usize, device: &SelectedDevice) -> Result<Vec<f32>, ModelError> {
+        match self {
+            Self::Fast(tower) => {
+                let mut values = tower.forward(photos, size);
+                let dimension = values.len() / photos.len().max(1);
+                normalize_rows(&mut values, dimension.max(1));
+                Ok(values)
+            }
+            Self::Burn(tower) => {
+                let data = TensorData::new(photos.concat(), [photos.len(), 3, size, size]);
+                let out = tower.forward(Tensor::from_data(data, &device.device));
+                to_host(normalize(out), device.label())
+            }
+        }
+    }
+}
+
 /// What a failing GPU takes along.
 struct Loaded {
-    image: Option<ImageTower>,
-    /// The image tower once more, laid out for the CPU kernels, where it has such a form.
-    fast_image: Option<FastInvertedResidual>,
+    image: Option<ImageEncoder>,
     text: Option<TextTower>,
     device: SelectedDevice,
 }
@@ -97,18 +134,16 @@ struct Loaded {
 impl Loaded {
     fn read(checkpoint: &Checkpoint, towers: Towers, device: SelectedDevice) -> Result<Self, ModelError> {
         let image = match towers {
-            Towers::Both | Towers::ImageOnly => Some(checkpoint.image_tower(&device.device)?),
+            Towers::Both | Towers::ImageOnly => {
+                Some(ImageEncoder::new(checkpoint.image_tower(&device.device)?, &device))
+            }
             Towers::TextOnly => None,
         };
         let text = match towers {
             Towers::Both | Towers::TextOnly => Some(checkpoint.text_tower(&device.device)?),
             Towers::ImageOnly => None,
         };
-        let fast_image = match &image {
-            Some(ImageTower::InvertedResidual(tower)) if !device.is_gpu => Some(FastInvertedResidual::new(tower)),
-            _ => None,
-        };
-        Ok(Self { image, fast_image, text, device })
+        Ok(Self { image, text, device })
     }
 }
 
@@ -217,18 +252,8 @@ impl Model {
             let batch = if loaded.device.is_gpu { IMAGE_BATCH_GPU } else { IMAGE_BATCH };
             let mut values = Vec::with_capacity(pixels.len() * self.dimension());
             for photos in pixels.chunks(batch) {
-                let out = match &loaded.fast_image {
-                    Some(fast) => {
-                        let photos: Vec<&[f32]> = photos.iter().map(|photo| photo.data.as_slice()).collect();
-                        fast.forward(&photos, size, &loaded.device.device)
-                    }
-                    None => {
-                        let data: Vec<f32> = photos.iter().flat_map(|photo| &photo.data).copied().collect();
-                        let data = TensorData::new(data, [photos.len(), 3, size, size]);
-                        tower.forward(Tensor::from_data(data, &loaded.device.device))
-                    }
-                };
-                values.extend(to_host(normalize(out), loaded.device.label())?);
+                let photos: Vec<&[f32]> = photos.iter().map(|photo| photo.data.as_slice()).collect();
+                values.extend(tower.encode(&photos, size, &loaded.device)?);
             }
             Ok(values)
         })?;

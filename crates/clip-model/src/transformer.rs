@@ -28,7 +28,10 @@ impl TransformerConfig {
     }
 
     pub fn init(&self, device: &Device) -> Transformer {
-        Transformer { blocks: (0..self.layers).map(|_| Block::init(self, device)).collect() }
+        Transformer {
+            blocks: (0..self.layers).map(|_| Block::init(self, device)).collect(),
+            layer_norm_eps: self.layer_norm_eps,
+        }
     }
 
     /// Attention that ends in `output` values.
@@ -55,6 +58,9 @@ impl TransformerConfig {
 pub struct Transformer {
     /// The layers in order.
     pub blocks: Vec<Block>,
+    /// Epsilon of every layer norm of the tower, which burn's norms keep to themselves.
+    #[module(skip)]
+    pub layer_norm_eps: f64,
 }
 
 impl Transformer {

@@ -4,13 +4,12 @@
 //! convolution over that, and narrows the result: the wide rows, six times the size of a block's input, stay in the
 //! second-level cache.
 
-use burn::module::Param;
 use burn::nn::conv::Conv2d;
-use burn::tensor::Tensor;
 use clip_kernels::depthwise::Depthwise;
 use clip_kernels::gemm::PackedLinear;
 use clip_kernels::{Activation, Isa};
 
+use super::weights::{conv_bias, values};
 use crate::image_tower::inverted_residual::{Backbone, Block};
 
 /// Bytes of wide rows that a block keeps at a time; half of a common second-level cache.
@@ -51,17 +50,8 @@ fn same(size: usize, kernel: usize, stride: usize) -> (usize, usize) {
     (((outputs - 1) * stride + kernel).saturating_sub(size) / 2, outputs)
 }
 
-fn values<const D: usize>(param: &Param<Tensor<D>>) -> Vec<f32> {
-    param.val().into_data().convert::<f32>().try_into_vec().unwrap_or_default()
-}
-
-fn bias(conv: &Conv2d) -> Vec<f32> {
-    let outputs = conv.weight.dims()[0];
-    conv.bias.as_ref().map_or_else(|| vec![0.0; outputs], values)
-}
-
 fn pointwise(conv: &Conv2d, isa: Isa) -> PackedLinear {
-    PackedLinear::new(&values(&conv.weight), &bias(conv), conv.weight.dims()[1], isa)
+    PackedLinear::new(&values(&conv.weight), &conv_bias(conv), conv.weight.dims()[1], isa)
 }
 
 impl FastBackbone {
@@ -78,7 +68,7 @@ impl FastBackbone {
             }
         }
         Self {
-            stem: PackedLinear::new(&reordered, &bias(stem), channels * kernel * kernel, isa),
+            stem: PackedLinear::new(&reordered, &conv_bias(stem), channels * kernel * kernel, isa),
             blocks: backbone.blocks.iter().map(|block| FastBlock::new(block, isa)).collect(),
             features: pointwise(&backbone.features, isa),
         }
@@ -154,7 +144,7 @@ impl FastBlock {
             expand: block.expand.as_ref().map(|expand| pointwise(expand, isa)),
             depthwise: Depthwise::new(
                 &values(&block.depthwise.weight),
-                &bias(&block.depthwise),
+                &conv_bias(&block.depthwise),
                 kernel,
                 block.depthwise.stride[0],
                 isa,
@@ -220,8 +210,8 @@ impl FastBlock {
 mod tests {
     use super::*;
     use crate::image_tower::inverted_residual::{BackboneConfig, StageConfig};
-    use burn::module::{Module, ModuleMapper};
-    use burn::tensor::{Device, Distribution};
+    use burn::module::{Module, ModuleMapper, Param};
+    use burn::tensor::{Device, Distribution, Tensor};
 
     /// Fresh weights are so small that photos hardly differ after a few blocks, and a comparison would be blind.
     struct Enlarge;

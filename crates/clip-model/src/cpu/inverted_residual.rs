@@ -1,10 +1,11 @@
 //! A whole inverted residual tower: fast backbones, then burn's own head.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use clip_kernels::Isa;
 use rayon::prelude::*;
 
 use super::backbone::FastBackbone;
+use super::weights::to_vec;
 use crate::image_tower::inverted_residual::InvertedResidual;
 use crate::projection::ProjectionHead;
 
@@ -18,22 +19,22 @@ pub struct FastInvertedResidual {
 
 impl FastInvertedResidual {
     /// Reads a tower's weights.
-    pub fn new(tower: &InvertedResidual) -> Self {
+    pub fn new(tower: &InvertedResidual, isa: Isa) -> Self {
         Self {
-            backbones: tower.backbones.iter().map(|backbone| FastBackbone::new(backbone, Isa::best())).collect(),
+            backbones: tower.backbones.iter().map(|backbone| FastBackbone::new(backbone, isa)).collect(),
             head: tower.head.clone(),
             width: tower.backbones.iter().map(|backbone| backbone.features.weight.dims()[0]).sum(),
         }
     }
 
-    /// Photos' pixels, each `[3, size, size]`, to embeddings `[photos, embed_dim]`, not normalised. `device` is the
-    /// CPU device that the tower was loaded on.
-    pub fn forward(&self, photos: &[&[f32]], size: usize, device: &Device) -> Tensor<2> {
+    /// Photos' pixels, each `[3, size, size]`, to embeddings `[photos, embed_dim]`, not normalised.
+    pub fn forward(&self, photos: &[&[f32]], size: usize) -> Vec<f32> {
         let features: Vec<Vec<f32>> = photos
             .par_iter()
             .map(|pixels| self.backbones.iter().flat_map(|backbone| backbone.features(pixels, size)).collect())
             .collect();
         let features = TensorData::new(features.concat(), [photos.len(), self.width]);
-        self.head.forward(Tensor::from_data(features, device))
+        let device = self.head.mean.val().device();
+        to_vec(self.head.forward(Tensor::from_data(features, &device)))
     }
 }

@@ -6,4 +6,11 @@
 //! burn's result.
 
 pub mod backbone;
+pub mod conv_stem_vit;
+pub mod image;
 pub mod inverted_residual;
+mod share;
+pub mod siglip;
+pub mod transformer;
+pub mod vit;
+mod weights;

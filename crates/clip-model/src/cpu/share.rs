@@ -1,0 +1,49 @@
+//! How photos are shared by the threads of rayon's pool.
+
+use rayon::prelude::*;
+
+/// Rows that go through the layers together, at most, unless one photo has more: enough that a pass over the weights is
+/// worth it, few enough that what a layer computes stays small.
+pub const ROWS: usize = 400;
+
+/// Calls `run` with groups of photos, each of `rows` tokens, and a number of threads to use; joins the results in the
+/// photos' order.
+///
+/// With enough photos, each thread takes some of its own. With few, all threads share the products of each group.
+pub fn share<'a>(photos: &[&'a [f32]], rows: usize, run: impl Fn(&[&'a [f32]], usize) -> Vec<f32> + Sync) -> Vec<f32> {
+    let threads = rayon::current_num_threads();
+    let at_once = (ROWS / rows.max(1)).max(1);
+    let each = photos.len().div_ceil(threads).max(1);
+    // Photos alone would leave a fifth of the threads' time unused.
+    if threads > 1 && photos.len() * 5 < each * threads * 4 {
+        return photos.chunks(at_once).flat_map(|group| run(group, threads)).collect();
+    }
+    // Groups of like size.
+    let group = each.div_ceil(each.div_ceil(at_once));
+    let parts: Vec<Vec<f32>> = photos.par_chunks(group).map(|group| run(group, 1)).collect();
+    parts.concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_photo_is_run_once_and_in_order() {
+        let data: Vec<Vec<f32>> = (0..23).map(|index| vec![index as f32]).collect();
+        for threads in [1, 2, 8] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            for count in [0, 1, 2, 7, 8, 9, 23] {
+                for rows in [1, 50, 1000] {
+                    let photos: Vec<&[f32]> = data[..count].iter().map(Vec::as_slice).collect();
+                    let run = |group: &[&[f32]], given: usize| {
+                        assert!(group.len() == 1 || group.len() * rows <= ROWS);
+                        assert!(given == 1 || given == threads);
+                        group.concat()
+                    };
+                    assert_eq!(pool.install(|| share(&photos, rows, run)), photos.concat());
+                }
+            }
+        }
+    }
+}

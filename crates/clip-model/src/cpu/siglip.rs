@@ -1,0 +1,119 @@
+//! SigLIP's vision transformer on the kernels.
+
+use clip_kernels::attention::{Attention, Rows};
+use clip_kernels::norm::LayerNorm;
+use clip_kernels::patches::{Order, PatchEmbedding};
+use clip_kernels::transformer::Stack;
+use clip_kernels::{Activation, Isa, Linear};
+
+use super::share::share;
+use super::transformer::{activation, stack};
+use super::weights::{columns, layer_norm, linear, patch_embedding, values};
+use crate::image_tower::siglip::{AttentionPool, SiglipVit};
+
+/// A [`SiglipVit`] with its weights laid out for the kernels.
+#[derive(Debug)]
+pub struct FastSiglipVit {
+    patches: PatchEmbedding,
+    /// `[patches, width]`.
+    positions: Vec<f32>,
+    layers: Stack,
+    norm_post: LayerNorm,
+    pool: Pool,
+}
+
+impl FastSiglipVit {
+    /// Takes a tower's weights.
+    pub fn new(tower: SiglipVit, isa: Isa) -> Self {
+        let epsilon = tower.transformer.layer_norm_eps;
+        Self {
+            patches: patch_embedding(&tower.patch_embedding, Order::Planes, isa),
+            positions: values(&tower.position_embedding),
+            layers: stack(tower.transformer, isa),
+            norm_post: layer_norm(&tower.norm_post, epsilon, isa),
+            pool: Pool::new(&tower.pool, epsilon, isa),
+        }
+    }
+
+    /// Photos' pixels, each `[3, size, size]`, to embeddings `[photos, width]`, not normalised.
+    pub fn forward(&self, photos: &[&[f32]], size: usize) -> Vec<f32> {
+        let tokens = self.positions.len() / self.norm_post.width();
+        share(photos, tokens, |photos, threads| {
+            let mut states = vec![0.0; photos.len() * self.positions.len()];
+            for (pixels, out) in photos.iter().zip(states.chunks_exact_mut(self.positions.len())) {
+                self.patches.apply_on(threads, pixels, size, Activation::None, Some(&self.positions), out);
+            }
+            let states = self.layers.forward(states, &vec![tokens; photos.len()], None, threads);
+            let mut normed = vec![0.0; states.len()];
+            self.norm_post.apply(&states, &mut normed);
+            drop(states);
+            self.pool.forward(&normed, photos.len(), threads)
+        })
+    }
+}
+
+/// The pool by attention of one learned query.
+#[derive(Debug)]
+struct Pool {
+    /// The query, projected: it is the same for all photos.
+    query: Vec<f32>,
+    /// To keys and values side by side.
+    keys_values: Box<dyn Linear>,
+    output: Box<dyn Linear>,
+    heads: usize,
+    norm: LayerNorm,
+    widen: Box<dyn Linear>,
+    activation: Activation,
+    narrow: Box<dyn Linear>,
+    isa: Isa,
+}
+
+impl Pool {
+    fn new(pool: &AttentionPool, epsilon: f64, isa: Isa) -> Self {
+        let [width, _] = pool.attention.input.weight.dims();
+        let mut query = vec![0.0; width];
+        let to_query = columns(&pool.attention.input, 0..width, isa);
+        to_query.apply(&values(&pool.probe), Activation::None, None, &mut query);
+        Self {
+            query,
+            keys_values: Box::new(columns(&pool.attention.input, width..3 * width, isa)),
+            output: Box::new(linear(&pool.attention.output, isa)),
+            heads: pool.attention.heads,
+            norm: layer_norm(&pool.norm, epsilon, isa),
+            widen: Box::new(linear(&pool.mlp.input, isa)),
+            activation: activation(pool.mlp.activation),
+            narrow: Box::new(linear(&pool.mlp.output, isa)),
+            isa,
+        }
+    }
+
+    /// States `[photos, tokens, width]` to `[photos, width]`.
+    fn forward(&self, states: &[f32], photos: usize, threads: usize) -> Vec<f32> {
+        let width = self.query.len();
+        let mut keys_values = vec![0.0; 2 * states.len()];
+        self.keys_values.apply_on(threads, states, Activation::None, None, &mut keys_values);
+        let mut attended = vec![0.0; photos * width];
+        let each = keys_values.len() / photos;
+        for (photo, out) in keys_values.chunks_exact(each).zip(attended.chunks_exact_mut(width)) {
+            let rows = |start| Rows { values: photo, stride: 2 * width, start, count: each / (2 * width) };
+            let attention = Attention {
+                queries: Rows { values: &self.query, stride: width, start: 0, count: 1 },
+                keys: rows(0),
+                values: rows(width),
+                width,
+                heads: self.heads,
+                causal: false,
+                isa: self.isa,
+            };
+            attention.apply_on(threads, out);
+        }
+        let mut pooled = vec![0.0; photos * width];
+        self.output.apply_on(threads, &attended, Activation::None, None, &mut pooled);
+        self.norm.apply(&pooled, &mut attended);
+        let mut hidden = vec![0.0; photos * self.widen.columns()];
+        self.widen.apply_on(threads, &attended, self.activation, None, &mut hidden);
+        let mut out = vec![0.0; photos * width];
+        self.narrow.apply_on(threads, &hidden, Activation::None, Some(&pooled), &mut out);
+        out
+    }
+}
