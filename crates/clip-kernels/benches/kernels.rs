@@ -120,6 +120,7 @@ fn main() {
         for rows in [12, 50, 400] {
             product(isa, rows, 768, 2304, Activation::None, false);
             product(isa, rows, 768, 768, Activation::None, true);
+            product(isa, rows, 768, 3072, Activation::None, false);
             product(isa, rows, 768, 3072, Activation::Gelu, false);
             product(isa, rows, 768, 3072, Activation::QuickGelu, false);
             product(isa, rows, 3072, 768, Activation::None, true);

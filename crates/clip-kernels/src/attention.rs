@@ -206,7 +206,7 @@ fn softmax_in<M: Multiply>(scores: &mut [f32], visible: usize, seen: usize, scal
     let mut most = [f32::MIN; LANES];
     for scores in scores[..whole].chunks_exact(LANES) {
         for (most, score) in most.iter_mut().zip(scores) {
-            *most = if *score > *most { *score } else { *most };
+            *most = math::at_least(*score, *most);
         }
     }
     let most = most.into_iter().fold(f32::MIN, f32::max) * scale;

@@ -271,7 +271,7 @@ impl Step<'_> {
                     columns: width.min(linear.columns - start),
                 };
                 // SAFETY: `apply_on` gives every panel to one thread, and panels share no columns.
-                unsafe { finish(linear.isa, &sums.0, &how, self.out) };
+                unsafe { finish(linear.isa, &mut sums.0, &how, self.out) };
             }
         }
     }
@@ -285,7 +285,7 @@ fn pack_rows(isa: Isa, rows: &[f32], stride: usize, height: usize, out: &mut [f3
 #[inline(always)]
 fn pack_rows_in<M: Multiply>(rows: &[f32], stride: usize, height: usize, out: &mut [f32]) {
     /// Positions at a time, so that what is written stays in the first-level cache until it is complete.
-    const POSITIONS: usize = 64;
+    const POSITIONS: usize = 256;
     let depth = out.len() / height;
     for (block, out) in out.chunks_mut(POSITIONS * height).enumerate() {
         let from = block * POSITIONS;

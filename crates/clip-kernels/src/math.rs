@@ -28,14 +28,26 @@ impl Multiply for Baseline {
     }
 }
 
-/// `e^x` to two units in the last place, for `x` from -87 to 88; beyond, the value at that end. NaN gives anything.
+/// `x`, or `least` if that is more. NaN stays; `f32::max`, which drops it, takes three instructions instead of one.
+#[inline(always)]
+pub fn at_least(x: f32, least: f32) -> f32 {
+    if least > x { least } else { x }
+}
+
+/// `x`, or `most` if that is less. NaN stays.
+#[inline(always)]
+pub fn at_most(x: f32, most: f32) -> f32 {
+    if most < x { most } else { x }
+}
+
+/// `e^x` to two units in the last place, for `x` from -87 to 88; beyond, the value at that end.
 ///
 /// `x = n ln 2 + r`, and a polynomial for `e^r` with |r| <= ln 2 / 2 (the scheme of Cephes' `expf`).
 #[inline(always)]
 pub fn exp<M: Multiply>(x: f32) -> f32 {
     /// Adding this rounds to an integer, which then stands in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
-    let x = x.clamp(-87.0, 88.0);
+    let x = at_most(at_least(x, -87.0), 88.0);
     let shifted = M::add(x, std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
     // ln 2 in two parts, the first of which has few bits, so that `n` times it is exact.
@@ -75,7 +87,7 @@ pub fn gelu<M: Multiply>(x: f32) -> f32 {
     // Half of what the error function of |x| lacks to 1: Phi(-|x|).
     let tail = 0.5 * p * t * exp::<M>(-z * z);
     // x Phi(x), without cancellation on either side: -|x| tail below zero, and x more above.
-    M::add(-x.abs(), tail, x.max(0.0))
+    M::add(-x.abs(), tail, at_least(x, 0.0))
 }
 
 #[cfg(test)]

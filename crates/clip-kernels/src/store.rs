@@ -1,6 +1,7 @@
 //! What happens to a tile's sums on their way to memory: bias, activation, addition.
 
 use crate::isa::vectorised;
+use crate::kernels::MOST_COLUMNS;
 use crate::math::{self, Multiply};
 use crate::{Activation, Isa};
 
@@ -70,74 +71,114 @@ pub struct Finish<'a> {
     pub columns: usize,
 }
 
-/// Finishes a tile.
+/// Finishes a tile. What the sums are afterwards is of no use.
 ///
 /// # Safety
 /// No one else may use these rows of these columns of `out`.
-pub unsafe fn finish(isa: Isa, sums: &[f32], how: &Finish<'_>, out: Out<'_>) {
-    vectorised!(isa, finish_in(sums: &[f32], how: &Finish<'_>, out: Out<'_>));
+pub unsafe fn finish(isa: Isa, sums: &mut [f32], how: &Finish<'_>, out: Out<'_>) {
+    vectorised!(isa, finish_in(sums: &mut [f32], how: &Finish<'_>, out: Out<'_>));
 }
 
 #[inline(always)]
-fn finish_in<M: Multiply>(sums: &[f32], how: &Finish<'_>, out: Out<'_>) {
-    let activation = if how.partial { Activation::None } else { how.activation };
-    match activation {
-        Activation::None => finish_with(sums, how, out, |x| x),
-        Activation::Relu => finish_with(sums, how, out, |x| x.max(0.0)),
-        Activation::Relu6 => finish_with(sums, how, out, |x| x.clamp(0.0, 6.0)),
-        Activation::QuickGelu => finish_with(sums, how, out, math::quick_gelu::<M>),
-        Activation::Gelu => finish_with(sums, how, out, math::gelu::<M>),
-        Activation::GeluTanh => finish_with(sums, how, out, math::gelu_tanh::<M>),
+fn finish_in<M: Multiply>(sums: &mut [f32], how: &Finish<'_>, out: Out<'_>) {
+    let sums = &mut sums[..how.rows * how.stride];
+    if how.partial {
+        return finish_with(sums, how, out, |x| x);
     }
+    match how.activation {
+        Activation::None => finish_with(sums, how, out, |x| x),
+        Activation::Relu => finish_with(sums, how, out, |x| math::at_least(x, 0.0)),
+        Activation::Relu6 => finish_with(sums, how, out, |x| math::at_most(math::at_least(x, 0.0), 6.0)),
+        Activation::QuickGelu => finish_slow(sums, how, out, math::quick_gelu::<M>),
+        Activation::Gelu => finish_slow(sums, how, out, math::gelu::<M>),
+        Activation::GeluTanh => finish_slow(sums, how, out, math::gelu_tanh::<M>),
+    }
+}
+
+/// With an activation of many instructions, in a pass of its own over the whole tile, which is in the first-level cache:
+/// the compiler makes more of one long loop.
+#[inline(always)]
+fn finish_slow(sums: &mut [f32], how: &Finish<'_>, out: Out<'_>, activation: impl Fn(f32) -> f32) {
+    let bias = &how.bias[..how.stride];
+    for (index, sums) in sums.chunks_exact_mut(how.stride).enumerate() {
+        if how.resume {
+            // SAFETY: `finish`'s callers promise that these columns of these rows are theirs.
+            let before = unsafe { out.part(how.row + index, how.column, how.columns) };
+            for (sum, before) in sums.iter_mut().zip(before.iter()) {
+                *sum += *before;
+            }
+        }
+        for (sum, bias) in sums.iter_mut().zip(bias) {
+            *sum += bias;
+        }
+    }
+    for sum in sums.iter_mut() {
+        *sum = activation(*sum);
+    }
+    finish_with(sums, &Finish { bias: &[0.0; MOST_COLUMNS], resume: false, ..*how }, out, |x| x);
 }
 
 #[inline(always)]
 fn finish_with(sums: &[f32], how: &Finish<'_>, out: Out<'_>, activation: impl Fn(f32) -> f32) {
     let add = how.add.filter(|_| !how.partial);
-    for (index, sums) in sums.chunks_exact(how.stride).take(how.rows).enumerate() {
+    let (bias, _) = how.bias.as_chunks();
+    for (index, sums) in sums.chunks_exact(how.stride).enumerate() {
         let row = how.row + index;
         // SAFETY: `finish`'s callers promise that these columns of these rows are theirs.
         let out_row = unsafe { out.part(row, how.column, how.columns) };
-        let mut add = add.map(|add| add[row * out.columns + how.column..][..how.columns].chunks(LANES));
-        let bias = how.bias.chunks_exact(LANES);
-        for ((out, sums), bias) in out_row.chunks_mut(LANES).zip(sums.chunks_exact(LANES)).zip(bias) {
-            let mut x = load(sums);
-            if how.resume {
-                x = plus(x, load(out));
-            }
-            if !how.partial {
-                x = plus(x, load(bias));
-                for x in &mut x {
-                    *x = activation(*x);
-                }
-            }
-            if let Some(add) = add.as_mut().and_then(Iterator::next) {
-                x = plus(x, load(add));
-            }
-            if out.len() == LANES {
-                out.copy_from_slice(&x);
-            } else {
-                out.copy_from_slice(&x[..out.len()]);
-            }
+        let add = add.map(|add| add[row * out.columns + how.column..][..how.columns].as_chunks());
+        let (sums, _) = sums.as_chunks();
+        let (whole, rest) = out_row.as_chunks_mut();
+        let count = whole.len();
+        for (chunk, ((out, sums), bias)) in whole.iter_mut().zip(sums).zip(bias).enumerate() {
+            *out = finished(how, sums, bias, out, add.map(|(whole, _)| &whole[chunk]), &activation);
+        }
+        if !rest.is_empty() {
+            let before = filled(rest);
+            let add = add.map(|(_, rest)| filled(rest));
+            let x = finished(how, &sums[count], &bias[count], &before, add.as_ref(), &activation);
+            rest.copy_from_slice(&x[..rest.len()]);
         }
     }
 }
 
-/// Up to [`LANES`] values, zeros behind them.
+type Lanes = [f32; LANES];
+
+/// What becomes of some sums. Not a closure: those are not inlined for sure, and then not vectorised.
 #[inline(always)]
-fn load(values: &[f32]) -> [f32; LANES] {
-    let mut x = [0.0; LANES];
-    if values.len() == LANES {
-        // A constant length is one load.
-        x.copy_from_slice(values);
-    } else {
-        x[..values.len()].copy_from_slice(values);
+fn finished(
+    how: &Finish<'_>,
+    sums: &Lanes,
+    bias: &Lanes,
+    before: &Lanes,
+    add: Option<&Lanes>,
+    activation: &impl Fn(f32) -> f32,
+) -> Lanes {
+    let mut x = *sums;
+    if how.resume {
+        x = plus(x, before);
+    }
+    if !how.partial {
+        x = plus(x, bias);
+        for x in &mut x {
+            *x = activation(*x);
+        }
+    }
+    if let Some(add) = add {
+        x = plus(x, add);
     }
     x
 }
 
+/// Fewer than [`LANES`] values, zeros behind them.
+fn filled(values: &[f32]) -> Lanes {
+    let mut x = [0.0; LANES];
+    x[..values.len()].copy_from_slice(values);
+    x
+}
+
 #[inline(always)]
-fn plus(mut x: [f32; LANES], more: [f32; LANES]) -> [f32; LANES] {
+fn plus(mut x: Lanes, more: &Lanes) -> Lanes {
     for (x, more) in x.iter_mut().zip(more) {
         *x += more;
     }
