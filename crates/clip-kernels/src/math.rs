@@ -7,9 +7,11 @@ pub trait Multiply: Copy {
 }
 
 /// In one rounding.
+#[cfg(any(test, target_arch = "x86_64"))]
 #[derive(Clone, Copy)]
 pub struct Fused;
 
+#[cfg(any(test, target_arch = "x86_64"))]
 impl Multiply for Fused {
     #[inline(always)]
     fn add(a: f32, b: f32, c: f32) -> f32 {
