@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::str::FromStr;
 
 use burn::tensor::{Device, DeviceKind, DeviceType, Tensor};
@@ -95,9 +96,20 @@ pub fn select(choice: DeviceChoice) -> Result<SelectedDevice, ModelError> {
 /// The best adapter that is hardware. Adapters are listed before any device is made: making one without an adapter
 /// would panic, and a software renderer is slower than the CPU backend.
 fn real_gpu() -> Option<Device> {
+    if !may_have_gpu(Path::new("/dev")) {
+        return None;
+    }
     let found = catch_unwind(|| Device::enumerate(DeviceType::Wgpu)).ok()?;
     let kinds = [DeviceKind::DiscreteGpu, DeviceKind::IntegratedGpu, DeviceKind::VirtualGpu];
     kinds.iter().map(|kind| Device::wgpu(kind(0))).find(|device| found.contains(device))
+}
+
+/// Whether a GPU's driver has left a file in `devices`, the folder of device files, on systems that have one. Graphics
+/// libraries take a while to find nothing, and some write complaints to the standard error meanwhile.
+fn may_have_gpu(devices: &Path) -> bool {
+    // Of Mesa's drivers, Nvidia's, Windows' for Linux, Arm's and Qualcomm's.
+    let nodes = ["dri", "nvidiactl", "dxg", "mali0", "kgsl-3d0"];
+    !cfg!(target_os = "linux") || nodes.iter().any(|node| devices.join(node).exists())
 }
 
 /// Multiplies two small matrices, since drivers may list an adapter and then fail to run anything on it.
@@ -123,6 +135,15 @@ mod tests {
             assert_eq!(choice.to_string().parse::<DeviceChoice>().unwrap(), choice);
         }
         assert!("tpu".parse::<DeviceChoice>().unwrap_err().to_string().contains("auto, cpu and gpu"));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_gpu_has_a_device_file() {
+        let devices = tempfile::tempdir().unwrap();
+        assert!(!may_have_gpu(devices.path()));
+        std::fs::create_dir(devices.path().join("dri")).unwrap();
+        assert!(may_have_gpu(devices.path()));
     }
 
     #[test]
