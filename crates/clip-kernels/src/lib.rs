@@ -16,6 +16,9 @@ mod linear;
 mod math;
 pub mod norm;
 pub mod patches;
+pub mod rows;
+#[cfg(target_arch = "x86_64")]
+mod rows_x86;
 mod store;
 #[cfg(test)]
 mod testing;

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{PoisonError, RwLock};
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use clip_kernels::Isa;
 use image::RgbImage;
 use rayon::prelude::*;
 
@@ -11,6 +12,7 @@ use crate::ModelError;
 use crate::clip::{normalize, normalize_rows};
 use crate::config::{ClipConfig, TextTowerConfig};
 use crate::cpu::image::FastImageTower;
+use crate::cpu::text::FastTextTower;
 use crate::device::{self, DeviceChoice, SelectedDevice};
 use crate::embeddings::{Embeddings, HiddenStates};
 use crate::fingerprint::Fingerprint;
@@ -26,6 +28,8 @@ const IMAGE_BATCH: usize = 32;
 const IMAGE_BATCH_GPU: usize = 128;
 /// Texts that go through the text tower at once.
 const TEXT_BATCH: usize = 64;
+/// The same for weights that are used as they are stored: enough for each pass over them to be worth it.
+const TEXT_BATCH_FAST: usize = 8;
 
 /// Which towers are loaded. A query in words needs no image tower, indexing no text tower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -124,10 +128,20 @@ impl ImageEncoder {
     }
 }
 
+/// A text tower as it is computed.
+// A model has one of these, so the size of the larger kind does not matter.
+#[allow(clippy::large_enum_variant)]
+enum TextEncoder {
+    /// On the CPU, from the weights as they are stored.
+    Fast(FastTextTower),
+    /// By burn.
+    Burn(TextTower),
+}
+
 /// What a failing GPU takes along.
 struct Loaded {
     image: Option<ImageEncoder>,
-    text: Option<TextTower>,
+    text: Option<TextEncoder>,
     device: SelectedDevice,
 }
 
@@ -140,10 +154,17 @@ impl Loaded {
             Towers::TextOnly => None,
         };
         let text = match towers {
-            Towers::Both | Towers::TextOnly => Some(checkpoint.text_tower(&device.device)?),
+            Towers::Both | Towers::TextOnly => Some(match Self::fast_text(checkpoint, &device)? {
+                Some(fast) => TextEncoder::Fast(fast),
+                None => TextEncoder::Burn(checkpoint.text_tower(&device.device)?),
+            }),
             Towers::ImageOnly => None,
         };
         Ok(Self { image, text, device })
+    }
+
+    fn fast_text(checkpoint: &Checkpoint, device: &SelectedDevice) -> Result<Option<FastTextTower>, ModelError> {
+        if device.is_gpu { Ok(None) } else { FastTextTower::find(checkpoint, Isa::best()) }
     }
 }
 
@@ -163,7 +184,12 @@ impl Model {
     /// Whatever is wrong with its files, by name; [`ModelError::Device`] if a GPU was asked for and there is none.
     pub fn load(source: &ModelSource, options: &LoadOptions) -> Result<Self, ModelError> {
         let checkpoint = Checkpoint::open(source)?;
-        let device = device::select(options.device)?;
+        // Looking for a GPU takes longer than encoding a query in words on the CPU.
+        let words_only = options.towers == Towers::TextOnly && FastTextTower::covers(&checkpoint.config().text);
+        let device = match options.device {
+            DeviceChoice::Auto if words_only => SelectedDevice::cpu(),
+            choice => device::select(choice)?,
+        };
         let notice = device.notice.clone();
         if let Some(notice) = &notice {
             log::warn!("{notice}");
@@ -216,6 +242,11 @@ impl Model {
     /// The model's tokenizer.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
+    }
+
+    /// Where the model computes: `CPU` or `GPU`. A GPU that fails is replaced.
+    pub fn device(&self) -> &'static str {
+        self.loaded.read().unwrap_or_else(PoisonError::into_inner).device.label()
     }
 
     /// Something the user should know about the device, such as a GPU that could not be used. Also logged.
@@ -286,14 +317,33 @@ impl Model {
         order.sort_by_key(|&index| ids[index].len());
         let values = self.run(|loaded| {
             let tower = loaded.text.as_ref().ok_or_else(|| self.not_loaded("text"))?;
-            let mut values = vec![0.0; ids.len() * dimension];
-            for batch in order.chunks(TEXT_BATCH) {
-                let rows: Vec<&[u32]> = batch.iter().map(|&index| ids[index].as_slice()).collect();
-                let (tokens, mask) = self.padded(&rows, &loaded.device.device);
-                let out = to_host(normalize(tower.forward(tokens, mask)), loaded.device.label())?;
-                for (row, &index) in out.chunks_exact(dimension).zip(batch) {
-                    values[index * dimension..][..dimension].copy_from_slice(row);
+            let parts: Vec<Vec<f32>> = match tower {
+                TextEncoder::Fast(tower) => {
+                    let encode = |batch: &[usize]| {
+                        let rows: Vec<&[u32]> = batch.iter().map(|&index| ids[index].as_slice()).collect();
+                        let mut out = tower.forward(&rows);
+                        normalize_rows(&mut out, dimension);
+                        out
+                    };
+                    match order.len() {
+                        // One query must not start a pool of threads.
+                        0..=TEXT_BATCH_FAST => vec![encode(&order)],
+                        _ => order.par_chunks(TEXT_BATCH_FAST).map(encode).collect(),
+                    }
                 }
+                TextEncoder::Burn(tower) => order
+                    .chunks(TEXT_BATCH)
+                    .map(|batch| {
+                        let rows: Vec<&[u32]> = batch.iter().map(|&index| ids[index].as_slice()).collect();
+                        let (tokens, mask) = self.padded(&rows, &loaded.device.device);
+                        to_host(normalize(tower.forward(tokens, mask)), loaded.device.label())
+                    })
+                    .collect::<Result<_, _>>()?,
+            };
+            let mut values = vec![0.0; ids.len() * dimension];
+            let rows = parts.iter().flat_map(|part| part.chunks_exact(dimension));
+            for (row, &index) in rows.zip(&order) {
+                values[index * dimension..][..dimension].copy_from_slice(row);
             }
             Ok(values)
         })?;
@@ -309,8 +359,13 @@ impl Model {
         let ids = self.ids(text);
         let values = self.run(|loaded| {
             let tower = loaded.text.as_ref().ok_or_else(|| self.not_loaded("text"))?;
-            let (tokens, mask) = self.padded(&[&ids], &loaded.device.device);
-            to_host(tower.hidden_states(tokens, mask), loaded.device.label())
+            match tower {
+                TextEncoder::Fast(tower) => Ok(tower.hidden_states(&ids)),
+                TextEncoder::Burn(tower) => {
+                    let (tokens, mask) = self.padded(&[&ids], &loaded.device.device);
+                    to_host(tower.hidden_states(tokens, mask), loaded.device.label())
+                }
+            }
         })?;
         if !values.iter().all(|v| v.is_finite()) {
             return Err(ModelError::NotFinite { model: self.config.name.clone(), index: 0 });

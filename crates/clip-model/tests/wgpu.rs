@@ -4,6 +4,8 @@
 //! missing the tests say so and pass; CI installs it.
 #![allow(clippy::print_stderr, reason = "a test that is passed over has to be seen")]
 
+#[path = "support/families.rs"]
+mod families;
 #[path = "support/mobileclip.rs"]
 mod mobileclip;
 mod support;
@@ -14,11 +16,12 @@ use std::panic::catch_unwind;
 use burn::tensor::{Device, DeviceKind, DeviceType, Int, Tensor, TensorData};
 use clip_model::clip::normalize;
 use clip_model::config::{ImageTowerConfig, TextTowerConfig};
-use clip_model::{Checkpoint, DeviceChoice, ModelSource, select_device};
+use clip_model::{DeviceChoice, select_device};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use support::{copy, fixture, relative_error};
+use families::checkpoints;
+use support::relative_error;
 
 /// Of the spread over the inputs.
 const BOUND: f64 = 0.005;
@@ -31,30 +34,6 @@ fn software_adapter() -> Option<Device> {
         eprintln!("PASSED OVER: no software Vulkan adapter (Debian: mesa-vulkan-drivers)");
     }
     found
-}
-
-/// A checkpoint of each family, with the folders that have to live as long.
-fn checkpoints() -> Vec<(&'static str, Option<tempfile::TempDir>, Checkpoint)> {
-    let open = |source| Checkpoint::open(&source).unwrap();
-    let mut all = Vec::new();
-    for name in ["tiny-open-clip", "tiny-resnet"] {
-        all.push((name, None, open(ModelSource::Folder(fixture(name)))));
-    }
-    all.push(("tiny-pocket", None, open(ModelSource::File(fixture("tiny-pocket/model.safetensors")))));
-    for (name, family) in [("tiny-siglip-huggingface", "siglip"), ("tiny-siglip2-huggingface", "siglip2")] {
-        let folder = copy(name);
-        for file in ["tokenizer.json", "tokenizer_config.json"] {
-            std::fs::copy(fixture("tokenizer-siglip").join(family).join(file), folder.path().join(file)).unwrap();
-        }
-        let checkpoint = open(ModelSource::Folder(folder.path().to_path_buf()));
-        all.push((name, Some(folder), checkpoint));
-    }
-    for name in ["fast-vit", "conv-stem", "repmixer-text"] {
-        let folder = mobileclip::copy(name);
-        let checkpoint = Checkpoint::open_as(folder.path(), mobileclip::config(name)).unwrap();
-        all.push((name, Some(folder), checkpoint));
-    }
-    all
 }
 
 /// Photos as different as the towers will see: noise of several strengths on slopes of several directions.
@@ -75,21 +54,15 @@ fn pixels(size: usize, device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(data, [PHOTOS, 3, size, size]), device)
 }
 
-/// Texts of several lengths, filled up to the context.
 fn texts(config: &TextTowerConfig, device: &Device) -> (Tensor<2, Int>, Tensor<2>) {
-    let (context, vocabulary) = (config.context_length(), config.vocab_size());
-    let lengths = [2, 3, context / 2, context - 1, context];
-    let mut rng = StdRng::seed_from_u64(5);
+    let texts = families::texts(config);
+    let shape = [texts.len(), config.context_length()];
     let (mut ids, mut mask) = (Vec::new(), Vec::new());
-    for length in lengths {
-        // The highest id ends a text of the causal towers.
-        let end = vocabulary as i64 - 1;
-        ids.extend((1..length).map(|_| rng.random_range(1..end)));
-        ids.push(end);
-        ids.extend(std::iter::repeat_n(0, context - length));
-        mask.extend((0..context).map(|at| if at < length { 1.0f32 } else { 0.0 }));
+    for text in texts {
+        let rest = shape[1] - text.len();
+        mask.extend(text.iter().map(|_| 1.0f32).chain(std::iter::repeat_n(0.0, rest)));
+        ids.extend(text.into_iter().map(i64::from).chain(std::iter::repeat_n(0, rest)));
     }
-    let shape = [lengths.len(), context];
     (Tensor::from_data(TensorData::new(ids, shape), device), Tensor::from_data(TensorData::new(mask, shape), device))
 }
 

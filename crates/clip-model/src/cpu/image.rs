@@ -9,9 +9,8 @@ use super::vit::FastClassVit;
 use crate::image_tower::ImageTower;
 
 /// An image tower with its weights laid out for the kernels.
-// A model has one of these, so the size of the larger kind does not matter.
-#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a model has one")]
 pub enum FastImageTower {
     /// Convolutional tower.
     InvertedResidual(FastInvertedResidual),

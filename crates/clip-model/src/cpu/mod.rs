@@ -1,16 +1,21 @@
 //! Inference on the CPU, round burn where burn's own CPU path is slow.
 //!
-//! burn's modules stay the one definition of every tower; what is here reads their weights once, lays them out for
-//! the kernels of [`clip_kernels`], and computes the same function with fewer passes over memory: bias and activation
+//! burn's modules stay the one definition of every tower. For photos, what is here reads their weights once and lays
+//! them out for the kernels of [`clip_kernels`]; for texts, it finds their tensors by the modules' names and leaves them
+//! where they are mapped. It computes the same function with fewer passes over memory: bias and activation
 //! are applied as a product is stored, and a block's wide intermediate rows never leave the cache. Tests hold it to
 //! burn's result.
 
 pub mod backbone;
+pub mod bert;
 pub mod conv_stem_vit;
 pub mod image;
 pub mod inverted_residual;
 mod share;
 pub mod siglip;
+mod stored;
+pub mod text;
 pub mod transformer;
+pub mod transformer_text;
 pub mod vit;
 mod weights;

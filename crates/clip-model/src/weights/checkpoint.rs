@@ -13,8 +13,10 @@ use super::mobileclip::{Dialect, MlMobileClip};
 use super::module::{apply, read_located};
 use super::native::NativeModel;
 use super::open_clip::OpenClip;
+use super::places::Places;
 use super::safetensors::SafetensorsFile;
 use super::siglip::HuggingFaceSiglip;
+use super::stored_matrix::StoredMatrix;
 use super::{Layout, StoredTensor, TensorSource, huggingface, mobileclip, native, open_clip, siglip};
 use crate::ModelError;
 use crate::clip::Clip;
@@ -233,6 +235,20 @@ impl Checkpoint {
         self.load(TextTower::init(&self.config.text, self.config.embed_dim, device), "text.")
     }
 
+    /// Finds the text tower's tensors, without reading them.
+    ///
+    /// # Errors
+    /// As [`Places::of`].
+    pub(crate) fn with_text_places<T>(
+        &self,
+        read: impl FnOnce(&Places<'_>) -> Result<T, ModelError>,
+    ) -> Result<T, ModelError> {
+        // Nothing of it is computed: it names the tensors and their shapes.
+        let tower = TextTower::init(&self.config.text, self.config.embed_dim, &Device::flex());
+        let source = Folded { source: &self.tensors, plan: &self.plan };
+        read(&Places::of(&tower, &source, self.layout("text.").as_ref())?)
+    }
+
     /// Reads the whole model.
     ///
     /// # Errors
@@ -369,6 +385,13 @@ impl TensorSource for Tensors {
             None => {
                 Err(ModelError::MissingTensor { origin: self.origin(), name: name.to_owned(), expected: Vec::new() })
             }
+        }
+    }
+
+    fn matrix(&self, name: &str) -> Result<StoredMatrix, ModelError> {
+        match self.file(name) {
+            Some(file) => file.matrix(name),
+            None => Ok(StoredMatrix::owned(self.read(name)?)),
         }
     }
 }

@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::stored_matrix::StoredMatrix;
 use super::{Layout, Location, StoredTensor, TensorSource};
 use crate::ModelError;
 
@@ -353,6 +354,13 @@ impl TensorSource for Folded<'_> {
                 Ok(StoredTensor { shape: self.shape(name).unwrap_or_default(), data })
             }
             None => self.source.read(name),
+        }
+    }
+
+    fn matrix(&self, name: &str) -> Result<StoredMatrix, ModelError> {
+        match self.plan.computed.get(name) {
+            Some(_) => Ok(StoredMatrix::owned(self.read(name)?)),
+            None => self.source.matrix(name),
         }
     }
 }

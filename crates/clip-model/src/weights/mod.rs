@@ -3,7 +3,8 @@
 //! [`module`] knows burn's modules and the one native naming; [`safetensors`] knows files;
 //! a [`TensorSource`] and a [`Layout`] connect them. [`huggingface`] and [`open_clip`] are layouts
 //! of other people's checkpoints, `mobileclip` is one family in either and in a layout of its own, with tensors that
-//! `fold` computes from several stored ones; [`native`] is ours; a [`checkpoint`] is any of them.
+//! `fold` computes from several stored ones; [`native`] is ours; a [`checkpoint`] is any of them. `places` finds a module's
+//! tensors without reading them, for code that computes with them as they are stored.
 
 pub mod checkpoint;
 mod fold;
@@ -15,11 +16,14 @@ pub(crate) mod modified_resnet;
 pub mod module;
 pub mod native;
 pub mod open_clip;
+pub(crate) mod places;
 pub mod safetensors;
 pub(crate) mod siglip;
+pub mod stored_matrix;
 pub(crate) mod timm_vit;
 
 use crate::ModelError;
+use stored_matrix::StoredMatrix;
 
 /// One tensor as a file stores it.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +51,14 @@ pub trait TensorSource {
     /// [`ModelError::MissingTensor`] if there is none of that name, [`ModelError::TensorType`] if it
     /// is stored in a format that is not read.
     fn read(&self, name: &str) -> Result<StoredTensor, ModelError>;
+
+    /// A matrix in its place, without a copy where the source can do that.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn matrix(&self, name: &str) -> Result<StoredMatrix, ModelError> {
+        Ok(StoredMatrix::owned(self.read(name)?))
+    }
 }
 
 /// Where a checkpoint keeps one of our tensors.

@@ -29,10 +29,20 @@ pub fn apply<M: Module>(module: M, source: &dyn TensorSource, layout: &dyn Layou
     if let Some(error) = loader.error {
         return Err(error);
     }
+    check_all_used(source, layout, &loader.used)?;
+    Ok(module)
+}
+
+/// Refuses a source with tensors that are neither used nor [ignored](Layout::ignores).
+pub(crate) fn check_all_used(
+    source: &dyn TensorSource,
+    layout: &dyn Layout,
+    used: &BTreeSet<String>,
+) -> Result<(), ModelError> {
     let mut names: Vec<String> =
-        source.names().into_iter().filter(|name| !loader.used.contains(name) && !layout.ignores(name)).collect();
+        source.names().into_iter().filter(|name| !used.contains(name) && !layout.ignores(name)).collect();
     if names.is_empty() {
-        return Ok(module);
+        return Ok(());
     }
     names.sort();
     Err(ModelError::UnexpectedTensors { origin: source.origin(), names })
@@ -147,12 +157,12 @@ impl Loader<'_> {
     }
 }
 
-/// Reads the parts of a tensor and checks that together they have the shape that is wanted.
-pub(crate) fn read_located(
+/// Checks that the parts of a tensor together have the shape that is wanted, without reading any.
+pub(crate) fn check_located(
     source: &dyn TensorSource,
     location: &Location,
     wanted: &[usize],
-) -> Result<StoredTensor, ModelError> {
+) -> Result<(), ModelError> {
     let mut whole = wanted.to_vec();
     if location.transposed {
         whole.reverse();
@@ -161,7 +171,9 @@ pub(crate) fn read_located(
         whole.insert(0, 1);
     }
     let all: usize = if location.shares.is_empty() { location.parts.len() } else { location.shares.iter().sum() };
-    let mut joined: Option<StoredTensor> = None;
+    if location.parts.is_empty() {
+        return Err(ModelError::MissingTensor { origin: source.origin(), name: String::new(), expected: whole });
+    }
     for (part, name) in location.parts.iter().enumerate() {
         let mut expected = whole.clone();
         if location.parts.len() > 1 {
@@ -172,7 +184,6 @@ pub(crate) fn read_located(
         };
         // PyTorch keeps single numbers as scalars, burn as vectors of one.
         let scalar = expected == [1] && shape.is_empty();
-        // Checked before reading: a file with other shapes must not cost their memory.
         if shape != expected && !scalar {
             return Err(ModelError::MisshapenTensor {
                 origin: source.origin(),
@@ -181,20 +192,30 @@ pub(crate) fn read_located(
                 found: shape,
             });
         }
-        let tensor = source.read(name)?;
-        match &mut joined {
-            None => joined = Some(tensor),
-            Some(whole) => {
-                whole.shape[0] += tensor.shape[0];
-                whole.data.extend_from_slice(&tensor.data);
-            }
-        }
     }
-    joined.ok_or_else(|| ModelError::MissingTensor { origin: source.origin(), name: String::new(), expected: whole })
+    Ok(())
+}
+
+/// Reads the parts of a tensor, which together must have the shape that is wanted.
+pub(crate) fn read_located(
+    source: &dyn TensorSource,
+    location: &Location,
+    wanted: &[usize],
+) -> Result<StoredTensor, ModelError> {
+    // Before reading: a file with other shapes must not cost their memory.
+    check_located(source, location, wanted)?;
+    let mut parts = location.parts.iter().map(|name| source.read(name));
+    let mut joined = parts.next().unwrap_or_else(|| Ok(StoredTensor { shape: vec![0], data: Vec::new() }))?;
+    for part in parts {
+        let part = part?;
+        joined.shape[0] += part.shape[0];
+        joined.data.extend_from_slice(&part.data);
+    }
+    Ok(joined)
 }
 
 /// `[rows, columns]` to `[columns, rows]`, in tiles that stay in the cache.
-fn transpose(data: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+pub(crate) fn transpose(data: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     const TILE: usize = 32;
     let mut out = vec![0.0; data.len()];
     for row0 in (0..rows).step_by(TILE) {

@@ -7,12 +7,16 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
+use clip_kernels::rows::Format;
 use half::{bf16, f16};
 use memmap2::Mmap;
 use safetensors::tensor::{Dtype, Metadata, SafeTensorError, SafeTensors, TensorView};
 
+use super::stored_matrix::StoredMatrix;
 use super::{StoredTensor, TensorSource};
 use crate::ModelError;
 
@@ -23,23 +27,26 @@ const MAX_HEADER_BYTES: u64 = 16 << 20;
 /// After the name of an `I8` tensor: the scales of its rows.
 const SCALE_SUFFIX: &str = ".scale";
 
-enum Bytes {
+/// What holds a file's bytes.
+pub(crate) enum Bytes {
     Mapped(Mmap),
     Embedded(&'static [u8]),
+    Owned(Vec<u8>),
 }
 
 impl Bytes {
-    fn as_slice(&self) -> &[u8] {
+    pub(crate) fn as_slice(&self) -> &[u8] {
         match self {
             Self::Mapped(map) => map,
             Self::Embedded(bytes) => bytes,
+            Self::Owned(bytes) => bytes,
         }
     }
 }
 
 /// An open safetensors file, or one that is part of the program.
 pub struct SafetensorsFile {
-    bytes: Bytes,
+    bytes: Arc<Bytes>,
     metadata: Metadata,
     /// Where the tensors' bytes begin.
     data_start: usize,
@@ -86,7 +93,7 @@ impl SafetensorsFile {
     fn parse(bytes: Bytes, origin: String) -> Result<Self, ModelError> {
         let slice = bytes.as_slice();
         let (header_len, metadata) = read_header(slice, &origin)?;
-        Ok(Self { data_start: 8 + header_len, bytes, metadata, origin })
+        Ok(Self { data_start: 8 + header_len, bytes: Arc::new(bytes), metadata, origin })
     }
 
     /// An entry of the header's `__metadata__`.
@@ -144,8 +151,8 @@ impl SafetensorsFile {
             .is_some_and(|info| info.dtype == Dtype::I8)
     }
 
-    /// The scales of an `I8` tensor's rows.
-    fn scales(&self, name: &str, rows: usize) -> Result<Vec<f32>, ModelError> {
+    /// The scales of an `I8` tensor's rows, as bytes.
+    fn scales(&self, name: &str, rows: usize) -> Result<&[u8], ModelError> {
         let name = format!("{name}{SCALE_SUFFIX}");
         let Some(view) = self.view(&name) else {
             return Err(ModelError::MissingTensor { origin: self.origin.clone(), name, expected: vec![rows] });
@@ -166,7 +173,13 @@ impl SafetensorsFile {
                 found: view.shape().to_vec(),
             });
         }
-        Ok(floats(view.data()))
+        Ok(view.data())
+    }
+
+    /// Where a part of this file's bytes lies.
+    fn range(&self, part: &[u8]) -> Range<usize> {
+        let start = part.as_ptr() as usize - self.bytes.as_slice().as_ptr() as usize;
+        start..start + part.len()
     }
 }
 
@@ -196,7 +209,7 @@ impl TensorSource for SafetensorsFile {
                 let columns = bytes.len().checked_div(rows).unwrap_or(0).max(1);
                 bytes
                     .chunks_exact(columns)
-                    .zip(scales)
+                    .zip(floats(scales))
                     .flat_map(|(row, scale)| row.iter().map(move |&b| f32::from(b.cast_signed()) * scale))
                     .collect()
             }
@@ -210,6 +223,19 @@ impl TensorSource for SafetensorsFile {
             }
         };
         Ok(StoredTensor { shape: view.shape().to_vec(), data })
+    }
+
+    fn matrix(&self, name: &str) -> Result<StoredMatrix, ModelError> {
+        let view = self.view(name).ok_or_else(|| self.missing(name))?;
+        let (format, scales) = match (view.dtype(), view.shape()) {
+            (Dtype::F32, [_, _]) => (Format::F32, 0..0),
+            (Dtype::F16, [_, _]) => (Format::F16, 0..0),
+            (Dtype::BF16, [_, _]) => (Format::Bf16, 0..0),
+            (Dtype::I8, [rows, _]) => (Format::Int8, self.range(self.scales(name, *rows)?)),
+            // What is no matrix, or of an unknown type, is for `read` to judge.
+            _ => return Ok(StoredMatrix::owned(self.read(name)?)),
+        };
+        Ok(StoredMatrix::new(self.bytes.clone(), format, self.range(view.data()), scales, view.shape()[1]))
     }
 }
 

@@ -1,0 +1,462 @@
+//! Products of a few rows with a matrix as checkpoints store it: `[outputs, depth]`, a row an output, in the number format of
+//! the file.
+//!
+//! Packing weights for [`gemm`](crate::gemm) pays when they are used many times. One text is encoded once, and then the
+//! best layout is the one that is mapped already: each row of weights is read once, converted in registers, and
+//! multiplied with a handful of tokens.
+
+use crate::isa::vectorised;
+use crate::math::{self, Baseline, Multiply};
+#[cfg(target_arch = "x86_64")]
+use crate::rows_x86::{self, Load};
+use crate::{Activation, Isa};
+
+/// Number format of stored weights. All are little-endian and need no alignment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// 32-bit floats.
+    F32,
+    /// IEEE half precision; infinities and NaN become large numbers.
+    F16,
+    /// The upper half of a 32-bit float.
+    Bf16,
+    /// Signed bytes with a factor for each row.
+    Int8,
+}
+
+impl Format {
+    /// Bytes a weight takes.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 | Self::Bf16 => 2,
+            Self::Int8 => 1,
+        }
+    }
+}
+
+/// A stored matrix `[outputs, depth]`.
+#[derive(Debug, Clone, Copy)]
+pub struct StoredRows<'a> {
+    format: Format,
+    bytes: &'a [u8],
+    /// Factors of the rows, little-endian `f32`; empty for formats without.
+    scales: &'a [u8],
+    depth: usize,
+}
+
+impl<'a> StoredRows<'a> {
+    /// A matrix of this depth. `scales` are the rows' factors, as `f32`, for [`Format::Int8`] and empty for others.
+    ///
+    /// # Panics
+    /// If the lengths do not fit.
+    pub fn new(format: Format, bytes: &'a [u8], scales: &'a [u8], depth: usize) -> Self {
+        let rows = Self { format, bytes, scales, depth };
+        assert_eq!(bytes.len(), rows.outputs() * depth * format.bytes(), "the matrix is [outputs, depth]");
+        let expected = if format == Format::Int8 { rows.outputs() * 4 } else { 0 };
+        assert_eq!(scales.len(), expected, "a factor for each row of int8 weights and none for others");
+        rows
+    }
+
+    /// Rows.
+    pub fn outputs(&self) -> usize {
+        self.bytes.len() / (self.depth * self.format.bytes()).max(1)
+    }
+
+    /// Columns.
+    pub fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Adds row `index` to `out`: how a token's embedding is looked up.
+    ///
+    /// # Panics
+    /// If there is no such row or `out` is of another length.
+    pub fn add_row(&self, index: usize, out: &mut [f32]) {
+        assert_eq!(out.len(), self.depth, "a row has the matrix's depth");
+        let size = self.format.bytes();
+        let row = &self.bytes[index * self.depth * size..][..self.depth * size];
+        match self.format {
+            Format::F32 => add::<f32>(row, 1.0, out),
+            Format::F16 => add::<Half>(row, 1.0, out),
+            Format::Bf16 => add::<Brain>(row, 1.0, out),
+            Format::Int8 => add::<i8>(row, self.scale(index), out),
+        }
+    }
+
+    fn scale(&self, row: usize) -> f32 {
+        if self.scales.is_empty() { 1.0 } else { f32::one(&self.scales[4 * row..]) }
+    }
+
+    /// `out[:, at..] = left * matrix^T + bias`: `left` is `[rows, depth]`, `out` `[rows, stride]`, of whose columns the
+    /// matrix's outputs fill those from `at` on; `bias` is empty or has a value for each output. [`finish`] does the rest.
+    ///
+    /// # Panics
+    /// If the lengths do not fit.
+    pub fn multiply(&self, isa: Isa, left: &[f32], bias: &[f32], out: &mut [f32], stride: usize, at: usize) {
+        let rows = left.len() / self.depth.max(1);
+        let outputs = self.outputs();
+        assert_eq!(left.len(), rows * self.depth, "left is [rows, depth]");
+        assert_eq!(out.len(), rows * stride, "out is [rows, stride]");
+        assert!(at + outputs <= stride, "the outputs fit a row of out");
+        assert!(bias.is_empty() || bias.len() == outputs, "a bias has a value for each output");
+        let product = Product { weights: *self, left, bias, stride, at };
+        match self.format {
+            Format::F32 => multiply::<f32>(isa, product, out),
+            Format::F16 => multiply::<Half>(isa, product, out),
+            Format::Bf16 => multiply::<Brain>(isa, product, out),
+            Format::Int8 => multiply::<i8>(isa, product, out),
+        }
+    }
+}
+
+/// Applies an activation to the results of [`StoredRows::multiply`] and then adds `add`, of the same shape.
+///
+/// # Panics
+/// If `add` is of another length.
+pub fn finish(isa: Isa, activation: Activation, add: Option<&[f32]>, out: &mut [f32]) {
+    vectorised!(isa, finish_in(activation: Activation, add: Option<&[f32]>, out: &mut [f32]));
+}
+
+#[inline(always)]
+fn finish_in<M: Multiply>(activation: Activation, add: Option<&[f32]>, out: &mut [f32]) {
+    match activation {
+        Activation::None => (),
+        Activation::Relu => out.iter_mut().for_each(|x| *x = x.max(0.0)),
+        Activation::Relu6 => out.iter_mut().for_each(|x| *x = x.clamp(0.0, 6.0)),
+        Activation::QuickGelu => out.iter_mut().for_each(|x| *x = math::quick_gelu::<M>(*x)),
+        Activation::Gelu => out.iter_mut().for_each(|x| *x = math::gelu::<M>(*x)),
+        Activation::GeluTanh => out.iter_mut().for_each(|x| *x = math::gelu_tanh::<M>(*x)),
+    }
+    if let Some(add) = add {
+        assert_eq!(add.len(), out.len(), "what is added has the shape of out");
+        for (x, add) in out.iter_mut().zip(add) {
+            *x += add;
+        }
+    }
+}
+
+/// A product and where in `out` its results go.
+#[derive(Clone, Copy)]
+struct Product<'a> {
+    weights: StoredRows<'a>,
+    left: &'a [f32],
+    bias: &'a [f32],
+    stride: usize,
+    at: usize,
+}
+
+/// A number format that is read from bytes.
+pub(crate) trait Stored {
+    const BYTES: usize;
+
+    /// The number that the first bytes hold.
+    fn one(bytes: &[u8]) -> f32;
+
+    /// The numbers that the first bytes hold.
+    fn several<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT];
+}
+
+/// The first bytes as `COUNT` groups of `SIZE`, without a check for each.
+#[inline(always)]
+fn groups<const SIZE: usize, const COUNT: usize>(bytes: &[u8]) -> &[[u8; SIZE]; COUNT] {
+    let groups = &bytes[..SIZE * COUNT].as_chunks::<SIZE>().0;
+    groups.first_chunk::<COUNT>().unwrap_or(&[[0; SIZE]; COUNT])
+}
+
+impl Stored for f32 {
+    const BYTES: usize = 4;
+
+    #[inline(always)]
+    fn one(bytes: &[u8]) -> f32 {
+        f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+    }
+
+    #[inline(always)]
+    fn several<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT] {
+        groups::<4, COUNT>(bytes).map(|bytes| Self::one(&bytes))
+    }
+}
+
+/// A 16-bit IEEE number.
+pub(crate) struct Half;
+
+impl Stored for Half {
+    const BYTES: usize = 2;
+
+    #[inline(always)]
+    fn one(bytes: &[u8]) -> f32 {
+        let bits = u32::from(u16::from_le_bytes([bytes[0], bytes[1]]));
+        // Exponent and fraction moved to their places; the product corrects the exponent's offset, and normalises what
+        // was too small to be normal.
+        let size = f32::from_bits((bits & 0x7fff) << 13) * f32::from_bits((127 + 127 - 15) << 23);
+        f32::from_bits(size.to_bits() | (bits & 0x8000) << 16)
+    }
+
+    #[inline(always)]
+    fn several<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT] {
+        groups::<2, COUNT>(bytes).map(|bytes| Self::one(&bytes))
+    }
+}
+
+/// The upper 16 bits of an `f32`.
+pub(crate) struct Brain;
+
+impl Stored for Brain {
+    const BYTES: usize = 2;
+
+    #[inline(always)]
+    fn one(bytes: &[u8]) -> f32 {
+        f32::from_bits(u32::from(u16::from_le_bytes([bytes[0], bytes[1]])) << 16)
+    }
+
+    #[inline(always)]
+    fn several<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT] {
+        groups::<2, COUNT>(bytes).map(|bytes| Self::one(&bytes))
+    }
+}
+
+impl Stored for i8 {
+    const BYTES: usize = 1;
+
+    #[inline(always)]
+    fn one(bytes: &[u8]) -> f32 {
+        f32::from(bytes[0].cast_signed())
+    }
+
+    #[inline(always)]
+    fn several<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT] {
+        groups::<1, COUNT>(bytes).map(|bytes| Self::one(&bytes))
+    }
+}
+
+fn add<S: Stored>(row: &[u8], scale: f32, out: &mut [f32]) {
+    for (out, stored) in out.iter_mut().zip(row.chunks_exact(S::BYTES)) {
+        *out += scale * S::one(stored);
+    }
+}
+
+/// Tokens of a block.
+const TOKENS: usize = 4;
+
+/// In blocks of outputs and tokens whose sums fit the registers of each instruction set.
+fn multiply<S: Load>(isa: Isa, product: Product<'_>, out: &mut [f32]) {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => in_blocks::<S, 4>(product, out, &X512),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => in_blocks::<S, 2>(product, out, &X256),
+        _ => in_blocks::<S, 2>(product, out, &Plain),
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+use Stored as Load;
+
+/// Computes the dot products of a block.
+trait Dots<S, const OUTPUTS: usize> {
+    /// Those of rows of weights with tokens of the same length, over the first so many values of either.
+    fn dots<const TOKENS: usize>(
+        &self,
+        weights: [&[u8]; OUTPUTS],
+        tokens: [&[f32]; TOKENS],
+    ) -> ([[f32; TOKENS]; OUTPUTS], usize);
+}
+
+#[cfg(target_arch = "x86_64")]
+struct X512;
+
+#[cfg(target_arch = "x86_64")]
+impl<S: Load, const OUTPUTS: usize> Dots<S, OUTPUTS> for X512 {
+    fn dots<const TOKENS: usize>(
+        &self,
+        weights: [&[u8]; OUTPUTS],
+        tokens: [&[f32]; TOKENS],
+    ) -> ([[f32; TOKENS]; OUTPUTS], usize) {
+        // SAFETY: this is chosen only where `Isa` found AVX-512.
+        unsafe { rows_x86::avx512::<S, OUTPUTS, TOKENS>(weights, tokens) }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+struct X256;
+
+#[cfg(target_arch = "x86_64")]
+impl<S: Load, const OUTPUTS: usize> Dots<S, OUTPUTS> for X256 {
+    fn dots<const TOKENS: usize>(
+        &self,
+        weights: [&[u8]; OUTPUTS],
+        tokens: [&[f32]; TOKENS],
+    ) -> ([[f32; TOKENS]; OUTPUTS], usize) {
+        // SAFETY: this is chosen only where `Isa` found AVX2 and FMA.
+        unsafe { rows_x86::avx2::<S, OUTPUTS, TOKENS>(weights, tokens) }
+    }
+}
+
+struct Plain;
+
+impl<S: Stored, const OUTPUTS: usize> Dots<S, OUTPUTS> for Plain {
+    fn dots<const TOKENS: usize>(
+        &self,
+        weights: [&[u8]; OUTPUTS],
+        tokens: [&[f32]; TOKENS],
+    ) -> ([[f32; TOKENS]; OUTPUTS], usize) {
+        const LANES: usize = 4;
+        let whole = tokens[0].len() / LANES;
+        // Arrays of a length that the compiler knows.
+        let tokens: [&[[f32; LANES]]; TOKENS] = tokens.map(|token| &token.as_chunks::<LANES>().0[..whole]);
+        let mut sums = [[[0.0f32; LANES]; TOKENS]; OUTPUTS];
+        for k in 0..whole {
+            for o in 0..OUTPUTS {
+                let weight: [f32; LANES] = S::several(&weights[o][k * LANES * S::BYTES..]);
+                for t in 0..TOKENS {
+                    for i in 0..LANES {
+                        sums[o][t][i] = Baseline::add(tokens[t][k][i], weight[i], sums[o][t][i]);
+                    }
+                }
+            }
+        }
+        (sums.map(|sums| sums.map(|lanes| lanes.iter().sum())), whole * LANES)
+    }
+}
+
+fn in_blocks<S: Stored, const OUTPUTS: usize>(product: Product<'_>, out: &mut [f32], block: &impl Dots<S, OUTPUTS>) {
+    let Product { weights, left, bias, stride, at } = product;
+    let depth = weights.depth;
+    let rows = left.len() / depth.max(1);
+    let outputs = weights.outputs();
+    for output in (0..outputs).step_by(OUTPUTS) {
+        // The last block may look at rows twice; that is cheaper than code for every size.
+        let count = OUTPUTS.min(outputs - output);
+        let row_of = |i: usize| &weights.bytes[(output + i.min(count - 1)) * depth * S::BYTES..][..depth * S::BYTES];
+        let stored: [&[u8]; OUTPUTS] = std::array::from_fn(row_of);
+        for row in (0..rows).step_by(TOKENS) {
+            let tokens = TOKENS.min(rows - row);
+            let token_of = |i: usize| &left[(row + i.min(tokens - 1)) * depth..][..depth];
+            let (sums, whole) = match tokens {
+                1 => {
+                    let (sums, whole) = block.dots::<1>(stored, [token_of(0)]);
+                    (sums.map(|[sum]| [sum; TOKENS]), whole)
+                }
+                _ => block.dots::<TOKENS>(stored, std::array::from_fn(token_of)),
+            };
+            for (i, sums) in sums.iter().enumerate().take(count) {
+                let scale = weights.scale(output + i);
+                let bias = bias.get(output + i).copied().unwrap_or_default();
+                for (t, sum) in sums.iter().enumerate().take(tokens) {
+                    let rest = token_of(t)[whole..].iter().zip(stored[i][whole * S::BYTES..].chunks_exact(S::BYTES));
+                    let sum = rest.fold(*sum, |sum, (value, weight)| sum + value * S::one(weight));
+                    out[(row + t) * stride + at + output + i] = scale * sum + bias;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rand::rngs::StdRng;
+    use rand::{Rng, SeedableRng};
+
+    /// Random weights as stored and as numbers, with the rows' factors.
+    fn stored(format: Format, outputs: usize, depth: usize, rng: &mut StdRng) -> (Vec<u8>, Vec<u8>, Vec<f32>) {
+        let (mut bytes, mut scales, mut values) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..outputs {
+            let scale: f32 = rng.random_range(0.01..0.03);
+            if format == Format::Int8 {
+                scales.extend(scale.to_le_bytes());
+            }
+            for _ in 0..depth {
+                let value: f32 = rng.random_range(-2.0..2.0);
+                values.push(match format {
+                    Format::F32 => {
+                        bytes.extend(value.to_le_bytes());
+                        value
+                    }
+                    Format::Bf16 => {
+                        let bits = (value.to_bits() >> 16) as u16;
+                        bytes.extend(bits.to_le_bytes());
+                        f32::from_bits(u32::from(bits) << 16)
+                    }
+                    // Sign, exponents around one and below what is normal, and a fraction.
+                    Format::F16 => {
+                        let (exponent, fraction) = (rng.random_range(0..17u16), rng.random_range(0..1024u16));
+                        let sign = rng.random_range(0..2u16);
+                        bytes.extend((sign << 15 | exponent << 10 | fraction).to_le_bytes());
+                        let size = match exponent {
+                            0 => f64::from(fraction) / 1024.0 * 2f64.powi(-14),
+                            _ => (1.0 + f64::from(fraction) / 1024.0) * 2f64.powi(i32::from(exponent) - 15),
+                        };
+                        (if sign == 1 { -size } else { size }) as f32
+                    }
+                    Format::Int8 => {
+                        let value = rng.random_range(-128..=127i8);
+                        bytes.push(value.cast_unsigned());
+                        f32::from(value) * scale
+                    }
+                });
+            }
+        }
+        (bytes, scales, values)
+    }
+
+    const FORMATS: [Format; 4] = [Format::F32, Format::F16, Format::Bf16, Format::Int8];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn equals_the_naive_product(
+            rows in 1usize..10, depth in 1usize..70, outputs in 1usize..12, at in 0usize..3, with_bias: bool, seed: u64,
+        ) {
+            let mut rng = StdRng::seed_from_u64(seed);
+            for format in FORMATS {
+                let (bytes, scales, values) = stored(format, outputs, depth, &mut rng);
+                let weights = StoredRows::new(format, &bytes, &scales, depth);
+                prop_assert_eq!(weights.outputs(), outputs);
+                let mut noise = |count| (0..count).map(|_| rng.random_range(-2.0..2.0f32)).collect::<Vec<_>>();
+                let (left, bias) = (noise(rows * depth), noise(if with_bias { outputs } else { 0 }));
+                let stride = at + outputs + 1;
+                for isa in Isa::available() {
+                    let mut out = vec![7.0; rows * stride];
+                    weights.multiply(isa, &left, &bias, &mut out, stride, at);
+                    for (row, out) in left.chunks_exact(depth).zip(out.chunks_exact(stride)) {
+                        for (output, weights) in values.chunks_exact(depth).enumerate() {
+                            let dot: f64 = row.iter().zip(weights).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+                            let expected = dot + bias.get(output).map_or(0.0, |bias| f64::from(*bias));
+                            let found = f64::from(out[at + output]);
+                            prop_assert!((found - expected).abs() < 2e-4, "{isa:?} {format:?}: {found}, {expected}");
+                        }
+                        prop_assert!(out[..at].iter().chain(&out[at + outputs..]).all(|v| *v == 7.0), "untouched");
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn rows_are_read_as_they_are_stored(depth in 1usize..40, outputs in 1usize..6, seed: u64) {
+            let mut rng = StdRng::seed_from_u64(seed);
+            for format in FORMATS {
+                let (bytes, scales, values) = stored(format, outputs, depth, &mut rng);
+                let weights = StoredRows::new(format, &bytes, &scales, depth);
+                for (index, expected) in values.chunks_exact(depth).enumerate() {
+                    let mut out = vec![1.0; depth];
+                    weights.add_row(index, &mut out);
+                    for (found, expected) in out.iter().zip(expected) {
+                        prop_assert!((found - 1.0 - expected).abs() < 1e-6, "{format:?}: {found}, {expected}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_added_comes_after_the_activation() {
+        for isa in Isa::available() {
+            let mut out = vec![-1.0, 0.5, 9.0];
+            finish(isa, Activation::Relu6, Some(&[1.0, 2.0, 3.0]), &mut out);
+            assert_eq!(out, [1.0, 2.5, 9.0]);
+        }
+    }
+}
