@@ -2,6 +2,7 @@
 //! [`settings`](crate::settings).
 
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
@@ -42,6 +43,8 @@ pub(crate) enum Command {
     Classify(ClassifyArgs),
     /// Measure how well a model matches captions and images
     Eval(EvalArgs),
+    /// Measure how fast a model is on this machine
+    Bench(BenchArgs),
     /// Show what the index holds
     Status(StatusArgs),
     /// Check every checksum of the index
@@ -113,6 +116,24 @@ pub(crate) enum DeviceArg {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Threads to use [default: one for each core]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+
+    /// How many photos the model takes at a time
+    #[arg(long, value_name = "N", default_value = "32")]
+    pub batch: NonZeroUsize,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub model: ModelArgs,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct IndexArgs {
     /// Folders to index; without any, the folders that the index knows are brought up to date
     #[arg(value_name = "DIR")]
@@ -130,6 +151,14 @@ pub(crate) struct IndexArgs {
     /// Save after so many photos, so that an interruption costs no more than those
     #[arg(long, value_name = "N", default_value = "1000", value_parser = parse_count)]
     pub checkpoint: u64,
+
+    /// Threads that decode and encode [default: one for each core]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+
+    /// How many photos the model takes at a time; more need more memory
+    #[arg(long, value_name = "N", default_value = "32")]
+    pub batch: NonZeroUsize,
 
     /// Print the summary as one JSON object
     #[arg(long)]

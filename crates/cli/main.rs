@@ -16,6 +16,7 @@ mod photo;
 mod progress;
 mod settings;
 mod suggestion;
+mod usage;
 
 use std::process::ExitCode;
 

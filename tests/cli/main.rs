@@ -1,5 +1,6 @@
 //! The command line from outside: exit status, stdout and stderr of the real program.
 
+mod bench;
 mod classify;
 mod commands;
 mod crash;

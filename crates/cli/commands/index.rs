@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clip_search::{IndexOptions, IndexReader, Indexer, Model, Report, Skipped, StageTimes, Towers, Unreachable};
 use serde::Serialize;
 
@@ -24,6 +24,10 @@ pub(crate) fn run(index: &Path, args: &IndexArgs) -> Result<Exit> {
         None => ModelSettings::resolve(&args.model)?,
     };
     let cancel = interrupt::listen()?;
+    if let Some(threads) = args.threads {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get());
+        pool.build_global().context("cannot start the threads")?;
+    }
     let mut rebuild = args.rebuild.then(|| Rebuild::plan(index, &args.folders)).transpose()?;
     let model = settings.load(Towers::ImageOnly)?;
     // A model that was asked for by name, and another one in the index: the user wants to change.
@@ -75,6 +79,8 @@ fn update(index: &Path, folders: &[PathBuf], model: &Model, args: &IndexArgs, ca
     let options = IndexOptions {
         checkpoint_every: args.checkpoint,
         forget_unreachable: args.forget_unreachable,
+        threads: args.threads,
+        batch: args.batch.get(),
         ..IndexOptions::default()
     };
     let progress = IndexProgress::new();

@@ -1,5 +1,6 @@
 //! The commands, a module each: settings in, results on stdout, exit status out.
 
+mod bench;
 mod classify;
 mod embed;
 mod eval;
@@ -25,6 +26,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Embed(args) => embed::run(&args),
         Command::Classify(args) => classify::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Model(command) => model::run(&hub(cli.offline)?, &command),
         Command::Status(args) => status::run(&index_folder(cli.index)?, &args),
         Command::Verify(args) => verify::run(&index_folder(cli.index)?, &args),

@@ -23,6 +23,7 @@ pub mod classify;
 pub mod clip;
 pub mod config;
 pub mod conv_mixer;
+mod cost;
 pub mod cpu;
 mod device;
 mod embeddings;
@@ -41,6 +42,7 @@ pub mod transformer;
 pub mod weights;
 
 pub use config::ClipConfig;
+pub use cost::image_flops;
 pub use device::{DeviceChoice, SelectedDevice, select as select_device};
 pub use embeddings::{Embeddings, HiddenStates};
 pub use error::ModelError;
