@@ -7,6 +7,7 @@
 //! tensors without reading them, for code that computes with them as they are stored.
 
 pub mod checkpoint;
+mod file_bytes;
 mod fold;
 #[cfg(test)]
 mod golden_siglip;

@@ -16,6 +16,7 @@ use half::{bf16, f16};
 use memmap2::Mmap;
 use safetensors::tensor::{Dtype, Metadata, SafeTensorError, SafeTensors, TensorView};
 
+use super::file_bytes::Bytes;
 use super::stored_matrix::StoredMatrix;
 use super::{StoredTensor, TensorSource};
 use crate::ModelError;
@@ -26,23 +27,6 @@ const MAX_HEADER_BYTES: u64 = 16 << 20;
 
 /// After the name of an `I8` tensor: the scales of its rows.
 const SCALE_SUFFIX: &str = ".scale";
-
-/// What holds a file's bytes.
-pub(crate) enum Bytes {
-    Mapped(Mmap),
-    Embedded(&'static [u8]),
-    Owned(Vec<u8>),
-}
-
-impl Bytes {
-    pub(crate) fn as_slice(&self) -> &[u8] {
-        match self {
-            Self::Mapped(map) => map,
-            Self::Embedded(bytes) => bytes,
-            Self::Owned(bytes) => bytes,
-        }
-    }
-}
 
 /// An open safetensors file, or one that is part of the program.
 pub struct SafetensorsFile {

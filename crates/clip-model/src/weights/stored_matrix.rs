@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clip_kernels::rows::{Format, StoredRows};
 
 use super::StoredTensor;
-use super::safetensors::Bytes;
+use super::file_bytes::Bytes;
 
 /// A matrix in its file, which stays mapped as long as this lives.
 #[derive(Clone)]
