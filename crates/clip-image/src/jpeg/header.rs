@@ -88,6 +88,18 @@ impl Header {
         None
     }
 
+    /// Blocks across and down of the component that has most of them in an MCU.
+    pub(super) fn finest(&self) -> (usize, usize) {
+        let most = |side: fn(&Component) -> usize| self.components.iter().map(side).max().unwrap_or(1);
+        (most(|component| component.across), most(|component| component.down))
+    }
+
+    /// MCUs that the picture is wide and high, the last of either perhaps only in part.
+    pub(super) fn mcus(&self) -> (usize, usize) {
+        let (across, down) = self.finest();
+        ((self.width as usize).div_ceil(8 * across), (self.height as usize).div_ceil(8 * down))
+    }
+
     /// The DC and the AC table of a component.
     pub(super) fn tables(&self, component: &Component) -> Option<(&Table, &Table)> {
         let dc = self.dc_tables[component.dc_table].as_ref()?;

@@ -13,6 +13,7 @@ mod idct;
 mod islow;
 mod markers;
 mod scaled;
+mod scan;
 mod upsample;
 
 use image::RgbImage;

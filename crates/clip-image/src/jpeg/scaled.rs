@@ -10,6 +10,7 @@ use super::bits::{BitReader, ScanData};
 use super::block::BlockDecoder;
 use super::header::{Component, Header, NATURAL};
 use super::idct::{self, Transform};
+use super::scan::Scan;
 
 /// Decodes a sequential file to `samples` (see [`samples_per_block`]) of 8 on either side, rounded
 /// up.
@@ -20,29 +21,19 @@ pub(super) fn decode(jpeg: &[u8], samples: u32) -> Option<RgbImage> {
     let header = &Header::read(jpeg)?;
     let data = ScanData::read(jpeg, header.data_start).filter(ScanData::is_ended)?;
     let mut planes = Planes::new(header, samples as usize)?;
-    let (mcus_across, mcus_down) = (planes.mcus_across, planes.mcus_down);
-
-    let total = mcus_across * mcus_down;
-    let interval = if header.restart_interval == 0 { total } else { header.restart_interval };
-    if data.intervals() != total.div_ceil(interval) {
-        return None;
-    }
+    let (mcus_across, mcus_down) = header.mcus();
+    let mut scan = Scan::new(header, &data)?;
 
     let size = |side: u32| (side * samples).div_ceil(8);
     let mut image = RgbImage::new(size(header.width), size(header.height));
     let row_bytes = image.width() as usize * 3;
     let band_bytes = row_bytes * planes.rows();
     let mut bands = image.chunks_mut(band_bytes);
-    let mut reader = data.interval(0);
-    for mcu in 0..total {
-        if mcu > 0 && mcu % interval == 0 {
-            if !reader.is_within() {
-                return None;
-            }
-            reader = data.interval(mcu / interval);
+    for mcu in 0..mcus_across * mcus_down {
+        if scan.begin(mcu)? {
             planes.restart();
         }
-        planes.decode_mcu(&mut reader, mcu % mcus_across)?;
+        planes.decode_mcu(&mut scan.reader, mcu % mcus_across)?;
         if mcu % mcus_across == mcus_across - 1 {
             // The last rows of MCUs may lie outside the picture, rounded up to whole samples.
             if let Some(band) = bands.next() {
@@ -50,7 +41,7 @@ pub(super) fn decode(jpeg: &[u8], samples: u32) -> Option<RgbImage> {
             }
         }
     }
-    reader.is_within().then_some(image)
+    scan.reader.is_within().then_some(image)
 }
 
 /// How many samples of 8 to keep on either side of a block: 1, 2 or 4, the fewest that leave at
@@ -64,8 +55,6 @@ pub(super) fn samples_per_block(shorter_side: u32, least: u32) -> Option<u32> {
 /// to be interpolated.
 struct Planes<'a> {
     planes: Vec<Plane<'a>>,
-    mcus_across: usize,
-    mcus_down: usize,
 }
 
 struct Plane<'a> {
@@ -83,11 +72,8 @@ struct Plane<'a> {
 
 impl<'a> Planes<'a> {
     fn new(header: &'a Header, samples: usize) -> Option<Self> {
-        let most = |side: fn(&Component) -> usize| header.components.iter().map(side).max();
-        let (across, down) = (most(|c| c.across)?, most(|c| c.down)?);
-        let mcus_across = (header.width as usize).div_ceil(8 * across);
-        let mcus_down = (header.height as usize).div_ceil(8 * down);
-        let stride = mcus_across * across * samples;
+        let (across, down) = header.finest();
+        let stride = header.mcus().0 * across * samples;
         let plane = |component: &Component| {
             let samples = (samples * across / component.across, samples * down / component.down);
             Some(Plane {
@@ -102,7 +88,7 @@ impl<'a> Planes<'a> {
             })
         };
         let planes = header.components.iter().map(plane).collect::<Option<_>>()?;
-        Some(Self { planes, mcus_across, mcus_down })
+        Some(Self { planes })
     }
 
     /// Rows of samples in a row of MCUs.

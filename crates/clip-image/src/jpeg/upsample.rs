@@ -34,8 +34,7 @@ pub(super) enum Upsampling {
 }
 
 impl Upsampling {
-    /// For a plane of this width, and how many times as wide and high it has to become. `None` for ratios that are no
-    /// whole numbers.
+    /// For a plane of this width, and how many times as wide and high it has to become.
     pub(super) fn new(width: usize, across: usize, down: usize) -> Self {
         match (across, down) {
             (1, 1) => Self::None,
