@@ -123,6 +123,12 @@ def embed(binary: str, folder: Path, key: str, inputs: list[str], *flags: str) -
     return [torch.tensor(json.loads(line)[key]) for line in lines]
 
 
+def choose(folder: Path, count: int) -> list[Path]:
+    """So many of a folder's photos, spread over its sorted paths."""
+    photos = sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    return photos[:: max(1, len(photos) // count)][:count]
+
+
 def relative(found: torch.Tensor, expected: torch.Tensor) -> float:
     spread = (expected - expected.mean(0)).norm(dim=1).mean()
     return ((found - expected).norm(dim=1).mean() / spread).item()
@@ -146,8 +152,7 @@ def main() -> int:
     if args.captions:
         with args.captions.open(newline="") as file:
             texts += [row["caption"] for row, _ in zip(csv.DictReader(file), range(200))]
-    photos = sorted(p for p in args.photos_folder.rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
-    photos = photos[:: max(1, len(photos) // args.photos)][: args.photos]
+    photos = choose(args.photos_folder, args.photos)
     fine = True
     for name in args.models.split(","):
         case = Case(name, photos)

@@ -17,9 +17,7 @@ loss first, which leaves the decoder out. Exit status 0 if photos stay within 2 
 import argparse
 import json
 import shutil
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import open_clip
@@ -29,6 +27,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+from full_size import choose, embed, relative  # noqa: E402
 from mobileclip import open_clip_states, randomise, stored  # noqa: E402
 
 torch.set_num_threads(1)
@@ -160,23 +159,6 @@ class TinyClipCase:
         save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
 
 
-def embed(binary: str, folder: Path, key: str, flag: str, inputs: list[str], *more: str) -> list[torch.Tensor]:
-    command = [binary, "embed", "--model", str(folder), "--device", "cpu", "--json", *more]
-    for value in inputs:
-        command += [flag, value]
-    start = time.monotonic()
-    run = subprocess.run(command, capture_output=True, text=True)
-    if run.returncode != 0:
-        raise SystemExit(run.stderr)
-    print(f"  {len(inputs)} x {flag} {' '.join(more)} in {time.monotonic() - start:.1f} s")
-    return [torch.tensor(json.loads(line)[key]) for line in run.stdout.splitlines()]
-
-
-def relative(found: torch.Tensor, expected: torch.Tensor) -> float:
-    spread = (expected - expected.mean(0)).norm(dim=1).mean()
-    return ((found - expected).norm(dim=1).mean() / spread).item()
-
-
 @torch.no_grad()
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -191,8 +173,7 @@ def main() -> int:
     if args.ml_mobileclip:
         sys.path.insert(0, str(args.ml_mobileclip))
 
-    photos = sorted(p for p in args.photos_folder.rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
-    photos = photos[:: max(1, len(photos) // args.photos)][: args.photos]
+    photos = choose(args.photos_folder, args.photos)
     if args.png:
         folder = args.scratch / "png"
         folder.mkdir(parents=True, exist_ok=True)
@@ -223,9 +204,9 @@ def main() -> int:
         case.write(folder)
         expected = case.images(pixels(case.transform))
         texts, states = case.texts(TEXTS)
-        images = relative(torch.stack(embed(args.binary, folder, "embedding", "--image", list(map(str, photos)))), expected)
-        words = relative(torch.stack(embed(args.binary, folder, "embedding", "--text", TEXTS)), texts)
-        found = embed(args.binary, folder, "hidden", "--text", TEXTS, "--hidden")
+        images = relative(torch.stack(embed(args.binary, folder, "embedding", list(map(str, photos)), "--image")), expected)
+        words = relative(torch.stack(embed(args.binary, folder, "embedding", TEXTS, "--text")), texts)
+        found = embed(args.binary, folder, "hidden", TEXTS, "--text", "--hidden")
         hidden = relative(torch.cat(found), torch.cat(states))
         spread = (expected - expected.mean(0)).norm(dim=1).mean()
         print(f"  images {images:.4%} of the spread, which is {spread:.3f} (at most 2 %), texts {words:.5%}, token states "

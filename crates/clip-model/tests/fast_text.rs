@@ -6,7 +6,7 @@ mod families;
 mod mobileclip;
 mod support;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use clip_kernels::Isa;
 use clip_model::clip::normalize;
 use clip_model::cpu::text::FastTextTower;
@@ -36,20 +36,17 @@ fn worst(a: &[f32], b: &[f32]) -> f32 {
 fn by_burn(tower: &TextTower, ids: &[u32]) -> (Vec<f32>, Vec<f32>) {
     let device = Device::flex();
     let shape = [1, ids.len()];
-    let input = || {
-        let ids: Vec<i64> = ids.iter().map(|id| i64::from(*id)).collect();
-        (Tensor::from_data(TensorData::new(ids, shape), &device), Tensor::ones(shape, &device))
-    };
-    let (tokens, mask) = input();
-    let embedding = normalize(tower.forward(tokens, mask)).into_data().try_into_vec().unwrap();
-    let (tokens, mask) = input();
+    let ids: Vec<i64> = ids.iter().map(|id| i64::from(*id)).collect();
+    let tokens: Tensor<2, Int> = Tensor::from_data(TensorData::new(ids, shape), &device);
+    let mask: Tensor<2> = Tensor::ones(shape, &device);
+    let embedding = normalize(tower.forward(tokens.clone(), mask.clone())).into_data().try_into_vec().unwrap();
     (embedding, tower.hidden_states(tokens, mask).into_data().try_into_vec().unwrap())
 }
 
 fn compare(name: &str, checkpoint: &Checkpoint) {
     let dimension = checkpoint.config().embed_dim;
     let mut texts = families::texts(&checkpoint.config().text);
-    // An end token inside a text, and ids that the table has no row for.
+    // An end token inside a text.
     texts.push([&texts[1][..], &texts[2][..]].concat());
     let texts: Vec<&[u32]> =
         texts.iter().map(Vec::as_slice).filter(|ids| ids.len() <= checkpoint.config().text.context_length()).collect();

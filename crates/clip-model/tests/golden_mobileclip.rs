@@ -13,7 +13,7 @@ use clip_model::weights::safetensors::{Contents, Precision, SafetensorsFile, enc
 use clip_model::{Checkpoint, ClipConfig, Model, ModelError, ModelSource, Pixels};
 
 use fixtures::{SIDE, config, copy};
-use support::{Tensors, fixture, load, relative_error, write};
+use support::{Tensors, fixture, load, relative_error, tensors, write};
 
 /// Of the reference's own spread.
 const BOUND: f64 = 0.001;
@@ -71,7 +71,7 @@ fn open(folder: &str) -> (tempfile::TempDir, Checkpoint) {
 fn halved(folder: &str) -> (tempfile::TempDir, Checkpoint) {
     let copy = copy(folder);
     let path = copy.path().join(if folder.starts_with("repmixer") { "model.safetensors" } else { OPEN_CLIP });
-    let tensors = tensors_f32(&path);
+    let tensors = tensors(&path);
     let contents = Contents { tensors: &tensors, precision: Precision::F16, ..Contents::default() };
     std::fs::write(&path, encode(&contents).unwrap()).unwrap();
     let checkpoint = Checkpoint::open_as(copy.path(), config(folder)).unwrap();
@@ -172,7 +172,7 @@ fn every_folded_part_counts() {
     let folder = "repmixer-text";
     let copy = copy(folder);
     let path = copy.path().join("model.safetensors");
-    let original = tensors_f32(&path);
+    let original = tensors(&path);
     for (part, image) in [
         ("image_encoder.model.patch_embed.0.rbr_scale.bn.running_mean", true),
         ("image_encoder.model.patch_embed.2.rbr_skip.running_var", true),
@@ -201,23 +201,10 @@ fn every_folded_part_counts() {
     }
 }
 
-/// The weights of a file but for counters, which are integers.
-fn tensors_f32(path: &std::path::Path) -> Tensors {
-    let file = SafetensorsFile::open(path).unwrap();
-    let mut names = file.names();
-    names.retain(|name| !name.ends_with("num_batches_tracked"));
-    names.sort();
-    let read = |name: String| {
-        let tensor = file.read(&name).unwrap();
-        (name, tensor.shape, tensor.data)
-    };
-    names.into_iter().map(read).collect()
-}
-
 fn damaged(folder: &str, weights: &str, change: impl FnOnce(&mut Tensors)) -> ModelError {
     let copy = copy(folder);
     let path = copy.path().join(weights);
-    let mut tensors = tensors_f32(&path);
+    let mut tensors = tensors(&path);
     change(&mut tensors);
     write(&path, &tensors);
     let checkpoint = Checkpoint::open_as(copy.path(), config(folder)).unwrap();
@@ -293,7 +280,7 @@ fn a_lone_tower_reads_nothing_of_the_other() {
         for keep_image in [true, false] {
             let copy = copy(folder);
             let path = copy.path().join(weights);
-            let mut tensors = tensors_f32(&path);
+            let mut tensors = tensors(&path);
             tensors.retain(|(name, ..)| name == "logit_scale" || name.starts_with(image) == keep_image);
             write(&path, &tensors);
             let checkpoint = Checkpoint::open_as(copy.path(), config(folder));

@@ -7,7 +7,7 @@ use clip_model::weights::TensorSource;
 use clip_model::weights::safetensors::{Contents, Precision, SafetensorsFile, encode};
 use clip_model::{Model, ModelError, Pixels};
 
-use support::{copy, edit, fixture, load_folder, relative_error, write};
+use support::{copy, edit, fixture, load_folder, relative_error, tensors, write};
 
 /// Of the reference's own spread.
 const BOUND: f64 = 0.001;
@@ -36,22 +36,10 @@ fn changed(change: impl Fn(&mut support::Tensors)) -> Result<Model, ModelError> 
     // The counts of batches are integers, which are never read.
     let file = SafetensorsFile::open(&path).unwrap();
     assert!(file.names().iter().any(|name| name.ends_with("num_batches_tracked")));
-    let mut weights = float_tensors(&path);
+    let mut weights = tensors(&path);
     change(&mut weights);
     write(&path, &weights);
     load_folder(folder.path())
-}
-
-fn float_tensors(path: &std::path::Path) -> support::Tensors {
-    let file = SafetensorsFile::open(path).unwrap();
-    let mut names = file.names();
-    names.retain(|name| !name.ends_with("num_batches_tracked"));
-    names.sort();
-    let read = |name: String| {
-        let tensor = file.read(&name).unwrap();
-        (name, tensor.shape, tensor.data)
-    };
-    names.into_iter().map(read).collect()
 }
 
 #[test]
@@ -84,7 +72,7 @@ fn statistics_norms_and_heads_are_seen() {
 fn half_precision_is_read() {
     let folder = copy(FOLDER);
     let path = folder.path().join(WEIGHTS);
-    let all = float_tensors(&path);
+    let all = tensors(&path);
     let half = encode(&Contents { tensors: &all, precision: Precision::F16, ..Contents::default() }).unwrap();
     std::fs::write(&path, half).unwrap();
     let (images, texts) = errors(&load_folder(folder.path()).unwrap());

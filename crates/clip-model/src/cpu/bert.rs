@@ -4,7 +4,8 @@ use clip_kernels::attention::Attention;
 use clip_kernels::norm::LayerNorm;
 use clip_kernels::{Activation, Isa, Linear};
 
-use super::stored::{StoredLinear, StoredTable, layer_norm};
+use super::stored::{StoredLinear, TokenTables, layer_norm};
+use super::transformer::normed;
 use crate::ModelError;
 use crate::text_tower::bert::BertConfig;
 use crate::weights::places::Places;
@@ -12,8 +13,7 @@ use crate::weights::places::Places;
 /// A [`Bert`](crate::text_tower::bert::Bert).
 #[derive(Debug)]
 pub struct FastBert {
-    words: StoredTable,
-    positions: StoredTable,
+    tables: TokenTables,
     norm: LayerNorm,
     layers: Vec<FastLayer>,
     pooled_norm: LayerNorm,
@@ -62,8 +62,7 @@ impl FastBert {
             })
         };
         Ok(Self {
-            words: StoredTable::find(places, "word.weight")?,
-            positions: StoredTable::find(places, "position.weight")?,
+            tables: TokenTables::find(places, "word.weight", "position.weight")?,
             norm: norm("norm")?,
             layers: (0..config.layers).map(layer).collect::<Result<_, _>>()?,
             pooled_norm: norm("pooled_norm")?,
@@ -91,23 +90,13 @@ impl FastBert {
                 }
             }
         }
-        let mut normed = vec![0.0; pooled.len()];
-        self.pooled_norm.apply(&pooled, &mut normed);
-        self.head.forward(normed)
+        self.head.forward(normed(&self.pooled_norm, &pooled))
     }
 
     /// The last states of all texts' tokens, one behind the other, `[tokens, width]`.
     pub fn states(&self, texts: &[&[u32]]) -> Vec<f32> {
-        let width = self.norm.width();
-        let rows: usize = texts.iter().map(|ids| ids.len()).sum();
-        let mut summed = vec![0.0; rows * width];
-        let places = texts.iter().flat_map(|ids| ids.iter().enumerate());
-        for ((position, id), state) in places.zip(summed.chunks_exact_mut(width)) {
-            self.words.add_row(*id as usize, state);
-            self.positions.add_row(position, state);
-        }
-        let mut states = vec![0.0; summed.len()];
-        self.norm.apply(&summed, &mut states);
+        let mut summed = self.tables.embed(texts, self.norm.width());
+        let mut states = normed(&self.norm, &summed);
         for layer in &self.layers {
             layer.run(texts, &mut states, &mut summed, self.isa);
         }

@@ -6,8 +6,7 @@ use clip_kernels::transformer::Stack;
 use clip_kernels::{Activation, Isa, Linear};
 
 use super::share::share;
-use super::transformer::stack;
-use super::vit::project;
+use super::transformer::{project, stack};
 use super::weights::{layer_norm, linear, patch_embedding, values};
 use crate::image_tower::conv_stem_vit::ConvStemVit;
 

@@ -7,7 +7,7 @@ use clip_kernels::transformer::Stack;
 use clip_kernels::{Activation, Isa, Linear};
 
 use super::share::share;
-use super::transformer::{activation, stack};
+use super::transformer::{activation, normed, stack};
 use super::weights::{columns, layer_norm, linear, patch_embedding, values};
 use crate::image_tower::siglip::{AttentionPool, SiglipVit};
 
@@ -44,8 +44,7 @@ impl FastSiglipVit {
                 self.patches.apply_on(threads, pixels, size, Activation::None, Some(&self.positions), out);
             }
             let states = self.layers.forward(states, &vec![tokens; photos.len()], None, threads);
-            let mut normed = vec![0.0; states.len()];
-            self.norm_post.apply(&states, &mut normed);
+            let normed = normed(&self.norm_post, &states);
             drop(states);
             self.pool.forward(&normed, photos.len(), threads)
         })

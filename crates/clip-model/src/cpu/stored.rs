@@ -66,18 +66,18 @@ impl Linear for StoredLinear {
 
 /// A table of which a row is looked up for each token.
 #[derive(Debug)]
-pub struct StoredTable {
+struct StoredTable {
     parts: Vec<StoredMatrix>,
 }
 
 impl StoredTable {
     /// The table that a module calls `name`.
-    pub fn find(places: &Places<'_>, name: &str) -> Result<Self, ModelError> {
+    fn find(places: &Places<'_>, name: &str) -> Result<Self, ModelError> {
         Ok(Self { parts: places.matrix(name)? })
     }
 
     /// Adds a row to `out`; beyond the last one, that.
-    pub fn add_row(&self, mut index: usize, out: &mut [f32]) {
+    fn add_row(&self, mut index: usize, out: &mut [f32]) {
         let last = self.parts.len().saturating_sub(1);
         for (place, part) in self.parts.iter().enumerate() {
             let rows = part.rows();
@@ -86,6 +86,31 @@ impl StoredTable {
             }
             index -= rows.outputs();
         }
+    }
+}
+
+/// The tables that tokens begin as.
+#[derive(Debug)]
+pub struct TokenTables {
+    tokens: StoredTable,
+    positions: StoredTable,
+}
+
+impl TokenTables {
+    /// The tables that a module calls `tokens` and `positions`.
+    pub fn find(places: &Places<'_>, tokens: &str, positions: &str) -> Result<Self, ModelError> {
+        Ok(Self { tokens: StoredTable::find(places, tokens)?, positions: StoredTable::find(places, positions)? })
+    }
+
+    /// A state of `width` values for each token of all texts: the rows of its id and of its place in its text, summed.
+    pub fn embed(&self, texts: &[&[u32]], width: usize) -> Vec<f32> {
+        let mut states = vec![0.0; texts.iter().map(|ids| ids.len()).sum::<usize>() * width];
+        let places = texts.iter().flat_map(|ids| ids.iter().enumerate());
+        for ((position, id), state) in places.zip(states.chunks_exact_mut(width)) {
+            self.tokens.add_row(*id as usize, state);
+            self.positions.add_row(position, state);
+        }
+        states
     }
 }
 

@@ -1,7 +1,8 @@
 //! The transformer's layers for the kernels.
 
-use clip_kernels::Isa;
+use clip_kernels::norm::LayerNorm;
 use clip_kernels::transformer::{Layer, Stack};
+use clip_kernels::{Activation, Isa, Linear};
 
 use super::weights::{layer_norm, linear};
 use crate::config;
@@ -28,10 +29,24 @@ fn layer(block: &Block, epsilon: f64, isa: Isa) -> Layer {
 }
 
 /// The kernels' name for an activation.
-pub fn activation(activation: config::Activation) -> clip_kernels::Activation {
+pub fn activation(activation: config::Activation) -> Activation {
     match activation {
-        config::Activation::QuickGelu => clip_kernels::Activation::QuickGelu,
-        config::Activation::Gelu => clip_kernels::Activation::Gelu,
-        config::Activation::GeluTanh => clip_kernels::Activation::GeluTanh,
+        config::Activation::QuickGelu => Activation::QuickGelu,
+        config::Activation::Gelu => Activation::Gelu,
+        config::Activation::GeluTanh => Activation::GeluTanh,
     }
+}
+
+/// Rows of states, normalised.
+pub fn normed(norm: &LayerNorm, states: &[f32]) -> Vec<f32> {
+    let mut normed = vec![0.0; states.len()];
+    norm.apply(states, &mut normed);
+    normed
+}
+
+/// The states `[rows, width]` of the tokens that count, normalised and projected to embeddings.
+pub fn project(norm: &LayerNorm, projection: &dyn Linear, states: &[f32], threads: usize) -> Vec<f32> {
+    let mut out = vec![0.0; states.len() / norm.width() * projection.columns()];
+    projection.apply_on(threads, &normed(norm, states), Activation::None, None, &mut out);
+    out
 }

@@ -2,21 +2,21 @@
 
 use clip_kernels::norm::LayerNorm;
 use clip_kernels::transformer::{Layer, Stack};
-use clip_kernels::{Activation, Isa, Linear};
+use clip_kernels::{Isa, Linear};
 
-use super::stored::{StoredLinear, StoredTable, layer_norm};
-use super::transformer::activation;
+use super::stored::{StoredLinear, TokenTables, layer_norm};
+use super::transformer::{activation, normed, project};
 use crate::ModelError;
-use crate::config::{self, CausalTextConfig, EndOfText};
+use crate::config::{CausalTextConfig, EndOfText};
 use crate::text_tower::siglip::SiglipTextConfig;
+use crate::transformer::TransformerConfig;
 use crate::weights::places::Places;
 
 /// A [`CausalText`](crate::text_tower::causal::CausalText) or
 /// [`SiglipText`](crate::text_tower::siglip::SiglipText).
 #[derive(Debug)]
 pub struct FastTransformerText {
-    tokens: StoredTable,
-    positions: StoredTable,
+    tables: TokenTables,
     layers: Stack,
     norm: LayerNorm,
     projection: Option<StoredLinear>,
@@ -25,105 +25,73 @@ pub struct FastTransformerText {
     vocab_size: usize,
 }
 
-/// What the two towers' configurations have in common.
-struct Sizes {
-    layers: usize,
-    heads: usize,
-    activation: config::Activation,
-    epsilon: f64,
-    vocab_size: usize,
-}
-
 impl FastTransformerText {
     /// Finds a causal tower's weights.
     pub(crate) fn causal(places: &Places<'_>, config: &CausalTextConfig, isa: Isa) -> Result<Self, ModelError> {
-        let sizes = Sizes {
-            layers: config.layers,
-            heads: config.heads,
-            activation: config.activation,
-            epsilon: config.layer_norm_eps,
-            vocab_size: config.vocab_size,
-        };
-        Self::find(places, &sizes, Some(config.end_of_text), isa)
+        Self::find(places, &config.transformer(), config.vocab_size, Some(config.end_of_text), isa)
     }
 
     /// Finds the weights of SigLIP's tower.
     pub(crate) fn siglip(places: &Places<'_>, config: &SiglipTextConfig, isa: Isa) -> Result<Self, ModelError> {
-        let sizes = Sizes {
-            layers: config.layers,
-            heads: config.heads,
-            activation: config.activation,
-            epsilon: config.layer_norm_eps,
-            vocab_size: config.vocab_size,
-        };
-        Self::find(places, &sizes, None, isa)
+        Self::find(places, &config.transformer(), config.vocab_size, None, isa)
     }
 
-    fn find(places: &Places<'_>, sizes: &Sizes, end: Option<EndOfText>, isa: Isa) -> Result<Self, ModelError> {
+    fn find(
+        places: &Places<'_>,
+        config: &TransformerConfig,
+        vocab_size: usize,
+        end: Option<EndOfText>,
+        isa: Isa,
+    ) -> Result<Self, ModelError> {
+        let epsilon = config.layer_norm_eps;
         let layer = |index: usize| -> Result<Layer, ModelError> {
             let name = |part: &str| format!("transformer.blocks.{index}.{part}");
             let linear = |part: &str| -> Result<Box<dyn Linear>, ModelError> {
                 Ok(Box::new(StoredLinear::find(places, &name(part), isa)?))
             };
-            let norm = |part: &str| layer_norm(places, &name(part), sizes.epsilon, isa);
+            let norm = |part: &str| layer_norm(places, &name(part), epsilon, isa);
             Ok(Layer {
                 attention_norm: norm("attention_norm")?,
                 joint: linear("attention.input")?,
                 output: linear("attention.output")?,
-                heads: sizes.heads,
-                causal: end.is_some(),
+                heads: config.heads,
+                causal: config.causal,
                 mlp_norm: norm("mlp_norm")?,
                 widen: linear("mlp.input")?,
-                activation: activation(sizes.activation),
+                activation: activation(config.activation),
                 narrow: linear("mlp.output")?,
             })
         };
         Ok(Self {
-            tokens: StoredTable::find(places, "token_embedding.weight")?,
-            positions: StoredTable::find(places, "position_embedding")?,
-            layers: Stack { layers: (0..sizes.layers).map(layer).collect::<Result<_, _>>()?, isa },
-            norm: layer_norm(places, "norm", sizes.epsilon, isa)?,
+            tables: TokenTables::find(places, "token_embedding.weight", "position_embedding")?,
+            layers: Stack { layers: (0..config.layers).map(layer).collect::<Result<_, _>>()?, isa },
+            norm: layer_norm(places, "norm", epsilon, isa)?,
             projection: match places.has("projection.weight") {
                 true => Some(StoredLinear::find(places, "projection", isa)?),
                 false => None,
             },
             end,
-            vocab_size: sizes.vocab_size,
+            vocab_size,
         })
     }
 
     /// Ids to embeddings, one behind the other, not normalised. Nothing after a causal tower's end token is computed.
     pub fn forward(&self, texts: &[&[u32]]) -> Vec<f32> {
+        let width = self.norm.width();
         let texts: Vec<&[u32]> = texts.iter().map(|ids| &ids[..self.length(ids)]).collect();
         let lengths: Vec<usize> = texts.iter().map(|ids| ids.len()).collect();
         let last: Vec<usize> = lengths.iter().map(|length| length - 1).collect();
-        let states = self.layers.forward(self.embed(&texts), &lengths, Some(&last), 1);
-        let mut normed = vec![0.0; states.len()];
-        self.norm.apply(&states, &mut normed);
-        let Some(projection) = &self.projection else { return normed };
-        let mut out = vec![0.0; texts.len() * projection.columns()];
-        projection.apply_on(1, &normed, Activation::None, None, &mut out);
-        out
+        let states = self.layers.forward(self.tables.embed(&texts, width), &lengths, Some(&last), 1);
+        match &self.projection {
+            Some(projection) => project(&self.norm, projection, &states, 1),
+            None => normed(&self.norm, &states),
+        }
     }
 
     /// A text's ids to its tokens' states after the final norm, `[tokens, width]`.
     pub fn hidden_states(&self, ids: &[u32]) -> Vec<f32> {
-        let states = self.layers.forward(self.embed(&[ids]), &[ids.len()], None, 1);
-        let mut normed = vec![0.0; states.len()];
-        self.norm.apply(&states, &mut normed);
-        normed
-    }
-
-    /// States of all tokens, `[tokens, width]`.
-    fn embed(&self, texts: &[&[u32]]) -> Vec<f32> {
-        let width = self.norm.width();
-        let mut states = vec![0.0; texts.iter().map(|ids| ids.len()).sum::<usize>() * width];
-        let places = texts.iter().flat_map(|ids| ids.iter().enumerate());
-        for ((position, id), state) in places.zip(states.chunks_exact_mut(width)) {
-            self.tokens.add_row(*id as usize, state);
-            self.positions.add_row(position, state);
-        }
-        states
+        let states = self.layers.forward(self.tables.embed(&[ids], self.norm.width()), &[ids.len()], None, 1);
+        normed(&self.norm, &states)
     }
 
     /// How many of a text's tokens count: in a causal tower, those up to the first end token, the first alone where

@@ -6,7 +6,7 @@ use clip_kernels::transformer::Stack;
 use clip_kernels::{Activation, Isa, Linear};
 
 use super::share::share;
-use super::transformer::stack;
+use super::transformer::{project, stack};
 use super::weights::{layer_norm, linear, patch_embedding, values};
 use crate::image_tower::vit::Vit;
 
@@ -60,13 +60,4 @@ impl FastClassVit {
             project(&self.norm_post, &*self.projection, &states, threads)
         })
     }
-}
-
-/// Class tokens' states `[photos, width]` to embeddings.
-pub(super) fn project(norm: &LayerNorm, projection: &dyn Linear, states: &[f32], threads: usize) -> Vec<f32> {
-    let mut normed = vec![0.0; states.len()];
-    norm.apply(states, &mut normed);
-    let mut out = vec![0.0; states.len() / norm.width() * projection.columns()];
-    projection.apply_on(threads, &normed, Activation::None, None, &mut out);
-    out
 }

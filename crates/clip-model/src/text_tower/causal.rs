@@ -8,6 +8,21 @@ use burn::tensor::{Device, Int, Tensor};
 use crate::config::{CausalTextConfig, EndOfText};
 use crate::transformer::{Transformer, TransformerConfig};
 
+impl CausalTextConfig {
+    /// Sizes of the layers.
+    pub(crate) fn transformer(&self) -> TransformerConfig {
+        TransformerConfig {
+            width: self.width,
+            layers: self.layers,
+            heads: self.heads,
+            mlp_width: self.mlp_width,
+            activation: self.activation,
+            layer_norm_eps: self.layer_norm_eps,
+            causal: true,
+        }
+    }
+}
+
 /// See the [module](self) documentation.
 #[derive(Module, Debug)]
 pub struct CausalText {
@@ -29,15 +44,7 @@ pub struct CausalText {
 impl CausalText {
     /// A tower with random weights.
     pub fn init(config: &CausalTextConfig, embed_dim: usize, device: &Device) -> Self {
-        let transformer = TransformerConfig {
-            width: config.width,
-            layers: config.layers,
-            heads: config.heads,
-            mlp_width: config.mlp_width,
-            activation: config.activation,
-            layer_norm_eps: config.layer_norm_eps,
-            causal: true,
-        };
+        let transformer = config.transformer();
         let normal = |std| Initializer::Normal { mean: 0.0, std };
         Self {
             // The scales of OpenAI's initialisation.

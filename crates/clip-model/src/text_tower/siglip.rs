@@ -50,6 +50,19 @@ impl SiglipTextConfig {
         }
         Ok(())
     }
+
+    /// Sizes of the layers.
+    pub(crate) fn transformer(&self) -> TransformerConfig {
+        TransformerConfig {
+            width: self.width,
+            layers: self.layers,
+            heads: self.heads,
+            mlp_width: self.mlp_width,
+            activation: self.activation,
+            layer_norm_eps: self.layer_norm_eps,
+            causal: false,
+        }
+    }
 }
 
 /// See the [module](self) documentation.
@@ -70,15 +83,7 @@ pub struct SiglipText {
 impl SiglipText {
     /// A tower with random weights.
     pub fn init(config: &SiglipTextConfig, embed_dim: usize, device: &Device) -> Self {
-        let transformer = TransformerConfig {
-            width: config.width,
-            layers: config.layers,
-            heads: config.heads,
-            mlp_width: config.mlp_width,
-            activation: config.activation,
-            layer_norm_eps: config.layer_norm_eps,
-            causal: false,
-        };
+        let transformer = config.transformer();
         let normal = |std| Initializer::Normal { mean: 0.0, std };
         Self {
             token_embedding: EmbeddingConfig::new(config.vocab_size, config.width)

@@ -31,10 +31,11 @@ pub fn copy(name: &str) -> tempfile::TempDir {
 
 pub type Tensors = Vec<(String, Vec<usize>, Vec<f32>)>;
 
-/// All weights of a file, sorted by name.
+/// All weights of a file, sorted by name. Batch norms' counters are integers and no weights.
 pub fn tensors(path: &Path) -> Tensors {
     let file = SafetensorsFile::open(path).unwrap();
     let mut names = file.names();
+    names.retain(|name| !name.ends_with("num_batches_tracked"));
     names.sort();
     let read = |name: String| {
         let StoredTensor { shape, data } = file.read(&name).unwrap();
