@@ -115,15 +115,22 @@ pub(crate) enum DeviceArg {
     Gpu,
 }
 
+/// How much is done at a time.
 #[derive(Debug, Args)]
-pub(crate) struct BenchArgs {
-    /// Threads to use [default: one for each core]
+pub(crate) struct WorkArgs {
+    /// Threads that decode and encode [default: one for each core]
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
 
-    /// How many photos the model takes at a time
+    /// How many photos the model takes at a time; more need more memory
     #[arg(long, value_name = "N", default_value = "32")]
     pub batch: NonZeroUsize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    #[command(flatten)]
+    pub work: WorkArgs,
 
     /// Print one JSON object
     #[arg(long)]
@@ -152,13 +159,8 @@ pub(crate) struct IndexArgs {
     #[arg(long, value_name = "N", default_value = "1000", value_parser = parse_count)]
     pub checkpoint: u64,
 
-    /// Threads that decode and encode [default: one for each core]
-    #[arg(long, value_name = "N")]
-    pub threads: Option<NonZeroUsize>,
-
-    /// How many photos the model takes at a time; more need more memory
-    #[arg(long, value_name = "N", default_value = "32")]
-    pub batch: NonZeroUsize,
+    #[command(flatten)]
+    pub work: WorkArgs,
 
     /// Print the summary as one JSON object
     #[arg(long)]

@@ -1,6 +1,7 @@
 //! From arguments to what the commands work with: every default and every platform rule is settled here, once.
 
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -209,6 +210,11 @@ pub(crate) fn device_choice(args: &DeviceArgs) -> DeviceChoice {
         DeviceArg::Cpu => DeviceChoice::Cpu,
         DeviceArg::Gpu => DeviceChoice::Gpu,
     }
+}
+
+/// Starts the threads that the encoder shares its work among; once, before any work.
+pub(crate) fn start_threads(threads: NonZeroUsize) -> Result<()> {
+    rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global().context("cannot start the threads")
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::args::BenchArgs;
 use crate::exit::Exit;
 use crate::output::{Results, grouped};
 use crate::progress::duration;
-use crate::settings::ModelSettings;
+use crate::settings::{ModelSettings, start_threads};
 use crate::usage::{cpu_time, peak_memory};
 
 /// What a phone takes: 12 megapixels.
@@ -127,10 +127,11 @@ impl From<&StageTimes> for Stages {
 }
 
 pub(crate) fn run(args: &BenchArgs) -> Result<Exit> {
-    let threads = args.threads.unwrap_or_else(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN));
-    rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global().context("cannot start the threads")?;
+    let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let threads = args.work.threads.unwrap_or_else(cores);
+    start_threads(threads)?;
     let model = ModelSettings::resolve(&args.model)?.load(Towers::Both)?;
-    let batch = args.batch.get();
+    let batch = args.work.batch.get();
 
     let photos: Vec<RgbImage> = (0..PHOTOS).map(photo).collect();
     let pixels: Vec<Pixels> = photos.iter().map(|photo| model.preprocess(photo)).collect();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clip_search::{IndexOptions, IndexReader, Indexer, Model, Report, Skipped, StageTimes, Towers, Unreachable};
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::interrupt;
 use crate::output::{JsonPath, Results, count, escaped, grouped, notice, warning};
 use crate::progress::{IndexProgress, duration};
-use crate::settings::ModelSettings;
+use crate::settings::{ModelSettings, start_threads};
 use crate::suggestion::suggest;
 
 pub(crate) fn run(index: &Path, args: &IndexArgs) -> Result<Exit> {
@@ -24,9 +24,8 @@ pub(crate) fn run(index: &Path, args: &IndexArgs) -> Result<Exit> {
         None => ModelSettings::resolve(&args.model)?,
     };
     let cancel = interrupt::listen()?;
-    if let Some(threads) = args.threads {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get());
-        pool.build_global().context("cannot start the threads")?;
+    if let Some(threads) = args.work.threads {
+        start_threads(threads)?;
     }
     let mut rebuild = args.rebuild.then(|| Rebuild::plan(index, &args.folders)).transpose()?;
     let model = settings.load(Towers::ImageOnly)?;
@@ -79,8 +78,8 @@ fn update(index: &Path, folders: &[PathBuf], model: &Model, args: &IndexArgs, ca
     let options = IndexOptions {
         checkpoint_every: args.checkpoint,
         forget_unreachable: args.forget_unreachable,
-        threads: args.threads,
-        batch: args.batch.get(),
+        threads: args.work.threads,
+        batch: args.work.batch.get(),
         ..IndexOptions::default()
     };
     let progress = IndexProgress::new();
