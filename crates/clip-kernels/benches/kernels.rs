@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use clip_kernels::attention::Attention;
 use clip_kernels::gemm::PackedLinear;
 use clip_kernels::norm::LayerNorm;
+use clip_kernels::quantised::QuantisedLinear;
 use clip_kernels::transformer::{Layer, Stack};
 use clip_kernels::{Activation, Isa, Linear};
 
@@ -49,13 +50,17 @@ fn noise(count: usize) -> Vec<f32> {
 }
 
 fn product(isa: Isa, rows: usize, depth: usize, columns: usize, activation: Activation, residual: bool) {
-    let linear = PackedLinear::new(&noise(depth * columns), &noise(columns), depth, isa);
+    let (weights, bias) = (noise(depth * columns), noise(columns));
+    let floats: Box<dyn Linear> = Box::new(PackedLinear::new(&weights, &bias, depth, isa));
+    let bytes: Box<dyn Linear> = Box::new(QuantisedLinear::new(&weights, &bias, depth, isa));
     let left = noise(rows * depth);
     let add = noise(rows * columns);
     let mut out = vec![0.0; rows * columns];
-    let time = best(|| linear.apply(&left, activation, residual.then_some(&add), &mut out));
-    let rate = 2e-9 * (rows * depth * columns) as f64 / time.as_secs_f64();
-    println!("{isa:?} {rows:4} x {depth:4} x {columns:4} {activation:?}: {rate:6.1} GFLOP/s");
+    for (kind, linear) in [("f32", floats), ("int8", bytes)] {
+        let time = best(|| linear.apply_on(1, &left, activation, residual.then_some(&add), &mut out));
+        let rate = 2e-9 * (rows * depth * columns) as f64 / time.as_secs_f64();
+        println!("{isa:?} {kind:4} {rows:4} x {depth:4} x {columns:4} {activation:?}: {rate:6.1} GFLOP/s");
+    }
 }
 
 fn attention(isa: Isa, tokens: usize, width: usize) {
@@ -74,12 +79,15 @@ fn norm(isa: Isa, rows: usize, width: usize) {
 }
 
 /// The layers of ViT-B/32, of which the class token alone is wanted.
-fn layers(isa: Isa, photos: usize) {
+fn layers(isa: Isa, photos: usize, quantised: bool) {
     const WIDTH: usize = 768;
     const TOKENS: usize = 50;
     let linear = |depth: usize, columns: usize| -> Box<dyn Linear> {
         let weights: Vec<f32> = noise(depth * columns).iter().map(|w| w * 0.1).collect();
-        Box::new(PackedLinear::new(&weights, &noise(columns), depth, isa))
+        match quantised {
+            true => Box::new(QuantisedLinear::new(&weights, &noise(columns), depth, isa)),
+            false => Box::new(PackedLinear::new(&weights, &noise(columns), depth, isa)),
+        }
     };
     let norm = || LayerNorm::new(&noise(WIDTH), &noise(WIDTH), 1e-5, isa);
     let layer = |_| Layer {
@@ -99,7 +107,8 @@ fn layers(isa: Isa, photos: usize) {
     for wanted in [None, Some(wanted.as_slice())] {
         let time = best(|| drop(stack.forward(states.clone(), &lengths, wanted, 1)));
         let each = 1e3 * time.as_secs_f64() / photos as f64;
-        println!("{isa:?} layers of ViT-B/32, {photos} photos, all tokens {}: {each:6.1} ms each", wanted.is_none());
+        let kind = if quantised { "int8" } else { "f32" };
+        println!("{isa:?} {kind} layers of ViT-B/32, {photos} photos, all tokens {}: {each:6.1} ms", wanted.is_none());
     }
 }
 
@@ -110,8 +119,8 @@ fn main() {
         if wanted.as_ref().is_some_and(|wanted| *wanted != format!("{isa:?}")) {
             continue;
         }
-        for photos in [1, 8] {
-            layers(isa, photos);
+        for (photos, quantised) in [(1, false), (8, false), (1, true), (8, true)] {
+            layers(isa, photos, quantised);
         }
         for tokens in [12, 50, 197, 577] {
             attention(isa, tokens, 768);

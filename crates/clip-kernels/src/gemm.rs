@@ -13,6 +13,7 @@ use crate::isa::vectorised;
 use crate::kernels::{self, MOST_COLUMNS, NARROW, Sums, Tile};
 use crate::math::Multiply;
 use crate::store::{Finish, Out, finish};
+use crate::tiles::Tiles;
 use crate::{Activation, Isa, Linear};
 
 /// Most of the depth that is summed at a time, so that a panel's part fits the second-level cache.
@@ -131,10 +132,10 @@ impl PackedLinear {
         // Parts of like size, so that none is too short to be worth its overhead.
         let parts = if pack { self.depth.div_ceil(DEPTH) } else { 1 };
         let part = self.depth.div_ceil(parts.max(1)).max(1);
-        let block = if pack { (BLOCK / (part * tiles.most())).max(1) } else { tiles.count };
+        let block = if pack { (BLOCK / (part * tiles.most())).max(1) } else { tiles.count() };
         let mut buffer = if pack { SCRATCH.take() } else { Vec::new() };
-        for first in (0..tiles.count).step_by(block.max(1)) {
-            let block = first..(first + block).min(tiles.count);
+        for first in (0..tiles.count()).step_by(block.max(1)) {
+            let block = first..(first + block).min(tiles.count());
             for from in (0..self.depth).step_by(part) {
                 let depth = part.min(self.depth - from);
                 if pack {
@@ -196,35 +197,6 @@ impl Linear for PackedLinear {
 thread_local! {
     /// Packed rows. Taken while in use, since a thread that waits for others may start another product.
     static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
-}
-
-/// Rows in tiles of like height.
-#[derive(Clone, Copy)]
-struct Tiles {
-    count: usize,
-    /// Height of the lower ones.
-    height: usize,
-    /// How many are one row higher; these come first.
-    higher: usize,
-}
-
-impl Tiles {
-    fn new(rows: usize, most: usize) -> Self {
-        let count = rows.div_ceil(most);
-        Self { count, height: rows / count.max(1), higher: rows % count.max(1) }
-    }
-
-    fn most(&self) -> usize {
-        self.height + usize::from(self.higher > 0)
-    }
-
-    fn start(&self, tile: usize) -> usize {
-        tile * self.height + tile.min(self.higher)
-    }
-
-    fn height(&self, tile: usize) -> usize {
-        self.height + usize::from(tile < self.higher)
-    }
 }
 
 /// A part of the depth of a block of rows.

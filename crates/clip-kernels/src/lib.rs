@@ -9,6 +9,7 @@
 mod activation;
 pub mod attention;
 pub mod depthwise;
+mod dots;
 pub mod gemm;
 mod isa;
 mod kernels;
@@ -16,12 +17,14 @@ mod linear;
 mod math;
 pub mod norm;
 pub mod patches;
+pub mod quantised;
 pub mod rows;
 #[cfg(target_arch = "x86_64")]
 mod rows_x86;
 mod store;
 #[cfg(test)]
 mod testing;
+mod tiles;
 pub mod transformer;
 
 pub use activation::Activation;

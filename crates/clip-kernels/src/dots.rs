@@ -1,0 +1,205 @@
+//! The innermost loop of products of small integers: a tile of sums in registers.
+//!
+//! A tile's left side is a few rows of unsigned bytes, its right side a panel of columns of signed bytes; both are laid
+//! out by groups of positions of the depth, which the processor multiplies and adds up at once.
+
+use crate::Isa;
+use crate::kernels::{MOST_COLUMNS, MOST_ROWS};
+#[cfg(target_arch = "x86_64")]
+use x86::{avx2, vnni};
+
+/// Largest size of a weight. Two products with a byte then fit 16 bits with a sign, which is what AVX2 adds them up in;
+/// so weights have seven bits on every processor, and embeddings do not depend on it.
+pub const MOST_WEIGHT: i8 = 64;
+
+/// How sums are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dots {
+    /// By AVX-512's instruction for just this.
+    Vnni,
+    /// By AVX2.
+    Avx2,
+    /// In plain Rust.
+    Portable,
+}
+
+impl Dots {
+    /// The best way within an instruction set.
+    pub fn of(isa: Isa) -> Self {
+        match isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 if is_x86_feature_detected!("avx512vnni") => Self::Vnni,
+            Isa::Avx512 | Isa::Avx2 => Self::Avx2,
+            Isa::Portable => Self::Portable,
+        }
+    }
+
+    /// Positions of the depth that lie side by side.
+    pub fn group(self) -> usize {
+        match self {
+            Self::Vnni | Self::Avx2 => 4,
+            Self::Portable => 1,
+        }
+    }
+
+    /// Columns of a panel.
+    pub fn panel(self) -> usize {
+        match self {
+            Self::Vnni => 32,
+            Self::Avx2 | Self::Portable => 16,
+        }
+    }
+
+    /// Rows of a full tile.
+    pub fn rows(self) -> usize {
+        match self {
+            Self::Vnni => 14,
+            Self::Avx2 | Self::Portable => 4,
+        }
+    }
+}
+
+/// What a tile is computed from.
+#[derive(Clone, Copy)]
+pub struct Tile<'a> {
+    /// `[groups, rows, group]`.
+    pub left: &'a [u8],
+    /// `[groups, columns, group]`, none larger than [`MOST_WEIGHT`].
+    pub panel: &'a [i8],
+    /// Length of the sums in groups.
+    pub groups: usize,
+}
+
+/// Sums of a tile, row by row without gaps.
+#[repr(align(64))]
+pub struct Sums(pub [i32; MOST_ROWS * MOST_COLUMNS]);
+
+macro_rules! by_rows {
+    ($rows:expr, $tile:expr, $sums:expr, $kernel:ident, [$($count:literal)*]) => {
+        match $rows {
+            $($count => $kernel::<$count>($tile, $sums),)*
+            rows => unreachable!("no tile has {rows} rows"),
+        }
+    };
+}
+
+/// The sums of `rows` rows (at most [`Dots::rows`]) with each of a panel's columns.
+pub fn multiply(dots: Dots, rows: usize, tile: Tile<'_>, sums: &mut Sums) {
+    // What the kernels rely on.
+    assert!(rows > 0 && rows <= dots.rows());
+    assert!(tile.panel.len() >= tile.groups * dots.panel() * dots.group());
+    assert!(tile.left.len() >= tile.groups * rows * dots.group());
+    match dots {
+        // SAFETY: `Dots::of` found VNNI, and AVX-512F with it; lengths were checked above.
+        #[cfg(target_arch = "x86_64")]
+        Dots::Vnni => unsafe { by_rows!(rows, tile, sums, vnni, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]) },
+        // SAFETY: the same with AVX2.
+        #[cfg(target_arch = "x86_64")]
+        Dots::Avx2 => unsafe { by_rows!(rows, tile, sums, avx2, [1 2 3 4]) },
+        _ => by_rows!(rows, tile, sums, portable, [1 2 3 4]),
+    }
+}
+
+fn portable<const ROWS: usize>(tile: Tile<'_>, out: &mut Sums) {
+    const COLUMNS: usize = 16;
+    let mut sums = [[0i32; COLUMNS]; ROWS];
+    let (left, right) = (tile.left.as_chunks::<ROWS>().0, tile.panel.as_chunks::<COLUMNS>().0);
+    for (left, right) in left.iter().zip(right).take(tile.groups) {
+        for (sums, left) in sums.iter_mut().zip(left) {
+            for (sum, right) in sums.iter_mut().zip(right) {
+                // A product fits 16 bits, of which twice as many are multiplied at a time.
+                *sum += i32::from(i16::from(*left) * i16::from(*right));
+            }
+        }
+    }
+    for (out, sums) in out.0.chunks_exact_mut(COLUMNS).zip(&sums) {
+        out.copy_from_slice(sums);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    //! The same with vector instructions. All need what `multiply` checks.
+
+    use std::arch::x86_64::*;
+
+    use super::{Sums, Tile};
+
+    /// As `Dots::group` has it.
+    const GROUP: usize = 4;
+
+    /// How many groups ahead the panel is fetched into the first-level cache.
+    const AHEAD: usize = 8;
+
+    /// `ROWS` x 32 sums.
+    #[target_feature(enable = "avx512f,avx512vnni")]
+    pub unsafe fn vnni<const ROWS: usize>(tile: Tile<'_>, out: &mut Sums) {
+        const VECTORS: usize = 2;
+        const STEP: usize = 64;
+        let mut sums = [[_mm512_setzero_si512(); VECTORS]; ROWS];
+        let mut right = tile.panel.as_ptr();
+        let mut left = tile.left.as_ptr();
+        for _ in 0..tile.groups {
+            // SAFETY: the panel has `groups` times as many bytes as are read here.
+            let columns: [__m512i; VECTORS] =
+                std::array::from_fn(|v| unsafe { _mm512_loadu_si512(right.add(STEP * v).cast()) });
+            // Prefetching past the end is harmless.
+            _mm_prefetch::<_MM_HINT_T0>(right.wrapping_add(AHEAD * STEP * VECTORS));
+            _mm_prefetch::<_MM_HINT_T0>(right.wrapping_add(AHEAD * STEP * VECTORS + STEP));
+            for (row, sums) in sums.iter_mut().enumerate() {
+                // SAFETY: every group of the left side has `ROWS` times `GROUP` bytes.
+                let bytes = unsafe { left.add(row * GROUP).cast::<i32>().read_unaligned() };
+                let values = _mm512_set1_epi32(bytes);
+                for (sum, column) in sums.iter_mut().zip(columns) {
+                    *sum = _mm512_dpbusd_epi32(*sum, values, column);
+                }
+            }
+            right = right.wrapping_add(STEP * VECTORS);
+            left = left.wrapping_add(ROWS * GROUP);
+        }
+        let out = out.0.as_mut_ptr();
+        for (row, sums) in sums.iter().enumerate() {
+            for (v, sum) in sums.iter().enumerate() {
+                // SAFETY: `Sums` has room for the largest tile.
+                unsafe { _mm512_storeu_si512(out.add((row * VECTORS + v) * 16).cast(), *sum) };
+            }
+        }
+    }
+
+    /// `ROWS` x 16 sums.
+    #[target_feature(enable = "avx2")]
+    pub unsafe fn avx2<const ROWS: usize>(tile: Tile<'_>, out: &mut Sums) {
+        const VECTORS: usize = 2;
+        const STEP: usize = 32;
+        let ones = _mm256_set1_epi16(1);
+        let mut sums = [[_mm256_setzero_si256(); VECTORS]; ROWS];
+        let mut right = tile.panel.as_ptr();
+        let mut left = tile.left.as_ptr();
+        for _ in 0..tile.groups {
+            // SAFETY: the panel has `groups` times as many bytes as are read here.
+            let columns: [__m256i; VECTORS] =
+                std::array::from_fn(|v| unsafe { _mm256_loadu_si256(right.add(STEP * v).cast()) });
+            // Prefetching past the end is harmless.
+            _mm_prefetch::<_MM_HINT_T0>(right.wrapping_add(AHEAD * STEP * VECTORS));
+            for (row, sums) in sums.iter_mut().enumerate() {
+                // SAFETY: every group of the left side has `ROWS` times `GROUP` bytes.
+                let bytes = unsafe { left.add(row * GROUP).cast::<i32>().read_unaligned() };
+                let values = _mm256_set1_epi32(bytes);
+                for (sum, column) in sums.iter_mut().zip(columns) {
+                    // Nothing is lost in 16 bits: see `MOST_WEIGHT`.
+                    let pairs = _mm256_maddubs_epi16(values, column);
+                    *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(pairs, ones));
+                }
+            }
+            right = right.wrapping_add(STEP * VECTORS);
+            left = left.wrapping_add(ROWS * GROUP);
+        }
+        let out = out.0.as_mut_ptr();
+        for (row, sums) in sums.iter().enumerate() {
+            for (v, sum) in sums.iter().enumerate() {
+                // SAFETY: `Sums` has room for the largest tile.
+                unsafe { _mm256_storeu_si256(out.add((row * VECTORS + v) * 8).cast(), *sum) };
+            }
+        }
+    }
+}

@@ -1,0 +1,436 @@
+//! Matrix products in eight bits: weights are quantised once, a factor for each output, and the left side as it comes, a
+//! factor and a zero for each row (dynamic quantisation; Dettmers et al. 2022 call it vector-wise).
+//!
+//! All sums are of integers and therefore exact: every instruction set gives the same ones.
+
+use std::cell::Cell;
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::dots::{self, Dots, MOST_WEIGHT, Tile};
+use crate::isa::vectorised;
+use crate::kernels::{MOST_COLUMNS, MOST_ROWS, Sums};
+use crate::math::{self, Multiply};
+use crate::store::{Finish, Out, finish};
+use crate::tiles::Tiles;
+use crate::{Activation, Isa, Linear};
+
+/// Most bytes of the left side that are quantised at a time: they share the second-level cache with panels and results.
+const BLOCK: usize = 256 << 10;
+/// Longest sums: more could overflow 32 bits.
+const MOST_DEPTH: usize = 1 << 16;
+
+/// Weights `[depth, columns]` of a linear map in eight bits and its bias.
+#[derive(Debug, Clone)]
+pub struct QuantisedLinear {
+    depth: usize,
+    columns: usize,
+    /// The depth in groups, the last one filled up with zeros.
+    groups: usize,
+    /// Panels of columns, `[groups, panel, group]` each.
+    panels: Vec<i8>,
+    /// A factor for each column, filled up to whole panels, as are all below.
+    scales: Vec<f32>,
+    /// The sum of each column's weights, which makes up for the left side's zeros.
+    totals: Vec<i32>,
+    bias: Vec<f32>,
+    isa: Isa,
+    dots: Dots,
+}
+
+impl QuantisedLinear {
+    /// Quantises weights given as `[columns, depth]` (PyTorch's order, a row an output) and packs them with a bias of
+    /// `columns` values.
+    ///
+    /// # Panics
+    /// If the lengths do not fit, or the depth is more than 65,536; they come from a model that was checked when it was
+    /// loaded.
+    pub fn new(weights: &[f32], bias: &[f32], depth: usize, isa: Isa) -> Self {
+        assert_eq!(weights.len(), depth * bias.len(), "weights are [columns, depth]");
+        Self::pack(bias, depth, isa, |column, k| weights[column * depth + k])
+    }
+
+    /// [`new`](Self::new) with weights given as `[depth, columns]` (burn's order, a column an output).
+    ///
+    /// # Panics
+    /// As `new`.
+    pub fn transposed(weights: &[f32], bias: &[f32], depth: usize, isa: Isa) -> Self {
+        let columns = bias.len();
+        assert_eq!(weights.len(), depth * columns, "weights are [depth, columns]");
+        Self::pack(bias, depth, isa, |column, k| weights[k * columns + column])
+    }
+
+    fn pack(bias: &[f32], depth: usize, isa: Isa, weight: impl Fn(usize, usize) -> f32) -> Self {
+        assert!(depth <= MOST_DEPTH, "sums are of at most {MOST_DEPTH} products");
+        let dots = Dots::of(isa);
+        let (columns, group, panel) = (bias.len(), dots.group(), dots.panel());
+        let groups = depth.div_ceil(group);
+        let padded = columns.next_multiple_of(panel);
+        let mut packed = Self {
+            depth,
+            columns,
+            groups,
+            panels: vec![0; padded * groups * group],
+            scales: vec![0.0; padded],
+            totals: vec![0; padded],
+            bias: bias.iter().copied().chain(std::iter::repeat(0.0)).take(padded).collect(),
+            isa,
+            dots,
+        };
+        let most = f32::from(MOST_WEIGHT);
+        for column in 0..columns {
+            let largest = (0..depth).map(|k| weight(column, k).abs()).fold(0.0, f32::max);
+            let scale = largest / most;
+            packed.scales[column] = scale;
+            let start = column / panel * panel * groups * group + column % panel * group;
+            for k in 0..depth {
+                let code = if scale > 0.0 { (weight(column, k) / scale).round_ties_even() as i8 } else { 0 };
+                packed.panels[start + k / group * panel * group + k % group] = code;
+                packed.totals[column] += i32::from(code);
+            }
+        }
+        packed
+    }
+
+    /// The depth, filled up to whole groups.
+    fn length(&self) -> usize {
+        self.groups * self.dots.group()
+    }
+}
+
+impl Linear for QuantisedLinear {
+    fn depth(&self) -> usize {
+        self.depth
+    }
+
+    fn columns(&self) -> usize {
+        self.columns
+    }
+
+    fn apply_on(&self, threads: usize, left: &[f32], activation: Activation, add: Option<&[f32]>, out: &mut [f32]) {
+        let rows = left.len() / self.depth;
+        assert_eq!(left.len(), rows * self.depth, "left is [rows, depth]");
+        assert_eq!(out.len(), rows * self.columns, "out is [rows, columns]");
+        assert!(add.is_none_or(|add| add.len() == out.len()), "what is added has the shape of out");
+        let out = Out::new(out, self.columns);
+        let tiles = Tiles::new(rows, self.dots.rows());
+        let length = self.length();
+        let at_once = (BLOCK / (length * tiles.most()).max(1)).max(1);
+        let mut scratch = SCRATCH.take();
+        for first in (0..tiles.count()).step_by(at_once) {
+            let block = first..(first + at_once).min(tiles.count());
+            let (top, bottom) = (tiles.start(block.start), tiles.start(block.end));
+            scratch.quantise(self, tiles, block.clone(), &left[top * self.depth..bottom * self.depth]);
+            let step = Step { linear: self, scratch: &scratch, tiles, block, activation, add, out };
+            let count = self.columns.div_ceil(self.dots.panel());
+            let share = count.div_ceil(threads.clamp(1, count.max(1))).max(1);
+            if share >= count {
+                step.panels(0..count);
+            } else {
+                (0..count.div_ceil(share))
+                    .into_par_iter()
+                    .for_each(|thread| step.panels(thread * share..((thread + 1) * share).min(count)));
+            }
+        }
+        SCRATCH.set(scratch);
+    }
+}
+
+thread_local! {
+    /// Taken while in use, since a thread that waits for others may start another product.
+    static SCRATCH: Cell<Scratch> = const { Cell::new(Scratch { codes: Vec::new(), row: Vec::new(), maps: Vec::new() }) };
+}
+
+/// A block of the left side.
+#[derive(Default)]
+struct Scratch {
+    /// Tiles, `[groups, rows, group]` each.
+    codes: Vec<u8>,
+    /// One row's codes, filled up to whole groups.
+    row: Vec<u8>,
+    /// How each row's codes stand for numbers.
+    maps: Vec<Map>,
+}
+
+/// A code `q` stands for `(q - zero) * scale`.
+#[derive(Clone, Copy, Default)]
+struct Map {
+    scale: f32,
+    zero: i32,
+}
+
+impl Scratch {
+    /// Quantises the rows of some tiles.
+    fn quantise(&mut self, linear: &QuantisedLinear, tiles: Tiles, block: Range<usize>, left: &[f32]) {
+        let length = linear.length();
+        let rows = left.len() / linear.depth;
+        let first = tiles.start(block.start);
+        self.row.clear();
+        self.row.resize(length, 0);
+        self.maps.resize(rows, Map::default());
+        if self.codes.len() < rows * length {
+            self.codes.resize(rows * length, 0);
+        }
+        for tile in block {
+            let (start, height) = (tiles.start(tile) - first, tiles.height(tile));
+            let codes = &mut self.codes[start * length..(start + height) * length];
+            for index in 0..height {
+                let row = start + index;
+                let values = &left[row * linear.depth..][..linear.depth];
+                quantise(linear.isa, values, &mut self.row, &mut self.maps[row]);
+                match linear.dots.group() {
+                    4 => spread::<4>(&self.row, index, height, codes),
+                    _ => spread::<1>(&self.row, index, height, codes),
+                }
+            }
+        }
+    }
+}
+
+/// Copies the groups of a row to its places in a tile.
+fn spread<const GROUP: usize>(row: &[u8], index: usize, height: usize, tile: &mut [u8]) {
+    let groups = row.as_chunks::<GROUP>().0.iter();
+    for (out, group) in tile.as_chunks_mut::<GROUP>().0.iter_mut().skip(index).step_by(height).zip(groups) {
+        *out = *group;
+    }
+}
+
+/// Spreads a row's numbers, and zero, over the 256 codes. A row that holds a number that is not finite becomes NaN.
+fn quantise(isa: Isa, values: &[f32], codes: &mut [u8], map: &mut Map) {
+    vectorised!(isa, quantise_in(values: &[f32], codes: &mut [u8], map: &mut Map));
+}
+
+#[inline(always)]
+fn quantise_in<M: Multiply>(values: &[f32], codes: &mut [u8], map: &mut Map) {
+    /// Adding this rounds to an integer, which then stands in the lowest bits.
+    const ROUND: f32 = 12_582_912.0;
+    const MOST: f32 = 255.0;
+    const LANES: usize = 32;
+    let (mut least, mut most, mut poison) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+    let (whole, rest) = values.as_chunks::<LANES>();
+    let mut last = [0.0; LANES];
+    last[..rest.len()].copy_from_slice(rest);
+    for values in whole.iter().chain([&last]) {
+        for i in 0..LANES {
+            least[i] = math::at_most(values[i], least[i]);
+            most[i] = math::at_least(values[i], most[i]);
+            // Comparisons lose NaN; this keeps it.
+            poison[i] = M::add(values[i], 0.0, poison[i]);
+        }
+    }
+    let least = least.into_iter().fold(0.0, f32::min);
+    let most = most.into_iter().fold(0.0, f32::max);
+    let poison: f32 = poison.iter().sum();
+    let scale = (most - least) / MOST;
+    // Denormal ranges have no reciprocal; such numbers are as good as zero.
+    let inverse = if scale > f32::MIN_POSITIVE { scale.recip() } else { 0.0 };
+    let zero = (-least * inverse).round_ties_even();
+    *map = Map { scale: scale + poison, zero: zero as i32 };
+    for (code, value) in codes.iter_mut().zip(values) {
+        // Not fused, so that every processor rounds alike.
+        let x = math::at_most(math::at_least(*value * inverse, -zero), MOST - zero);
+        *code = (x + (ROUND + zero)).to_bits() as u8;
+    }
+}
+
+/// A block of rows.
+struct Step<'a> {
+    linear: &'a QuantisedLinear,
+    scratch: &'a Scratch,
+    tiles: Tiles,
+    block: Range<usize>,
+    activation: Activation,
+    add: Option<&'a [f32]>,
+    out: Out<'a>,
+}
+
+impl Step<'_> {
+    /// Computes the columns of some panels, which no other thread may do at the same time.
+    fn panels(&self, panels: Range<usize>) {
+        let linear = self.linear;
+        let (width, length) = (linear.dots.panel(), linear.length());
+        let first = self.tiles.start(self.block.start);
+        let mut integers = dots::Sums([0; MOST_ROWS * MOST_COLUMNS]);
+        let mut sums = Sums::new();
+        for panel in panels {
+            let start = panel * width;
+            let weights = &linear.panels[start * length..][..width * length];
+            let columns =
+                Columns { scales: &linear.scales[start..][..width], totals: &linear.totals[start..][..width] };
+            for tile in self.block.clone() {
+                let (row, rows) = (self.tiles.start(tile), self.tiles.height(tile));
+                let left = &self.scratch.codes[(row - first) * length..][..rows * length];
+                let tile = Tile { left, panel: weights, groups: linear.groups };
+                dots::multiply(linear.dots, rows, tile, &mut integers);
+                let maps = &self.scratch.maps[row - first..][..rows];
+                numbers(linear.isa, &integers.0, maps, columns, &mut sums.0);
+                let how = Finish {
+                    bias: &linear.bias[start..],
+                    resume: false,
+                    partial: false,
+                    activation: self.activation,
+                    add: self.add,
+                    row,
+                    rows,
+                    column: start,
+                    stride: width,
+                    columns: width.min(linear.columns - start),
+                };
+                // SAFETY: `apply_on` gives every panel to one thread, and panels share no columns.
+                unsafe { finish(linear.isa, &mut sums.0, &how, self.out) };
+            }
+        }
+    }
+}
+
+/// What makes numbers of a panel's sums.
+#[derive(Clone, Copy)]
+struct Columns<'a> {
+    scales: &'a [f32],
+    totals: &'a [i32],
+}
+
+/// Sums of codes to the sums of the numbers that they stand for.
+fn numbers(isa: Isa, sums: &[i32], rows: &[Map], columns: Columns<'_>, out: &mut [f32]) {
+    vectorised!(isa, numbers_in(sums: &[i32], rows: &[Map], columns: Columns<'_>, out: &mut [f32]));
+}
+
+#[inline(always)]
+fn numbers_in<M: Multiply>(sums: &[i32], rows: &[Map], columns: Columns<'_>, out: &mut [f32]) {
+    let width = columns.scales.len();
+    let lines = sums.chunks_exact(width).zip(out.chunks_exact_mut(width));
+    for (map, (sums, out)) in rows.iter().zip(lines) {
+        for (out, ((sum, scale), total)) in out.iter_mut().zip(sums.iter().zip(columns.scales).zip(columns.totals)) {
+            *out = (sum - map.zero * total) as f32 * (map.scale * scale);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::noise;
+    use proptest::prelude::*;
+
+    /// What the codes of a row stand for.
+    fn coded(values: &[f32]) -> Vec<f64> {
+        let (mut codes, mut map) = (vec![0; values.len()], Map::default());
+        quantise(Isa::Portable, values, &mut codes, &mut map);
+        codes.iter().map(|code| f64::from(i32::from(*code) - map.zero) * f64::from(map.scale)).collect()
+    }
+
+    /// A column's weights as they are stored.
+    fn rounded(weights: &[f32]) -> Vec<f64> {
+        let scale = weights.iter().map(|w| w.abs()).fold(0.0, f32::max) / f32::from(MOST_WEIGHT);
+        let code = |w: f32| if scale > 0.0 { (w / scale).round_ties_even() } else { 0.0 };
+        weights.iter().map(|w| f64::from(code(*w)) * f64::from(scale)).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+        #[test]
+        fn equals_the_product_of_the_rounded_numbers(
+            rows in 1usize..40, depth in 1usize..90, columns in 1usize..80, relu: bool, seed: u64,
+        ) {
+            let (left, weights) = (noise(seed, rows * depth), noise(seed ^ 1, columns * depth));
+            let (bias, add) = (noise(seed ^ 2, columns), noise(seed ^ 3, rows * columns));
+            let mut turned = vec![0.0; weights.len()];
+            for (column, weights) in weights.chunks_exact(depth).enumerate() {
+                for (k, weight) in weights.iter().enumerate() {
+                    turned[k * columns + column] = *weight;
+                }
+            }
+            let activation = if relu { Activation::Relu } else { Activation::None };
+            let mut before: Option<Vec<f32>> = None;
+            for isa in Isa::available() {
+                for (threads, linear) in [
+                    (1, QuantisedLinear::new(&weights, &bias, depth, isa)),
+                    (3, QuantisedLinear::transposed(&turned, &bias, depth, isa)),
+                ] {
+                    let mut out = vec![f32::NAN; rows * columns];
+                    linear.apply_on(threads, &left, activation, Some(&add), &mut out);
+                    for (row, left) in left.chunks_exact(depth).map(coded).enumerate() {
+                        for (column, weights) in weights.chunks_exact(depth).map(rounded).enumerate() {
+                            let sum = left.iter().zip(&weights).map(|(a, b)| a * b).sum::<f64>() + f64::from(bias[column]);
+                            let sum = if relu { sum.max(0.0) } else { sum };
+                            let (expected, out) = (sum + f64::from(add[row * columns + column]), out[row * columns + column]);
+                            prop_assert!((f64::from(out) - expected).abs() < 1e-4, "{isa:?}: {out}, not {expected}");
+                        }
+                    }
+                    // Equal but for the last rounding, which fused instructions spare.
+                    if let Some(before) = &before {
+                        prop_assert!(before.iter().zip(&out).all(|(a, b)| (a - b).abs() < 1e-5));
+                    }
+                    before = Some(out);
+                }
+            }
+        }
+
+        #[test]
+        fn codes_are_no_further_off_than_half_a_step(values in prop::collection::vec(-100f32..100.0, 1..100)) {
+            let least = values.iter().copied().fold(0.0, f32::min);
+            let most = values.iter().copied().fold(0.0, f32::max);
+            let step = f64::from(most - least) / 255.0;
+            for isa in Isa::available() {
+                let (mut codes, mut map) = (vec![0; values.len()], Map::default());
+                quantise(isa, &values, &mut codes, &mut map);
+                for (value, code) in values.iter().zip(&codes) {
+                    let found = f64::from(i32::from(*code) - map.zero) * f64::from(map.scale);
+                    // Zero's own place is rounded too, which may move an end of the range.
+                    prop_assert!((found - f64::from(*value)).abs() <= 1.01 * step, "{isa:?}: {found} for {value}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_numbers_do_not_overflow() {
+        // All codes and weights at their ends, in one group and over a long depth.
+        for depth in [4, 4096] {
+            for sign in [1.0, -1.0] {
+                for isa in Isa::available() {
+                    let linear = QuantisedLinear::new(&vec![sign * 0.5; depth * 33], &[0.0; 33], depth, isa);
+                    let mut out = vec![0.0; 5 * 33];
+                    linear.apply_on(1, &vec![2.0; 5 * depth], Activation::None, None, &mut out);
+                    let expected = sign * depth as f32;
+                    assert!(out.iter().all(|x| (x / expected - 1.0).abs() < 1e-5), "{isa:?}: {}, {expected}", out[0]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn many_rows_are_taken_in_blocks() {
+        let (depth, columns) = (1000, 20);
+        let rows = 2 * BLOCK / depth + 9;
+        let (left, weights) = (noise(1, rows * depth), noise(2, columns * depth));
+        let linear = QuantisedLinear::new(&weights, &vec![0.0; columns], depth, Isa::best());
+        let mut together = vec![0.0; rows * columns];
+        linear.apply_on(1, &left, Activation::None, None, &mut together);
+        for (left, together) in left.chunks_exact(depth).zip(together.chunks_exact(columns)) {
+            let mut alone = vec![0.0; columns];
+            linear.apply_on(1, left, Activation::None, None, &mut alone);
+            assert_eq!(alone, together);
+        }
+    }
+
+    #[test]
+    fn what_is_not_finite_is_not_hidden() {
+        for isa in Isa::available() {
+            let linear = QuantisedLinear::new(&noise(1, 5 * 70), &[0.0; 5], 70, isa);
+            for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                for at in [0, 33, 69] {
+                    let mut left = noise(2, 140);
+                    left[70 + at] = bad;
+                    let mut out = vec![0.0; 10];
+                    linear.apply_on(1, &left, Activation::None, None, &mut out);
+                    assert!(out[..5].iter().all(|x| x.is_finite()) && out[5..].iter().all(|x| x.is_nan()), "{isa:?}");
+                }
+            }
+            let mut out = vec![1.0; 5];
+            linear.apply_on(1, &[0.0; 70], Activation::None, None, &mut out);
+            assert_eq!(out, [0.0; 5]);
+        }
+    }
+}
