@@ -1,7 +1,7 @@
 //! How much CPU time the image towers take for a photo, with random weights (the time does not depend on them).
 //!
 //! ```text
-//! RAYON_NUM_THREADS=1 cargo bench --workspace --bench encode -- [PRESET ...]
+//! RAYON_NUM_THREADS=1 cargo bench --workspace --bench encode -- [--precision f32|f16|int8] [PRESET ...]
 //! ```
 //!
 //! With `--ask`, one preset, and for each number of photos that is written to its standard input it encodes so many
@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 use std::{fs, io};
 
 use clip_model::cpu::image::FastImageTower;
+use clip_model::cpu::packing::Packing;
 use clip_model::image_tower::ImageTower;
-use clip_model::{ClipConfig, SelectedDevice};
+use clip_model::{ClipConfig, Precision, SelectedDevice};
 
 /// Photos that are encoded for one measurement, at least.
 const ENCODED: usize = 8;
@@ -23,12 +24,18 @@ const RUNS: usize = 15;
 
 fn main() -> Result<(), Box<dyn Error>> {
     // Cargo adds a flag of its own.
-    let mut presets: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let ask = presets.iter().any(|argument| argument == "--ask");
-    presets.retain(|argument| argument != "--ask");
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let (mut ask, mut precision, mut presets) = (false, Precision::F32, Vec::new());
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--ask" => ask = true,
+            "--precision" => precision = arguments.next().unwrap_or_default().parse()?,
+            _ => presets.push(argument),
+        }
+    }
     if ask {
         let [preset] = presets.as_slice() else { return Err("expected one preset with --ask".into()) };
-        let encoder = Encoder::new(preset)?;
+        let encoder = Encoder::new(preset, precision)?;
         for line in io::stdin().lines() {
             println!("{:.3}", encoder.milliseconds(line?.trim().parse()?));
         }
@@ -37,9 +44,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     if presets.is_empty() {
         presets.extend(["ViT-B-32", "ViT-B-16-SigLIP", "MobileCLIP-B"].map(str::to_owned));
     }
-    println!("milliseconds of CPU time for a photo, of {RUNS} runs on {} threads", rayon::current_num_threads());
+    let threads = rayon::current_num_threads();
+    println!("milliseconds of CPU time for a photo in {precision}, of {RUNS} runs on {threads} threads");
     for preset in presets {
-        let encoder = Encoder::new(&preset)?;
+        let encoder = Encoder::new(&preset, precision)?;
         for photos in [1, 8] {
             encoder.milliseconds(photos);
             let mut times: Vec<f64> = (0..RUNS).map(|_| encoder.milliseconds(photos)).collect();
@@ -57,10 +65,10 @@ struct Encoder {
 }
 
 impl Encoder {
-    fn new(preset: &str) -> Result<Self, Box<dyn Error>> {
+    fn new(preset: &str, precision: Precision) -> Result<Self, Box<dyn Error>> {
         let config = ClipConfig::preset(preset)?;
         let tower = ImageTower::init(&config.image, config.embed_dim, &SelectedDevice::cpu().device);
-        let tower = FastImageTower::best(tower).map_err(|_| format!("{preset} has no form for the kernels"))?;
+        let tower = FastImageTower::of(tower, Packing::best(precision));
         Ok(Self { tower, size: config.preprocess.size, started: Instant::now() })
     }
 

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use clip_hub::{Catalogue, Checkpoint, Entry, Hub, HubSettings, Repository, Token};
-use clip_search::{DeviceChoice, LoadOptions, Model, ModelId, ModelSource, Towers};
+use clip_search::{DeviceChoice, Fingerprint, LoadOptions, Model, ModelId, ModelSource, Precision, Towers};
 
-use crate::args::{DeviceArg, DeviceArgs, ModelArgs};
+use crate::args::{DeviceArg, DeviceArgs, ModelArgs, PrecisionArg};
 use crate::output::escaped;
 
 /// Where the index lies: what was asked for, else a folder of the platform's data folder.
@@ -112,6 +112,7 @@ fn did_you_mean(catalogue: &Catalogue, name: &str) -> String {
 pub(crate) struct ModelSettings {
     source: ModelSource,
     device: DeviceChoice,
+    precision: Precision,
 }
 
 impl ModelSettings {
@@ -121,15 +122,20 @@ impl ModelSettings {
             Some(model) => model_source(model, &hub(true))?,
             None => ModelSource::Default,
         };
-        Ok(Self { source, device: device_choice(&args.device) })
+        Ok(Self { source, device: device_choice(&args.device), precision: precision(args).unwrap_or_default() })
     }
 
-    /// The same, but where no model is named it is the one that the index was made with, as far as the index tells.
+    /// The same, but where no model is named it is the one that the index was made with, as far as the index tells; and
+    /// that model keeps the precision that it has there.
     pub fn resolve_for_index(args: &ModelArgs, indexed: &ModelId) -> Result<Self> {
-        if args.model.is_some() {
-            return Self::resolve(args);
+        let mut settings = match &args.model {
+            Some(_) => Self::resolve(args)?,
+            None => Self { source: indexed_source(&indexed.name, &hub(true))?, ..Self::resolve(args)? },
+        };
+        if precision(args).is_none() && Model::name_of(&settings.source)? == indexed.name {
+            settings.precision = Fingerprint::precision_of(&indexed.fingerprint);
         }
-        Ok(Self { source: indexed_source(&indexed.name, &hub(true))?, device: device_choice(&args.device) })
+        Ok(settings)
     }
 
     /// Whether it is the model that is part of the program.
@@ -139,7 +145,7 @@ impl ModelSettings {
 
     /// Loads the towers that a command needs; for words alone half of the weights stay on the disk.
     pub fn load(&self, towers: Towers) -> Result<Model> {
-        let options = LoadOptions::new().device(self.device).towers(towers);
+        let options = LoadOptions::new().device(self.device).towers(towers).precision(self.precision);
         Ok(Model::load(&self.source, &options)?)
     }
 }
@@ -202,6 +208,14 @@ fn indexed_source(name: &str, hub: &Result<Hub>) -> Result<ModelSource> {
         }
         _ => Ok(ModelSource::Default),
     }
+}
+
+fn precision(args: &ModelArgs) -> Option<Precision> {
+    args.precision.map(|precision| match precision {
+        PrecisionArg::F32 => Precision::F32,
+        PrecisionArg::F16 => Precision::F16,
+        PrecisionArg::Int8 => Precision::Int8,
+    })
 }
 
 pub(crate) fn device_choice(args: &DeviceArgs) -> DeviceChoice {

@@ -48,6 +48,7 @@ pub use clip_indexer::{
 };
 pub use clip_model::classify;
 pub use clip_model::{
-    DeviceChoice, Embeddings, Fingerprint, HiddenStates, LoadOptions, Model, ModelError, ModelSource, Pixels, Towers,
+    DeviceChoice, Embeddings, Fingerprint, HiddenStates, LoadOptions, Model, ModelError, ModelSource, Pixels,
+    Precision, Towers,
 };
 pub use clip_query::{Hit, Method, Query, QueryError, Searcher, Strategy, Term};

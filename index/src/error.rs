@@ -32,9 +32,11 @@ pub enum IndexError {
     },
     /// The index was made with another model.
     #[error(
-        "the index in {} was made with the model {indexed_name} ({indexed_fingerprint}), but the model in use is \
-         {wanted_name} ({wanted_fingerprint}): name the model that it was made with by --model, or embed the photos \
-         anew with the one in use by `clip-search index --rebuild` and the same --model",
+        "the index in {1} was made with the model {indexed_name} ({indexed_fingerprint}), but the model in use is \
+         {wanted_name} ({wanted_fingerprint}): name the model that it was made with by --model{0}, or embed the photos \
+         anew with the one in use by `clip-search index --rebuild` and the same --model{0}",
+        // The same model may be in use in another way.
+        if indexed_name == wanted_name { " and --precision" } else { "" },
         dir.display()
     )]
     Fingerprint {

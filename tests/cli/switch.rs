@@ -67,6 +67,31 @@ fn the_index_changes_its_model_with_all_its_folders() {
 }
 
 #[test]
+fn the_index_keeps_the_precision_it_was_made_with() {
+    let place = indexed_twice();
+    let scores = |arguments: &[&str]| -> Vec<f64> {
+        let hits = place.run(&[&["query", "--json", "a cat"], arguments].concat()).expect(0).json_lines();
+        hits.iter().map(|hit| hit["score"].as_f64().unwrap()).collect()
+    };
+    let exact = scores(&[]);
+    assert_eq!(place.run(&["index", "--json", "--precision", "int8"]).expect(0).json()["indexed"], 4, "a change");
+    assert_tidy(&place);
+    // Rounding shows, and is small.
+    let rounded = scores(&[]);
+    assert!(exact != rounded && exact.iter().zip(&rounded).all(|(a, b)| (a - b).abs() < 0.03), "{exact:?} {rounded:?}");
+    assert_eq!(scores(&["--model", "pocket"]), rounded);
+    assert_eq!(scores(&["--precision", "int8"]), rounded);
+    for update in [&["index", "--json"][..], &["index", "--json", "--model", "pocket"]] {
+        assert_eq!(place.run(update).expect(0).json()["unchanged"], 4);
+    }
+
+    let run = place.run(&["query", "a cat", "--precision", "f32"]).expect(2);
+    assert!(run.stderr.contains("-int8") && run.stderr.contains("--precision"), "{run:?}");
+    place.run(&["index", "--precision", "f32"]).expect(0);
+    assert_eq!(scores(&[]), exact);
+}
+
+#[test]
 fn a_model_that_left_the_cache_is_named() {
     let place = indexed_twice();
     place.run(&["index", "--model", NAME]).expect(0);

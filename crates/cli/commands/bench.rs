@@ -146,7 +146,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Exit> {
         model: model.name(),
         fingerprint: model.fingerprint().as_str(),
         device: model.device(),
-        precision: "f32",
+        precision: model.precision().name(),
         threads: threads.get(),
         batch,
         image_ms: milliseconds(image.wall),

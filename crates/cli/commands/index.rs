@@ -29,9 +29,9 @@ pub(crate) fn run(index: &Path, args: &IndexArgs) -> Result<Exit> {
     }
     let mut rebuild = args.rebuild.then(|| Rebuild::plan(index, &args.folders)).transpose()?;
     let model = settings.load(Towers::ImageOnly)?;
-    // A model that was asked for by name, and another one in the index: the user wants to change.
+    // A model or precision that was asked for, and another one in the index: the user wants to change.
     let switches = !args.rebuild
-        && args.model.model.is_some()
+        && (args.model.model.is_some() || args.model.precision.is_some())
         && known.as_ref().is_some_and(|known| known.model().fingerprint != model.fingerprint().as_str());
     if switches {
         rebuild = Some(Rebuild::plan_switch(index, &args.folders, args.forget_unreachable)?);

@@ -137,5 +137,14 @@ fn main() {
         product(isa, 3136, 64, 64, Activation::Relu, false);
         product(isa, 3136, 64, 256, Activation::Relu, false);
         product(isa, 3136, 96, 16, Activation::None, false);
+        product(isa, 3136, 16, 96, Activation::Relu6, false);
+        product(isa, 784, 144, 24, Activation::None, true);
+        product(isa, 784, 24, 144, Activation::Relu6, false);
+        product(isa, 784, 48, 288, Activation::Relu6, false);
+        product(isa, 784, 288, 48, Activation::None, true);
+        product(isa, 196, 120, 720, Activation::Relu6, false);
+        product(isa, 196, 720, 120, Activation::None, true);
+        product(isa, 64, 208, 1248, Activation::Relu6, false);
+        product(isa, 64, 1248, 208, Activation::None, true);
     }
 }

@@ -7,6 +7,8 @@ pub enum Activation {
     None,
     /// Negative values become 0.
     Relu,
+    /// Negative values become 0, of what is added too: the end of a residual block.
+    SumRelu,
     /// Clamped to 0..=6.
     Relu6,
     /// `x * sigmoid(1.702 x)`.

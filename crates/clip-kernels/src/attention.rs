@@ -113,7 +113,7 @@ impl<'a> Attention<'a> {
             let seen = if self.causal { keys.min(first + rows) } else { keys };
             for (index, keys) in scratch.keys.chunks_exact(panel * width).take(seen.div_ceil(panel)).enumerate() {
                 let left = &self.queries.values[first * self.queries.stride + self.queries.start + from..];
-                let tile = Tile { left, stride: Some(self.queries.stride), panel: keys, depth: width };
+                let tile = Tile::of_rows(left, Some(self.queries.stride), keys, width);
                 kernels::multiply(isa, rows, panel, tile, &mut sums);
                 for (row, sums) in sums.0.chunks_exact(panel).take(rows).enumerate() {
                     scratch.scores[row * stride + index * panel..][..panel].copy_from_slice(sums);
@@ -131,7 +131,7 @@ impl<'a> Attention<'a> {
                 let columns = if width - start > NARROW { panel } else { NARROW };
                 let values = &scratch.values[at..at + keys * columns];
                 at += values.len();
-                let tile = Tile { left: &scratch.scores, stride: Some(stride), panel: values, depth: seen };
+                let tile = Tile::of_rows(&scratch.scores, Some(stride), values, seen);
                 kernels::multiply(isa, rows, columns, tile, &mut sums);
                 let count = columns.min(width - start);
                 for (row, (sums, share)) in sums.0.chunks_exact(columns).zip(shares).take(rows).enumerate() {

@@ -1,6 +1,8 @@
 //! Depthwise convolution of rows whose channels lie side by side.
 
-use crate::Isa;
+use crate::math::{at_least, at_most};
+use crate::rows::finish;
+use crate::{Activation, Isa};
 
 /// Channels that are summed at a time; four AVX-512 registers.
 const CHUNK: usize = 64;
@@ -13,12 +15,13 @@ pub struct Depthwise {
     bias: Vec<f32>,
     kernel: usize,
     stride: usize,
+    activation: Activation,
     isa: Isa,
 }
 
 impl Depthwise {
-    /// From weights `[channels, kernel, kernel]` and a bias of `channels` values.
-    pub fn new(weights: &[f32], bias: &[f32], kernel: usize, stride: usize, isa: Isa) -> Self {
+    /// From weights `[channels, kernel, kernel]` and a bias of `channels` values; `activation` is applied to the result.
+    pub fn new(weights: &[f32], bias: &[f32], kernel: usize, stride: usize, activation: Activation, isa: Isa) -> Self {
         let channels = bias.len();
         assert_eq!(weights.len(), channels * kernel * kernel, "weights are [channels, kernel, kernel]");
         let mut taps = vec![0.0; weights.len()];
@@ -27,7 +30,7 @@ impl Depthwise {
                 taps[tap * channels + channel] = *weight;
             }
         }
-        Self { taps, bias: bias.to_vec(), kernel, stride, isa }
+        Self { taps, bias: bias.to_vec(), kernel, stride, activation, isa }
     }
 
     /// Side of the kernel.
@@ -45,7 +48,7 @@ impl Depthwise {
         self.bias.len()
     }
 
-    /// One output row, ReLU6 applied.
+    /// One output row, activation applied.
     ///
     /// `rows` are the `kernel` input rows `[width, channels]`, `None` where they lie outside; `left` is the padding
     /// before the first column; `out` is `[out_width, channels]`.
@@ -58,6 +61,9 @@ impl Depthwise {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => unsafe { self.row_avx2(rows, width, left, out) },
             _ => self.row_in(rows, width, left, out, |sum, x, w| sum + x * w),
+        }
+        if !matches!(self.activation, Activation::None | Activation::Relu6) {
+            finish(self.isa, self.activation, None, out);
         }
     }
 
@@ -84,6 +90,8 @@ impl Depthwise {
         add: impl Fn(f32, f32, f32) -> f32 + Copy,
     ) {
         let channels = self.bias.len();
+        let (least, most) =
+            if self.activation == Activation::Relu6 { (0.0, 6.0) } else { (f32::NEG_INFINITY, f32::INFINITY) };
         for (x, out) in out.chunks_exact_mut(channels).enumerate() {
             // Taps that fall inside the row.
             let first = (x * self.stride).wrapping_sub(left);
@@ -113,7 +121,7 @@ impl Depthwise {
                     }
                 }
                 for (out, sum) in out[start..start + count].iter_mut().zip(&sums) {
-                    *out = sum.clamp(0.0, 6.0);
+                    *out = at_most(at_least(*sum, least), most);
                 }
             }
         }

@@ -7,6 +7,8 @@
 use std::cell::Cell;
 use std::ops::Range;
 
+use half::f16;
+use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
 use crate::isa::vectorised;
@@ -23,25 +25,49 @@ const DEPTH: usize = 768;
 const BLOCK: usize = 64 << 10;
 /// With fewer columns, packing the left side costs more than it gains.
 const PACK_FROM: usize = 192;
+/// Shallower rows lie close enough together as they are.
+const PACK_DEPTH: usize = 256;
 
 /// Weights `[depth, columns]` of a linear map and its bias, packed for [`PackedLinear::apply`].
 #[derive(Debug, Clone)]
 pub struct PackedLinear {
     depth: usize,
     columns: usize,
-    panels: Vec<f32>,
+    panels: Panels,
     /// Filled up to whole panels.
     bias: Vec<f32>,
     isa: Isa,
 }
 
+/// Packed columns, panel after panel, `[depth, width]` each.
+#[derive(Debug, Clone)]
+enum Panels {
+    F32(Vec<f32>),
+    /// Expanded when a panel's turn comes, once for a block of rows.
+    F16(Vec<f16>),
+}
+
+impl Panels {
+    /// Some values, in `expanded` if they are not stored as such.
+    fn get<'a>(&'a self, range: Range<usize>, expanded: &'a mut Vec<f32>) -> &'a [f32] {
+        match self {
+            Self::F32(values) => &values[range],
+            Self::F16(values) => {
+                expanded.resize(range.len(), 0.0);
+                values[range].convert_to_f32_slice(expanded);
+                expanded
+            }
+        }
+    }
+}
+
 /// Where a panel lies among the others.
 #[derive(Clone, Copy)]
-struct Panel {
+pub(crate) struct Panel {
     /// First column.
-    start: usize,
+    pub start: usize,
     /// Columns, of which the last ones may be padding.
-    width: usize,
+    pub width: usize,
 }
 
 impl PackedLinear {
@@ -74,16 +100,32 @@ impl PackedLinear {
     fn pack(bias: &[f32], depth: usize, isa: Isa, copy: impl Fn(usize, usize, &mut [f32])) -> Self {
         let columns = bias.len();
         let padded = bias.iter().copied().chain(std::iter::repeat(0.0)).take(columns.next_multiple_of(MOST_COLUMNS));
-        let panels = vec![0.0; depth * columns.next_multiple_of(NARROW)];
-        let mut packed = Self { depth, columns, panels, bias: padded.collect(), isa };
+        let mut panels = vec![0.0; depth * columns.next_multiple_of(NARROW)];
+        let mut packed = Self { depth, columns, panels: Panels::F32(Vec::new()), bias: padded.collect(), isa };
         for index in 0..packed.count() {
             let Panel { start, width } = packed.panel(index);
-            let panel = &mut packed.panels[start * depth..][..width * depth];
+            let panel = &mut panels[start * depth..][..width * depth];
             for (k, out) in panel.chunks_exact_mut(width).enumerate() {
                 copy(k, start, &mut out[..width.min(columns - start)]);
             }
         }
+        packed.panels = Panels::F32(panels);
         packed
+    }
+
+    /// The same with its weights, not its bias, rounded to half precision: half the memory for a little more time. What
+    /// is out of its range becomes infinite.
+    #[must_use]
+    pub fn halved(self) -> Self {
+        let panels = match self.panels {
+            Panels::F32(panels) => {
+                let mut halves = vec![f16::ZERO; panels.len()];
+                halves.convert_from_f32_slice(&panels);
+                Panels::F16(halves)
+            }
+            halves @ Panels::F16(_) => halves,
+        };
+        Self { panels, ..self }
     }
 
     /// Inputs a row.
@@ -97,19 +139,30 @@ impl PackedLinear {
     }
 
     /// Number of panels.
-    fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.columns.div_ceil(kernels::panel(self.isa))
     }
 
-    fn panel(&self, index: usize) -> Panel {
+    pub(crate) fn panel(&self, index: usize) -> Panel {
         let full = kernels::panel(self.isa);
         let start = index * full;
         Panel { start, width: if self.columns - start > NARROW { full } else { NARROW } }
     }
 
+    /// A panel's weights, `[depth, width]`; in `expanded` if they are not stored as such.
+    pub(crate) fn panel_weights<'a>(&'a self, panel: Panel, expanded: &'a mut Vec<f32>) -> &'a [f32] {
+        let first = panel.start * self.depth;
+        self.panels.get(first..first + panel.width * self.depth, expanded)
+    }
+
+    /// The bias of the columns from the first of a panel on, filled up to whole panels.
+    pub(crate) fn panel_bias(&self, panel: Panel) -> &[f32] {
+        &self.bias[panel.start..]
+    }
+
     /// `out = activation(left * weights + bias)`, `left` `[rows, depth]` and `out` `[rows, columns]` without gaps.
     ///
-    /// With `add`, of the same shape as `out`, that is added too, after the activation.
+    /// With `add`, of the same shape as `out`, that is added too, after the activation or where it says.
     ///
     /// # Panics
     /// If the lengths do not fit.
@@ -128,7 +181,7 @@ impl PackedLinear {
         assert!(add.is_none_or(|add| add.len() == out.len()), "what is added has the shape of out");
         let out = Out::new(out, self.columns);
         let tiles = Tiles::new(rows, kernels::rows(self.isa));
-        let pack = self.columns >= PACK_FROM && self.depth >= NARROW;
+        let pack = self.columns >= PACK_FROM && self.depth >= PACK_DEPTH;
         // Parts of like size, so that none is too short to be worth its overhead.
         let parts = if pack { self.depth.div_ceil(DEPTH) } else { 1 };
         let part = self.depth.div_ceil(parts.max(1)).max(1);
@@ -218,9 +271,11 @@ impl Step<'_> {
     fn panels(&self, panels: Range<usize>) {
         let linear = self.linear;
         let mut sums = Sums::new();
+        let mut expanded = Vec::new();
         for panel in panels {
             let Panel { start, width } = linear.panel(panel);
-            let panel = &linear.panels[start * linear.depth + self.from * width..][..self.depth * width];
+            let (first, length) = (start * linear.depth + self.from * width, self.depth * width);
+            let panel = linear.panels.get(first..first + length, &mut expanded);
             for tile in self.block.clone() {
                 let (row, rows) = (self.tiles.start(tile), self.tiles.height(tile));
                 let left = if self.packed {
@@ -229,7 +284,7 @@ impl Step<'_> {
                     &self.left[row * linear.depth + self.from..]
                 };
                 let stride = (!self.packed).then_some(linear.depth);
-                kernels::multiply(linear.isa, rows, width, Tile { left, stride, panel, depth: self.depth }, &mut sums);
+                kernels::multiply(linear.isa, rows, width, Tile::of_rows(left, stride, panel, self.depth), &mut sums);
                 let how = Finish {
                     bias: &linear.bias[start..],
                     resume: self.from > 0,
@@ -299,7 +354,7 @@ mod tests {
 
     fn reference(activation: Activation, x: f64) -> f64 {
         match activation {
-            Activation::None => x,
+            Activation::None | Activation::SumRelu => x,
             Activation::Relu => x.max(0.0),
             Activation::Relu6 => x.clamp(0.0, 6.0),
             Activation::QuickGelu => x / (1.0 + (-1.702 * x).exp()),
@@ -310,9 +365,10 @@ mod tests {
         }
     }
 
-    const ACTIVATIONS: [Activation; 6] = [
+    const ACTIVATIONS: [Activation; 7] = [
         Activation::None,
         Activation::Relu,
+        Activation::SumRelu,
         Activation::Relu6,
         Activation::QuickGelu,
         Activation::Gelu,
@@ -340,6 +396,7 @@ mod tests {
                 linear.apply_on(threads, &left, activation, add.map(Vec::as_slice), &mut out);
                 for (index, (out, exact)) in out.iter().zip(&exact).enumerate() {
                     let expected = reference(activation, *exact) + add.map_or(0.0, |add| f64::from(add[index]));
+                    let expected = if activation == Activation::SumRelu { expected.max(0.0) } else { expected };
                     assert!(
                         (f64::from(*out) - expected).abs() < 3e-5,
                         "{isa:?}, {activation:?}, {rows} x {depth} x {columns}, value {index}: {out}, not {expected}"
@@ -353,7 +410,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(96))]
         #[test]
         fn equals_the_naive_product(
-            rows in 1usize..60, depth in 1usize..70, columns in 1usize..300, kind in 0usize..6, seed: u64,
+            rows in 1usize..60, depth in 1usize..70, columns in 1usize..300, kind in 0usize..7, seed: u64,
         ) {
             check(rows, depth, columns, ACTIVATIONS[kind], seed);
         }
@@ -366,6 +423,31 @@ mod tests {
         // More rows than are packed at a time.
         check(2 * BLOCK / DEPTH + 9, DEPTH, PACK_FROM, Activation::None, 3);
         check(1, 4 * DEPTH, PACK_FROM + 1, Activation::None, 4);
+    }
+
+    #[test]
+    fn half_precision_is_that_of_the_weights_alone() {
+        let (rows, depth, columns) = (17, 2 * DEPTH + 5, 203);
+        let (left, bias) = (noise(1, rows * depth), noise(2, columns));
+        let weights: Vec<f32> = noise(3, columns * depth).iter().map(|w| w * 0.02).collect();
+        let rounded: Vec<f32> = weights.iter().map(|w| f16::from_f32(*w).to_f32()).collect();
+        let exact = naive(&left, &rounded, &bias, depth);
+        let apart = |weights: &[f32]| {
+            naive(&left, weights, &bias, depth).iter().zip(&exact).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+        };
+        assert!(apart(&weights) > 2e-4, "rounding shows: {}", apart(&weights));
+        for isa in Isa::available() {
+            let mut out = vec![f32::NAN; rows * columns];
+            PackedLinear::new(&weights, &bias, depth, isa).halved().halved().apply_on(
+                2,
+                &left,
+                Activation::None,
+                None,
+                &mut out,
+            );
+            let worst = out.iter().zip(&exact).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);
+            assert!(worst < 3e-5, "{isa:?}: {worst}");
+        }
     }
 
     #[test]

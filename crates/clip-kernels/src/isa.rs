@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 pub enum Isa {
     /// AVX-512 (F, VL, DQ and BW, which come together on everything but long-gone coprocessors) and what is below.
     Avx512,
-    /// AVX2 with fused multiply-add.
+    /// AVX2 with fused multiply-add and the conversion of half precision, which all processors with AVX2 have.
     Avx2,
     /// Plain Rust, vectorised by the compiler for the target's baseline (NEON on 64-bit Arm).
     Portable,
@@ -25,7 +25,7 @@ impl Isa {
     pub fn available() -> Vec<Self> {
         let mut isas = Vec::new();
         #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c") {
             if is_x86_feature_detected!("avx512f")
                 && is_x86_feature_detected!("avx512vl")
                 && is_x86_feature_detected!("avx512dq")
@@ -46,12 +46,12 @@ impl Isa {
 macro_rules! vectorised {
     ($isa:expr, $body:ident($($argument:ident: $type:ty),* $(,)?)) => {{
         #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
+        #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,f16c")]
         fn avx512($($argument: $type),*) {
             $body::<$crate::math::Fused>($($argument),*)
         }
         #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx2,fma")]
+        #[target_feature(enable = "avx2,fma,f16c")]
         fn avx2($($argument: $type),*) {
             $body::<$crate::math::Fused>($($argument),*)
         }

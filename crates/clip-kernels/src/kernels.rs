@@ -41,10 +41,21 @@ pub struct Tile<'a> {
     pub left: &'a [f32],
     /// Values between the starts of two rows; `None` if they are packed: `[depth, rows]`.
     pub stride: Option<usize>,
-    /// Packed columns: `[depth, columns]`.
+    /// Packed columns: `[runs, depth, columns]`.
     pub panel: &'a [f32],
-    /// Length of the sums.
+    /// Length of a run of the sums.
     pub depth: usize,
+    /// Runs that a sum is made of. Packed rows have one.
+    pub runs: usize,
+    /// Values between the starts of two runs of a row.
+    pub step: usize,
+}
+
+impl<'a> Tile<'a> {
+    /// Of rows that lie in one piece, or packed.
+    pub fn of_rows(left: &'a [f32], stride: Option<usize>, panel: &'a [f32], depth: usize) -> Self {
+        Self { left, stride, panel, depth, runs: 1, step: 0 }
+    }
 }
 
 /// Results of a tile, row by row without gaps.
@@ -75,8 +86,10 @@ pub fn multiply(isa: Isa, rows: usize, columns: usize, tile: Tile<'_>, sums: &mu
     // What the kernels rely on.
     assert!(columns == panel(isa) || columns == NARROW);
     assert!(rows > 0 && rows <= self::rows(isa));
-    assert!(tile.panel.len() >= tile.depth * columns);
-    assert!(tile.left.len() >= tile.stride.map_or(rows * tile.depth, |stride| (rows - 1) * stride + tile.depth));
+    assert!(tile.runs > 0 && (tile.runs == 1 || tile.stride.is_some()));
+    assert!(tile.panel.len() >= tile.runs * tile.depth * columns);
+    let last = tile.stride.map_or((rows - 1) * tile.depth, |stride| (rows - 1) * stride + (tile.runs - 1) * tile.step);
+    assert!(tile.left.len() >= last + tile.depth);
     match isa {
         // SAFETY: this processor has AVX-512F, or there would be no such `Isa`; lengths were checked above.
         #[cfg(target_arch = "x86_64")]
@@ -97,11 +110,15 @@ fn portable<const ROWS: usize, const PACKED: bool>(tile: Tile<'_>, out: &mut Sum
     use crate::math::{Baseline, Multiply};
     let (row_step, step) = if PACKED { (1, ROWS) } else { (tile.stride.unwrap_or(0), 1) };
     let mut sums = [[0.0; NARROW]; ROWS];
-    for (k, right) in tile.panel.chunks_exact(NARROW).take(tile.depth).enumerate() {
-        for (row, sums) in sums.iter_mut().enumerate() {
-            let left = tile.left[row * row_step + k * step];
-            for (sum, right) in sums.iter_mut().zip(right) {
-                *sum = Baseline::add(left, *right, *sum);
+    let mut panel = tile.panel.chunks_exact(NARROW);
+    for run in 0..tile.runs {
+        let left = &tile.left[run * tile.step..];
+        for (k, right) in panel.by_ref().take(tile.depth).enumerate() {
+            for (row, sums) in sums.iter_mut().enumerate() {
+                let left = left[row * row_step + k * step];
+                for (sum, right) in sums.iter_mut().zip(right) {
+                    *sum = Baseline::add(left, *right, *sum);
+                }
             }
         }
     }
@@ -137,24 +154,26 @@ mod x86 {
         let (row_step, step) = if PACKED { (1, ROWS) } else { (tile.stride.unwrap_or(0), 1) };
         let mut sums = [[_mm512_setzero_ps(); VECTORS]; ROWS];
         let mut right = tile.panel.as_ptr();
-        let mut left = tile.left.as_ptr();
-        for _ in 0..tile.depth {
-            // SAFETY: the panel has `depth` times as many values as are read here.
-            let columns: [__m512; VECTORS] = std::array::from_fn(|v| unsafe { _mm512_loadu_ps(right.add(16 * v)) });
-            // Prefetching past the end is harmless.
-            _mm_prefetch::<_MM_HINT_T0>(right.wrapping_add(AHEAD * 16 * VECTORS).cast());
-            if VECTORS == 2 {
-                _mm_prefetch::<_MM_HINT_T0>(right.wrapping_add(AHEAD * 16 * VECTORS + 16).cast());
-            }
-            for (row, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: row `ROWS - 1` has `depth` values.
-                let value = _mm512_set1_ps(unsafe { *left.add(row * row_step) });
-                for (sum, column) in sums.iter_mut().zip(columns) {
-                    *sum = _mm512_fmadd_ps(value, column, *sum);
+        for run in 0..tile.runs {
+            let mut left = tile.left.as_ptr().wrapping_add(run * tile.step);
+            for _ in 0..tile.depth {
+                // SAFETY: the panel has `runs` times `depth` times as many values as are read here.
+                let columns: [__m512; VECTORS] = std::array::from_fn(|v| unsafe { _mm512_loadu_ps(right.add(16 * v)) });
+                // Prefetching past the end is harmless.
+                _mm_prefetch::<_MM_HINT_T0>(right.wrapping_add(AHEAD * 16 * VECTORS).cast());
+                if VECTORS == 2 {
+                    _mm_prefetch::<_MM_HINT_T0>(right.wrapping_add(AHEAD * 16 * VECTORS + 16).cast());
                 }
+                for (row, sums) in sums.iter_mut().enumerate() {
+                    // SAFETY: row `ROWS - 1` has `depth` values in every run.
+                    let value = _mm512_set1_ps(unsafe { *left.add(row * row_step) });
+                    for (sum, column) in sums.iter_mut().zip(columns) {
+                        *sum = _mm512_fmadd_ps(value, column, *sum);
+                    }
+                }
+                right = right.wrapping_add(16 * VECTORS);
+                left = left.wrapping_add(step);
             }
-            right = right.wrapping_add(16 * VECTORS);
-            left = left.wrapping_add(step);
         }
         let out = out.0.as_mut_ptr();
         for (row, sums) in sums.iter().enumerate() {
@@ -174,20 +193,22 @@ mod x86 {
         let (row_step, step) = if PACKED { (1, ROWS) } else { (tile.stride.unwrap_or(0), 1) };
         let mut sums = [[_mm256_setzero_ps(); 2]; ROWS];
         let mut right = tile.panel.as_ptr();
-        let mut left = tile.left.as_ptr();
-        for _ in 0..tile.depth {
-            // SAFETY: the panel has `depth` times as many values as are read here.
-            let columns: [__m256; 2] = std::array::from_fn(|v| unsafe { _mm256_loadu_ps(right.add(8 * v)) });
-            _mm_prefetch::<_MM_HINT_T0>(right.wrapping_add(AHEAD * 2 * 16).cast());
-            for (row, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: row `ROWS - 1` has `depth` values.
-                let value = _mm256_set1_ps(unsafe { *left.add(row * row_step) });
-                for (sum, column) in sums.iter_mut().zip(columns) {
-                    *sum = _mm256_fmadd_ps(value, column, *sum);
+        for run in 0..tile.runs {
+            let mut left = tile.left.as_ptr().wrapping_add(run * tile.step);
+            for _ in 0..tile.depth {
+                // SAFETY: the panel has `runs` times `depth` times as many values as are read here.
+                let columns: [__m256; 2] = std::array::from_fn(|v| unsafe { _mm256_loadu_ps(right.add(8 * v)) });
+                _mm_prefetch::<_MM_HINT_T0>(right.wrapping_add(AHEAD * 2 * 16).cast());
+                for (row, sums) in sums.iter_mut().enumerate() {
+                    // SAFETY: row `ROWS - 1` has `depth` values in every run.
+                    let value = _mm256_set1_ps(unsafe { *left.add(row * row_step) });
+                    for (sum, column) in sums.iter_mut().zip(columns) {
+                        *sum = _mm256_fmadd_ps(value, column, *sum);
+                    }
                 }
+                right = right.wrapping_add(16);
+                left = left.wrapping_add(step);
             }
-            right = right.wrapping_add(16);
-            left = left.wrapping_add(step);
         }
         let out = out.0.as_mut_ptr();
         for (row, sums) in sums.iter().enumerate() {

@@ -8,6 +8,7 @@
 
 mod activation;
 pub mod attention;
+pub mod convolution;
 pub mod depthwise;
 mod dots;
 pub mod gemm;

@@ -2,8 +2,7 @@
 //!
 //! Patches are gathered for a few rows of the grid at a time, enough to be worth a pass over the weights.
 
-use crate::gemm::PackedLinear;
-use crate::{Activation, Isa};
+use crate::{Activation, Linear};
 
 /// Patches that are gathered at a time, at least, where there are so many.
 const BAND: usize = 56;
@@ -18,32 +17,40 @@ pub enum Order {
 }
 
 /// Weights of such a convolution.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct PatchEmbedding {
-    linear: PackedLinear,
+    linear: Box<dyn Linear>,
     channels: usize,
     side: usize,
     order: Order,
 }
 
 impl PatchEmbedding {
-    /// From weights `[columns, channels, side, side]` and a bias of `columns` values, for images in some order.
+    /// From weights `[columns, channels, side, side]`, for images in some order. `linear` makes the map of a patch's values,
+    /// in their order, from weights `[columns, depth]`.
     ///
     /// # Panics
     /// If the lengths do not fit.
-    pub fn new(weights: &[f32], bias: &[f32], channels: usize, side: usize, order: Order, isa: Isa) -> Self {
+    pub fn new(
+        weights: &[f32],
+        channels: usize,
+        side: usize,
+        order: Order,
+        linear: impl Fn(&[f32]) -> Box<dyn Linear>,
+    ) -> Self {
         let depth = channels * side * side;
         let linear = match order {
-            Order::Planes => PackedLinear::new(weights, bias, depth, isa),
+            Order::Planes => linear(weights),
             Order::Positions => {
                 let area = side * side;
                 let turned: Vec<f32> = weights
                     .chunks_exact(depth)
                     .flat_map(|column| (0..depth).map(|at| column[at % channels * area + at / channels]))
                     .collect();
-                PackedLinear::new(&turned, bias, depth, isa)
+                linear(&turned)
             }
         };
+        assert_eq!(linear.depth(), depth, "weights are [columns, channels, side, side]");
         Self { linear, channels, side, order }
     }
 
@@ -109,6 +116,8 @@ impl PatchEmbedding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Isa;
+    use crate::gemm::PackedLinear;
     use crate::testing::noise;
 
     #[test]
@@ -125,7 +134,9 @@ mod tests {
             }
             for isa in Isa::available() {
                 for (order, image) in [(Order::Planes, &image), (Order::Positions, &positions)] {
-                    let embedding = PatchEmbedding::new(&weights, &bias, channels, side, order, isa);
+                    let embedding = PatchEmbedding::new(&weights, channels, side, order, |weights| {
+                        Box::new(PackedLinear::new(weights, &bias, channels * side * side, isa))
+                    });
                     let mut out = vec![f32::NAN; grid * grid * columns];
                     embedding.apply_on(1, image, size, Activation::Relu, Some(&add), &mut out);
                     for (at, out) in out.iter().enumerate() {

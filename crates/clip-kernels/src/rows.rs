@@ -121,7 +121,7 @@ pub fn finish(isa: Isa, activation: Activation, add: Option<&[f32]>, out: &mut [
 #[inline(always)]
 fn finish_in<M: Multiply>(activation: Activation, add: Option<&[f32]>, out: &mut [f32]) {
     match activation {
-        Activation::None => (),
+        Activation::None | Activation::SumRelu => (),
         Activation::Relu => out.iter_mut().for_each(|x| *x = x.max(0.0)),
         Activation::Relu6 => out.iter_mut().for_each(|x| *x = x.clamp(0.0, 6.0)),
         Activation::QuickGelu => out.iter_mut().for_each(|x| *x = math::quick_gelu::<M>(*x)),
@@ -133,6 +133,9 @@ fn finish_in<M: Multiply>(activation: Activation, add: Option<&[f32]>, out: &mut
         for (x, add) in out.iter_mut().zip(add) {
             *x += add;
         }
+    }
+    if activation == Activation::SumRelu {
+        out.iter_mut().for_each(|x| *x = x.max(0.0));
     }
 }
 

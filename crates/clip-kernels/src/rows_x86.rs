@@ -15,7 +15,7 @@ pub trait Load: Stored {
     /// Eight numbers.
     ///
     /// # Safety
-    /// They are there to be read, and the processor has AVX2.
+    /// They are there to be read, and the processor has AVX2 and F16C.
     unsafe fn eight(at: *const u8) -> __m256;
 }
 
@@ -42,18 +42,10 @@ impl Load for Half {
         unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(at.cast())) }
     }
 
-    /// As [`Half::one`]: not every processor with AVX2 need have the conversion.
     #[inline(always)]
     unsafe fn eight(at: *const u8) -> __m256 {
         // SAFETY: the caller's promise.
-        unsafe {
-            let bits = _mm256_cvtepu16_epi32(_mm_loadu_si128(at.cast()));
-            let size = _mm256_slli_epi32::<13>(_mm256_and_si256(bits, _mm256_set1_epi32(0x7fff)));
-            let sign = _mm256_slli_epi32::<16>(_mm256_and_si256(bits, _mm256_set1_epi32(0x8000)));
-            let factor = _mm256_castsi256_ps(_mm256_set1_epi32((127 + 127 - 15) << 23));
-            let size = _mm256_mul_ps(_mm256_castsi256_ps(size), factor);
-            _mm256_or_ps(size, _mm256_castsi256_ps(sign))
-        }
+        unsafe { _mm256_cvtph_ps(_mm_loadu_si128(at.cast())) }
     }
 }
 
@@ -104,7 +96,7 @@ fn check<S: Stored, const ROWS: usize, const TOKENS: usize>(
 }
 
 /// The sums over all whole vectors of 16, and how many values those are.
-#[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
+#[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,f16c")]
 pub fn avx512<S: Load, const ROWS: usize, const TOKENS: usize>(
     weights: [&[u8]; ROWS],
     tokens: [&[f32]; TOKENS],
@@ -129,7 +121,7 @@ pub fn avx512<S: Load, const ROWS: usize, const TOKENS: usize>(
 }
 
 /// The same over vectors of 8.
-#[target_feature(enable = "avx2,fma")]
+#[target_feature(enable = "avx2,fma,f16c")]
 pub fn avx2<S: Load, const ROWS: usize, const TOKENS: usize>(
     weights: [&[u8]; ROWS],
     tokens: [&[f32]; TOKENS],

@@ -88,6 +88,7 @@ fn finish_in<M: Multiply>(sums: &mut [f32], how: &Finish<'_>, out: Out<'_>) {
     match how.activation {
         Activation::None => finish_with(sums, how, out, |x| x),
         Activation::Relu => finish_with(sums, how, out, |x| math::at_least(x, 0.0)),
+        Activation::SumRelu => finish_with(sums, how, out, |x| x),
         Activation::Relu6 => finish_with(sums, how, out, |x| math::at_most(math::at_least(x, 0.0), 6.0)),
         Activation::QuickGelu => finish_slow(sums, how, out, math::quick_gelu::<M>),
         Activation::Gelu => finish_slow(sums, how, out, math::gelu::<M>),
@@ -166,6 +167,11 @@ fn finished(
     }
     if let Some(add) = add {
         x = plus(x, add);
+    }
+    if how.activation == Activation::SumRelu && !how.partial {
+        for x in &mut x {
+            *x = math::at_least(*x, 0.0);
+        }
     }
     x
 }

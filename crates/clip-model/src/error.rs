@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::precision::Precision;
+
 /// Why a model could not be loaded or run.
 ///
 /// Every message says what was expected, what was found and, where there is one, the remedy.
@@ -156,6 +158,12 @@ pub enum ModelError {
         tower: &'static str,
         /// The model's name.
         model: String,
+    },
+    /// A GPU does not compute in this precision.
+    #[error("the GPU computes in f32 only, {precision} was asked for; leave the precision out or choose the CPU")]
+    Precision {
+        /// What was asked for.
+        precision: Precision,
     },
     /// The model answered with NaN or infinity.
     #[error(

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-use crate::ModelError;
 use crate::weights::checkpoint::Checkpoint;
+use crate::{ModelError, Precision};
 
 /// Identifies a model by what determines its embeddings: an index made with one is useless with another.
 ///
 /// The model's name and the hash of its configuration (preprocessing included), tokenizer and weights. Equal weights
-/// in different files, say at other precision, count as different models: their embeddings differ, too.
+/// in different files, say at other precision, count as different models: their embeddings differ, too. So do equal
+/// files whose image tower is computed in another precision; of that the fingerprint's end tells.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Fingerprint(String);
 
@@ -18,12 +19,19 @@ impl Fingerprint {
         &self.0
     }
 
+    /// The precision of the image tower that a fingerprint, as it was stored, tells of.
+    pub fn precision_of(stored: &str) -> Precision {
+        let told = |precision: &Precision| stored.ends_with(&suffix(*precision));
+        // That of f32 is empty and ends everything.
+        Precision::ALL.into_iter().rev().find(told).unwrap_or_default()
+    }
+
     /// Hashes a checkpoint.
     ///
     /// Of a tensor larger than 64 KiB only blocks are hashed, evenly spread over it. Training moves all values of a
     /// tensor, so models that differ do so in these blocks as well; and a search for words need not read an image
     /// tower of a gigabyte first. It is no protection against someone who wants two models to look alike.
-    pub(crate) fn of(checkpoint: &Checkpoint) -> Result<Self, ModelError> {
+    pub(crate) fn of(checkpoint: &Checkpoint, precision: Precision) -> Result<Self, ModelError> {
         let mut hasher = blake3::Hasher::new();
         let mut add = |bytes: &[u8]| {
             // Lengths keep neighbouring fields apart.
@@ -40,13 +48,21 @@ impl Fingerprint {
             }
         }
         let hash = hasher.finalize().to_hex();
-        Ok(Self(format!("{}-{}", checkpoint.config().name, &hash[..16])))
+        Ok(Self(format!("{}-{}{}", checkpoint.config().name, &hash[..16], suffix(precision))))
     }
 }
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// What ends the fingerprint of a model in this precision.
+fn suffix(precision: Precision) -> String {
+    match precision {
+        Precision::F32 => String::new(),
+        other => format!("-{other}"),
     }
 }
 
@@ -65,6 +81,15 @@ fn sample(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_end_tells_the_precision() {
+        for precision in Precision::ALL {
+            let stored = format!("a-model-int8-0123456789abcdef{}", suffix(precision));
+            assert_eq!(Fingerprint::precision_of(&stored), precision);
+        }
+        assert_eq!(Fingerprint::precision_of(""), Precision::F32);
+    }
 
     #[test]
     fn samples_reach_from_end_to_end() {

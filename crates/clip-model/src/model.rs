@@ -12,11 +12,13 @@ use crate::ModelError;
 use crate::clip::{normalize, normalize_rows};
 use crate::config::{ClipConfig, TextTowerConfig};
 use crate::cpu::image::FastImageTower;
+use crate::cpu::packing::Packing;
 use crate::cpu::text::FastTextTower;
 use crate::device::{self, DeviceChoice, SelectedDevice};
 use crate::embeddings::{Embeddings, HiddenStates};
 use crate::fingerprint::Fingerprint;
 use crate::image_tower::ImageTower;
+use crate::precision::Precision;
 use crate::preprocess::{Pixels, Preprocessor};
 use crate::text_tower::TextTower;
 use crate::tokenizer::Tokenizer;
@@ -50,6 +52,8 @@ pub struct LoadOptions {
     pub device: DeviceChoice,
     /// What of it is needed.
     pub towers: Towers,
+    /// What the image tower holds its weights as. Other than [`Precision::F32`], on the CPU only.
+    pub precision: Precision,
 }
 
 impl LoadOptions {
@@ -62,6 +66,13 @@ impl LoadOptions {
     #[must_use]
     pub fn device(mut self, device: DeviceChoice) -> Self {
         self.device = device;
+        self
+    }
+
+    /// Holds the image tower's weights as these numbers.
+    #[must_use]
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
         self
     }
 
@@ -80,6 +91,7 @@ pub struct Model {
     config: ClipConfig,
     source: ModelSource,
     towers: Towers,
+    precision: Precision,
     fingerprint: Fingerprint,
     logit_scale: f32,
     logit_bias: Option<f32>,
@@ -100,13 +112,11 @@ enum ImageEncoder {
 }
 
 impl ImageEncoder {
-    fn new(tower: ImageTower, device: &SelectedDevice) -> Self {
-        if device.is_gpu {
-            return Self::Burn(tower);
-        }
-        match FastImageTower::best(tower) {
-            Ok(fast) => Self::Fast(fast),
-            Err(tower) => Self::Burn(*tower),
+    fn new(tower: ImageTower, precision: Precision, device: &SelectedDevice) -> Result<Self, ModelError> {
+        match (device.is_gpu, precision) {
+            (false, precision) => Ok(Self::Fast(FastImageTower::of(tower, Packing::best(precision)))),
+            (true, Precision::F32) => Ok(Self::Burn(tower)),
+            (true, precision) => Err(ModelError::Precision { precision }),
         }
     }
 
@@ -146,10 +156,16 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn read(checkpoint: &Checkpoint, towers: Towers, device: SelectedDevice) -> Result<Self, ModelError> {
+    fn read(
+        checkpoint: &Checkpoint,
+        towers: Towers,
+        precision: Precision,
+        device: SelectedDevice,
+    ) -> Result<Self, ModelError> {
         let image = match towers {
             Towers::Both | Towers::ImageOnly => {
-                Some(ImageEncoder::new(checkpoint.image_tower(&device.device)?, &device))
+                let tower = checkpoint.image_tower(&device.device)?;
+                Some(ImageEncoder::new(tower, precision, &device)?)
             }
             Towers::TextOnly => None,
         };
@@ -187,7 +203,7 @@ impl Model {
         // Looking for a GPU takes longer than encoding a query in words on the CPU.
         let words_only = options.towers == Towers::TextOnly && FastTextTower::covers(&checkpoint.config().text);
         let device = match options.device {
-            DeviceChoice::Auto if words_only => SelectedDevice::cpu(),
+            DeviceChoice::Auto if words_only || options.precision != Precision::F32 => SelectedDevice::cpu(),
             choice => device::select(choice)?,
         };
         let notice = device.notice.clone();
@@ -198,14 +214,23 @@ impl Model {
             config: checkpoint.config().clone(),
             source: source.clone(),
             towers: options.towers,
-            fingerprint: Fingerprint::of(&checkpoint)?,
+            precision: options.precision,
+            fingerprint: Fingerprint::of(&checkpoint, options.precision)?,
             logit_scale: checkpoint.logit_scale()?.exp(),
             logit_bias: checkpoint.logit_bias()?,
             tokenizer: checkpoint.tokenizer()?,
             preprocessor: Preprocessor::new(&checkpoint.config().preprocess),
-            loaded: RwLock::new(Loaded::read(&checkpoint, options.towers, device)?),
+            loaded: RwLock::new(Loaded::read(&checkpoint, options.towers, options.precision, device)?),
             notice,
         })
+    }
+
+    /// The name of a model that is not loaded.
+    ///
+    /// # Errors
+    /// Whatever is wrong with its files, by name.
+    pub fn name_of(source: &ModelSource) -> Result<String, ModelError> {
+        Ok(Checkpoint::open(source)?.config().name.clone())
     }
 
     /// The model's name.
@@ -247,6 +272,11 @@ impl Model {
     /// Where the model computes: `CPU` or `GPU`. A GPU that fails is replaced.
     pub fn device(&self) -> &'static str {
         self.loaded.read().unwrap_or_else(PoisonError::into_inner).device.label()
+    }
+
+    /// What the image tower holds its weights as.
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// Something the user should know about the device, such as a GPU that could not be used. Also logged.
@@ -422,7 +452,8 @@ impl Model {
         // Another thread may have been here first.
         if loaded.device.is_gpu {
             log::warn!("the GPU failed ({failure}); using the CPU");
-            *loaded = Loaded::read(&Checkpoint::open(&self.source)?, self.towers, SelectedDevice::cpu())?;
+            let checkpoint = Checkpoint::open(&self.source)?;
+            *loaded = Loaded::read(&checkpoint, self.towers, self.precision, SelectedDevice::cpu())?;
         }
         work(&loaded)
     }

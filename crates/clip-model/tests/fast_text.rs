@@ -11,8 +11,8 @@ use clip_kernels::Isa;
 use clip_model::clip::normalize;
 use clip_model::cpu::text::FastTextTower;
 use clip_model::text_tower::TextTower;
-use clip_model::weights::safetensors::{Contents, Precision, encode};
-use clip_model::{Checkpoint, ModelSource};
+use clip_model::weights::safetensors::{Contents, encode};
+use clip_model::{Checkpoint, ModelSource, Precision};
 
 use support::{copy, tensors};
 

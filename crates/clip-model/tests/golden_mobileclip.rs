@@ -9,8 +9,8 @@ use burn::tensor::Device;
 use clip_model::config::{ImageTowerConfig, TextTowerConfig};
 use clip_model::weights::TensorSource;
 use clip_model::weights::native;
-use clip_model::weights::safetensors::{Contents, Precision, SafetensorsFile, encode};
-use clip_model::{Checkpoint, ClipConfig, Model, ModelError, ModelSource, Pixels};
+use clip_model::weights::safetensors::{Contents, SafetensorsFile, encode};
+use clip_model::{Checkpoint, ClipConfig, Model, ModelError, ModelSource, Pixels, Precision};
 
 use fixtures::{SIDE, config, copy};
 use support::{Tensors, fixture, load, relative_error, tensors, write};

@@ -4,8 +4,8 @@
 mod support;
 
 use clip_model::weights::TensorSource;
-use clip_model::weights::safetensors::{Contents, Precision, SafetensorsFile, encode};
-use clip_model::{Model, ModelError, Pixels};
+use clip_model::weights::safetensors::{Contents, SafetensorsFile, encode};
+use clip_model::{Model, ModelError, Pixels, Precision};
 
 use support::{copy, edit, fixture, load_folder, relative_error, tensors, write};
 

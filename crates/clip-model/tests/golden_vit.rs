@@ -5,9 +5,9 @@ mod support;
 
 use burn::tensor::Device;
 use clip_model::config::{Activation, ImageTowerConfig, TextTowerConfig};
-use clip_model::weights::safetensors::{Precision, SafetensorsFile};
+use clip_model::weights::safetensors::SafetensorsFile;
 use clip_model::weights::{TensorSource, native};
-use clip_model::{Checkpoint, ClipConfig, Model, ModelSource, Pixels};
+use clip_model::{Checkpoint, ClipConfig, Model, ModelSource, Pixels, Precision};
 
 use support::{copy, edit, fixture, load, load_folder, relative_error};
 
@@ -178,7 +178,7 @@ fn storage_costs_what_it_must() {
     let path = folder.path().join("model.safetensors");
     let mut fingerprints = Vec::new();
     // Rounding to half precision is coarser than the bound; eight bits in matrices of 16 columns cost most.
-    for (precision, bound) in [(Precision::F32, BOUND), (Precision::F16, 0.01), (Precision::I8, 0.1)] {
+    for (precision, bound) in [(Precision::F32, BOUND), (Precision::F16, 0.01), (Precision::Int8, 0.1)] {
         native::write(&path, checkpoint.config(), &merges, &clip, precision).unwrap();
         let model = load(&ModelSource::File(path.clone())).unwrap();
         let (images, texts) = reference.errors(&model, "quick_gelu");

@@ -4,12 +4,13 @@
 //! convolution over that, and narrows the result: the wide rows, six times the size of a block's input, stay in the
 //! second-level cache.
 
-use burn::nn::conv::Conv2d;
 use clip_kernels::depthwise::Depthwise;
-use clip_kernels::gemm::PackedLinear;
-use clip_kernels::{Activation, Isa};
+use clip_kernels::{Activation, Linear};
 
-use super::weights::{conv_bias, values};
+pub use super::map::Map;
+use super::packing::Packing;
+use super::stem::FastStem;
+use super::weights::{conv_bias, pointwise, values};
 use crate::image_tower::inverted_residual::{Backbone, Block};
 
 /// Bytes of wide rows that a block keeps at a time; half of a common second-level cache.
@@ -18,30 +19,17 @@ const RING_BYTES: usize = 512 << 10;
 /// A backbone with its weights laid out for the kernels.
 #[derive(Debug)]
 pub struct FastBackbone {
-    stem: PackedLinear,
+    stem: FastStem,
     blocks: Vec<FastBlock>,
-    features: PackedLinear,
+    features: Box<dyn Linear>,
 }
 
 #[derive(Debug)]
 struct FastBlock {
-    expand: Option<PackedLinear>,
+    expand: Option<Box<dyn Linear>>,
     depthwise: Depthwise,
-    project: PackedLinear,
+    project: Box<dyn Linear>,
     shortcut: bool,
-}
-
-/// Activations of one photo, `[height, width, channels]`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Map {
-    /// Rows.
-    pub height: usize,
-    /// Columns.
-    pub width: usize,
-    /// Values at each position.
-    pub channels: usize,
-    /// All of them, channels innermost.
-    pub data: Vec<f32>,
 }
 
 /// Padding before the first position and number of outputs, as TensorFlow's "same" has it.
@@ -50,27 +38,13 @@ fn same(size: usize, kernel: usize, stride: usize) -> (usize, usize) {
     (((outputs - 1) * stride + kernel).saturating_sub(size) / 2, outputs)
 }
 
-fn pointwise(conv: &Conv2d, isa: Isa) -> PackedLinear {
-    PackedLinear::new(&values(&conv.weight), &conv_bias(conv), conv.weight.dims()[1], isa)
-}
-
 impl FastBackbone {
     /// Reads a backbone's weights.
-    pub fn new(backbone: &Backbone, isa: Isa) -> Self {
-        // Kernel positions outermost and channels innermost, as the stem's patches are gathered.
-        let stem = &backbone.stem;
-        let [outputs, channels, kernel, _] = stem.weight.dims();
-        let weights = values(&stem.weight);
-        let mut reordered = Vec::with_capacity(weights.len());
-        for output in 0..outputs {
-            for tap in 0..kernel * kernel {
-                reordered.extend((0..channels).map(|c| weights[(output * channels + c) * kernel * kernel + tap]));
-            }
-        }
+    pub fn new(backbone: &Backbone, packing: Packing) -> Self {
         Self {
-            stem: PackedLinear::new(&reordered, &conv_bias(stem), channels * kernel * kernel, isa),
-            blocks: backbone.blocks.iter().map(|block| FastBlock::new(block, isa)).collect(),
-            features: pointwise(&backbone.features, isa),
+            stem: FastStem::of(&backbone.stem, packing),
+            blocks: backbone.blocks.iter().map(|block| FastBlock::new(block, packing)).collect(),
+            features: pointwise(&backbone.features, packing),
         }
     }
 
@@ -87,20 +61,7 @@ impl FastBackbone {
     /// The blocks after the first `blocks`, the last convolution and the average over all positions.
     pub fn tail(&self, map: Map, blocks: usize) -> Vec<f32> {
         let map = self.blocks[blocks..].iter().fold(map, |map, block| block.run(map));
-        let positions = map.height * map.width;
-        let columns = self.features.columns();
-        let mut out = vec![0.0; positions * columns];
-        self.features.apply(&map.data, Activation::Relu6, None, &mut out);
-        let mut mean = vec![0.0; columns];
-        for position in out.chunks_exact(columns) {
-            for (mean, value) in mean.iter_mut().zip(position) {
-                *mean += value;
-            }
-        }
-        for mean in &mut mean {
-            *mean /= positions as f32;
-        }
-        mean
+        map.product(&*self.features, Activation::Relu6, None).mean()
     }
 
     /// Pooled features of one photo's pixels, `[3, size, size]`.
@@ -109,47 +70,26 @@ impl FastBackbone {
     }
 
     fn stem(&self, pixels: &[f32], size: usize) -> Map {
-        const KERNEL: usize = 3;
-        const STRIDE: usize = 2;
-        let (pad, outputs) = same(size, KERNEL, STRIDE);
-        let channels = self.stem.columns();
-        let plane = size * size;
-        let depth = 3 * KERNEL * KERNEL;
-        let mut data = vec![0.0; outputs * outputs * channels];
-        let mut patches = vec![0.0; outputs * depth];
-        for (y, out) in data.chunks_exact_mut(outputs * channels).enumerate() {
-            for (x, patch) in patches.chunks_exact_mut(depth).enumerate() {
-                for ky in 0..KERNEL {
-                    let row = (y * STRIDE + ky).wrapping_sub(pad);
-                    for kx in 0..KERNEL {
-                        let column = (x * STRIDE + kx).wrapping_sub(pad);
-                        let inside = row < size && column < size;
-                        let values = &mut patch[(ky * KERNEL + kx) * 3..][..3];
-                        for (c, value) in values.iter_mut().enumerate() {
-                            *value = if inside { pixels[c * plane + row * size + column] } else { 0.0 };
-                        }
-                    }
-                }
-            }
-            self.stem.apply(&patches, Activation::Relu6, None, out);
-        }
-        Map { height: outputs, width: outputs, channels, data }
+        let (pad, outputs) = same(size, self.stem.kernel(), self.stem.stride());
+        let data = self.stem.forward(pixels, size, pad, outputs, Activation::Relu6);
+        Map { height: outputs, width: outputs, channels: self.stem.columns(), data }
     }
 }
 
 impl FastBlock {
-    fn new(block: &Block, isa: Isa) -> Self {
+    fn new(block: &Block, packing: Packing) -> Self {
         let [_, _, kernel, _] = block.depthwise.weight.dims();
         Self {
-            expand: block.expand.as_ref().map(|expand| pointwise(expand, isa)),
+            expand: block.expand.as_ref().map(|expand| pointwise(expand, packing)),
             depthwise: Depthwise::new(
                 &values(&block.depthwise.weight),
                 &conv_bias(&block.depthwise),
                 kernel,
                 block.depthwise.stride[0],
-                isa,
+                Activation::Relu6,
+                packing.isa,
             ),
-            project: pointwise(&block.project, isa),
+            project: pointwise(&block.project, packing),
             shortcut: block.shortcut,
         }
     }
@@ -178,7 +118,8 @@ impl FastBlock {
                 while widened < last {
                     let slot = widened % ring_rows;
                     let run = (last - widened).min(ring_rows - slot);
-                    expand.apply(
+                    expand.apply_on(
+                        1,
                         &input.data[widened * input_row..(widened + run) * input_row],
                         Activation::Relu6,
                         None,
@@ -200,7 +141,7 @@ impl FastBlock {
             }
             let out_rows = top * width * columns..(top + rows) * width * columns;
             let add = self.shortcut.then(|| &input.data[out_rows.clone()]);
-            self.project.apply(&middle[..rows * width * wide], Activation::None, add, &mut data[out_rows]);
+            self.project.apply_on(1, &middle[..rows * width * wide], Activation::None, add, &mut data[out_rows]);
         }
         Map { height, width, channels: columns, data }
     }
@@ -212,6 +153,9 @@ mod tests {
     use crate::image_tower::inverted_residual::{BackboneConfig, StageConfig};
     use burn::module::{Module, ModuleMapper, Param};
     use burn::tensor::{Device, Distribution, Tensor};
+    use clip_kernels::Isa;
+
+    use crate::Precision;
 
     /// Fresh weights are so small that photos hardly differ after a few blocks, and a comparison would be blind.
     struct Enlarge;
@@ -242,7 +186,7 @@ mod tests {
             let spread = expected[..50].iter().zip(&expected[50..100]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(spread > 0.05, "photos differ by {spread} only");
             for isa in Isa::available() {
-                let fast = FastBackbone::new(&backbone, isa);
+                let fast = FastBackbone::new(&backbone, Packing { isa, precision: Precision::F32 });
                 let found: Vec<f32> =
                     pixels.chunks_exact(3 * size * size).flat_map(|pixels| fast.features(pixels, size)).collect();
                 let worst = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -259,7 +203,7 @@ mod tests {
             stages: vec![StageConfig { repeats: 3, kernel: 3, stride: 2, expansion: 2, channels: 16 }],
             features: 20,
         };
-        let fast = FastBackbone::new(&config.init(&device), Isa::best());
+        let fast = FastBackbone::new(&config.init(&device), Packing { isa: Isa::best(), precision: Precision::F32 });
         let pixels: Vec<f32> = (0..3 * 32 * 32).map(|i| (i % 17) as f32 / 17.0).collect();
         let whole = fast.tail(fast.trunk(&pixels, 32, 3), 3);
         assert_eq!(whole, fast.tail(fast.trunk(&pixels, 32, 1), 1));

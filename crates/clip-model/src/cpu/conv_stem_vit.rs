@@ -3,8 +3,9 @@
 use clip_kernels::norm::LayerNorm;
 use clip_kernels::patches::{Order, PatchEmbedding};
 use clip_kernels::transformer::Stack;
-use clip_kernels::{Activation, Isa, Linear};
+use clip_kernels::{Activation, Linear};
 
+use super::packing::Packing;
 use super::share::share;
 use super::transformer::{project, stack};
 use super::weights::{layer_norm, linear, patch_embedding, values};
@@ -25,16 +26,16 @@ pub struct FastConvStemVit {
 
 impl FastConvStemVit {
     /// Takes a tower's weights.
-    pub fn new(tower: ConvStemVit, isa: Isa) -> Self {
+    pub fn new(tower: ConvStemVit, packing: Packing) -> Self {
         let order = |index| if index == 0 { Order::Planes } else { Order::Positions };
         let epsilon = tower.transformer.layer_norm_eps;
         Self {
-            stem: tower.stem.iter().enumerate().map(|(i, conv)| patch_embedding(conv, order(i), isa)).collect(),
+            stem: tower.stem.iter().enumerate().map(|(i, conv)| patch_embedding(conv, order(i), packing)).collect(),
             class: values(&tower.class_embedding),
             positions: values(&tower.position_embedding),
-            layers: stack(tower.transformer, isa),
-            norm: layer_norm(&tower.norm, epsilon, isa),
-            projection: Box::new(linear(&tower.projection, isa)),
+            layers: stack(tower.transformer, packing),
+            norm: layer_norm(&tower.norm, epsilon, packing.isa),
+            projection: linear(&tower.projection, packing.exact()),
         }
     }
 

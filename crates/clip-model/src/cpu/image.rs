@@ -1,9 +1,10 @@
-//! The image towers that have a form for the kernels.
-
-use clip_kernels::Isa;
+//! The image towers in their form for the kernels.
 
 use super::conv_stem_vit::FastConvStemVit;
+use super::fast_vit::FastFastVit;
 use super::inverted_residual::FastInvertedResidual;
+use super::modified_resnet::FastModifiedResnet;
+use super::packing::Packing;
 use super::siglip::FastSiglipVit;
 use super::vit::FastClassVit;
 use crate::image_tower::ImageTower;
@@ -14,36 +15,30 @@ use crate::image_tower::ImageTower;
 pub enum FastImageTower {
     /// Convolutional tower.
     InvertedResidual(FastInvertedResidual),
+    /// OpenAI's residual network.
+    ModifiedResnet(FastModifiedResnet),
     /// Vision transformer with a class token.
     Vit(FastClassVit),
     /// SigLIP's.
     Siglip(FastSiglipVit),
+    /// The other MobileCLIPs'.
+    FastVit(FastFastVit),
     /// MobileCLIP-B's.
     ConvStemVit(FastConvStemVit),
 }
 
 impl FastImageTower {
-    /// [`of`](Self::of) for the best instructions that this processor has.
-    ///
-    /// # Errors
-    /// The tower itself if it has no such form.
-    pub fn best(tower: ImageTower) -> Result<Self, Box<ImageTower>> {
-        Self::of(tower, Isa::best())
-    }
-
     /// Takes a tower's weights: burn's copy of each layer is dropped as soon as it was read, so that a large model does
     /// not stand in memory twice.
-    ///
-    /// # Errors
-    /// The tower itself if it has no such form.
-    pub fn of(tower: ImageTower, isa: Isa) -> Result<Self, Box<ImageTower>> {
-        Ok(match tower {
-            ImageTower::InvertedResidual(tower) => Self::InvertedResidual(FastInvertedResidual::new(&tower, isa)),
-            ImageTower::Vit(tower) => Self::Vit(FastClassVit::new(tower, isa)),
-            ImageTower::Siglip(tower) => Self::Siglip(FastSiglipVit::new(tower, isa)),
-            ImageTower::ConvStemVit(tower) => Self::ConvStemVit(FastConvStemVit::new(tower, isa)),
-            other => return Err(Box::new(other)),
-        })
+    pub fn of(tower: ImageTower, packing: Packing) -> Self {
+        match tower {
+            ImageTower::InvertedResidual(tower) => Self::InvertedResidual(FastInvertedResidual::new(&tower, packing)),
+            ImageTower::ModifiedResnet(tower) => Self::ModifiedResnet(FastModifiedResnet::new(tower, packing)),
+            ImageTower::Vit(tower) => Self::Vit(FastClassVit::new(tower, packing)),
+            ImageTower::Siglip(tower) => Self::Siglip(FastSiglipVit::new(tower, packing)),
+            ImageTower::FastVit(tower) => Self::FastVit(FastFastVit::new(&tower, packing)),
+            ImageTower::ConvStemVit(tower) => Self::ConvStemVit(FastConvStemVit::new(tower, packing)),
+        }
     }
 
     /// Photos' pixels, each `[3, size, size]`, to embeddings, one behind the other, not normalised. The work is shared
@@ -51,8 +46,10 @@ impl FastImageTower {
     pub fn forward(&self, photos: &[&[f32]], size: usize) -> Vec<f32> {
         match self {
             Self::InvertedResidual(tower) => tower.forward(photos, size),
+            Self::ModifiedResnet(tower) => tower.forward(photos, size),
             Self::Vit(tower) => tower.forward(photos, size),
             Self::Siglip(tower) => tower.forward(photos, size),
+            Self::FastVit(tower) => tower.forward(photos, size),
             Self::ConvStemVit(tower) => tower.forward(photos, size),
         }
     }
@@ -62,22 +59,26 @@ impl FastImageTower {
 mod tests {
     use burn::module::{Module, ModuleMapper, Param};
     use burn::tensor::{Device, Distribution, Tensor, TensorData};
+    use clip_kernels::Isa;
     use serde_json::json;
 
     use super::*;
+    use crate::Precision;
     use crate::clip::normalize_rows;
     use crate::config::ImageTowerConfig;
     use crate::cpu::weights::to_vec;
 
     /// Fresh norms and biases are ones and zeros, with which much could be mixed up unseen, and fresh weights so small
     /// that all photos look alike.
-    struct Shake;
+    struct Shake {
+        factor: f64,
+    }
 
     impl ModuleMapper for Shake {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
             param.map(|weights| {
                 let noise = weights.random_like(Distribution::Normal(0.0, if D == 1 { 0.2 } else { 0.02 }));
-                weights * 1.2 + noise
+                weights * if D == 1 { 1.2 } else { self.factor } + noise
             })
         }
     }
@@ -95,10 +96,14 @@ mod tests {
     }
 
     fn check(config: serde_json::Value, embed_dim: usize, count: usize) {
+        check_shaken(config, embed_dim, count, Shake { factor: 1.2 });
+    }
+
+    fn check_shaken(config: serde_json::Value, embed_dim: usize, count: usize, mut shake: Shake) {
         let config: ImageTowerConfig = serde_json::from_value(config).unwrap();
         let (size, device) = (config.image_size(), Device::flex());
         device.seed(3);
-        let tower = ImageTower::init(&config, embed_dim, &device).map(&mut Shake);
+        let tower = ImageTower::init(&config, embed_dim, &device).map(&mut shake);
         let photos = photos(count, size);
         let data = TensorData::new(photos.concat(), [count, 3, size, size]);
         let mut expected = to_vec(tower.forward(Tensor::from_data(data, &device)));
@@ -108,7 +113,7 @@ mod tests {
         assert!(unlike > 1e-2, "photos differ by {unlike} only");
         let photos: Vec<&[f32]> = photos.iter().map(Vec::as_slice).collect();
         for isa in Isa::available() {
-            let Ok(fast) = FastImageTower::of(tower.clone(), isa) else { panic!("there is a form") };
+            let fast = FastImageTower::of(tower.clone(), Packing { isa, precision: Precision::F32 });
             for threads in [1, 2] {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 for photos in [&photos[..], &photos[..1]] {
@@ -118,6 +123,16 @@ mod tests {
                     let worst = apart(&found, &expected);
                     assert!(worst <= 1e-5, "{isa:?}, {threads} threads: off by {worst}, photos by {unlike}");
                 }
+            }
+        }
+        // Rounding must show, and be small beside what tells photos apart.
+        for (precision, bound) in [(Precision::F16, 0.01), (Precision::Int8, 0.8)] {
+            for isa in Isa::available() {
+                let fast = FastImageTower::of(tower.clone(), Packing { isa, precision });
+                let mut found = fast.forward(&photos, size);
+                normalize_rows(&mut found, embed_dim);
+                let worst = apart(&found, &expected);
+                assert!(worst > 1e-5 && worst < bound * unlike, "{isa:?}, {precision}: {worst}, photos {unlike}");
             }
         }
     }
@@ -140,6 +155,30 @@ mod tests {
             "mlp_width": 1024, "activation": "gelu", "layer_norm_eps": 1e-5
         });
         check(config, 512, 3);
+    }
+
+    #[test]
+    fn residual_networks_equal_burns_own() {
+        let config = json!({
+            "kind": "modified_resnet", "image_size": 96, "width": 20, "blocks": [2, 1, 2, 1], "heads": 5
+        });
+        check_shaken(config, 50, 3, Shake { factor: 2.0 });
+    }
+
+    #[test]
+    fn re_parameterised_networks_equal_burns_own() {
+        for squeeze in [None, Some(6)] {
+            let config = json!({
+                "kind": "fast_vit", "image_size": 96, "head_width": 8, "features": 96, "features_squeeze": 6,
+                "projection_bias": squeeze.is_some(),
+                "stages": [
+                    {"blocks": 2, "channels": 12, "mlp_width": 36, "mixer": "rep_mixer"},
+                    {"blocks": 1, "channels": 24, "mlp_width": 72, "mixer": "rep_mixer", "squeeze": squeeze},
+                    {"blocks": 2, "channels": 48, "mlp_width": 96, "mixer": "attention", "position_encoding": true},
+                ]
+            });
+            check_shaken(config, 50, 3, Shake { factor: 2.0 });
+        }
     }
 
     #[test]

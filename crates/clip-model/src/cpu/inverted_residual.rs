@@ -1,10 +1,10 @@
 //! A whole inverted residual tower: fast backbones, then burn's own head.
 
 use burn::tensor::{Tensor, TensorData};
-use clip_kernels::Isa;
 use rayon::prelude::*;
 
 use super::backbone::FastBackbone;
+use super::packing::Packing;
 use super::weights::to_vec;
 use crate::image_tower::inverted_residual::InvertedResidual;
 use crate::projection::ProjectionHead;
@@ -19,9 +19,9 @@ pub struct FastInvertedResidual {
 
 impl FastInvertedResidual {
     /// Reads a tower's weights.
-    pub fn new(tower: &InvertedResidual, isa: Isa) -> Self {
+    pub fn new(tower: &InvertedResidual, packing: Packing) -> Self {
         Self {
-            backbones: tower.backbones.iter().map(|backbone| FastBackbone::new(backbone, isa)).collect(),
+            backbones: tower.backbones.iter().map(|backbone| FastBackbone::new(backbone, packing)).collect(),
             head: tower.head.clone(),
             width: tower.backbones.iter().map(|backbone| backbone.features.weight.dims()[0]).sum(),
         }

@@ -9,10 +9,15 @@
 pub mod backbone;
 pub mod bert;
 pub mod conv_stem_vit;
+pub mod fast_vit;
 pub mod image;
 pub mod inverted_residual;
+mod map;
+pub mod modified_resnet;
+pub mod packing;
 mod share;
 pub mod siglip;
+mod stem;
 mod stored;
 pub mod text;
 pub mod transformer;

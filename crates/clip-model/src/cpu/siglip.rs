@@ -6,6 +6,7 @@ use clip_kernels::patches::{Order, PatchEmbedding};
 use clip_kernels::transformer::Stack;
 use clip_kernels::{Activation, Isa, Linear};
 
+use super::packing::Packing;
 use super::share::share;
 use super::transformer::{activation, normed, stack};
 use super::weights::{columns, layer_norm, linear, patch_embedding, values};
@@ -24,14 +25,14 @@ pub struct FastSiglipVit {
 
 impl FastSiglipVit {
     /// Takes a tower's weights.
-    pub fn new(tower: SiglipVit, isa: Isa) -> Self {
+    pub fn new(tower: SiglipVit, packing: Packing) -> Self {
         let epsilon = tower.transformer.layer_norm_eps;
         Self {
-            patches: patch_embedding(&tower.patch_embedding, Order::Planes, isa),
+            patches: patch_embedding(&tower.patch_embedding, Order::Planes, packing),
             positions: values(&tower.position_embedding),
-            layers: stack(tower.transformer, isa),
-            norm_post: layer_norm(&tower.norm_post, epsilon, isa),
-            pool: Pool::new(&tower.pool, epsilon, isa),
+            layers: stack(tower.transformer, packing),
+            norm_post: layer_norm(&tower.norm_post, epsilon, packing.isa),
+            pool: Pool::new(&tower.pool, epsilon, packing),
         }
     }
 
@@ -68,20 +69,21 @@ struct Pool {
 }
 
 impl Pool {
-    fn new(pool: &AttentionPool, epsilon: f64, isa: Isa) -> Self {
+    fn new(pool: &AttentionPool, epsilon: f64, packing: Packing) -> Self {
+        let isa = packing.isa;
         let [width, _] = pool.attention.input.weight.dims();
         let mut query = vec![0.0; width];
-        let to_query = columns(&pool.attention.input, 0..width, isa);
-        to_query.apply(&values(&pool.probe), Activation::None, None, &mut query);
+        let to_query = columns(&pool.attention.input, 0..width, packing.exact());
+        to_query.apply_on(1, &values(&pool.probe), Activation::None, None, &mut query);
         Self {
             query,
-            keys_values: Box::new(columns(&pool.attention.input, width..3 * width, isa)),
-            output: Box::new(linear(&pool.attention.output, isa)),
+            keys_values: columns(&pool.attention.input, width..3 * width, packing),
+            output: linear(&pool.attention.output, packing.exact()),
             heads: pool.attention.heads,
             norm: layer_norm(&pool.norm, epsilon, isa),
-            widen: Box::new(linear(&pool.mlp.input, isa)),
+            widen: linear(&pool.mlp.input, packing.exact()),
             activation: activation(pool.mlp.activation),
-            narrow: Box::new(linear(&pool.mlp.output, isa)),
+            narrow: linear(&pool.mlp.output, packing.exact()),
             isa,
         }
     }

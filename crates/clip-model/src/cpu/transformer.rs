@@ -2,29 +2,32 @@
 
 use clip_kernels::norm::LayerNorm;
 use clip_kernels::transformer::{Layer, Stack};
-use clip_kernels::{Activation, Isa, Linear};
+use clip_kernels::{Activation, Linear};
 
+use super::packing::Packing;
 use super::weights::{layer_norm, linear};
 use crate::config;
 use crate::transformer::{Block, Transformer};
 
 /// A transformer with its weights laid out for the kernels. Each layer of burn's is dropped when it was read.
-pub fn stack(transformer: Transformer, isa: Isa) -> Stack {
+pub fn stack(transformer: Transformer, packing: Packing) -> Stack {
     let epsilon = transformer.layer_norm_eps;
-    Stack { layers: transformer.blocks.into_iter().map(|block| layer(&block, epsilon, isa)).collect(), isa }
+    let layers = transformer.blocks.into_iter().map(|block| layer(&block, epsilon, packing)).collect();
+    Stack { layers, isa: packing.isa }
 }
 
-fn layer(block: &Block, epsilon: f64, isa: Isa) -> Layer {
+fn layer(block: &Block, epsilon: f64, packing: Packing) -> Layer {
+    let isa = packing.isa;
     Layer {
         attention_norm: layer_norm(&block.attention_norm, epsilon, isa),
-        joint: Box::new(linear(&block.attention.input, isa)),
-        output: Box::new(linear(&block.attention.output, isa)),
+        joint: linear(&block.attention.input, packing),
+        output: linear(&block.attention.output, packing),
         heads: block.attention.heads,
         causal: block.attention.causal,
         mlp_norm: layer_norm(&block.mlp_norm, epsilon, isa),
-        widen: Box::new(linear(&block.mlp.input, isa)),
+        widen: linear(&block.mlp.input, packing),
         activation: activation(block.mlp.activation),
-        narrow: Box::new(linear(&block.mlp.output, isa)),
+        narrow: linear(&block.mlp.output, packing),
     }
 }
 

@@ -3,8 +3,9 @@
 use clip_kernels::norm::LayerNorm;
 use clip_kernels::patches::{Order, PatchEmbedding};
 use clip_kernels::transformer::Stack;
-use clip_kernels::{Activation, Isa, Linear};
+use clip_kernels::{Activation, Linear};
 
+use super::packing::Packing;
 use super::share::share;
 use super::transformer::{project, stack};
 use super::weights::{layer_norm, linear, patch_embedding, values};
@@ -24,19 +25,20 @@ pub struct FastClassVit {
 
 impl FastClassVit {
     /// Takes a tower's weights.
-    pub fn new(tower: Vit, isa: Isa) -> Self {
+    pub fn new(tower: Vit, packing: Packing) -> Self {
+        let isa = packing.isa;
         let epsilon = tower.transformer.layer_norm_eps;
         let mut start = values(&tower.position_embedding);
         for (start, class) in start.iter_mut().zip(values(&tower.class_embedding)) {
             *start += class;
         }
         Self {
-            patches: patch_embedding(&tower.patch_embedding, Order::Planes, isa),
+            patches: patch_embedding(&tower.patch_embedding, Order::Planes, packing),
             start,
             norm_pre: layer_norm(&tower.norm_pre, epsilon, isa),
-            layers: stack(tower.transformer, isa),
+            layers: stack(tower.transformer, packing),
             norm_post: layer_norm(&tower.norm_post, epsilon, isa),
-            projection: Box::new(linear(&tower.projection, isa)),
+            projection: linear(&tower.projection, packing.exact()),
         }
     }
 

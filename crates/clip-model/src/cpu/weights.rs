@@ -1,11 +1,13 @@
 //! Reads burn's parameters and lays them out for the kernels.
 
 use burn::module::Param;
+use burn::nn;
 use burn::nn::conv::Conv2d;
-use burn::nn::{LayerNorm, Linear};
 use burn::tensor::Tensor;
 use clip_kernels::patches::{Order, PatchEmbedding};
-use clip_kernels::{Isa, gemm::PackedLinear, norm};
+use clip_kernels::{Isa, Linear, norm};
+
+use super::packing::Packing;
 
 /// A tensor's values in row-major order. The CPU backend hands them over as they are, so there is nothing to fail.
 pub fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
@@ -28,27 +30,34 @@ pub fn conv_bias(conv: &Conv2d) -> Vec<f32> {
 }
 
 /// A linear map.
-pub fn linear(linear: &Linear, isa: Isa) -> PackedLinear {
-    let [depth, columns] = linear.weight.dims();
-    PackedLinear::transposed(&values(&linear.weight), &bias(linear.bias.as_ref(), columns), depth, isa)
+pub fn linear(linear: &nn::Linear, packing: Packing) -> Box<dyn Linear> {
+    columns(linear, 0..linear.weight.dims()[1], packing)
 }
 
 /// Some columns of a linear map.
-pub fn columns(linear: &Linear, columns: std::ops::Range<usize>, isa: Isa) -> PackedLinear {
+pub fn columns(linear: &nn::Linear, columns: std::ops::Range<usize>, packing: Packing) -> Box<dyn Linear> {
     let [depth, all] = linear.weight.dims();
-    let weights: Vec<f32> =
-        values(&linear.weight).chunks_exact(all).flat_map(|row| &row[columns.clone()]).copied().collect();
-    PackedLinear::transposed(&weights, &bias(linear.bias.as_ref(), all)[columns], depth, isa)
+    let mut weights = values(&linear.weight);
+    if columns.len() < all {
+        weights = weights.chunks_exact(all).flat_map(|row| &row[columns.clone()]).copied().collect();
+    }
+    packing.columns(&weights, &bias(linear.bias.as_ref(), all)[columns], depth)
+}
+
+/// A 1x1 convolution.
+pub fn pointwise(conv: &Conv2d, packing: Packing) -> Box<dyn Linear> {
+    packing.rows(&values(&conv.weight), &conv_bias(conv), conv.weight.dims()[1])
 }
 
 /// A layer norm, whose epsilon burn keeps to itself.
-pub fn layer_norm(norm: &LayerNorm, epsilon: f64, isa: Isa) -> norm::LayerNorm {
+pub fn layer_norm(norm: &nn::LayerNorm, epsilon: f64, isa: Isa) -> norm::LayerNorm {
     let gain = values(&norm.gamma);
     norm::LayerNorm::new(&gain, &bias(norm.beta.as_ref(), gain.len()), epsilon as f32, isa)
 }
 
 /// A convolution whose stride is its kernel.
-pub fn patch_embedding(conv: &Conv2d, order: Order, isa: Isa) -> PatchEmbedding {
+pub fn patch_embedding(conv: &Conv2d, order: Order, packing: Packing) -> PatchEmbedding {
     let [_, channels, side, _] = conv.weight.dims();
-    PatchEmbedding::new(&values(&conv.weight), &conv_bias(conv), channels, side, order, isa)
+    let linear = |weights: &[f32]| packing.rows(weights, &conv_bias(conv), channels * side * side);
+    PatchEmbedding::new(&values(&conv.weight), channels, side, order, linear)
 }

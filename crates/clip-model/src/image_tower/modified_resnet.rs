@@ -249,7 +249,7 @@ impl BatchNorm {
     }
 
     /// Factor and offset that come to the same, `[channels]` each.
-    fn affine(&self) -> (Tensor<1>, Tensor<1>) {
+    pub fn affine(&self) -> (Tensor<1>, Tensor<1>) {
         let scale = self.weight.val() / (self.running_var.val() + EPSILON).sqrt();
         let offset = self.bias.val() - self.running_mean.val() * scale.clone();
         (scale, offset)

@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use super::TrainError;
-use super::recipe::{Export, Storage};
-use crate::ClipConfig;
+use super::recipe::Export;
 use crate::clip::Clip;
 use crate::config::ImageTowerConfig;
 use crate::weights::native;
-use crate::weights::safetensors::Precision;
+use crate::{ClipConfig, Precision};
 
 /// The finished model's configuration: that of training, but for the size of its photos.
 ///
@@ -36,14 +35,9 @@ pub fn write(
     config: &ClipConfig,
     tokenizer: &[u8],
     model: &Clip,
-    storage: Storage,
+    precision: Precision,
     path: &Path,
 ) -> Result<Clip, TrainError> {
-    let precision = match storage {
-        Storage::F32 => Precision::F32,
-        Storage::F16 => Precision::F16,
-        Storage::Int8 => Precision::I8,
-    };
     native::write(path, config, tokenizer, model, precision)?;
     let device = model.logit_scale.val().device();
     Ok(native::read_clip(path, &device)?)

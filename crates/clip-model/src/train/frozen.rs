@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use clip_kernels::Isa;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
@@ -12,7 +11,9 @@ use super::cache::{Rows, RowsWriter};
 use super::cut::{BackboneCut, TextCut};
 use super::inputs::{BackboneInput, ImageInput, TextInput, padded};
 use super::{TrainError, stopped};
+use crate::Precision;
 use crate::cpu::backbone::FastBackbone;
+use crate::cpu::packing::Packing;
 use crate::image_tower::inverted_residual::InvertedResidual;
 use crate::text_tower::bert::{Bert, TokenStates, mean_of_tokens};
 
@@ -70,8 +71,9 @@ impl FrozenImages {
         let ranges: Vec<_> =
             (done..total).step_by(IMAGE_CHUNK).map(|from| from..(from + IMAGE_CHUNK).min(total)).collect();
         // On the CPU the kernels of the inference path are several times as fast as burn's layers.
+        let packing = Packing::best(Precision::F32);
         let fast: Option<Vec<FastBackbone>> = (*device == Device::flex())
-            .then(|| tower.backbones.iter().map(|backbone| FastBackbone::new(backbone, Isa::best())).collect());
+            .then(|| tower.backbones.iter().map(|backbone| FastBackbone::new(backbone, packing)).collect());
         // Decoding runs ahead of the device by a few chunks.
         let (sender, receiver) = std::sync::mpsc::sync_channel(4);
         std::thread::scope(|scope| {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
+use crate::Precision;
 
 /// Everything that determines a training run besides the data itself.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -179,12 +180,12 @@ fn is_off(weight: &f64) -> bool {
 }
 
 /// How the trained weights are written.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Export {
-    /// Storage of matrices.
-    #[serde(default)]
-    pub weights: Storage,
+    /// What the weights are stored as.
+    #[serde(default = "half")]
+    pub weights: Precision,
     /// Side of the photos that the finished model takes, if it is not that of training: random crops show things
     /// larger than they are in whole photos, and a somewhat larger photo makes up for it (Touvron et al. 2019, "Fixing
     /// the train-test resolution discrepancy"). Only for convolutional towers, which take photos of any size.
@@ -192,17 +193,14 @@ pub struct Export {
     pub image_size: Option<usize>,
 }
 
-/// Storage of weight matrices; vectors are kept in f16 or better.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Storage {
-    /// 32-bit floats.
-    F32,
-    /// 16-bit floats.
-    #[default]
-    F16,
-    /// 8-bit integers with a scale for each output row.
-    Int8,
+impl Default for Export {
+    fn default() -> Self {
+        Self { weights: half(), image_size: None }
+    }
+}
+
+fn half() -> Precision {
+    Precision::F16
 }
 
 fn one() -> f64 {

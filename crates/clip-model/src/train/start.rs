@@ -14,7 +14,7 @@ use crate::weights::checkpoint::{Checkpoint, ModelSource};
 use crate::weights::module::{apply, collect, shapes};
 use crate::weights::safetensors::SafetensorsFile;
 use crate::weights::{Native, StoredTensor, TensorSource};
-use crate::{ClipConfig, ModelError};
+use crate::{ClipConfig, ModelError, Precision};
 
 /// A model before its training.
 pub struct Start {
@@ -80,7 +80,7 @@ impl Start {
             tokenizer_origin,
             given: shapes(&model).into_iter().map(|(name, _)| name).collect(),
             model,
-            identity: Some(Fingerprint::of(&checkpoint)?.as_str().as_bytes().to_vec()),
+            identity: Some(Fingerprint::of(&checkpoint, Precision::F32)?.as_str().as_bytes().to_vec()),
         })
     }
 }

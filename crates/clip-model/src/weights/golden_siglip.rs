@@ -14,7 +14,8 @@ use serde::Deserialize;
 
 use super::TensorSource;
 use super::checkpoint::{Checkpoint, ModelSource};
-use super::safetensors::{Contents, Precision, SafetensorsFile, encode};
+use super::safetensors::{Contents, SafetensorsFile, encode};
+use crate::Precision;
 use crate::config::{TokenizerConfig, TokenizerKind};
 use crate::tokenizer::{Padding, Tokenizer};
 use crate::{Model, ModelError, Pixels};

@@ -11,11 +11,11 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use super::module::{apply, collect};
-use super::safetensors::{self, Contents, Precision, SafetensorsFile};
+use super::safetensors::{self, Contents, SafetensorsFile};
 use super::{Layout, Location};
-use crate::ModelError;
 use crate::clip::Clip;
 use crate::config::ClipConfig;
+use crate::{ModelError, Precision};
 
 /// The newest format that is read, and the one that is written.
 pub const FORMAT_VERSION: u32 = 1;

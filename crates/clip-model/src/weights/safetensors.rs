@@ -19,7 +19,7 @@ use safetensors::tensor::{Dtype, Metadata, SafeTensorError, SafeTensors, TensorV
 use super::file_bytes::Bytes;
 use super::stored_matrix::StoredMatrix;
 use super::{StoredTensor, TensorSource};
-use crate::ModelError;
+use crate::{ModelError, Precision};
 
 /// Largest header that is parsed. That of a model with 10,000 tensors takes about 1 MiB; parsing
 /// needs several times a header's size, so that a lying length must not get far.
@@ -288,19 +288,6 @@ fn foreign_kind(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// How the weights of a file are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Precision {
-    /// As they are.
-    #[default]
-    F32,
-    /// Rounded to half precision. Values beyond its range are an error.
-    F16,
-    /// Matrices and convolution kernels as `I8` with one scale a row (symmetric, the row's largest
-    /// magnitude is 127); everything of one dimension as `F16`.
-    I8,
-}
-
 /// What to put into a file.
 #[derive(Debug, Default)]
 pub struct Contents<'a> {
@@ -350,16 +337,16 @@ pub fn encode(contents: &Contents<'_>) -> Result<Vec<u8>, ModelError> {
         }
         match contents.precision {
             Precision::F32 => entries.push((name.clone(), single(shape, data))),
-            Precision::I8 if shape.len() > 1 => {
+            Precision::Int8 if shape.len() > 1 => {
                 let (rows, scales) = quantize(shape[0], data);
                 entries.push((name.clone(), Encoded { dtype: Dtype::I8, shape: shape.clone(), bytes: rows.into() }));
                 let scale = single(&[shape[0]], &scales);
                 entries.push((format!("{name}{SCALE_SUFFIX}"), scale));
             }
-            Precision::F16 | Precision::I8 if data.iter().any(|v| !f16::from_f32(*v).is_finite()) => {
+            Precision::F16 | Precision::Int8 if data.iter().any(|v| !f16::from_f32(*v).is_finite()) => {
                 return Err(ModelError::Input(format!("tensor `{name}` is too large for half precision")));
             }
-            Precision::F16 | Precision::I8 => entries.push((
+            Precision::F16 | Precision::Int8 => entries.push((
                 name.clone(),
                 Encoded {
                     dtype: Dtype::F16,
@@ -446,7 +433,7 @@ mod tests {
 
     #[test]
     fn all_precisions_come_back() {
-        for (precision, tolerance) in [(Precision::F32, 0.0), (Precision::F16, 1e-3), (Precision::I8, 0.005)] {
+        for (precision, tolerance) in [(Precision::F32, 0.0), (Precision::F16, 1e-3), (Precision::Int8, 0.005)] {
             let file = reopened(encoded(precision)).unwrap();
             assert_eq!(file.metadata("key"), Some("value"));
             assert_eq!(file.bytes("tokenizer").unwrap(), b"abc");
@@ -469,7 +456,7 @@ mod tests {
     #[test]
     fn rows_are_scaled_on_their_own() {
         // With one scale for the whole matrix, the first row would come back as [1, -1, 0] * 0.79.
-        let file = reopened(encoded(Precision::I8)).unwrap();
+        let file = reopened(encoded(Precision::Int8)).unwrap();
         let read = file.read("a.weight").unwrap().data;
         assert!((read[2] - 0.25).abs() < 0.005, "{read:?}");
     }

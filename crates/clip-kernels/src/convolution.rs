@@ -1,0 +1,204 @@
+//! Convolutions of stride 1 on images whose channels lie side by side.
+//!
+//! What a row of the kernel meets of an image lies in one piece, and the next position's begins one position later: tiles
+//! of neighbouring positions are read where they are, with nothing gathered or copied.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::gemm::PackedLinear;
+use crate::kernels::{self, Sums, Tile};
+use crate::store::{Finish, Out, finish};
+use crate::tiles::Tiles;
+use crate::{Activation, Isa};
+
+/// Weights of a convolution with a square kernel, and its bias.
+#[derive(Debug, Clone)]
+pub struct Convolution {
+    /// Its depth is `[kernel, kernel, channels]`.
+    linear: PackedLinear,
+    channels: usize,
+    kernel: usize,
+    isa: Isa,
+}
+
+/// Images side by side, each with a border that is as wide as half the kernel.
+#[derive(Debug, Clone, Copy)]
+pub struct Images<'a> {
+    /// `[count, height + kernel - 1, width + kernel - 1, channels]`.
+    pub values: &'a [f32],
+    /// Number of images.
+    pub count: usize,
+    /// Rows of an image, without its border.
+    pub height: usize,
+    /// Columns of an image, without its border.
+    pub width: usize,
+}
+
+impl Convolution {
+    /// From weights `[columns, channels, kernel, kernel]` and a bias of `columns` values.
+    ///
+    /// # Panics
+    /// If the lengths do not fit.
+    pub fn new(weights: &[f32], bias: &[f32], channels: usize, kernel: usize, isa: Isa) -> Self {
+        let area = kernel * kernel;
+        let depth = channels * area;
+        assert_eq!(weights.len(), bias.len() * depth, "weights are [columns, channels, kernel, kernel]");
+        let turned: Vec<f32> = weights
+            .chunks_exact(depth.max(1))
+            .flat_map(|column| (0..depth).map(move |at| column[at % channels * area + at / channels]))
+            .collect();
+        Self { linear: PackedLinear::new(&turned, bias, depth, isa), channels, kernel, isa }
+    }
+
+    /// Side of the kernel.
+    pub fn kernel(&self) -> usize {
+        self.kernel
+    }
+
+    /// Outputs of a position.
+    pub fn columns(&self) -> usize {
+        self.linear.columns()
+    }
+
+    /// Images to `out`, `[count, height, width, columns]`; threads of rayon's pool share the columns.
+    ///
+    /// # Panics
+    /// If the lengths do not fit.
+    pub fn apply_on(&self, threads: usize, images: Images<'_>, activation: Activation, out: &mut [f32]) {
+        let Images { values, count, height, width } = images;
+        let border = self.kernel - 1;
+        assert_eq!(
+            values.len(),
+            count * (height + border) * (width + border) * self.channels,
+            "images are [count, height, width, channels] with their borders"
+        );
+        assert_eq!(out.len(), count * height * width * self.columns(), "out is [count, height, width, columns]");
+        let out = Out::new(out, self.columns());
+        let panels = self.linear.count();
+        let share = panels.div_ceil(threads.clamp(1, panels.max(1))).max(1);
+        if share >= panels {
+            self.panels(0..panels, images, activation, out);
+        } else {
+            (0..panels.div_ceil(share)).into_par_iter().for_each(|thread| {
+                self.panels(thread * share..((thread + 1) * share).min(panels), images, activation, out);
+            });
+        }
+    }
+
+    /// Computes the columns of some panels, which no other thread may do at the same time.
+    fn panels(&self, panels: Range<usize>, images: Images<'_>, activation: Activation, out: Out<'_>) {
+        let Images { values, count, height, width } = images;
+        let row = (width + self.kernel - 1) * self.channels;
+        let image = (height + self.kernel - 1) * row;
+        let tiles = Tiles::new(width, kernels::rows(self.isa));
+        let mut sums = Sums::new();
+        let mut expanded = Vec::new();
+        for panel in panels.map(|index| self.linear.panel(index)) {
+            let weights = self.linear.panel_weights(panel, &mut expanded);
+            for line in 0..count * height {
+                let start = line / height * image + line % height * row;
+                for tile in 0..tiles.count() {
+                    let (first, rows) = (tiles.start(tile), tiles.height(tile));
+                    let tile = Tile {
+                        left: &values[start + first * self.channels..],
+                        stride: Some(self.channels),
+                        panel: weights,
+                        depth: self.kernel * self.channels,
+                        runs: self.kernel,
+                        step: row,
+                    };
+                    kernels::multiply(self.isa, rows, panel.width, tile, &mut sums);
+                    let how = Finish {
+                        bias: self.linear.panel_bias(panel),
+                        resume: false,
+                        partial: false,
+                        activation,
+                        add: None,
+                        row: line * width + first,
+                        rows,
+                        column: panel.start,
+                        stride: panel.width,
+                        columns: panel.width.min(self.columns() - panel.start),
+                    };
+                    // SAFETY: `apply_on` gives every panel to one thread, and panels share no columns.
+                    unsafe { finish(self.isa, &mut sums.0, &how, out) };
+                }
+            }
+        }
+    }
+}
+
+/// Images `[count, height, width, channels]` with a border of zeros around each.
+pub fn padded(images: &[f32], count: usize, height: usize, width: usize, border: usize) -> Vec<f32> {
+    let channels = images.len() / (count * height * width).max(1);
+    let row = (width + 2 * border) * channels;
+    let image = (height + 2 * border) * row;
+    let mut out = vec![0.0; count * image];
+    for (line, values) in images.chunks_exact((width * channels).max(1)).enumerate() {
+        let start = line / height * image + (line % height + border) * row + border * channels;
+        out[start..start + values.len()].copy_from_slice(values);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::noise;
+    use proptest::prelude::*;
+
+    fn naive(image: &[f32], weights: &[f32], bias: &[f32], size: [usize; 3], kernel: usize) -> Vec<f64> {
+        let [height, width, channels] = size;
+        let half = kernel / 2;
+        let mut out = Vec::new();
+        for at in 0..height * width {
+            for (column, bias) in bias.iter().enumerate() {
+                let mut sum = f64::from(*bias);
+                for tap in 0..kernel * kernel {
+                    let (y, x) = (at / width + tap / kernel, at % width + tap % kernel);
+                    if y < half || x < half || y - half >= height || x - half >= width {
+                        continue;
+                    }
+                    for c in 0..channels {
+                        let value = image[((y - half) * width + x - half) * channels + c];
+                        let weight = weights[(column * channels + c) * kernel * kernel + tap];
+                        sum += f64::from(value) * f64::from(weight);
+                    }
+                }
+                out.push(sum.max(0.0));
+            }
+        }
+        out
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn equals_the_naive_convolution(
+            count in 1usize..3, height in 1usize..7, width in 1usize..32, channels in 1usize..9, columns in 1usize..70,
+            half in 0usize..3, seed: u64,
+        ) {
+            let kernel = 2 * half + 1;
+            let images = noise(seed, count * height * width * channels);
+            let (weights, bias) = (noise(seed ^ 1, columns * channels * kernel * kernel), noise(seed ^ 2, columns));
+            let values = padded(&images, count, height, width, half);
+            let exact: Vec<f64> = images
+                .chunks_exact(height * width * channels)
+                .flat_map(|image| naive(image, &weights, &bias, [height, width, channels], kernel))
+                .collect();
+            for isa in Isa::available() {
+                let convolution = Convolution::new(&weights, &bias, channels, kernel, isa);
+                for threads in [1, 2] {
+                    let mut out = vec![f32::NAN; exact.len()];
+                    let images = Images { values: &values, count, height, width };
+                    convolution.apply_on(threads, images, Activation::Relu, &mut out);
+                    for (out, exact) in out.iter().zip(&exact) {
+                        prop_assert!((f64::from(*out) - exact).abs() < 1e-4, "{isa:?}: {out}, not {exact}");
+                    }
+                }
+            }
+        }
+    }
+}
