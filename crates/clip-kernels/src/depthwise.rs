@@ -1,6 +1,11 @@
 //! Depthwise convolution of rows whose channels lie side by side.
 
-use crate::math::{at_least, at_most};
+use std::ops::Range;
+
+#[cfg(target_arch = "x86_64")]
+use crate::depthwise_x86;
+use crate::isa::vectorised;
+use crate::math::{Multiply, at_least, at_most};
 use crate::rows::finish;
 use crate::{Activation, Isa};
 
@@ -11,12 +16,12 @@ const CHUNK: usize = 64;
 #[derive(Debug, Clone)]
 pub struct Depthwise {
     /// `[kernel * kernel, channels]`: the taps of all channels side by side.
-    taps: Vec<f32>,
-    bias: Vec<f32>,
+    pub(crate) taps: Vec<f32>,
+    pub(crate) bias: Vec<f32>,
     kernel: usize,
     stride: usize,
     activation: Activation,
-    isa: Isa,
+    pub(crate) isa: Isa,
 }
 
 impl Depthwise {
@@ -52,76 +57,169 @@ impl Depthwise {
     ///
     /// `rows` are the `kernel` input rows `[width, channels]`, `None` where they lie outside; `left` is the padding
     /// before the first column; `out` is `[out_width, channels]`.
+    ///
+    /// # Panics
+    /// If the lengths do not fit.
     pub fn row(&self, rows: &[Option<&[f32]>], width: usize, left: usize, out: &mut [f32]) {
-        match self.isa {
-            // SAFETY: `Isa` found AVX-512F on this processor.
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => unsafe { self.row_avx512(rows, width, left, out) },
-            // SAFETY: `Isa` found AVX2 and FMA on this processor.
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => unsafe { self.row_avx2(rows, width, left, out) },
-            _ => self.row_in(rows, width, left, out, |sum, x, w| sum + x * w),
-        }
+        let channels = self.channels();
+        assert_eq!(rows.len(), self.kernel, "a row for each of the kernel's");
+        assert!(rows.iter().flatten().all(|row| row.len() == width * channels), "rows are [width, channels]");
+        let outputs = out.len() / channels;
+        // Positions whose taps all lie inside the row.
+        let first = left.div_ceil(self.stride).min(outputs);
+        let last = ((width + left + self.stride).saturating_sub(self.kernel) / self.stride).clamp(first, outputs);
+        let whole = self.whole(Inside { rows, left, positions: first..last }, out);
+        let edges = (0..first).chain(last..outputs);
+        self.some(rows, width, left, edges.map(|x| (x, 0)).chain((first..last).map(|x| (x, whole))), out);
         if !matches!(self.activation, Activation::None | Activation::Relu6) {
             finish(self.isa, self.activation, None, out);
         }
     }
 
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx2,fma")]
-    fn row_avx512(&self, rows: &[Option<&[f32]>], width: usize, left: usize, out: &mut [f32]) {
-        self.row_in(rows, width, left, out, |sum, x, w| x.mul_add(w, sum));
+    /// Computes the positions inside, for as many channels as whole vectors have, which are returned.
+    fn whole(&self, inside: Inside<'_>, out: &mut [f32]) -> usize {
+        match (self.isa, self.kernel, self.stride) {
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx512 | Isa::Avx2, 3, 1) => depthwise_x86::positions::<3, 1>(self, inside, out),
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx512 | Isa::Avx2, 3, 2) => depthwise_x86::positions::<3, 2>(self, inside, out),
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx512 | Isa::Avx2, 5, 1) => depthwise_x86::positions::<5, 1>(self, inside, out),
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx512 | Isa::Avx2, 5, 2) => depthwise_x86::positions::<5, 2>(self, inside, out),
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx512 | Isa::Avx2, 7, 1) => depthwise_x86::positions::<7, 1>(self, inside, out),
+            #[cfg(target_arch = "x86_64")]
+            (Isa::Avx512 | Isa::Avx2, 7, 2) => depthwise_x86::positions::<7, 2>(self, inside, out),
+            _ => 0,
+        }
     }
 
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,fma")]
-    fn row_avx2(&self, rows: &[Option<&[f32]>], width: usize, left: usize, out: &mut [f32]) {
-        self.row_in(rows, width, left, out, |sum, x, w| x.mul_add(w, sum));
+    /// Least and most of the results.
+    pub(crate) fn bounds(&self) -> (f32, f32) {
+        if self.activation == Activation::Relu6 { (0.0, 6.0) } else { (f32::NEG_INFINITY, f32::INFINITY) }
     }
 
-    /// Compiled once for each instruction set it is inlined into.
-    #[inline(always)]
-    fn row_in(
+    /// Computes some positions from some channel on.
+    fn some(
         &self,
         rows: &[Option<&[f32]>],
         width: usize,
         left: usize,
+        positions: impl Iterator<Item = (usize, usize)>,
         out: &mut [f32],
-        add: impl Fn(f32, f32, f32) -> f32 + Copy,
     ) {
-        let channels = self.bias.len();
-        let (least, most) =
-            if self.activation == Activation::Relu6 { (0.0, 6.0) } else { (f32::NEG_INFINITY, f32::INFINITY) };
-        for (x, out) in out.chunks_exact_mut(channels).enumerate() {
-            // Taps that fall inside the row.
-            let first = (x * self.stride).wrapping_sub(left);
-            for start in (0..channels).step_by(CHUNK) {
-                let count = CHUNK.min(channels - start);
-                let mut sums = [0.0f32; CHUNK];
-                sums[..count].copy_from_slice(&self.bias[start..start + count]);
+        for (x, from) in positions.filter(|(_, from)| *from < self.channels()) {
+            let at = Position { rows, width, left, x, from };
+            let out = &mut out[x * self.channels()..][..self.channels()];
+            let depthwise = self;
+            vectorised!(self.isa, position(depthwise: &Depthwise, at: Position<'_>, out: &mut [f32]));
+        }
+    }
+}
+
+/// Positions of an output row whose taps all lie inside.
+pub(crate) struct Inside<'a> {
+    pub rows: &'a [Option<&'a [f32]>],
+    pub left: usize,
+    pub positions: Range<usize>,
+}
+
+/// A position of an output row.
+#[derive(Clone, Copy)]
+struct Position<'a> {
+    rows: &'a [Option<&'a [f32]>],
+    width: usize,
+    left: usize,
+    x: usize,
+    /// First channel.
+    from: usize,
+}
+
+#[inline(always)]
+fn position<M: Multiply>(depthwise: &Depthwise, at: Position<'_>, out: &mut [f32]) {
+    let channels = out.len();
+    let (least, most) = depthwise.bounds();
+    // Taps that fall inside the row.
+    let first = (at.x * depthwise.stride).wrapping_sub(at.left);
+    for start in (at.from..channels).step_by(CHUNK) {
+        let count = CHUNK.min(channels - start);
+        let mut sums = [0.0f32; CHUNK];
+        sums[..count].copy_from_slice(&depthwise.bias[start..start + count]);
+        for (ky, row) in at.rows.iter().enumerate() {
+            let Some(row) = row else { continue };
+            for kx in 0..depthwise.kernel {
+                let column = first.wrapping_add(kx);
+                if column >= at.width {
+                    continue;
+                }
+                let input = &row[column * channels + start..][..count];
+                let taps = &depthwise.taps[(ky * depthwise.kernel + kx) * channels + start..][..count];
+                if count == CHUNK {
+                    // A constant length lets the sums stay in registers.
+                    for i in 0..CHUNK {
+                        sums[i] = M::add(input[i], taps[i], sums[i]);
+                    }
+                } else {
+                    for ((sum, input), tap) in sums.iter_mut().zip(input).zip(taps) {
+                        *sum = M::add(*input, *tap, *sum);
+                    }
+                }
+            }
+        }
+        for (out, sum) in out[start..start + count].iter_mut().zip(&sums) {
+            *out = at_most(at_least(*sum, least), most);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::noise;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+        #[test]
+        fn equals_the_naive_convolution(
+            width in 1usize..40, channels in 1usize..90, half in 0usize..4, stride in 1usize..4, left in 0usize..4,
+            outside in 0usize..7, relu6: bool, seed: u64,
+        ) {
+            let kernel = 2 * half + 1;
+            let outputs = (width + 2 * half).saturating_sub(kernel) / stride + 1;
+            let (weights, bias) = (noise(seed, channels * kernel * kernel), noise(seed ^ 1, channels));
+            let lines: Vec<Vec<f32>> = (0..kernel).map(|y| noise(seed ^ (2 + y as u64), width * channels)).collect();
+            let rows: Vec<Option<&[f32]>> =
+                lines.iter().enumerate().map(|(y, line)| (y != outside).then_some(line.as_slice())).collect();
+            let activation = if relu6 { Activation::Relu6 } else { Activation::Gelu };
+            let value = |x: usize, channel: usize| -> f64 {
+                let mut sum = f64::from(bias[channel]);
                 for (ky, row) in rows.iter().enumerate() {
-                    let Some(row) = row else { continue };
-                    for kx in 0..self.kernel {
-                        let at = first.wrapping_add(kx);
-                        if at >= width {
-                            continue;
-                        }
-                        let input = &row[at * channels + start..][..count];
-                        let taps = &self.taps[(ky * self.kernel + kx) * channels + start..][..count];
-                        if count == CHUNK {
-                            // A constant length lets the sums stay in registers.
-                            for i in 0..CHUNK {
-                                sums[i] = add(sums[i], input[i], taps[i]);
-                            }
-                        } else {
-                            for ((sum, input), tap) in sums.iter_mut().zip(input).zip(taps) {
-                                *sum = add(*sum, *input, *tap);
-                            }
+                    for kx in 0..kernel {
+                        let column = (x * stride + kx).wrapping_sub(left);
+                        if let Some(row) = row.filter(|_| column < width) {
+                            let weight = weights[(channel * kernel + ky) * kernel + kx];
+                            sum += f64::from(row[column * channels + channel]) * f64::from(weight);
                         }
                     }
                 }
-                for (out, sum) in out[start..start + count].iter_mut().zip(&sums) {
-                    *out = at_most(at_least(*sum, least), most);
+                sum
+            };
+            for isa in Isa::available() {
+                let depthwise = Depthwise::new(&weights, &bias, kernel, stride, activation, isa);
+                let mut out = vec![f32::NAN; outputs * channels];
+                depthwise.row(&rows, width, left, &mut out);
+                for (at, out) in out.iter().enumerate() {
+                    let sum = value(at / channels, at % channels);
+                    let expected = if relu6 {
+                        sum.clamp(0.0, 6.0)
+                    } else {
+                        let mut one = [sum as f32];
+                        finish(Isa::Portable, activation, None, &mut one);
+                        f64::from(one[0])
+                    };
+                    prop_assert!((f64::from(*out) - expected).abs() < 1e-4, "{isa:?}, {at}: {out}, not {expected}");
                 }
             }
         }

@@ -10,6 +10,8 @@ mod activation;
 pub mod attention;
 pub mod convolution;
 pub mod depthwise;
+#[cfg(target_arch = "x86_64")]
+mod depthwise_x86;
 mod dots;
 pub mod gemm;
 mod isa;
