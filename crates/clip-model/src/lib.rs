@@ -19,6 +19,7 @@
 #[cfg(test)]
 extern crate self as clip_model;
 
+mod batches;
 pub mod classify;
 pub mod clip;
 pub mod config;

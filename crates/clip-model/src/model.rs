@@ -9,6 +9,7 @@ use image::RgbImage;
 use rayon::prelude::*;
 
 use crate::ModelError;
+use crate::batches::BatchSize;
 use crate::clip::{normalize, normalize_rows};
 use crate::config::{ClipConfig, TextTowerConfig};
 use crate::cpu::image::FastImageTower;
@@ -26,7 +27,7 @@ use crate::weights::checkpoint::{Checkpoint, ModelSource};
 
 /// Photos that go through the image tower at once. Larger batches gain nothing on a CPU and cost memory.
 const IMAGE_BATCH: usize = 32;
-/// The same on a GPU, which takes more to be busy.
+/// The same on a GPU, which takes more to be busy; fewer where its memory does not suffice.
 const IMAGE_BATCH_GPU: usize = 128;
 /// Texts that go through the text tower at once.
 const TEXT_BATCH: usize = 64;
@@ -98,6 +99,8 @@ pub struct Model {
     tokenizer: Tokenizer,
     preprocessor: Preprocessor,
     loaded: RwLock<Loaded>,
+    /// Photos that a GPU takes at once.
+    gpu_batch: BatchSize,
     notice: Option<String>,
 }
 
@@ -220,6 +223,7 @@ impl Model {
             logit_bias: checkpoint.logit_bias()?,
             tokenizer: checkpoint.tokenizer()?,
             preprocessor: Preprocessor::new(&checkpoint.config().preprocess),
+            gpu_batch: BatchSize::new(IMAGE_BATCH_GPU),
             loaded: RwLock::new(Loaded::read(&checkpoint, options.towers, options.precision, device)?),
             notice,
         })
@@ -310,11 +314,16 @@ impl Model {
         }
         let values = self.run(|loaded| {
             let tower = loaded.image.as_ref().ok_or_else(|| self.not_loaded("image"))?;
-            let batch = if loaded.device.is_gpu { IMAGE_BATCH_GPU } else { IMAGE_BATCH };
-            let mut values = Vec::with_capacity(pixels.len() * self.dimension());
-            for photos in pixels.chunks(batch) {
+            let encode = |photos: &[Pixels]| {
                 let photos: Vec<&[f32]> = photos.iter().map(|photo| photo.data.as_slice()).collect();
-                values.extend(tower.encode(&photos, size, &loaded.device)?);
+                tower.encode(&photos, size, &loaded.device)
+            };
+            if loaded.device.is_gpu {
+                return self.gpu_batch.run(pixels, encode);
+            }
+            let mut values = Vec::with_capacity(pixels.len() * self.dimension());
+            for photos in pixels.chunks(IMAGE_BATCH) {
+                values.extend(encode(photos)?);
             }
             Ok(values)
         })?;
@@ -434,7 +443,7 @@ impl Model {
         )
     }
 
-    /// Runs `work` on the device. If a GPU fails, the model moves to the CPU for good and the work is done there.
+    /// Runs `work` on the device. If a GPU fails, for photos on even one at a time, the model moves to the CPU for good and the work is done there.
     fn run(&self, work: impl Fn(&Loaded) -> Result<Vec<f32>, ModelError>) -> Result<Vec<f32>, ModelError> {
         let failure = {
             let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
