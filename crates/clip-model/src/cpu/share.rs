@@ -1,5 +1,7 @@
 //! How photos are shared by the threads of rayon's pool.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use rayon::prelude::*;
 
 /// Rows that go through the layers together, at most, unless one photo has more: enough that a pass over the weights is
@@ -15,13 +17,33 @@ pub fn share<'a>(photos: &[&'a [f32]], rows: usize, run: impl Fn(&[&'a [f32]], u
     let at_once = (ROWS / rows.max(1)).max(1);
     let each = photos.len().div_ceil(threads).max(1);
     // Photos alone would leave a fifth of the threads' time unused.
-    if threads > 1 && photos.len() * 5 < each * threads * 4 {
+    if threads == 1 || photos.len() * 5 < each * threads * 4 {
         return photos.chunks(at_once).flat_map(|group| run(group, threads)).collect();
     }
-    // Groups of like size.
-    let group = each.div_ceil(each.div_ceil(at_once));
-    let parts: Vec<Vec<f32>> = photos.par_chunks(group).map(|group| run(group, 1)).collect();
-    parts.concat()
+    let groups = groups(photos, threads, at_once);
+    let next = AtomicUsize::new(0);
+    let take = |_| {
+        std::iter::from_fn(|| {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            Some((at, run(groups.get(at)?, 1)))
+        })
+    };
+    let mut parts: Vec<(usize, Vec<f32>)> = (0..threads).into_par_iter().with_max_len(1).flat_map_iter(take).collect();
+    parts.sort_unstable_by_key(|(at, _)| *at);
+    parts.into_iter().flat_map(|(_, part)| part).collect()
+}
+
+/// Cuts photos into groups that threads take one after the other: large ones first, since they cost the least, and smaller
+/// and smaller ones, so that all threads end at about the same time, whatever else the machine is doing (guided
+/// self-scheduling, Polychronopoulos and Kuck 1987).
+fn groups<T>(mut photos: &[T], threads: usize, at_once: usize) -> Vec<&[T]> {
+    let mut groups = Vec::new();
+    while !photos.is_empty() {
+        let (group, rest) = photos.split_at((photos.len() / (2 * threads)).clamp(1, at_once));
+        groups.push(group);
+        photos = rest;
+    }
+    groups
 }
 
 #[cfg(test)]
@@ -45,5 +67,15 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn groups_become_smaller() {
+        let sizes = |count: usize, threads, at_once| -> Vec<usize> {
+            groups(&vec![0; count], threads, at_once).iter().map(|group| group.len()).collect()
+        };
+        assert_eq!(sizes(32, 2, 8), [8, 6, 4, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1]);
+        assert_eq!(sizes(3, 2, 1), [1, 1, 1]);
+        assert_eq!(sizes(12, 1, 4), [4, 4, 2, 1, 1]);
     }
 }

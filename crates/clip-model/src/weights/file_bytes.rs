@@ -1,5 +1,7 @@
 //! The bytes of a weights file, wherever they are.
 
+use std::ops::Range;
+
 use memmap2::Mmap;
 
 /// What holds a file's bytes.
@@ -19,6 +21,46 @@ impl Bytes {
             Self::Mapped(map) => map,
             Self::Embedded(bytes) => bytes,
             Self::Owned(bytes) => bytes,
+        }
+    }
+
+    /// Lets the system take back the memory of a part that was copied. It is there as before, and read from the disk again
+    /// if need be; without this, weights count twice until all of them are read.
+    pub(crate) fn release(&self, part: Range<usize>) {
+        #[cfg(unix)]
+        if let Self::Mapped(map) = self
+            && part.end <= map.len()
+        {
+            // SAFETY: the mapping is of a file and read-only, so that dropped pages come back with what they held.
+            let released =
+                unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, part.start, part.len()) };
+            if let Err(error) = released {
+                log::debug!("{} bytes of weights stay in memory: {error}", part.len());
+            }
+        }
+        #[cfg(not(unix))]
+        let _ = part;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn what_was_released_is_still_there() {
+        let bytes: Vec<u8> = (0..100_000u32).map(|at| (at % 251) as u8).collect();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes).unwrap();
+        // SAFETY: nobody else knows this file.
+        let mapped = Bytes::Mapped(unsafe { Mmap::map(&file) }.unwrap());
+        for mapped in [mapped, Bytes::Owned(bytes.clone())] {
+            for part in [0..0, 0..100_000, 1..5, 4095..70_001, 99_999..100_000, 5..200_000] {
+                assert_eq!(mapped.as_slice(), bytes);
+                mapped.release(part);
+            }
+            assert_eq!(mapped.as_slice(), bytes);
         }
     }
 }

@@ -206,6 +206,7 @@ impl TensorSource for SafetensorsFile {
                 });
             }
         };
+        self.bytes.release(self.range(bytes));
         Ok(StoredTensor { shape: view.shape().to_vec(), data })
     }
 
