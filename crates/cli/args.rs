@@ -218,6 +218,10 @@ pub(crate) struct QueryArgs {
     #[arg(long)]
     pub graph: bool,
 
+    /// Embed the words even if that was done lately; nothing is remembered
+    #[arg(long)]
+    pub no_cache: bool,
+
     #[command(flatten)]
     pub model: ModelArgs,
 }

@@ -31,6 +31,11 @@ pub(crate) fn data_folder() -> Option<PathBuf> {
     directories::ProjectDirs::from("", "", "clip-search").map(|folders| folders.data_local_dir().to_owned())
 }
 
+/// Where the embeddings of recent queries are kept; `None` if the platform has no place for it.
+pub(crate) fn query_cache() -> Option<PathBuf> {
+    directories::ProjectDirs::from("", "", "clip-search").map(|folders| folders.cache_dir().join("query-embeddings"))
+}
+
 /// Where published checkpoints are kept and come from: the settings that all programs around the Hugging Face hub share.
 pub(crate) fn hub(offline: bool) -> Result<Hub> {
     let home = directories::BaseDirs::new().map(|folders| folders.home_dir().to_owned());
@@ -141,6 +146,14 @@ impl ModelSettings {
     /// Whether it is the model that is part of the program.
     pub fn is_built_in(&self) -> bool {
         self.source == ModelSource::Default
+    }
+
+    /// Whether what the model says to a text may be taken from elsewhere: it is by its name and precision the one that
+    /// the index was made with, and nobody insisted on a device.
+    pub fn may_be_cached(&self, indexed: &ModelId) -> bool {
+        self.device != DeviceChoice::Gpu
+            && self.precision == Fingerprint::precision_of(&indexed.fingerprint)
+            && Model::name_of(&self.source).is_ok_and(|name| name == indexed.name)
     }
 
     /// Loads the towers that a command needs; for words alone half of the weights stay on the disk.

@@ -31,7 +31,8 @@
 //! - [`Model`] is the encoder: [`ModelSource`] says which, [`LoadOptions`] on what device and which towers.
 //! - [`Indexer`] walks folders and keeps an index up to date. It tells a [`Progress`] listener what it does, stops when
 //!   asked to, and what it did so far is on disk: the next run goes on from there.
-//! - [`Searcher`] answers a [`Query`] in words or by example with [`Hit`]s, best first.
+//! - [`Searcher`] answers a [`Query`] in words or by example with [`Hit`]s, best first; through a [`CachedEncoder`] it
+//!   embeds the same words once.
 //! - [`classify`] says which of some labels a photo shows, by the labels' names or by example photos.
 //! - [`IndexReader`] looks into an index without a model; [`verify`] checks every byte of it.
 //!
@@ -51,4 +52,4 @@ pub use clip_model::{
     DeviceChoice, Embeddings, Fingerprint, HiddenStates, LoadOptions, Model, ModelError, ModelSource, Pixels,
     Precision, Towers,
 };
-pub use clip_query::{Hit, Method, Query, QueryError, Searcher, Strategy, Term};
+pub use clip_query::{CachedEncoder, Hit, Method, Query, QueryError, Searcher, Strategy, Term, TextCache};

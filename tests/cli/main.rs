@@ -9,6 +9,7 @@ mod graph;
 mod hostile;
 mod incremental;
 mod model;
+mod query_cache;
 #[path = "../../crates/clip-hub/tests/support/mod.rs"]
 mod server;
 mod streams;

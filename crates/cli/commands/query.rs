@@ -1,15 +1,16 @@
 //! `query`: the photos that fit a description or look like an example, best first.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Result, bail};
-use clip_search::{Hit, IndexReader, Query, Searcher, Strategy, Towers};
+use clip_search::{CachedEncoder, Hit, IndexReader, Query, Searcher, Strategy, TextCache, Towers};
 use serde::Serialize;
 
 use crate::args::QueryArgs;
 use crate::exit::Exit;
 use crate::output::{JsonPath, Results, escaped, notice};
-use crate::settings::ModelSettings;
+use crate::settings::{self, ModelSettings};
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -47,13 +48,19 @@ impl<'a> From<&'a Hit> for Line<'a> {
     }
 }
 
+/// What is searched for.
+enum What<'a> {
+    Text(String),
+    Image(&'a Path),
+}
+
 pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
     // First of all: a missing index is known at once.
     let reader = IndexReader::open(index)?;
     let settings = ModelSettings::resolve_for_index(&args.model, reader.model())?;
-    let (query, towers) = match &args.image {
-        Some(image) => (Query::image(image), Towers::ImageOnly),
-        None => (Query::text(words(&args.text)?), Towers::TextOnly),
+    let what = match &args.image {
+        Some(image) => What::Image(image),
+        None => What::Text(words(&args.text)?),
     };
     let strategy = match (args.exact, args.graph) {
         (true, _) => Strategy::Exact,
@@ -68,8 +75,29 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
         ));
         return Ok(Exit::Partly);
     }
+    let model = reader.model().clone();
     drop(reader);
-    let searcher = Searcher::open(index, settings.load(towers)?)?;
+    let (query, encoder) = match what {
+        What::Image(image) => {
+            let cache = Arc::new(TextCache::in_memory());
+            (Query::image(image), CachedEncoder::new(settings.load(Towers::ImageOnly)?, cache))
+        }
+        What::Text(text) => {
+            let cache = match settings::query_cache() {
+                Some(file) if !args.no_cache => TextCache::open(file),
+                _ => TextCache::in_memory(),
+            };
+            let is_known = cache.get(&model.fingerprint, &text, model.dimension).is_some();
+            let cache = Arc::new(cache);
+            let encoder = if is_known && settings.may_be_cached(&model) {
+                CachedEncoder::without_model(model, cache)
+            } else {
+                CachedEncoder::new(settings.load(Towers::TextOnly)?, cache)
+            };
+            (Query::text(text), encoder)
+        }
+    };
+    let searcher = Searcher::open(index, encoder)?;
     let hits = searcher.search(&query.limit(usize::try_from(args.limit).unwrap_or(usize::MAX)).strategy(strategy))?;
 
     let mut results = Results::new();

@@ -11,15 +11,19 @@
 //! 3. **Rank**: best score first, and the photo that was indexed first where scores are equal, so that the same question
 //!    to the same index always gets the same answer. Only for these photos is the metadata read.
 
+mod cached_encoder;
 mod embed;
 mod encoder;
 mod error;
 mod plan;
 mod query;
 mod searcher;
+mod text_cache;
 
+pub use cached_encoder::CachedEncoder;
 pub use encoder::{BoxedError, Encoder};
 pub use error::QueryError;
 pub use plan::{EXACT_UP_TO, Method};
 pub use query::{Query, Strategy, Term};
 pub use searcher::{Hit, Searcher};
+pub use text_cache::TextCache;
