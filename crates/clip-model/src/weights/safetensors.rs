@@ -160,6 +160,11 @@ impl SafetensorsFile {
         Ok(view.data())
     }
 
+    /// Lets the system take back the memory of a part of this file's bytes, see [`Bytes::release`].
+    pub(crate) fn release(&self, part: &[u8]) {
+        self.bytes.release(self.range(part));
+    }
+
     /// Where a part of this file's bytes lies.
     fn range(&self, part: &[u8]) -> Range<usize> {
         let start = part.as_ptr() as usize - self.bytes.as_slice().as_ptr() as usize;
@@ -206,7 +211,7 @@ impl TensorSource for SafetensorsFile {
                 });
             }
         };
-        self.bytes.release(self.range(bytes));
+        self.release(bytes);
         Ok(StoredTensor { shape: view.shape().to_vec(), data })
     }
 
