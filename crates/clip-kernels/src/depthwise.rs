@@ -77,6 +77,7 @@ impl Depthwise {
     }
 
     /// Computes the positions inside, for as many channels as whole vectors have, which are returned.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
     fn whole(&self, inside: Inside<'_>, out: &mut [f32]) -> usize {
         match (self.isa, self.kernel, self.stride) {
             #[cfg(target_arch = "x86_64")]
@@ -119,6 +120,7 @@ impl Depthwise {
 }
 
 /// Positions of an output row whose taps all lie inside.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 pub(crate) struct Inside<'a> {
     pub rows: &'a [Option<&'a [f32]>],
     pub left: usize,

@@ -16,6 +16,7 @@ pub const MOST_WEIGHT: i8 = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dots {
     /// By AVX-512's instruction for just this.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     Vnni,
     /// By AVX2.
     Avx2,
