@@ -90,10 +90,14 @@ mod tests {
                 for (x, out) in x.chunks_exact(width).zip(out.chunks_exact(width)) {
                     let mean = x.iter().map(|x| f64::from(*x)).sum::<f64>() / width as f64;
                     let variance = x.iter().map(|x| (f64::from(*x) - mean).powi(2)).sum::<f64>() / width as f64;
+                    // The mean is exact to some roundings of the largest value, 16 in a sum of 200; values that lie
+                    // closely together are spread out, and so is that.
+                    let largest = x.iter().fold(0.0, |most, x| f64::from(x.abs()).max(most));
+                    let rounding = 16.0 * f64::from(f32::EPSILON) * largest / (variance + 1e-5).sqrt();
                     for (((x, out), gain), bias) in x.iter().zip(out).zip(&gain).zip(&bias) {
                         let exact = (f64::from(*x) - mean) / (variance + 1e-5).sqrt();
                         let exact = exact * f64::from(*gain) + f64::from(*bias);
-                        prop_assert!((f64::from(*out) - exact).abs() < 2e-4, "{isa:?}: {out}, not {exact}");
+                        prop_assert!((f64::from(*out) - exact).abs() < 1e-5 + rounding, "{isa:?}: {out}, not {exact}");
                     }
                 }
             }
