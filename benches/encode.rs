@@ -1,11 +1,15 @@
-//! How much CPU time the image towers take for a photo, with random weights (the time does not depend on them).
+//! How much CPU time the towers take for a photo or a text.
 //!
 //! ```text
-//! RAYON_NUM_THREADS=1 cargo bench --workspace --bench encode -- [--precision f32|f16|int8] [PRESET ...]
+//! RAYON_NUM_THREADS=1 cargo bench --workspace --bench encode -- [--precision f32|f16|int8] [PRESET|pocket ...]
+//! RAYON_NUM_THREADS=1 cargo bench --workspace --bench encode -- --texts [FOLDER|pocket ...]
 //! ```
 //!
-//! With `--ask`, one preset, and for each number of photos that is written to its standard input it encodes so many
-//! at once, and prints the milliseconds a photo took: for scripts that alternate with something else.
+//! A preset's image tower has random weights, since the time does not depend on them. Text towers are computed on the
+//! weights as a model's file has them, so they need one; a text is ten words between two marks.
+//!
+//! With `--ask`, one model, and for each number that is written to its standard input it encodes so many photos or texts
+//! at once, and prints the milliseconds that each took: for scripts that alternate with something else.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -14,10 +18,15 @@ use std::{fs, io};
 
 use clip_model::cpu::image::FastImageTower;
 use clip_model::cpu::packing::Packing;
+use clip_model::cpu::text::FastTextTower;
 use clip_model::image_tower::ImageTower;
-use clip_model::{ClipConfig, Precision, SelectedDevice};
+use clip_model::{Checkpoint, ClipConfig, ModelSource, Precision, SelectedDevice};
 
-/// Photos that are encoded for one measurement, at least.
+/// The model in the program, by name.
+const POCKET: &str = "pocket";
+/// Tokens of a text: ten words, a mark before and one behind.
+const TOKENS: usize = 12;
+/// Photos or texts that are encoded for one measurement, at least.
 const ENCODED: usize = 8;
 /// Runs that the minimum and the median are taken of.
 const RUNS: usize = 15;
@@ -25,66 +34,88 @@ const RUNS: usize = 15;
 fn main() -> Result<(), Box<dyn Error>> {
     // Cargo adds a flag of its own.
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
-    let (mut ask, mut precision, mut presets) = (false, Precision::F32, Vec::new());
+    let (mut ask, mut texts, mut precision, mut models) = (false, false, Precision::F32, Vec::new());
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--ask" => ask = true,
+            "--texts" => texts = true,
             "--precision" => precision = arguments.next().unwrap_or_default().parse()?,
-            _ => presets.push(argument),
+            _ => models.push(argument),
         }
     }
+    let encoder = |model: &str| -> Result<Encoder, Box<dyn Error>> {
+        Ok(Encoder { tower: if texts { text(model) } else { image(model, precision) }?, started: Instant::now() })
+    };
     if ask {
-        let [preset] = presets.as_slice() else { return Err("expected one preset with --ask".into()) };
-        let encoder = Encoder::new(preset, precision)?;
+        let [model] = models.as_slice() else { return Err("expected one model with --ask".into()) };
+        let encoder = encoder(model)?;
         for line in io::stdin().lines() {
             println!("{:.3}", encoder.milliseconds(line?.trim().parse()?));
         }
         return Ok(());
     }
-    if presets.is_empty() {
-        presets.extend(["ViT-B-32", "ViT-B-16-SigLIP", "MobileCLIP-B"].map(str::to_owned));
+    if models.is_empty() {
+        let all: &[&str] = if texts { &[POCKET] } else { &["ViT-B-32", "ViT-B-16-SigLIP", "MobileCLIP-B", POCKET] };
+        models.extend(all.iter().map(|&model| model.to_owned()));
     }
     let threads = rayon::current_num_threads();
-    println!("milliseconds of CPU time for a photo in {precision}, of {RUNS} runs on {threads} threads");
-    for preset in presets {
-        let encoder = Encoder::new(&preset, precision)?;
-        for photos in [1, 8] {
-            encoder.milliseconds(photos);
-            let mut times: Vec<f64> = (0..RUNS).map(|_| encoder.milliseconds(photos)).collect();
+    println!("milliseconds of CPU time each, of {RUNS} runs on {threads} threads");
+    for model in models {
+        let encoder = encoder(&model)?;
+        for count in [1, 8] {
+            encoder.milliseconds(count);
+            let mut times: Vec<f64> = (0..RUNS).map(|_| encoder.milliseconds(count)).collect();
             times.sort_by(f64::total_cmp);
-            println!("{preset}, {photos} at once: minimum {:.1}, median {:.1}", times[0], times[RUNS / 2]);
+            println!("{model}, {count} at once: minimum {:.2}, median {:.2}", times[0], times[RUNS / 2]);
         }
     }
     Ok(())
 }
 
+/// Encodes so many photos or texts at once.
+type Tower = Box<dyn Fn(usize) -> Vec<f32>>;
+
+fn image(model: &str, precision: Precision) -> Result<Tower, Box<dyn Error>> {
+    let device = SelectedDevice::cpu().device;
+    let (tower, size) = if model == POCKET {
+        let checkpoint = Checkpoint::open(&ModelSource::Default)?;
+        (checkpoint.image_tower(&device)?, checkpoint.config().preprocess.size)
+    } else {
+        let config = ClipConfig::preset(model)?;
+        (ImageTower::init(&config.image, config.embed_dim, &device), config.preprocess.size)
+    };
+    let tower = FastImageTower::of(tower, Packing::best(precision));
+    let pixels: Vec<f32> = (0..3 * size * size).map(|at| (at % 251) as f32 / 125.0 - 1.0).collect();
+    Ok(Box::new(move |photos| tower.forward(&vec![pixels.as_slice(); photos], size)))
+}
+
+fn text(model: &str) -> Result<Tower, Box<dyn Error>> {
+    let source = if model == POCKET { ModelSource::Default } else { ModelSource::Folder(model.into()) };
+    let checkpoint = Checkpoint::open(&source)?;
+    let ids = checkpoint.tokenizer()?.encode("two small dogs are running on a wide sandy beach");
+    assert_eq!(ids.length, TOKENS, "each of the words is one token");
+    let ids = ids.ids[..TOKENS].to_vec();
+    let tower = FastTextTower::find(&checkpoint, Packing::best(Precision::F32).isa)?
+        .ok_or("this text tower has no fast form")?;
+    Ok(Box::new(move |texts| tower.forward(&vec![ids.as_slice(); texts])))
+}
+
 struct Encoder {
-    tower: FastImageTower,
-    size: usize,
+    tower: Tower,
     started: Instant,
 }
 
 impl Encoder {
-    fn new(preset: &str, precision: Precision) -> Result<Self, Box<dyn Error>> {
-        let config = ClipConfig::preset(preset)?;
-        let tower = ImageTower::init(&config.image, config.embed_dim, &SelectedDevice::cpu().device);
-        let tower = FastImageTower::of(tower, Packing::best(precision));
-        Ok(Self { tower, size: config.preprocess.size, started: Instant::now() })
-    }
-
-    /// Encodes so many photos at once, often enough that the clock, which advances by milliseconds, is exact.
-    fn milliseconds(&self, photos: usize) -> f64 {
-        let length = 3 * self.size * self.size;
-        let pixels: Vec<f32> = (0..length).map(|at| (at % 251) as f32 / 125.0 - 1.0).collect();
-        let photos = vec![pixels.as_slice(); photos];
-        let repeats = ENCODED.div_ceil(photos.len().max(1));
+    /// Encodes so many at once, often enough that the clock, which advances by milliseconds, is exact.
+    fn milliseconds(&self, count: usize) -> f64 {
+        let repeats = ENCODED.div_ceil(count.max(1));
         let before = cpu_time(self.started);
         for _ in 0..repeats {
-            let out = self.tower.forward(&photos, self.size);
+            let out = (self.tower)(count);
             assert!(out.iter().all(|value| value.is_finite()));
         }
         let spent = cpu_time(self.started) - before;
-        1e3 * spent.as_secs_f64() / (repeats * photos.len()) as f64
+        1e3 * spent.as_secs_f64() / (repeats * count) as f64
     }
 }
 

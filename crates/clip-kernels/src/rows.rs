@@ -239,31 +239,47 @@ fn add<S: Stored>(row: &[u8], scale: f32, out: &mut [f32]) {
     }
 }
 
-/// Tokens of a block.
-const TOKENS: usize = 4;
-
 /// In blocks of outputs and tokens whose sums fit the registers of each instruction set.
 fn multiply<S: Load>(isa: Isa, product: Product<'_>, out: &mut [f32]) {
     match isa {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => in_blocks::<S, 4>(product, out, &X512),
+        Isa::Avx512 => in_blocks::<S, X512, 4>(product, out),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => in_blocks::<S, 2>(product, out, &X256),
-        _ => in_blocks::<S, 2>(product, out, &Plain),
+        Isa::Avx2 => in_blocks::<S, X256, 2>(product, out),
+        _ => in_blocks::<S, Plain, 2>(product, out),
     }
 }
 
 #[cfg(not(target_arch = "x86_64"))]
 use Stored as Load;
 
+/// Most tokens of a block.
+const TOKENS: usize = 6;
+
+/// Bytes of a cache line.
+pub(crate) const LINE: usize = 64;
+
+/// What will be read soon.
+#[derive(Clone, Copy)]
+pub(crate) struct Ahead {
+    /// Any address.
+    pub from: *const u8,
+    /// Cache lines from there on for each step.
+    pub lines: usize,
+}
+
 /// Computes the dot products of a block.
 trait Dots<S, const OUTPUTS: usize> {
-    /// Those of rows of weights with tokens of the same length, over the first so many values of either.
+    /// Values that a step multiplies.
+    const LANES: usize;
+
+    /// Those of tokens with rows of weights of the same length, over the first so many values of either. What lies ahead
+    /// may be fetched meanwhile.
     fn dots<const TOKENS: usize>(
-        &self,
         weights: [&[u8]; OUTPUTS],
         tokens: [&[f32]; TOKENS],
-    ) -> ([[f32; TOKENS]; OUTPUTS], usize);
+        ahead: Ahead,
+    ) -> ([[f32; OUTPUTS]; TOKENS], usize);
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -271,13 +287,15 @@ struct X512;
 
 #[cfg(target_arch = "x86_64")]
 impl<S: Load, const OUTPUTS: usize> Dots<S, OUTPUTS> for X512 {
+    const LANES: usize = 16;
+
     fn dots<const TOKENS: usize>(
-        &self,
         weights: [&[u8]; OUTPUTS],
         tokens: [&[f32]; TOKENS],
-    ) -> ([[f32; TOKENS]; OUTPUTS], usize) {
+        ahead: Ahead,
+    ) -> ([[f32; OUTPUTS]; TOKENS], usize) {
         // SAFETY: this is chosen only where `Isa` found AVX-512.
-        unsafe { rows_x86::avx512::<S, OUTPUTS, TOKENS>(weights, tokens) }
+        unsafe { rows_x86::avx512::<S, OUTPUTS, TOKENS>(weights, tokens, ahead) }
     }
 }
 
@@ -286,35 +304,39 @@ struct X256;
 
 #[cfg(target_arch = "x86_64")]
 impl<S: Load, const OUTPUTS: usize> Dots<S, OUTPUTS> for X256 {
+    const LANES: usize = 8;
+
     fn dots<const TOKENS: usize>(
-        &self,
         weights: [&[u8]; OUTPUTS],
         tokens: [&[f32]; TOKENS],
-    ) -> ([[f32; TOKENS]; OUTPUTS], usize) {
+        ahead: Ahead,
+    ) -> ([[f32; OUTPUTS]; TOKENS], usize) {
         // SAFETY: this is chosen only where `Isa` found AVX2 and FMA.
-        unsafe { rows_x86::avx2::<S, OUTPUTS, TOKENS>(weights, tokens) }
+        unsafe { rows_x86::avx2::<S, OUTPUTS, TOKENS>(weights, tokens, ahead) }
     }
 }
 
 struct Plain;
 
 impl<S: Stored, const OUTPUTS: usize> Dots<S, OUTPUTS> for Plain {
+    const LANES: usize = 4;
+
     fn dots<const TOKENS: usize>(
-        &self,
         weights: [&[u8]; OUTPUTS],
         tokens: [&[f32]; TOKENS],
-    ) -> ([[f32; TOKENS]; OUTPUTS], usize) {
+        _ahead: Ahead,
+    ) -> ([[f32; OUTPUTS]; TOKENS], usize) {
         const LANES: usize = 4;
         let whole = tokens[0].len() / LANES;
         // Arrays of a length that the compiler knows.
         let tokens: [&[[f32; LANES]]; TOKENS] = tokens.map(|token| &token.as_chunks::<LANES>().0[..whole]);
-        let mut sums = [[[0.0f32; LANES]; TOKENS]; OUTPUTS];
+        let mut sums = [[[0.0f32; LANES]; OUTPUTS]; TOKENS];
         for k in 0..whole {
-            for o in 0..OUTPUTS {
-                let weight: [f32; LANES] = S::several(&weights[o][k * LANES * S::BYTES..]);
-                for t in 0..TOKENS {
+            let weights: [[f32; LANES]; OUTPUTS] = weights.map(|row| S::several(&row[k * LANES * S::BYTES..]));
+            for t in 0..TOKENS {
+                for o in 0..OUTPUTS {
                     for i in 0..LANES {
-                        sums[o][t][i] = Baseline::add(tokens[t][k][i], weight[i], sums[o][t][i]);
+                        sums[t][o][i] = Baseline::add(tokens[t][k][i], weights[o][i], sums[t][o][i]);
                     }
                 }
             }
@@ -323,34 +345,85 @@ impl<S: Stored, const OUTPUTS: usize> Dots<S, OUTPUTS> for Plain {
     }
 }
 
-fn in_blocks<S: Stored, const OUTPUTS: usize>(product: Product<'_>, out: &mut [f32], block: &impl Dots<S, OUTPUTS>) {
-    let Product { weights, left, bias, stride, at } = product;
+/// Some outputs at a time. Their weights come from memory for the first block of tokens and from a cache for the others,
+/// while the next outputs' weights are fetched: by itself, a stream of short rows that are read several at a time finds
+/// memory idle for half of the time.
+fn in_blocks<S: Stored, D: Dots<S, OUTPUTS>, const OUTPUTS: usize>(product: Product<'_>, out: &mut [f32]) {
+    let Product { weights, left, bias, .. } = product;
     let depth = weights.depth;
     let rows = left.len() / depth.max(1);
     let outputs = weights.outputs();
-    for output in (0..outputs).step_by(OUTPUTS) {
-        // The last block may look at rows twice; that is cheaper than code for every size.
-        let count = OUTPUTS.min(outputs - output);
-        let row_of = |i: usize| &weights.bytes[(output + i.min(count - 1)) * depth * S::BYTES..][..depth * S::BYTES];
-        let stored: [&[u8]; OUTPUTS] = std::array::from_fn(row_of);
-        for row in (0..rows).step_by(TOKENS) {
-            let tokens = TOKENS.min(rows - row);
-            let token_of = |i: usize| &left[(row + i.min(tokens - 1)) * depth..][..depth];
-            let (sums, whole) = match tokens {
-                1 => {
-                    let (sums, whole) = block.dots::<1>(stored, [token_of(0)]);
-                    (sums.map(|[sum]| [sum; TOKENS]), whole)
+    // Of about the same size, since a block of one token takes longer than a sixth of one of six.
+    let blocks = rows.div_ceil(TOKENS);
+    let lines = (OUTPUTS * D::LANES * S::BYTES).div_ceil(LINE);
+    let lines_of_block = lines.div_ceil(blocks.max(1));
+    for first in (0..outputs).step_by(OUTPUTS) {
+        // The last ones may look at a row several times; that is cheaper than code for every number.
+        let count = OUTPUTS.min(outputs - first);
+        let output = |i: usize| first + i.min(count - 1);
+        let group = Group {
+            weights: std::array::from_fn(|i| &weights.bytes[output(i) * depth * S::BYTES..][..depth * S::BYTES]),
+            scales: std::array::from_fn(|i| weights.scale(output(i))),
+            bias: std::array::from_fn(|i| bias.get(output(i)).copied().unwrap_or_default()),
+            first,
+            count,
+        };
+        let mut lines_left = lines;
+        let mut from = group.weights[0].as_ptr().wrapping_add(OUTPUTS * depth * S::BYTES);
+        for block in 0..blocks {
+            let ahead = Ahead { from, lines: lines_of_block.min(lines_left) };
+            lines_left -= ahead.lines;
+            from = from.wrapping_add(ahead.lines * (depth / D::LANES) * LINE);
+            let tokens = block * rows / blocks..(block + 1) * rows / blocks;
+            match tokens.len() {
+                1 => group.multiply::<S, D, 1>(product, tokens.start, ahead, out),
+                2 => group.multiply::<S, D, 2>(product, tokens.start, ahead, out),
+                3 => group.multiply::<S, D, 3>(product, tokens.start, ahead, out),
+                4 => group.multiply::<S, D, 4>(product, tokens.start, ahead, out),
+                5 => group.multiply::<S, D, 5>(product, tokens.start, ahead, out),
+                _ => group.multiply::<S, D, TOKENS>(product, tokens.start, ahead, out),
+            }
+        }
+    }
+}
+
+/// The weights of some outputs.
+struct Group<'a, const OUTPUTS: usize> {
+    weights: [&'a [u8]; OUTPUTS],
+    scales: [f32; OUTPUTS],
+    bias: [f32; OUTPUTS],
+    first: usize,
+    /// Of the outputs, how many are different ones.
+    count: usize,
+}
+
+impl<const OUTPUTS: usize> Group<'_, OUTPUTS> {
+    /// The results for the tokens from `row` on.
+    #[inline(always)]
+    fn multiply<S: Stored, D: Dots<S, OUTPUTS>, const TOKENS: usize>(
+        &self,
+        product: Product<'_>,
+        row: usize,
+        ahead: Ahead,
+        out: &mut [f32],
+    ) {
+        let Product { weights, left, stride, at, .. } = product;
+        let tokens: [&[f32]; TOKENS] = std::array::from_fn(|t| &left[(row + t) * weights.depth..][..weights.depth]);
+        let (mut sums, whole) = D::dots::<TOKENS>(self.weights, tokens, ahead);
+        if whole < weights.depth {
+            for (sums, token) in sums.iter_mut().zip(tokens) {
+                for (sum, weights) in sums.iter_mut().zip(self.weights) {
+                    let rest = token[whole..].iter().zip(weights[whole * S::BYTES..].chunks_exact(S::BYTES));
+                    *sum = rest.fold(*sum, |sum, (value, weight)| sum + value * S::one(weight));
                 }
-                _ => block.dots::<TOKENS>(stored, std::array::from_fn(token_of)),
-            };
-            for (i, sums) in sums.iter().enumerate().take(count) {
-                let scale = weights.scale(output + i);
-                let bias = bias.get(output + i).copied().unwrap_or_default();
-                for (t, sum) in sums.iter().enumerate().take(tokens) {
-                    let rest = token_of(t)[whole..].iter().zip(stored[i][whole * S::BYTES..].chunks_exact(S::BYTES));
-                    let sum = rest.fold(*sum, |sum, (value, weight)| sum + value * S::one(weight));
-                    out[(row + t) * stride + at + output + i] = scale * sum + bias;
-                }
+            }
+        }
+        for (t, sums) in sums.iter().enumerate() {
+            let results: [f32; OUTPUTS] = std::array::from_fn(|i| self.scales[i] * sums[i] + self.bias[i]);
+            let out = &mut out[(row + t) * stride + at + self.first..];
+            match out.first_chunk_mut() {
+                Some(out) if self.count == OUTPUTS => *out = results,
+                _ => out[..self.count].copy_from_slice(&results[..self.count]),
             }
         }
     }

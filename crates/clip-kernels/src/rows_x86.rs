@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use crate::rows::{Brain, Half, Stored};
+use crate::rows::{Ahead, Brain, Half, LINE, Stored};
 
 /// A number format that is read a vector at a time.
 pub trait Load: Stored {
@@ -85,8 +85,8 @@ impl Load for i8 {
 
 /// Checks what the loops below rely on: all rows are of the tokens' length, which is returned.
 #[inline(always)]
-fn check<S: Stored, const ROWS: usize, const TOKENS: usize>(
-    weights: &[&[u8]; ROWS],
+fn check<S: Stored, const OUTPUTS: usize, const TOKENS: usize>(
+    weights: &[&[u8]; OUTPUTS],
     tokens: &[&[f32]; TOKENS],
 ) -> usize {
     let depth = tokens[0].len();
@@ -95,69 +95,91 @@ fn check<S: Stored, const ROWS: usize, const TOKENS: usize>(
     depth
 }
 
+/// Fetches a step's lines into the second-level cache: the first one is full of tokens, and must not lose them.
+#[inline(always)]
+fn prefetch(ahead: Ahead, step: usize) {
+    for line in 0..ahead.lines {
+        let at = ahead.from.wrapping_add((step * ahead.lines + line) * LINE);
+        // SAFETY: a prefetch touches nothing, whatever the address; all processors with these features have it.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
+    }
+}
+
 /// The sums over all whole vectors of 16, and how many values those are.
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,f16c")]
-pub fn avx512<S: Load, const ROWS: usize, const TOKENS: usize>(
-    weights: [&[u8]; ROWS],
+pub fn avx512<S: Load, const OUTPUTS: usize, const TOKENS: usize>(
+    weights: [&[u8]; OUTPUTS],
     tokens: [&[f32]; TOKENS],
-) -> ([[f32; TOKENS]; ROWS], usize) {
+    ahead: Ahead,
+) -> ([[f32; OUTPUTS]; TOKENS], usize) {
     const LANES: usize = 16;
-    let depth = check::<S, ROWS, TOKENS>(&weights, &tokens);
-    let mut sums = [[_mm512_setzero_ps(); TOKENS]; ROWS];
+    let depth = check::<S, OUTPUTS, TOKENS>(&weights, &tokens);
+    let mut sums = [[_mm512_setzero_ps(); OUTPUTS]; TOKENS];
     let whole = depth / LANES * LANES;
     for k in (0..whole).step_by(LANES) {
-        // SAFETY: `check` made sure that the tokens have `depth` values, and `k + LANES` is no more.
-        let values: [__m512; TOKENS] = std::array::from_fn(|t| unsafe { _mm512_loadu_ps(tokens[t].as_ptr().add(k)) });
-        for (sums, row) in sums.iter_mut().zip(weights) {
-            // SAFETY: as above, the rows have `depth` weights.
-            let weight = unsafe { S::sixteen(row.as_ptr().add(k * S::BYTES)) };
-            for (sum, value) in sums.iter_mut().zip(values) {
+        prefetch(ahead, k / LANES);
+        // SAFETY: `check` made sure that the rows have `depth` weights, and `k + LANES` is no more.
+        let weights = weights.map(|row| unsafe { S::sixteen(row.as_ptr().add(k * S::BYTES)) });
+        for (sums, token) in sums.iter_mut().zip(tokens) {
+            // SAFETY: as above, the tokens have `depth` values.
+            let value = unsafe { _mm512_loadu_ps(token.as_ptr().add(k)) };
+            for (sum, weight) in sums.iter_mut().zip(weights) {
                 *sum = _mm512_fmadd_ps(value, weight, *sum);
             }
         }
     }
-    let halved = |sum: __m512| _mm256_add_ps(_mm512_castps512_ps256(sum), _mm512_extractf32x8_ps::<1>(sum));
-    (sums.map(|sums| totals(sums.map(halved))), whole)
+    let mut all = [[0.0; OUTPUTS]; TOKENS];
+    for (all, sums) in all.as_flattened_mut().chunks_mut(4).zip(sums.as_flattened().chunks(4)) {
+        let at = |i: usize| sums.get(i).copied().unwrap_or(_mm512_setzero_ps());
+        let pairs = |a, b| _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+        let (left, right) = (_mm512_castps_pd(pairs(at(0), at(1))), _mm512_castps_pd(pairs(at(2), at(3))));
+        let (low, high) = (_mm512_unpacklo_pd(left, right), _mm512_unpackhi_pd(left, right));
+        let four = _mm512_add_ps(_mm512_castpd_ps(low), _mm512_castpd_ps(high));
+        let two = _mm256_add_ps(_mm512_castps512_ps256(four), _mm512_extractf32x8_ps::<1>(four));
+        all.copy_from_slice(&halves(two)[..all.len()]);
+    }
+    (all, whole)
 }
 
 /// The same over vectors of 8.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub fn avx2<S: Load, const ROWS: usize, const TOKENS: usize>(
-    weights: [&[u8]; ROWS],
+pub fn avx2<S: Load, const OUTPUTS: usize, const TOKENS: usize>(
+    weights: [&[u8]; OUTPUTS],
     tokens: [&[f32]; TOKENS],
-) -> ([[f32; TOKENS]; ROWS], usize) {
+    ahead: Ahead,
+) -> ([[f32; OUTPUTS]; TOKENS], usize) {
     const LANES: usize = 8;
-    let depth = check::<S, ROWS, TOKENS>(&weights, &tokens);
-    let mut sums = [[_mm256_setzero_ps(); TOKENS]; ROWS];
+    let depth = check::<S, OUTPUTS, TOKENS>(&weights, &tokens);
+    let mut sums = [[_mm256_setzero_ps(); OUTPUTS]; TOKENS];
     let whole = depth / LANES * LANES;
     for k in (0..whole).step_by(LANES) {
-        // SAFETY: `check` made sure that the tokens have `depth` values, and `k + LANES` is no more.
-        let values: [__m256; TOKENS] = std::array::from_fn(|t| unsafe { _mm256_loadu_ps(tokens[t].as_ptr().add(k)) });
-        for (sums, row) in sums.iter_mut().zip(weights) {
-            // SAFETY: as above, the rows have `depth` weights.
-            let weight = unsafe { S::eight(row.as_ptr().add(k * S::BYTES)) };
-            for (sum, value) in sums.iter_mut().zip(values) {
+        prefetch(ahead, k / LANES);
+        // SAFETY: `check` made sure that the rows have `depth` weights, and `k + LANES` is no more.
+        let weights = weights.map(|row| unsafe { S::eight(row.as_ptr().add(k * S::BYTES)) });
+        for (sums, token) in sums.iter_mut().zip(tokens) {
+            // SAFETY: as above, the tokens have `depth` values.
+            let value = unsafe { _mm256_loadu_ps(token.as_ptr().add(k)) };
+            for (sum, weight) in sums.iter_mut().zip(weights) {
                 *sum = _mm256_fmadd_ps(value, weight, *sum);
             }
         }
     }
-    (sums.map(|sums| totals(sums)), whole)
+    let mut all = [[0.0; OUTPUTS]; TOKENS];
+    for (all, sums) in all.as_flattened_mut().chunks_mut(4).zip(sums.as_flattened().chunks(4)) {
+        let at = |i: usize| sums.get(i).copied().unwrap_or(_mm256_setzero_ps());
+        let two = _mm256_hadd_ps(_mm256_hadd_ps(at(0), at(1)), _mm256_hadd_ps(at(2), at(3)));
+        all.copy_from_slice(&halves(two)[..all.len()]);
+    }
+    (all, whole)
 }
 
-/// The sum of each vector's values.
+/// The sum of a vector's halves.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn totals<const COUNT: usize>(vectors: [__m256; COUNT]) -> [f32; COUNT] {
-    let mut totals = [0.0; COUNT];
-    // Four at a time take little more than one.
-    for (totals, vectors) in totals.chunks_mut(4).zip(vectors.chunks(4)) {
-        let at = |i: usize| vectors.get(i).copied().unwrap_or(_mm256_setzero_ps());
-        let pairs = _mm256_hadd_ps(_mm256_hadd_ps(at(0), at(1)), _mm256_hadd_ps(at(2), at(3)));
-        let four = _mm_add_ps(_mm256_castps256_ps128(pairs), _mm256_extractf128_ps::<1>(pairs));
-        let mut lanes = [0.0; 4];
-        // SAFETY: the array has four values.
-        unsafe { _mm_storeu_ps(lanes.as_mut_ptr(), four) };
-        totals.copy_from_slice(&lanes[..totals.len()]);
-    }
-    totals
+fn halves(vector: __m256) -> [f32; 4] {
+    let sum = _mm_add_ps(_mm256_castps256_ps128(vector), _mm256_extractf128_ps::<1>(vector));
+    let mut values = [0.0; 4];
+    // SAFETY: the array has four values.
+    unsafe { _mm_storeu_ps(values.as_mut_ptr(), sum) };
+    values
 }
