@@ -4,8 +4,7 @@
 //! which the vocabulary lists the merges. The last byte of a word carries the suffix `</w>`, so that "cat" as a word
 //! and "cat" as the start of "catalogue" are different tokens.
 
-use std::collections::HashMap;
-
+use hashbrown::HashMap;
 use regex::Regex;
 
 use super::clean::clean_lower;
@@ -52,25 +51,35 @@ impl ClipBpe {
             pairs.push(pair.ok_or_else(|| TokenizerError::Merge { line: number + 1, found: line.to_owned() })?);
         }
         let letters = byte_letters();
-        let mut vocabulary: HashMap<String, u32> = HashMap::with_capacity(512 + pairs.len() + 2);
         let order = byte_order();
-        let single = order.iter().map(|&byte| letters[usize::from(byte)].to_string());
-        let ending = order.iter().map(|&byte| format!("{}{WORD_END}", letters[usize::from(byte)]));
-        let merged = pairs.iter().map(|(left, right)| format!("{left}{right}"));
-        let special = [START.to_owned(), END.to_owned()];
-        for (token, id) in single.chain(ending).chain(merged).chain(special).zip(0..) {
-            vocabulary.insert(token, id);
+        // All tokens one behind the other: a string for each would take longer than all the rest.
+        let mut tokens = String::with_capacity(text.len() + 4096);
+        let mut ends = Vec::with_capacity(512 + pairs.len() + 2);
+        let mut add = |parts: [&str; 2]| {
+            parts.into_iter().for_each(|part| tokens.push_str(part));
+            ends.push(tokens.len());
+        };
+        for suffix in ["", WORD_END] {
+            for &byte in &order {
+                add([letters[usize::from(byte)].encode_utf8(&mut [0; 4]), suffix]);
+            }
         }
-        Self::from_vocabulary(&vocabulary, pairs.iter().copied(), (START, END))
+        pairs.iter().for_each(|(left, right)| add([left, right]));
+        [START, END].into_iter().for_each(|special| add([special, ""]));
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        // Of a token that is made twice, the last id counts, as in the original.
+        let vocabulary: HashMap<&str, u32> =
+            starts.zip(&ends).map(|(start, &end)| &tokens[start..end]).zip(0..).collect();
+        Self::from_vocabulary(|token| vocabulary.get(token).copied(), pairs.iter().copied(), (START, END))
     }
 
     /// Builds the encoder from explicit ids and the merges in their order.
     pub(super) fn from_vocabulary<'a>(
-        vocabulary: &HashMap<String, u32>,
+        id_of: impl Fn(&str) -> Option<u32>,
         pairs: impl Iterator<Item = (&'a str, &'a str)>,
         (start, end): (&str, &str),
     ) -> Result<Self, TokenizerError> {
-        let id = |token: &str| vocabulary.get(token).copied().ok_or_else(|| TokenizerError::missing(token));
+        let id = |token: &str| id_of(token).ok_or_else(|| TokenizerError::missing(token));
         let mut bytes = Box::new([0; 512]);
         for (byte, letter) in byte_letters().into_iter().enumerate() {
             bytes[byte] = id(letter.encode_utf8(&mut [0; 4]))?;

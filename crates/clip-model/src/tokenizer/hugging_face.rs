@@ -1,8 +1,11 @@
 //! Hugging Face's `tokenizer.json`: as a container of vocabularies, and as a tokenizer in its own right.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::fmt;
 
+use hashbrown::HashMap;
 use serde::Deserialize;
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use tokenizers::normalizers::{Lowercase, NormalizerWrapper, Sequence};
 
 use super::clip_bpe::ClipBpe;
@@ -10,27 +13,21 @@ use super::error::TokenizerError;
 use super::wordpiece::WordPiece;
 
 #[derive(Deserialize)]
-struct TokenizerJson {
-    model: ModelJson,
+struct TokenizerJson<'a> {
+    #[serde(borrow)]
+    model: ModelJson<'a>,
     #[serde(default)]
     added_tokens: Vec<AddedToken>,
 }
 
 #[derive(Deserialize)]
-struct ModelJson {
+struct ModelJson<'a> {
     #[serde(rename = "type", default)]
     kind: Option<String>,
-    vocab: HashMap<String, u32>,
-    #[serde(default)]
-    merges: Vec<MergeJson>,
-}
-
-/// `"a b"` in older files, `["a", "b"]` in newer ones.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum MergeJson {
-    Line(String),
-    Pair(String, String),
+    #[serde(borrow)]
+    vocab: HashMap<Text<'a>, u32>,
+    #[serde(borrow, default)]
+    merges: Vec<MergeJson<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -39,8 +36,73 @@ struct AddedToken {
     content: String,
 }
 
-fn read(bytes: &[u8], expected: &'static str) -> Result<TokenizerJson, TokenizerError> {
-    let json: TokenizerJson = serde_json::from_slice(bytes)?;
+/// A string of the file, in place if it is written without escapes. There are 100,000 of them.
+#[derive(PartialEq, Eq, Hash)]
+struct Text<'a>(Cow<'a, str>);
+
+impl std::borrow::Borrow<str> for Text<'_> {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visit;
+        impl<'de> Visitor<'de> for Visit {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Visit)
+    }
+}
+
+/// `"a b"` in older files, `["a", "b"]` in newer ones.
+enum MergeJson<'a> {
+    Line(Text<'a>),
+    Pair(Text<'a>, Text<'a>),
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for MergeJson<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visit;
+        impl<'de> Visitor<'de> for Visit {
+            type Value = MergeJson<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a merge, as \"a b\" or [\"a\", \"b\"]")
+            }
+
+            fn visit_borrowed_str<E: de::Error>(self, line: &'de str) -> Result<MergeJson<'de>, E> {
+                Ok(MergeJson::Line(Text(Cow::Borrowed(line))))
+            }
+
+            fn visit_str<E: de::Error>(self, line: &str) -> Result<MergeJson<'de>, E> {
+                Ok(MergeJson::Line(Text(Cow::Owned(line.to_owned()))))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, pair: A) -> Result<MergeJson<'de>, A::Error> {
+                let (left, right) = Deserialize::deserialize(de::value::SeqAccessDeserializer::new(pair))?;
+                Ok(MergeJson::Pair(left, right))
+            }
+        }
+        deserializer.deserialize_any(Visit)
+    }
+}
+
+fn read<'a>(bytes: &'a [u8], expected: &'static str) -> Result<TokenizerJson<'a>, TokenizerError> {
+    let json: TokenizerJson<'_> = serde_json::from_slice(bytes)?;
     match &json.model.kind {
         Some(kind) if kind != expected => Err(TokenizerError::ModelType { found: kind.clone(), expected }),
         _ => Ok(json),
@@ -52,26 +114,27 @@ fn read(bytes: &[u8], expected: &'static str) -> Result<TokenizerJson, Tokenizer
 pub(super) fn read_clip_bpe(bytes: &[u8]) -> Result<ClipBpe, TokenizerError> {
     let TokenizerJson { model, added_tokens } = read(bytes, "BPE")?;
     let mut vocabulary = model.vocab;
-    vocabulary.extend(added_tokens.into_iter().map(|token| (token.content, token.id)));
+    vocabulary.extend(added_tokens.into_iter().map(|token| (Text(Cow::Owned(token.content)), token.id)));
     let pairs = model.merges.iter().enumerate().map(|(number, merge)| match merge {
-        MergeJson::Pair(left, right) => Ok((left.as_str(), right.as_str())),
+        MergeJson::Pair(left, right) => Ok((&*left.0, &*right.0)),
         MergeJson::Line(line) => {
-            line.split_once(' ').ok_or_else(|| TokenizerError::Merge { line: number + 1, found: line.clone() })
+            line.0.split_once(' ').ok_or_else(|| TokenizerError::Merge { line: number + 1, found: line.0.to_string() })
         }
     });
     let pairs = pairs.collect::<Result<Vec<_>, _>>()?;
-    ClipBpe::from_vocabulary(&vocabulary, pairs.into_iter(), ("<|startoftext|>", "<|endoftext|>"))
+    let id_of = |token: &str| vocabulary.get(token).copied();
+    ClipBpe::from_vocabulary(id_of, pairs.into_iter(), ("<|startoftext|>", "<|endoftext|>"))
 }
 
 /// Takes a WordPiece vocabulary out of a `tokenizer.json`.
 pub(super) fn read_wordpiece(bytes: &[u8]) -> Result<WordPiece, TokenizerError> {
-    let mut tokens: Vec<(String, u32)> = read(bytes, "WordPiece")?.model.vocab.into_iter().collect();
+    let mut tokens: Vec<(Text<'_>, u32)> = read(bytes, "WordPiece")?.model.vocab.into_iter().collect();
     tokens.sort_unstable_by_key(|(_, id)| *id);
     if let Some((_, (token, _))) = tokens.iter().enumerate().find(|(line, (_, id))| *line != *id as usize) {
         // Ids are line numbers from here on, so there must be no gap.
-        return Err(TokenizerError::missing(&format!("before {token}")));
+        return Err(TokenizerError::missing(&format!("before {}", token.0)));
     }
-    WordPiece::from_lines(tokens.iter().map(|(token, _)| token.as_str()))
+    WordPiece::from_lines(tokens.iter().map(|(token, _)| &*token.0))
 }
 
 /// Any tokenizer that the `tokenizers` crate can build, with its own normalisation and special tokens.
@@ -114,5 +177,30 @@ impl HuggingFace {
             ids.push(last);
         }
         ids
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn merges_are_read_in_both_forms() {
+        let merges: Vec<MergeJson<'_>> =
+            serde_json::from_str(r#"["a b", "\u0120 b", ["a", "b"], ["\"", "c"]]"#).unwrap();
+        let shown: Vec<String> = merges
+            .iter()
+            .map(|merge| match merge {
+                MergeJson::Line(line) => line.0.to_string(),
+                MergeJson::Pair(left, right) => format!("{}+{}", left.0, right.0),
+            })
+            .collect();
+        assert_eq!(shown, ["a b", "Ġ b", "a+b", "\"+c"]);
+        // Only what is escaped is copied.
+        let borrowed = |merge: &MergeJson<'_>| matches!(merge, MergeJson::Line(Text(Cow::Borrowed(_))));
+        assert!(borrowed(&merges[0]) && !borrowed(&merges[1]));
+        for wrong in ["[1]", r#"[["a"]]"#, r#"[["a", "b", "c"]]"#, r#"[{"a": "b"}]"#] {
+            assert!(serde_json::from_str::<Vec<MergeJson<'_>>>(wrong).is_err(), "{wrong}");
+        }
     }
 }

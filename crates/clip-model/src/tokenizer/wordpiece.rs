@@ -4,8 +4,7 @@
 //! plain list of tokens and nothing else. The vocabulary is one token a line and ids are line numbers (from 0), so a
 //! model may carry a pruned one; see [`prune`](super::prune).
 
-use std::collections::HashMap;
-
+use hashbrown::HashMap;
 use unicode_categories::UnicodeCategories;
 use unicode_normalization::UnicodeNormalization;
 
