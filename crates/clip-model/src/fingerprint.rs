@@ -33,22 +33,25 @@ impl Fingerprint {
     /// tower of a gigabyte first. It is no protection against someone who wants two models to look alike.
     pub(crate) fn of(checkpoint: &Checkpoint, precision: Precision) -> Result<Self, ModelError> {
         let mut hasher = blake3::Hasher::new();
-        let mut add = |bytes: &[u8]| {
-            // Lengths keep neighbouring fields apart.
-            hasher.update(&(bytes.len() as u64).to_le_bytes());
-            hasher.update(bytes);
-        };
-        add(checkpoint.config().to_json().as_bytes());
-        add(checkpoint.tokenizer_bytes()?.1);
+        let mut bytes = Vec::new();
+        field(&mut bytes, checkpoint.config().to_json().as_bytes());
+        field(&mut bytes, checkpoint.tokenizer_bytes()?.1);
         for file in checkpoint.files() {
-            for (name, dtype, shape, bytes) in file.raw() {
-                add(name.as_bytes());
-                add(format!("{dtype} {shape:?}").as_bytes());
-                sample(bytes).for_each(&mut add);
-                // A block brings its surroundings into memory, of towers that nobody asked for, too.
-                file.release(bytes);
+            for (name, dtype, shape, tensor) in file.raw() {
+                field(&mut bytes, name.as_bytes());
+                field(&mut bytes, format!("{dtype} {shape:?}").as_bytes());
+                for block in sample(tensor) {
+                    bytes.extend((block.len() as u64).to_le_bytes());
+                    let start = bytes.len();
+                    bytes.resize(start + block.len(), 0);
+                    file.copy(block, &mut bytes[start..])?;
+                }
+                // Much at a time: that is what the hash is quick with.
+                hasher.update(&bytes);
+                bytes.clear();
             }
         }
+        hasher.update(&bytes);
         let hash = hasher.finalize().to_hex();
         Ok(Self(format!("{}-{}{}", checkpoint.config().name, &hash[..16], suffix(precision))))
     }
@@ -58,6 +61,12 @@ impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Appends a field with its length, which keeps it apart from its neighbours.
+fn field(bytes: &mut Vec<u8>, field: &[u8]) {
+    bytes.extend((field.len() as u64).to_le_bytes());
+    bytes.extend(field);
 }
 
 /// What ends the fingerprint of a model in this precision.

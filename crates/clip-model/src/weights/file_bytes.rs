@@ -1,5 +1,7 @@
 //! The bytes of a weights file, wherever they are.
 
+use std::fs::File;
+use std::io;
 use std::ops::Range;
 
 use memmap2::Mmap;
@@ -7,7 +9,12 @@ use memmap2::Mmap;
 /// What holds a file's bytes.
 pub(crate) enum Bytes {
     /// A file on disk.
-    Mapped(Mmap),
+    Mapped {
+        /// Its bytes.
+        map: Mmap,
+        /// For parts that are wanted without their surroundings.
+        file: File,
+    },
     /// A part of the program.
     Embedded(&'static [u8]),
     /// In memory.
@@ -18,17 +25,31 @@ impl Bytes {
     /// All of them.
     pub(crate) fn as_slice(&self) -> &[u8] {
         match self {
-            Self::Mapped(map) => map,
+            Self::Mapped { map, .. } => map,
             Self::Embedded(bytes) => bytes,
             Self::Owned(bytes) => bytes,
         }
+    }
+
+    /// Copies the bytes from `at` on. What is mapped is not touched: a page of it would come with its neighbours, and stay.
+    ///
+    /// # Errors
+    /// Whatever the system has against reading, and [`io::ErrorKind::UnexpectedEof`] if there are fewer bytes.
+    pub(crate) fn read_at(&self, at: usize, out: &mut [u8]) -> io::Result<()> {
+        #[cfg(unix)]
+        if let Self::Mapped { file, .. } = self {
+            return std::os::unix::fs::FileExt::read_exact_at(file, out, at as u64);
+        }
+        let part = self.as_slice().get(at..).and_then(|rest| rest.get(..out.len()));
+        out.copy_from_slice(part.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
     }
 
     /// Lets the system take back the memory of a part that was copied. It is there as before, and read from the disk again
     /// if need be; without this, weights count twice until all of them are read.
     pub(crate) fn release(&self, part: Range<usize>) {
         #[cfg(unix)]
-        if let Self::Mapped(map) = self
+        if let Self::Mapped { map, .. } = self
             && part.end <= map.len()
         {
             // SAFETY: the mapping is of a file and read-only, so that dropped pages come back with what they held.
@@ -48,14 +69,36 @@ mod tests {
     use super::*;
     use std::io::Write;
 
-    #[test]
-    fn what_was_released_is_still_there() {
+    /// 100,000 bytes, mapped and in memory.
+    fn both() -> (Vec<u8>, [Bytes; 2]) {
         let bytes: Vec<u8> = (0..100_000u32).map(|at| (at % 251) as u8).collect();
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&bytes).unwrap();
         // SAFETY: nobody else knows this file.
-        let mapped = Bytes::Mapped(unsafe { Mmap::map(&file) }.unwrap());
-        for mapped in [mapped, Bytes::Owned(bytes.clone())] {
+        let map = unsafe { Mmap::map(&file) }.unwrap();
+        (bytes.clone(), [Bytes::Mapped { map, file }, Bytes::Owned(bytes)])
+    }
+
+    #[test]
+    fn parts_are_copied() {
+        let (bytes, both) = both();
+        for mapped in both {
+            for part in [0..0, 0..100_000, 4095..70_001, 99_999..100_000] {
+                let mut out = vec![0; part.len()];
+                mapped.read_at(part.start, &mut out).unwrap();
+                assert_eq!(out, bytes[part]);
+            }
+            for (at, count) in [(99_999, 2), (200_000, 1)] {
+                let error = mapped.read_at(at, &mut vec![0; count]).unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_released_is_still_there() {
+        let (bytes, both) = both();
+        for mapped in both {
             for part in [0..0, 0..100_000, 1..5, 4095..70_001, 99_999..100_000, 5..200_000] {
                 assert_eq!(mapped.as_slice(), bytes);
                 mapped.release(part);

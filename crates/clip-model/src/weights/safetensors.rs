@@ -63,7 +63,7 @@ impl SafetensorsFile {
         // Weights are read-only data that their writers (ours included) replace by renaming, which
         // leaves the mapped file intact.
         let map = unsafe { Mmap::map(&file) }.map_err(io("map"))?;
-        Self::parse(Bytes::Mapped(map), path.display().to_string())
+        Self::parse(Bytes::Mapped { map, file }, path.display().to_string())
     }
 
     /// Parses a file that is part of the program. The bytes are used in place.
@@ -160,8 +160,17 @@ impl SafetensorsFile {
         Ok(view.data())
     }
 
+    /// Copies a part of this file's bytes without touching it, see [`Bytes::read_at`].
+    ///
+    /// # Errors
+    /// [`ModelError::Io`].
+    pub(crate) fn copy(&self, part: &[u8], out: &mut [u8]) -> Result<(), ModelError> {
+        let io = |source| ModelError::Io { action: "read", path: self.origin.clone().into(), source };
+        self.bytes.read_at(self.range(part).start, out).map_err(io)
+    }
+
     /// Lets the system take back the memory of a part of this file's bytes, see [`Bytes::release`].
-    pub(crate) fn release(&self, part: &[u8]) {
+    fn release(&self, part: &[u8]) {
         self.bytes.release(self.range(part));
     }
 
