@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
+use clip_model::Precision;
 use clip_model::retrieval::Retrieval;
 use clip_model::train::{self, TrainError, TrainEvent, TrainObserver};
 use clip_search::Limits;
@@ -16,7 +17,7 @@ use crate::progress::Meter;
 use crate::settings::device_choice;
 
 pub(crate) fn run(args: &TrainArgs) -> Result<Exit> {
-    let selected = clip_model::select_device(device_choice(&args.device))?;
+    let selected = clip_model::select_device(device_choice(&args.device), Precision::F32)?;
     if let Some(message) = &selected.notice {
         warning(message);
     }

@@ -484,7 +484,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn equals_the_naive_product(
-            rows in 1usize..10, depth in 1usize..70, outputs in 1usize..12, at in 0usize..3, with_bias: bool, seed: u64,
+            rows in 1usize..20, depth in 1usize..70, outputs in 1usize..12, at in 0usize..3, with_bias: bool, seed: u64,
         ) {
             let mut rng = StdRng::seed_from_u64(seed);
             for format in FORMATS {

@@ -5,9 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::str::FromStr;
 
-use burn::tensor::{Device, DeviceKind, DeviceType, Tensor};
+use burn::tensor::{DType, Device, DeviceKind, DeviceType, FloatDType, Tensor};
 
-use crate::ModelError;
+use crate::{ModelError, Precision};
 
 /// The device that a caller asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -67,13 +67,16 @@ impl SelectedDevice {
     }
 }
 
-/// Finds the device for a choice. A GPU is used only if it gets a small product right; one that fails is replaced by
-/// the CPU, and [`SelectedDevice::notice`] says so.
+/// Finds the device for a choice and what the image tower computes in. A GPU is used only if it gets a small product
+/// right; one that fails is replaced by the CPU, and [`SelectedDevice::notice`] says so.
 ///
 /// # Errors
-/// [`ModelError::Device`] if a GPU was asked for and the machine has none.
-pub fn select(choice: DeviceChoice) -> Result<SelectedDevice, ModelError> {
-    if choice == DeviceChoice::Cpu {
+/// [`ModelError::Device`] if a GPU was asked for and the machine has none; [`ModelError::Precision`] if it has one that
+/// does not compute in this precision.
+pub fn select(choice: DeviceChoice, precision: Precision) -> Result<SelectedDevice, ModelError> {
+    // No GPU computes in integers here.
+    let never = choice == DeviceChoice::Auto && precision == Precision::Int8;
+    if choice == DeviceChoice::Cpu || never {
         return Ok(SelectedDevice::cpu());
     }
     let Some(device) = real_gpu() else {
@@ -84,7 +87,13 @@ pub fn select(choice: DeviceChoice) -> Result<SelectedDevice, ModelError> {
             _ => Ok(SelectedDevice::cpu()),
         };
     };
-    match try_out(&device) {
+    if !computes(&device, precision) {
+        return match choice {
+            DeviceChoice::Gpu => Err(ModelError::Precision { precision }),
+            _ => Ok(SelectedDevice::cpu()),
+        };
+    }
+    match try_out(&device, floats(precision)) {
         Ok(()) => Ok(SelectedDevice { device, is_gpu: true, notice: None }),
         Err(reason) => Ok(SelectedDevice {
             notice: Some(format!("the GPU fails ({reason}); using the CPU")),
@@ -112,11 +121,23 @@ fn may_have_gpu(devices: &Path) -> bool {
     !cfg!(target_os = "linux") || nodes.iter().any(|node| devices.join(node).exists())
 }
 
+/// What a GPU computes an image tower in.
+pub(crate) fn floats(precision: Precision) -> FloatDType {
+    if precision == Precision::F16 { FloatDType::F16 } else { FloatDType::F32 }
+}
+
+/// Whether a GPU can. Drivers fail at any point, and burn then panics.
+fn computes(device: &Device, precision: Precision) -> bool {
+    let supports = || device.supports_dtype(floats(precision));
+    precision != Precision::Int8 && catch_unwind(AssertUnwindSafe(supports)).unwrap_or(false)
+}
+
 /// Multiplies two small matrices, since drivers may list an adapter and then fail to run anything on it.
-fn try_out(device: &Device) -> Result<(), String> {
+fn try_out(device: &Device, floats: FloatDType) -> Result<(), String> {
     let product = catch_unwind(AssertUnwindSafe(|| {
-        let a = Tensor::<2>::from_data([[1.0, 2.0], [3.0, 4.0]], device);
-        let b = Tensor::<2>::from_data([[0.5, -1.0], [2.0, 1.0]], device);
+        let options = (device, DType::from(floats));
+        let a = Tensor::<2>::from_data([[1.0, 2.0], [3.0, 4.0]], options);
+        let b = Tensor::<2>::from_data([[0.5, -1.0], [2.0, 1.0]], options);
         a.matmul(b).try_into_data().map_err(|e| e.to_string())
     }))
     .map_err(|_| "its driver cannot be used".to_owned())??;
@@ -148,13 +169,16 @@ mod tests {
 
     #[test]
     fn auto_always_finds_a_device_that_computes() {
-        let selected = select(DeviceChoice::Auto).unwrap();
-        assert_eq!(try_out(&selected.device), Ok(()));
+        for precision in Precision::ALL {
+            let selected = select(DeviceChoice::Auto, precision).unwrap();
+            assert_eq!(try_out(&selected.device, FloatDType::F32), Ok(()));
+            assert!(!selected.is_gpu || precision != Precision::Int8);
+        }
     }
 
     #[test]
     fn a_gpu_that_is_asked_for_is_a_gpu_or_an_error() {
-        match select(DeviceChoice::Gpu) {
+        match select(DeviceChoice::Gpu, Precision::F32) {
             Ok(selected) => assert!(selected.is_gpu || selected.notice.is_some()),
             Err(error) => assert!(error.to_string().contains("--device cpu"), "{error}"),
         }

@@ -160,7 +160,7 @@ pub enum ModelError {
         model: String,
     },
     /// A GPU does not compute in this precision.
-    #[error("the GPU computes in f32 only, {precision} was asked for; leave the precision out or choose the CPU")]
+    #[error("this GPU does not compute in {precision}; leave the precision out or choose the CPU (`--device cpu`)")]
     Precision {
         /// What was asked for.
         precision: Precision,

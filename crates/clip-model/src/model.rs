@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{PoisonError, RwLock};
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
 use clip_kernels::Isa;
 use image::RgbImage;
 use rayon::prelude::*;
@@ -53,7 +53,8 @@ pub struct LoadOptions {
     pub device: DeviceChoice,
     /// What of it is needed.
     pub towers: Towers,
-    /// What the image tower holds its weights as. Other than [`Precision::F32`], on the CPU only.
+    /// What the image tower holds its weights as. A GPU knows no [`Precision::Int8`], and not all know
+    /// [`Precision::F16`].
     pub precision: Precision,
 }
 
@@ -110,16 +111,19 @@ pub struct Model {
 enum ImageEncoder {
     /// Laid out for the CPU kernels; burn's own form is gone, so that the weights are in memory once.
     Fast(FastImageTower),
-    /// By burn.
-    Burn(ImageTower),
+    /// By burn, in these floats.
+    Burn(ImageTower, FloatDType),
 }
 
 impl ImageEncoder {
     fn new(tower: ImageTower, precision: Precision, device: &SelectedDevice) -> Result<Self, ModelError> {
         match (device.is_gpu, precision) {
             (false, precision) => Ok(Self::Fast(FastImageTower::of(tower, Packing::best(precision)))),
-            (true, Precision::F32) => Ok(Self::Burn(tower)),
-            (true, precision) => Err(ModelError::Precision { precision }),
+            (true, Precision::Int8) => Err(ModelError::Precision { precision }),
+            (true, precision) => {
+                let floats = device::floats(precision);
+                Ok(Self::Burn(tower.cast(floats), floats))
+            }
         }
     }
 
@@ -132,10 +136,12 @@ impl ImageEncoder {
                 normalize_rows(&mut values, dimension.max(1));
                 Ok(values)
             }
-            Self::Burn(tower) => {
-                let data = TensorData::new(photos.concat(), [photos.len(), 3, size, size]);
-                let out = tower.forward(Tensor::from_data(data, &device.device));
-                to_host(normalize(out), device.label())
+            Self::Burn(tower, floats) => {
+                // Converted here, so that no more is sent than is wanted.
+                let data =
+                    TensorData::new(photos.concat(), [photos.len(), 3, size, size]).convert_dtype(DType::from(*floats));
+                let out = tower.forward(Tensor::from_data(data, (&device.device, DType::from(*floats))));
+                to_host(normalize(out.cast(FloatDType::F32)), device.label())
             }
         }
     }
@@ -206,8 +212,8 @@ impl Model {
         // Looking for a GPU takes longer than encoding a query in words on the CPU.
         let words_only = options.towers == Towers::TextOnly && FastTextTower::covers(&checkpoint.config().text);
         let device = match options.device {
-            DeviceChoice::Auto if words_only || options.precision != Precision::F32 => SelectedDevice::cpu(),
-            choice => device::select(choice)?,
+            DeviceChoice::Auto if words_only => SelectedDevice::cpu(),
+            choice => device::select(choice, options.precision)?,
         };
         let notice = device.notice.clone();
         if let Some(notice) = &notice {

@@ -14,7 +14,8 @@ use crate::ModelError;
 /// attention, activations, depthwise convolutions, the last projection of a class token) is computed in [`F32`](Self::F32)
 /// always.
 ///
-/// Text towers on a CPU are computed from the weights as their file has them.
+/// On a GPU that has 16-bit floats, [`F16`](Self::F16) is what all is computed in, but for the norms; none computes in
+/// [`Int8`](Self::Int8). Text towers on a CPU are computed from the weights as their file has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {

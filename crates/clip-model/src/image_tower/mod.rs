@@ -7,8 +7,8 @@ pub mod modified_resnet;
 pub mod siglip;
 pub mod vit;
 
-use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{Device, FloatDType, Tensor};
 
 use crate::config::ImageTowerConfig;
 use conv_stem_vit::ConvStemVit;
@@ -52,6 +52,13 @@ impl ImageTower {
         }
     }
 
+    /// The tower in other floats. [`forward`](Self::forward) then takes pixels in these, and computes in them all but
+    /// the norms, whose sums half precision cannot hold.
+    #[must_use]
+    pub fn cast(self, floats: FloatDType) -> Self {
+        self.map(&mut Cast(floats))
+    }
+
     /// Pixels `[batch, 3, size, size]` to embeddings `[batch, embed_dim]`, not normalised.
     pub fn forward(&self, pixels: Tensor<4>) -> Tensor<2> {
         match self {
@@ -62,5 +69,13 @@ impl ImageTower {
             Self::FastVit(tower) => tower.forward(pixels),
             Self::ConvStemVit(tower) => tower.forward(pixels),
         }
+    }
+}
+
+struct Cast(FloatDType);
+
+impl ModuleMapper for Cast {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|weights| weights.cast(self.0))
     }
 }
