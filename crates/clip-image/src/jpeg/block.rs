@@ -12,6 +12,12 @@ pub(super) struct Block {
     pub(super) rows: u8,
 }
 
+impl Default for Block {
+    fn default() -> Self {
+        Self { coefficients: [0; 64], rows: 0 }
+    }
+}
+
 /// Decodes one component's blocks, each from the difference to the one before.
 pub(super) struct BlockDecoder<'a> {
     dc_table: &'a Table,
@@ -38,10 +44,14 @@ impl<'a> BlockDecoder<'a> {
         self.last_dc = 0;
     }
 
-    /// The next block; `None` if the data are no block.
+    /// Makes `block`, whatever it was, the next one; `None` if the data are no block.
+    ///
+    /// There are hundreds of thousands in a photo, and to hand each over by value takes a fifth of the time to decode it.
     #[inline(always)]
-    pub(super) fn decode(&mut self, reader: &mut BitReader<'_>) -> Option<Block> {
-        let mut block = Block { coefficients: [0; 64], rows: 0 };
+    pub(super) fn decode(&mut self, reader: &mut BitReader<'_>, block: &mut Block) -> Option<()> {
+        if block.rows != 0 {
+            *block = Block::default();
+        }
         reader.refill();
         let size = u32::from(self.dc_table.symbol(reader)?);
         match size {
@@ -87,6 +97,6 @@ impl<'a> BlockDecoder<'a> {
         if place > 64 {
             return None;
         }
-        Some(block)
+        Some(())
     }
 }

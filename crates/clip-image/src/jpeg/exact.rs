@@ -6,7 +6,7 @@
 use image::RgbImage;
 
 use super::bits::ScanData;
-use super::block::BlockDecoder;
+use super::block::{Block, BlockDecoder};
 use super::colour;
 use super::header::Header;
 use super::islow;
@@ -40,6 +40,7 @@ pub(super) fn decode(jpeg: &[u8]) -> Option<RgbImage> {
         decoders.push(BlockDecoder::new(header.tables(component)?));
     }
 
+    let mut block = Block::default();
     for mcu in 0..mcus_across * mcus_down {
         if scan.begin(mcu)? {
             decoders.iter_mut().for_each(BlockDecoder::restart);
@@ -48,7 +49,7 @@ pub(super) fn decode(jpeg: &[u8]) -> Option<RgbImage> {
             let left = mcu % mcus_across * component.across;
             let top = mcu / mcus_across * component.down;
             for (y, x) in (0..component.down).flat_map(|y| (0..component.across).map(move |x| (y, x))) {
-                let block = decoder.decode(&mut scan.reader)?;
+                decoder.decode(&mut scan.reader, &mut block)?;
                 let at = (top + y) * 8 * plane.stride + (left + x) * 8;
                 islow::inverse(&block, &component.quantisation, &mut plane.samples[at..], plane.stride);
             }

@@ -7,7 +7,7 @@
 use image::RgbImage;
 
 use super::bits::{BitReader, ScanData};
-use super::block::BlockDecoder;
+use super::block::{Block, BlockDecoder};
 use super::header::{Component, Header, NATURAL};
 use super::idct::{self, Transform};
 use super::scan::Scan;
@@ -55,6 +55,8 @@ pub(super) fn samples_per_block(shorter_side: u32, least: u32) -> Option<u32> {
 /// to be interpolated.
 struct Planes<'a> {
     planes: Vec<Plane<'a>>,
+    /// The block at hand.
+    block: Block,
 }
 
 struct Plane<'a> {
@@ -88,7 +90,7 @@ impl<'a> Planes<'a> {
             })
         };
         let planes = header.components.iter().map(plane).collect::<Option<_>>()?;
-        Some(Self { planes })
+        Some(Self { planes, block: Block::default() })
     }
 
     /// Rows of samples in a row of MCUs.
@@ -105,9 +107,9 @@ impl<'a> Planes<'a> {
             let (across, down) = plane.blocks;
             for y in 0..down {
                 for x in 0..across {
-                    let block = plane.decoder.decode(reader)?;
+                    plane.decoder.decode(reader, &mut self.block)?;
                     let at = y * plane.samples.1 * plane.stride + (mcu * across + x) * plane.samples.0;
-                    (plane.transform)(&block, &plane.factors, &mut plane.rows[at..], plane.stride);
+                    (plane.transform)(&self.block, &plane.factors, &mut plane.rows[at..], plane.stride);
                 }
             }
         }
