@@ -8,9 +8,8 @@ use crate::kernels::{MOST_COLUMNS, MOST_ROWS};
 #[cfg(target_arch = "x86_64")]
 use x86::{avx2, vnni};
 
-/// Largest size of a weight. Two products with a byte then fit 16 bits with a sign, which is what AVX2 adds them up in;
-/// so weights have seven bits on every processor, and embeddings do not depend on it.
-pub const MOST_WEIGHT: i8 = 64;
+/// Largest size of a weight: what a byte with a sign holds in both directions.
+pub const MOST_WEIGHT: i8 = 127;
 
 /// How sums are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +37,16 @@ impl Dots {
     /// Positions of the depth that lie side by side.
     pub fn group(self) -> usize {
         match self {
+            Self::Vnni => 4,
+            Self::Avx2 => 2,
+            Self::Portable => 1,
+        }
+    }
+
+    /// Bytes that a group takes on the left side. AVX2 has an instruction for unsigned bytes, but it sums up in 16 bits, in
+    /// which two products with weights of eight bits have no room; so it gets 16-bit integers.
+    pub fn left_bytes(self) -> usize {
+        match self {
             Self::Vnni | Self::Avx2 => 4,
             Self::Portable => 1,
         }
@@ -55,7 +64,8 @@ impl Dots {
     pub fn rows(self) -> usize {
         match self {
             Self::Vnni => 14,
-            Self::Avx2 | Self::Portable => 4,
+            Self::Avx2 => 6,
+            Self::Portable => 4,
         }
     }
 }
@@ -63,7 +73,7 @@ impl Dots {
 /// What a tile is computed from.
 #[derive(Clone, Copy)]
 pub struct Tile<'a> {
-    /// `[groups, rows, group]`.
+    /// `[groups, rows, group]`, [`Dots::left_bytes`] a group.
     pub left: &'a [u8],
     /// `[groups, columns, group]`, none larger than [`MOST_WEIGHT`].
     pub panel: &'a [i8],
@@ -89,14 +99,14 @@ pub fn multiply(dots: Dots, rows: usize, tile: Tile<'_>, sums: &mut Sums) {
     // What the kernels rely on.
     assert!(rows > 0 && rows <= dots.rows());
     assert!(tile.panel.len() >= tile.groups * dots.panel() * dots.group());
-    assert!(tile.left.len() >= tile.groups * rows * dots.group());
+    assert!(tile.left.len() >= tile.groups * rows * dots.left_bytes());
     match dots {
         // SAFETY: `Dots::of` found VNNI, and AVX-512F with it; lengths were checked above.
         #[cfg(target_arch = "x86_64")]
         Dots::Vnni => unsafe { by_rows!(rows, tile, sums, vnni, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]) },
         // SAFETY: the same with AVX2.
         #[cfg(target_arch = "x86_64")]
-        Dots::Avx2 => unsafe { by_rows!(rows, tile, sums, avx2, [1 2 3 4]) },
+        Dots::Avx2 => unsafe { by_rows!(rows, tile, sums, avx2, [1 2 3 4 5 6]) },
         _ => by_rows!(rows, tile, sums, portable, [1 2 3 4]),
     }
 }
@@ -126,7 +136,7 @@ mod x86 {
 
     use super::{Sums, Tile};
 
-    /// As `Dots::group` has it.
+    /// As `Dots::left_bytes` has it.
     const GROUP: usize = 4;
 
     /// How many groups ahead the panel is fetched into the first-level cache.
@@ -171,25 +181,23 @@ mod x86 {
     #[target_feature(enable = "avx2")]
     pub unsafe fn avx2<const ROWS: usize>(tile: Tile<'_>, out: &mut Sums) {
         const VECTORS: usize = 2;
-        const STEP: usize = 32;
-        let ones = _mm256_set1_epi16(1);
+        /// Bytes of weights for a vector of eight columns.
+        const STEP: usize = 16;
         let mut sums = [[_mm256_setzero_si256(); VECTORS]; ROWS];
         let mut right = tile.panel.as_ptr();
         let mut left = tile.left.as_ptr();
         for _ in 0..tile.groups {
             // SAFETY: the panel has `groups` times as many bytes as are read here.
             let columns: [__m256i; VECTORS] =
-                std::array::from_fn(|v| unsafe { _mm256_loadu_si256(right.add(STEP * v).cast()) });
+                std::array::from_fn(|v| unsafe { _mm256_cvtepi8_epi16(_mm_loadu_si128(right.add(STEP * v).cast())) });
             // Prefetching past the end is harmless.
-            _mm_prefetch::<_MM_HINT_T0>(right.wrapping_add(AHEAD * STEP * VECTORS));
+            _mm_prefetch::<_MM_HINT_T0>(right.wrapping_add(2 * AHEAD * STEP * VECTORS));
             for (row, sums) in sums.iter_mut().enumerate() {
                 // SAFETY: every group of the left side has `ROWS` times `GROUP` bytes.
-                let bytes = unsafe { left.add(row * GROUP).cast::<i32>().read_unaligned() };
-                let values = _mm256_set1_epi32(bytes);
+                let pair = unsafe { left.add(row * GROUP).cast::<i32>().read_unaligned() };
+                let values = _mm256_set1_epi32(pair);
                 for (sum, column) in sums.iter_mut().zip(columns) {
-                    // Nothing is lost in 16 bits: see `MOST_WEIGHT`.
-                    let pairs = _mm256_maddubs_epi16(values, column);
-                    *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(pairs, ones));
+                    *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(values, column));
                 }
             }
             right = right.wrapping_add(STEP * VECTORS);

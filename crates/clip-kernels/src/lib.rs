@@ -8,6 +8,9 @@
 
 mod activation;
 pub mod attention;
+mod codes;
+#[cfg(target_arch = "x86_64")]
+mod codes_x86;
 pub mod convolution;
 pub mod depthwise;
 #[cfg(target_arch = "x86_64")]

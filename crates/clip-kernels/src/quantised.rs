@@ -8,10 +8,11 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::codes::{self, Map};
 use crate::dots::{self, Dots, MOST_WEIGHT, Tile};
 use crate::isa::vectorised;
 use crate::kernels::{MOST_COLUMNS, MOST_ROWS, Sums};
-use crate::math::{self, Multiply};
+use crate::math::Multiply;
 use crate::store::{Finish, Out, finish};
 use crate::tiles::Tiles;
 use crate::{Activation, Isa, Linear};
@@ -93,9 +94,9 @@ impl QuantisedLinear {
         packed
     }
 
-    /// The depth, filled up to whole groups.
+    /// Bytes of a row of the left side.
     fn length(&self) -> usize {
-        self.groups * self.dots.group()
+        self.groups * self.dots.left_bytes()
     }
 }
 
@@ -139,7 +140,7 @@ impl Linear for QuantisedLinear {
 
 thread_local! {
     /// Taken while in use, since a thread that waits for others may start another product.
-    static SCRATCH: Cell<Scratch> = const { Cell::new(Scratch { codes: Vec::new(), row: Vec::new(), maps: Vec::new() }) };
+    static SCRATCH: Cell<Scratch> = const { Cell::new(Scratch { codes: Vec::new(), maps: Vec::new() }) };
 }
 
 /// A block of the left side.
@@ -147,17 +148,8 @@ thread_local! {
 struct Scratch {
     /// Tiles, `[groups, rows, group]` each.
     codes: Vec<u8>,
-    /// One row's codes, filled up to whole groups.
-    row: Vec<u8>,
     /// How each row's codes stand for numbers.
     maps: Vec<Map>,
-}
-
-/// A code `q` stands for `(q - zero) * scale`.
-#[derive(Clone, Copy, Default)]
-struct Map {
-    scale: f32,
-    zero: i32,
 }
 
 impl Scratch {
@@ -166,8 +158,6 @@ impl Scratch {
         let length = linear.length();
         let rows = left.len() / linear.depth;
         let first = tiles.start(block.start);
-        self.row.clear();
-        self.row.resize(length, 0);
         self.maps.resize(rows, Map::default());
         if self.codes.len() < rows * length {
             self.codes.resize(rows * length, 0);
@@ -175,62 +165,9 @@ impl Scratch {
         for tile in block {
             let (start, height) = (tiles.start(tile) - first, tiles.height(tile));
             let codes = &mut self.codes[start * length..(start + height) * length];
-            for index in 0..height {
-                let row = start + index;
-                let values = &left[row * linear.depth..][..linear.depth];
-                quantise(linear.isa, values, &mut self.row, &mut self.maps[row]);
-                match linear.dots.group() {
-                    4 => spread::<4>(&self.row, index, height, codes),
-                    _ => spread::<1>(&self.row, index, height, codes),
-                }
-            }
+            let values = &left[start * linear.depth..(start + height) * linear.depth];
+            codes::quantise(linear.isa, linear.dots, values, codes, &mut self.maps[start..start + height]);
         }
-    }
-}
-
-/// Copies the groups of a row to its places in a tile.
-fn spread<const GROUP: usize>(row: &[u8], index: usize, height: usize, tile: &mut [u8]) {
-    let groups = row.as_chunks::<GROUP>().0.iter();
-    for (out, group) in tile.as_chunks_mut::<GROUP>().0.iter_mut().skip(index).step_by(height).zip(groups) {
-        *out = *group;
-    }
-}
-
-/// Spreads a row's numbers, and zero, over the 256 codes. A row that holds a number that is not finite becomes NaN.
-fn quantise(isa: Isa, values: &[f32], codes: &mut [u8], map: &mut Map) {
-    vectorised!(isa, quantise_in(values: &[f32], codes: &mut [u8], map: &mut Map));
-}
-
-#[inline(always)]
-fn quantise_in<M: Multiply>(values: &[f32], codes: &mut [u8], map: &mut Map) {
-    /// Adding this rounds to an integer, which then stands in the lowest bits.
-    const ROUND: f32 = 12_582_912.0;
-    const MOST: f32 = 255.0;
-    const LANES: usize = 32;
-    let (mut least, mut most, mut poison) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
-    let (whole, rest) = values.as_chunks::<LANES>();
-    let mut last = [0.0; LANES];
-    last[..rest.len()].copy_from_slice(rest);
-    for values in whole.iter().chain([&last]) {
-        for i in 0..LANES {
-            least[i] = math::at_most(values[i], least[i]);
-            most[i] = math::at_least(values[i], most[i]);
-            // Comparisons lose NaN; this keeps it.
-            poison[i] = M::add(values[i], 0.0, poison[i]);
-        }
-    }
-    let least = least.into_iter().fold(0.0, f32::min);
-    let most = most.into_iter().fold(0.0, f32::max);
-    let poison: f32 = poison.iter().sum();
-    let scale = (most - least) / MOST;
-    // Denormal ranges have no reciprocal; such numbers are as good as zero.
-    let inverse = if scale > f32::MIN_POSITIVE { scale.recip() } else { 0.0 };
-    let zero = (-least * inverse).round_ties_even();
-    *map = Map { scale: scale + poison, zero: zero as i32 };
-    for (code, value) in codes.iter_mut().zip(values) {
-        // Not fused, so that every processor rounds alike.
-        let x = math::at_most(math::at_least(*value * inverse, -zero), MOST - zero);
-        *code = (x + (ROUND + zero)).to_bits() as u8;
     }
 }
 
@@ -250,12 +187,13 @@ impl Step<'_> {
     fn panels(&self, panels: Range<usize>) {
         let linear = self.linear;
         let (width, length) = (linear.dots.panel(), linear.length());
+        let depth = linear.groups * linear.dots.group();
         let first = self.tiles.start(self.block.start);
         let mut integers = dots::Sums([0; MOST_ROWS * MOST_COLUMNS]);
         let mut sums = Sums::new();
         for panel in panels {
             let start = panel * width;
-            let weights = &linear.panels[start * length..][..width * length];
+            let weights = &linear.panels[start * depth..][..width * depth];
             let columns =
                 Columns { scales: &linear.scales[start..][..width], totals: &linear.totals[start..][..width] };
             for tile in self.block.clone() {
@@ -315,8 +253,9 @@ mod tests {
 
     /// What the codes of a row stand for.
     fn coded(values: &[f32]) -> Vec<f64> {
-        let (mut codes, mut map) = (vec![0; values.len()], Map::default());
-        quantise(Isa::Portable, values, &mut codes, &mut map);
+        let (mut codes, mut maps) = (vec![0; values.len()], [Map::default()]);
+        codes::quantise(Isa::Portable, Dots::Portable, values, &mut codes, &mut maps);
+        let [map] = maps;
         codes.iter().map(|code| f64::from(i32::from(*code) - map.zero) * f64::from(map.scale)).collect()
     }
 
@@ -363,22 +302,6 @@ mod tests {
                         prop_assert!(before.iter().zip(&out).all(|(a, b)| (a - b).abs() < 1e-5));
                     }
                     before = Some(out);
-                }
-            }
-        }
-
-        #[test]
-        fn codes_are_no_further_off_than_half_a_step(values in prop::collection::vec(-100f32..100.0, 1..100)) {
-            let least = values.iter().copied().fold(0.0, f32::min);
-            let most = values.iter().copied().fold(0.0, f32::max);
-            let step = f64::from(most - least) / 255.0;
-            for isa in Isa::available() {
-                let (mut codes, mut map) = (vec![0; values.len()], Map::default());
-                quantise(isa, &values, &mut codes, &mut map);
-                for (value, code) in values.iter().zip(&codes) {
-                    let found = f64::from(i32::from(*code) - map.zero) * f64::from(map.scale);
-                    // Zero's own place is rounded too, which may move an end of the range.
-                    prop_assert!((found - f64::from(*value)).abs() <= 1.01 * step, "{isa:?}: {found} for {value}");
                 }
             }
         }

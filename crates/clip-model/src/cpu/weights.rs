@@ -8,6 +8,7 @@ use clip_kernels::patches::{Order, PatchEmbedding};
 use clip_kernels::{Isa, Linear, norm};
 
 use super::packing::Packing;
+use crate::Precision;
 
 /// A tensor's values in row-major order. The CPU backend hands them over as they are, so there is nothing to fail.
 pub fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
@@ -44,9 +45,16 @@ pub fn columns(linear: &nn::Linear, columns: std::ops::Range<usize>, packing: Pa
     packing.columns(&weights, &bias(linear.bias.as_ref(), all)[columns], depth)
 }
 
+/// Convolutions of fewer weights stay in 32-bit floats where others go into bytes: to round their inputs takes as long as
+/// their products.
+const FEW_WEIGHTS: usize = 4096;
+
 /// A 1x1 convolution.
 pub fn pointwise(conv: &Conv2d, packing: Packing) -> Box<dyn Linear> {
-    packing.rows(&values(&conv.weight), &conv_bias(conv), conv.weight.dims()[1])
+    let weights = values(&conv.weight);
+    let few = packing.precision == Precision::Int8 && weights.len() < FEW_WEIGHTS;
+    let packing = if few { packing.exact() } else { packing };
+    packing.rows(&weights, &conv_bias(conv), conv.weight.dims()[1])
 }
 
 /// A layer norm, whose epsilon burn keeps to itself.

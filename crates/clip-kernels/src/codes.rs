@@ -1,0 +1,159 @@
+//! Numbers to bytes, a row at a time: a factor and a zero for each (dynamic, asymmetric quantisation).
+
+#[cfg(target_arch = "x86_64")]
+use crate::codes_x86;
+use crate::dots::Dots;
+use crate::{Isa, math};
+
+/// How a row's codes stand for numbers: `q` for `(q - zero) * scale`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Map {
+    /// NaN if a number was not finite.
+    pub scale: f32,
+    /// The code of zero.
+    pub zero: i32,
+}
+
+/// Most rows of a tile.
+pub const MOST_ROWS: usize = crate::kernels::MOST_ROWS;
+
+/// Spreads the numbers of each of a tile's rows, and zero, over the 256 codes; `maps` has a place for each row. `values`
+/// are `[rows, depth]`, `codes` `[groups, rows, group]`, a group taking [`Dots::left_bytes`]; those of a last group that is
+/// not full are of any value. A row that holds a number that is not finite becomes NaN.
+///
+/// Every instruction set gives the same codes.
+pub fn quantise(isa: Isa, dots: Dots, values: &[f32], codes: &mut [u8], maps: &mut [Map]) {
+    let rows = maps.len();
+    assert!(rows > 0 && rows <= MOST_ROWS && values.len().is_multiple_of(rows), "values are [rows, depth]");
+    // All ranges first: each is a chain of steps that wait for one another, and those of several rows can go side by side.
+    let depth = values.len() / rows;
+    let mut ranges = [Range::default(); MOST_ROWS];
+    let ranges = &mut ranges[..rows];
+    match (isa, dots) {
+        // SAFETY: `Isa` found AVX-512, of which these are parts.
+        #[cfg(target_arch = "x86_64")]
+        (Isa::Avx512, Dots::Vnni) => unsafe {
+            codes_x86::ranges512(values, depth, ranges);
+            codes_x86::bytes(values, depth, ranges, codes);
+        },
+        // SAFETY: `Isa` found AVX2.
+        #[cfg(target_arch = "x86_64")]
+        (Isa::Avx512 | Isa::Avx2, Dots::Avx2) => unsafe {
+            codes_x86::ranges256(values, depth, ranges);
+            codes_x86::pairs(values, depth, ranges, codes);
+        },
+        _ => portable(values, depth, ranges, codes),
+    }
+    for (map, range) in maps.iter_mut().zip(ranges) {
+        *map = range.map;
+    }
+}
+
+fn portable(values: &[f32], depth: usize, ranges: &mut [Range], codes: &mut [u8]) {
+    let rows = ranges.len();
+    for (row, (values, range)) in values.chunks_exact(depth).zip(ranges).enumerate() {
+        let least = values.iter().fold(0.0, |least, x| math::at_most(*x, least));
+        let most = values.iter().fold(0.0, |most, x| math::at_least(*x, most));
+        // Comparisons lose NaN; this keeps it.
+        *range = Range::of(least, most, values.iter().all(|x| x.is_finite()));
+        for (code, value) in codes.iter_mut().skip(row).step_by(rows).zip(values) {
+            let x = math::at_most(math::at_least(*value * range.inverse, range.low), range.high);
+            *code = (x + range.shift).to_bits() as u8;
+        }
+    }
+}
+
+/// What codes are computed with: that of `x` is the lowest byte of `clamp(x * inverse, low, high) + shift`. The product and
+/// the sum are rounded each, so that every processor rounds alike.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Range {
+    pub inverse: f32,
+    pub low: f32,
+    pub high: f32,
+    pub shift: f32,
+    pub map: Map,
+}
+
+impl Range {
+    /// For numbers in a range around zero.
+    pub fn of(least: f32, most: f32, finite: bool) -> Self {
+        /// Adding this rounds to an integer, which then stands in the lowest bits.
+        const ROUND: f32 = 12_582_912.0;
+        const MOST: f32 = 255.0;
+        let size = most - least;
+        let scale = size * (1.0 / MOST);
+        // Denormal ranges have no reciprocal; such numbers are as good as zero.
+        let inverse = if scale > f32::MIN_POSITIVE { MOST / size } else { 0.0 };
+        let zero = (-least * inverse).round_ties_even();
+        let map = Map { scale: if finite { scale } else { f32::NAN }, zero: zero as i32 };
+        Self { inverse, low: -zero, high: MOST - zero, shift: ROUND + zero, map }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::noise;
+    use proptest::prelude::*;
+
+    /// Rows' codes in their order.
+    fn codes(isa: Isa, dots: Dots, values: &[f32], rows: usize) -> (Vec<Map>, Vec<Vec<u8>>) {
+        let depth = values.len() / rows;
+        let groups = depth.div_ceil(dots.group());
+        let (mut tile, mut maps) = (vec![99; groups * rows * dots.left_bytes()], vec![Map::default(); rows]);
+        quantise(isa, dots, values, &mut tile, &mut maps);
+        let mut found = vec![Vec::new(); rows];
+        for (place, group) in tile.chunks_exact(dots.left_bytes()).enumerate() {
+            for code in group.chunks_exact(dots.left_bytes() / dots.group()) {
+                assert!(code[1..].iter().all(|byte| *byte == 0));
+                found[place % rows].push(code[0]);
+            }
+        }
+        found.iter_mut().for_each(|row| row.truncate(depth));
+        (maps, found)
+    }
+
+    proptest! {
+        #[test]
+        fn instruction_sets_agree(
+            rows in 1usize..7, depth in 1usize..100, shift in -2f32..2.0, size in -40i32..30, seed: u64,
+        ) {
+            let factor = 10f32.powi(size);
+            let values: Vec<f32> = noise(seed, rows * depth).iter().map(|x| (x + shift) * factor).collect();
+            let (expected, reference) = codes(Isa::Portable, Dots::Portable, &values, rows);
+            for isa in Isa::available() {
+                let (maps, found) = codes(isa, Dots::of(isa), &values, rows);
+                let same = |(a, b): (&Map, &Map)| (a.scale, a.zero) == (b.scale, b.zero);
+                prop_assert!(maps.iter().zip(&expected).all(same), "{:?}: {:?}, not {:?}", isa, maps, expected);
+                prop_assert_eq!(&found, &reference, "{:?}", isa);
+            }
+        }
+
+        #[test]
+        fn codes_are_no_further_off_than_half_a_step(values in prop::collection::vec(-100f32..100.0, 1..100)) {
+            let least = values.iter().copied().fold(0.0, f32::min);
+            let most = values.iter().copied().fold(0.0, f32::max);
+            let step = f64::from(most - least) / 255.0;
+            let (maps, found) = codes(Isa::Portable, Dots::Portable, &values, 1);
+            for (value, code) in values.iter().zip(&found[0]) {
+                let found = f64::from(i32::from(*code) - maps[0].zero) * f64::from(maps[0].scale);
+                // Zero's own place is rounded too, which may move an end of the range.
+                prop_assert!((found - f64::from(*value)).abs() <= 1.01 * step, "{found} for {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_finite_poisons_its_row() {
+        for isa in Isa::available() {
+            for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                for at in [0, 17, 39] {
+                    let mut values = vec![1.0; 80];
+                    values[at] = wrong;
+                    let (maps, _) = codes(isa, Dots::of(isa), &values, 2);
+                    assert!(maps[0].scale.is_nan() && maps[1].scale.is_finite(), "{isa:?}: {wrong} at {at}");
+                }
+            }
+        }
+    }
+}
