@@ -4,6 +4,8 @@
 //! convolution over that, and narrows the result: the wide rows, six times the size of a block's input, stay in the
 //! second-level cache.
 
+use std::cell::Cell;
+
 use clip_kernels::depthwise::Depthwise;
 use clip_kernels::{Activation, Linear};
 
@@ -106,8 +108,9 @@ impl FastBlock {
         let ring_rows = (RING_BYTES / (4 * wide_row)).max(kernel);
         let band = ((ring_rows - kernel) / stride + 1).min(height);
         let ring_rows = (kernel + (band - 1) * stride).min(input.height.max(kernel));
-        let mut ring = vec![0.0; if self.expand.is_some() { ring_rows * wide_row } else { 0 }];
-        let mut middle = vec![0.0; band * width * wide];
+        let mut scratch = SCRATCH.take();
+        let ring = sized(&mut scratch.ring, if self.expand.is_some() { ring_rows * wide_row } else { 0 });
+        let middle = sized(&mut scratch.middle, band * width * wide);
         let mut data = vec![0.0; height * width * columns];
         let mut widened = 0;
         for top in (0..height).step_by(band) {
@@ -143,8 +146,30 @@ impl FastBlock {
             let add = self.shortcut.then(|| &input.data[out_rows.clone()]);
             self.project.apply_on(1, &middle[..rows * width * wide], Activation::None, add, &mut data[out_rows]);
         }
+        SCRATCH.set(scratch);
         Map { height, width, channels: columns, data }
     }
+}
+
+thread_local! {
+    /// Of the block at hand: clearing so much memory anew for each takes a while.
+    static SCRATCH: Cell<Scratch> = const { Cell::new(Scratch { ring: Vec::new(), middle: Vec::new() }) };
+}
+
+#[derive(Default)]
+struct Scratch {
+    /// Widened rows.
+    ring: Vec<f32>,
+    /// What the depthwise convolution makes of them.
+    middle: Vec<f32>,
+}
+
+/// The first `length` values of a buffer that grows if it must. What they are is left over from before.
+fn sized(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
+    if buffer.len() < length {
+        buffer.resize(length, 0.0);
+    }
+    &mut buffer[..length]
 }
 
 #[cfg(test)]

@@ -55,18 +55,18 @@ impl FastStem {
     pub fn forward(&self, pixels: &[f32], size: usize, pad: usize, outputs: usize, activation: Activation) -> Vec<f32> {
         let Self { channels, kernel, stride, .. } = *self;
         let (plane, depth, columns) = (size * size, self.linear.depth(), self.columns());
+        assert_eq!(pixels.len(), channels * plane, "pixels are [channels, size, size]");
         let mut data = vec![0.0; outputs * outputs * columns];
         let mut patches = vec![0.0; outputs * depth];
         for (y, out) in data.chunks_exact_mut(outputs * columns).enumerate() {
-            for (x, patch) in patches.chunks_exact_mut(depth).enumerate() {
-                for ky in 0..kernel {
-                    let row = (y * stride + ky).wrapping_sub(pad);
+            for ky in 0..kernel {
+                let row = (y * stride + ky).wrapping_sub(pad);
+                for (c, pixels) in pixels.chunks_exact(plane).enumerate() {
+                    let line = if row < size { &pixels[row * size..][..size] } else { &[] };
                     for kx in 0..kernel {
-                        let column = (x * stride + kx).wrapping_sub(pad);
-                        let inside = row < size && column < size;
-                        let values = &mut patch[(ky * kernel + kx) * channels..][..channels];
-                        for (c, value) in values.iter_mut().enumerate() {
-                            *value = if inside { pixels[c * plane + row * size + column] } else { 0.0 };
+                        let patches = &mut patches[(ky * kernel + kx) * channels + c..];
+                        for (x, value) in patches.iter_mut().step_by(depth).take(outputs).enumerate() {
+                            *value = line.get((x * stride + kx).wrapping_sub(pad)).copied().unwrap_or_default();
                         }
                     }
                 }
