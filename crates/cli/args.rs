@@ -96,7 +96,7 @@ pub(crate) struct ModelArgs {
     pub model: Option<PathBuf>,
 
     /// Numbers that the image tower computes with; f16 takes half the memory, int8 a quarter and much less time, for
-    /// slightly different embeddings [default: that of the index, else f32]
+    /// slightly different embeddings [default: that of the index, else int8 for pocket and f32 for others]
     #[arg(long, value_enum, value_name = "PRECISION")]
     pub precision: Option<PrecisionArg>,
 

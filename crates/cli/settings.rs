@@ -117,7 +117,8 @@ fn did_you_mean(catalogue: &Catalogue, name: &str) -> String {
 pub(crate) struct ModelSettings {
     source: ModelSource,
     device: DeviceChoice,
-    precision: Precision,
+    /// `None` leaves it to the model.
+    precision: Option<Precision>,
 }
 
 impl ModelSettings {
@@ -127,7 +128,7 @@ impl ModelSettings {
             Some(model) => model_source(model, &hub(true))?,
             None => ModelSource::Default,
         };
-        Ok(Self { source, device: device_choice(&args.device), precision: precision(args).unwrap_or_default() })
+        Ok(Self { source, device: device_choice(&args.device), precision: precision(args) })
     }
 
     /// The same, but where no model is named it is the one that the index was made with, as far as the index tells; and
@@ -138,7 +139,7 @@ impl ModelSettings {
             None => Self { source: indexed_source(&indexed.name, &hub(true))?, ..Self::resolve(args)? },
         };
         if precision(args).is_none() && Model::name_of(&settings.source)? == indexed.name {
-            settings.precision = Fingerprint::precision_of(&indexed.fingerprint);
+            settings.precision = Some(Fingerprint::precision_of(&indexed.fingerprint));
         }
         Ok(settings)
     }
@@ -152,13 +153,13 @@ impl ModelSettings {
     /// the index was made with, and nobody insisted on a device.
     pub fn may_be_cached(&self, indexed: &ModelId) -> bool {
         self.device != DeviceChoice::Gpu
-            && self.precision == Fingerprint::precision_of(&indexed.fingerprint)
+            && self.precision == Some(Fingerprint::precision_of(&indexed.fingerprint))
             && Model::name_of(&self.source).is_ok_and(|name| name == indexed.name)
     }
 
     /// Loads the towers that a command needs; for words alone half of the weights stay on the disk.
     pub fn load(&self, towers: Towers) -> Result<Model> {
-        let options = LoadOptions::new().device(self.device).towers(towers).precision(self.precision);
+        let options = LoadOptions { device: self.device, towers, precision: self.precision };
         Ok(Model::load(&self.source, &options)?)
     }
 }

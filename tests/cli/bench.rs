@@ -9,7 +9,7 @@ fn a_model_is_measured() {
     assert_eq!(run.stderr, "");
     let line = run.json();
     assert_eq!((&line["model"], &line["device"]), (&"pocket".into(), &"CPU".into()));
-    assert_eq!((&line["threads"], &line["batch"], &line["precision"]), (&1.into(), &2.into(), &"f32".into()));
+    assert_eq!((&line["threads"], &line["batch"], &line["precision"]), (&1.into(), &2.into(), &"int8".into()));
     let number = |name: &str| line[name].as_f64().unwrap();
     // A text is a fraction of a photo's work.
     assert!(0.0 < number("text_ms") && number("text_ms") < number("image_ms"), "{line}");

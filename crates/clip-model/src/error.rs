@@ -160,7 +160,10 @@ pub enum ModelError {
         model: String,
     },
     /// A GPU does not compute in this precision.
-    #[error("this GPU does not compute in {precision}; leave the precision out or choose the CPU (`--device cpu`)")]
+    #[error(
+        "this GPU does not compute in {precision}; choose the CPU (`--device cpu`) or another precision (an index is then \
+         to be made anew)"
+    )]
     Precision {
         /// What was asked for.
         precision: Precision,

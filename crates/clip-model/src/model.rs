@@ -19,6 +19,7 @@ use crate::device::{self, DeviceChoice, SelectedDevice};
 use crate::embeddings::{Embeddings, HiddenStates};
 use crate::fingerprint::Fingerprint;
 use crate::image_tower::ImageTower;
+use crate::pocket;
 use crate::precision::Precision;
 use crate::preprocess::{Pixels, Preprocessor};
 use crate::text_tower::TextTower;
@@ -55,7 +56,10 @@ pub struct LoadOptions {
     pub towers: Towers,
     /// What the image tower holds its weights as. A GPU knows no [`Precision::Int8`], and not all know
     /// [`Precision::F16`].
-    pub precision: Precision,
+    ///
+    /// `None` is what the model suits: [`Precision::Int8`] for the built-in one, unless a GPU is asked for, and
+    /// [`Precision::F32`] for all others.
+    pub precision: Option<Precision>,
 }
 
 impl LoadOptions {
@@ -74,7 +78,7 @@ impl LoadOptions {
     /// Holds the image tower's weights as these numbers.
     #[must_use]
     pub fn precision(mut self, precision: Precision) -> Self {
-        self.precision = precision;
+        self.precision = Some(precision);
         self
     }
 
@@ -209,11 +213,15 @@ impl Model {
     /// Whatever is wrong with its files, by name; [`ModelError::Device`] if a GPU was asked for and there is none.
     pub fn load(source: &ModelSource, options: &LoadOptions) -> Result<Self, ModelError> {
         let checkpoint = Checkpoint::open(source)?;
+        let precision = options.precision.unwrap_or(match (source, options.device) {
+            (ModelSource::Default, DeviceChoice::Auto | DeviceChoice::Cpu) => pocket::PRECISION,
+            _ => Precision::F32,
+        });
         // Looking for a GPU takes longer than encoding a query in words on the CPU.
         let words_only = options.towers == Towers::TextOnly && FastTextTower::covers(&checkpoint.config().text);
         let device = match options.device {
             DeviceChoice::Auto if words_only => SelectedDevice::cpu(),
-            choice => device::select(choice, options.precision)?,
+            choice => device::select(choice, precision)?,
         };
         let notice = device.notice.clone();
         if let Some(notice) = &notice {
@@ -223,14 +231,14 @@ impl Model {
             config: checkpoint.config().clone(),
             source: source.clone(),
             towers: options.towers,
-            precision: options.precision,
-            fingerprint: Fingerprint::of(&checkpoint, options.precision)?,
+            precision,
+            fingerprint: Fingerprint::of(&checkpoint, precision)?,
             logit_scale: checkpoint.logit_scale()?.exp(),
             logit_bias: checkpoint.logit_bias()?,
             tokenizer: checkpoint.tokenizer()?,
             preprocessor: Preprocessor::new(&checkpoint.config().preprocess),
             gpu_batch: BatchSize::new(IMAGE_BATCH_GPU),
-            loaded: RwLock::new(Loaded::read(&checkpoint, options.towers, options.precision, device)?),
+            loaded: RwLock::new(Loaded::read(&checkpoint, options.towers, precision, device)?),
             notice,
         })
     }
