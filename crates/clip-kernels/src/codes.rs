@@ -21,7 +21,7 @@ pub const MOST_ROWS: usize = crate::kernels::MOST_ROWS;
 /// are `[rows, depth]`, `codes` `[groups, rows, group]`, a group taking [`Dots::left_bytes`]; those of a last group that is
 /// not full are of any value. A row that holds a number that is not finite becomes NaN.
 ///
-/// Every instruction set gives the same codes.
+/// Every instruction set gives the same codes, stored less [`Dots::offset`], as is the zero.
 pub fn quantise(isa: Isa, dots: Dots, values: &[f32], codes: &mut [u8], maps: &mut [Map]) {
     let rows = maps.len();
     assert!(rows > 0 && rows <= MOST_ROWS && values.len().is_multiple_of(rows), "values are [rows, depth]");
@@ -42,23 +42,45 @@ pub fn quantise(isa: Isa, dots: Dots, values: &[f32], codes: &mut [u8], maps: &m
             codes_x86::ranges256(values, depth, ranges);
             codes_x86::pairs(values, depth, ranges, codes);
         },
-        _ => portable(values, depth, ranges, codes),
+        (_, Dots::Portable) => portable::<1>(values, depth, ranges, codes, dots.offset()),
+        _ => portable::<4>(values, depth, ranges, codes, dots.offset()),
     }
     for (map, range) in maps.iter_mut().zip(ranges) {
-        *map = range.map;
+        *map = Map { zero: range.map.zero - i32::from(dots.offset()), ..range.map };
     }
 }
 
-fn portable(values: &[f32], depth: usize, ranges: &mut [Range], codes: &mut [u8]) {
+/// In groups of `GROUP` bytes.
+fn portable<const GROUP: usize>(values: &[f32], depth: usize, ranges: &mut [Range], codes: &mut [u8], offset: u8) {
+    // Arrays of a length that the compiler knows are vectorised.
+    const LANES: usize = 16;
     let rows = ranges.len();
+    let groups = codes.as_chunks_mut::<GROUP>().0;
     for (row, (values, range)) in values.chunks_exact(depth).zip(ranges).enumerate() {
-        let least = values.iter().fold(0.0, |least, x| math::at_most(*x, least));
-        let most = values.iter().fold(0.0, |most, x| math::at_least(*x, most));
-        // Comparisons lose NaN; this keeps it.
-        *range = Range::of(least, most, values.iter().all(|x| x.is_finite()));
-        for (code, value) in codes.iter_mut().skip(row).step_by(rows).zip(values) {
-            let x = math::at_most(math::at_least(*value * range.inverse, range.low), range.high);
-            *code = (x + range.shift).to_bits() as u8;
+        let (whole, rest) = values.as_chunks::<LANES>();
+        let mut last = [0.0; LANES];
+        last[..rest.len()].copy_from_slice(rest);
+        let (mut least, mut most, mut poison) = ([0.0f32; LANES], [0.0f32; LANES], [0.0f32; LANES]);
+        for values in whole.iter().chain([&last]) {
+            for i in 0..LANES {
+                least[i] = math::at_most(values[i], least[i]);
+                most[i] = math::at_least(values[i], most[i]);
+                // Comparisons lose NaN; this keeps it.
+                poison[i] += values[i] * 0.0;
+            }
+        }
+        let finite = poison.iter().all(|x| *x == 0.0);
+        *range = Range::of(least.into_iter().fold(0.0, f32::min), most.into_iter().fold(0.0, f32::max), finite);
+        let mut places = groups.iter_mut().skip(row).step_by(rows);
+        for values in whole.iter().chain((!rest.is_empty()).then_some(&last)) {
+            let mut codes = [0; LANES];
+            for i in 0..LANES {
+                let x = math::at_most(math::at_least(values[i] * range.inverse, range.low), range.high);
+                codes[i] = ((x + range.shift).to_bits() as u8).wrapping_sub(offset);
+            }
+            for (codes, place) in codes.as_chunks::<GROUP>().0.iter().zip(places.by_ref()) {
+                *place = *codes;
+            }
         }
     }
 }
@@ -106,7 +128,7 @@ mod tests {
         for (place, group) in tile.chunks_exact(dots.left_bytes()).enumerate() {
             for code in group.chunks_exact(dots.left_bytes() / dots.group()) {
                 assert!(code[1..].iter().all(|byte| *byte == 0));
-                found[place % rows].push(code[0]);
+                found[place % rows].push(code[0].wrapping_add(dots.offset()));
             }
         }
         found.iter_mut().for_each(|row| row.truncate(depth));
@@ -123,7 +145,8 @@ mod tests {
             let (expected, reference) = codes(Isa::Portable, Dots::Portable, &values, rows);
             for isa in Isa::available() {
                 let (maps, found) = codes(isa, Dots::of(isa), &values, rows);
-                let same = |(a, b): (&Map, &Map)| (a.scale, a.zero) == (b.scale, b.zero);
+                let offset = i32::from(Dots::of(isa).offset());
+                let same = |(a, b): (&Map, &Map)| (a.scale, a.zero + offset) == (b.scale, b.zero);
                 prop_assert!(maps.iter().zip(&expected).all(same), "{:?}: {:?}, not {:?}", isa, maps, expected);
                 prop_assert_eq!(&found, &reference, "{:?}", isa);
             }

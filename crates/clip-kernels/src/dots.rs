@@ -5,6 +5,8 @@
 
 use crate::Isa;
 use crate::kernels::{MOST_COLUMNS, MOST_ROWS};
+#[cfg(target_arch = "aarch64")]
+use arm::neon;
 #[cfg(target_arch = "x86_64")]
 use x86::{avx2, vnni};
 
@@ -19,6 +21,9 @@ pub enum Dots {
     Vnni,
     /// By AVX2.
     Avx2,
+    /// By Arm's instruction for the same, whose left side has signs as well.
+    #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
+    Neon,
     /// In plain Rust.
     Portable,
 }
@@ -30,6 +35,7 @@ impl Dots {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 if is_x86_feature_detected!("avx512vnni") => Self::Vnni,
             Isa::Avx512 | Isa::Avx2 => Self::Avx2,
+            Isa::Neon => Self::Neon,
             Isa::Portable => Self::Portable,
         }
     }
@@ -37,7 +43,7 @@ impl Dots {
     /// Positions of the depth that lie side by side.
     pub fn group(self) -> usize {
         match self {
-            Self::Vnni => 4,
+            Self::Vnni | Self::Neon => 4,
             Self::Avx2 => 2,
             Self::Portable => 1,
         }
@@ -47,16 +53,21 @@ impl Dots {
     /// which two products with weights of eight bits have no room; so it gets 16-bit integers.
     pub fn left_bytes(self) -> usize {
         match self {
-            Self::Vnni | Self::Avx2 => 4,
+            Self::Vnni | Self::Neon | Self::Avx2 => 4,
             Self::Portable => 1,
         }
+    }
+
+    /// What codes of the left side, 0 to 255, are stored less of.
+    pub fn offset(self) -> u8 {
+        if self == Self::Neon { 128 } else { 0 }
     }
 
     /// Columns of a panel.
     pub fn panel(self) -> usize {
         match self {
             Self::Vnni => 32,
-            Self::Avx2 | Self::Portable => 16,
+            Self::Avx2 | Self::Neon | Self::Portable => 16,
         }
     }
 
@@ -64,7 +75,7 @@ impl Dots {
     pub fn rows(self) -> usize {
         match self {
             Self::Vnni => 14,
-            Self::Avx2 => 6,
+            Self::Avx2 | Self::Neon => 6,
             Self::Portable => 4,
         }
     }
@@ -107,6 +118,9 @@ pub fn multiply(dots: Dots, rows: usize, tile: Tile<'_>, sums: &mut Sums) {
         // SAFETY: the same with AVX2.
         #[cfg(target_arch = "x86_64")]
         Dots::Avx2 => unsafe { by_rows!(rows, tile, sums, avx2, [1 2 3 4 5 6]) },
+        // SAFETY: the same with the dot products of `Isa::Neon`.
+        #[cfg(target_arch = "aarch64")]
+        Dots::Neon => unsafe { by_rows!(rows, tile, sums, neon, [1 2 3 4 5 6]) },
         _ => by_rows!(rows, tile, sums, portable, [1 2 3 4]),
     }
 }
@@ -125,6 +139,65 @@ fn portable<const ROWS: usize>(tile: Tile<'_>, out: &mut Sums) {
     }
     for (out, sums) in out.0.chunks_exact_mut(COLUMNS).zip(&sums) {
         out.copy_from_slice(sums);
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+mod arm {
+    //! The same with vector instructions, which need what `multiply` checks.
+
+    use std::arch::aarch64::*;
+    use std::arch::asm;
+
+    use super::{Sums, Tile};
+
+    /// `ROWS` x 16 sums.
+    #[target_feature(enable = "neon,dotprod")]
+    pub unsafe fn neon<const ROWS: usize>(tile: Tile<'_>, out: &mut Sums) {
+        const VECTORS: usize = 4;
+        const STEP: usize = 16;
+        const GROUP: usize = 4;
+        let mut sums = [[vdupq_n_s32(0); VECTORS]; ROWS];
+        let mut right = tile.panel.as_ptr();
+        let mut left = tile.left.as_ptr();
+        for _ in 0..tile.groups {
+            // SAFETY: the panel has `groups` times as many bytes as are read here.
+            let columns: [int8x16_t; VECTORS] = std::array::from_fn(|v| unsafe { vld1q_s8(right.add(STEP * v)) });
+            for (row, sums) in sums.iter_mut().enumerate() {
+                // SAFETY: every group of the left side has `ROWS` times `GROUP` bytes.
+                let bytes = unsafe { left.add(row * GROUP).cast::<i32>().read_unaligned() };
+                let values = vreinterpretq_s8_s32(vdupq_n_s32(bytes));
+                for (sum, column) in sums.iter_mut().zip(columns) {
+                    *sum = dot(*sum, values, column);
+                }
+            }
+            right = right.wrapping_add(STEP * VECTORS);
+            left = left.wrapping_add(ROWS * GROUP);
+        }
+        let out = out.0.as_mut_ptr();
+        for (row, sums) in sums.iter().enumerate() {
+            for (v, sum) in sums.iter().enumerate() {
+                // SAFETY: `Sums` has room for the largest tile.
+                unsafe { vst1q_s32(out.add((row * VECTORS + v) * 4), *sum) };
+            }
+        }
+    }
+
+    /// Adds the sums of four products each. The compiler's own name for it is not stable yet.
+    #[target_feature(enable = "neon,dotprod")]
+    #[inline]
+    fn dot(mut sum: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
+        // SAFETY: the instruction touches these registers alone, and is one of the enabled features.
+        unsafe {
+            asm!(
+                "sdot {sum:v}.4s, {a:v}.16b, {b:v}.16b",
+                sum = inout(vreg) sum,
+                a = in(vreg) a,
+                b = in(vreg) b,
+                options(pure, nomem, nostack, preserves_flags),
+            );
+        }
+        sum
     }
 }
 

@@ -10,6 +10,8 @@ pub enum Isa {
     Avx512,
     /// AVX2 with fused multiply-add and the conversion of half precision, which all processors with AVX2 have.
     Avx2,
+    /// Plain Rust as below, and Armv8.2's dot products of bytes.
+    Neon,
     /// Plain Rust, vectorised by the compiler for the target's baseline (NEON on 64-bit Arm).
     Portable,
 }
@@ -34,6 +36,10 @@ impl Isa {
                 isas.push(Self::Avx512);
             }
             isas.push(Self::Avx2);
+        }
+        #[cfg(target_arch = "aarch64")]
+        if std::arch::is_aarch64_feature_detected!("dotprod") {
+            isas.push(Self::Neon);
         }
         isas.push(Self::Portable);
         isas

@@ -29,8 +29,8 @@ pub fn rows(isa: Isa) -> usize {
         Isa::Avx512 => 14,
         Isa::Avx2 => 6,
         // 32 registers of four values there, 16 in the baseline of 64-bit x86.
-        Isa::Portable if cfg!(target_arch = "aarch64") => 6,
-        Isa::Portable => 2,
+        Isa::Neon | Isa::Portable if cfg!(target_arch = "aarch64") => 6,
+        Isa::Neon | Isa::Portable => 2,
     }
 }
 

@@ -7,6 +7,7 @@
 //! All that is `unsafe` in the CPU path is in this crate.
 
 mod activation;
+mod ahead;
 pub mod attention;
 mod codes;
 #[cfg(target_arch = "x86_64")]

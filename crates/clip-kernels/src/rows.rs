@@ -5,6 +5,7 @@
 //! best layout is the one that is mapped already: each row of weights is read once, converted in registers, and
 //! multiplied with a handful of tokens.
 
+use crate::ahead::{Ahead, LINE};
 use crate::isa::vectorised;
 use crate::math::{self, Baseline, Multiply};
 #[cfg(target_arch = "x86_64")]
@@ -256,18 +257,6 @@ use Stored as Load;
 /// Most tokens of a block.
 const TOKENS: usize = 6;
 
-/// Bytes of a cache line.
-pub(crate) const LINE: usize = 64;
-
-/// What will be read soon.
-#[derive(Clone, Copy)]
-pub(crate) struct Ahead {
-    /// Any address.
-    pub from: *const u8,
-    /// Cache lines from there on for each step.
-    pub lines: usize,
-}
-
 /// Computes the dot products of a block.
 trait Dots<S, const OUTPUTS: usize> {
     /// Values that a step multiplies.
@@ -324,7 +313,7 @@ impl<S: Stored, const OUTPUTS: usize> Dots<S, OUTPUTS> for Plain {
     fn dots<const TOKENS: usize>(
         weights: [&[u8]; OUTPUTS],
         tokens: [&[f32]; TOKENS],
-        _ahead: Ahead,
+        ahead: Ahead,
     ) -> ([[f32; OUTPUTS]; TOKENS], usize) {
         const LANES: usize = 4;
         let whole = tokens[0].len() / LANES;
@@ -332,6 +321,7 @@ impl<S: Stored, const OUTPUTS: usize> Dots<S, OUTPUTS> for Plain {
         let tokens: [&[[f32; LANES]]; TOKENS] = tokens.map(|token| &token.as_chunks::<LANES>().0[..whole]);
         let mut sums = [[[0.0f32; LANES]; OUTPUTS]; TOKENS];
         for k in 0..whole {
+            ahead.fetch(k);
             let weights: [[f32; LANES]; OUTPUTS] = weights.map(|row| S::several(&row[k * LANES * S::BYTES..]));
             for t in 0..TOKENS {
                 for o in 0..OUTPUTS {

@@ -2,7 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use crate::rows::{Ahead, Brain, Half, LINE, Stored};
+use crate::ahead::Ahead;
+use crate::rows::{Brain, Half, Stored};
 
 /// A number format that is read a vector at a time.
 pub trait Load: Stored {
@@ -95,16 +96,6 @@ fn check<S: Stored, const OUTPUTS: usize, const TOKENS: usize>(
     depth
 }
 
-/// Fetches a step's lines into the second-level cache: the first one is full of tokens, and must not lose them.
-#[inline(always)]
-fn prefetch(ahead: Ahead, step: usize) {
-    for line in 0..ahead.lines {
-        let at = ahead.from.wrapping_add((step * ahead.lines + line) * LINE);
-        // SAFETY: a prefetch touches nothing, whatever the address; all processors with these features have it.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
-    }
-}
-
 /// The sums over all whole vectors of 16, and how many values those are.
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,f16c")]
 pub fn avx512<S: Load, const OUTPUTS: usize, const TOKENS: usize>(
@@ -117,7 +108,7 @@ pub fn avx512<S: Load, const OUTPUTS: usize, const TOKENS: usize>(
     let mut sums = [[_mm512_setzero_ps(); OUTPUTS]; TOKENS];
     let whole = depth / LANES * LANES;
     for k in (0..whole).step_by(LANES) {
-        prefetch(ahead, k / LANES);
+        ahead.fetch(k / LANES);
         // SAFETY: `check` made sure that the rows have `depth` weights, and `k + LANES` is no more.
         let weights = weights.map(|row| unsafe { S::sixteen(row.as_ptr().add(k * S::BYTES)) });
         for (sums, token) in sums.iter_mut().zip(tokens) {
@@ -153,7 +144,7 @@ pub fn avx2<S: Load, const OUTPUTS: usize, const TOKENS: usize>(
     let mut sums = [[_mm256_setzero_ps(); OUTPUTS]; TOKENS];
     let whole = depth / LANES * LANES;
     for k in (0..whole).step_by(LANES) {
-        prefetch(ahead, k / LANES);
+        ahead.fetch(k / LANES);
         // SAFETY: `check` made sure that the rows have `depth` weights, and `k + LANES` is no more.
         let weights = weights.map(|row| unsafe { S::eight(row.as_ptr().add(k * S::BYTES)) });
         for (sums, token) in sums.iter_mut().zip(tokens) {

@@ -1,0 +1,41 @@
+//! Memory that is going to be read, fetched while there is something else to do.
+
+/// Bytes of a cache line, on most processors.
+pub const LINE: usize = 64;
+
+/// What will be read soon.
+#[derive(Debug, Clone, Copy)]
+pub struct Ahead {
+    /// Any address.
+    pub from: *const u8,
+    /// Cache lines from there on for each step.
+    pub lines: usize,
+}
+
+impl Ahead {
+    /// Fetches a step's lines into the second-level cache. The first one is for what is being used, and must not lose it.
+    #[inline(always)]
+    pub fn fetch(self, step: usize) {
+        for line in 0..self.lines {
+            prefetch(self.from.wrapping_add((step * self.lines + line) * LINE));
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn prefetch(at: *const u8) {
+    use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+    // SAFETY: a prefetch touches nothing, whatever the address, and all 64-bit processors have it.
+    unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
+}
+
+#[cfg(target_arch = "aarch64")]
+#[inline(always)]
+fn prefetch(at: *const u8) {
+    // SAFETY: as above.
+    unsafe { std::arch::asm!("prfm pldl2keep, [{at}]", at = in(reg) at, options(readonly, nostack, preserves_flags)) };
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn prefetch(_: *const u8) {}
