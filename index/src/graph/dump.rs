@@ -37,6 +37,9 @@ pub(super) struct Descriptor {
     platform: String,
     library: String,
     nodes: u64,
+    /// Not there in graphs of before this was looked at; those are not added to.
+    #[serde(default)]
+    built: u64,
     dimension: usize,
     connections: usize,
     ef_construction: usize,
@@ -112,6 +115,7 @@ pub(super) fn store(graph: &Graph, layout: &Layout, dimension: usize, file: u64)
         platform: PLATFORM.into(),
         library: LIBRARY.into(),
         nodes: graph.nodes(),
+        built: graph.built,
         dimension,
         connections: graph.parameters.connections,
         ef_construction: graph.parameters.ef_construction,
@@ -147,13 +151,14 @@ pub(super) fn read_ids(layout: &Layout, entry: &GraphEntry) -> Result<(Descripto
 /// What a stored graph was made of.
 pub(super) struct Stored {
     pub(super) ids: RoaringTreemap,
+    pub(super) built: u64,
     pub(super) parameters: Parameters,
 }
 
 /// Compares all checksums, and that the dump is one that this build can read.
 pub(super) fn check(layout: &Layout, entry: &GraphEntry) -> Result<Stored, IndexError> {
     let (descriptor, ids) = read_verified(layout, entry)?;
-    Ok(Stored { ids, parameters: descriptor.parameters() })
+    Ok(Stored { ids, built: descriptor.built, parameters: descriptor.parameters() })
 }
 
 fn read_verified(layout: &Layout, entry: &GraphEntry) -> Result<(Descriptor, RoaringTreemap), IndexError> {
@@ -195,7 +200,8 @@ pub(super) fn load(snapshot: &Snapshot, entry: &GraphEntry, extended: bool) -> R
     if hnsw.get_nb_point() as u64 != descriptor.nodes {
         return Err(unusable("the number of nodes does not match".into()));
     }
-    Ok(Graph { hnsw, parameters: descriptor.parameters(), ids, stranded: descriptor.stranded })
+    let (parameters, built) = (descriptor.parameters(), descriptor.built);
+    Ok(Graph { hnsw, parameters, ids, built, stranded: descriptor.stranded })
 }
 
 /// Calls hnsw_rs's loader; the files must have been verified.

@@ -48,11 +48,22 @@ pub struct GraphOptions {
     pub max_removed: f64,
     /// Share of photos that may be missing from the graph before they are added to it.
     pub max_missing: f64,
+    /// Photos that may be added to a graph, as a share of those that it was built of, before it is built anew. What is
+    /// added to a stored graph hardly ever gets into its upper layers (hnsw_rs forgets how often it should), so that these
+    /// become too few to lead anywhere near.
+    pub max_growth: f64,
 }
 
 impl Default for GraphOptions {
     fn default() -> GraphOptions {
-        GraphOptions { connections: 32, ef_construction: 200, min_photos: 1000, max_removed: 0.15, max_missing: 0.05 }
+        GraphOptions {
+            connections: 32,
+            ef_construction: 200,
+            min_photos: 1000,
+            max_removed: 0.15,
+            max_missing: 0.05,
+            max_growth: 1.0,
+        }
     }
 }
 
@@ -83,6 +94,8 @@ pub(crate) struct Graph {
     parameters: Parameters,
     /// The id of each node, ascending.
     ids: Vec<u64>,
+    /// Nodes that it was built with, before others were added.
+    built: u64,
     /// Nodes that no path from most others leads to.
     stranded: Vec<u32>,
 }
@@ -126,7 +139,8 @@ impl Graph {
         let mut hnsw = Hnsw::new(parameters.connections, ids.len(), LAYERS, parameters.ef_construction, distance);
         hnsw.set_extend_candidates(true);
         hnsw.set_keeping_pruned(true);
-        let mut graph = Graph { hnsw, parameters, ids, stranded: Vec::new() };
+        let built = ids.len() as u64;
+        let mut graph = Graph { hnsw, parameters, ids, built, stranded: Vec::new() };
         graph.insert_from(0, progress, cancel).then_some(graph)
     }
 
@@ -276,6 +290,7 @@ type Rows = Arc<Vec<Place>>;
 #[derive(Debug)]
 pub(crate) struct Coverage {
     nodes: u64,
+    built: u64,
     removed: u64,
     missing: u64,
     same_parameters: bool,
@@ -288,6 +303,7 @@ impl Coverage {
         let removed = stored.ids.intersection_len(snapshot.deleted());
         Ok(Coverage {
             nodes: stored.ids.len(),
+            built: stored.built,
             removed,
             missing: snapshot.live() - (stored.ids.len() - removed).min(snapshot.live()),
             same_parameters: stored.parameters == Parameters::new(options),
@@ -299,7 +315,10 @@ impl Coverage {
     }
 
     pub(crate) fn may_be_extended(&self, options: &GraphOptions) -> bool {
-        self.same_parameters && self.removed as f64 <= options.max_removed * self.nodes as f64
+        let added = (self.nodes + self.missing).saturating_sub(self.built);
+        self.same_parameters
+            && self.removed as f64 <= options.max_removed * self.nodes as f64
+            && added as f64 <= options.max_growth * self.built as f64
     }
 }
 

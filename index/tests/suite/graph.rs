@@ -126,6 +126,29 @@ fn nearly_everything_is_found_from_far_off() {
     assert!(recall(&reader, &mut world, None) >= 0.99);
 }
 
+/// What is added to a stored graph stays in its lowest layer, so it must not be added to for ever.
+#[test]
+fn a_graph_that_has_doubled_is_built_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = World::new(5);
+    let options = GraphOptions { min_photos: 100, ..GraphOptions::default() };
+    let mut added = 0;
+    let mut grow = |to| {
+        let mut writer = IndexWriter::open_or_create(dir.path(), &model(DIMENSION)).unwrap();
+        for number in added..to {
+            writer.add(world.photo(number)).unwrap();
+        }
+        added = to;
+        writer.commit().unwrap();
+        update(&mut writer, &options)
+    };
+    assert_eq!(grow(200), GraphUpdate::Built { nodes: 200 });
+    assert_eq!(grow(300), GraphUpdate::Extended { nodes: 300 });
+    assert_eq!(grow(400), GraphUpdate::Extended { nodes: 400 });
+    assert_eq!(grow(401), GraphUpdate::Built { nodes: 401 }, "twice the photos, and one");
+    assert_eq!(grow(700), GraphUpdate::Extended { nodes: 700 });
+}
+
 /// A burst of nearly equal photos must not cut itself off from the rest, nor the rest from itself. With many threads,
 /// which would insert much of a burst at once, and in which hnsw_rs's insertions came to wait for one another for ever.
 #[test]
