@@ -31,6 +31,7 @@ mod embeddings;
 mod error;
 mod fingerprint;
 pub mod image_tower;
+mod memory;
 mod model;
 mod pocket;
 mod precision;

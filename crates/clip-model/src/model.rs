@@ -19,6 +19,7 @@ use crate::device::{self, DeviceChoice, SelectedDevice};
 use crate::embeddings::{Embeddings, HiddenStates};
 use crate::fingerprint::Fingerprint;
 use crate::image_tower::ImageTower;
+use crate::memory;
 use crate::pocket;
 use crate::precision::Precision;
 use crate::preprocess::{Pixels, Preprocessor};
@@ -122,7 +123,11 @@ enum ImageEncoder {
 impl ImageEncoder {
     fn new(tower: ImageTower, precision: Precision, device: &SelectedDevice) -> Result<Self, ModelError> {
         match (device.is_gpu, precision) {
-            (false, precision) => Ok(Self::Fast(FastImageTower::of(tower, Packing::best(precision)))),
+            (false, precision) => {
+                let tower = FastImageTower::of(tower, Packing::best(precision));
+                memory::give_back();
+                Ok(Self::Fast(tower))
+            }
             (true, Precision::Int8) => Err(ModelError::Precision { precision }),
             (true, precision) => {
                 let floats = device::floats(precision);
