@@ -18,7 +18,6 @@ import subprocess
 import tempfile
 import time
 
-import numpy
 import onnxruntime
 import open_clip
 import torch
@@ -63,7 +62,7 @@ def session(tower: torch.nn.Module, inputs: callable, folder: str, precision: st
     with torch.no_grad():
         expected = tower(two).numpy()
     found = made.run(None, {"input": two.numpy()})[0]
-    bound = (1e-3 if precision == "f32" else 0.2) * abs(expected).max()
+    bound = 1e-3 if precision == "f32" else 0.2 * abs(expected).max()
     assert abs(expected - found).max() < bound, abs(expected - found).max()
     return made
 
