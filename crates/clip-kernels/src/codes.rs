@@ -3,6 +3,7 @@
 #[cfg(target_arch = "x86_64")]
 use crate::codes_x86;
 use crate::dots::Dots;
+use crate::kernels::MOST_ROWS;
 use crate::{Isa, math};
 
 /// How a row's codes stand for numbers: `q` for `(q - zero) * scale`.
@@ -14,8 +15,20 @@ pub struct Map {
     pub zero: i32,
 }
 
-/// Most rows of a tile.
-pub const MOST_ROWS: usize = crate::kernels::MOST_ROWS;
+/// Numbers that are turned at a time.
+pub(crate) const LANES: usize = 16;
+
+/// Whole vectors of a row, and the rest filled up with zeros if there is one.
+#[inline(always)]
+pub(crate) fn vectors(values: &[f32]) -> (&[[f32; LANES]], Option<[f32; LANES]>) {
+    let (whole, rest) = values.as_chunks::<LANES>();
+    let filled = || {
+        let mut last = [0.0; LANES];
+        last[..rest.len()].copy_from_slice(rest);
+        last
+    };
+    (whole, (!rest.is_empty()).then(filled))
+}
 
 /// Spreads the numbers of each of a tile's rows, and zero, over the 256 codes; `maps` has a place for each row. `values`
 /// are `[rows, depth]`, `codes` `[groups, rows, group]`, a group taking [`Dots::left_bytes`]; those of a last group that is
@@ -52,16 +65,13 @@ pub fn quantise(isa: Isa, dots: Dots, values: &[f32], codes: &mut [u8], maps: &m
 
 /// In groups of `GROUP` bytes.
 fn portable<const GROUP: usize>(values: &[f32], depth: usize, ranges: &mut [Range], codes: &mut [u8], offset: u8) {
-    // Arrays of a length that the compiler knows are vectorised.
-    const LANES: usize = 16;
     let rows = ranges.len();
     let groups = codes.as_chunks_mut::<GROUP>().0;
     for (row, (values, range)) in values.chunks_exact(depth).zip(ranges).enumerate() {
-        let (whole, rest) = values.as_chunks::<LANES>();
-        let mut last = [0.0; LANES];
-        last[..rest.len()].copy_from_slice(rest);
+        // Arrays of a length that the compiler knows are vectorised.
+        let (whole, last) = vectors(values);
         let (mut least, mut most, mut poison) = ([0.0f32; LANES], [0.0f32; LANES], [0.0f32; LANES]);
-        for values in whole.iter().chain([&last]) {
+        for values in whole.iter().chain(&last) {
             for i in 0..LANES {
                 least[i] = math::at_most(values[i], least[i]);
                 most[i] = math::at_least(values[i], most[i]);
@@ -72,7 +82,7 @@ fn portable<const GROUP: usize>(values: &[f32], depth: usize, ranges: &mut [Rang
         let finite = poison.iter().all(|x| *x == 0.0);
         *range = Range::of(least.into_iter().fold(0.0, f32::min), most.into_iter().fold(0.0, f32::max), finite);
         let mut places = groups.iter_mut().skip(row).step_by(rows);
-        for values in whole.iter().chain((!rest.is_empty()).then_some(&last)) {
+        for values in whole.iter().chain(&last) {
             let mut codes = [0; LANES];
             for i in 0..LANES {
                 let x = math::at_most(math::at_least(values[i] * range.inverse, range.low), range.high);

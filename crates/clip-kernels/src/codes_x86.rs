@@ -2,22 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use crate::codes::Range;
-
-/// Numbers that are turned at a time.
-const LANES: usize = 16;
-
-/// Whole vectors of a row, and the rest filled up with zeros if there is one.
-#[inline(always)]
-fn vectors(values: &[f32]) -> (&[[f32; LANES]], Option<[f32; LANES]>) {
-    let (whole, rest) = values.as_chunks::<LANES>();
-    let filled = || {
-        let mut last = [0.0; LANES];
-        last[..rest.len()].copy_from_slice(rest);
-        last
-    };
-    (whole, (!rest.is_empty()).then(filled))
-}
+use crate::codes::{LANES, Range, vectors};
 
 /// Quiet and signalling NaN and both infinities, as `fpclass` has them.
 const NOT_FINITE: i32 = 0x01 | 0x80 | 0x08 | 0x10;

@@ -9,6 +9,7 @@
 mod activation;
 mod ahead;
 pub mod attention;
+pub mod buffer;
 mod codes;
 #[cfg(target_arch = "x86_64")]
 mod codes_x86;

@@ -4,6 +4,7 @@
 //! again by every layer.
 
 use crate::attention::{Attention, Rows};
+use crate::buffer::sized;
 use crate::norm::LayerNorm;
 use crate::{Activation, Isa, Linear};
 
@@ -47,14 +48,6 @@ struct Buffers {
     attended: Vec<f32>,
     hidden: Vec<f32>,
     next: Vec<f32>,
-}
-
-/// The first `length` values of a buffer that grows if it must. What they are is left over from before.
-fn sized(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
-    if buffer.len() < length {
-        buffer.resize(length, 0.0);
-    }
-    &mut buffer[..length]
 }
 
 impl Stack {

@@ -121,19 +121,15 @@ enum ImageEncoder {
 }
 
 impl ImageEncoder {
-    fn new(tower: ImageTower, precision: Precision, device: &SelectedDevice) -> Result<Self, ModelError> {
-        match (device.is_gpu, precision) {
-            (false, precision) => {
-                let tower = FastImageTower::of(tower, Packing::best(precision));
-                memory::give_back();
-                Ok(Self::Fast(tower))
-            }
-            (true, Precision::Int8) => Err(ModelError::Precision { precision }),
-            (true, precision) => {
-                let floats = device::floats(precision);
-                Ok(Self::Burn(tower.cast(floats), floats))
-            }
+    /// For a device that was [selected](device::select) for this precision.
+    fn new(tower: ImageTower, precision: Precision, device: &SelectedDevice) -> Self {
+        if device.is_gpu {
+            let floats = device::floats(precision);
+            return Self::Burn(tower.cast(floats), floats);
         }
+        let tower = FastImageTower::of(tower, Packing::best(precision));
+        memory::give_back();
+        Self::Fast(tower)
     }
 
     /// Photos' pixels, each `[3, size, size]`, to unit vectors, one behind the other.
@@ -147,9 +143,9 @@ impl ImageEncoder {
             }
             Self::Burn(tower, floats) => {
                 // Converted here, so that no more is sent than is wanted.
-                let data =
-                    TensorData::new(photos.concat(), [photos.len(), 3, size, size]).convert_dtype(DType::from(*floats));
-                let out = tower.forward(Tensor::from_data(data, (&device.device, DType::from(*floats))));
+                let floats = DType::from(*floats);
+                let data = TensorData::new(photos.concat(), [photos.len(), 3, size, size]).convert_dtype(floats);
+                let out = tower.forward(Tensor::from_data(data, (&device.device, floats)));
                 to_host(normalize(out.cast(FloatDType::F32)), device.label())
             }
         }
@@ -183,7 +179,7 @@ impl Loaded {
         let image = match towers {
             Towers::Both | Towers::ImageOnly => {
                 let tower = checkpoint.image_tower(&device.device)?;
-                Some(ImageEncoder::new(tower, precision, &device)?)
+                Some(ImageEncoder::new(tower, precision, &device))
             }
             Towers::TextOnly => None,
         };
@@ -462,7 +458,8 @@ impl Model {
         )
     }
 
-    /// Runs `work` on the device. If a GPU fails, for photos on even one at a time, the model moves to the CPU for good and the work is done there.
+    /// Runs `work` on the device. If a GPU fails, for photos on even one at a time, the model moves to the CPU for good and
+    /// the work is done there.
     fn run(&self, work: impl Fn(&Loaded) -> Result<Vec<f32>, ModelError>) -> Result<Vec<f32>, ModelError> {
         let failure = {
             let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);

@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 
+use clip_kernels::buffer::sized;
 use clip_kernels::depthwise::Depthwise;
 use clip_kernels::{Activation, Linear};
 
@@ -162,14 +163,6 @@ struct Scratch {
     ring: Vec<f32>,
     /// What the depthwise convolution makes of them.
     middle: Vec<f32>,
-}
-
-/// The first `length` values of a buffer that grows if it must. What they are is left over from before.
-fn sized(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
-    if buffer.len() < length {
-        buffer.resize(length, 0.0);
-    }
-    &mut buffer[..length]
 }
 
 #[cfg(test)]
