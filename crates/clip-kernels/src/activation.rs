@@ -18,3 +18,15 @@ pub enum Activation {
     /// `x * Phi(x)` with its approximation by a hyperbolic tangent.
     GeluTanh,
 }
+
+impl Activation {
+    /// Least and most of what it makes of a sum, if it does no more than keep that within bounds.
+    pub(crate) fn bounds(self) -> Option<(f32, f32)> {
+        match self {
+            Self::None => Some((f32::NEG_INFINITY, f32::INFINITY)),
+            Self::Relu => Some((0.0, f32::INFINITY)),
+            Self::Relu6 => Some((0.0, 6.0)),
+            Self::SumRelu | Self::QuickGelu | Self::Gelu | Self::GeluTanh => None,
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 #[cfg(target_arch = "x86_64")]
 use crate::codes_x86;
-use crate::dots::Dots;
+use crate::dots::{CHUNK, Dots};
 use crate::kernels::MOST_ROWS;
 use crate::{Isa, math};
 
@@ -15,12 +15,56 @@ pub struct Map {
     pub zero: i32,
 }
 
-/// Numbers that are turned at a time.
-pub(crate) const LANES: usize = 16;
+/// Numbers that are turned at a time, and places for a tile's rows.
+pub(crate) const LANES: usize = CHUNK;
+const _: () = assert!(MOST_ROWS <= LANES);
+
+/// Spreads the numbers of each of a tile's rows, and zero, over the 256 codes; `maps` has a place for each row. `values`
+/// are `[rows, depth]`, `codes` `[chunks, rows, chunk]`, a [`CHUNK`] being [`Dots::chunk`] numbers; those of a last one that
+/// is not full are of any value. A row that holds a number that is not finite becomes NaN.
+///
+/// With `ranges` given, the codes are spread over these, and numbers outside become the nearest inside.
+///
+/// Every instruction set gives the same codes, stored less [`Dots::offset`], as is the zero.
+pub fn quantise(isa: Isa, dots: Dots, ranges: Option<&Ranges>, values: &[f32], codes: &mut [u8], maps: &mut [Map]) {
+    let rows = maps.len();
+    assert!(rows > 0 && rows <= MOST_ROWS && values.len().is_multiple_of(rows), "values are [rows, depth]");
+    let depth = values.len() / rows;
+    assert!(codes.len() >= depth.div_ceil(dots.chunk()) * rows * CHUNK, "codes are [chunks, rows, chunk]");
+    // All ranges first: each is a chain of steps that wait for one another, and those of several rows can go side by side.
+    let found;
+    let ranges = match (ranges, isa) {
+        (Some(ranges), _) => ranges,
+        (None, isa) => {
+            found = match isa {
+                // SAFETY: `Isa` found AVX-512, of which these are parts.
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx512 => unsafe { codes_x86::ranges512(values, depth) },
+                // SAFETY: `Isa` found AVX2.
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx2 => unsafe { codes_x86::ranges256(values, depth) },
+                _ => portable_ranges(values, depth),
+            };
+            &found
+        }
+    };
+    match (isa, dots) {
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        (Isa::Avx512, Dots::Vnni) => unsafe { codes_x86::bytes(values, depth, rows, ranges, codes) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        (Isa::Avx512 | Isa::Avx2, Dots::Avx2) => unsafe { codes_x86::pairs(values, depth, rows, ranges, codes) },
+        _ => portable(values, depth, rows, ranges, codes, dots.offset()),
+    }
+    let zeros = ranges.zero.iter().zip(&ranges.scale);
+    for (map, (zero, scale)) in maps.iter_mut().zip(zeros) {
+        *map = Map { scale: *scale, zero: zero - i32::from(dots.offset()) };
+    }
+}
 
 /// Whole vectors of a row, and the rest filled up with zeros if there is one.
-#[inline(always)]
-pub(crate) fn vectors(values: &[f32]) -> (&[[f32; LANES]], Option<[f32; LANES]>) {
+fn vectors(values: &[f32]) -> (&[[f32; LANES]], Option<[f32; LANES]>) {
     let (whole, rest) = values.as_chunks::<LANES>();
     let filled = || {
         let mut last = [0.0; LANES];
@@ -30,44 +74,9 @@ pub(crate) fn vectors(values: &[f32]) -> (&[[f32; LANES]], Option<[f32; LANES]>)
     (whole, (!rest.is_empty()).then(filled))
 }
 
-/// Spreads the numbers of each of a tile's rows, and zero, over the 256 codes; `maps` has a place for each row. `values`
-/// are `[rows, depth]`, `codes` `[groups, rows, group]`, a group taking [`Dots::left_bytes`]; those of a last group that is
-/// not full are of any value. A row that holds a number that is not finite becomes NaN.
-///
-/// Every instruction set gives the same codes, stored less [`Dots::offset`], as is the zero.
-pub fn quantise(isa: Isa, dots: Dots, values: &[f32], codes: &mut [u8], maps: &mut [Map]) {
-    let rows = maps.len();
-    assert!(rows > 0 && rows <= MOST_ROWS && values.len().is_multiple_of(rows), "values are [rows, depth]");
-    // All ranges first: each is a chain of steps that wait for one another, and those of several rows can go side by side.
-    let depth = values.len() / rows;
-    let mut ranges = [Range::default(); MOST_ROWS];
-    let ranges = &mut ranges[..rows];
-    match (isa, dots) {
-        // SAFETY: `Isa` found AVX-512, of which these are parts.
-        #[cfg(target_arch = "x86_64")]
-        (Isa::Avx512, Dots::Vnni) => unsafe {
-            codes_x86::ranges512(values, depth, ranges);
-            codes_x86::bytes(values, depth, ranges, codes);
-        },
-        // SAFETY: `Isa` found AVX2.
-        #[cfg(target_arch = "x86_64")]
-        (Isa::Avx512 | Isa::Avx2, Dots::Avx2) => unsafe {
-            codes_x86::ranges256(values, depth, ranges);
-            codes_x86::pairs(values, depth, ranges, codes);
-        },
-        (_, Dots::Portable) => portable::<1>(values, depth, ranges, codes, dots.offset()),
-        _ => portable::<4>(values, depth, ranges, codes, dots.offset()),
-    }
-    for (map, range) in maps.iter_mut().zip(ranges) {
-        *map = Map { zero: range.map.zero - i32::from(dots.offset()), ..range.map };
-    }
-}
-
-/// In groups of `GROUP` bytes.
-fn portable<const GROUP: usize>(values: &[f32], depth: usize, ranges: &mut [Range], codes: &mut [u8], offset: u8) {
-    let rows = ranges.len();
-    let groups = codes.as_chunks_mut::<GROUP>().0;
-    for (row, (values, range)) in values.chunks_exact(depth).zip(ranges).enumerate() {
+fn portable_ranges(values: &[f32], depth: usize) -> Ranges {
+    let mut ends = Ends::default();
+    for (row, values) in values.chunks_exact(depth).enumerate() {
         // Arrays of a length that the compiler knows are vectorised.
         let (whole, last) = vectors(values);
         let (mut least, mut most, mut poison) = ([0.0f32; LANES], [0.0f32; LANES], [0.0f32; LANES]);
@@ -79,46 +88,83 @@ fn portable<const GROUP: usize>(values: &[f32], depth: usize, ranges: &mut [Rang
                 poison[i] += values[i] * 0.0;
             }
         }
-        let finite = poison.iter().all(|x| *x == 0.0);
-        *range = Range::of(least.into_iter().fold(0.0, f32::min), most.into_iter().fold(0.0, f32::max), finite);
-        let mut places = groups.iter_mut().skip(row).step_by(rows);
-        for values in whole.iter().chain(&last) {
+        ends.least[row] = least.into_iter().fold(0.0, f32::min);
+        ends.most[row] = most.into_iter().fold(0.0, f32::max);
+        ends.poison[row] = poison.into_iter().sum();
+    }
+    Ranges::of(&ends)
+}
+
+fn portable(values: &[f32], depth: usize, rows: usize, ranges: &Ranges, codes: &mut [u8], offset: u8) {
+    let chunks = codes.as_chunks_mut::<CHUNK>().0;
+    for (row, values) in values.chunks_exact(depth).enumerate() {
+        let (whole, last) = vectors(values);
+        let places = chunks.iter_mut().skip(row).step_by(rows);
+        for (values, place) in whole.iter().chain(&last).zip(places) {
             let mut codes = [0; LANES];
             for i in 0..LANES {
-                let x = math::at_most(math::at_least(values[i] * range.inverse, range.low), range.high);
-                codes[i] = ((x + range.shift).to_bits() as u8).wrapping_sub(offset);
+                let x = math::at_least(values[i] * ranges.inverse[row], ranges.low[row]);
+                let x = math::at_most(x, ranges.high[row]) + ranges.shift[row];
+                codes[i] = (x.to_bits() as u8).wrapping_sub(offset);
             }
-            for (codes, place) in codes.as_chunks::<GROUP>().0.iter().zip(places.by_ref()) {
-                *place = *codes;
-            }
+            *place = codes;
         }
     }
 }
 
-/// What codes are computed with: that of `x` is the lowest byte of `clamp(x * inverse, low, high) + shift`. The product and
-/// the sum are rounded each, so that every processor rounds alike.
+/// What the numbers of a tile's rows lie between.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Range {
-    pub inverse: f32,
-    pub low: f32,
-    pub high: f32,
-    pub shift: f32,
-    pub map: Map,
+pub(crate) struct Ends {
+    /// At most zero.
+    pub least: [f32; LANES],
+    /// At least zero.
+    pub most: [f32; LANES],
+    /// NaN where a number was not finite, zero elsewhere.
+    pub poison: [f32; LANES],
 }
 
-impl Range {
-    /// For numbers in a range around zero.
-    pub fn of(least: f32, most: f32, finite: bool) -> Self {
+/// What the codes of a tile's rows are computed with: that of `x` is the lowest byte of
+/// `clamp(x * inverse, low, high) + shift`. The product and the sum are rounded each, so that every processor rounds alike.
+#[derive(Debug, Clone, Copy)]
+pub struct Ranges {
+    pub(crate) inverse: [f32; LANES],
+    pub(crate) low: [f32; LANES],
+    pub(crate) high: [f32; LANES],
+    pub(crate) shift: [f32; LANES],
+    /// As in [`Map`].
+    scale: [f32; LANES],
+    zero: [i32; LANES],
+}
+
+impl Ranges {
+    /// The same for all rows: from zero to `most`.
+    pub fn up_to(most: f32) -> Self {
+        Self::of(&Ends { most: [most; LANES], ..Ends::default() })
+    }
+
+    #[inline(always)]
+    pub(crate) fn of(ends: &Ends) -> Self {
         /// Adding this rounds to an integer, which then stands in the lowest bits.
         const ROUND: f32 = 12_582_912.0;
         const MOST: f32 = 255.0;
-        let size = most - least;
-        let scale = size * (1.0 / MOST);
-        // Denormal ranges have no reciprocal; such numbers are as good as zero.
-        let inverse = if scale > f32::MIN_POSITIVE { MOST / size } else { 0.0 };
-        let zero = (-least * inverse).round_ties_even();
-        let map = Map { scale: if finite { scale } else { f32::NAN }, zero: zero as i32 };
-        Self { inverse, low: -zero, high: MOST - zero, shift: ROUND + zero, map }
+        let nothing = [0.0; LANES];
+        let mut ranges =
+            Self { inverse: nothing, low: nothing, high: nothing, shift: nothing, scale: nothing, zero: [0; LANES] };
+        for row in 0..LANES {
+            let size = ends.most[row] - ends.least[row];
+            let scale = size * (1.0 / MOST);
+            // Denormal ranges have no reciprocal; such numbers are as good as zero.
+            let inverse = if scale > f32::MIN_POSITIVE { MOST / size } else { 0.0 };
+            // Rounded as codes are.
+            let zero = (-ends.least[row] * inverse + ROUND) - ROUND;
+            ranges.inverse[row] = inverse;
+            ranges.low[row] = -zero;
+            ranges.high[row] = MOST - zero;
+            ranges.shift[row] = ROUND + zero;
+            ranges.scale[row] = scale + ends.poison[row];
+            ranges.zero[row] = zero as i32;
+        }
+        ranges
     }
 }
 
@@ -131,12 +177,12 @@ mod tests {
     /// Rows' codes in their order.
     fn codes(isa: Isa, dots: Dots, values: &[f32], rows: usize) -> (Vec<Map>, Vec<Vec<u8>>) {
         let depth = values.len() / rows;
-        let groups = depth.div_ceil(dots.group());
-        let (mut tile, mut maps) = (vec![99; groups * rows * dots.left_bytes()], vec![Map::default(); rows]);
-        quantise(isa, dots, values, &mut tile, &mut maps);
+        let chunks = depth.div_ceil(dots.chunk());
+        let (mut tile, mut maps) = (vec![99; chunks * rows * CHUNK], vec![Map::default(); rows]);
+        quantise(isa, dots, None, values, &mut tile, &mut maps);
         let mut found = vec![Vec::new(); rows];
-        for (place, group) in tile.chunks_exact(dots.left_bytes()).enumerate() {
-            for code in group.chunks_exact(dots.left_bytes() / dots.group()) {
+        for (place, chunk) in tile.chunks_exact(CHUNK).enumerate() {
+            for code in chunk.chunks_exact(CHUNK / dots.chunk()) {
                 assert!(code[1..].iter().all(|byte| *byte == 0));
                 found[place % rows].push(code[0].wrapping_add(dots.offset()));
             }

@@ -1,7 +1,7 @@
-//! Convolutions of stride 1 on images whose channels lie side by side.
+//! Convolutions of images whose channels lie side by side.
 //!
-//! What a row of the kernel meets of an image lies in one piece, and the next position's begins one position later: tiles
-//! of neighbouring positions are read where they are, with nothing gathered or copied.
+//! What a row of the kernel meets of an image lies in one piece, and the next position's begins a stride later: tiles of
+//! neighbouring positions are read where they are, with nothing gathered or copied.
 
 use std::ops::Range;
 
@@ -20,24 +20,25 @@ pub struct Convolution {
     linear: PackedLinear,
     channels: usize,
     kernel: usize,
+    stride: usize,
     isa: Isa,
 }
 
-/// Images side by side, each with a border that is as wide as half the kernel.
+/// Images side by side, each with the border that its results need.
 #[derive(Debug, Clone, Copy)]
 pub struct Images<'a> {
-    /// `[count, height + kernel - 1, width + kernel - 1, channels]`.
+    /// `[count, reach(height), reach(width), channels]`, see [`Convolution::reach`].
     pub values: &'a [f32],
     /// Number of images.
     pub count: usize,
-    /// Rows of an image, without its border.
+    /// Rows of a result.
     pub height: usize,
-    /// Columns of an image, without its border.
+    /// Columns of a result.
     pub width: usize,
 }
 
 impl Convolution {
-    /// From weights `[columns, channels, kernel, kernel]` and a bias of `columns` values.
+    /// From weights `[columns, channels, kernel, kernel]` and a bias of `columns` values, with a stride of 1.
     ///
     /// # Panics
     /// If the lengths do not fit.
@@ -49,7 +50,28 @@ impl Convolution {
             .chunks_exact(depth.max(1))
             .flat_map(|column| (0..depth).map(move |at| column[at % channels * area + at / channels]))
             .collect();
-        Self { linear: PackedLinear::new(&turned, bias, depth, isa), channels, kernel, isa }
+        Self { linear: PackedLinear::new(&turned, bias, depth, isa), channels, kernel, stride: 1, isa }
+    }
+
+    /// With another step between its positions.
+    #[must_use]
+    pub fn with_stride(self, stride: usize) -> Self {
+        Self { stride, ..self }
+    }
+
+    /// Rows or columns of an image that so many of its result depend on, those of its border included.
+    pub fn reach(&self, results: usize) -> usize {
+        results.saturating_sub(1) * self.stride + self.kernel
+    }
+
+    /// Step between positions.
+    pub fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// Values of a position.
+    pub fn channels(&self) -> usize {
+        self.channels
     }
 
     /// Side of the kernel.
@@ -68,10 +90,9 @@ impl Convolution {
     /// If the lengths do not fit.
     pub fn apply_on(&self, threads: usize, images: Images<'_>, activation: Activation, out: &mut [f32]) {
         let Images { values, count, height, width } = images;
-        let border = self.kernel - 1;
         assert_eq!(
             values.len(),
-            count * (height + border) * (width + border) * self.channels,
+            count * self.reach(height) * self.reach(width) * self.channels,
             "images are [count, height, width, channels] with their borders"
         );
         assert_eq!(out.len(), count * height * width * self.columns(), "out is [count, height, width, columns]");
@@ -90,20 +111,21 @@ impl Convolution {
     /// Computes the columns of some panels, which no other thread may do at the same time.
     fn panels(&self, panels: Range<usize>, images: Images<'_>, activation: Activation, out: Out<'_>) {
         let Images { values, count, height, width } = images;
-        let row = (width + self.kernel - 1) * self.channels;
-        let image = (height + self.kernel - 1) * row;
+        let row = self.reach(width) * self.channels;
+        let image = self.reach(height) * row;
+        let step = self.stride * self.channels;
         let tiles = Tiles::new(width, kernels::rows(self.isa));
         let mut sums = Sums::new();
         let mut expanded = Vec::new();
         for panel in panels.map(|index| self.linear.panel(index)) {
             let weights = self.linear.panel_weights(panel, &mut expanded);
             for line in 0..count * height {
-                let start = line / height * image + line % height * row;
+                let start = line / height * image + line % height * self.stride * row;
                 for tile in 0..tiles.count() {
                     let (first, rows) = (tiles.start(tile), tiles.height(tile));
                     let tile = Tile {
-                        left: &values[start + first * self.channels..],
-                        stride: Some(self.channels),
+                        left: &values[start + first * step..],
+                        stride: Some(step),
                         panel: weights,
                         depth: self.kernel * self.channels,
                         runs: self.kernel,
@@ -149,15 +171,21 @@ mod tests {
     use crate::testing::noise;
     use proptest::prelude::*;
 
-    fn naive(image: &[f32], weights: &[f32], bias: &[f32], size: [usize; 3], kernel: usize) -> Vec<f64> {
-        let [height, width, channels] = size;
+    fn naive(
+        image: &[f32],
+        weights: &[f32],
+        bias: &[f32],
+        [height, width, channels]: [usize; 3],
+        [kernel, stride]: [usize; 2],
+    ) -> Vec<f64> {
         let half = kernel / 2;
         let mut out = Vec::new();
-        for at in 0..height * width {
+        let places = (0..height).step_by(stride).flat_map(|y| (0..width).step_by(stride).map(move |x| (y, x)));
+        for (top, left) in places {
             for (column, bias) in bias.iter().enumerate() {
                 let mut sum = f64::from(*bias);
                 for tap in 0..kernel * kernel {
-                    let (y, x) = (at / width + tap / kernel, at % width + tap % kernel);
+                    let (y, x) = (top + tap / kernel, left + tap % kernel);
                     if y < half || x < half || y - half >= height || x - half >= width {
                         continue;
                     }
@@ -178,18 +206,21 @@ mod tests {
         #[test]
         fn equals_the_naive_convolution(
             count in 1usize..3, height in 1usize..7, width in 1usize..32, channels in 1usize..9, columns in 1usize..70,
-            half in 0usize..3, seed: u64,
+            half in 0usize..3, stride in 1usize..4, seed: u64,
         ) {
             let kernel = 2 * half + 1;
+            // All that is looked at, and no more.
+            let (height, width) = ((height - 1) * stride + 1, (width - 1) * stride + 1);
             let images = noise(seed, count * height * width * channels);
             let (weights, bias) = (noise(seed ^ 1, columns * channels * kernel * kernel), noise(seed ^ 2, columns));
             let values = padded(&images, count, height, width, half);
             let exact: Vec<f64> = images
                 .chunks_exact(height * width * channels)
-                .flat_map(|image| naive(image, &weights, &bias, [height, width, channels], kernel))
+                .flat_map(|image| naive(image, &weights, &bias, [height, width, channels], [kernel, stride]))
                 .collect();
             for isa in Isa::available() {
-                let convolution = Convolution::new(&weights, &bias, channels, kernel, isa);
+                let convolution = Convolution::new(&weights, &bias, channels, kernel, isa).with_stride(stride);
+                let (height, width) = (height.div_ceil(stride), width.div_ceil(stride));
                 for threads in [1, 2] {
                     let mut out = vec![f32::NAN; exact.len()];
                     let images = Images { values: &values, count, height, width };

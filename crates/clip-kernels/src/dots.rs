@@ -1,14 +1,15 @@
 //! The innermost loop of products of small integers: a tile of sums in registers.
 //!
-//! A tile's left side is a few rows of unsigned bytes, its right side a panel of columns of signed bytes; both are laid
-//! out by groups of positions of the depth, which the processor multiplies and adds up at once.
+//! A tile's left side is a few rows of unsigned bytes, its right side a panel of columns of signed bytes, laid out by groups
+//! of positions of the depth, which the processor multiplies and adds up at once.
 
 use crate::Isa;
+use crate::codes::Map;
+#[cfg(target_arch = "x86_64")]
+use crate::dots_x86::{avx2, avx2_results, vnni, vnni_results};
 use crate::kernels::{MOST_COLUMNS, MOST_ROWS};
 #[cfg(target_arch = "aarch64")]
 use arm::neon;
-#[cfg(target_arch = "x86_64")]
-use x86::{avx2, vnni};
 
 /// Largest size of a weight: what a byte with a sign holds in both directions.
 pub const MOST_WEIGHT: i8 = 127;
@@ -49,13 +50,10 @@ impl Dots {
         }
     }
 
-    /// Bytes that a group takes on the left side. AVX2 has an instruction for unsigned bytes, but it sums up in 16 bits, in
-    /// which two products with weights of eight bits have no room; so it gets 16-bit integers.
-    pub fn left_bytes(self) -> usize {
-        match self {
-            Self::Vnni | Self::Neon | Self::Avx2 => 4,
-            Self::Portable => 1,
-        }
+    /// Positions of the depth that a [`CHUNK`] of the left side holds. AVX2 has an instruction for unsigned bytes, but it
+    /// sums up in 16 bits, in which two products with weights of eight bits have no room; so it gets 16-bit integers.
+    pub fn chunk(self) -> usize {
+        if self == Self::Avx2 { CHUNK / 2 } else { CHUNK }
     }
 
     /// What codes of the left side, 0 to 255, are stored less of.
@@ -81,10 +79,17 @@ impl Dots {
     }
 }
 
+/// Bytes of a row that lie in one piece on the left side: what one instruction stores of it.
+pub const CHUNK: usize = 16;
+/// Bytes of a group there, where groups are of more than one position.
+pub const GROUP: usize = 4;
+/// Such groups of a chunk.
+pub const GROUPS: usize = CHUNK / GROUP;
+
 /// What a tile is computed from.
 #[derive(Clone, Copy)]
 pub struct Tile<'a> {
-    /// `[groups, rows, group]`, [`Dots::left_bytes`] a group.
+    /// `[chunks, rows, chunk]`, a [`CHUNK`] being [`Dots::chunk`] positions of the depth.
     pub left: &'a [u8],
     /// `[groups, columns, group]`, none larger than [`MOST_WEIGHT`].
     pub panel: &'a [i8],
@@ -96,21 +101,47 @@ pub struct Tile<'a> {
 #[repr(align(64))]
 pub struct Sums(pub [i32; MOST_ROWS * MOST_COLUMNS]);
 
+/// What becomes of sums, and where they go, where both are simple enough to be done before they leave the registers.
+pub struct Results<'a> {
+    /// How each row's codes stand for numbers.
+    pub rows: &'a [Map],
+    /// A factor for each of the panel's columns.
+    pub scales: &'a [f32],
+    /// The sum of each column's weights.
+    pub totals: &'a [i32],
+    /// Added to the numbers.
+    pub bias: &'a [f32],
+    /// Least and most of the results.
+    pub bounds: (f32, f32),
+    /// Added last, from here on as `out` lies.
+    pub add: Option<*const f32>,
+    /// Where the first row's results begin.
+    pub out: *mut f32,
+    /// Values between the starts of two rows.
+    pub stride: usize,
+    /// Columns that are stored.
+    pub columns: usize,
+}
+
 macro_rules! by_rows {
-    ($rows:expr, $tile:expr, $sums:expr, $kernel:ident, [$($count:literal)*]) => {
+    ($rows:expr, $tile:expr, $to:expr, $kernel:ident, [$($count:literal)*]) => {
         match $rows {
-            $($count => $kernel::<$count>($tile, $sums),)*
+            $($count => $kernel::<$count>($tile, $to),)*
             rows => unreachable!("no tile has {rows} rows"),
         }
     };
 }
 
-/// The sums of `rows` rows (at most [`Dots::rows`]) with each of a panel's columns.
-pub fn multiply(dots: Dots, rows: usize, tile: Tile<'_>, sums: &mut Sums) {
-    // What the kernels rely on.
+/// What the kernels rely on.
+fn check(dots: Dots, rows: usize, tile: Tile<'_>) {
     assert!(rows > 0 && rows <= dots.rows());
     assert!(tile.panel.len() >= tile.groups * dots.panel() * dots.group());
-    assert!(tile.left.len() >= tile.groups * rows * dots.left_bytes());
+    assert!(tile.left.len() >= (tile.groups * dots.group()).div_ceil(dots.chunk()) * rows * CHUNK);
+}
+
+/// The sums of `rows` rows (at most [`Dots::rows`]) with each of a panel's columns.
+pub fn multiply(dots: Dots, rows: usize, tile: Tile<'_>, sums: &mut Sums) {
+    check(dots, rows, tile);
     match dots {
         // SAFETY: `Dots::of` found VNNI, and AVX-512F with it; lengths were checked above.
         #[cfg(target_arch = "x86_64")]
@@ -125,15 +156,45 @@ pub fn multiply(dots: Dots, rows: usize, tile: Tile<'_>, sums: &mut Sums) {
     }
 }
 
+/// [`multiply`], and what becomes of the sums. Says whether it was done: not every instruction set can.
+///
+/// # Safety
+/// `to` has a row for each row of the tile; no one else may use these columns of them, and what is added has them too.
+#[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
+pub unsafe fn multiply_to(dots: Dots, rows: usize, tile: Tile<'_>, to: &Results<'_>) -> bool {
+    check(dots, rows, tile);
+    let panel = dots.panel();
+    assert!(to.columns <= panel && to.rows.len() >= rows);
+    assert!([to.scales.len(), to.totals.len(), to.bias.len()].iter().all(|values| *values >= panel));
+    match dots {
+        #[cfg(target_arch = "x86_64")]
+        Dots::Vnni => {
+            // SAFETY: `Dots::of` found VNNI, and AVX-512F with it; lengths were checked above.
+            unsafe { by_rows!(rows, tile, to, vnni_results, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]) }
+            true
+        }
+        #[cfg(target_arch = "x86_64")]
+        Dots::Avx2 if to.columns.is_multiple_of(8) => {
+            // SAFETY: the same with AVX2.
+            unsafe { by_rows!(rows, tile, to, avx2_results, [1 2 3 4 5 6]) }
+            true
+        }
+        _ => false,
+    }
+}
+
 fn portable<const ROWS: usize>(tile: Tile<'_>, out: &mut Sums) {
     const COLUMNS: usize = 16;
     let mut sums = [[0i32; COLUMNS]; ROWS];
-    let (left, right) = (tile.left.as_chunks::<ROWS>().0, tile.panel.as_chunks::<COLUMNS>().0);
-    for (left, right) in left.iter().zip(right).take(tile.groups) {
-        for (sums, left) in sums.iter_mut().zip(left) {
-            for (sum, right) in sums.iter_mut().zip(right) {
-                // A product fits 16 bits, of which twice as many are multiplied at a time.
-                *sum += i32::from(i16::from(*left) * i16::from(*right));
+    let left = tile.left.as_chunks::<CHUNK>().0.as_chunks::<ROWS>().0;
+    let right = tile.panel.as_chunks::<COLUMNS>().0;
+    for (left, right) in left.iter().zip(right[..tile.groups].chunks(CHUNK)) {
+        for (k, right) in right.iter().enumerate() {
+            for (sums, left) in sums.iter_mut().zip(left) {
+                for (sum, right) in sums.iter_mut().zip(right) {
+                    // A product fits 16 bits, of which twice as many are multiplied at a time.
+                    *sum += i32::from(i16::from(left[k]) * i16::from(*right));
+                }
             }
         }
     }
@@ -149,30 +210,30 @@ mod arm {
     use std::arch::aarch64::*;
     use std::arch::asm;
 
-    use super::{Sums, Tile};
+    use super::{CHUNK, GROUP, GROUPS, Sums, Tile};
 
     /// `ROWS` x 16 sums.
     #[target_feature(enable = "neon,dotprod")]
     pub unsafe fn neon<const ROWS: usize>(tile: Tile<'_>, out: &mut Sums) {
         const VECTORS: usize = 4;
         const STEP: usize = 16;
-        const GROUP: usize = 4;
         let mut sums = [[vdupq_n_s32(0); VECTORS]; ROWS];
         let mut right = tile.panel.as_ptr();
-        let mut left = tile.left.as_ptr();
-        for _ in 0..tile.groups {
-            // SAFETY: the panel has `groups` times as many bytes as are read here.
-            let columns: [int8x16_t; VECTORS] = std::array::from_fn(|v| unsafe { vld1q_s8(right.add(STEP * v)) });
-            for (row, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: every group of the left side has `ROWS` times `GROUP` bytes.
-                let bytes = unsafe { left.add(row * GROUP).cast::<i32>().read_unaligned() };
-                let values = vreinterpretq_s8_s32(vdupq_n_s32(bytes));
-                for (sum, column) in sums.iter_mut().zip(columns) {
-                    *sum = dot(*sum, values, column);
+        for (chunk, first) in (0..tile.groups).step_by(GROUPS).enumerate() {
+            let left = tile.left.as_ptr().wrapping_add(chunk * ROWS * CHUNK);
+            for group in 0..GROUPS.min(tile.groups - first) {
+                // SAFETY: the panel has `groups` times as many bytes as are read here.
+                let columns: [int8x16_t; VECTORS] = std::array::from_fn(|v| unsafe { vld1q_s8(right.add(STEP * v)) });
+                for (row, sums) in sums.iter_mut().enumerate() {
+                    // SAFETY: every chunk of the left side has `ROWS` times `CHUNK` bytes.
+                    let bytes = unsafe { left.add(row * CHUNK + group * GROUP).cast::<i32>().read_unaligned() };
+                    let values = vreinterpretq_s8_s32(vdupq_n_s32(bytes));
+                    for (sum, column) in sums.iter_mut().zip(columns) {
+                        *sum = dot(*sum, values, column);
+                    }
                 }
+                right = right.wrapping_add(STEP * VECTORS);
             }
-            right = right.wrapping_add(STEP * VECTORS);
-            left = left.wrapping_add(ROWS * GROUP);
         }
         let out = out.0.as_mut_ptr();
         for (row, sums) in sums.iter().enumerate() {
@@ -198,90 +259,5 @@ mod arm {
             );
         }
         sum
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    //! The same with vector instructions. All need what `multiply` checks.
-
-    use std::arch::x86_64::*;
-
-    use super::{Sums, Tile};
-
-    /// As `Dots::left_bytes` has it.
-    const GROUP: usize = 4;
-
-    /// How many groups ahead the panel is fetched into the first-level cache.
-    const AHEAD: usize = 8;
-
-    /// `ROWS` x 32 sums.
-    #[target_feature(enable = "avx512f,avx512vnni")]
-    pub unsafe fn vnni<const ROWS: usize>(tile: Tile<'_>, out: &mut Sums) {
-        const VECTORS: usize = 2;
-        const STEP: usize = 64;
-        let mut sums = [[_mm512_setzero_si512(); VECTORS]; ROWS];
-        let mut right = tile.panel.as_ptr();
-        let mut left = tile.left.as_ptr();
-        for _ in 0..tile.groups {
-            // SAFETY: the panel has `groups` times as many bytes as are read here.
-            let columns: [__m512i; VECTORS] =
-                std::array::from_fn(|v| unsafe { _mm512_loadu_si512(right.add(STEP * v).cast()) });
-            // Prefetching past the end is harmless.
-            _mm_prefetch::<_MM_HINT_T0>(right.wrapping_add(AHEAD * STEP * VECTORS));
-            _mm_prefetch::<_MM_HINT_T0>(right.wrapping_add(AHEAD * STEP * VECTORS + STEP));
-            for (row, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: every group of the left side has `ROWS` times `GROUP` bytes.
-                let bytes = unsafe { left.add(row * GROUP).cast::<i32>().read_unaligned() };
-                let values = _mm512_set1_epi32(bytes);
-                for (sum, column) in sums.iter_mut().zip(columns) {
-                    *sum = _mm512_dpbusd_epi32(*sum, values, column);
-                }
-            }
-            right = right.wrapping_add(STEP * VECTORS);
-            left = left.wrapping_add(ROWS * GROUP);
-        }
-        let out = out.0.as_mut_ptr();
-        for (row, sums) in sums.iter().enumerate() {
-            for (v, sum) in sums.iter().enumerate() {
-                // SAFETY: `Sums` has room for the largest tile.
-                unsafe { _mm512_storeu_si512(out.add((row * VECTORS + v) * 16).cast(), *sum) };
-            }
-        }
-    }
-
-    /// `ROWS` x 16 sums.
-    #[target_feature(enable = "avx2")]
-    pub unsafe fn avx2<const ROWS: usize>(tile: Tile<'_>, out: &mut Sums) {
-        const VECTORS: usize = 2;
-        /// Bytes of weights for a vector of eight columns.
-        const STEP: usize = 16;
-        let mut sums = [[_mm256_setzero_si256(); VECTORS]; ROWS];
-        let mut right = tile.panel.as_ptr();
-        let mut left = tile.left.as_ptr();
-        for _ in 0..tile.groups {
-            // SAFETY: the panel has `groups` times as many bytes as are read here.
-            let columns: [__m256i; VECTORS] =
-                std::array::from_fn(|v| unsafe { _mm256_cvtepi8_epi16(_mm_loadu_si128(right.add(STEP * v).cast())) });
-            // Prefetching past the end is harmless.
-            _mm_prefetch::<_MM_HINT_T0>(right.wrapping_add(2 * AHEAD * STEP * VECTORS));
-            for (row, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: every group of the left side has `ROWS` times `GROUP` bytes.
-                let pair = unsafe { left.add(row * GROUP).cast::<i32>().read_unaligned() };
-                let values = _mm256_set1_epi32(pair);
-                for (sum, column) in sums.iter_mut().zip(columns) {
-                    *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(values, column));
-                }
-            }
-            right = right.wrapping_add(STEP * VECTORS);
-            left = left.wrapping_add(ROWS * GROUP);
-        }
-        let out = out.0.as_mut_ptr();
-        for (row, sums) in sums.iter().enumerate() {
-            for (v, sum) in sums.iter().enumerate() {
-                // SAFETY: `Sums` has room for the largest tile.
-                unsafe { _mm256_storeu_si256(out.add((row * VECTORS + v) * 8).cast(), *sum) };
-            }
-        }
     }
 }

@@ -18,6 +18,8 @@ pub mod depthwise;
 #[cfg(target_arch = "x86_64")]
 mod depthwise_x86;
 mod dots;
+#[cfg(target_arch = "x86_64")]
+mod dots_x86;
 pub mod gemm;
 mod isa;
 mod kernels;

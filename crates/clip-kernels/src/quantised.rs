@@ -8,8 +8,8 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::codes::{self, Map};
-use crate::dots::{self, Dots, MOST_WEIGHT, Tile};
+use crate::codes::{self, Map, Ranges};
+use crate::dots::{self, CHUNK, Dots, MOST_WEIGHT, Results, Tile};
 use crate::isa::vectorised;
 use crate::kernels::{MOST_COLUMNS, MOST_ROWS, Sums};
 use crate::math::Multiply;
@@ -36,6 +36,8 @@ pub struct QuantisedLinear {
     /// The sum of each column's weights, which makes up for the left side's zeros.
     totals: Vec<i32>,
     bias: Vec<f32>,
+    /// What the left side lies in, if that is known.
+    ranges: Option<Ranges>,
     isa: Isa,
     dots: Dots,
 }
@@ -62,6 +64,13 @@ impl QuantisedLinear {
         Self::pack(bias, depth, isa, |column, k| weights[k * columns + column])
     }
 
+    /// For a left side of numbers from zero to `most`, as [`Activation::Relu6`] makes them: no row's range is looked for. Numbers
+    /// outside become the nearest inside.
+    #[must_use]
+    pub fn up_to(self, most: f32) -> Self {
+        Self { ranges: Some(Ranges::up_to(most)), ..self }
+    }
+
     fn pack(bias: &[f32], depth: usize, isa: Isa, weight: impl Fn(usize, usize) -> f32) -> Self {
         assert!(depth <= MOST_DEPTH, "sums are of at most {MOST_DEPTH} products");
         let dots = Dots::of(isa);
@@ -76,6 +85,7 @@ impl QuantisedLinear {
             scales: vec![0.0; padded],
             totals: vec![0; padded],
             bias: bias.iter().copied().chain(std::iter::repeat(0.0)).take(padded).collect(),
+            ranges: None,
             isa,
             dots,
         };
@@ -96,7 +106,7 @@ impl QuantisedLinear {
 
     /// Bytes of a row of the left side.
     fn length(&self) -> usize {
-        self.groups * self.dots.left_bytes()
+        self.depth.div_ceil(self.dots.chunk()) * CHUNK
     }
 }
 
@@ -146,7 +156,7 @@ thread_local! {
 /// A block of the left side.
 #[derive(Default)]
 struct Scratch {
-    /// Tiles, `[groups, rows, group]` each.
+    /// Tiles, `[chunks, rows, chunk]` each.
     codes: Vec<u8>,
     /// How each row's codes stand for numbers.
     maps: Vec<Map>,
@@ -166,7 +176,8 @@ impl Scratch {
             let (start, height) = (tiles.start(tile) - first, tiles.height(tile));
             let codes = &mut self.codes[start * length..(start + height) * length];
             let values = &left[start * linear.depth..(start + height) * linear.depth];
-            codes::quantise(linear.isa, linear.dots, values, codes, &mut self.maps[start..start + height]);
+            let maps = &mut self.maps[start..start + height];
+            codes::quantise(linear.isa, linear.dots, linear.ranges.as_ref(), values, codes, maps);
         }
     }
 }
@@ -194,17 +205,28 @@ impl Step<'_> {
         for panel in panels {
             let start = panel * width;
             let weights = &linear.panels[start * depth..][..width * depth];
-            let columns =
-                Columns { scales: &linear.scales[start..][..width], totals: &linear.totals[start..][..width] };
+            let (scales, totals) = (&linear.scales[start..][..width], &linear.totals[start..][..width]);
+            let bias = &linear.bias[start..][..width];
+            let columns = width.min(linear.columns - start);
             for tile in self.block.clone() {
                 let (row, rows) = (self.tiles.start(tile), self.tiles.height(tile));
                 let left = &self.scratch.codes[(row - first) * length..][..rows * length];
                 let tile = Tile { left, panel: weights, groups: linear.groups };
-                dots::multiply(linear.dots, rows, tile, &mut integers);
                 let maps = &self.scratch.maps[row - first..][..rows];
-                numbers(linear.isa, &integers.0, maps, columns, &mut sums.0);
+                if let Some(bounds) = self.activation.bounds() {
+                    let add = self.add.map(|add| add[row * linear.columns + start..].as_ptr());
+                    let (out, stride) = (self.out.start(row..row + rows, start..start + columns), self.out.columns());
+                    let to = Results { rows: maps, scales, totals, bias, bounds, add, out, stride, columns };
+                    // SAFETY: `apply_on` gives every panel to one thread, and panels share no columns; what is added has
+                    // the shape of `out`.
+                    if unsafe { dots::multiply_to(linear.dots, rows, tile, &to) } {
+                        continue;
+                    }
+                }
+                dots::multiply(linear.dots, rows, tile, &mut integers);
+                numbers(linear.isa, &integers.0, maps, Columns { scales, totals }, &mut sums.0);
                 let how = Finish {
-                    bias: &linear.bias[start..],
+                    bias,
                     resume: false,
                     partial: false,
                     activation: self.activation,
@@ -213,9 +235,9 @@ impl Step<'_> {
                     rows,
                     column: start,
                     stride: width,
-                    columns: width.min(linear.columns - start),
+                    columns,
                 };
-                // SAFETY: `apply_on` gives every panel to one thread, and panels share no columns.
+                // SAFETY: as above.
                 unsafe { finish(linear.isa, &mut sums.0, &how, self.out) };
             }
         }
@@ -253,10 +275,10 @@ mod tests {
 
     /// What the codes of a row stand for.
     fn coded(values: &[f32]) -> Vec<f64> {
-        let (mut codes, mut maps) = (vec![0; values.len()], [Map::default()]);
-        codes::quantise(Isa::Portable, Dots::Portable, values, &mut codes, &mut maps);
+        let (mut codes, mut maps) = (vec![0; values.len().next_multiple_of(CHUNK)], [Map::default()]);
+        codes::quantise(Isa::Portable, Dots::Portable, None, values, &mut codes, &mut maps);
         let [map] = maps;
-        codes.iter().map(|code| f64::from(i32::from(*code) - map.zero) * f64::from(map.scale)).collect()
+        codes[..values.len()].iter().map(|code| f64::from(i32::from(*code) - map.zero) * f64::from(map.scale)).collect()
     }
 
     /// A column's weights as they are stored.

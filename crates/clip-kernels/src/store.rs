@@ -1,5 +1,7 @@
 //! What happens to a tile's sums on their way to memory: bias, activation, addition.
 
+use std::ops::Range;
+
 use crate::isa::vectorised;
 use crate::kernels::MOST_COLUMNS;
 use crate::math::{self, Multiply};
@@ -31,6 +33,17 @@ impl<'a> Out<'a> {
             columns,
             borrowed: std::marker::PhantomData,
         }
+    }
+
+    /// Where a value of a row is, for who writes some columns of some rows from there on.
+    pub fn start(self, rows: Range<usize>, columns: Range<usize>) -> *mut f32 {
+        assert!(rows.end <= self.rows && columns.end <= self.columns);
+        self.start.wrapping_add(rows.start * self.columns + columns.start)
+    }
+
+    /// Values between the starts of two rows.
+    pub fn columns(self) -> usize {
+        self.columns
     }
 
     /// Part of a row.

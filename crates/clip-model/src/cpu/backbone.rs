@@ -19,6 +19,9 @@ use crate::image_tower::inverted_residual::{Backbone, Block};
 /// Bytes of wide rows that a block keeps at a time; half of a common second-level cache.
 const RING_BYTES: usize = 512 << 10;
 
+/// Most of what [`Activation::Relu6`] makes.
+const RELU6: f32 = 6.0;
+
 /// A backbone with its weights laid out for the kernels.
 #[derive(Debug)]
 pub struct FastBackbone {
@@ -42,11 +45,11 @@ fn same(size: usize, kernel: usize, stride: usize) -> (usize, usize) {
 }
 
 impl FastBackbone {
-    /// Reads a backbone's weights.
-    pub fn new(backbone: &Backbone, packing: Packing) -> Self {
+    /// Takes a backbone's weights.
+    pub fn new(backbone: Backbone, packing: Packing) -> Self {
         Self {
-            stem: FastStem::of(&backbone.stem, packing),
-            blocks: backbone.blocks.iter().map(|block| FastBlock::new(block, packing)).collect(),
+            stem: FastStem::of(&backbone.stem, packing.isa),
+            blocks: backbone.blocks.into_iter().map(|block| FastBlock::new(&block, packing)).collect(),
             features: pointwise(&backbone.features, packing),
         }
     }
@@ -92,7 +95,7 @@ impl FastBlock {
                 Activation::Relu6,
                 packing.isa,
             ),
-            project: pointwise(&block.project, packing),
+            project: pointwise(&block.project, packing.up_to(RELU6)),
             shortcut: block.shortcut,
         }
     }
@@ -110,9 +113,11 @@ impl FastBlock {
         let band = ((ring_rows - kernel) / stride + 1).min(height);
         let ring_rows = (kernel + (band - 1) * stride).min(input.height.max(kernel));
         let mut scratch = SCRATCH.take();
-        let ring = sized(&mut scratch.ring, if self.expand.is_some() { ring_rows * wide_row } else { 0 });
-        let middle = sized(&mut scratch.middle, band * width * wide);
-        let mut data = vec![0.0; height * width * columns];
+        let Scratch { ring, middle, spare } = &mut scratch;
+        let ring = sized(ring, if self.expand.is_some() { ring_rows * wide_row } else { 0 });
+        let middle = sized(middle, band * width * wide);
+        let mut data = std::mem::take(spare);
+        data.resize(height * width * columns, 0.0);
         let mut widened = 0;
         for top in (0..height).step_by(band) {
             let rows = band.min(height - top);
@@ -147,6 +152,7 @@ impl FastBlock {
             let add = self.shortcut.then(|| &input.data[out_rows.clone()]);
             self.project.apply_on(1, &middle[..rows * width * wide], Activation::None, add, &mut data[out_rows]);
         }
+        scratch.spare = input.data;
         SCRATCH.set(scratch);
         Map { height, width, channels: columns, data }
     }
@@ -154,7 +160,8 @@ impl FastBlock {
 
 thread_local! {
     /// Of the block at hand: clearing so much memory anew for each takes a while.
-    static SCRATCH: Cell<Scratch> = const { Cell::new(Scratch { ring: Vec::new(), middle: Vec::new() }) };
+    static SCRATCH: Cell<Scratch> =
+        const { Cell::new(Scratch { ring: Vec::new(), middle: Vec::new(), spare: Vec::new() }) };
 }
 
 #[derive(Default)]
@@ -163,6 +170,8 @@ struct Scratch {
     ring: Vec<f32>,
     /// What the depthwise convolution makes of them.
     middle: Vec<f32>,
+    /// The input of the block before, in whose place the next result is written.
+    spare: Vec<f32>,
 }
 
 #[cfg(test)]
@@ -204,7 +213,7 @@ mod tests {
             let spread = expected[..50].iter().zip(&expected[50..100]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(spread > 0.05, "photos differ by {spread} only");
             for isa in Isa::available() {
-                let fast = FastBackbone::new(&backbone, Packing { isa, precision: Precision::F32 });
+                let fast = FastBackbone::new(backbone.clone(), Packing::new(isa, Precision::F32));
                 let found: Vec<f32> =
                     pixels.chunks_exact(3 * size * size).flat_map(|pixels| fast.features(pixels, size)).collect();
                 let worst = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -221,7 +230,7 @@ mod tests {
             stages: vec![StageConfig { repeats: 3, kernel: 3, stride: 2, expansion: 2, channels: 16 }],
             features: 20,
         };
-        let fast = FastBackbone::new(&config.init(&device), Packing { isa: Isa::best(), precision: Precision::F32 });
+        let fast = FastBackbone::new(config.init(&device), Packing::best(Precision::F32));
         let pixels: Vec<f32> = (0..3 * 32 * 32).map(|i| (i % 17) as f32 / 17.0).collect();
         let whole = fast.tail(fast.trunk(&pixels, 32, 3), 3);
         assert_eq!(whole, fast.tail(fast.trunk(&pixels, 32, 1), 1));

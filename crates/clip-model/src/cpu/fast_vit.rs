@@ -28,14 +28,14 @@ pub struct FastFastVit {
 }
 
 impl FastFastVit {
-    /// Reads a tower's weights.
-    pub fn new(tower: &FastVit, packing: Packing) -> Self {
+    /// Takes a tower's weights.
+    pub fn new(tower: FastVit, packing: Packing) -> Self {
         let isa = packing.isa;
         Self {
-            stem: FastStem::of(&tower.stem[0], packing),
+            stem: FastStem::of(&tower.stem[0], packing.isa),
             stem_depthwise: Channelwise::new(&tower.stem[1], Activation::Gelu, isa),
             stem_pointwise: pointwise(&tower.stem[2], packing),
-            stages: tower.stages.iter().map(|stage| FastStage::new(stage, packing)).collect(),
+            stages: tower.stages.into_iter().map(|stage| FastStage::new(stage, packing)).collect(),
             features: Channelwise::new(&tower.features, Activation::None, isa),
             features_gate: Gate::new(&tower.features_gate, packing),
             projection: linear(&tower.projection, packing.exact()),
@@ -105,9 +105,10 @@ struct FastStage {
 }
 
 impl FastStage {
-    fn new(stage: &Stage, packing: Packing) -> Self {
+    fn new(stage: Stage, packing: Packing) -> Self {
         let channelwise = |conv: &Conv2d| Channelwise::new(conv, Activation::None, packing.isa);
-        let block = |block: &Block| match block {
+        // Dropped when it was read.
+        let block = |block: Block| match &block {
             Block::RepMixer(block) => FastBlock {
                 mixer: Mixer::Convolution(channelwise(&block.mixer)),
                 mlp: FastMlp::new(&block.mlp, packing),
@@ -120,7 +121,7 @@ impl FastStage {
         Self {
             downsample: stage.downsample.as_ref().map(|downsample| FastDownsample::new(downsample, packing)),
             position_encoding: stage.position_encoding.as_ref().map(channelwise),
-            blocks: stage.blocks.iter().map(block).collect(),
+            blocks: stage.blocks.into_iter().map(block).collect(),
         }
     }
 

@@ -29,14 +29,14 @@ pub enum FastImageTower {
 
 impl FastImageTower {
     /// Takes a tower's weights: burn's copy of each layer is dropped as soon as it was read, so that a large model does
-    /// not stand in memory twice.
+    /// not stand in memory twice, and one that is read layer by layer not even once in more than `packing` asks for.
     pub fn of(tower: ImageTower, packing: Packing) -> Self {
         match tower {
-            ImageTower::InvertedResidual(tower) => Self::InvertedResidual(FastInvertedResidual::new(&tower, packing)),
+            ImageTower::InvertedResidual(tower) => Self::InvertedResidual(FastInvertedResidual::new(tower, packing)),
             ImageTower::ModifiedResnet(tower) => Self::ModifiedResnet(FastModifiedResnet::new(tower, packing)),
             ImageTower::Vit(tower) => Self::Vit(FastClassVit::new(tower, packing)),
             ImageTower::Siglip(tower) => Self::Siglip(FastSiglipVit::new(tower, packing)),
-            ImageTower::FastVit(tower) => Self::FastVit(FastFastVit::new(&tower, packing)),
+            ImageTower::FastVit(tower) => Self::FastVit(FastFastVit::new(tower, packing)),
             ImageTower::ConvStemVit(tower) => Self::ConvStemVit(FastConvStemVit::new(tower, packing)),
         }
     }
@@ -133,7 +133,7 @@ mod tests {
         assert!(unlike > 1e-2, "photos differ by {unlike} only");
         let photos: Vec<&[f32]> = photos.iter().map(Vec::as_slice).collect();
         for isa in Isa::available() {
-            let fast = FastImageTower::of(tower.clone(), Packing { isa, precision: Precision::F32 });
+            let fast = FastImageTower::of(tower.clone(), Packing::new(isa, Precision::F32));
             for threads in [1, 2] {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 for photos in [&photos[..], &photos[..1]] {
@@ -148,7 +148,7 @@ mod tests {
         // Rounding must show, and be small beside what tells photos apart.
         for (precision, bound) in [(Precision::F16, 0.02), (Precision::Int8, 0.8)] {
             for isa in Isa::available() {
-                let fast = FastImageTower::of(tower.clone(), Packing { isa, precision });
+                let fast = FastImageTower::of(tower.clone(), Packing::new(isa, precision));
                 let mut found = fast.forward(&photos, size);
                 normalize_rows(&mut found, embed_dim);
                 let worst = apart(&found, &expected);

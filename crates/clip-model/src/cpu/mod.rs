@@ -15,6 +15,7 @@ pub mod inverted_residual;
 mod map;
 pub mod modified_resnet;
 pub mod packing;
+mod projection;
 mod share;
 pub mod siglip;
 mod stem;

@@ -42,7 +42,7 @@ impl FastModifiedResnet {
         let first = first.map(|layer| {
             let (weights, bias) = folded(layer);
             let conv = &layer.convolution;
-            FastStem::new(&weights, conv.weight.dims(), &bias, conv.stride[0], packing)
+            FastStem::new(&weights, conv.weight.dims(), &bias, conv.stride[0], packing.isa)
         });
         Self {
             first: first.unwrap_or_else(|| unreachable!("the stem has three convolutions")),

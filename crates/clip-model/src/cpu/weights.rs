@@ -47,7 +47,7 @@ pub fn columns(linear: &nn::Linear, columns: std::ops::Range<usize>, packing: Pa
 
 /// Convolutions of fewer weights stay in 32-bit floats where others go into bytes: to round their inputs takes as long as
 /// their products.
-const FEW_WEIGHTS: usize = 4096;
+const FEW_WEIGHTS: usize = 1024;
 
 /// A 1x1 convolution.
 pub fn pointwise(conv: &Conv2d, packing: Packing) -> Box<dyn Linear> {

@@ -73,7 +73,7 @@ impl FrozenImages {
         // On the CPU the kernels of the inference path are several times as fast as burn's layers.
         let packing = Packing::best(Precision::F32);
         let fast: Option<Vec<FastBackbone>> = (*device == Device::flex())
-            .then(|| tower.backbones.iter().map(|backbone| FastBackbone::new(backbone, packing)).collect());
+            .then(|| tower.backbones.iter().map(|backbone| FastBackbone::new(backbone.clone(), packing)).collect());
         // Decoding runs ahead of the device by a few chunks.
         let (sender, receiver) = std::sync::mpsc::sync_channel(4);
         std::thread::scope(|scope| {
