@@ -178,8 +178,8 @@ impl Loaded {
     ) -> Result<Self, ModelError> {
         let image = match towers {
             Towers::Both | Towers::ImageOnly => {
-                let tower = checkpoint.image_tower(&device.device)?;
-                Some(ImageEncoder::new(tower, precision, &device))
+                let tower = checkpoint.image_tower_lazily(&device.device)?;
+                Some(tower.take(|tower| ImageEncoder::new(tower, precision, &device))?)
             }
             Towers::TextOnly => None,
         };

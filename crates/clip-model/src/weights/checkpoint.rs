@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::Device;
@@ -10,7 +11,7 @@ use burn::tensor::Device;
 use super::fold::{Folded, Plan, Planned};
 use super::huggingface::HuggingFace;
 use super::mobileclip::{Dialect, MlMobileClip};
-use super::module::{apply, read_located};
+use super::module::{Lazy, apply, apply_lazily, read_located};
 use super::native::NativeModel;
 use super::open_clip::OpenClip;
 use super::places::Places;
@@ -45,10 +46,10 @@ pub enum ModelSource {
 /// An open checkpoint. Its weights are mapped and not read yet.
 pub struct Checkpoint {
     config: ClipConfig,
-    tensors: Tensors,
+    tensors: Arc<Tensors>,
     kind: Kind,
     /// Where tensors are that the layout alone does not find.
-    plan: Plan,
+    plan: Arc<Plan>,
     /// The tokenizer's file where the weights do not hold it.
     tokenizer: Option<TokenizerFile>,
 }
@@ -118,7 +119,7 @@ impl Checkpoint {
             Kind::Native | Kind::HuggingFace | Kind::HuggingFaceSiglip => None,
         };
         let plan = dialect.and_then(|dialect| mobileclip::plan(&config, dialect, &tensors)).unwrap_or_default();
-        Self { config, tensors, kind, plan, tokenizer }
+        Self { config, tensors: Arc::new(tensors), kind, plan: Arc::new(plan), tokenizer }
     }
 
     fn folder(folder: &Path) -> Result<Self, ModelError> {
@@ -191,11 +192,11 @@ impl Checkpoint {
 
     /// The weights, by the checkpoint's own names.
     pub fn tensors(&self) -> &dyn TensorSource {
-        &self.tensors
+        &*self.tensors
     }
 
     pub(crate) fn files(&self) -> Vec<&SafetensorsFile> {
-        match &self.tensors {
+        match &*self.tensors {
             Tensors::One(file) => vec![file],
             Tensors::Sharded { files, .. } => files.iter().collect(),
         }
@@ -203,7 +204,7 @@ impl Checkpoint {
 
     /// The tokenizer's file and where it is from.
     pub(crate) fn tokenizer_bytes(&self) -> Result<(String, &[u8]), ModelError> {
-        match (&self.tokenizer, &self.tensors) {
+        match (&self.tokenizer, &*self.tensors) {
             (Some((origin, bytes)), _) => Ok((origin.clone(), bytes)),
             (None, Tensors::One(file)) => Ok((file.origin(), native::tokenizer(file)?)),
             (None, tensors) => Err(ModelError::Tokenizer { origin: tensors.origin(), reason: "it has none".into() }),
@@ -227,6 +228,15 @@ impl Checkpoint {
         self.load(ImageTower::init(&self.config.image, self.config.embed_dim, device), "image.")
     }
 
+    /// The image tower, whose parameters are read when they are first used.
+    ///
+    /// # Errors
+    /// As [`apply`], but for what [`Lazy::take`] says.
+    pub(crate) fn image_tower_lazily(&self, device: &Device) -> Result<Lazy<ImageTower>, ModelError> {
+        let tower = ImageTower::init(&self.config.image, self.config.embed_dim, device);
+        apply_lazily(tower, Arc::new(self.folded()), self.layout("image.").as_ref())
+    }
+
     /// Reads the text tower and nothing else.
     ///
     /// # Errors
@@ -245,8 +255,7 @@ impl Checkpoint {
     ) -> Result<T, ModelError> {
         // Nothing of it is computed: it names the tensors and their shapes.
         let tower = TextTower::init(&self.config.text, self.config.embed_dim, &Device::flex());
-        let source = Folded { source: &self.tensors, plan: &self.plan };
-        read(&Places::of(&tower, &source, self.layout("text.").as_ref())?)
+        read(&Places::of(&tower, &self.folded(), self.layout("text.").as_ref())?)
     }
 
     /// Reads the whole model.
@@ -275,12 +284,17 @@ impl Checkpoint {
 
     fn scalar(&self, name: &str) -> Result<f32, ModelError> {
         let location = self.layout("").locate(name);
-        let tensor = read_located(&self.tensors, &location, &[1])?;
+        let tensor = read_located(&*self.tensors, &location, &[1])?;
         Ok(tensor.data.first().copied().unwrap_or_default())
     }
 
     fn load<M: Module>(&self, module: M, prefix: &'static str) -> Result<M, ModelError> {
-        apply(module, &Folded { source: &self.tensors, plan: &self.plan }, self.layout(prefix).as_ref())
+        apply(module, &self.folded(), self.layout(prefix).as_ref())
+    }
+
+    /// The tensors as the plan wants them.
+    fn folded(&self) -> Folded {
+        Folded { source: self.tensors.clone(), plan: self.plan.clone() }
     }
 
     fn layout(&self, prefix: &'static str) -> Box<dyn Layout + '_> {

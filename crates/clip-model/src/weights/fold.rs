@@ -10,7 +10,9 @@
 //! what is unexpected stays unexpected.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use super::module::SharedSource;
 use super::stored_matrix::StoredMatrix;
 use super::{Layout, Location, StoredTensor, TensorSource};
 use crate::ModelError;
@@ -314,14 +316,14 @@ impl Layout for Planned<'_> {
 }
 
 /// The tensors of a source as a plan wants them.
-pub(crate) struct Folded<'a> {
+pub(crate) struct Folded {
     /// What is stored.
-    pub source: &'a dyn TensorSource,
+    pub source: SharedSource,
     /// What is wanted.
-    pub plan: &'a Plan,
+    pub plan: Arc<Plan>,
 }
 
-impl TensorSource for Folded<'_> {
+impl TensorSource for Folded {
     fn origin(&self) -> String {
         self.source.origin()
     }
@@ -347,8 +349,8 @@ impl TensorSource for Folded<'_> {
 
     fn read(&self, name: &str) -> Result<StoredTensor, ModelError> {
         match self.plan.computed.get(name) {
-            Some(Computed::Weight(layer)) => layer.weight(self.source),
-            Some(Computed::Bias(layer)) => layer.bias(self.source),
+            Some(Computed::Weight(layer)) => layer.weight(&*self.source),
+            Some(Computed::Bias(layer)) => layer.bias(&*self.source),
             Some(Computed::Squeezed) => {
                 let data = self.source.read(name)?.data;
                 Ok(StoredTensor { shape: self.shape(name).unwrap_or_default(), data })
@@ -431,7 +433,7 @@ mod tests {
         };
         let mut plan = Plan::default();
         plan.layer("ours", layer);
-        let folded = Folded { source: &source, plan: &plan };
+        let folded = Folded { source: Arc::new(source), plan: Arc::new(plan) };
         let near = |found: Vec<f32>, expected: &[f32]| {
             assert_eq!(found.len(), expected.len());
             assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-4), "{found:?}, expected {expected:?}");

@@ -8,9 +8,10 @@
 //! - the norms' `gamma` and `beta` are stored as `weight` and `bias`.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{Layout, Location, StoredTensor, TensorSource};
 use crate::ModelError;
@@ -24,12 +25,55 @@ use crate::ModelError;
 /// The first missing or misshapen tensor, or all tensors of the source that are neither used nor
 /// [ignored](Layout::ignores) by the layout. Names and shapes are the file's own.
 pub fn apply<M: Module>(module: M, source: &dyn TensorSource, layout: &dyn Layout) -> Result<M, ModelError> {
+    fill(module, Source::Now(source), layout)
+}
+
+/// As [`apply`], but each parameter is read when it is first used, so that who uses and drops one after the other never
+/// has all in memory.
+///
+/// # Errors
+/// As [`apply`], but for what is wrong with a tensor besides its name and shape: that comes out at [`Lazy::take`].
+pub(crate) fn apply_lazily<M: Module>(
+    module: M,
+    source: SharedSource,
+    layout: &dyn Layout,
+) -> Result<Lazy<M>, ModelError> {
+    let failure = Arc::default();
+    let module = fill(module, Source::Later(&source, &failure), layout)?;
+    Ok(Lazy { module, failure })
+}
+
+/// A source that parameters hold on to until they are read.
+pub(crate) type SharedSource = Arc<dyn TensorSource + Send + Sync>;
+
+/// A module whose parameters are read when they are first used.
+pub(crate) struct Lazy<M> {
+    module: M,
+    /// The first parameter that could not be read, which became zeros.
+    failure: Arc<OnceLock<ModelError>>,
+}
+
+impl<M> Lazy<M> {
+    /// What is made of the module, if all that was used of it could be read.
+    ///
+    /// # Errors
+    /// Whatever was wrong with the first tensor that could not.
+    pub fn take<T>(self, make: impl FnOnce(M) -> T) -> Result<T, ModelError> {
+        let made = make(self.module);
+        match Arc::try_unwrap(self.failure).ok().and_then(OnceLock::into_inner) {
+            Some(error) => Err(error),
+            None => Ok(made),
+        }
+    }
+}
+
+fn fill<M: Module>(module: M, source: Source<'_>, layout: &dyn Layout) -> Result<M, ModelError> {
     let mut loader = Loader { path: Path::default(), source, layout, used: BTreeSet::new(), error: None };
     let module = module.map(&mut loader);
     if let Some(error) = loader.error {
         return Err(error);
     }
-    check_all_used(source, layout, &loader.used)?;
+    check_all_used(source.tensors(), layout, &loader.used)?;
     Ok(module)
 }
 
@@ -125,34 +169,67 @@ impl Path {
     }
 }
 
+/// Where tensors are read from, and when.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    Now(&'a dyn TensorSource),
+    Later(&'a SharedSource, &'a Arc<OnceLock<ModelError>>),
+}
+
+impl<'a> Source<'a> {
+    fn tensors(self) -> &'a dyn TensorSource {
+        match self {
+            Self::Now(source) => source,
+            Self::Later(source, _) => &**source,
+        }
+    }
+}
+
 struct Loader<'a> {
     path: Path,
-    source: &'a dyn TensorSource,
+    source: Source<'a>,
     layout: &'a dyn Layout,
     used: BTreeSet<String>,
     error: Option<ModelError>,
 }
 
 impl Loader<'_> {
-    fn load(&mut self, shape: &[usize]) -> Result<Vec<f32>, ModelError> {
-        let wanted = self.path.stored_shape(shape);
+    /// Finds the parameter that is being visited, whose tensor is there and has the right shape.
+    fn find(&mut self, shape: &[usize]) -> Result<Place, ModelError> {
+        let stored = self.path.stored_shape(shape);
         let location = self.layout.locate(&self.path.name());
-        let stored = read_located(self.source, &location, &wanted)?;
-        self.used.extend(location.parts);
+        let source = self.source.tensors();
+        check_located(source, &location, &stored)?;
+        self.used.extend(location.parts.iter().cloned());
         // At most one transposition is due: the two reasons for it cancel out.
-        let flip = self.path.is_linear_weight() != location.transposed;
-        Ok(if flip {
-            let &[rows, columns] = stored.shape.as_slice() else {
-                return Err(ModelError::MisshapenTensor {
-                    origin: self.source.origin(),
-                    name: self.path.name(),
-                    expected: wanted,
-                    found: stored.shape,
-                });
-            };
-            transpose(&stored.data, rows, columns)
-        } else {
-            stored.data
+        let turned = self.path.is_linear_weight() != location.transposed;
+        if turned && stored.len() != 2 {
+            return Err(ModelError::MisshapenTensor {
+                origin: source.origin(),
+                name: self.path.name(),
+                expected: stored.clone(),
+                found: stored,
+            });
+        }
+        Ok(Place { location, stored, turned })
+    }
+}
+
+/// Where a parameter is.
+struct Place {
+    location: Location,
+    /// Shape of the stored tensor's parts together, before any transposition.
+    stored: Vec<usize>,
+    /// Whether ours is the transpose of what is stored.
+    turned: bool,
+}
+
+impl Place {
+    fn read(&self, source: &dyn TensorSource) -> Result<Vec<f32>, ModelError> {
+        let tensor = read_located(source, &self.location, &self.stored)?;
+        Ok(match (self.turned, tensor.shape.as_slice()) {
+            (true, &[rows, columns]) => transpose(&tensor.data, rows, columns),
+            _ => tensor.data,
         })
     }
 }
@@ -244,19 +321,31 @@ impl ModuleMapper for Loader<'_> {
         if self.error.is_some() {
             return param;
         }
-        let shape = param.lazy_shape();
+        let (shape, device) = (param.lazy_shape(), param.lazy_device());
         let dims: Vec<usize> = shape.iter().copied().collect();
-        match self.load(&dims) {
-            Ok(data) => {
-                let mut filled = Param::from_data(TensorData::new(data, shape), &param.lazy_device());
+        let filled = self.find(&dims).and_then(|place| match self.source {
+            Source::Now(source) => {
+                let mut filled = Param::from_data(TensorData::new(place.read(source)?, shape), &device);
                 filled.id = param.id;
-                filled
+                Ok(filled)
             }
-            Err(error) => {
-                self.error = Some(error);
-                param
+            Source::Later(source, failure) => {
+                let (source, failure, dims) = (source.clone(), failure.clone(), shape.clone());
+                let read = move |device: &Device, _| {
+                    let data = place.read(&*source).unwrap_or_else(|error| {
+                        // The first counts.
+                        let _ = failure.set(error);
+                        vec![0.0; dims.num_elements()]
+                    });
+                    Tensor::from_data(TensorData::new(data, dims), device)
+                };
+                Ok(Param::uninitialized(param.id, read, device, false, shape))
             }
-        }
+        });
+        filled.unwrap_or_else(|error| {
+            self.error = Some(error);
+            param
+        })
     }
 }
 
@@ -322,6 +411,7 @@ impl ModuleVisitor for Lister {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
     use burn::tensor::Device;
@@ -415,6 +505,67 @@ mod tests {
             layer.project.forward(layer.norm.forward(x.clone())).into_data()
         };
         assert_eq!(out(&first), out(&second));
+    }
+
+    /// Counts what is read, and fails at one tensor.
+    struct Watched {
+        memory: Memory,
+        reads: AtomicUsize,
+        fails: &'static str,
+    }
+
+    impl TensorSource for Watched {
+        fn origin(&self) -> String {
+            self.memory.origin()
+        }
+        fn names(&self) -> Vec<String> {
+            self.memory.names()
+        }
+        fn shape(&self, name: &str) -> Option<Vec<usize>> {
+            self.memory.shape(name)
+        }
+        fn read(&self, name: &str) -> Result<StoredTensor, ModelError> {
+            self.reads.fetch_add(1, Ordering::Relaxed);
+            if name == self.fails {
+                return Err(ModelError::Input(format!("{name} is damaged")));
+            }
+            self.memory.read(name)
+        }
+    }
+
+    fn watched(memory: Memory, fails: &'static str) -> Arc<Watched> {
+        Arc::new(Watched { memory, reads: AtomicUsize::new(0), fails })
+    }
+
+    #[test]
+    fn what_is_applied_lazily_is_read_when_it_is_used() {
+        let first = net();
+        let source = watched(Memory::of(&first), "");
+        let lazy = apply_lazily(net(), source.clone(), &Native { prefix: "" }).unwrap();
+        assert_eq!(source.reads.load(Ordering::Relaxed), 0);
+        let found = lazy
+            .take(|net| {
+                let weights = net.layers[0].weight.val();
+                assert_eq!((weights.dims(), source.reads.load(Ordering::Relaxed)), ([2, 6], 1));
+                collect(&net)
+            })
+            .unwrap()
+            .unwrap();
+        assert_eq!((found, source.reads.load(Ordering::Relaxed)), (collect(&first).unwrap(), 6));
+    }
+
+    #[test]
+    fn what_cannot_be_read_lazily_comes_out_in_the_end() {
+        let source = watched(Memory::of(&net()), "choice.project.weight");
+        let lazy = || apply_lazily(net(), source.clone(), &Native { prefix: "" }).unwrap();
+        assert!(lazy().take(|net| net.scale.val().dims()).is_ok(), "it was not asked for");
+        let error = lazy().take(|net| collect(&net).map(drop)).unwrap_err();
+        assert!(error.to_string().contains("choice.project.weight is damaged"), "{error}");
+        // Names and shapes are known at once.
+        let mut memory = Memory::of(&net());
+        memory.0.remove("scale");
+        let error = apply_lazily(net(), watched(memory, ""), &Native { prefix: "" }).err();
+        assert!(matches!(error, Some(ModelError::MissingTensor { name, .. }) if name == "scale"));
     }
 
     #[test]
