@@ -135,9 +135,9 @@ pub(crate) struct WorkArgs {
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
 
-    /// How many photos the model takes at a time; more need more memory
-    #[arg(long, value_name = "N", default_value = "32")]
-    pub batch: NonZeroUsize,
+    /// How many photos the model takes at a time; more need more memory [default: 32, or 128 on a GPU]
+    #[arg(long, value_name = "N")]
+    pub batch: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, Args)]

@@ -131,12 +131,12 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Exit> {
     let threads = args.work.threads.unwrap_or_else(cores);
     start_threads(threads)?;
     let model = ModelSettings::resolve(&args.model)?.load(Towers::Both)?;
-    let batch = args.work.batch.get();
+    let batch = args.work.batch.unwrap_or_else(|| NonZeroUsize::new(model.batch_size()).unwrap_or(NonZeroUsize::MIN));
 
     let photos: Vec<RgbImage> = (0..PHOTOS).map(photo).collect();
     let pixels: Vec<Pixels> = photos.iter().map(|photo| model.preprocess(photo)).collect();
-    let full: Vec<Pixels> = pixels.iter().cycle().take(batch).cloned().collect();
-    let image = Cost::of(batch, || Ok(model.embed_pixels(&full).map(drop)?))?;
+    let full: Vec<Pixels> = pixels.iter().cycle().take(batch.get()).cloned().collect();
+    let image = Cost::of(batch.get(), || Ok(model.embed_pixels(&full).map(drop)?))?;
     let mut queries = QUERIES.iter().cycle();
     let text = Cost::of(1, || Ok(model.embed_texts(&[queries.next().copied().unwrap_or_default()]).map(drop)?))?;
     let library = index_library(&model, &photos, image.wall, threads, batch)?;
@@ -148,7 +148,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Exit> {
         device: model.device(),
         precision: model.precision().name(),
         threads: threads.get(),
-        batch,
+        batch: batch.get(),
         image_ms: milliseconds(image.wall),
         text_ms: milliseconds(text.wall),
         image_cpu_ms: image.cpu.map(milliseconds),
@@ -175,14 +175,14 @@ fn index_library(
     photos: &[RgbImage],
     image: Duration,
     threads: NonZeroUsize,
-    batch: usize,
+    batch: NonZeroUsize,
 ) -> Result<Library> {
     let folder = tempfile::tempdir().context("cannot make a temporary folder for photos")?;
     let fitting = LIBRARY_TIME.as_secs_f64() / image.as_secs_f64().max(1e-6);
     let count = (fitting as usize).clamp(LEAST_LIBRARY, MOST_LIBRARY);
     let library = folder.path().join("photos");
     write_library(&library, photos, count).context("cannot write photos into the temporary folder")?;
-    let options = IndexOptions { threads: Some(threads), batch, ..IndexOptions::default() };
+    let options = IndexOptions { threads: Some(threads), batch: Some(batch), ..IndexOptions::default() };
     let before = cpu_time();
     let report = Indexer::new(model, &folder.path().join("index")).options(options).run(&[library])?;
     let cpu = before.and_then(|before| Some(cpu_time()?.saturating_sub(before)));

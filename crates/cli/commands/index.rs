@@ -79,7 +79,7 @@ fn update(index: &Path, folders: &[PathBuf], model: &Model, args: &IndexArgs, ca
         checkpoint_every: args.checkpoint,
         forget_unreachable: args.forget_unreachable,
         threads: args.work.threads,
-        batch: args.work.batch.get(),
+        batch: args.work.batch,
         ..IndexOptions::default()
     };
     let progress = IndexProgress::new();

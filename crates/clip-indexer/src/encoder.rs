@@ -9,8 +9,7 @@ use image::RgbImage;
 /// An error of whatever kind an encoder has.
 pub type BoxedError = Box<dyn Error + Send + Sync + 'static>;
 
-/// Turns photos into unit vectors, in two steps: one that many threads do side by side, and one that takes batches and
-/// has the device to itself. [`Model`] is one.
+/// Turns photos into unit vectors, in two steps: one that many threads do side by side, and one that takes batches. [`Model`] is one.
 pub trait Encoder: Sync {
     /// A photo made ready for the second step; thousands of photos pass through, so it should be small.
     type Pixels: Send;
@@ -22,6 +21,17 @@ pub trait Encoder: Sync {
     /// is then decoded at a fraction of its size, though never below twice this; `None` asks for all pixels.
     fn shorter_side(&self) -> Option<u32> {
         None
+    }
+
+    /// How many photos a batch has best.
+    fn batch_size(&self) -> usize {
+        32
+    }
+
+    /// How many batches are embedded at a time, each called for from a thread of its own. One, unless the encoder has a
+    /// device that can compute one batch while others are on their way to it and back.
+    fn batches_at_once(&self) -> usize {
+        1
     }
 
     /// Makes one photo ready. Called from many threads.
@@ -44,6 +54,14 @@ impl Encoder for Model {
 
     fn shorter_side(&self) -> Option<u32> {
         u32::try_from(self.config().preprocess.size).ok()
+    }
+
+    fn batch_size(&self) -> usize {
+        Model::batch_size(self)
+    }
+
+    fn batches_at_once(&self) -> usize {
+        Model::batches_at_once(self)
     }
 
     fn preprocess(&self, image: &RgbImage) -> Pixels {

@@ -18,6 +18,7 @@
 mod clock;
 mod contents;
 mod decode;
+mod encode;
 mod encoder;
 mod error;
 mod exclude;

@@ -13,8 +13,11 @@ pub struct IndexOptions {
     pub checkpoint_every: u64,
     /// Commit at the latest after so long, if there is anything to commit.
     pub checkpoint_interval: Duration,
-    /// How many photos the encoder takes at a time. More need more memory and gain little once the device is busy.
-    pub batch: usize,
+    /// How many photos the encoder takes at a time; `None` stands for what suits it ([`Encoder::batch_size`]). More need
+    /// more memory and gain little once the device is busy.
+    ///
+    /// [`Encoder::batch_size`]: crate::Encoder::batch_size
+    pub batch: Option<NonZeroUsize>,
     /// How many threads read and decode; `None` stands for one for every core. Each holds one full picture.
     ///
     /// The encoder has threads of its own, in its library's care. Where it is the slower side, the decoding threads
@@ -40,7 +43,7 @@ impl Default for IndexOptions {
         IndexOptions {
             checkpoint_every: 1_000,
             checkpoint_interval: Duration::from_secs(30),
-            batch: 32,
+            batch: None,
             threads: None,
             limits: Limits::default(),
             follow_links: true,

@@ -1,24 +1,27 @@
-//! From files to photos in the index: threads decode, the calling thread encodes and writes.
+//! From files to photos in the index: threads decode, others encode, the calling thread gathers and writes.
 //!
 //! ```text
-//! work ──> decoding threads ──> bounded channel ──> batch ──> encoder ──> writer ──> checkpoints
-//!          read, hash, decode,                      └──────── calling thread ────────┘
+//! work ──> decoding threads ──> bounded channel ──> batch ──> encoding threads ──> writer ──> checkpoints
+//!          read, hash, decode,                      └─ calling ─┘                 └──── calling thread ────┘
 //!          preprocess
 //! ```
 //!
-//! The channel holds a batch or two of preprocessed photos, so memory is bounded by the threads (one full picture each)
-//! and the batch, whatever the size of the library. One thread owns the index and the device: neither needs a lock, and
-//! a checkpoint is simply a commit between two photos.
+//! A batch is gathered while others are encoded, and waits until the encoder has room for it. Memory is bounded by the
+//! threads (one full picture each) and the batches, whatever the size of the library. One thread owns the index, which
+//! needs no lock; a checkpoint is simply a commit between two photos.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use clip_index::{IndexError, IndexReader, IndexWriter, NewPhoto, PhotoRecord};
+use crossbeam_channel::{Receiver, Sender};
 
 use crate::contents::Contents;
 use crate::decode::{Decoded, Decoding, Finding, Message, is_about_content};
+use crate::encode::{self, Batch, Encoded, Waiting};
 use crate::encoder::Encoder;
 use crate::error::IndexerError;
 use crate::options::IndexOptions;
@@ -26,7 +29,7 @@ use crate::plan::Work;
 use crate::progress::{Event, Outcome, Progress};
 use crate::report::{Report, SkipReason, Skipped, StageTimes};
 
-/// How long the calling thread waits for a photo before it looks at the clock and the cancel flag again.
+/// How long the calling thread waits for news before it looks at the clock and the cancel flag again.
 const LOOK_UP: Duration = Duration::from_millis(100);
 
 /// The calling thread's side: what it writes to and what it remembers.
@@ -52,12 +55,6 @@ struct SameContent {
     work: usize,
     first: usize,
     hash: [u8; 16],
-}
-
-/// A batch being gathered: pixels by themselves, as the encoder takes them, and the rest beside.
-struct Batch<P> {
-    pixels: Vec<P>,
-    photos: Vec<(usize, [u8; 16], clip_image::Metadata)>,
 }
 
 impl<'a> Pipeline<'a> {
@@ -96,13 +93,14 @@ impl<'a> Pipeline<'a> {
         contents: &Contents,
         cancel: &AtomicBool,
     ) -> Result<(), IndexerError> {
-        let batch_size = self.options.batch.max(1);
         let threads = self.options.decode_threads().min(self.work.len());
         let next = AtomicUsize::new(0);
         let decoding =
             Decoding { work: self.work, next: &next, contents, encoder, limits: self.options.limits, cancel };
         thread::scope(|scope| {
-            let (sender, receiver) = crossbeam_channel::bounded(batch_size.max(threads));
+            // However this closure ends, its sides of the channels go away with it and before the scope waits for the
+            // threads, so that none of them is left waiting for news or for room.
+            let (sender, decoded) = crossbeam_channel::bounded(threads);
             let mut handles = Vec::with_capacity(threads);
             for number in 0..threads {
                 let (sender, decoding) = (sender.clone(), &decoding);
@@ -112,44 +110,82 @@ impl<'a> Pipeline<'a> {
                 handles.push(handle);
             }
             drop(sender);
-
-            let mut batch = Batch { pixels: Vec::with_capacity(batch_size), photos: Vec::with_capacity(batch_size) };
-            // However this closure ends, the receiver goes away with it and before the scope waits for the threads, so
-            // that none of them is left waiting for room in the channel.
-            loop {
-                if cancel.load(Ordering::Relaxed) {
-                    // What was decoded but not encoded is dropped: the next run has it again in no time.
-                    self.report.cancelled = true;
-                    break;
-                }
-                let waiting = Instant::now();
-                let message = receiver.recv_timeout(LOOK_UP);
-                self.report.stages.wait += waiting.elapsed();
-                match message {
-                    Ok(message) => self.take(message, &mut batch)?,
-                    Err(crossbeam_channel::RecvTimeoutError::Timeout) => {}
-                    Err(crossbeam_channel::RecvTimeoutError::Disconnected) => break,
-                }
-                let due = self.checkpoint_due(batch.photos.len());
-                if batch.photos.len() >= batch_size || due {
-                    self.encode(encoder, &mut batch)?;
-                }
-                if due {
-                    self.checkpoint()?;
-                }
+            let batch_size = self.options.batch.map_or_else(|| encoder.batch_size().max(1), NonZeroUsize::get);
+            let at_once = encoder.batches_at_once().max(1);
+            let (batches, waiting) = crossbeam_channel::bounded(at_once);
+            let (sender, encoded) = crossbeam_channel::bounded(at_once);
+            for number in 0..at_once {
+                let (waiting, sender) = (waiting.clone(), sender.clone());
+                let thread = thread::Builder::new().name(format!("encode-{number}"));
+                thread
+                    .spawn_scoped(scope, move || encode::run(encoder, &waiting, &sender))
+                    .map_err(IndexerError::Threads)?;
             }
-            drop(receiver);
-            // The threads may have stopped for the flag before this thread looked at it.
-            self.report.cancelled |= cancel.load(Ordering::Relaxed);
-            if !self.report.cancelled {
-                self.encode(encoder, &mut batch)?;
-            }
+            drop((waiting, sender));
+            self.gather(Stages { decoded, batches, encoded, batch_size, at_once }, cancel)?;
             for handle in handles {
                 // A panic inside a file is caught there; one outside would have lost nothing but these times.
                 self.report.stages.add(&handle.join().unwrap_or_default());
             }
             Ok(())
         })
+    }
+
+    /// Makes batches of what was decoded and writes what was encoded, until all is done or the run is cancelled.
+    fn gather<P>(&mut self, stages: Stages<P>, cancel: &AtomicBool) -> Result<(), IndexerError> {
+        let Stages { decoded, batches, encoded, batch_size, at_once } = stages;
+        let (mut batch, mut with_encoder, mut all_decoded) = (Batch::new(), 0, false);
+        let nothing = crossbeam_channel::never();
+        loop {
+            if cancel.load(Ordering::Relaxed) {
+                // What was decoded but is not with the encoder is dropped: the next run has it again in no time.
+                self.report.cancelled = true;
+                break;
+            }
+            let due = self.checkpoint_due(batch.len());
+            let ready = batch.len() >= batch_size || due || all_decoded;
+            if ready && !batch.is_empty() && with_encoder < at_once {
+                // There is room for as many, and who receives them does not end before this side does.
+                let _ = batches.send(std::mem::replace(&mut batch, Batch::new()));
+                with_encoder += 1;
+            }
+            if due && self.uncommitted > 0 {
+                self.checkpoint()?;
+            }
+            if all_decoded && batch.is_empty() && with_encoder == 0 {
+                break;
+            }
+            let started = Instant::now();
+            let idle = with_encoder == 0;
+            crossbeam_channel::select! {
+                recv(if all_decoded || batch.len() >= batch_size { &nothing } else { &decoded }) -> message => {
+                    if idle {
+                        self.report.stages.wait += started.elapsed();
+                    }
+                    match message {
+                        Ok(message) => self.take(message, &mut batch)?,
+                        Err(_) => all_decoded = true,
+                    }
+                }
+                recv(encoded) -> message => {
+                    // The encoding threads end after this side does.
+                    let Ok(message) = message else { break };
+                    with_encoder -= 1;
+                    self.store(message)?;
+                }
+                default(LOOK_UP) => if idle {
+                    self.report.stages.wait += started.elapsed();
+                },
+            }
+        }
+        // The decoding threads may have stopped for the flag before this thread looked at it.
+        self.report.cancelled |= cancel.load(Ordering::Relaxed);
+        drop((decoded, batches));
+        // What the encoder has at hand is kept.
+        for encoded in encoded {
+            self.store(encoded)?;
+        }
+        Ok(())
     }
 
     /// Writes what can only be written at the end: copies of photos that are themselves new, and removals.
@@ -204,29 +240,24 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
-    /// Encodes the batch and adds its photos; it is empty afterwards.
-    fn encode<E: Encoder>(&mut self, encoder: &E, batch: &mut Batch<E::Pixels>) -> Result<(), IndexerError> {
-        let pixels = std::mem::take(&mut batch.pixels);
-        let photos = std::mem::take(&mut batch.photos);
-        if photos.is_empty() {
-            return Ok(());
-        }
-        let dimension = encoder.id().dimension;
-        match self.embed(encoder, &pixels, dimension) {
-            Ok(rows) => {
-                for (photo, row) in photos.into_iter().zip(rows.chunks_exact(dimension)) {
+    /// Adds the photos of a batch.
+    fn store(&mut self, encoded: Encoded) -> Result<(), IndexerError> {
+        let Encoded { photos, outcome, time } = encoded;
+        self.report.stages.encode += time;
+        match outcome {
+            encode::Outcome::Rows(rows) => {
+                let dimension = rows.len() / photos.len().max(1);
+                for (photo, row) in photos.into_iter().zip(rows.chunks_exact(dimension.max(1))) {
                     self.add_encoded(photo, row)?;
                 }
             }
-            Err(error) => {
-                // Perhaps one photo of the batch upsets the model: one at a time tells which.
-                let mut failures = Vec::new();
+            encode::Outcome::Apart { error, rows } => {
                 let total = photos.len();
-                for (photo, pixels) in photos.into_iter().zip(&pixels) {
-                    match self.embed(encoder, std::slice::from_ref(pixels), dimension) {
+                let mut failures = Vec::new();
+                for (photo, row) in photos.into_iter().zip(rows) {
+                    match row {
                         Ok(row) => self.add_encoded(photo, &row)?,
-                        Err(IndexerError::Encoder { source, .. }) => failures.push((photo.0, source)),
-                        Err(error) => return Err(error),
+                        Err(error) => failures.push((photo.0, error)),
                     }
                 }
                 if failures.len() == total && total > 1 {
@@ -238,32 +269,13 @@ impl<'a> Pipeline<'a> {
                     self.skip(index, SkipReason::NotEncoded { error })?;
                 }
             }
+            encode::Outcome::Wrong(error) => return Err(error),
+            encode::Outcome::Panicked(panic) => std::panic::resume_unwind(panic),
         }
         Ok(())
     }
 
-    fn embed<E: Encoder>(
-        &mut self,
-        encoder: &E,
-        pixels: &[E::Pixels],
-        dimension: usize,
-    ) -> Result<Vec<f32>, IndexerError> {
-        let started = Instant::now();
-        let rows = encoder.embed(pixels);
-        self.report.stages.encode += started.elapsed();
-        let rows = rows.map_err(|source| IndexerError::Encoder { photos: pixels.len(), source })?;
-        let expected = pixels.len() * dimension;
-        if rows.len() != expected {
-            return Err(IndexerError::EncoderOutput { expected, found: rows.len() });
-        }
-        Ok(rows)
-    }
-
-    fn add_encoded(
-        &mut self,
-        (index, hash, metadata): (usize, [u8; 16], clip_image::Metadata),
-        row: &[f32],
-    ) -> Result<(), IndexerError> {
+    fn add_encoded(&mut self, (index, hash, metadata): Waiting, row: &[f32]) -> Result<(), IndexerError> {
         let file = &self.work[index].file;
         let photo = NewPhoto {
             path: file.path.clone(),
@@ -371,6 +383,17 @@ impl<'a> Pipeline<'a> {
         self.progress.event(Event::Checkpoint { indexed: self.report.indexed });
         Ok(())
     }
+}
+
+/// The calling thread's sides of the channels.
+struct Stages<P> {
+    decoded: Receiver<Message<P>>,
+    batches: Sender<Batch<P>>,
+    encoded: Receiver<Encoded>,
+    /// Photos of a batch.
+    batch_size: usize,
+    /// Batches that the encoder takes at a time.
+    at_once: usize,
 }
 
 /// The photo with the content of the photo `id`, for a file of its own.

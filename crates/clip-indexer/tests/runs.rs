@@ -3,6 +3,7 @@
 mod support;
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -352,11 +353,28 @@ fn batches_are_full_but_for_the_last() {
         for number in 0..11 {
             library.photo(format!("{number}.png"), [number * 20, 0, 0]);
         }
-        library.options.batch = 4;
+        library.options.batch = NonZeroUsize::new(4);
         library.options.threads = std::num::NonZero::new(threads);
         library.run();
         assert_eq!(*library.encoder.batches.lock().unwrap(), [4, 4, 3]);
         library.assert_holds("7.png", [140, 0, 0]);
+    }
+}
+
+#[test]
+fn an_encoder_is_given_as_many_batches_as_it_takes() {
+    for at_once in [1, 2] {
+        let mut library = Library::new();
+        for number in 0..15 {
+            library.photo(format!("{number:02}.png"), [number * 16, 0, 0]);
+        }
+        library.options.batch = NonZeroUsize::new(2);
+        library.encoder.at_once = Some(at_once);
+        assert_eq!(library.run().indexed, 15);
+        assert_eq!(library.encoder.most_inside(), at_once);
+        for number in 0..15 {
+            library.assert_holds(&format!("{number:02}.png"), [number * 16, 0, 0]);
+        }
     }
 }
 
@@ -379,7 +397,7 @@ fn a_cancelled_run_keeps_its_work_and_the_next_one_goes_on() {
         library.photo(format!("{number:02}.png"), [number * 6, 0, 0]);
     }
     library.photo("copy.png", [0, 0, 0]);
-    library.options = IndexOptions { batch: 4, checkpoint_every: 5, ..IndexOptions::default() };
+    library.options = IndexOptions { batch: NonZeroUsize::new(4), checkpoint_every: 5, ..IndexOptions::default() };
     let cancel = AtomicBool::new(false);
     let done = AtomicUsize::new(0);
     let listen = |event: Event<'_>| {

@@ -31,6 +31,8 @@ use crate::weights::checkpoint::{Checkpoint, ModelSource};
 const IMAGE_BATCH: usize = 32;
 /// The same on a GPU, which takes more to be busy; fewer where its memory does not suffice.
 const IMAGE_BATCH_GPU: usize = 128;
+/// Batches of photos that a GPU is given at a time.
+const GPU_BATCHES_AT_ONCE: usize = 2;
 /// Texts that go through the text tower at once.
 const TEXT_BATCH: usize = 64;
 /// The same for weights that are used as they are stored: enough for each pass over them to be worth it.
@@ -291,6 +293,20 @@ impl Model {
     /// Where the model computes: `CPU` or `GPU`. A GPU that fails is replaced.
     pub fn device(&self) -> &'static str {
         self.loaded.read().unwrap_or_else(PoisonError::into_inner).device.label()
+    }
+
+    /// How many photos one call of [`embed_pixels`](Self::embed_pixels) needs to make good use of the device.
+    pub fn batch_size(&self) -> usize {
+        let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
+        if loaded.device.is_gpu { IMAGE_BATCH_GPU } else { IMAGE_BATCH }
+    }
+
+    /// How many calls of [`embed_pixels`](Self::embed_pixels) are worth making at a time, from as many threads: two on a GPU,
+    /// which then computes one batch while the next one's pixels and the last one's embeddings travel, and one on a CPU,
+    /// where a call has all cores.
+    pub fn batches_at_once(&self) -> usize {
+        let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
+        if loaded.device.is_gpu { GPU_BATCHES_AT_ONCE } else { 1 }
     }
 
     /// What the image tower holds its weights as.

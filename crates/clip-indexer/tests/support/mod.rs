@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
 
 use clip_index::{IndexReader, ModelId, PhotoRecord};
 use clip_indexer::{BoxedError, Encoder, IndexOptions, Indexer, IndexerError, Report};
@@ -24,11 +25,22 @@ pub struct MeanColour {
     pub panics_at: Option<[u8; 3]>,
     /// Batches that hold this colour fail; `Some(None)` stands for all batches.
     pub fails_at: Option<Option<[u8; 3]>>,
+    /// Batches that it asks for at a time. It then waits until it once had as many.
+    pub at_once: Option<usize>,
+    /// Batches that are being embedded, and the most that ever were.
+    inside: Mutex<(usize, usize)>,
+    /// Whenever a batch comes in.
+    arrival: Condvar,
 }
 
 impl MeanColour {
     pub fn embedded(&self) -> usize {
         self.embedded.load(Ordering::Relaxed)
+    }
+
+    /// The most batches that were embedded at a time.
+    pub fn most_inside(&self) -> usize {
+        self.inside.lock().unwrap().1
     }
 }
 
@@ -44,6 +56,10 @@ impl Encoder for MeanColour {
 
     fn shorter_side(&self) -> Option<u32> {
         self.shorter_side
+    }
+
+    fn batches_at_once(&self) -> usize {
+        self.at_once.unwrap_or(1)
     }
 
     fn preprocess(&self, image: &RgbImage) -> Colour {
@@ -65,6 +81,16 @@ impl Encoder for MeanColour {
         if batch.iter().any(upset) {
             return Err("the device is on fire".into());
         }
+        let mut inside = self.inside.lock().unwrap();
+        inside.0 += 1;
+        inside.1 = inside.1.max(inside.0);
+        self.arrival.notify_all();
+        let wanted = self.at_once.unwrap_or(0);
+        // Longer than any machine needs, if the others come at all.
+        let most = Duration::from_secs(20);
+        let (mut inside, _) = self.arrival.wait_timeout_while(inside, most, |inside| inside.1 < wanted).unwrap();
+        inside.0 -= 1;
+        drop(inside);
         self.embedded.fetch_add(batch.len(), Ordering::Relaxed);
         self.batches.lock().unwrap().push(batch.len());
         Ok(batch.iter().flat_map(|colour| unit(colour.0)).collect())

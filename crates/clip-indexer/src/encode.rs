@@ -1,0 +1,100 @@
+//! The encoder's own threads: from batches of pixels to embeddings.
+//!
+//! There is a thread for each batch that the encoder takes at a time ([`Encoder::batches_at_once`]). With two, a GPU
+//! computes one batch while the next is on its way to it and the one before on its way back.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use clip_image::Metadata;
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::encoder::{BoxedError, Encoder};
+use crate::error::IndexerError;
+
+/// A photo whose pixels are with the encoder: its place in the work, its hash and what else is known of it.
+pub(crate) type Waiting = (usize, [u8; 16], Metadata);
+
+/// A batch being gathered: pixels by themselves, as the encoder takes them, and the rest beside.
+pub(crate) struct Batch<P> {
+    pub pixels: Vec<P>,
+    pub photos: Vec<Waiting>,
+}
+
+impl<P> Batch<P> {
+    pub fn new() -> Self {
+        Self { pixels: Vec::new(), photos: Vec::new() }
+    }
+
+    pub fn len(&self) -> usize {
+        self.photos.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.photos.is_empty()
+    }
+}
+
+/// What came of a batch.
+pub(crate) struct Encoded {
+    pub photos: Vec<Waiting>,
+    pub outcome: Outcome,
+    /// How long the encoder took.
+    pub time: Duration,
+}
+
+pub(crate) enum Outcome {
+    /// The rows of all photos, one behind the other.
+    Rows(Vec<f32>),
+    /// The batch failed, and then its photos were tried one at a time.
+    Apart {
+        /// What the batch failed with.
+        error: IndexerError,
+        /// What came of each.
+        rows: Vec<Result<Vec<f32>, BoxedError>>,
+    },
+    /// The encoder does not do what it says.
+    Wrong(IndexerError),
+    /// The encoder panicked.
+    Panicked(Box<dyn Any + Send>),
+}
+
+/// Encodes batch after batch until there are no more, or nobody listens.
+pub(crate) fn run<E: Encoder>(encoder: &E, batches: &Receiver<Batch<E::Pixels>>, out: &Sender<Encoded>) {
+    let dimension = encoder.id().dimension;
+    for Batch { pixels, photos } in batches {
+        let started = Instant::now();
+        let outcome = catch_unwind(AssertUnwindSafe(|| encode(encoder, &pixels, dimension)));
+        let outcome = outcome.unwrap_or_else(Outcome::Panicked);
+        if out.send(Encoded { photos, outcome, time: started.elapsed() }).is_err() {
+            break;
+        }
+    }
+}
+
+fn encode<E: Encoder>(encoder: &E, pixels: &[E::Pixels], dimension: usize) -> Outcome {
+    let error = match embed(encoder, pixels, dimension) {
+        Ok(rows) => return Outcome::Rows(rows),
+        Err(error) => error,
+    };
+    // Perhaps one photo of the batch upsets the model: one at a time tells which.
+    let mut rows = Vec::with_capacity(pixels.len());
+    for pixels in pixels {
+        match embed(encoder, std::slice::from_ref(pixels), dimension) {
+            Ok(row) => rows.push(Ok(row)),
+            Err(IndexerError::Encoder { source, .. }) => rows.push(Err(source)),
+            Err(error) => return Outcome::Wrong(error),
+        }
+    }
+    Outcome::Apart { error, rows }
+}
+
+fn embed<E: Encoder>(encoder: &E, pixels: &[E::Pixels], dimension: usize) -> Result<Vec<f32>, IndexerError> {
+    let rows = encoder.embed(pixels).map_err(|source| IndexerError::Encoder { photos: pixels.len(), source })?;
+    let expected = pixels.len() * dimension;
+    if rows.len() != expected {
+        return Err(IndexerError::EncoderOutput { expected, found: rows.len() });
+    }
+    Ok(rows)
+}
