@@ -102,6 +102,7 @@ pub struct Tile<'a> {
 pub struct Sums(pub [i32; MOST_ROWS * MOST_COLUMNS]);
 
 /// What becomes of sums, and where they go, where both are simple enough to be done before they leave the registers.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 pub struct Results<'a> {
     /// How each row's codes stand for numbers.
     pub rows: &'a [Map],

@@ -329,6 +329,28 @@ mod tests {
         }
     }
 
+    /// A fixed range gives the codes that a row gives which fills it, and what is outside becomes the nearest inside.
+    #[test]
+    fn known_ranges_are_those_of_rows_that_fill_them() {
+        let (depth, columns) = (37, 21);
+        let weights = noise(1, depth * columns);
+        let mut left: Vec<f32> = noise(2, 3 * depth).iter().map(|x| (3.0 + 3.5 * x).clamp(0.0, 6.0)).collect();
+        left.chunks_exact_mut(depth).for_each(|row| row[5] = 6.0);
+        for isa in Isa::available() {
+            let product = |linear: QuantisedLinear, left: &[f32]| {
+                let mut out = vec![f32::NAN; 3 * columns];
+                linear.apply_on(1, left, Activation::Relu6, None, &mut out);
+                out
+            };
+            let linear = QuantisedLinear::new(&weights, &vec![0.1; columns], depth, isa);
+            let expected = product(linear.clone(), &left);
+            assert_eq!(product(linear.clone().up_to(6.0), &left), expected, "{isa:?}");
+            let outside: Vec<f32> = left.iter().map(|x| if *x == 6.0 { 60.0 } else { *x }).collect();
+            assert_eq!(product(linear.clone().up_to(6.0), &outside), expected, "{isa:?}");
+            assert_ne!(product(linear.up_to(12.0), &left), expected, "{isa:?}");
+        }
+    }
+
     #[test]
     fn the_largest_numbers_do_not_overflow() {
         // All codes and weights at their ends, in one group and over a long depth.

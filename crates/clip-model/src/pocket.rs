@@ -6,7 +6,7 @@ use crate::{ModelError, Precision};
 /// Made by `clip-search train` from the recipe in `recipes/pocket`; `docs/models.md` is its model card.
 static POCKET: &[u8] = include_bytes!("../assets/pocket.safetensors");
 
-/// What its image tower computes in on a CPU unless another precision is asked for: 1.5 times as fast where the processor
+/// What its image tower computes in on a CPU unless another precision is asked for: twice as fast where the processor
 /// multiplies bytes, with the same recall (`docs/benchmarks.md`).
 pub(crate) const PRECISION: Precision = Precision::Int8;
 
