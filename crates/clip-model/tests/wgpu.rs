@@ -73,6 +73,32 @@ fn vectors(tensor: Tensor<2>) -> Vec<f32> {
     normalize(tensor).into_data().convert::<f32>().try_into_vec().unwrap()
 }
 
+/// As the indexer gives batches to a GPU: from two threads at a time.
+#[test]
+fn batches_of_two_threads_do_not_mix() {
+    let Some(gpu) = software_adapter() else { return };
+    let (_, _folder, checkpoint) = checkpoints().into_iter().next().unwrap();
+    let config = checkpoint.config();
+    let tower = checkpoint.image_tower(&gpu).unwrap();
+    let encode = |turned: bool| {
+        let pixels = pixels(config.preprocess.size, &gpu);
+        vectors(tower.forward(if turned { pixels.flip([0]) } else { pixels }))
+    };
+    let alone = [encode(false), encode(true)];
+    assert!(relative_error(&alone[0], &alone[1], config.embed_dim) > 0.5, "both threads would do the same");
+    std::thread::scope(|scope| {
+        for turned in [false, true] {
+            let (encode, expected) = (&encode, &alone[usize::from(turned)]);
+            scope.spawn(move || {
+                for _ in 0..8 {
+                    let error = relative_error(&encode(turned), expected, config.embed_dim);
+                    assert!(error <= BOUND, "off by {error} of the spread");
+                }
+            });
+        }
+    });
+}
+
 #[test]
 fn every_tower_agrees_with_the_cpu() {
     let Some(gpu) = software_adapter() else { return };
