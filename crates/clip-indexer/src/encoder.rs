@@ -9,7 +9,8 @@ use image::RgbImage;
 /// An error of whatever kind an encoder has.
 pub type BoxedError = Box<dyn Error + Send + Sync + 'static>;
 
-/// Turns photos into unit vectors, in two steps: one that many threads do side by side, and one that takes batches. [`Model`] is one.
+/// Turns photos into unit vectors, in two steps: one that many threads do side by side, and one that takes batches.
+/// [`Model`] is one.
 pub trait Encoder: Sync {
     /// A photo made ready for the second step; thousands of photos pass through, so it should be small.
     type Pixels: Send;

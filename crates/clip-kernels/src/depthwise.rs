@@ -71,7 +71,7 @@ impl Depthwise {
         let whole = self.whole(Inside { rows, left, positions: first..last }, out);
         let edges = (0..first).chain(last..outputs);
         self.some(rows, width, left, edges.map(|x| (x, 0)).chain((first..last).map(|x| (x, whole))), out);
-        if !matches!(self.activation, Activation::None | Activation::Relu6) {
+        if self.activation.bounds().is_none() {
             finish(self.isa, self.activation, None, out);
         }
     }
@@ -98,7 +98,7 @@ impl Depthwise {
 
     /// Least and most of the results.
     pub(crate) fn bounds(&self) -> (f32, f32) {
-        if self.activation == Activation::Relu6 { (0.0, 6.0) } else { (f32::NEG_INFINITY, f32::INFINITY) }
+        self.activation.bounds().unwrap_or((f32::NEG_INFINITY, f32::INFINITY))
     }
 
     /// Computes some positions from some channel on.

@@ -8,7 +8,7 @@
 //! - the norms' `gamma` and `beta` are stored as `weight` and `bias`.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -50,8 +50,11 @@ pub(crate) type SharedSource = Arc<dyn TensorSource + Send + Sync>;
 pub(crate) struct Lazy<M> {
     module: M,
     /// The first parameter that could not be read, which became zeros.
-    failure: Arc<OnceLock<ModelError>>,
+    failure: Failure,
 }
+
+/// The first error of parameters that are read later.
+type Failure = Arc<Mutex<Option<ModelError>>>;
 
 impl<M> Lazy<M> {
     /// What is made of the module, if all that was used of it could be read.
@@ -60,10 +63,8 @@ impl<M> Lazy<M> {
     /// Whatever was wrong with the first tensor that could not.
     pub fn take<T>(self, make: impl FnOnce(M) -> T) -> Result<T, ModelError> {
         let made = make(self.module);
-        match Arc::try_unwrap(self.failure).ok().and_then(OnceLock::into_inner) {
-            Some(error) => Err(error),
-            None => Ok(made),
-        }
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        failure.map_or(Ok(made), Err)
     }
 }
 
@@ -173,7 +174,7 @@ impl Path {
 #[derive(Clone, Copy)]
 enum Source<'a> {
     Now(&'a dyn TensorSource),
-    Later(&'a SharedSource, &'a Arc<OnceLock<ModelError>>),
+    Later(&'a SharedSource, &'a Failure),
 }
 
 impl<'a> Source<'a> {
@@ -333,8 +334,7 @@ impl ModuleMapper for Loader<'_> {
                 let (source, failure, dims) = (source.clone(), failure.clone(), shape.clone());
                 let read = move |device: &Device, _| {
                     let data = place.read(&*source).unwrap_or_else(|error| {
-                        // The first counts.
-                        let _ = failure.set(error);
+                        failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
                         vec![0.0; dims.num_elements()]
                     });
                     Tensor::from_data(TensorData::new(data, dims), device)
@@ -559,6 +559,13 @@ mod tests {
         let source = watched(Memory::of(&net()), "choice.project.weight");
         let lazy = || apply_lazily(net(), source.clone(), &Native { prefix: "" }).unwrap();
         assert!(lazy().take(|net| net.scale.val().dims()).is_ok(), "it was not asked for");
+        // Even if parts that were not asked for are kept.
+        let error = lazy().take(|net| {
+            let Choice::Deep(layer) = &net.choice;
+            layer.project.weight.val();
+            net
+        });
+        assert!(error.is_err(), "the error of one parameter was lost with another unread");
         let error = lazy().take(|net| collect(&net).map(drop)).unwrap_err();
         assert!(error.to_string().contains("choice.project.weight is damaged"), "{error}");
         // Names and shapes are known at once.
