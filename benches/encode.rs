@@ -1,12 +1,13 @@
 //! How much CPU time the towers take for a photo or a text.
 //!
 //! ```text
-//! RAYON_NUM_THREADS=1 cargo bench --workspace --bench encode -- [--precision f32|f16|int8] [PRESET|pocket ...]
-//! RAYON_NUM_THREADS=1 cargo bench --workspace --bench encode -- --texts [FOLDER|pocket ...]
+//! RAYON_NUM_THREADS=1 cargo bench --workspace --bench encode -- [--isa ISA] [--precision f32|f16|int8] [PRESET|pocket ...]
+//! RAYON_NUM_THREADS=1 cargo bench --workspace --bench encode -- [--isa ISA] --texts [FOLDER|pocket ...]
 //! ```
 //!
 //! A preset's image tower has random weights, since the time does not depend on them. Text towers are computed on the
-//! weights as a model's file has them, so they need one; a text is ten words between two marks.
+//! weights as a model's file has them, so they need one; a text is ten words between two marks. `ISA` is avx512, avx2, neon
+//! or portable; the best that the processor has if none is given.
 //!
 //! With `--ask`, one model, and for each number that is written to its standard input it encodes so many photos or texts
 //! at once, and prints the milliseconds that each took: for scripts that alternate with something else.
@@ -16,6 +17,7 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
+use clip_kernels::Isa;
 use clip_model::cpu::image::FastImageTower;
 use clip_model::cpu::packing::Packing;
 use clip_model::cpu::text::FastTextTower;
@@ -34,17 +36,20 @@ const RUNS: usize = 15;
 fn main() -> Result<(), Box<dyn Error>> {
     // Cargo adds a flag of its own.
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
-    let (mut ask, mut texts, mut precision, mut models) = (false, false, Precision::F32, Vec::new());
+    let (mut ask, mut texts, mut models) = (false, false, Vec::new());
+    let mut packing = Packing::best(Precision::F32);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--ask" => ask = true,
             "--texts" => texts = true,
-            "--precision" => precision = arguments.next().unwrap_or_default().parse()?,
+            "--isa" => packing.isa = isa(&arguments.next().unwrap_or_default())?,
+            "--precision" => packing.precision = arguments.next().unwrap_or_default().parse()?,
             _ => models.push(argument),
         }
     }
     let encoder = |model: &str| -> Result<Encoder, Box<dyn Error>> {
-        Ok(Encoder { tower: if texts { text(model) } else { image(model, precision) }?, started: Instant::now() })
+        let tower = if texts { text(model, packing.isa) } else { image(model, packing) }?;
+        Ok(Encoder { tower, started: Instant::now() })
     };
     if ask {
         let [model] = models.as_slice() else { return Err("expected one model with --ask".into()) };
@@ -59,7 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         models.extend(all.iter().map(|&model| model.to_owned()));
     }
     let threads = rayon::current_num_threads();
-    println!("milliseconds of CPU time each, of {RUNS} runs on {threads} threads");
+    println!("milliseconds of CPU time each, of {RUNS} runs on {threads} threads with {:?}", packing.isa);
     for model in models {
         let encoder = encoder(&model)?;
         for count in [1, 8] {
@@ -75,7 +80,15 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Encodes so many photos or texts at once.
 type Tower = Box<dyn Fn(usize) -> Vec<f32>>;
 
-fn image(model: &str, precision: Precision) -> Result<Tower, Box<dyn Error>> {
+fn isa(name: &str) -> Result<Isa, Box<dyn Error>> {
+    let available = Isa::available();
+    let found = available.iter().find(|isa| format!("{isa:?}").eq_ignore_ascii_case(name));
+    found
+        .copied()
+        .ok_or_else(|| format!("expected one of {available:?}, which this processor has, found `{name}`").into())
+}
+
+fn image(model: &str, packing: Packing) -> Result<Tower, Box<dyn Error>> {
     let device = SelectedDevice::cpu().device;
     let (tower, size) = if model == POCKET {
         let checkpoint = Checkpoint::open(&ModelSource::Default)?;
@@ -84,19 +97,18 @@ fn image(model: &str, precision: Precision) -> Result<Tower, Box<dyn Error>> {
         let config = ClipConfig::preset(model)?;
         (ImageTower::init(&config.image, config.embed_dim, &device), config.preprocess.size)
     };
-    let tower = FastImageTower::of(tower, Packing::best(precision));
+    let tower = FastImageTower::of(tower, packing);
     let pixels: Vec<f32> = (0..3 * size * size).map(|at| (at % 251) as f32 / 125.0 - 1.0).collect();
     Ok(Box::new(move |photos| tower.forward(&vec![pixels.as_slice(); photos], size)))
 }
 
-fn text(model: &str) -> Result<Tower, Box<dyn Error>> {
+fn text(model: &str, isa: Isa) -> Result<Tower, Box<dyn Error>> {
     let source = if model == POCKET { ModelSource::Default } else { ModelSource::Folder(model.into()) };
     let checkpoint = Checkpoint::open(&source)?;
     let ids = checkpoint.tokenizer()?.encode("two small dogs are running on a wide sandy beach");
     assert_eq!(ids.length, TOKENS, "each of the words is one token");
     let ids = ids.ids[..TOKENS].to_vec();
-    let tower = FastTextTower::find(&checkpoint, Packing::best(Precision::F32).isa)?
-        .ok_or("this text tower has no fast form")?;
+    let tower = FastTextTower::find(&checkpoint, isa)?.ok_or("this text tower has no fast form")?;
     Ok(Box::new(move |texts| tower.forward(&vec![ids.as_slice(); texts])))
 }
 

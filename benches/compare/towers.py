@@ -2,13 +2,16 @@
 
     python -m venv env && env/bin/pip install torch open_clip_torch onnx onnxruntime safetensors
     cargo bench --workspace --bench encode --no-run      # prints the path of the benchmark's program
-    env/bin/python benches/compare/towers.py PROGRAM [--model ViT-B-32|pocket] [--runs 15] [--precision int8]
+    env/bin/python benches/compare/towers.py PROGRAM [--model ViT-B-32|pocket] [--runs 15] [--precision int8] [--isa avx2]
     env/bin/python benches/compare/towers.py PROGRAM --texts --model MODELS/clip-search      # see make_models.py
 
 The image tower (open_clip's, or `pocket`'s) with random weights is exported to ONNX; the time does not depend on the
 weights. With `--texts` it is the text tower of a folder, with its weights, and given just the 12 tokens of a text of ten
 words. With `--precision int8` onnxruntime quantises it as it does by itself (dynamic, signed weights). Both sides encode as
 many photos or texts in turn, and the ratios are of the minima and of the medians. A ratio below 1 means that we are faster.
+
+`--isa` holds our side to a set of instructions, for machines that have no better. onnxruntime takes the best that the machine
+has; older_processor.py makes a copy of it that takes no AVX-512, to be put first in PYTHONPATH.
 """
 
 import argparse
@@ -78,9 +81,10 @@ def quantised(path: str) -> str:
 class Program:
     """Our benchmark, which encodes a number of photos or texts whenever it is asked to."""
 
-    def __init__(self, path: str, model: str, precision: str, texts: bool):
+    def __init__(self, path: str, model: str, precision: str, texts: bool, isa: str | None):
         environment = {**os.environ, "RAYON_NUM_THREADS": "1"}
-        command = [path, "--ask", "--precision", precision, *(["--texts"] if texts else []), model]
+        options = [*(["--texts"] if texts else []), *(["--isa", isa] if isa else [])]
+        command = [path, "--ask", "--precision", precision, *options, model]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
     def encode(self, count: int) -> float:
@@ -97,11 +101,12 @@ def main() -> None:
     parser.add_argument("--texts", action="store_true")
     parser.add_argument("--runs", type=int, default=15)
     parser.add_argument("--precision", choices=["f32", "int8"], default="f32")
+    parser.add_argument("--isa", help="the instructions of our side: avx512, avx2, neon or portable")
     arguments = parser.parse_args()
     tower, inputs = tower_of(arguments.model, arguments.texts)
     with tempfile.TemporaryDirectory() as folder:
         theirs = session(tower, inputs, folder, arguments.precision)
-    ours = Program(arguments.program, arguments.model, arguments.precision, arguments.texts)
+    ours = Program(arguments.program, arguments.model, arguments.precision, arguments.texts, arguments.isa)
     kind = "text" if arguments.texts else "photo"
     print(f"{arguments.model}, {arguments.precision}, onnxruntime {onnxruntime.__version__}, one thread, milliseconds of CPU time a {kind}")
     for count in (1, 8):

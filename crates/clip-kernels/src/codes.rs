@@ -20,8 +20,7 @@ pub(crate) const LANES: usize = CHUNK;
 const _: () = assert!(MOST_ROWS <= LANES);
 
 /// Spreads the numbers of each of a tile's rows, and zero, over the 256 codes; `maps` has a place for each row. `values`
-/// are `[rows, depth]`, `codes` `[chunks, rows, chunk]`, a [`CHUNK`] being [`Dots::chunk`] numbers; those of a last one that
-/// is not full are of any value. A row that holds a number that is not finite becomes NaN.
+/// are `[rows, depth]`, `codes` `[chunks, rows, chunk]`; those of a last chunk that is not full are of any value. A row that holds a number that is not finite becomes NaN.
 ///
 /// With `ranges` given, the codes are spread over these, and numbers outside become the nearest inside.
 ///
@@ -30,7 +29,7 @@ pub fn quantise(isa: Isa, dots: Dots, ranges: Option<&Ranges>, values: &[f32], c
     let rows = maps.len();
     assert!(rows > 0 && rows <= MOST_ROWS && values.len().is_multiple_of(rows), "values are [rows, depth]");
     let depth = values.len() / rows;
-    assert!(codes.len() >= depth.div_ceil(dots.chunk()) * rows * CHUNK, "codes are [chunks, rows, chunk]");
+    assert!(codes.len() >= depth.div_ceil(CHUNK) * rows * CHUNK, "codes are [chunks, rows, chunk]");
     // All ranges first: each is a chain of steps that wait for one another, and those of several rows can go side by side.
     let found;
     let ranges = match (ranges, isa) {
@@ -48,13 +47,13 @@ pub fn quantise(isa: Isa, dots: Dots, ranges: Option<&Ranges>, values: &[f32], c
             &found
         }
     };
-    match (isa, dots) {
+    match isa {
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        (Isa::Avx512, Dots::Vnni) => unsafe { codes_x86::bytes(values, depth, rows, ranges, codes) },
+        Isa::Avx512 => unsafe { codes_x86::bytes512(values, depth, rows, ranges, codes) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        (Isa::Avx512 | Isa::Avx2, Dots::Avx2) => unsafe { codes_x86::pairs(values, depth, rows, ranges, codes) },
+        Isa::Avx2 => unsafe { codes_x86::bytes256(values, depth, rows, ranges, codes) },
         _ => portable(values, depth, rows, ranges, codes, dots.offset()),
     }
     let zeros = ranges.zero.iter().zip(&ranges.scale);
@@ -177,15 +176,12 @@ mod tests {
     /// Rows' codes in their order.
     fn codes(isa: Isa, dots: Dots, values: &[f32], rows: usize) -> (Vec<Map>, Vec<Vec<u8>>) {
         let depth = values.len() / rows;
-        let chunks = depth.div_ceil(dots.chunk());
+        let chunks = depth.div_ceil(CHUNK);
         let (mut tile, mut maps) = (vec![99; chunks * rows * CHUNK], vec![Map::default(); rows]);
         quantise(isa, dots, None, values, &mut tile, &mut maps);
         let mut found = vec![Vec::new(); rows];
         for (place, chunk) in tile.chunks_exact(CHUNK).enumerate() {
-            for code in chunk.chunks_exact(CHUNK / dots.chunk()) {
-                assert!(code[1..].iter().all(|byte| *byte == 0));
-                found[place % rows].push(code[0].wrapping_add(dots.offset()));
-            }
+            found[place % rows].extend(chunk.iter().map(|code| code.wrapping_add(dots.offset())));
         }
         found.iter_mut().for_each(|row| row.truncate(depth));
         (maps, found)

@@ -34,7 +34,7 @@ pub fn ranges512(values: &[f32], depth: usize) -> Ranges {
 
 /// Codes as bytes.
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,f16c")]
-pub fn bytes(values: &[f32], depth: usize, rows: usize, ranges: &Ranges, codes: &mut [u8]) {
+pub fn bytes512(values: &[f32], depth: usize, rows: usize, ranges: &Ranges, codes: &mut [u8]) {
     let chunks = codes.as_chunks_mut::<CHUNK>().0;
     for (row, values) in values.chunks_exact(depth).enumerate() {
         let (inverse, low) = (_mm512_set1_ps(ranges.inverse[row]), _mm512_set1_ps(ranges.low[row]));
@@ -105,29 +105,36 @@ pub fn ranges256(values: &[f32], depth: usize) -> Ranges {
     Ranges::of(&ends)
 }
 
-/// Codes as 16-bit integers.
+/// [`bytes512`] in vectors of 256 bits.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub fn pairs(values: &[f32], depth: usize, rows: usize, ranges: &Ranges, codes: &mut [u8]) {
+pub fn bytes256(values: &[f32], depth: usize, rows: usize, ranges: &Ranges, codes: &mut [u8]) {
     let byte = _mm256_set1_epi32(0xff);
     let chunks = codes.as_chunks_mut::<CHUNK>().0;
     for (row, values) in values.chunks_exact(depth).enumerate() {
         let (inverse, low) = (_mm256_set1_ps(ranges.inverse[row]), _mm256_set1_ps(ranges.low[row]));
         let (high, shift) = (_mm256_set1_ps(ranges.high[row]), _mm256_set1_ps(ranges.shift[row]));
-        let turn = |x, place: &mut [u8; CHUNK]| {
+        let turn = |x| {
             let x = _mm256_min_ps(_mm256_max_ps(_mm256_mul_ps(x, inverse), low), high);
-            let codes = _mm256_and_si256(_mm256_castps_si256(_mm256_add_ps(x, shift)), byte);
-            let codes = _mm_packus_epi32(_mm256_castsi256_si128(codes), _mm256_extracti128_si256::<1>(codes));
-            // SAFETY: a chunk has as many bytes as are stored.
-            unsafe { _mm_storeu_si128(place.as_mut_ptr().cast(), codes) };
+            _mm256_and_si256(_mm256_castps_si256(_mm256_add_ps(x, shift)), byte)
         };
-        let (whole, rest) = values.as_chunks();
         let mut place = row;
-        for values in whole {
-            turn(load256(values), &mut chunks[place]);
+        let mut store = |first, second| {
+            // Packing goes by halves of both, whose order is then mended.
+            let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packus_epi32(turn(first), turn(second)));
+            let bytes = _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+            // SAFETY: a chunk has as many bytes as are stored.
+            unsafe { _mm_storeu_si128(chunks[place].as_mut_ptr().cast(), bytes) };
             place += rows;
+        };
+        let (whole, rest) = values.as_chunks::<HALF>();
+        let (pairs, half) = whole.as_chunks();
+        for [first, second] in pairs {
+            store(load256(first), load256(second));
         }
-        if !rest.is_empty() {
-            turn(rest256(rest), &mut chunks[place]);
+        match half {
+            [first] => store(load256(first), rest256(rest)),
+            _ if !rest.is_empty() => store(rest256(rest), _mm256_setzero_ps()),
+            _ => {}
         }
     }
 }

@@ -6,13 +6,17 @@
 use crate::Isa;
 use crate::codes::Map;
 #[cfg(target_arch = "x86_64")]
-use crate::dots_x86::{avx2, avx2_results, vnni, vnni_results};
+use crate::dots_x86::{avx2, avx2_results, vnni, vnni_results, vnni256, vnni256_results};
 use crate::kernels::{MOST_COLUMNS, MOST_ROWS};
 #[cfg(target_arch = "aarch64")]
 use arm::neon;
 
 /// Largest size of a weight: what a byte with a sign holds in both directions.
 pub const MOST_WEIGHT: i8 = 127;
+/// Most that two weights of the same sign may add up to where [`Dots::adds_pairs`].
+pub const MOST_PAIR: i16 = 128;
+// The largest code times that has room in 16 bits.
+const _: () = assert!(255 * MOST_PAIR as i32 <= i16::MAX as i32);
 
 /// How sums are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +24,10 @@ pub enum Dots {
     /// By AVX-512's instruction for just this.
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     Vnni,
-    /// By AVX2.
+    /// By the same in half as long vectors, which processors without AVX-512 have.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+    Vnni256,
+    /// By AVX2, whose instruction adds up pairs in 16 bits.
     Avx2,
     /// By Arm's instruction for the same, whose left side has signs as well.
     #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
@@ -35,6 +42,8 @@ impl Dots {
         match isa {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 if is_x86_feature_detected!("avx512vnni") => Self::Vnni,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 | Isa::Avx2 if is_x86_feature_detected!("avxvnni") => Self::Vnni256,
             Isa::Avx512 | Isa::Avx2 => Self::Avx2,
             Isa::Neon => Self::Neon,
             Isa::Portable => Self::Portable,
@@ -43,17 +52,13 @@ impl Dots {
 
     /// Positions of the depth that lie side by side.
     pub fn group(self) -> usize {
-        match self {
-            Self::Vnni | Self::Neon => 4,
-            Self::Avx2 => 2,
-            Self::Portable => 1,
-        }
+        if self == Self::Portable { 1 } else { 4 }
     }
 
-    /// Positions of the depth that a [`CHUNK`] of the left side holds. AVX2 has an instruction for unsigned bytes, but it
-    /// sums up in 16 bits, in which two products with weights of eight bits have no room; so it gets 16-bit integers.
-    pub fn chunk(self) -> usize {
-        if self == Self::Avx2 { CHUNK / 2 } else { CHUNK }
+    /// Whether the products of two neighbours are added up in 16 bits. These have no room for two of 8 bits each, so that the
+    /// weights must be smaller: see [`MOST_PAIR`]. To give them 16 bits instead takes half as long again.
+    pub fn adds_pairs(self) -> bool {
+        self == Self::Avx2
     }
 
     /// What codes of the left side, 0 to 255, are stored less of.
@@ -65,7 +70,7 @@ impl Dots {
     pub fn panel(self) -> usize {
         match self {
             Self::Vnni => 32,
-            Self::Avx2 | Self::Neon | Self::Portable => 16,
+            Self::Vnni256 | Self::Avx2 | Self::Neon | Self::Portable => 16,
         }
     }
 
@@ -73,7 +78,7 @@ impl Dots {
     pub fn rows(self) -> usize {
         match self {
             Self::Vnni => 14,
-            Self::Avx2 | Self::Neon => 6,
+            Self::Vnni256 | Self::Avx2 | Self::Neon => 6,
             Self::Portable => 4,
         }
     }
@@ -89,9 +94,9 @@ pub const GROUPS: usize = CHUNK / GROUP;
 /// What a tile is computed from.
 #[derive(Clone, Copy)]
 pub struct Tile<'a> {
-    /// `[chunks, rows, chunk]`, a [`CHUNK`] being [`Dots::chunk`] positions of the depth.
+    /// `[chunks, rows, chunk]`.
     pub left: &'a [u8],
-    /// `[groups, columns, group]`, none larger than [`MOST_WEIGHT`].
+    /// `[groups, columns, group]`, none larger than [`MOST_WEIGHT`] and [`MOST_PAIR`] allow.
     pub panel: &'a [i8],
     /// Length of the sums in groups.
     pub groups: usize,
@@ -137,7 +142,7 @@ macro_rules! by_rows {
 fn check(dots: Dots, rows: usize, tile: Tile<'_>) {
     assert!(rows > 0 && rows <= dots.rows());
     assert!(tile.panel.len() >= tile.groups * dots.panel() * dots.group());
-    assert!(tile.left.len() >= (tile.groups * dots.group()).div_ceil(dots.chunk()) * rows * CHUNK);
+    assert!(tile.left.len() >= (tile.groups * dots.group()).div_ceil(CHUNK) * rows * CHUNK);
 }
 
 /// The sums of `rows` rows (at most [`Dots::rows`]) with each of a panel's columns.
@@ -147,6 +152,9 @@ pub fn multiply(dots: Dots, rows: usize, tile: Tile<'_>, sums: &mut Sums) {
         // SAFETY: `Dots::of` found VNNI, and AVX-512F with it; lengths were checked above.
         #[cfg(target_arch = "x86_64")]
         Dots::Vnni => unsafe { by_rows!(rows, tile, sums, vnni, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]) },
+        // SAFETY: the same with AVX-VNNI, which comes with AVX2.
+        #[cfg(target_arch = "x86_64")]
+        Dots::Vnni256 => unsafe { by_rows!(rows, tile, sums, vnni256, [1 2 3 4 5 6]) },
         // SAFETY: the same with AVX2.
         #[cfg(target_arch = "x86_64")]
         Dots::Avx2 => unsafe { by_rows!(rows, tile, sums, avx2, [1 2 3 4 5 6]) },
@@ -172,6 +180,12 @@ pub unsafe fn multiply_to(dots: Dots, rows: usize, tile: Tile<'_>, to: &Results<
         Dots::Vnni => {
             // SAFETY: `Dots::of` found VNNI, and AVX-512F with it; lengths were checked above.
             unsafe { by_rows!(rows, tile, to, vnni_results, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]) }
+            true
+        }
+        #[cfg(target_arch = "x86_64")]
+        Dots::Vnni256 if to.columns.is_multiple_of(8) => {
+            // SAFETY: the same with AVX-VNNI, which comes with AVX2.
+            unsafe { by_rows!(rows, tile, to, vnni256_results, [1 2 3 4 5 6]) }
             true
         }
         #[cfg(target_arch = "x86_64")]

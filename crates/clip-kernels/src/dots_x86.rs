@@ -1,5 +1,6 @@
 //! Products of small integers with vector instructions. All need what `dots` checks.
 
+use std::arch::asm;
 use std::arch::x86_64::*;
 
 use crate::dots::{CHUNK, GROUP, GROUPS, Results, Sums, Tile};
@@ -98,21 +99,45 @@ unsafe fn vnni_sums<const ROWS: usize>(tile: Tile<'_>) -> [[__m512i; 2]; ROWS] {
 }
 
 /// `ROWS` x 16 sums.
+#[target_feature(enable = "avx2,avxvnni")]
+pub unsafe fn vnni256<const ROWS: usize>(tile: Tile<'_>, out: &mut Sums) {
+    // SAFETY: passed on.
+    unsafe { store256(vnni256_sums::<ROWS, false>(tile), out) }
+}
+
+/// `ROWS` x 16 results, or x 8.
+#[target_feature(enable = "avx2,avxvnni")]
+pub unsafe fn vnni256_results<const ROWS: usize>(tile: Tile<'_>, to: &Results<'_>) {
+    // SAFETY: passed on.
+    unsafe { results256(vnni256_sums::<ROWS, false>(tile), to) }
+}
+
+/// `ROWS` x 16 sums.
 #[target_feature(enable = "avx2")]
 pub unsafe fn avx2<const ROWS: usize>(tile: Tile<'_>, out: &mut Sums) {
     // SAFETY: passed on.
-    let sums = unsafe { avx2_sums::<ROWS>(tile) };
-    for (out, sum) in out.0.as_chunks_mut::<8>().0.iter_mut().zip(sums.as_flattened()) {
-        // SAFETY: there is room for as many as are stored.
-        unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), *sum) };
-    }
+    unsafe { store256(avx2_sums::<ROWS>(tile), out) }
 }
 
 /// `ROWS` x 16 results, or x 8.
 #[target_feature(enable = "avx2")]
 pub unsafe fn avx2_results<const ROWS: usize>(tile: Tile<'_>, to: &Results<'_>) {
     // SAFETY: passed on.
-    let sums = unsafe { avx2_sums::<ROWS>(tile) };
+    unsafe { results256(avx2_sums::<ROWS>(tile), to) }
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+unsafe fn store256<const ROWS: usize>(sums: [[__m256i; 2]; ROWS], out: &mut Sums) {
+    for (out, sum) in out.0.as_chunks_mut::<8>().0.iter_mut().zip(sums.as_flattened()) {
+        // SAFETY: there is room for as many as are stored.
+        unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), *sum) };
+    }
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+unsafe fn results256<const ROWS: usize>(sums: [[__m256i; 2]; ROWS], to: &Results<'_>) {
     let (least, most) = (_mm256_set1_ps(to.bounds.0), _mm256_set1_ps(to.bounds.1));
     for v in 0..to.columns / 8 {
         // SAFETY: there are values for each column of the panel.
@@ -139,30 +164,102 @@ pub unsafe fn avx2_results<const ROWS: usize>(tile: Tile<'_>, to: &Results<'_>) 
     }
 }
 
+// Steps of the two loops below. They are in assembly since the compiler would load further ahead than there are registers for,
+// and keep sums on the stack instead, which takes a quarter as long again.
+
+/// Adds to the sums of some rows what a group of their codes gives with the columns `$first` and `$second`.
+macro_rules! add_dots {
+    ($sums:ident, $left:ident, $first:ident, $second:ident, $template:literal, [$($row:literal)*]) => {$(
+        if $row < ROWS {
+            let [a, b] = &mut $sums[$row];
+            // SAFETY: every chunk of the left side has `ROWS` times `CHUNK` bytes.
+            unsafe {
+                asm!(
+                    $template,
+                    codes = out(ymm_reg) _,
+                    a = inout(ymm_reg) *a,
+                    b = inout(ymm_reg) *b,
+                    first = in(ymm_reg) $first,
+                    second = in(ymm_reg) $second,
+                    left = in(reg) $left,
+                    offset = const $row * CHUNK,
+                    options(readonly, nostack, preserves_flags),
+                );
+            }
+        }
+    )*};
+}
+
+/// The same with the columns at `$right`, in sums of pairs that become sums of groups by a product with `$ones`.
+macro_rules! add_pairs {
+    ($sums:ident, $left:ident, $right:ident, $ones:ident, [$($row:literal)*]) => {$(
+        if $row < ROWS {
+            let [a, b] = &mut $sums[$row];
+            // SAFETY: every chunk of the left side has `ROWS` times `CHUNK` bytes, and the panel as many as are read here for
+            // every group.
+            unsafe {
+                asm!(
+                    "vpbroadcastd {codes}, dword ptr [{left} + {offset}]",
+                    "vpmaddubsw {pairs}, {codes}, ymmword ptr [{right}]",
+                    "vpmaddubsw {codes}, {codes}, ymmword ptr [{right} + 32]",
+                    "vpmaddwd {pairs}, {pairs}, {ones}",
+                    "vpmaddwd {codes}, {codes}, {ones}",
+                    "vpaddd {a}, {a}, {pairs}",
+                    "vpaddd {b}, {b}, {codes}",
+                    codes = out(ymm_reg) _,
+                    pairs = out(ymm_reg) _,
+                    a = inout(ymm_reg) *a,
+                    b = inout(ymm_reg) *b,
+                    ones = in(ymm_reg) $ones,
+                    left = in(reg) $left,
+                    right = in(reg) $right,
+                    offset = const $row * CHUNK,
+                    options(readonly, nostack, preserves_flags),
+                );
+            }
+        }
+    )*};
+}
+
+/// Bytes of weights of a group for 16 columns.
+const STEP256: usize = 64;
+
+/// By AVX-VNNI, or by the same instructions of AVX-512, which differ from them in nothing but how they are written.
 #[target_feature(enable = "avx2")]
 #[inline]
-unsafe fn avx2_sums<const ROWS: usize>(tile: Tile<'_>) -> [[__m256i; 2]; ROWS] {
-    const VECTORS: usize = 2;
-    /// Bytes of weights for a vector of eight columns.
-    const STEP: usize = 16;
-    let mut sums = [[_mm256_setzero_si256(); VECTORS]; ROWS];
+unsafe fn vnni256_sums<const ROWS: usize, const AVX512: bool>(tile: Tile<'_>) -> [[__m256i; 2]; ROWS] {
+    let mut sums = [[_mm256_setzero_si256(); 2]; ROWS];
     let mut right = tile.panel.as_ptr();
     let mut left = tile.left.as_ptr();
     let mut add = |left: *const u8| {
-        // SAFETY: the panel has `groups` times as many bytes as are read here.
-        let columns: [__m256i; VECTORS] =
-            std::array::from_fn(|v| unsafe { _mm256_cvtepi8_epi16(_mm_loadu_si128(right.add(STEP * v).cast())) });
         // Prefetching past the end is harmless.
-        _mm_prefetch::<_MM_HINT_T0>(right.wrapping_add(2 * AHEAD * STEP * VECTORS));
-        for (row, sums) in sums.iter_mut().enumerate() {
-            // SAFETY: every chunk of the left side has `ROWS` times `CHUNK` bytes.
-            let pair = unsafe { left.add(row * CHUNK).cast::<i32>().read_unaligned() };
-            let values = _mm256_set1_epi32(pair);
-            for (sum, column) in sums.iter_mut().zip(columns) {
-                *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(values, column));
-            }
+        _mm_prefetch::<_MM_HINT_T0>(right.wrapping_add(AHEAD * STEP256));
+        let (first, second): (__m256i, __m256i);
+        // SAFETY: the panel has `groups` times as many bytes as are read here.
+        unsafe {
+            asm!(
+                "vmovdqu {first}, ymmword ptr [{right}]",
+                "vmovdqu {second}, ymmword ptr [{right} + 32]",
+                first = out(ymm_reg) first,
+                second = out(ymm_reg) second,
+                right = in(reg) right,
+                options(readonly, nostack, preserves_flags),
+            );
         }
-        right = right.wrapping_add(STEP * VECTORS);
+        if AVX512 {
+            add_dots!(sums, left, first, second, "
+                vpbroadcastd {codes}, dword ptr [{left} + {offset}]
+                {{evex}} vpdpbusd {a}, {codes}, {first}
+                {{evex}} vpdpbusd {b}, {codes}, {second}
+            ", [0 1 2 3 4 5]);
+        } else {
+            add_dots!(sums, left, first, second, "
+                vpbroadcastd {codes}, dword ptr [{left} + {offset}]
+                {{vex}} vpdpbusd {a}, {codes}, {first}
+                {{vex}} vpdpbusd {b}, {codes}, {second}
+            ", [0 1 2 3 4 5]);
+        }
+        right = right.wrapping_add(STEP256);
     };
     for _ in 0..tile.groups / GROUPS {
         for group in 0..GROUPS {
@@ -174,4 +271,87 @@ unsafe fn avx2_sums<const ROWS: usize>(tile: Tile<'_>) -> [[__m256i; 2]; ROWS] {
         add(left.wrapping_add(group * GROUP));
     }
     sums
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+unsafe fn avx2_sums<const ROWS: usize>(tile: Tile<'_>) -> [[__m256i; 2]; ROWS] {
+    let ones = _mm256_set1_epi16(1);
+    let mut sums = [[_mm256_setzero_si256(); 2]; ROWS];
+    let mut right = tile.panel.as_ptr();
+    let mut left = tile.left.as_ptr();
+    let mut add = |left: *const u8| {
+        // Prefetching past the end is harmless.
+        _mm_prefetch::<_MM_HINT_T0>(right.wrapping_add(AHEAD * STEP256));
+        add_pairs!(sums, left, right, ones, [0 1 2 3 4 5]);
+        right = right.wrapping_add(STEP256);
+    };
+    for _ in 0..tile.groups / GROUPS {
+        for group in 0..GROUPS {
+            add(left.wrapping_add(group * GROUP));
+        }
+        left = left.wrapping_add(ROWS * CHUNK);
+    }
+    for group in 0..tile.groups % GROUPS {
+        add(left.wrapping_add(group * GROUP));
+    }
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dots::MOST_PAIR;
+
+    fn check<const ROWS: usize>(name: &str, most: i8, sums: unsafe fn(Tile<'_>) -> [[__m256i; 2]; ROWS]) {
+        for groups in [1usize, 3, 4, 9, 30] {
+            let mut state = groups as u32 + 1;
+            let mut byte = || {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 24) as u8
+            };
+            let left: Vec<u8> = (0..groups.div_ceil(GROUPS) * ROWS * CHUNK).map(|_| byte().max(200)).collect();
+            let weight = |byte: u8| (byte as i8).clamp(-most, most);
+            let panel: Vec<i8> = (0..groups * STEP256).map(|_| weight(byte())).collect();
+            // SAFETY: the caller found the instructions, and the lengths are those of so many groups.
+            let found = unsafe { sums(Tile { left: &left, panel: &panel, groups }) };
+            for (row, found) in found.iter().enumerate() {
+                // SAFETY: both are plain numbers.
+                let found: [i32; 16] = unsafe { std::mem::transmute(*found) };
+                for (column, found) in found.into_iter().enumerate() {
+                    let product = |k: usize| {
+                        let (group, within) = (k / GROUP, k % GROUP);
+                        let code = left[(group / GROUPS * ROWS + row) * CHUNK + group % GROUPS * GROUP + within];
+                        i32::from(code) * i32::from(panel[group * STEP256 + column * GROUP + within])
+                    };
+                    assert_eq!(found, (0..groups * GROUP).map(product).sum::<i32>(), "{name}, {ROWS} rows");
+                }
+            }
+        }
+    }
+
+    macro_rules! check_rows {
+        ($name:literal, $most:expr, $sums:ident $(, $more:tt)?) => {
+            check::<1>($name, $most, $sums::<1 $(, $more)?>);
+            check::<2>($name, $most, $sums::<2 $(, $more)?>);
+            check::<3>($name, $most, $sums::<3 $(, $more)?>);
+            check::<4>($name, $most, $sums::<4 $(, $more)?>);
+            check::<5>($name, $most, $sums::<5 $(, $more)?>);
+            check::<6>($name, $most, $sums::<6 $(, $more)?>);
+        };
+    }
+
+    /// Few processors have AVX-VNNI; more have its instructions in AVX-512's form.
+    #[test]
+    fn all_forms_give_the_sums() {
+        if is_x86_feature_detected!("avx2") {
+            check_rows!("AVX2", (MOST_PAIR / 2) as i8, avx2_sums);
+        }
+        if is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512vl") {
+            check_rows!("AVX-512 VNNI of 256 bits", i8::MAX, vnni256_sums, true);
+        }
+        if is_x86_feature_detected!("avxvnni") {
+            check_rows!("AVX-VNNI", i8::MAX, vnni256_sums, false);
+        }
+    }
 }

@@ -36,6 +36,7 @@ mod store;
 mod testing;
 mod tiles;
 pub mod transformer;
+mod weights;
 
 pub use activation::Activation;
 pub use isa::Isa;
