@@ -379,6 +379,8 @@ impl<'a> Pipeline<'a> {
         self.writer.commit()?;
         self.report.stages.write += started.elapsed();
         self.uncommitted = 0;
+        // What was decoded and what a commit merged is of many sizes; the heap would grow with every peak of either.
+        clip_model::give_back_memory();
         self.committed_at = Instant::now();
         self.progress.event(Event::Checkpoint { indexed: self.report.indexed });
         Ok(())

@@ -50,6 +50,7 @@ pub use device::{DeviceChoice, SelectedDevice, select as select_device};
 pub use embeddings::{Embeddings, HiddenStates};
 pub use error::ModelError;
 pub use fingerprint::Fingerprint;
+pub use memory::give_back as give_back_memory;
 pub use model::{LoadOptions, Model, Towers};
 pub use precision::Precision;
 pub use preprocess::Pixels;

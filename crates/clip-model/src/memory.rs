@@ -1,8 +1,8 @@
 //! What the allocator keeps of memory that was freed.
 
-/// Gives it back to the system, where the allocator is glibc's. Loading a tower frees as much as it takes, layer by layer and
-/// in pieces of many sizes, of which the allocator would keep some 50 MiB for good.
-pub(crate) fn give_back() {
+/// Gives it back to the system, where the allocator is glibc's: for the ends of stages that free as much as they took, in pieces
+/// of many sizes. Of loading a tower, layer by layer, the allocator would keep some 50 MiB for good.
+pub fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: the function may be called at any time and from any thread; it touches nothing but free memory.
     unsafe {
