@@ -2,7 +2,7 @@
 //! factor and a zero for each row (dynamic quantisation; Dettmers et al. 2022 call it vector-wise).
 //!
 //! All sums are of integers and therefore exact: every instruction set gives the same ones, but for AVX2 without VNNI, which
-//! has room for some weights in somewhat coarser steps only ([`weights`]).
+//! has room for some weights in somewhat coarser steps only (the module `weights`).
 
 use std::cell::Cell;
 use std::ops::Range;
