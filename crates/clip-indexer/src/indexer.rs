@@ -136,8 +136,6 @@ impl<'a, E: Encoder> Indexer<'a, E> {
 
         if let Some(options) = self.options.graph.as_ref().filter(|_| !report.cancelled) {
             let building = Instant::now();
-            // The graph grows with the library; what pictures were decoded in need not be beside it.
-            clip_model::give_back_memory();
             let mut tell = |done, total| self.progress.event(Event::Graph { done: done as u64, total: total as u64 });
             writer.update_graph(options, &mut tell, self.cancel)?;
             report.stages.graph = building.elapsed();

@@ -20,7 +20,8 @@ pub(crate) const LANES: usize = CHUNK;
 const _: () = assert!(MOST_ROWS <= LANES);
 
 /// Spreads the numbers of each of a tile's rows, and zero, over the 256 codes; `maps` has a place for each row. `values`
-/// are `[rows, depth]`, `codes` `[chunks, rows, chunk]`; those of a last chunk that is not full are of any value. A row that holds a number that is not finite becomes NaN.
+/// are `[rows, depth]`, `codes` `[chunks, rows, chunk]`; those of a last chunk that is not full are of any value. A row that
+/// holds a number that is not finite becomes NaN.
 ///
 /// With `ranges` given, the codes are spread over these, and numbers outside become the nearest inside.
 ///

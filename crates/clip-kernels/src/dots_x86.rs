@@ -8,6 +8,25 @@ use crate::dots::{CHUNK, GROUP, GROUPS, Results, Sums, Tile};
 /// How many groups ahead the panel is fetched into the first-level cache.
 const AHEAD: usize = 8;
 
+/// Calls `add` for every group, with where it begins on the left side, in the first row, and in the panel, which has `step`
+/// bytes of each. Always inlined, so that `add` is as well, which has instructions that this has not.
+#[inline(always)]
+fn each_group<const ROWS: usize>(tile: Tile<'_>, step: usize, mut add: impl FnMut(*const u8, *const i8)) {
+    let mut left = tile.left.as_ptr();
+    let mut right = tile.panel.as_ptr();
+    let mut next = |left: *const u8, groups: usize| {
+        for group in 0..groups {
+            add(left.wrapping_add(group * GROUP), right);
+            right = right.wrapping_add(step);
+        }
+    };
+    for _ in 0..tile.groups / GROUPS {
+        next(left, GROUPS);
+        left = left.wrapping_add(ROWS * CHUNK);
+    }
+    next(left, tile.groups % GROUPS);
+}
+
 /// `ROWS` x 32 sums.
 #[target_feature(enable = "avx512f,avx512vnni")]
 pub unsafe fn vnni<const ROWS: usize>(tile: Tile<'_>, out: &mut Sums) {
@@ -67,9 +86,7 @@ unsafe fn vnni_sums<const ROWS: usize>(tile: Tile<'_>) -> [[__m512i; 2]; ROWS] {
     const VECTORS: usize = 2;
     const STEP: usize = 64;
     let mut sums = [[_mm512_setzero_si512(); VECTORS]; ROWS];
-    let mut right = tile.panel.as_ptr();
-    let mut left = tile.left.as_ptr();
-    let mut add = |left: *const u8| {
+    each_group::<ROWS>(tile, STEP * VECTORS, |left, right| {
         // SAFETY: the panel has `groups` times as many bytes as are read here.
         let columns: [__m512i; VECTORS] =
             std::array::from_fn(|v| unsafe { _mm512_loadu_si512(right.add(STEP * v).cast()) });
@@ -84,17 +101,7 @@ unsafe fn vnni_sums<const ROWS: usize>(tile: Tile<'_>) -> [[__m512i; 2]; ROWS] {
                 *sum = _mm512_dpbusd_epi32(*sum, values, column);
             }
         }
-        right = right.wrapping_add(STEP * VECTORS);
-    };
-    for _ in 0..tile.groups / GROUPS {
-        for group in 0..GROUPS {
-            add(left.wrapping_add(group * GROUP));
-        }
-        left = left.wrapping_add(ROWS * CHUNK);
-    }
-    for group in 0..tile.groups % GROUPS {
-        add(left.wrapping_add(group * GROUP));
-    }
+    });
     sums
 }
 
@@ -229,9 +236,7 @@ const STEP256: usize = 64;
 #[inline]
 unsafe fn vnni256_sums<const ROWS: usize, const AVX512: bool>(tile: Tile<'_>) -> [[__m256i; 2]; ROWS] {
     let mut sums = [[_mm256_setzero_si256(); 2]; ROWS];
-    let mut right = tile.panel.as_ptr();
-    let mut left = tile.left.as_ptr();
-    let mut add = |left: *const u8| {
+    each_group::<ROWS>(tile, STEP256, |left, right| {
         // Prefetching past the end is harmless.
         _mm_prefetch::<_MM_HINT_T0>(right.wrapping_add(AHEAD * STEP256));
         let (first, second): (__m256i, __m256i);
@@ -259,17 +264,7 @@ unsafe fn vnni256_sums<const ROWS: usize, const AVX512: bool>(tile: Tile<'_>) ->
                 {{vex}} vpdpbusd {b}, {codes}, {second}
             ", [0 1 2 3 4 5]);
         }
-        right = right.wrapping_add(STEP256);
-    };
-    for _ in 0..tile.groups / GROUPS {
-        for group in 0..GROUPS {
-            add(left.wrapping_add(group * GROUP));
-        }
-        left = left.wrapping_add(ROWS * CHUNK);
-    }
-    for group in 0..tile.groups % GROUPS {
-        add(left.wrapping_add(group * GROUP));
-    }
+    });
     sums
 }
 
@@ -278,23 +273,11 @@ unsafe fn vnni256_sums<const ROWS: usize, const AVX512: bool>(tile: Tile<'_>) ->
 unsafe fn avx2_sums<const ROWS: usize>(tile: Tile<'_>) -> [[__m256i; 2]; ROWS] {
     let ones = _mm256_set1_epi16(1);
     let mut sums = [[_mm256_setzero_si256(); 2]; ROWS];
-    let mut right = tile.panel.as_ptr();
-    let mut left = tile.left.as_ptr();
-    let mut add = |left: *const u8| {
+    each_group::<ROWS>(tile, STEP256, |left, right| {
         // Prefetching past the end is harmless.
         _mm_prefetch::<_MM_HINT_T0>(right.wrapping_add(AHEAD * STEP256));
         add_pairs!(sums, left, right, ones, [0 1 2 3 4 5]);
-        right = right.wrapping_add(STEP256);
-    };
-    for _ in 0..tile.groups / GROUPS {
-        for group in 0..GROUPS {
-            add(left.wrapping_add(group * GROUP));
-        }
-        left = left.wrapping_add(ROWS * CHUNK);
-    }
-    for group in 0..tile.groups % GROUPS {
-        add(left.wrapping_add(group * GROUP));
-    }
+    });
     sums
 }
 

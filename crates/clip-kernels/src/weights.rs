@@ -4,16 +4,17 @@
 use crate::dots::{Dots, MOST_PAIR, MOST_WEIGHT};
 
 /// The factor, and what times it comes nearest to each of the weights.
-pub fn quantise(dots: Dots, weights: &[f32]) -> (f32, impl Iterator<Item = i8>) {
+pub fn quantise(dots: Dots, weights: &[f32]) -> (f32, Vec<i8>) {
     let largest = weights.iter().fold(0.0, |most: f32, weight| most.max(weight.abs()));
     let scale = largest / f32::from(MOST_WEIGHT);
     let scale = if dots.adds_pairs() { scale.max(largest_pair(weights) / f32::from(MOST_PAIR)) } else { scale };
-    let code = move |weight: f32| if scale > 0.0 { (weight / scale).round_ties_even() as i8 } else { 0 };
-    let codes = weights.chunks(2).flat_map(move |pair| {
-        let [first, second] = [code(pair[0]), pair.get(1).map_or(0, |weight| code(*weight))];
-        let second = if dots.adds_pairs() { beside(first, second) } else { second };
-        [Some(first), (pair.len() > 1).then_some(second)].into_iter().flatten()
-    });
+    let code = |weight: &f32| if scale > 0.0 { (weight / scale).round_ties_even() as i8 } else { 0 };
+    let mut codes: Vec<i8> = weights.iter().map(code).collect();
+    if dots.adds_pairs() {
+        for [first, second] in codes.as_chunks_mut().0 {
+            *second = beside(*first, *second);
+        }
+    }
     (scale, codes)
 }
 
@@ -50,7 +51,6 @@ mod tests {
             let largest = weights.iter().fold(0.0, |most: f32, weight| most.max(weight.abs()));
             for dots in [Dots::Portable, Dots::Avx2] {
                 let (scale, codes) = quantise(dots, &weights);
-                let codes: Vec<i8> = codes.collect();
                 prop_assert_eq!(codes.len(), depth);
                 for (weight, code) in weights.iter().zip(&codes) {
                     prop_assert!((weight / scale - f32::from(*code)).abs() <= 0.5001, "{} in steps of {}", weight, scale);
@@ -74,7 +74,7 @@ mod tests {
     fn nothing_is_made_of_zeros() {
         for dots in [Dots::Portable, Dots::Avx2] {
             let (scale, codes) = quantise(dots, &[0.0; 5]);
-            assert_eq!((scale, codes.collect::<Vec<_>>()), (0.0, vec![0; 5]));
+            assert_eq!((scale, codes), (0.0, vec![0; 5]));
         }
     }
 
