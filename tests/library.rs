@@ -9,7 +9,7 @@ use clip_search::{
 };
 
 fn samples() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("samples")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples")
 }
 
 fn model() -> Model {

@@ -15,7 +15,7 @@ pub const WEIGHTS: &str = "open_clip_model.safetensors";
 const FILES: [&str; 3] = ["merges.txt", "open_clip_config.json", WEIGHTS];
 
 pub fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/clip-model/tests/fixtures").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../clip-model/tests/fixtures").join(name)
 }
 
 /// A sandbox with a hub and an empty cache.

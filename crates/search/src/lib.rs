@@ -9,7 +9,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = tempfile::tempdir()?;
 //! # let index = folder.path().join("index");
-//! # let photos = std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/samples"));
+//! # let photos = std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples"));
 //! // The built-in model, on a GPU if there is one.
 //! let model = Model::load(&ModelSource::Default, &LoadOptions::default())?;
 //!

@@ -32,7 +32,7 @@ fn reference() -> String {
 
 #[test]
 fn the_reference_is_current() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md");
     let page = std::fs::read_to_string(&path).unwrap();
     let (before, rest) = page.split_once(BEGIN).expect("the page has a mark where the reference begins");
     let (found, after) = rest.split_once(END).expect("the page has a mark where the reference ends");
