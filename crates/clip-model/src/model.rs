@@ -19,7 +19,6 @@ use crate::device::{self, DeviceChoice, SelectedDevice};
 use crate::embeddings::{Embeddings, HiddenStates};
 use crate::fingerprint::Fingerprint;
 use crate::image_tower::ImageTower;
-use crate::memory;
 use crate::pocket;
 use crate::precision::Precision;
 use crate::preprocess::{Pixels, Preprocessor};
@@ -130,7 +129,7 @@ impl ImageEncoder {
             return Self::Burn(tower.cast(floats), floats);
         }
         let tower = FastImageTower::of(tower, Packing::best(precision));
-        memory::give_back();
+        clip_memory::give_back();
         Self::Fast(tower)
     }
 
