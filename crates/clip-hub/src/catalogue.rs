@@ -8,6 +8,9 @@ use crate::HubError;
 
 static DATA: &str = include_str!("../catalogue.toml");
 
+/// A name of more characters is nobody's typing error, and comparing takes time in proportion.
+const LONGEST_MISTYPED: usize = 100;
+
 /// All known checkpoints, in the order of the data file: by family, small ones first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Catalogue {
@@ -139,20 +142,36 @@ impl Catalogue {
         self.entries.iter().find(|entry| entry.name.eq_ignore_ascii_case(name))
     }
 
-    /// The entry of a repository.
+    /// The entry of a repository, in upper or lower case.
     pub fn find_repository(&self, repository: &str) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.repository.as_deref() == Some(repository))
-    }
-
-    /// The entry whose name is most like this one, for those who mistyped.
-    pub fn nearest(&self, name: &str) -> Option<&Entry> {
-        let name = name.to_ascii_lowercase();
-        let limit = name.chars().count() / 3;
         self.entries
             .iter()
-            .map(|entry| (edits(&name, &entry.name), entry))
+            .find(|entry| entry.repository.as_deref().is_some_and(|r| r.eq_ignore_ascii_case(repository)))
+    }
+
+    /// The entry whose repository has this name without the organisation, exactly as it is written.
+    pub fn find_model(&self, model: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| {
+            entry
+                .repository
+                .as_deref()
+                .and_then(|repository| repository.split_once('/'))
+                .is_some_and(|(_, name)| name == model)
+        })
+    }
+
+    /// The entry whose name is most like this one, for those who mistyped; upper and lower case are the same.
+    pub fn nearest(&self, name: &str) -> Option<&Entry> {
+        let name = name.to_lowercase();
+        let length = name.chars().count();
+        if length > LONGEST_MISTYPED {
+            return None;
+        }
+        self.entries
+            .iter()
+            .map(|entry| (edits(&name, &entry.name.to_lowercase()), entry))
             .min_by_key(|(edits, _)| *edits)
-            .filter(|(edits, _)| *edits <= limit)
+            .filter(|(edits, _)| *edits <= length / 3)
             .map(|(_, entry)| entry)
     }
 }

@@ -26,6 +26,17 @@ pub enum HubError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A name is neither in the catalogue nor that of a repository.
+    #[error(
+        "unknown model `{name}`: expected a name of the catalogue or a repository (ORG/NAME){}",
+        nearest.as_ref().map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default()
+    )]
+    UnknownModel {
+        /// The name.
+        name: String,
+        /// The name in the catalogue that is most like it, if one is close.
+        nearest: Option<String>,
+    },
     /// A setting cannot be used.
     #[error("{name} is `{value}`: {reason}")]
     Setting {

@@ -25,6 +25,7 @@ mod progress;
 mod pull;
 mod recommend;
 mod repository;
+mod resolve;
 mod settings;
 mod verify;
 
@@ -37,5 +38,6 @@ pub use progress::{PullEvent, PullObserver};
 pub use pull::Pulled;
 pub use recommend::Machine;
 pub use repository::Repository;
+pub use resolve::{Named, Resolved};
 pub use settings::{HubSettings, Token};
 pub use verify::{CheckedFile, FileState, Verified};
