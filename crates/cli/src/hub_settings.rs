@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use clip_hub::{HubSettings, Token};
+use clip_hub::{HubSettings, NoProxy, Proxies, Token};
 
 /// Where published checkpoints are kept and where they come from. A variable that is set to nothing counts as unset.
 pub(crate) fn hub_settings(
@@ -13,7 +13,8 @@ pub(crate) fn hub_settings(
     offline: bool,
 ) -> Result<HubSettings> {
     let set = |name: &str| variable(name).filter(|value| !value.is_empty());
-    let text = |name: &str| set(name).map(|value| value.to_string_lossy().into_owned());
+    let text =
+        |name: &str| set(name).map(|value| value.to_string_lossy().trim().to_owned()).filter(|text| !text.is_empty());
     let folder = |name: &str| {
         let folder = PathBuf::from(set(name)?);
         // Shells leave the tilde alone in some places where people write it.
@@ -39,10 +40,24 @@ pub(crate) fn hub_settings(
     });
     let is_true = |value: String| matches!(value.to_ascii_uppercase().as_str(), "1" | "ON" | "YES" | "TRUE");
     settings.offline = offline || text("HF_HUB_OFFLINE").is_some_and(is_true);
-    if settings.endpoint.starts_with("https:") {
-        settings.proxy = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"].into_iter().find_map(text);
-    }
+    settings.proxies = proxies(&text);
     Ok(settings)
+}
+
+/// The proxies, as curl reads them: small letters first, and `ALL_PROXY` for schemes without one of their own.
+fn proxies(text: &dyn Fn(&str) -> Option<String>) -> Proxies {
+    let first = |names: &[&str]| names.iter().find_map(|name| text(name));
+    let all = || first(&["all_proxy", "ALL_PROXY"]);
+    // Within a CGI program HTTP_PROXY is the visitor's header `Proxy:`, and not to be trusted.
+    let http = match text("REQUEST_METHOD") {
+        Some(_) => first(&["http_proxy"]),
+        None => first(&["http_proxy", "HTTP_PROXY"]),
+    };
+    Proxies {
+        http: http.or_else(all),
+        https: first(&["https_proxy", "HTTPS_PROXY"]).or_else(all),
+        except: NoProxy::parse(&first(&["no_proxy", "NO_PROXY"]).unwrap_or_default()),
+    }
 }
 
 #[cfg(test)]
@@ -74,8 +89,64 @@ mod tests {
         assert_eq!(settings(&[("HF_HOME", "~/hf")], false).unwrap().token, Token::new("from-file"));
         let variable = [("HF_HOME", "~/hf"), ("HF_TOKEN", "from-variable")];
         assert_eq!(settings(&variable, false).unwrap().token, Token::new("from-variable"));
-        let proxy = ("HTTPS_PROXY", "http://proxy:3128");
-        assert_eq!(settings(&[proxy], false).unwrap().proxy.as_deref(), Some("http://proxy:3128"));
-        assert_eq!(settings(&[proxy, ("HF_ENDPOINT", "http://localhost:1")], false).unwrap().proxy, None);
+    }
+
+    #[test]
+    fn proxies_as_curl_reads_them() {
+        let settings = |variables: &[(&str, &str)]| {
+            let find = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
+            let proxies = hub_settings(&find, Some(Path::new("/home/me")), false).unwrap().proxies;
+            (proxies.http.unwrap_or_default(), proxies.https.unwrap_or_default(), proxies.except)
+        };
+        let none = NoProxy::default;
+        let pair = |http: &str, https: &str| (http.to_owned(), https.to_owned(), none());
+        assert_eq!(settings(&[]), pair("", ""));
+        assert_eq!(settings(&[("HTTPS_PROXY", "s")]), pair("", "s"));
+        assert_eq!(settings(&[("HTTP_PROXY", "p")]), pair("p", ""));
+        assert_eq!(settings(&[("HTTP_PROXY", "P"), ("http_proxy", "p")]), pair("p", ""));
+        assert_eq!(settings(&[("HTTPS_PROXY", "S"), ("https_proxy", "s"), ("ALL_PROXY", "a")]), pair("a", "s"));
+        assert_eq!(settings(&[("ALL_PROXY", "A"), ("all_proxy", "a")]), pair("a", "a"));
+        assert_eq!(settings(&[("HTTP_PROXY", "evil"), ("REQUEST_METHOD", "GET")]), pair("", ""));
+        assert_eq!(settings(&[("http_proxy", "p"), ("REQUEST_METHOD", "GET")]), pair("p", ""));
+        for name in ["NO_PROXY", "no_proxy"] {
+            assert_eq!(settings(&[(name, "a, .b")]).2, NoProxy::parse("a,b"));
+        }
+        assert_eq!(settings(&[("NO_PROXY", "A"), ("no_proxy", "b")]).2, NoProxy::parse("b"));
+    }
+
+    /// What is set to nothing, or to white space, is unset.
+    #[test]
+    fn empty_variables_are_unset() {
+        let home = Path::new("/home/me");
+        let set = |variables: &[(&str, &str)]| {
+            let find = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
+            hub_settings(&find, Some(home), false).unwrap()
+        };
+        let plain = format!("{:?}", set(&[]));
+        let names = [
+            "HF_HOME",
+            "HF_HUB_CACHE",
+            "XDG_CACHE_HOME",
+            "HF_ENDPOINT",
+            "HF_TOKEN",
+            "HF_TOKEN_PATH",
+            "HF_HUB_OFFLINE",
+            "HTTP_PROXY",
+            "http_proxy",
+            "HTTPS_PROXY",
+            "https_proxy",
+            "ALL_PROXY",
+            "all_proxy",
+            "NO_PROXY",
+            "no_proxy",
+        ];
+        for name in names {
+            assert_eq!(format!("{:?}", set(&[(name, "")])), plain, "{name}");
+        }
+        // An empty one does not hide another that is set.
+        assert_eq!(set(&[("https_proxy", ""), ("HTTPS_PROXY", "s")]).proxies.https.as_deref(), Some("s"));
+        assert_eq!(set(&[("HTTPS_PROXY", ""), ("ALL_PROXY", "a")]).proxies.https.as_deref(), Some("a"));
+        assert_eq!(set(&[("no_proxy", " "), ("NO_PROXY", "a")]).proxies.except, NoProxy::parse("a"));
+        assert_eq!(set(&[("HF_HUB_CACHE", ""), ("HF_HOME", "/hf")]).cache, Path::new("/hf/hub"));
     }
 }

@@ -1,10 +1,12 @@
 //! Which files of a repository make up a checkpoint, and whether a folder holds them all.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use crate::HubError;
+use crate::escape::{Escaped, shortened};
 use crate::repository::{Repository, is_file_name};
 
 /// Files beside configuration and weights that a checkpoint may have: tokenizers and preprocessing in the forms that
@@ -24,6 +26,8 @@ pub(crate) const AUXILIARY: [&str; 10] = [
 
 /// Largest index of shards that is read.
 const MAX_INDEX_BYTES: u64 = 16 << 20;
+/// Characters of a name that a message repeats.
+const SHOWN: usize = 200;
 
 /// How a checkpoint's files are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +115,7 @@ pub(crate) fn missing(folder: &Path, files: Option<&[String]>) -> Option<String>
     // `is_file` follows links: a link whose blob was removed counts as missing.
     let has = |name: &str| folder.join(name).is_file();
     if let Some(files) = files {
-        return files.iter().find(|name| !has(name)).map(|name| format!("`{name}` is missing"));
+        return files.iter().find(|name| !has(name)).map(|name| format!("`{}` is missing", Escaped(name)));
     }
     if Layout::OpenClip.is_in(&has) {
         return None;
@@ -130,7 +134,7 @@ pub(crate) fn missing(folder: &Path, files: Option<&[String]>) -> Option<String>
         return Some(format!("`{}` is missing", Layout::HuggingFace.weights()));
     }
     match shards(&folder.join(SHARD_INDEX)) {
-        Ok(shards) => shards.iter().find(|name| !has(name)).map(|name| format!("`{name}` is missing")),
+        Ok(shards) => shards.iter().find(|name| !has(name)).map(|name| format!("`{}` is missing", Escaped(name))),
         Err(error) => Some(error.to_string()),
     }
 }
@@ -144,28 +148,43 @@ impl Layout {
 /// The files that an index of shards names.
 ///
 /// # Errors
-/// [`HubError::Io`], also for an index that is no such thing.
+/// [`HubError::Io`], and [`HubError::ShardIndex`] for an index that is no such thing.
 pub(crate) fn shards(index: &Path) -> Result<BTreeSet<String>, HubError> {
+    let io = |source| HubError::Io { action: "read", path: index.to_owned(), source };
+    let mut bytes = Vec::new();
+    File::open(index).map_err(io)?.take(MAX_INDEX_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
+    parse_shards(&bytes).map_err(|reason| HubError::ShardIndex { path: index.to_owned(), reason })
+}
+
+/// The files that an index of shards names, from its text. Each is a plain name in the index's own folder.
+///
+/// # Errors
+/// What was expected and found.
+pub(crate) fn parse_shards(bytes: &[u8]) -> Result<BTreeSet<String>, String> {
     #[derive(serde::Deserialize)]
     struct Index {
         weight_map: BTreeMap<String, String>,
     }
-    let io = |source| HubError::Io { action: "read", path: index.to_owned(), source };
-    let wrong = |reason: String| io(std::io::Error::new(std::io::ErrorKind::InvalidData, reason));
-    if fs::metadata(index).map_err(io)?.len() > MAX_INDEX_BYTES {
-        return Err(wrong(format!("it is larger than {MAX_INDEX_BYTES} bytes")));
+    if bytes.len() as u64 > MAX_INDEX_BYTES {
+        return Err(format!("it is larger than {MAX_INDEX_BYTES} bytes"));
     }
-    let parsed: Index = serde_json::from_slice(&fs::read(index).map_err(io)?)
-        .map_err(|error| wrong(format!("it is no index of shards: {error}")))?;
+    let parsed: Index = serde_json::from_slice(bytes).map_err(|error| shortened(&error.to_string(), SHOWN))?;
     let names: BTreeSet<String> = parsed.weight_map.into_values().collect();
+    if names.is_empty() {
+        return Err("it names no file".to_owned());
+    }
     match names.iter().find(|name| !is_file_name(name) || name.contains('/')) {
-        Some(name) => Err(wrong(format!("`{name}` is not the name of a file in the same folder"))),
+        Some(name) => {
+            Err(format!("expected the name of a file in the same folder, found `{}`", shortened(name, SHOWN)))
+        }
         None => Ok(names),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn chosen(names: &[&str]) -> Result<Vec<String>, HubError> {

@@ -3,14 +3,18 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use crate::cache::{create_parent, remove, rename};
-use crate::client::{Client, Failure, FileInfo, pause};
+use crate::client::{Client, Failure, pause};
+use crate::escape::without_secrets;
 use crate::files::{self, AUXILIARY, SHARD_INDEX};
+use crate::headers::FileInfo;
+use crate::interruption::Interruption;
 use crate::link::place;
 use crate::lock::Lock;
-use crate::progress::{PullEvent, PullObserver};
+use crate::progress::{PullEvent, PullProgress, go_on};
 use crate::{Checkpoint, Hub, HubError};
 
 /// Bytes that are read from the network at a time.
@@ -46,14 +50,21 @@ impl Hub {
     /// The branch's reference is moved last, so that an interrupted update leaves the older snapshot in use. Without
     /// network ([`HubSettings::offline`](crate::HubSettings::offline)) what the cache holds is returned as it is.
     ///
+    /// `cancel` is looked at between blocks and while waiting; what was fetched until then is kept.
+    ///
     /// # Errors
     /// Whatever is wrong with the name, the server, the connection, the content or the disk.
-    pub fn pull(&self, checkpoint: &Checkpoint, observer: &mut dyn PullObserver) -> Result<Pulled, HubError> {
+    pub fn pull(
+        &self,
+        checkpoint: &Checkpoint,
+        progress: &dyn PullProgress,
+        cancel: &AtomicBool,
+    ) -> Result<Pulled, HubError> {
         let Some(client) = self.client()? else {
             let found = self.find(checkpoint).map_err(|missing| self.offline(checkpoint, missing))?;
             return Ok(counted(found.folder, found.commit));
         };
-        Pull { hub: self, client, checkpoint, observer, done: 0, fetched: 0 }.run()
+        Pull { hub: self, client, checkpoint, progress, cancel, done: 0, fetched: 0 }.run()
     }
 }
 
@@ -73,7 +84,8 @@ struct Pull<'a> {
     hub: &'a Hub,
     client: Client,
     checkpoint: &'a Checkpoint,
-    observer: &'a mut dyn PullObserver,
+    progress: &'a dyn PullProgress,
+    cancel: &'a AtomicBool,
     /// Bytes of the checkpoint that are on the disk.
     done: u64,
     fetched: u64,
@@ -95,7 +107,7 @@ impl Pull<'_> {
         Ok(Pulled { folder, commit, files: plan.len(), bytes, fetched: self.fetched })
     }
 
-    /// All files with what the server says of them, small ones first: what is wrong with a configuration shows before
+    /// All files with what the server says about them, small ones first: what is wrong with a configuration shows before
     /// gigabytes of weights have come.
     fn plan(&mut self) -> Result<(String, Vec<Planned>), HubError> {
         let checkpoint = self.checkpoint;
@@ -106,7 +118,7 @@ impl Pull<'_> {
                 (None, files.clone(), optional.collect())
             }
             None => {
-                let url = format!("{}/api/models/{repository}", self.client.endpoint());
+                let url = self.client.page(repository);
                 let listed = self.retrying(&url, repository.as_str(), |client| {
                     client.repository(repository, &checkpoint.revision)
                 })?;
@@ -177,12 +189,8 @@ impl Pull<'_> {
             return Ok(());
         }
         let lock = self.hub.cache.lock_file(&self.checkpoint.repository, file.info.digest);
-        let mut told = false;
-        let _lock = Lock::take(&lock, &mut || {
-            let event = if told { PullEvent::Idle } else { PullEvent::Waiting { file: &file.name } };
-            told = true;
-            self.observer.event(event)
-        })?;
+        let waiting = || self.progress.event(PullEvent::Waiting { file: &file.name });
+        let _lock = Lock::take(&lock, waiting, self.cancel)?;
         if self.is_good(&blob, file)? {
             self.done += file.info.size;
         } else {
@@ -193,12 +201,12 @@ impl Pull<'_> {
         Ok(())
     }
 
-    fn is_good(&mut self, path: &Path, file: &Planned) -> Result<bool, HubError> {
+    fn is_good(&self, path: &Path, file: &Planned) -> Result<bool, HubError> {
         if fs::metadata(path).map_or(true, |metadata| !metadata.is_file() || metadata.len() != file.info.size) {
             return Ok(false);
         }
         self.tell(PullEvent::Checking { file: &file.name })?;
-        file.info.digest.matches(path, &mut || self.observer.event(PullEvent::Idle))
+        file.info.digest.matches(path, self.cancel)
     }
 
     /// Fetches a blob, from where an earlier run got to.
@@ -221,10 +229,10 @@ impl Pull<'_> {
                 match self.transfer(commit, file, &partial, have, begun) {
                     Ok(()) => {}
                     Err(Failure::Lasting(error)) => return Err(error),
-                    Err(Failure::Passing(reason)) => {
+                    Err(Failure::Passing(cause)) => {
                         let now = fs::metadata(&partial).map_or(0, |metadata| metadata.len());
                         failures = if now > have { 1 } else { failures + 1 };
-                        self.after_failure(&url, &file.name, failures, reason)?;
+                        self.after_failure(&url, &file.name, failures, cause)?;
                         continue;
                     }
                 }
@@ -232,7 +240,7 @@ impl Pull<'_> {
                 write(&partial, &[])?;
             }
             self.tell(PullEvent::Checking { file: &file.name })?;
-            let found = digest.of_file(&partial, &mut || self.observer.event(PullEvent::Idle))?;
+            let found = digest.of_file(&partial, self.cancel)?;
             if found == digest {
                 break;
             }
@@ -260,9 +268,9 @@ impl Pull<'_> {
         let content = self.client.content(&self.checkpoint.repository, commit, &file.name, have);
         let content = match content {
             Ok(content) => content,
-            Err(Failure::Passing(reason)) if reason.starts_with("416") => {
+            Err(Failure::Passing(cause @ Interruption::Range { .. })) => {
                 remove(partial)?;
-                return Err(Failure::Passing(reason));
+                return Err(cause.into());
             }
             Err(failure) => return Err(failure),
         };
@@ -279,7 +287,7 @@ impl Pull<'_> {
             self.tell(PullEvent::Bytes { done: begun + have })?;
             match reader.read(&mut block) {
                 Ok(0) if have < file.info.size => {
-                    return Err(Failure::Passing(format!("the connection ended at byte {have} of {}", file.info.size)));
+                    return Err(Interruption::Ended { at: have, size: file.info.size }.into());
                 }
                 Ok(0) => break,
                 Ok(n) => {
@@ -288,7 +296,7 @@ impl Pull<'_> {
                     self.fetched += n as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Failure::Passing(error.to_string())),
+                Err(error) => return Err(Interruption::Connection { reason: error.to_string() }.into()),
             }
         }
         out.sync_all().map_err(io)?;
@@ -304,35 +312,36 @@ impl Pull<'_> {
     ) -> Result<T, HubError> {
         let mut failures = 0;
         loop {
-            self.tell(PullEvent::Idle)?;
+            go_on(self.cancel)?;
             match request(&self.client) {
                 Ok(answer) => return Ok(answer),
                 Err(Failure::Lasting(error)) => return Err(error),
-                Err(Failure::Passing(reason)) => {
+                Err(Failure::Passing(cause)) => {
                     failures += 1;
-                    self.after_failure(url, name, failures, reason)?;
+                    self.after_failure(url, name, failures, cause)?;
                 }
             }
         }
     }
 
     /// Gives up after too many failures, and otherwise waits a while.
-    fn after_failure(&mut self, url: &str, file: &str, failures: u32, reason: String) -> Result<(), HubError> {
+    fn after_failure(&self, url: &str, file: &str, failures: u32, cause: Interruption) -> Result<(), HubError> {
         let settings = &self.hub.settings;
         if failures >= settings.attempts.max(1) {
-            return Err(HubError::Network { url: url.to_owned(), attempts: failures, reason });
+            return Err(HubError::Network { url: without_secrets(url), attempts: failures, cause });
         }
         let until = Instant::now() + pause(settings.pause, failures);
-        self.tell(PullEvent::Retrying { file, reason: &reason })?;
+        self.tell(PullEvent::Retrying { file, cause: &cause })?;
         while let Some(rest) = until.checked_duration_since(Instant::now()).filter(|rest| !rest.is_zero()) {
             std::thread::sleep(rest.min(MOMENT));
-            self.tell(PullEvent::Idle)?;
+            go_on(self.cancel)?;
         }
         Ok(())
     }
 
-    fn tell(&mut self, event: PullEvent<'_>) -> Result<(), HubError> {
-        if self.observer.event(event) { Ok(()) } else { Err(HubError::Cancelled) }
+    fn tell(&self, event: PullEvent<'_>) -> Result<(), HubError> {
+        self.progress.event(event);
+        go_on(self.cancel)
     }
 }
 

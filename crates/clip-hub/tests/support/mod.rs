@@ -24,7 +24,7 @@ pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 /// What goes wrong with a content request, in the order of the requests for a file.
 #[derive(Debug, Clone)]
 pub enum Fault {
-    /// The connection ends after so many bytes of the body.
+    /// The connection ends after this many bytes of the body.
     Drop(usize),
     /// Other bytes of the same length.
     Garbage,
@@ -66,6 +66,10 @@ struct State {
     bad_tags: bool,
     /// Small files are redirected to another path of the same server.
     resolve_cache: bool,
+    /// Sizes that are announced in place of the true ones, by name.
+    sizes: HashMap<String, u64>,
+    /// What is answered to whoever asks for a listing.
+    listing: Option<String>,
     requests: Vec<Request>,
 }
 
@@ -146,6 +150,16 @@ impl Server {
 
     pub fn use_bad_tags(&self) {
         self.state.lock().unwrap().bad_tags = true;
+    }
+
+    /// Announces this size for a large file, whatever size it has.
+    pub fn announce_size(&self, name: &str, size: u64) {
+        self.state.lock().unwrap().sizes.insert(name.to_owned(), size);
+    }
+
+    /// Answers this text to whoever asks for a repository's files.
+    pub fn answer_listing(&self, text: &str) {
+        self.state.lock().unwrap().listing = Some(text.to_owned());
     }
 
     /// All requests so far.
@@ -280,8 +294,8 @@ fn answer(state: &mut State, request: &Request) -> Answer {
             let files: Vec<String> =
                 state.files[&repository].keys().map(|name| format!(r#"{{"rfilename":"{name}"}}"#)).collect();
             let mut answer = Answer::status(200);
-            answer.body =
-                format!(r#"{{"id":"{repository}","sha":"{commit}","siblings":[{}]}}"#, files.join(",")).into();
+            let listing = format!(r#"{{"id":"{repository}","sha":"{commit}","siblings":[{}]}}"#, files.join(","));
+            answer.body = state.listing.clone().unwrap_or(listing).into();
             answer.length = answer.body.len();
             answer
         }
@@ -338,7 +352,8 @@ fn content(state: &mut State, request: &Request, commit: &str, name: &str, store
         (_, false) => format!("\"{}\"", git_sha1(content)),
     };
     if stored.lfs {
-        answer.headers.push(("X-Linked-Size", content.len().to_string()));
+        let size = state.sizes.get(name).copied().unwrap_or(content.len() as u64);
+        answer.headers.push(("X-Linked-Size", size.to_string()));
         answer.headers.push(("X-Linked-ETag", tag));
         answer.headers.push(("ETag", "\"that of the redirect\"".to_owned()));
         if let Some(storage) = state.storage {
