@@ -8,14 +8,17 @@
 //! .locks/models--ORG--NAME/HASH.lock
 //! ```
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::HubError;
 use crate::digest::Digest;
 use crate::repository::{Repository, is_commit, is_revision};
+
+/// Bytes of a reference that are read: a commit and white space around it.
+const MAX_REFERENCE: u64 = 256;
 
 /// A folder of checkpoints, shared with other programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,13 +51,10 @@ impl Cache {
         let commit = if is_commit(revision) {
             revision.to_owned()
         } else {
-            let text = fs::read_to_string(self.reference(repository, revision)?).ok()?;
-            text.trim().to_owned()
+            let mut text = Vec::new();
+            File::open(self.reference(repository, revision)?).ok()?.take(MAX_REFERENCE).read_to_end(&mut text).ok()?;
+            parse_reference(&text)?
         };
-        // A reference may hold anything; only a commit becomes a path.
-        if !is_commit(&commit) {
-            return None;
-        }
         let folder = self.snapshot_folder(repository, &commit);
         folder.is_dir().then_some(Snapshot { folder, commit })
     }
@@ -112,6 +112,12 @@ impl Cache {
     fn reference(&self, repository: &Repository, revision: &str) -> Option<PathBuf> {
         is_revision(revision).then(|| self.repository(repository).join("refs").join(revision))
     }
+}
+
+/// The commit that a reference holds. It may hold anything, and only a commit becomes a path.
+pub(crate) fn parse_reference(text: &[u8]) -> Option<String> {
+    let commit = std::str::from_utf8(text).ok()?.trim();
+    is_commit(commit).then(|| commit.to_owned())
 }
 
 /// A name in the same folder that nobody else uses, in this process or another.

@@ -1,10 +1,8 @@
 //! The hub's protocol over HTTP: what a file is, what a repository holds, and the bytes.
 
-use std::collections::BTreeSet;
 use std::io::Read;
 use std::time::Duration;
 
-use serde::Deserialize;
 use ureq::http::{HeaderMap, Response};
 use ureq::{Agent, Body};
 
@@ -13,9 +11,10 @@ use crate::error::Setting;
 use crate::escape::{shortened, without_secrets};
 use crate::headers::{self, FileInfo};
 use crate::interruption::Interruption;
+use crate::listing::{Listing, parse_listing};
 use crate::location::{Origin, redirect};
 use crate::proxy::Proxies;
-use crate::repository::{Repository, is_commit, is_file_name};
+use crate::repository::Repository;
 use crate::settings::{HubSettings, Token};
 
 const USER_AGENT: &str = concat!("clip-search/", env!("CARGO_PKG_VERSION"));
@@ -44,13 +43,6 @@ impl From<Interruption> for Failure {
     fn from(cause: Interruption) -> Self {
         Self::Passing(cause)
     }
-}
-
-/// What the hub says about a repository.
-#[derive(Debug, Clone)]
-pub(crate) struct RepositoryInfo {
-    pub commit: String,
-    pub files: BTreeSet<String>,
 }
 
 /// A part of a file, as it comes in.
@@ -142,17 +134,7 @@ impl Client {
     }
 
     /// Asks what a repository holds.
-    pub fn repository(&self, repository: &Repository, revision: &str) -> Result<RepositoryInfo, Failure> {
-        #[derive(Deserialize)]
-        struct Info {
-            sha: String,
-            #[serde(default)]
-            siblings: Vec<Sibling>,
-        }
-        #[derive(Deserialize)]
-        struct Sibling {
-            rfilename: String,
-        }
+    pub fn repository(&self, repository: &Repository, revision: &str) -> Result<Listing, Failure> {
         let url = format!("{}/api/models/{repository}/revision/{}", self.endpoint, encode(revision));
         let (response, url) = self.get(&url, None)?;
         let status = response.status().as_u16();
@@ -170,15 +152,7 @@ impl Client {
         if text.len() as u64 > MAX_INFO_BYTES {
             return Err(protocol(&url, format!("its listing has more than {MAX_INFO_BYTES} bytes")).into());
         }
-        let info: Info =
-            serde_json::from_slice(&text).map_err(|error| protocol(&url, shortened(&error.to_string(), MAX_REASON)))?;
-        if !is_commit(&info.sha) {
-            let reason = format!("expected a commit as its `sha`, found `{}`", shortened(&info.sha, MAX_REASON));
-            return Err(protocol(&url, reason).into());
-        }
-        // Names that would lead out of the folder are none of ours.
-        let files = info.siblings.into_iter().map(|file| file.rfilename).filter(|name| is_file_name(name)).collect();
-        Ok(RepositoryInfo { commit: info.sha.to_ascii_lowercase(), files })
+        parse_listing(&text).map_err(|reason| protocol(&url, reason).into())
     }
 
     /// Fetches a file from this byte on; a server that knows no ranges sends all of it.

@@ -19,10 +19,14 @@ mod digest;
 mod error;
 mod escape;
 mod files;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod headers;
 mod hub;
 mod interruption;
 mod link;
+mod listing;
 mod location;
 mod lock;
 mod no_proxy;
