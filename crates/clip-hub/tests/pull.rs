@@ -576,18 +576,51 @@ fn proxied(place: &Place, proxy: &Server, except: &str) -> HubSettings {
     HubSettings { proxies, attempts: 1, ..place.settings() }
 }
 
+fn proxy() -> Server {
+    let proxy = Server::new();
+    proxy.tunnel();
+    proxy
+}
+
+fn authority(server: &Server) -> String {
+    server.endpoint().trim_start_matches("http://").to_owned()
+}
+
 #[test]
 fn requests_go_through_the_proxy_unless_the_host_is_excepted() {
     let place = Place::new();
-    let proxy = Server::new();
-    // It knows no CONNECT, so that what goes through it fails.
-    let error = pull(&Hub::new(proxied(&place, &proxy, "localhost,10.0.0.0/8")), &checkpoint()).unwrap_err();
-    assert!(matches!(error, HubError::Network { .. }), "{error}");
-    assert!(!proxy.requests().is_empty() && place.server.requests().is_empty());
-    for except in ["127.0.0.1", "127.0.0.0/8", "*", "other.example, 127.0.0.1"] {
-        proxy.forget_requests();
-        pull(&Hub::new(proxied(&place, &proxy, except)), &checkpoint()).unwrap();
-        assert!(proxy.requests().is_empty(), "{except}");
+    let direct = ["127.0.0.1", "127.0.0.0/8", "*", "other.example, 127.0.0.1", &authority(&place.server)];
+    let proxied_hosts = ["", "localhost", "localhost,10.0.0.0/8", "127.0.0.1:1", "27.0.0.1"];
+    for (lists, is_direct) in [(&direct, true), (&proxied_hosts, false)] {
+        for list in lists {
+            let (proxy, cache) = (proxy(), tempfile::tempdir().unwrap());
+            let settings = HubSettings { cache: cache.path().to_owned(), ..proxied(&place, &proxy, list) };
+            let pulled = pull(&Hub::new(settings), &checkpoint()).unwrap();
+            assert_eq!(fs::read(pulled.folder.join(WEIGHTS)).unwrap(), place.weights);
+            assert_eq!(proxy.requests().is_empty(), is_direct, "{list}");
+            for request in proxy.requests() {
+                assert_eq!((request.method.as_str(), request.path), ("CONNECT", authority(&place.server)));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_proxy_and_the_hub_each_get_their_own_password() {
+    let place = Place::new();
+    let proxy = proxy();
+    place.server.gate(REPOSITORY, "hf_secret");
+    let mut settings = proxied(&place, &proxy, "");
+    settings.proxies.http = Some(format!("http://user:pa%40ss@{}", authority(&proxy)));
+    settings.token = Token::new("hf_secret");
+    pull(&Hub::new(settings), &checkpoint()).unwrap();
+    for request in proxy.requests() {
+        assert_eq!(request.headers["proxy-authorization"], "Basic dXNlcjpwYUBzcw==");
+        assert!(!request.headers.contains_key("authorization"));
+    }
+    for request in place.server.requests() {
+        assert_eq!(request.headers["authorization"], "Bearer hf_secret");
+        assert!(!request.headers.contains_key("proxy-authorization"));
     }
 }
 
@@ -595,22 +628,39 @@ fn requests_go_through_the_proxy_unless_the_host_is_excepted() {
 #[test]
 fn a_redirect_to_another_host_has_its_own_proxy() {
     let place = Place::new();
-    let (storage, proxy) = (Server::new(), Server::new());
+    let (storage, proxy) = (Server::new(), proxy());
     storage.large_file(REPOSITORY, WEIGHTS, place.weights.clone());
     place.server.redirect_to(&storage);
-    let port = |server: &Server| server.endpoint().rsplit(':').next().unwrap().to_owned();
-
-    let only_hub = format!("127.0.0.1:{}", port(&place.server));
-    let error = pull(&Hub::new(proxied(&place, &proxy, &only_hub)), &checkpoint()).unwrap_err();
-    assert!(matches!(error, HubError::Network { .. }), "{error}");
-    assert!(storage.requests().is_empty());
-    assert!(proxy.requests().iter().all(|request| request.path == format!("127.0.0.1:{}", port(&storage))));
+    let hub = Hub::new(proxied(&place, &proxy, &authority(&place.server)));
+    pull(&hub, &checkpoint()).unwrap();
+    let requests = proxy.requests();
+    assert_eq!(requests.len(), 1, "{requests:?}");
+    assert_eq!(requests[0].path, authority(&storage));
 
     proxy.forget_requests();
-    let both = format!("{only_hub},127.0.0.1:{}", port(&storage));
+    fs::remove_dir_all(place.repository_folder()).unwrap();
+    let both = format!("{},{}", authority(&place.server), authority(&storage));
     let pulled = pull(&Hub::new(proxied(&place, &proxy, &both)), &checkpoint()).unwrap();
     assert_eq!(fs::read(pulled.folder.join(WEIGHTS)).unwrap(), place.weights);
     assert!(proxy.requests().is_empty());
+}
+
+/// What is encrypted goes through a tunnel to the server itself.
+#[test]
+fn encrypted_requests_ask_the_proxy_for_a_tunnel() {
+    let place = Place::new();
+    let proxy = Server::new();
+    let mut settings = HubSettings { endpoint: "https://hub.example".to_owned(), attempts: 1, ..place.settings() };
+    settings.proxies.https = Some(proxy.endpoint());
+    settings.token = Token::new("hf_secret");
+    let error = pull(&Hub::new(settings), &checkpoint()).unwrap_err();
+    assert!(matches!(error, HubError::Network { .. }), "{error}");
+    let requests = proxy.requests();
+    assert!(!requests.is_empty());
+    for request in requests {
+        assert_eq!((request.method.as_str(), request.path.as_str()), ("CONNECT", "hub.example:443"));
+        assert!(!request.headers.contains_key("authorization"));
+    }
 }
 
 #[test]

@@ -66,6 +66,8 @@ struct State {
     bad_tags: bool,
     /// Small files are redirected to another path of the same server.
     resolve_cache: bool,
+    /// Whether it is a proxy.
+    tunnels: bool,
     /// Sizes that are announced in place of the true ones, by name.
     sizes: HashMap<String, u64>,
     /// What is answered to whoever asks for a listing.
@@ -152,6 +154,11 @@ impl Server {
         self.state.lock().unwrap().bad_tags = true;
     }
 
+    /// Connects whoever asks for it with other servers.
+    pub fn tunnel(&self) {
+        self.state.lock().unwrap().tunnels = true;
+    }
+
     /// Announces this size for a large file, whatever size it has.
     pub fn announce_size(&self, name: &str, size: u64) {
         self.state.lock().unwrap().sizes.insert(name.to_owned(), size);
@@ -227,6 +234,10 @@ fn serve(mut connection: TcpStream, state: &Mutex<State>) {
         let answer = {
             let mut state = state.lock().unwrap();
             state.requests.push(request.clone());
+            if request.method == "CONNECT" && state.tunnels {
+                drop(state);
+                return tunnel(connection, &request.path);
+            }
             answer(&mut state, &request)
         };
         let mut head = format!("HTTP/1.1 {} X\r\n", answer.status);
@@ -242,6 +253,21 @@ fn serve(mut connection: TcpStream, state: &Mutex<State>) {
             return;
         }
     }
+}
+
+/// Connects a client with the server that it asked for, until one of them ends it.
+fn tunnel(mut client: TcpStream, target: &str) {
+    let Ok(mut server) = TcpStream::connect(target) else { return };
+    let (Ok(mut from_client), Ok(mut to_server)) = (client.try_clone(), server.try_clone()) else { return };
+    if client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").is_err() {
+        return;
+    }
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut from_client, &mut to_server);
+        let _ = to_server.shutdown(Shutdown::Both);
+    });
+    let _ = std::io::copy(&mut server, &mut client);
+    let _ = client.shutdown(Shutdown::Both);
 }
 
 fn read_request(reader: &mut impl BufRead) -> Option<Request> {
