@@ -49,7 +49,7 @@ impl Cache {
     /// The snapshot that a branch, tag or commit stands for, complete or not, if there is one.
     pub fn snapshot(&self, repository: &Repository, revision: &str) -> Option<Snapshot> {
         let commit = if is_commit(revision) {
-            revision.to_owned()
+            revision.to_ascii_lowercase()
         } else {
             let mut text = Vec::new();
             File::open(self.reference(repository, revision)?).ok()?.take(MAX_REFERENCE).read_to_end(&mut text).ok()?;
@@ -165,6 +165,7 @@ mod tests {
         let expected = Some(Snapshot { folder, commit: commit.to_owned() });
         assert_eq!(cache.snapshot(&repository, "main"), expected);
         assert_eq!(cache.snapshot(&repository, commit), expected);
+        assert_eq!(cache.snapshot(&repository, &commit.to_uppercase()), expected);
         assert_eq!(cache.snapshot(&repository, "../../x"), None);
         fs::write(root.path().join("models--org--name/refs/main"), "../../..").unwrap();
         assert_eq!(cache.snapshot(&repository, "main"), None);

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::Duration;
 
-use ureq::http::{HeaderMap, Response};
+use ureq::http::{HeaderMap, HeaderValue, Response};
 use ureq::{Agent, Body};
 
 use crate::HubError;
@@ -57,13 +57,14 @@ pub(crate) struct Client {
     agent: Agent,
     endpoint: String,
     origin: Origin,
-    token: Option<Token>,
+    /// What the header `Authorization` holds in requests to `origin`.
+    authorization: Option<HeaderValue>,
     proxies: Proxies,
 }
 
 impl Client {
     /// # Errors
-    /// [`HubError::Setting`] for an endpoint that is none.
+    /// [`HubError::Setting`] for an endpoint that is not an address, and for a token that cannot be sent.
     pub fn new(settings: &HubSettings) -> Result<Self, HubError> {
         let endpoint = settings.endpoint.trim_end_matches('/').to_owned();
         let origin = Origin::of_url(&endpoint).ok_or_else(|| HubError::Setting {
@@ -71,6 +72,7 @@ impl Client {
             value: without_secrets(&settings.endpoint),
             reason: "expected https://HOST or http://HOST:PORT",
         })?;
+        let authorization = settings.token.as_ref().map(authorization).transpose()?;
         let agent = Agent::config_builder()
             .user_agent(USER_AGENT)
             // Sizes and ranges are those of the file itself.
@@ -86,7 +88,7 @@ impl Client {
             .timeout_per_read(Some(settings.patience))
             .build()
             .new_agent();
-        Ok(Self { agent, endpoint, origin, token: settings.token.clone(), proxies: settings.proxies.clone() })
+        Ok(Self { agent, endpoint, origin, authorization, proxies: settings.proxies.clone() })
     }
 
     /// The server's address as messages show it: without a password, and without a slash at its end.
@@ -203,8 +205,8 @@ impl Client {
             "HEAD" => self.agent.head(url),
             _ => self.agent.get(url),
         };
-        if let Some(token) = self.token.as_ref().filter(|_| origin == self.origin) {
-            request = request.header("Authorization", format!("Bearer {}", token.secret()));
+        if let Some(authorization) = self.authorization.as_ref().filter(|_| origin == self.origin) {
+            request = request.header("Authorization", authorization);
         }
         if let Some(from) = from {
             request = request.header("Range", format!("bytes={from}-"));
@@ -257,6 +259,19 @@ impl Client {
     fn unknown_repository(&self, repository: &Repository) -> HubError {
         HubError::RepositoryNotFound { repository: repository.to_string(), endpoint: self.shown_endpoint() }
     }
+}
+
+/// The header that proves who asks.
+fn authorization(token: &Token) -> Result<HeaderValue, HubError> {
+    let wrong = || HubError::Setting {
+        setting: Setting::Token,
+        value: "…".to_owned(),
+        reason: "expected one line of ASCII letters, digits and signs",
+    };
+    let visible = token.secret().bytes().all(|byte| byte.is_ascii_graphic());
+    let mut header = HeaderValue::try_from(format!("Bearer {}", token.secret())).ok().filter(|_| visible);
+    header.iter_mut().for_each(|header| header.set_sensitive(true));
+    header.ok_or_else(wrong)
 }
 
 /// Where an answer redirects to.

@@ -222,6 +222,8 @@ pub enum HubError {
 pub enum Setting {
     /// [`HubSettings::endpoint`](crate::HubSettings::endpoint).
     Endpoint,
+    /// [`HubSettings::token`](crate::HubSettings::token).
+    Token,
     /// [`Proxies::http`](crate::Proxies::http).
     HttpProxy,
     /// [`Proxies::https`](crate::Proxies::https).
@@ -232,6 +234,7 @@ impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Endpoint => "the hub's address",
+            Self::Token => "the token",
             Self::HttpProxy => "the proxy for http",
             Self::HttpsProxy => "the proxy for https",
         })

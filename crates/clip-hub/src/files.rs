@@ -113,7 +113,7 @@ fn is_pickle(name: &str) -> bool {
 /// them, either layout will do.
 pub(crate) fn missing(folder: &Path, files: Option<&[String]>) -> Option<String> {
     // `is_file` follows links: a link whose blob was removed counts as missing.
-    let has = |name: &str| folder.join(name).is_file();
+    let has = |name: &str| is_file_name(name) && folder.join(name).is_file();
     if let Some(files) = files {
         return files.iter().find(|name| !has(name)).map(|name| format!("`{}` is missing", Escaped(name)));
     }

@@ -15,6 +15,7 @@ use crate::interruption::Interruption;
 use crate::link::place;
 use crate::lock::Lock;
 use crate::progress::{PullEvent, PullProgress, go_on};
+use crate::repository::is_file_name;
 use crate::{Checkpoint, Hub, HubError};
 
 /// Bytes that are read from the network at a time.
@@ -129,6 +130,10 @@ impl Pull<'_> {
         for (name, is_required) in
             required.into_iter().map(|name| (name, true)).chain(optional.into_iter().map(|name| (name, false)))
         {
+            // Listings and the catalogue hold no others, but a caller may.
+            if !is_file_name(&name) {
+                return Err(HubError::FileNotFound { repository: repository.to_string(), file: name });
+            }
             // All files of one commit, whatever happens to the branch meanwhile.
             let revision = commit.as_deref().unwrap_or(&checkpoint.revision).to_owned();
             let url = self.client.file_url(repository, &revision, &name);

@@ -92,8 +92,8 @@ impl Hub {
             progress.event(PullEvent::Checking { file: &name });
             go_on(cancel)?;
             let path = folder.join(&name);
-            // A link to a blob that is gone; it is told of as missing if it is needed.
-            let Ok(metadata) = fs::metadata(&path) else { continue };
+            // A link to a blob that is gone, or something that is no file. If it is needed, it is reported as missing.
+            let Some(metadata) = fs::metadata(&path).ok().filter(fs::Metadata::is_file) else { continue };
             let state = match self.published(checkpoint, &commit, &name, &path, client.as_ref(), cancel)? {
                 Ok(expected) => {
                     let found = expected.of_file(&path, cancel)?;

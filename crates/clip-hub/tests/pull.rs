@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clip_hub::{
     Checkpoint, FileState, Hub, HubError, HubSettings, Interruption, NoProxy, Proxies, PullEvent, Pulled, Remedy,
-    Repository, Token,
+    Repository, Setting, Token,
 };
 use support::{COMMIT, Fault, Server, git_sha1, noise, sha256};
 use tempfile::TempDir;
@@ -661,6 +661,44 @@ fn encrypted_requests_ask_the_proxy_for_a_tunnel() {
         assert_eq!((request.method.as_str(), request.path.as_str()), ("CONNECT", "hub.example:443"));
         assert!(!request.headers.contains_key("authorization"));
     }
+}
+
+#[test]
+fn a_token_that_cannot_be_sent_is_an_error() {
+    let place = Place::new();
+    for token in ["hf_sec\nret", "hf_sec\u{1b}ret", "hf_secrét", "hf sec"] {
+        let settings = HubSettings { token: Token::new(token), ..place.settings() };
+        let error = pull(&Hub::new(settings), &checkpoint()).unwrap_err();
+        assert_eq!(error.remedy(), Some(Remedy::CorrectSetting(Setting::Token)), "{error}");
+        assert!(!error.to_string().contains("sec"), "{error}");
+    }
+    assert!(place.server.requests().is_empty());
+}
+
+/// A checkpoint's files can be named by the caller; they become paths, too.
+#[test]
+fn files_outside_the_snapshot_are_refused() {
+    let place = Place::new();
+    for name in ["../../../secret", "/etc/passwd", "a/../../b", ""] {
+        let checkpoint = Checkpoint { files: Some(vec![name.to_owned()]), ..checkpoint() };
+        let error = pull(&place.hub(), &checkpoint).unwrap_err();
+        assert!(matches!(&error, HubError::FileNotFound { file, .. } if file == name), "{error}");
+    }
+    assert!(place.server.requests().is_empty());
+    place.pull().unwrap();
+    let outside = Checkpoint { files: Some(vec!["/etc/passwd".to_owned()]), ..checkpoint() };
+    assert!(matches!(place.hub().locate(&outside), Err(HubError::NotCached { .. })));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_neither_read_nor_waited_for() {
+    let place = Place::new();
+    place.pull().unwrap();
+    std::os::unix::fs::symlink("/", place.snapshot().join("folder")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(place.snapshot().join("socket")).unwrap();
+    let verified = place.offline().verify(&checkpoint(), &|_: PullEvent<'_>| {}, &AtomicBool::new(false)).unwrap();
+    assert!(verified.is_clean() && verified.files.len() == 3, "{verified:?}");
 }
 
 #[test]
