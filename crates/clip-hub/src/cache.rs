@@ -17,7 +17,7 @@ use crate::HubError;
 use crate::digest::Digest;
 use crate::repository::{Repository, is_commit, is_revision};
 
-/// Bytes of a reference that are read: a commit and white space around it.
+/// How many bytes of a reference are read: enough for a commit and white space around it.
 const MAX_REFERENCE: u64 = 256;
 
 /// A folder of checkpoints, shared with other programs.
@@ -59,7 +59,7 @@ impl Cache {
         folder.is_dir().then_some(Snapshot { folder, commit })
     }
 
-    /// All model repositories of which the cache holds something, sorted.
+    /// All model repositories that the cache holds something of, sorted.
     pub fn repositories(&self) -> Vec<Repository> {
         let mut repositories: Vec<Repository> = fs::read_dir(&self.root)
             .into_iter()
@@ -70,7 +70,7 @@ impl Cache {
         repositories
     }
 
-    /// Where a commit's files lie.
+    /// The folder with a commit's files.
     pub(crate) fn snapshot_folder(&self, repository: &Repository, commit: &str) -> PathBuf {
         self.repository(repository).join("snapshots").join(commit)
     }
@@ -79,12 +79,12 @@ impl Cache {
         self.repository(repository).join("blobs").join(digest.to_string())
     }
 
-    /// The beginning of a blob, as far as it was fetched.
+    /// The part of a blob that has been fetched so far.
     pub(crate) fn partial(&self, repository: &Repository, digest: Digest) -> PathBuf {
         self.repository(repository).join("blobs").join(format!("{digest}.incomplete"))
     }
 
-    /// The file that whoever fetches a blob holds locked.
+    /// The file that is locked by whoever fetches a blob.
     pub(crate) fn lock_file(&self, repository: &Repository, digest: Digest) -> PathBuf {
         self.root.join(".locks").join(repository.folder_name()).join(format!("{digest}.lock"))
     }

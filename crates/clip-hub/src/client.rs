@@ -19,9 +19,9 @@ use crate::settings::{HubSettings, Token};
 
 const USER_AGENT: &str = concat!("clip-search/", env!("CARGO_PKG_VERSION"));
 const MAX_REDIRECTS: usize = 10;
-/// Largest answer of the model-info API that is read.
+/// The largest answer of the model-info API that is read, in bytes.
 const MAX_INFO_BYTES: u64 = 32 << 20;
-/// Characters of a server's own words that are repeated.
+/// How many characters of a server's own words a message repeats.
 const MAX_REASON: usize = 200;
 
 /// Why a request did not succeed.
@@ -52,7 +52,7 @@ pub(crate) struct Content {
     pub reader: Box<dyn Read>,
 }
 
-/// Speaks with one server, and with those that it redirects to.
+/// Talks to one server, and to those that it redirects to.
 pub(crate) struct Client {
     agent: Agent,
     endpoint: String,
@@ -101,13 +101,13 @@ impl Client {
         format!("{}/{repository}", self.shown_endpoint())
     }
 
-    /// Where a file of a revision is asked for.
+    /// The URL of a file of a revision.
     pub fn file_url(&self, repository: &Repository, revision: &str, file: &str) -> String {
         let file: Vec<String> = file.split('/').map(encode).collect();
         format!("{}/{repository}/resolve/{}/{}", self.endpoint, encode(revision), file.join("/"))
     }
 
-    /// Asks what a file is; `None` if the revision has no such file.
+    /// Asks about a file; `None` if the revision has no such file.
     pub fn file(&self, repository: &Repository, revision: &str, file: &str) -> Result<Option<FileInfo>, Failure> {
         let mut url = self.file_url(repository, revision, file);
         let mut commit = None;
@@ -117,7 +117,7 @@ impl Client {
             commit = headers::commit(headers).map(str::to_owned).or(commit);
             if is_redirect(status) {
                 // Within the server, renamed repositories and small files are redirected. Large contents lie on another
-                // one, which knows nothing of commits: what we came for stands in the redirect's own headers.
+                // one, which knows nothing about commits: what we came for is in the redirect's own headers.
                 let next = redirected(&url, headers)?;
                 if !headers::is_linked(headers) && self.is_ours(&next) {
                     url = next;
@@ -173,7 +173,7 @@ impl Client {
             }
             // What we have cannot be a beginning of this file.
             416 if start > 0 => return Err(Interruption::Range { from: start }.into()),
-            // The addresses of the storage behind the hub are good for a while only; the hub gives new ones.
+            // The addresses of the storage behind the hub expire; the hub gives new ones.
             _ if !self.is_ours(&url) => {
                 return Err(Interruption::Status { status, message: String::new() }.into());
             }
@@ -186,7 +186,7 @@ impl Client {
         Ok(Content { start, reader: Box::new(response.into_body().into_reader()) })
     }
 
-    /// Sends a GET and follows redirects. Also returns where it ended.
+    /// Sends a GET and follows redirects. Also returns the URL that answered.
     fn get(&self, url: &str, from: Option<u64>) -> Result<(Response<Body>, String), Failure> {
         let mut url = url.to_owned();
         for _ in 0..MAX_REDIRECTS {
@@ -242,7 +242,7 @@ impl Client {
                 repository: repository.to_string(),
                 revision: revision.to_owned(),
             }),
-            // To strangers the public server says 401 for what does not exist.
+            // To strangers the public server answers 401 for repositories that do not exist.
             (Some("RepoNotFound"), _) => lasting(self.unknown_repository(repository)),
             (_, 401 | 403) => lasting(HubError::Denied {
                 repository: repository.to_string(),

@@ -1,4 +1,4 @@
-//! What a file of the hub must hash to, and hashing.
+//! The hash that a file of the hub must have, and hashing.
 
 use std::fmt;
 use std::fs::File;
@@ -12,7 +12,7 @@ use sha2::Sha256;
 use crate::HubError;
 use crate::progress::go_on;
 
-/// Bytes that are read at a time.
+/// How many bytes are read at a time.
 const CHUNK: usize = 1 << 20;
 
 /// The hash by which the hub knows a file, and under which the cache keeps it.
@@ -20,12 +20,12 @@ const CHUNK: usize = 1 << 20;
 pub(crate) enum Digest {
     /// Of large files: SHA-256 of the content.
     Sha256([u8; 32]),
-    /// Of small ones, which lie in git itself: SHA-1 of a header with the length, and the content.
+    /// Of small ones, which are in git itself: SHA-1 of a header with the length, and the content.
     GitBlob([u8; 20]),
 }
 
 impl Digest {
-    /// Reads an entity tag (`"…"` or `W/"…"`), or a name of a blob in the cache, which is the same without its quotes.
+    /// Reads an entity tag (`"…"` or `W/"…"`), or the name of a blob in the cache, which is the same without the quotes.
     pub fn parse(tag: &str) -> Option<Self> {
         let tag = tag.strip_prefix("W/").unwrap_or(tag);
         let tag = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).unwrap_or(tag);

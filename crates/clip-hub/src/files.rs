@@ -9,8 +9,8 @@ use crate::HubError;
 use crate::escape::{Escaped, shortened};
 use crate::repository::{Repository, is_file_name};
 
-/// Files beside configuration and weights that a checkpoint may have: tokenizers and preprocessing in the forms that
-/// this program and others read. Most repositories have some of them.
+/// Files that a checkpoint may have besides the configuration and the weights: tokenizers and preprocessing, in the
+/// forms that this program and others read. Most repositories have some of them.
 pub(crate) const AUXILIARY: [&str; 10] = [
     "preprocessor_config.json",
     "processor_config.json",
@@ -24,9 +24,9 @@ pub(crate) const AUXILIARY: [&str; 10] = [
     "spiece.model",
 ];
 
-/// Largest index of shards that is read.
+/// The largest index of shards that is read, in bytes.
 const MAX_INDEX_BYTES: u64 = 16 << 20;
-/// Characters of a name that a message repeats.
+/// How many characters of a name a message repeats.
 const SHOWN: usize = 200;
 
 /// How a checkpoint's files are named.
@@ -57,9 +57,9 @@ impl Layout {
 /// The index of weights in several files.
 pub(crate) const SHARD_INDEX: &str = "model.safetensors.index.json";
 
-/// Chooses from the names of all files in a repository those that make up a checkpoint.
+/// Chooses, from the names of all files in a repository, those that make up a checkpoint.
 ///
-/// Repositories often hold both layouts; open_clip's is taken then, since it says more about preprocessing.
+/// Repositories often hold both layouts; then open_clip's is chosen, since it says more about preprocessing.
 ///
 /// # Errors
 /// [`HubError::PickleOnly`] and [`HubError::NoCheckpoint`].
@@ -109,7 +109,7 @@ fn is_pickle(name: &str) -> bool {
     [".bin", ".pt", ".pth", ".ckpt", ".pkl"].iter().any(|end| name.ends_with(end))
 }
 
-/// What a folder lacks to be a checkpoint, or `None` if it lacks nothing. `files` are those that must be there; without
+/// What a folder lacks to be a checkpoint, or `None` if it is complete. `files` are those that must be there; without
 /// them, either layout will do.
 pub(crate) fn missing(folder: &Path, files: Option<&[String]>) -> Option<String> {
     // `is_file` follows links: a link whose blob was removed counts as missing.

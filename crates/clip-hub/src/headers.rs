@@ -6,7 +6,7 @@ use crate::digest::Digest;
 use crate::escape::shortened;
 use crate::repository::is_commit;
 
-/// Characters of a header that a message repeats.
+/// How many characters of a header a message repeats.
 const SHOWN: usize = 200;
 
 /// The largest file that is believed: a terabyte, some hundred times the largest checkpoint. What a server says beyond

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::escape::shortened;
 use crate::repository::{is_commit, is_file_name};
 
-/// Characters of a message or value that a message repeats.
+/// How many characters of a value a message repeats.
 const SHOWN: usize = 200;
 
 /// The names of all files of a commit.

@@ -4,7 +4,7 @@ use ureq::http::Uri;
 
 use crate::escape::{shortened, without_secrets};
 
-/// Characters of a header that a message repeats.
+/// How many characters of a header a message repeats.
 const SHOWN: usize = 200;
 
 /// A server, as far as trust is concerned: what decides whether it may see the token.

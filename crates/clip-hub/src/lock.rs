@@ -9,19 +9,19 @@ use crate::HubError;
 use crate::cache::create_parent;
 use crate::progress::go_on;
 
-/// How often a lock that somebody else holds is tried.
+/// How long to wait before a lock that somebody else holds is tried again.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// A lock on a file; it ends with the value, or with the process.
+/// A lock on a file; it is released when the value is dropped, or when the process ends.
 pub(crate) struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Takes the lock as soon as it is free. `waiting` is called once if it is not free at once.
+    /// Takes the lock as soon as it is free. `waiting` is called once if it has to wait.
     ///
     /// `huggingface_hub` locks the same files with the same system call. File systems that know no locks go without:
-    /// no file becomes visible unchecked, so that the worst is a download in vain.
+    /// no file becomes visible unchecked, so the worst is a wasted download.
     ///
     /// # Errors
     /// [`HubError::Io`], and [`HubError::Cancelled`] if `cancel` says so.

@@ -32,7 +32,7 @@ impl NoProxy {
     /// - any of them may end with `:PORT` (an IPv6 address in brackets then) and stands for that port alone;
     /// - `*` stands for all hosts.
     ///
-    /// What cannot be understood stands for nothing. Names are not looked up: an address matches only a host that is
+    /// Other entries stand for nothing. Names are not looked up: an address matches only a host that is
     /// written as one.
     pub fn parse(list: &str) -> Self {
         let entries = list.split(|c: char| c == ',' || c.is_whitespace()).filter(|entry| !entry.is_empty());

@@ -18,12 +18,12 @@ use crate::progress::{PullEvent, PullProgress, go_on};
 use crate::repository::is_file_name;
 use crate::{Checkpoint, Hub, HubError};
 
-/// Bytes that are read from the network at a time.
+/// How many bytes are read from the network at a time.
 const BLOCK: usize = 1 << 16;
-/// How long a pause goes on without asking whether to stop.
+/// How long a pause goes on before it is checked again whether to stop.
 const MOMENT: Duration = Duration::from_millis(50);
 
-/// What a download came to.
+/// The result of a download.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pulled {
     /// The folder with the checkpoint's files.
@@ -32,7 +32,7 @@ pub struct Pulled {
     pub commit: String,
     /// How many files it has.
     pub files: usize,
-    /// Their bytes.
+    /// Their total size, in bytes.
     pub bytes: u64,
     /// Bytes that came over the network in this run; 0 if everything was in the cache.
     pub fetched: u64,
@@ -46,7 +46,7 @@ struct Planned {
 
 impl Hub {
     /// Brings a checkpoint into the cache: asks the server what it consists of, fetches what is missing, and checks the
-    /// hash of every file, also of those that were there, which are fetched anew if they are damaged.
+    /// hash of every file. Files that were there before are checked, too, and fetched again if they are damaged.
     ///
     /// The branch's reference is moved last, so that an interrupted update leaves the older snapshot in use. Without
     /// network ([`HubSettings::offline`](crate::HubSettings::offline)) what the cache holds is returned as it is.
@@ -109,7 +109,7 @@ impl Pull<'_> {
     }
 
     /// All files with what the server says about them, small ones first: what is wrong with a configuration shows before
-    /// gigabytes of weights have come.
+    /// gigabytes of weights are fetched.
     fn plan(&mut self) -> Result<(String, Vec<Planned>), HubError> {
         let checkpoint = self.checkpoint;
         let repository = &checkpoint.repository;
@@ -157,7 +157,7 @@ impl Pull<'_> {
         Ok((commit, plan))
     }
 
-    /// Every shard that the index names must have come.
+    /// Every shard that the index names must be there.
     fn check_shards(&self, folder: &Path) -> Result<(), HubError> {
         let index = folder.join(SHARD_INDEX);
         if self.checkpoint.files.is_some() || folder.join("model.safetensors").exists() || !index.exists() {
@@ -185,7 +185,7 @@ impl Pull<'_> {
         )
     }
 
-    /// Makes one file be there, with the right content.
+    /// Makes sure that one file is there, with the right content.
     fn bring(&mut self, commit: &str, file: &Planned) -> Result<(), HubError> {
         let (pointer, blob, _) = self.places(commit, file);
         // Before the lock: a complete cache may be read-only.
@@ -251,7 +251,7 @@ impl Pull<'_> {
             }
             remove(&partial)?;
             self.done = begun;
-            // The beginning may have been somebody else's; what comes in one piece is the server's own.
+            // The beginning may have come from somewhere else; what comes in one piece is the server's own.
             if resumed && !restarted {
                 (resumed, restarted, failures) = (false, true, 0);
                 continue;
@@ -281,11 +281,11 @@ impl Pull<'_> {
         };
         let io = |source| HubError::Io { action: "write", path: partial.to_owned(), source };
         let mut out = File::options().create(true).write(true).truncate(false).open(partial).map_err(io)?;
-        // A server without ranges begins anew.
+        // A server without ranges starts from the beginning.
         out.set_len(content.start).map_err(io)?;
         io::Seek::seek(&mut out, io::SeekFrom::End(0)).map_err(io)?;
         let mut have = content.start;
-        // Not a byte more than was announced, whatever comes.
+        // Never more bytes than were announced, whatever comes.
         let mut reader = content.reader.take(file.info.size - have);
         let mut block = vec![0; BLOCK];
         loop {
@@ -308,7 +308,7 @@ impl Pull<'_> {
         Ok(())
     }
 
-    /// Sends a request until it is answered, or was tried often enough.
+    /// Sends a request until it is answered, or has been tried often enough.
     fn retrying<T>(
         &mut self,
         url: &str,

@@ -14,13 +14,13 @@ pub struct HubSettings {
     pub cache: PathBuf,
     /// The server, `https://huggingface.co` or a mirror that speaks its protocol.
     pub endpoint: String,
-    /// Proves who asks, for repositories that not everybody may read. Sent to the server of `endpoint` and to no other.
+    /// Proves who asks, for repositories that not everybody may read. Sent only to the server of `endpoint`.
     pub token: Option<Token>,
     /// Never use the network.
     pub offline: bool,
     /// The proxies to go through.
     pub proxies: Proxies,
-    /// How often a request that brings not one new byte is tried.
+    /// How often a request that brings no new byte is tried.
     pub attempts: u32,
     /// The pause after the first failure; it doubles with each further one, up to ten seconds.
     pub pause: Duration,
@@ -64,12 +64,12 @@ impl fmt::Debug for HubSettings {
     }
 }
 
-/// A secret: it is sent, and never shown.
+/// A secret: it is sent, but never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
 impl Token {
-    /// Takes a token as it stands in a file or variable, with the white space around it; `None` if that is all.
+    /// Takes a token as it is in a file or variable, without the white space around it; `None` if nothing is left.
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
         (!text.is_empty()).then(|| Self(text.to_owned()))

@@ -1,4 +1,4 @@
-//! Is what the cache holds of a checkpoint what was published?
+//! Checks whether the cache holds what was published.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::digest::Digest;
 use crate::progress::{PullEvent, PullProgress, go_on};
 use crate::{Checkpoint, Hub, HubError, files};
 
-/// How deep folders in a snapshot are looked into.
+/// How many levels of folders in a snapshot are looked into.
 const MAX_DEPTH: usize = 8;
 
 /// A checkpoint in the cache, file by file.
@@ -22,7 +22,7 @@ pub struct Verified {
     pub commit: String,
     /// Its files, by name.
     pub files: Vec<CheckedFile>,
-    /// What is missing of it, if anything is.
+    /// What is missing, if anything is.
     pub missing: Option<String>,
 }
 
@@ -33,30 +33,30 @@ impl Verified {
     }
 }
 
-/// A file and what became of it.
+/// A file and its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckedFile {
     /// Its name in the repository.
     pub name: String,
     /// Its size on this disk.
     pub bytes: u64,
-    /// How it is.
+    /// Its state.
     pub state: FileState,
 }
 
-/// How a file is.
+/// The state of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileState {
     /// Its content has the hash that it was published with.
     Good,
-    /// It has another content.
+    /// It has other content.
     Damaged {
         /// The hash that it was published with.
         expected: String,
         /// The hash of what is there.
         found: String,
     },
-    /// Nothing tells what it should hash to: it is a copy without a blob, and the server could not be asked.
+    /// The hash that it was published with is not known: it is a copy without a blob, and the server could not be asked.
     Unchecked {
         /// Why not.
         reason: String,
