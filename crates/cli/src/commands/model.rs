@@ -233,8 +233,9 @@ fn pull(hub: &Hub, args: &PublishedModelArgs) -> Result<Exit> {
         }
         Published::OnHub(checkpoint, _) => checkpoint,
     };
-    let mut download = Download::new(interrupt::listen()?);
-    let outcome = hub.pull(&checkpoint, &mut download);
+    let cancel = interrupt::listen()?;
+    let download = Download::new();
+    let outcome = hub.pull(&checkpoint, &download, &cancel);
     download.clear();
     let pulled = match outcome {
         Err(HubError::Cancelled) => {
@@ -313,8 +314,9 @@ fn verify(hub: &Hub, args: &PublishedModelArgs) -> Result<Exit> {
         Published::BuiltIn(entry) => return built_in(&entry, args.json),
         Published::OnHub(checkpoint, _) => checkpoint,
     };
-    let mut download = Download::new(interrupt::listen()?);
-    let outcome = hub.verify(&checkpoint, &mut download);
+    let cancel = interrupt::listen()?;
+    let download = Download::new();
+    let outcome = hub.verify(&checkpoint, &download, &cancel);
     download.clear();
     let verified = match outcome {
         Err(HubError::Cancelled) => return Ok(Exit::Interrupted),
