@@ -11,6 +11,7 @@ use crate::Isa;
 use crate::isa::vectorised;
 use crate::kernels::{self, MOST_ROWS, NARROW, Sums, Tile};
 use crate::math::{self, Multiply};
+use crate::shape::volume;
 use crate::store::{LANES, Out};
 
 /// Vectors that stand in rows of a wider matrix.
@@ -27,6 +28,13 @@ pub struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
+    /// Panics if the values end before the last row's vector does.
+    fn check(&self, width: usize) {
+        let Some(last) = self.count.checked_sub(1) else { return };
+        let end = volume([last, self.stride]).checked_add(self.start).and_then(|start| start.checked_add(width));
+        assert!(end.is_some_and(|end| end <= self.values.len()), "each row has a vector of the width");
+    }
+
     /// `width` values of a row, after the first `from` of its vector.
     fn part(&self, row: usize, from: usize, width: usize) -> &'a [f32] {
         &self.values[row * self.stride + self.start + from..][..width]
@@ -70,9 +78,12 @@ impl<'a> Attention<'a> {
     /// # Panics
     /// If the lengths do not fit, or there is no key.
     pub fn apply_on(&self, threads: usize, out: &mut [f32]) {
-        assert!(self.width.is_multiple_of(self.heads), "heads divide the width");
-        assert_eq!(out.len(), self.queries.count * self.width, "out is [queries, width]");
+        assert!(self.heads > 0 && self.width.is_multiple_of(self.heads), "heads divide the width");
+        assert_eq!(out.len(), volume([self.queries.count, self.width]), "out is [queries, width]");
         assert!(self.keys.count > 0, "there is a key");
+        self.queries.check(self.width);
+        self.keys.check(self.width);
+        Rows { count: self.keys.count, ..self.values }.check(self.width);
         let out = Out::new(out, self.width);
         if threads > 1 {
             let share = self.heads.div_ceil(threads);
@@ -316,5 +327,32 @@ mod tests {
         assert_eq!(attend(&joint), before);
         joint[5 * 96 + 32..6 * 96].fill(9.0);
         assert_ne!(attend(&joint), before);
+    }
+
+    #[test]
+    fn rows_that_do_not_fit_are_refused() {
+        let values = noise(4, 12);
+        let rows = Rows { values: &values, stride: 4, start: 0, count: 3 };
+        let attention =
+            Attention { queries: rows, keys: rows, values: rows, width: 4, heads: 2, causal: false, isa: Isa::best() };
+        attention.apply_on(1, &mut [0.0; 12]);
+        for wrong in [
+            Rows { count: 4, ..rows },
+            Rows { start: 1, ..rows },
+            Rows { start: usize::MAX - 8, ..rows },
+            Rows { stride: usize::MAX / 2 + 1, ..rows },
+            Rows { values: &values[..11], ..rows },
+        ] {
+            for (queries, keys, values) in [(wrong, rows, rows), (rows, wrong, rows), (rows, rows, wrong)] {
+                let fits =
+                    values.count > keys.count && values.values.len() == 12 && values.stride == 4 && values.start == 0;
+                let mut out = vec![0.0; queries.count * 4];
+                let attention = Attention { queries, keys, values, ..attention };
+                let result = std::panic::catch_unwind(move || attention.apply_on(1, &mut out));
+                // Rows of values beyond the last key are not looked at.
+                assert_eq!(result.is_ok(), fits, "{attention:?}");
+            }
+        }
+        assert!(std::panic::catch_unwind(|| Attention { heads: 0, ..attention }.apply_on(1, &mut [0.0; 12])).is_err());
     }
 }

@@ -7,6 +7,7 @@ use crate::depthwise_x86;
 use crate::isa::vectorised;
 use crate::math::{Multiply, at_least, at_most};
 use crate::rows::finish;
+use crate::shape::volume;
 use crate::{Activation, Isa};
 
 /// Channels that are summed at a time; four AVX-512 registers.
@@ -26,9 +27,13 @@ pub struct Depthwise {
 
 impl Depthwise {
     /// From weights `[channels, kernel, kernel]` and a bias of `channels` values; `activation` is applied to the result.
+    ///
+    /// # Panics
+    /// If the lengths do not fit, or there are no channels, no taps or no step.
     pub fn new(weights: &[f32], bias: &[f32], kernel: usize, stride: usize, activation: Activation, isa: Isa) -> Self {
         let channels = bias.len();
-        assert_eq!(weights.len(), channels * kernel * kernel, "weights are [channels, kernel, kernel]");
+        assert!(channels > 0 && kernel > 0 && stride > 0, "there are channels, taps and a step");
+        assert_eq!(weights.len(), volume([channels, kernel, kernel]), "weights are [channels, kernel, kernel]");
         let mut taps = vec![0.0; weights.len()];
         for (channel, weights) in weights.chunks_exact(kernel * kernel).enumerate() {
             for (tap, weight) in weights.iter().enumerate() {
@@ -63,7 +68,8 @@ impl Depthwise {
     pub fn row(&self, rows: &[Option<&[f32]>], width: usize, left: usize, out: &mut [f32]) {
         let channels = self.channels();
         assert_eq!(rows.len(), self.kernel, "a row for each of the kernel's");
-        assert!(rows.iter().flatten().all(|row| row.len() == width * channels), "rows are [width, channels]");
+        assert!(rows.iter().flatten().all(|row| row.len() == volume([width, channels])), "rows are [width, channels]");
+        assert!(out.len().is_multiple_of(channels), "out is [out_width, channels]");
         let outputs = out.len() / channels;
         // Positions whose taps all lie inside the row.
         let first = left.div_ceil(self.stride).min(outputs);

@@ -5,6 +5,7 @@ use std::arch::x86_64::*;
 
 use crate::Isa;
 use crate::depthwise::{Depthwise, Inside};
+use crate::shape::volume;
 
 /// Positions at a time: enough sums to hide the latency of an addition.
 const MOST: usize = 8;
@@ -24,9 +25,9 @@ pub fn positions<const KERNEL: usize, const STRIDE: usize>(
     }
     // What the loops rely on.
     assert!(depthwise.kernel() == KERNEL && depthwise.stride() == STRIDE && rows.len() == KERNEL);
-    assert!(depthwise.taps.len() == KERNEL * KERNEL * channels && depthwise.bias.len() == channels);
-    assert!(positions.start * STRIDE >= left && positions.end * channels <= out.len());
-    let reach = ((positions.end - 1) * STRIDE - left + KERNEL) * channels;
+    assert!(depthwise.taps.len() == volume([KERNEL, KERNEL, channels]) && depthwise.bias.len() == channels);
+    assert!(volume([positions.start, STRIDE]) >= left && volume([positions.end, channels]) <= out.len());
+    let reach = volume([volume([positions.end - 1, STRIDE]) - left + KERNEL, channels]);
     assert!(rows.iter().flatten().all(|row| row.len() >= reach));
     let mut x = positions.start;
     while x < positions.end {

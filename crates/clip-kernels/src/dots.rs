@@ -8,6 +8,7 @@ use crate::codes::Map;
 #[cfg(target_arch = "x86_64")]
 use crate::dots_x86::{avx2, avx2_results, vnni, vnni_results, vnni256, vnni256_results};
 use crate::kernels::{MOST_COLUMNS, MOST_ROWS};
+use crate::shape::volume;
 #[cfg(target_arch = "aarch64")]
 use arm::neon;
 
@@ -141,8 +142,8 @@ macro_rules! by_rows {
 /// What the kernels rely on.
 fn check(dots: Dots, rows: usize, tile: Tile<'_>) {
     assert!(rows > 0 && rows <= dots.rows());
-    assert!(tile.panel.len() >= tile.groups * dots.panel() * dots.group());
-    assert!(tile.left.len() >= (tile.groups * dots.group()).div_ceil(CHUNK) * rows * CHUNK);
+    assert!(tile.panel.len() >= volume([tile.groups, dots.panel(), dots.group()]));
+    assert!(tile.left.len() >= volume([volume([tile.groups, dots.group()]).div_ceil(CHUNK), rows, CHUNK]));
 }
 
 /// The sums of `rows` rows (at most [`Dots::rows`]) with each of a panel's columns.

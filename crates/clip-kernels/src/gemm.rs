@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use crate::isa::vectorised;
 use crate::kernels::{self, MOST_COLUMNS, NARROW, Sums, Tile};
 use crate::math::Multiply;
+use crate::shape::volume;
 use crate::store::{Finish, Out, finish};
 use crate::tiles::Tiles;
 use crate::{Activation, Isa, Linear};
@@ -74,9 +75,9 @@ impl PackedLinear {
     /// Packs weights given as `[columns, depth]` (PyTorch's order, a row an output) and a bias of `columns` values.
     ///
     /// # Panics
-    /// If the lengths do not fit; they come from a model that was checked when it was loaded.
+    /// If the lengths do not fit or the depth is 0; they come from a model that was checked when it was loaded.
     pub fn new(weights: &[f32], bias: &[f32], depth: usize, isa: Isa) -> Self {
-        assert_eq!(weights.len(), depth * bias.len(), "weights are [columns, depth]");
+        assert_eq!(weights.len(), volume([depth, bias.len()]), "weights are [columns, depth]");
         Self::pack(bias, depth, isa, |k, first, out| {
             for (column, out) in (first..).zip(out) {
                 *out = weights[column * depth + k];
@@ -87,10 +88,10 @@ impl PackedLinear {
     /// Packs weights given as `[depth, columns]` (burn's order, a column an output) and a bias of `columns` values.
     ///
     /// # Panics
-    /// If the lengths do not fit.
+    /// As [`new`](Self::new).
     pub fn transposed(weights: &[f32], bias: &[f32], depth: usize, isa: Isa) -> Self {
         let columns = bias.len();
-        assert_eq!(weights.len(), depth * columns, "weights are [depth, columns]");
+        assert_eq!(weights.len(), volume([depth, columns]), "weights are [depth, columns]");
         Self::pack(bias, depth, isa, |k, first, out| {
             out.copy_from_slice(&weights[k * columns + first..][..out.len()]);
         })
@@ -98,6 +99,7 @@ impl PackedLinear {
 
     /// `copy` writes values of a position of the depth, from a column on.
     fn pack(bias: &[f32], depth: usize, isa: Isa, copy: impl Fn(usize, usize, &mut [f32])) -> Self {
+        assert!(depth > 0, "there is an input");
         let columns = bias.len();
         let padded = bias.iter().copied().chain(std::iter::repeat(0.0)).take(columns.next_multiple_of(MOST_COLUMNS));
         let mut panels = vec![0.0; depth * columns.next_multiple_of(NARROW)];
@@ -177,7 +179,7 @@ impl PackedLinear {
     pub fn apply_on(&self, threads: usize, left: &[f32], activation: Activation, add: Option<&[f32]>, out: &mut [f32]) {
         let rows = left.len() / self.depth;
         assert_eq!(left.len(), rows * self.depth, "left is [rows, depth]");
-        assert_eq!(out.len(), rows * self.columns, "out is [rows, columns]");
+        assert_eq!(out.len(), volume([rows, self.columns]), "out is [rows, columns]");
         assert!(add.is_none_or(|add| add.len() == out.len()), "what is added has the shape of out");
         let out = Out::new(out, self.columns);
         let tiles = Tiles::new(rows, kernels::rows(self.isa));

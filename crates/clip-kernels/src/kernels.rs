@@ -4,6 +4,7 @@
 //! position), and its right side a panel of packed columns.
 
 use crate::Isa;
+use crate::shape::volume;
 #[cfg(target_arch = "x86_64")]
 use x86::{avx2, avx512_narrow, avx512_wide};
 
@@ -87,9 +88,11 @@ pub fn multiply(isa: Isa, rows: usize, columns: usize, tile: Tile<'_>, sums: &mu
     assert!(columns == panel(isa) || columns == NARROW);
     assert!(rows > 0 && rows <= self::rows(isa));
     assert!(tile.runs > 0 && (tile.runs == 1 || tile.stride.is_some()));
-    assert!(tile.panel.len() >= tile.runs * tile.depth * columns);
-    let last = tile.stride.map_or((rows - 1) * tile.depth, |stride| (rows - 1) * stride + (tile.runs - 1) * tile.step);
-    assert!(tile.left.len() >= last + tile.depth);
+    assert!(tile.panel.len() >= volume([tile.runs, tile.depth, columns]));
+    let (last_row, last_run) =
+        (volume([rows - 1, tile.stride.unwrap_or(tile.depth)]), volume([tile.runs - 1, tile.step]));
+    let end = last_row.checked_add(last_run).and_then(|last| last.checked_add(tile.depth));
+    assert!(end.is_some_and(|end| end <= tile.left.len()));
     match isa {
         // SAFETY: this processor has AVX-512F, or there would be no such `Isa`; lengths were checked above.
         #[cfg(target_arch = "x86_64")]
@@ -215,6 +218,31 @@ mod x86 {
             for (v, sum) in sums.iter().enumerate() {
                 // SAFETY: `Sums` has room for the largest tile.
                 unsafe { _mm256_storeu_ps(out.add((row * 2 + v) * 8), *sum) };
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lengths and distances whose products and sums wrap around to what there is.
+    #[test]
+    fn sizes_that_overflow_are_refused() {
+        const HALF: usize = 1 << (usize::BITS / 2);
+        let tile = |stride, depth, runs, step| Tile { left: &[0.0; 64], stride, panel: &[0.0; 64], depth, runs, step };
+        let wrong = [
+            (1, tile(Some(0), HALF, HALF, HALF)),
+            (1, tile(None, 1 << (usize::BITS - 4), 1, 0)),
+            (2, tile(Some(usize::MAX), 2, 1, 0)),
+            (2, tile(Some(usize::MAX / 2 + 1), 1, 3, usize::MAX / 4 + 1)),
+            (1, tile(Some(0), 1, 3, usize::MAX / 2 + 1)),
+        ];
+        for isa in Isa::available() {
+            for (rows, tile) in wrong {
+                let result = std::panic::catch_unwind(|| multiply(isa, rows, NARROW, tile, &mut Sums::new()));
+                assert!(result.is_err(), "{isa:?}: {rows} rows, stride {:?}, {} runs", tile.stride, tile.runs);
             }
         }
     }

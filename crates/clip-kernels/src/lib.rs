@@ -31,6 +31,7 @@ pub mod quantised;
 pub mod rows;
 #[cfg(target_arch = "x86_64")]
 mod rows_x86;
+mod shape;
 mod store;
 #[cfg(test)]
 mod testing;

@@ -14,6 +14,7 @@ use crate::dots::{self, CHUNK, Dots, Results, Tile};
 use crate::isa::vectorised;
 use crate::kernels::{MOST_COLUMNS, MOST_ROWS, Sums};
 use crate::math::Multiply;
+use crate::shape::volume;
 use crate::store::{Finish, Out, finish};
 use crate::tiles::Tiles;
 use crate::weights;
@@ -49,10 +50,10 @@ impl QuantisedLinear {
     /// `columns` values.
     ///
     /// # Panics
-    /// If the lengths do not fit, or the depth is more than 65,536; they come from a model that was checked when it was
+    /// If the lengths do not fit, or the depth is 0 or more than 65,536; they come from a model that was checked when it was
     /// loaded.
     pub fn new(weights: &[f32], bias: &[f32], depth: usize, isa: Isa) -> Self {
-        assert_eq!(weights.len(), depth * bias.len(), "weights are [columns, depth]");
+        assert_eq!(weights.len(), volume([depth, bias.len()]), "weights are [columns, depth]");
         Self::pack(bias, depth, isa, |column, k| weights[column * depth + k])
     }
 
@@ -62,7 +63,7 @@ impl QuantisedLinear {
     /// As `new`.
     pub fn transposed(weights: &[f32], bias: &[f32], depth: usize, isa: Isa) -> Self {
         let columns = bias.len();
-        assert_eq!(weights.len(), depth * columns, "weights are [depth, columns]");
+        assert_eq!(weights.len(), volume([depth, columns]), "weights are [depth, columns]");
         Self::pack(bias, depth, isa, |column, k| weights[k * columns + column])
     }
 
@@ -74,6 +75,7 @@ impl QuantisedLinear {
     }
 
     fn pack(bias: &[f32], depth: usize, isa: Isa, weight: impl Fn(usize, usize) -> f32) -> Self {
+        assert!(depth > 0, "there is an input");
         assert!(depth <= MOST_DEPTH, "sums are of at most {MOST_DEPTH} products");
         let dots = Dots::of(isa);
         let (columns, group, panel) = (bias.len(), dots.group(), dots.panel());
@@ -124,7 +126,7 @@ impl Linear for QuantisedLinear {
     fn apply_on(&self, threads: usize, left: &[f32], activation: Activation, add: Option<&[f32]>, out: &mut [f32]) {
         let rows = left.len() / self.depth;
         assert_eq!(left.len(), rows * self.depth, "left is [rows, depth]");
-        assert_eq!(out.len(), rows * self.columns, "out is [rows, columns]");
+        assert_eq!(out.len(), volume([rows, self.columns]), "out is [rows, columns]");
         assert!(add.is_none_or(|add| add.len() == out.len()), "what is added has the shape of out");
         let out = Out::new(out, self.columns);
         let tiles = Tiles::new(rows, self.dots.rows());

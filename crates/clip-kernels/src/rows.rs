@@ -10,6 +10,7 @@ use crate::isa::vectorised;
 use crate::math::{self, Baseline, Multiply};
 #[cfg(target_arch = "x86_64")]
 use crate::rows_x86::{self, Load};
+use crate::shape::volume;
 use crate::{Activation, Isa};
 
 /// Number format of stored weights. All are little-endian and need no alignment.
@@ -52,9 +53,10 @@ impl<'a> StoredRows<'a> {
     /// # Panics
     /// If the lengths do not fit.
     pub fn new(format: Format, bytes: &'a [u8], scales: &'a [u8], depth: usize) -> Self {
+        let row = volume([depth, format.bytes()]);
         let rows = Self { format, bytes, scales, depth };
-        assert_eq!(bytes.len(), rows.outputs() * depth * format.bytes(), "the matrix is [outputs, depth]");
-        let expected = if format == Format::Int8 { rows.outputs() * 4 } else { 0 };
+        assert_eq!(bytes.len(), volume([rows.outputs(), row]), "the matrix is [outputs, depth]");
+        let expected = if format == Format::Int8 { volume([rows.outputs(), 4]) } else { 0 };
         assert_eq!(scales.len(), expected, "a factor for each row of int8 weights and none for others");
         rows
     }
@@ -98,8 +100,8 @@ impl<'a> StoredRows<'a> {
         let rows = left.len() / self.depth.max(1);
         let outputs = self.outputs();
         assert_eq!(left.len(), rows * self.depth, "left is [rows, depth]");
-        assert_eq!(out.len(), rows * stride, "out is [rows, stride]");
-        assert!(at + outputs <= stride, "the outputs fit a row of out");
+        assert_eq!(out.len(), volume([rows, stride]), "out is [rows, stride]");
+        assert!(outputs <= stride && at <= stride - outputs, "the outputs fit a row of out");
         assert!(bias.is_empty() || bias.len() == outputs, "a bias has a value for each output");
         let product = Product { weights: *self, left, bias, stride, at };
         match self.format {
@@ -524,5 +526,23 @@ mod tests {
             finish(isa, Activation::Relu6, Some(&[1.0, 2.0, 3.0]), &mut out);
             assert_eq!(out, [1.0, 2.5, 9.0]);
         }
+    }
+
+    #[test]
+    fn depths_that_overflow_are_refused() {
+        for (format, bytes) in [(Format::F32, 16), (Format::F16, 8), (Format::Bf16, 8)] {
+            // Four bytes or two more than what wraps around to nothing.
+            let depth = usize::MAX / format.bytes() + 2;
+            let result = std::panic::catch_unwind(|| StoredRows::new(format, &vec![0; bytes], &[], depth).outputs());
+            assert!(result.is_err(), "{format:?}: {result:?} outputs");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "the outputs fit a row of out")]
+    fn columns_that_overflow_are_refused() {
+        let weights = [0; 8];
+        let weights = StoredRows::new(Format::F32, &weights, &[], 1);
+        weights.multiply(Isa::best(), &[1.0], &[], &mut [0.0; 4], 4, usize::MAX);
     }
 }

@@ -53,7 +53,7 @@ impl<'a> Out<'a> {
     #[inline(always)]
     #[allow(clippy::mut_from_ref)]
     pub unsafe fn part(&self, row: usize, first: usize, count: usize) -> &mut [f32] {
-        assert!(row < self.rows && first + count <= self.columns);
+        assert!(row < self.rows && count <= self.columns && first <= self.columns - count);
         // SAFETY: inside the slice that this was made from, and of no one else by the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(row * self.columns + first), count) }
     }
