@@ -3,6 +3,7 @@
 #[cfg(target_arch = "x86_64")]
 use crate::codes_x86;
 use crate::dots::{CHUNK, Dots};
+use crate::isa::Instructions;
 use crate::kernels::MOST_ROWS;
 use crate::{Isa, math};
 
@@ -33,28 +34,28 @@ pub fn quantise(isa: Isa, dots: Dots, ranges: Option<&Ranges>, values: &[f32], c
     assert!(codes.len() >= depth.div_ceil(CHUNK) * rows * CHUNK, "codes are [chunks, rows, chunk]");
     // All ranges first: each is a chain of steps that wait for one another, and those of several rows can go side by side.
     let found;
-    let ranges = match (ranges, isa) {
-        (Some(ranges), _) => ranges,
-        (None, isa) => {
-            found = match isa {
-                // SAFETY: `Isa` found AVX-512, of which these are parts.
+    let ranges = match ranges {
+        Some(ranges) => ranges,
+        None => {
+            found = match isa.instructions() {
+                // SAFETY: the variant proves AVX-512, of which these are parts.
                 #[cfg(target_arch = "x86_64")]
-                Isa::Avx512 => unsafe { codes_x86::ranges512(values, depth) },
-                // SAFETY: `Isa` found AVX2.
+                Instructions::Avx512(_) => unsafe { codes_x86::ranges512(values, depth) },
+                // SAFETY: the variant proves AVX2.
                 #[cfg(target_arch = "x86_64")]
-                Isa::Avx2 => unsafe { codes_x86::ranges256(values, depth) },
+                Instructions::Avx2(_) => unsafe { codes_x86::ranges256(values, depth) },
                 _ => portable_ranges(values, depth),
             };
             &found
         }
     };
-    match isa {
+    match isa.instructions() {
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => unsafe { codes_x86::bytes512(values, depth, rows, ranges, codes) },
+        Instructions::Avx512(_) => unsafe { codes_x86::bytes512(values, depth, rows, ranges, codes) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => unsafe { codes_x86::bytes256(values, depth, rows, ranges, codes) },
+        Instructions::Avx2(_) => unsafe { codes_x86::bytes256(values, depth, rows, ranges, codes) },
         _ => portable(values, depth, rows, ranges, codes, dots.offset()),
     }
     let zeros = ranges.zero.iter().zip(&ranges.scale);
@@ -195,7 +196,7 @@ mod tests {
         ) {
             let factor = 10f32.powi(size);
             let values: Vec<f32> = noise(seed, rows * depth).iter().map(|x| (x + shift) * factor).collect();
-            let (expected, reference) = codes(Isa::Portable, Dots::Portable, &values, rows);
+            let (expected, reference) = codes(Isa::portable(), Dots::Portable, &values, rows);
             for isa in Isa::available() {
                 let (maps, found) = codes(isa, Dots::of(isa), &values, rows);
                 let offset = i32::from(Dots::of(isa).offset());
@@ -210,7 +211,7 @@ mod tests {
             let least = values.iter().copied().fold(0.0, f32::min);
             let most = values.iter().copied().fold(0.0, f32::max);
             let step = f64::from(most - least) / 255.0;
-            let (maps, found) = codes(Isa::Portable, Dots::Portable, &values, 1);
+            let (maps, found) = codes(Isa::portable(), Dots::Portable, &values, 1);
             for (value, code) in values.iter().zip(&found[0]) {
                 let found = f64::from(i32::from(*code) - maps[0].zero) * f64::from(maps[0].scale);
                 // Zero's own place is rounded too, which may move an end of the range.

@@ -85,21 +85,18 @@ impl Depthwise {
     /// Computes the positions inside, for as many channels as whole vectors have, which are returned.
     #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
     fn whole(&self, inside: Inside<'_>, out: &mut [f32]) -> usize {
-        match (self.isa, self.kernel, self.stride) {
-            #[cfg(target_arch = "x86_64")]
-            (Isa::Avx512 | Isa::Avx2, 3, 1) => depthwise_x86::positions::<3, 1>(self, inside, out),
-            #[cfg(target_arch = "x86_64")]
-            (Isa::Avx512 | Isa::Avx2, 3, 2) => depthwise_x86::positions::<3, 2>(self, inside, out),
-            #[cfg(target_arch = "x86_64")]
-            (Isa::Avx512 | Isa::Avx2, 5, 1) => depthwise_x86::positions::<5, 1>(self, inside, out),
-            #[cfg(target_arch = "x86_64")]
-            (Isa::Avx512 | Isa::Avx2, 5, 2) => depthwise_x86::positions::<5, 2>(self, inside, out),
-            #[cfg(target_arch = "x86_64")]
-            (Isa::Avx512 | Isa::Avx2, 7, 1) => depthwise_x86::positions::<7, 1>(self, inside, out),
-            #[cfg(target_arch = "x86_64")]
-            (Isa::Avx512 | Isa::Avx2, 7, 2) => depthwise_x86::positions::<7, 2>(self, inside, out),
+        #[cfg(target_arch = "x86_64")]
+        return match (self.kernel, self.stride) {
+            (3, 1) => depthwise_x86::positions::<3, 1>(self, inside, out),
+            (3, 2) => depthwise_x86::positions::<3, 2>(self, inside, out),
+            (5, 1) => depthwise_x86::positions::<5, 1>(self, inside, out),
+            (5, 2) => depthwise_x86::positions::<5, 2>(self, inside, out),
+            (7, 1) => depthwise_x86::positions::<7, 1>(self, inside, out),
+            (7, 2) => depthwise_x86::positions::<7, 2>(self, inside, out),
             _ => 0,
-        }
+        };
+        #[cfg(not(target_arch = "x86_64"))]
+        0
     }
 
     /// Least and most of the results.
@@ -224,7 +221,7 @@ mod tests {
                         sum.clamp(0.0, 6.0)
                     } else {
                         let mut one = [sum as f32];
-                        finish(Isa::Portable, activation, None, &mut one);
+                        finish(Isa::portable(), activation, None, &mut one);
                         f64::from(one[0])
                     };
                     prop_assert!((f64::from(*out) - expected).abs() < 1e-4, "{isa:?}, {at}: {out}, not {expected}");

@@ -3,8 +3,8 @@
 
 use std::arch::x86_64::*;
 
-use crate::Isa;
 use crate::depthwise::{Depthwise, Inside};
+use crate::isa::Instructions;
 use crate::shape::volume;
 
 /// Positions at a time: enough sums to hide the latency of an addition.
@@ -18,7 +18,11 @@ pub fn positions<const KERNEL: usize, const STRIDE: usize>(
 ) -> usize {
     let channels = depthwise.channels();
     let Inside { rows, left, positions } = inside;
-    let lanes = if depthwise.isa == Isa::Avx512 { 16 } else { 8 };
+    let lanes = match depthwise.isa.instructions() {
+        Instructions::Avx512(_) => 16,
+        Instructions::Avx2(_) => 8,
+        Instructions::Portable => return 0,
+    };
     let whole = channels / lanes * lanes;
     if positions.is_empty() {
         return whole;
@@ -33,17 +37,18 @@ pub fn positions<const KERNEL: usize, const STRIDE: usize>(
     while x < positions.end {
         let block = Block { depthwise, rows, column: x * STRIDE - left, whole };
         let out = &mut out[x * channels..];
-        // SAFETY: this processor has the features, or there would be no such `Isa`; lengths were checked above.
+        // SAFETY: the variant proves the features; lengths were checked above.
         x += unsafe {
-            match (positions.end - x, depthwise.isa) {
-                (MOST.., Isa::Avx512) => block.avx512::<KERNEL, STRIDE, MOST>(out),
-                (4.., Isa::Avx512) => block.avx512::<KERNEL, STRIDE, 4>(out),
-                (2.., Isa::Avx512) => block.avx512::<KERNEL, STRIDE, 2>(out),
-                (_, Isa::Avx512) => block.avx512::<KERNEL, STRIDE, 1>(out),
-                (MOST.., _) => block.avx2::<KERNEL, STRIDE, MOST>(out),
-                (4.., _) => block.avx2::<KERNEL, STRIDE, 4>(out),
-                (2.., _) => block.avx2::<KERNEL, STRIDE, 2>(out),
-                _ => block.avx2::<KERNEL, STRIDE, 1>(out),
+            match (positions.end - x, depthwise.isa.instructions()) {
+                (MOST.., Instructions::Avx512(_)) => block.avx512::<KERNEL, STRIDE, MOST>(out),
+                (4.., Instructions::Avx512(_)) => block.avx512::<KERNEL, STRIDE, 4>(out),
+                (2.., Instructions::Avx512(_)) => block.avx512::<KERNEL, STRIDE, 2>(out),
+                (_, Instructions::Avx512(_)) => block.avx512::<KERNEL, STRIDE, 1>(out),
+                (MOST.., Instructions::Avx2(_)) => block.avx2::<KERNEL, STRIDE, MOST>(out),
+                (4.., Instructions::Avx2(_)) => block.avx2::<KERNEL, STRIDE, 4>(out),
+                (2.., Instructions::Avx2(_)) => block.avx2::<KERNEL, STRIDE, 2>(out),
+                (_, Instructions::Avx2(_)) => block.avx2::<KERNEL, STRIDE, 1>(out),
+                (_, Instructions::Portable) => return 0,
             }
         };
     }

@@ -7,6 +7,11 @@ use crate::Isa;
 use crate::codes::Map;
 #[cfg(target_arch = "x86_64")]
 use crate::dots_x86::{avx2, avx2_results, vnni, vnni_results, vnni256, vnni256_results};
+use crate::isa::Instructions;
+#[cfg(target_arch = "aarch64")]
+use crate::isa::NeonDotProduct;
+#[cfg(target_arch = "x86_64")]
+use crate::isa::{Avx2, Avx512Vnni, AvxVnni};
 use crate::kernels::{MOST_COLUMNS, MOST_ROWS};
 use crate::shape::volume;
 #[cfg(target_arch = "aarch64")]
@@ -19,20 +24,21 @@ pub const MOST_PAIR: i16 = 128;
 // The largest code times that has room in 16 bits.
 const _: () = assert!(255 * MOST_PAIR as i32 <= i16::MAX as i32);
 
-/// How sums are computed.
+/// How sums are computed. All but the last hold a proof of their instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dots {
     /// By AVX-512's instruction for just this.
-    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
-    Vnni,
+    #[cfg(target_arch = "x86_64")]
+    Vnni(Avx512Vnni),
     /// By the same in half as long vectors, which processors without AVX-512 have.
-    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
-    Vnni256,
+    #[cfg(target_arch = "x86_64")]
+    Vnni256(AvxVnni),
     /// By AVX2, whose instruction adds up pairs in 16 bits.
-    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
     /// By Arm's instruction for the same, whose left side has signs as well.
-    #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
-    Neon,
+    #[cfg(target_arch = "aarch64")]
+    Neon(NeonDotProduct),
     /// In plain Rust.
     Portable,
 }
@@ -40,47 +46,65 @@ pub enum Dots {
 impl Dots {
     /// The best way within an instruction set.
     pub fn of(isa: Isa) -> Self {
-        match isa {
+        match isa.instructions() {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 if is_x86_feature_detected!("avx512vnni") => Self::Vnni,
+            Instructions::Avx512(proof) => {
+                Avx512Vnni::detect().map_or_else(|| Self::of_256_bits(proof.avx2()), Self::Vnni)
+            }
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 | Isa::Avx2 if is_x86_feature_detected!("avxvnni") => Self::Vnni256,
-            Isa::Avx512 | Isa::Avx2 => Self::Avx2,
-            Isa::Neon => Self::Neon,
-            Isa::Portable => Self::Portable,
+            Instructions::Avx2(proof) => Self::of_256_bits(proof),
+            #[cfg(target_arch = "aarch64")]
+            Instructions::Neon(proof) => Self::Neon(proof),
+            Instructions::Portable => Self::Portable,
         }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn of_256_bits(proof: Avx2) -> Self {
+        AvxVnni::detect().map_or(Self::Avx2(proof), Self::Vnni256)
     }
 
     /// Positions of the depth that lie side by side.
     pub fn group(self) -> usize {
-        if self == Self::Portable { 1 } else { 4 }
+        if matches!(self, Self::Portable) { 1 } else { GROUP }
     }
 
     /// Whether the products of two neighbours are added up in 16 bits. These have no room for two of 8 bits each, so that the
     /// weights must be smaller: see [`MOST_PAIR`]. To give them 16 bits instead takes half as long again.
     pub fn adds_pairs(self) -> bool {
-        self == Self::Avx2
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => true,
+            _ => false,
+        }
     }
 
     /// What codes of the left side, 0 to 255, are stored less of.
     pub fn offset(self) -> u8 {
-        if self == Self::Neon { 128 } else { 0 }
+        match self {
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(_) => 128,
+            _ => 0,
+        }
     }
 
     /// Columns of a panel.
     pub fn panel(self) -> usize {
         match self {
-            Self::Vnni => 32,
-            Self::Vnni256 | Self::Avx2 | Self::Neon | Self::Portable => 16,
+            #[cfg(target_arch = "x86_64")]
+            Self::Vnni(_) => 32,
+            _ => 16,
         }
     }
 
     /// Rows of a full tile.
     pub fn rows(self) -> usize {
         match self {
-            Self::Vnni => 14,
-            Self::Vnni256 | Self::Avx2 | Self::Neon => 6,
+            #[cfg(target_arch = "x86_64")]
+            Self::Vnni(_) => 14,
             Self::Portable => 4,
+            #[allow(unreachable_patterns)]
+            _ => 6,
         }
     }
 }
@@ -150,18 +174,18 @@ fn check(dots: Dots, rows: usize, tile: Tile<'_>) {
 pub fn multiply(dots: Dots, rows: usize, tile: Tile<'_>, sums: &mut Sums) {
     check(dots, rows, tile);
     match dots {
-        // SAFETY: `Dots::of` found VNNI, and AVX-512F with it; lengths were checked above.
+        // SAFETY: the variant proves VNNI, and AVX-512F with it; lengths were checked above.
         #[cfg(target_arch = "x86_64")]
-        Dots::Vnni => unsafe { by_rows!(rows, tile, sums, vnni, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]) },
+        Dots::Vnni(_) => unsafe { by_rows!(rows, tile, sums, vnni, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]) },
         // SAFETY: the same with AVX-VNNI, which comes with AVX2.
         #[cfg(target_arch = "x86_64")]
-        Dots::Vnni256 => unsafe { by_rows!(rows, tile, sums, vnni256, [1 2 3 4 5 6]) },
+        Dots::Vnni256(_) => unsafe { by_rows!(rows, tile, sums, vnni256, [1 2 3 4 5 6]) },
         // SAFETY: the same with AVX2.
         #[cfg(target_arch = "x86_64")]
-        Dots::Avx2 => unsafe { by_rows!(rows, tile, sums, avx2, [1 2 3 4 5 6]) },
-        // SAFETY: the same with the dot products of `Isa::Neon`.
+        Dots::Avx2(_) => unsafe { by_rows!(rows, tile, sums, avx2, [1 2 3 4 5 6]) },
+        // SAFETY: the same with NEON's dot products.
         #[cfg(target_arch = "aarch64")]
-        Dots::Neon => unsafe { by_rows!(rows, tile, sums, neon, [1 2 3 4 5 6]) },
+        Dots::Neon(_) => unsafe { by_rows!(rows, tile, sums, neon, [1 2 3 4 5 6]) },
         _ => by_rows!(rows, tile, sums, portable, [1 2 3 4]),
     }
 }
@@ -178,19 +202,19 @@ pub unsafe fn multiply_to(dots: Dots, rows: usize, tile: Tile<'_>, to: &Results<
     assert!([to.scales.len(), to.totals.len(), to.bias.len()].iter().all(|values| *values >= panel));
     match dots {
         #[cfg(target_arch = "x86_64")]
-        Dots::Vnni => {
-            // SAFETY: `Dots::of` found VNNI, and AVX-512F with it; lengths were checked above.
+        Dots::Vnni(_) => {
+            // SAFETY: the variant proves VNNI, and AVX-512F with it; lengths were checked above.
             unsafe { by_rows!(rows, tile, to, vnni_results, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]) }
             true
         }
         #[cfg(target_arch = "x86_64")]
-        Dots::Vnni256 if to.columns.is_multiple_of(8) => {
+        Dots::Vnni256(_) if to.columns.is_multiple_of(8) => {
             // SAFETY: the same with AVX-VNNI, which comes with AVX2.
             unsafe { by_rows!(rows, tile, to, vnni256_results, [1 2 3 4 5 6]) }
             true
         }
         #[cfg(target_arch = "x86_64")]
-        Dots::Avx2 if to.columns.is_multiple_of(8) => {
+        Dots::Avx2(_) if to.columns.is_multiple_of(8) => {
             // SAFETY: the same with AVX2.
             unsafe { by_rows!(rows, tile, to, avx2_results, [1 2 3 4 5 6]) }
             true

@@ -4,6 +4,7 @@
 //! position), and its right side a panel of packed columns.
 
 use crate::Isa;
+use crate::isa::Instructions;
 use crate::shape::volume;
 #[cfg(target_arch = "x86_64")]
 use x86::{avx2, avx512_narrow, avx512_wide};
@@ -18,20 +19,23 @@ pub const NARROW: usize = 16;
 
 /// Columns of a panel.
 pub fn panel(isa: Isa) -> usize {
-    match isa {
-        Isa::Avx512 => 32,
+    match isa.instructions() {
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx512(_) => 32,
         _ => 16,
     }
 }
 
 /// Rows of a full tile: as many as leave registers for a step's columns and one value of the left side.
 pub fn rows(isa: Isa) -> usize {
-    match isa {
-        Isa::Avx512 => 14,
-        Isa::Avx2 => 6,
+    match isa.instructions() {
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx512(_) => 14,
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx2(_) => 6,
         // 32 registers of four values there, 16 in the baseline of 64-bit x86.
-        Isa::Neon | Isa::Portable if cfg!(target_arch = "aarch64") => 6,
-        Isa::Neon | Isa::Portable => 2,
+        _ if cfg!(target_arch = "aarch64") => 6,
+        _ => 2,
     }
 }
 
@@ -93,18 +97,20 @@ pub fn multiply(isa: Isa, rows: usize, columns: usize, tile: Tile<'_>, sums: &mu
         (volume([rows - 1, tile.stride.unwrap_or(tile.depth)]), volume([tile.runs - 1, tile.step]));
     let end = last_row.checked_add(last_run).and_then(|last| last.checked_add(tile.depth));
     assert!(end.is_some_and(|end| end <= tile.left.len()));
-    match isa {
-        // SAFETY: this processor has AVX-512F, or there would be no such `Isa`; lengths were checked above.
+    match isa.instructions() {
+        // SAFETY: the variant proves AVX-512F; lengths were checked above.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 if columns == NARROW => unsafe {
+        Instructions::Avx512(_) if columns == NARROW => unsafe {
             by_rows!(rows, tile, sums, avx512_narrow, [1 2 3 4 5 6 7 8 9 10 11 12 13 14])
         },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => unsafe { by_rows!(rows, tile, sums, avx512_wide, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]) },
+        Instructions::Avx512(_) => unsafe {
+            by_rows!(rows, tile, sums, avx512_wide, [1 2 3 4 5 6 7 8 9 10 11 12 13 14])
+        },
         // SAFETY: the same with AVX2 and FMA.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => unsafe { by_rows!(rows, tile, sums, avx2, [1 2 3 4 5 6]) },
+        Instructions::Avx2(_) => unsafe { by_rows!(rows, tile, sums, avx2, [1 2 3 4 5 6]) },
         _ => by_rows!(rows, tile, sums, portable, [1 2 3 4 5 6]),
     }
 }

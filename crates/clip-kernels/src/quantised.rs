@@ -97,7 +97,7 @@ impl QuantisedLinear {
         for column in 0..columns {
             weights.clear();
             weights.extend((0..depth).map(|k| weight(column, k)));
-            let (scale, codes) = weights::quantise(dots, &weights);
+            let (scale, codes) = weights::quantise(&weights, dots.adds_pairs());
             packed.scales[column] = scale;
             let start = column / panel * panel * groups * group + column % panel * group;
             for (k, code) in codes.into_iter().enumerate() {
@@ -280,14 +280,14 @@ mod tests {
     /// What the codes of a row stand for.
     fn coded(values: &[f32]) -> Vec<f64> {
         let (mut codes, mut maps) = (vec![0; values.len().next_multiple_of(CHUNK)], [Map::default()]);
-        codes::quantise(Isa::Portable, Dots::Portable, None, values, &mut codes, &mut maps);
+        codes::quantise(Isa::portable(), Dots::Portable, None, values, &mut codes, &mut maps);
         let [map] = maps;
         codes[..values.len()].iter().map(|code| f64::from(i32::from(*code) - map.zero) * f64::from(map.scale)).collect()
     }
 
     /// A column's weights as they are stored.
     fn rounded(isa: Isa, weights: &[f32]) -> Vec<f64> {
-        let (scale, codes) = weights::quantise(Dots::of(isa), weights);
+        let (scale, codes) = weights::quantise(weights, Dots::of(isa).adds_pairs());
         codes.into_iter().map(|code| f64::from(code) * f64::from(scale)).collect()
     }
 

@@ -6,7 +6,9 @@
 //! multiplied with a handful of tokens.
 
 use crate::ahead::{Ahead, LINE};
-use crate::isa::vectorised;
+#[cfg(target_arch = "x86_64")]
+use crate::isa::{Avx2, Avx512};
+use crate::isa::{Instructions, vectorised};
 use crate::math::{self, Baseline, Multiply};
 #[cfg(target_arch = "x86_64")]
 use crate::rows_x86::{self, Load};
@@ -244,12 +246,12 @@ fn add<S: Stored>(row: &[u8], scale: f32, out: &mut [f32]) {
 
 /// In blocks of outputs and tokens whose sums fit the registers of each instruction set.
 fn multiply<S: Load>(isa: Isa, product: Product<'_>, out: &mut [f32]) {
-    match isa {
+    match isa.instructions() {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => in_blocks::<S, X512, 4>(product, out),
+        Instructions::Avx512(proof) => in_blocks::<S, Avx512, 4>(proof, product, out),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => in_blocks::<S, X256, 2>(product, out),
-        _ => in_blocks::<S, Plain, 2>(product, out),
+        Instructions::Avx2(proof) => in_blocks::<S, Avx2, 2>(proof, product, out),
+        _ => in_blocks::<S, Plain, 2>(Plain, product, out),
     }
 }
 
@@ -259,14 +261,15 @@ use Stored as Load;
 /// Most tokens of a block.
 const TOKENS: usize = 6;
 
-/// Computes the dot products of a block.
-trait Dots<S, const OUTPUTS: usize> {
+/// Computes the dot products of a block. Implemented by proofs of the instructions that it takes.
+trait Dots<S, const OUTPUTS: usize>: Copy {
     /// Values that a step multiplies.
     const LANES: usize;
 
     /// Those of tokens with rows of weights of the same length, over the first so many values of either. What lies ahead
     /// may be fetched meanwhile.
     fn dots<const TOKENS: usize>(
+        self,
         weights: [&[u8]; OUTPUTS],
         tokens: [&[f32]; TOKENS],
         ahead: Ahead,
@@ -274,45 +277,43 @@ trait Dots<S, const OUTPUTS: usize> {
 }
 
 #[cfg(target_arch = "x86_64")]
-struct X512;
-
-#[cfg(target_arch = "x86_64")]
-impl<S: Load, const OUTPUTS: usize> Dots<S, OUTPUTS> for X512 {
+impl<S: Load, const OUTPUTS: usize> Dots<S, OUTPUTS> for Avx512 {
     const LANES: usize = 16;
 
     fn dots<const TOKENS: usize>(
+        self,
         weights: [&[u8]; OUTPUTS],
         tokens: [&[f32]; TOKENS],
         ahead: Ahead,
     ) -> ([[f32; OUTPUTS]; TOKENS], usize) {
-        // SAFETY: this is chosen only where `Isa` found AVX-512.
+        // SAFETY: `self` proves these instructions.
         unsafe { rows_x86::avx512::<S, OUTPUTS, TOKENS>(weights, tokens, ahead) }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
-struct X256;
-
-#[cfg(target_arch = "x86_64")]
-impl<S: Load, const OUTPUTS: usize> Dots<S, OUTPUTS> for X256 {
+impl<S: Load, const OUTPUTS: usize> Dots<S, OUTPUTS> for Avx2 {
     const LANES: usize = 8;
 
     fn dots<const TOKENS: usize>(
+        self,
         weights: [&[u8]; OUTPUTS],
         tokens: [&[f32]; TOKENS],
         ahead: Ahead,
     ) -> ([[f32; OUTPUTS]; TOKENS], usize) {
-        // SAFETY: this is chosen only where `Isa` found AVX2 and FMA.
+        // SAFETY: `self` proves these instructions.
         unsafe { rows_x86::avx2::<S, OUTPUTS, TOKENS>(weights, tokens, ahead) }
     }
 }
 
+#[derive(Clone, Copy)]
 struct Plain;
 
 impl<S: Stored, const OUTPUTS: usize> Dots<S, OUTPUTS> for Plain {
     const LANES: usize = 4;
 
     fn dots<const TOKENS: usize>(
+        self,
         weights: [&[u8]; OUTPUTS],
         tokens: [&[f32]; TOKENS],
         ahead: Ahead,
@@ -340,7 +341,7 @@ impl<S: Stored, const OUTPUTS: usize> Dots<S, OUTPUTS> for Plain {
 /// Some outputs at a time. Their weights come from memory for the first block of tokens and from a cache for the others,
 /// while the next outputs' weights are fetched: by itself, a stream of short rows that are read several at a time finds
 /// memory idle for half of the time.
-fn in_blocks<S: Stored, D: Dots<S, OUTPUTS>, const OUTPUTS: usize>(product: Product<'_>, out: &mut [f32]) {
+fn in_blocks<S: Stored, D: Dots<S, OUTPUTS>, const OUTPUTS: usize>(proof: D, product: Product<'_>, out: &mut [f32]) {
     let Product { weights, left, bias, .. } = product;
     let depth = weights.depth;
     let rows = left.len() / depth.max(1);
@@ -368,12 +369,12 @@ fn in_blocks<S: Stored, D: Dots<S, OUTPUTS>, const OUTPUTS: usize>(product: Prod
             from = from.wrapping_add(ahead.lines * (depth / D::LANES) * LINE);
             let tokens = block * rows / blocks..(block + 1) * rows / blocks;
             match tokens.len() {
-                1 => group.multiply::<S, D, 1>(product, tokens.start, ahead, out),
-                2 => group.multiply::<S, D, 2>(product, tokens.start, ahead, out),
-                3 => group.multiply::<S, D, 3>(product, tokens.start, ahead, out),
-                4 => group.multiply::<S, D, 4>(product, tokens.start, ahead, out),
-                5 => group.multiply::<S, D, 5>(product, tokens.start, ahead, out),
-                _ => group.multiply::<S, D, TOKENS>(product, tokens.start, ahead, out),
+                1 => group.multiply::<S, D, 1>(proof, product, tokens.start, ahead, out),
+                2 => group.multiply::<S, D, 2>(proof, product, tokens.start, ahead, out),
+                3 => group.multiply::<S, D, 3>(proof, product, tokens.start, ahead, out),
+                4 => group.multiply::<S, D, 4>(proof, product, tokens.start, ahead, out),
+                5 => group.multiply::<S, D, 5>(proof, product, tokens.start, ahead, out),
+                _ => group.multiply::<S, D, TOKENS>(proof, product, tokens.start, ahead, out),
             }
         }
     }
@@ -394,6 +395,7 @@ impl<const OUTPUTS: usize> Group<'_, OUTPUTS> {
     #[inline(always)]
     fn multiply<S: Stored, D: Dots<S, OUTPUTS>, const TOKENS: usize>(
         &self,
+        proof: D,
         product: Product<'_>,
         row: usize,
         ahead: Ahead,
@@ -401,7 +403,7 @@ impl<const OUTPUTS: usize> Group<'_, OUTPUTS> {
     ) {
         let Product { weights, left, stride, at, .. } = product;
         let tokens: [&[f32]; TOKENS] = std::array::from_fn(|t| &left[(row + t) * weights.depth..][..weights.depth]);
-        let (mut sums, whole) = D::dots::<TOKENS>(self.weights, tokens, ahead);
+        let (mut sums, whole) = proof.dots::<TOKENS>(self.weights, tokens, ahead);
         if whole < weights.depth {
             for (sums, token) in sums.iter_mut().zip(tokens) {
                 for (sum, weights) in sums.iter_mut().zip(self.weights) {
