@@ -8,11 +8,11 @@ use std::cell::Cell;
 use rayon::prelude::*;
 
 use crate::Isa;
+use crate::epilogue::{LANES, Out};
+use crate::f32_tile::{self, MOST_ROWS, NARROW, Sums, Tile};
 use crate::isa::vectorised;
-use crate::kernels::{self, MOST_ROWS, NARROW, Sums, Tile};
 use crate::math::{self, Multiply};
 use crate::shape::volume;
-use crate::store::{LANES, Out};
 
 /// Vectors that stand in rows of a wider matrix.
 #[derive(Debug, Clone, Copy)]
@@ -109,13 +109,13 @@ impl<'a> Attention<'a> {
         let width = self.width / self.heads;
         let from = head * width;
         let scale = (width as f32).sqrt().recip();
-        let (panel, keys) = (kernels::panel(isa), self.keys.count);
+        let (panel, keys) = (f32_tile::panel(isa), self.keys.count);
         scratch.pack_keys(self.keys, from, width, panel);
         scratch.pack_values(self.values, keys, from, width, panel);
         let padded = keys.next_multiple_of(panel);
         // Rows that lie a power of two apart would meet in the same few lines of the cache.
         let stride = padded + if padded.is_multiple_of(256) { LANES } else { 0 };
-        let height = kernels::rows(isa);
+        let height = f32_tile::rows(isa);
         scratch.scores.resize(height * stride, 0.0);
         let mut sums = Sums::new();
         for first in (0..self.queries.count).step_by(height) {
@@ -125,7 +125,7 @@ impl<'a> Attention<'a> {
             for (index, keys) in scratch.keys.chunks_exact(panel * width).take(seen.div_ceil(panel)).enumerate() {
                 let left = &self.queries.values[first * self.queries.stride + self.queries.start + from..];
                 let tile = Tile::of_rows(left, Some(self.queries.stride), keys, width);
-                kernels::multiply(isa, rows, panel, tile, &mut sums);
+                f32_tile::multiply(isa, rows, panel, tile, &mut sums);
                 for (row, sums) in sums.0.chunks_exact(panel).take(rows).enumerate() {
                     scratch.scores[row * stride + index * panel..][..panel].copy_from_slice(sums);
                 }
@@ -143,7 +143,7 @@ impl<'a> Attention<'a> {
                 let values = &scratch.values[at..at + keys * columns];
                 at += values.len();
                 let tile = Tile::of_rows(&scratch.scores, Some(stride), values, seen);
-                kernels::multiply(isa, rows, columns, tile, &mut sums);
+                f32_tile::multiply(isa, rows, columns, tile, &mut sums);
                 let count = columns.min(width - start);
                 for (row, (sums, share)) in sums.0.chunks_exact(columns).zip(shares).take(rows).enumerate() {
                     // SAFETY: `apply_on` gives every head to one thread, and heads share no columns.

@@ -7,11 +7,11 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::epilogue::{Finish, Out, finish};
+use crate::f32_tile::{self, Sums, Tile};
 use crate::gemm::PackedLinear;
-use crate::kernels::{self, Sums, Tile};
+use crate::row_tiles::Tiles;
 use crate::shape::volume;
-use crate::store::{Finish, Out, finish};
-use crate::tiles::Tiles;
 use crate::{Activation, Isa};
 
 /// Weights of a convolution with a square kernel, and its bias.
@@ -119,7 +119,7 @@ impl Convolution {
         let row = self.reach(width) * self.channels;
         let image = self.reach(height) * row;
         let step = self.stride * self.channels;
-        let tiles = Tiles::new(width, kernels::rows(self.isa));
+        let tiles = Tiles::new(width, f32_tile::rows(self.isa));
         let mut sums = Sums::new();
         let mut expanded = Vec::new();
         for panel in panels.map(|index| self.linear.panel(index)) {
@@ -136,7 +136,7 @@ impl Convolution {
                         runs: self.kernel,
                         step: row,
                     };
-                    kernels::multiply(self.isa, rows, panel.width, tile, &mut sums);
+                    f32_tile::multiply(self.isa, rows, panel.width, tile, &mut sums);
                     let how = Finish {
                         bias: self.linear.panel_bias(panel),
                         resume: false,

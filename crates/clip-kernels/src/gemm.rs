@@ -11,12 +11,12 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
+use crate::epilogue::{Finish, Out, finish};
+use crate::f32_tile::{self, MOST_COLUMNS, NARROW, Sums, Tile};
 use crate::isa::vectorised;
-use crate::kernels::{self, MOST_COLUMNS, NARROW, Sums, Tile};
 use crate::math::Multiply;
+use crate::row_tiles::Tiles;
 use crate::shape::volume;
-use crate::store::{Finish, Out, finish};
-use crate::tiles::Tiles;
 use crate::{Activation, Isa, Linear};
 
 /// Most of the depth that is summed at a time, so that a panel's part fits the second-level cache.
@@ -142,11 +142,11 @@ impl PackedLinear {
 
     /// Number of panels.
     pub(crate) fn count(&self) -> usize {
-        self.columns.div_ceil(kernels::panel(self.isa))
+        self.columns.div_ceil(f32_tile::panel(self.isa))
     }
 
     pub(crate) fn panel(&self, index: usize) -> Panel {
-        let full = kernels::panel(self.isa);
+        let full = f32_tile::panel(self.isa);
         let start = index * full;
         Panel { start, width: if self.columns - start > NARROW { full } else { NARROW } }
     }
@@ -182,7 +182,7 @@ impl PackedLinear {
         assert_eq!(out.len(), volume([rows, self.columns]), "out is [rows, columns]");
         assert!(add.is_none_or(|add| add.len() == out.len()), "what is added has the shape of out");
         let out = Out::new(out, self.columns);
-        let tiles = Tiles::new(rows, kernels::rows(self.isa));
+        let tiles = Tiles::new(rows, f32_tile::rows(self.isa));
         let pack = self.columns >= PACK_FROM && self.depth >= PACK_DEPTH;
         // Parts of like size, so that none is too short to be worth its overhead.
         let parts = if pack { self.depth.div_ceil(DEPTH) } else { 1 };
@@ -286,7 +286,7 @@ impl Step<'_> {
                     &self.left[row * linear.depth + self.from..]
                 };
                 let stride = (!self.packed).then_some(linear.depth);
-                kernels::multiply(linear.isa, rows, width, Tile::of_rows(left, stride, panel, self.depth), &mut sums);
+                f32_tile::multiply(linear.isa, rows, width, Tile::of_rows(left, stride, panel, self.depth), &mut sums);
                 let how = Finish {
                     bias: &linear.bias[start..],
                     resume: self.from > 0,

@@ -9,15 +9,14 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::codes::{self, Map, Ranges};
-use crate::dots::{self, CHUNK, Dots, Results, Tile};
+use crate::epilogue::{Finish, Out, finish};
+use crate::f32_tile::{MOST_COLUMNS, MOST_ROWS, Sums};
+use crate::int8_tile::{self, CHUNK, Dots, Results, Tile};
 use crate::isa::vectorised;
-use crate::kernels::{MOST_COLUMNS, MOST_ROWS, Sums};
 use crate::math::Multiply;
+use crate::quantise::{self, Map, Ranges, weights};
+use crate::row_tiles::Tiles;
 use crate::shape::volume;
-use crate::store::{Finish, Out, finish};
-use crate::tiles::Tiles;
-use crate::weights;
 use crate::{Activation, Isa, Linear};
 
 /// Most bytes of the left side that are quantised at a time: they share the second-level cache with panels and results.
@@ -181,7 +180,7 @@ impl Scratch {
             let codes = &mut self.codes[start * length..(start + height) * length];
             let values = &left[start * linear.depth..(start + height) * linear.depth];
             let maps = &mut self.maps[start..start + height];
-            codes::quantise(linear.isa, linear.dots, linear.ranges.as_ref(), values, codes, maps);
+            quantise::quantise(linear.isa, linear.dots, linear.ranges.as_ref(), values, codes, maps);
         }
     }
 }
@@ -204,7 +203,7 @@ impl Step<'_> {
         let (width, length) = (linear.dots.panel(), linear.length());
         let depth = linear.groups * linear.dots.group();
         let first = self.tiles.start(self.block.start);
-        let mut integers = dots::Sums([0; MOST_ROWS * MOST_COLUMNS]);
+        let mut integers = int8_tile::Sums([0; MOST_ROWS * MOST_COLUMNS]);
         let mut sums = Sums::new();
         for panel in panels {
             let start = panel * width;
@@ -223,11 +222,11 @@ impl Step<'_> {
                     let to = Results { rows: maps, scales, totals, bias, bounds, add, out, stride, columns };
                     // SAFETY: `apply_on` gives every panel to one thread, and panels share no columns; what is added has
                     // the shape of `out`.
-                    if unsafe { dots::multiply_to(linear.dots, rows, tile, &to) } {
+                    if unsafe { int8_tile::multiply_to(linear.dots, rows, tile, &to) } {
                         continue;
                     }
                 }
-                dots::multiply(linear.dots, rows, tile, &mut integers);
+                int8_tile::multiply(linear.dots, rows, tile, &mut integers);
                 numbers(linear.isa, &integers.0, maps, Columns { scales, totals }, &mut sums.0);
                 let how = Finish {
                     bias,
@@ -280,7 +279,7 @@ mod tests {
     /// What the codes of a row stand for.
     fn coded(values: &[f32]) -> Vec<f64> {
         let (mut codes, mut maps) = (vec![0; values.len().next_multiple_of(CHUNK)], [Map::default()]);
-        codes::quantise(Isa::portable(), Dots::Portable, None, values, &mut codes, &mut maps);
+        quantise::quantise(Isa::portable(), Dots::Portable, None, values, &mut codes, &mut maps);
         let [map] = maps;
         codes[..values.len()].iter().map(|code| f64::from(i32::from(*code) - map.zero) * f64::from(map.scale)).collect()
     }

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
+use crate::f32_tile::MOST_COLUMNS;
 use crate::isa::vectorised;
-use crate::kernels::MOST_COLUMNS;
 use crate::math::{self, Multiply};
 use crate::{Activation, Isa};
 

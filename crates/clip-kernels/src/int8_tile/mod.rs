@@ -3,16 +3,19 @@
 //! A tile's left side is a few rows of unsigned bytes, its right side a panel of columns of signed bytes, laid out by groups
 //! of positions of the depth, which the processor multiplies and adds up at once.
 
-use crate::Isa;
-use crate::codes::Map;
 #[cfg(target_arch = "x86_64")]
-use crate::dots_x86::{avx2, avx2_results, vnni, vnni_results, vnni256, vnni256_results};
+mod x86;
+
+#[cfg(target_arch = "x86_64")]
+use self::x86::{avx2, avx2_results, vnni, vnni_results, vnni256, vnni256_results};
+use crate::Isa;
+use crate::f32_tile::{MOST_COLUMNS, MOST_ROWS};
 use crate::isa::Instructions;
 #[cfg(target_arch = "aarch64")]
 use crate::isa::NeonDotProduct;
 #[cfg(target_arch = "x86_64")]
 use crate::isa::{Avx2, Avx512Vnni, AvxVnni};
-use crate::kernels::{MOST_COLUMNS, MOST_ROWS};
+use crate::quantise::Map;
 use crate::shape::volume;
 #[cfg(target_arch = "aarch64")]
 use arm::neon;

@@ -1,12 +1,13 @@
 //! Depthwise convolution of rows whose channels lie side by side.
 
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
 use std::ops::Range;
 
-#[cfg(target_arch = "x86_64")]
-use crate::depthwise_x86;
+use crate::gemv::finish;
 use crate::isa::vectorised;
 use crate::math::{Multiply, at_least, at_most};
-use crate::rows::finish;
 use crate::shape::volume;
 use crate::{Activation, Isa};
 
@@ -87,12 +88,12 @@ impl Depthwise {
     fn whole(&self, inside: Inside<'_>, out: &mut [f32]) -> usize {
         #[cfg(target_arch = "x86_64")]
         return match (self.kernel, self.stride) {
-            (3, 1) => depthwise_x86::positions::<3, 1>(self, inside, out),
-            (3, 2) => depthwise_x86::positions::<3, 2>(self, inside, out),
-            (5, 1) => depthwise_x86::positions::<5, 1>(self, inside, out),
-            (5, 2) => depthwise_x86::positions::<5, 2>(self, inside, out),
-            (7, 1) => depthwise_x86::positions::<7, 1>(self, inside, out),
-            (7, 2) => depthwise_x86::positions::<7, 2>(self, inside, out),
+            (3, 1) => x86::positions::<3, 1>(self, inside, out),
+            (3, 2) => x86::positions::<3, 2>(self, inside, out),
+            (5, 1) => x86::positions::<5, 1>(self, inside, out),
+            (5, 2) => x86::positions::<5, 2>(self, inside, out),
+            (7, 1) => x86::positions::<7, 1>(self, inside, out),
+            (7, 2) => x86::positions::<7, 2>(self, inside, out),
             _ => 0,
         };
         #[cfg(not(target_arch = "x86_64"))]

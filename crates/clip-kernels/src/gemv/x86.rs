@@ -1,9 +1,9 @@
-//! The dot products of [`rows`](crate::rows) with vector instructions.
+//! The dot products of [`rows`](crate::gemv) with vector instructions.
 
 use std::arch::x86_64::*;
 
-use crate::ahead::Ahead;
-use crate::rows::{Brain, Half, Stored};
+use crate::gemv::{Brain, Half, Stored};
+use crate::prefetch::Ahead;
 
 /// A number format that is read a vector at a time.
 pub trait Load: Stored {

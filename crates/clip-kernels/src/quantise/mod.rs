@@ -1,10 +1,12 @@
 //! Numbers to bytes, a row at a time: a factor and a zero for each (dynamic, asymmetric quantisation).
 
+pub mod weights;
 #[cfg(target_arch = "x86_64")]
-use crate::codes_x86;
-use crate::dots::{CHUNK, Dots};
+mod x86;
+
+use crate::f32_tile::MOST_ROWS;
+use crate::int8_tile::{CHUNK, Dots};
 use crate::isa::Instructions;
-use crate::kernels::MOST_ROWS;
 use crate::{Isa, math};
 
 /// How a row's codes stand for numbers: `q` for `(q - zero) * scale`.
@@ -40,10 +42,10 @@ pub fn quantise(isa: Isa, dots: Dots, ranges: Option<&Ranges>, values: &[f32], c
             found = match isa.instructions() {
                 // SAFETY: the variant proves AVX-512, of which these are parts.
                 #[cfg(target_arch = "x86_64")]
-                Instructions::Avx512(_) => unsafe { codes_x86::ranges512(values, depth) },
+                Instructions::Avx512(_) => unsafe { x86::ranges512(values, depth) },
                 // SAFETY: the variant proves AVX2.
                 #[cfg(target_arch = "x86_64")]
-                Instructions::Avx2(_) => unsafe { codes_x86::ranges256(values, depth) },
+                Instructions::Avx2(_) => unsafe { x86::ranges256(values, depth) },
                 _ => portable_ranges(values, depth),
             };
             &found
@@ -52,10 +54,10 @@ pub fn quantise(isa: Isa, dots: Dots, ranges: Option<&Ranges>, values: &[f32], c
     match isa.instructions() {
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Instructions::Avx512(_) => unsafe { codes_x86::bytes512(values, depth, rows, ranges, codes) },
+        Instructions::Avx512(_) => unsafe { x86::bytes512(values, depth, rows, ranges, codes) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Instructions::Avx2(_) => unsafe { codes_x86::bytes256(values, depth, rows, ranges, codes) },
+        Instructions::Avx2(_) => unsafe { x86::bytes256(values, depth, rows, ranges, codes) },
         _ => portable(values, depth, rows, ranges, codes, dots.offset()),
     }
     let zeros = ranges.zero.iter().zip(&ranges.scale);

@@ -1,7 +1,7 @@
 //! A column's weights to bytes: a factor for all of them (Krishnamoorthi 2018, <https://arxiv.org/abs/1806.08342>, per-channel
 //! symmetric quantisation).
 
-use crate::dots::{MOST_PAIR, MOST_WEIGHT};
+use crate::int8_tile::{MOST_PAIR, MOST_WEIGHT};
 
 /// The factor, and what times it comes nearest to each of the weights. With `pairs`, no two neighbours of the same sign add
 /// up to more than [`MOST_PAIR`].

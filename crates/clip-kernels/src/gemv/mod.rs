@@ -5,13 +5,16 @@
 //! best layout is the one that is mapped already: each row of weights is read once, converted in registers, and
 //! multiplied with a handful of tokens.
 
-use crate::ahead::{Ahead, LINE};
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+#[cfg(target_arch = "x86_64")]
+use self::x86::Load;
 #[cfg(target_arch = "x86_64")]
 use crate::isa::{Avx2, Avx512};
 use crate::isa::{Instructions, vectorised};
 use crate::math::{self, Baseline, Multiply};
-#[cfg(target_arch = "x86_64")]
-use crate::rows_x86::{self, Load};
+use crate::prefetch::{Ahead, LINE};
 use crate::shape::volume;
 use crate::{Activation, Isa};
 
@@ -287,7 +290,7 @@ impl<S: Load, const OUTPUTS: usize> Dots<S, OUTPUTS> for Avx512 {
         ahead: Ahead,
     ) -> ([[f32; OUTPUTS]; TOKENS], usize) {
         // SAFETY: `self` proves these instructions.
-        unsafe { rows_x86::avx512::<S, OUTPUTS, TOKENS>(weights, tokens, ahead) }
+        unsafe { x86::avx512::<S, OUTPUTS, TOKENS>(weights, tokens, ahead) }
     }
 }
 
@@ -302,7 +305,7 @@ impl<S: Load, const OUTPUTS: usize> Dots<S, OUTPUTS> for Avx2 {
         ahead: Ahead,
     ) -> ([[f32; OUTPUTS]; TOKENS], usize) {
         // SAFETY: `self` proves these instructions.
-        unsafe { rows_x86::avx2::<S, OUTPUTS, TOKENS>(weights, tokens, ahead) }
+        unsafe { x86::avx2::<S, OUTPUTS, TOKENS>(weights, tokens, ahead) }
     }
 }
 
