@@ -8,10 +8,11 @@ use std::cell::Cell;
 use rayon::prelude::*;
 
 use crate::Isa;
-use crate::epilogue::{LANES, Out};
+use crate::epilogue::LANES;
 use crate::f32_tile::{self, MOST_ROWS, NARROW, Sums, Tile};
 use crate::isa::vectorised;
 use crate::math::{self, Multiply};
+use crate::output::Out;
 use crate::shape::volume;
 
 /// Vectors that stand in rows of a wider matrix.

@@ -7,9 +7,10 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::epilogue::{Finish, Out, finish};
+use crate::epilogue::{Finish, finish_tile};
 use crate::f32_tile::{self, Sums, Tile};
 use crate::gemm::PackedLinear;
+use crate::output::Out;
 use crate::row_tiles::Tiles;
 use crate::shape::volume;
 use crate::{Activation, Isa};
@@ -150,7 +151,7 @@ impl Convolution {
                         columns: panel.width.min(self.columns() - panel.start),
                     };
                     // SAFETY: `apply_on` gives every panel to one thread, and panels share no columns.
-                    unsafe { finish(self.isa, &mut sums.0, &how, out) };
+                    unsafe { finish_tile(self.isa, &mut sums.0, &how, out) };
                 }
             }
         }

@@ -11,10 +11,11 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
-use crate::epilogue::{Finish, Out, finish};
+use crate::epilogue::{Finish, finish_tile};
 use crate::f32_tile::{self, MOST_COLUMNS, NARROW, Sums, Tile};
 use crate::isa::vectorised;
 use crate::math::Multiply;
+use crate::output::Out;
 use crate::row_tiles::Tiles;
 use crate::shape::volume;
 use crate::{Activation, Isa, Linear};
@@ -300,7 +301,7 @@ impl Step<'_> {
                     columns: width.min(linear.columns - start),
                 };
                 // SAFETY: `apply_on` gives every panel to one thread, and panels share no columns.
-                unsafe { finish(linear.isa, &mut sums.0, &how, self.out) };
+                unsafe { finish_tile(linear.isa, &mut sums.0, &how, self.out) };
             }
         }
     }

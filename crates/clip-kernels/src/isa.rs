@@ -110,15 +110,16 @@ impl Isa {
 
     /// All that this processor has, best first; the last one is [`portable`](Self::portable).
     pub fn available() -> Vec<Self> {
-        let mut isas = Vec::new();
-        #[cfg(target_arch = "x86_64")]
-        isas.extend(Avx512::detect().map(Instructions::Avx512).map(Self));
-        #[cfg(target_arch = "x86_64")]
-        isas.extend(Avx2::detect().map(Instructions::Avx2).map(Self));
-        #[cfg(target_arch = "aarch64")]
-        isas.extend(NeonDotProduct::detect().map(Instructions::Neon).map(Self));
-        isas.push(Self::portable());
-        isas
+        let all = [
+            #[cfg(target_arch = "x86_64")]
+            Avx512::detect().map(Instructions::Avx512),
+            #[cfg(target_arch = "x86_64")]
+            Avx2::detect().map(Instructions::Avx2),
+            #[cfg(target_arch = "aarch64")]
+            NeonDotProduct::detect().map(Instructions::Neon),
+            Some(Instructions::Portable),
+        ];
+        all.into_iter().flatten().map(Self).collect()
     }
 
     /// The one that every processor has.

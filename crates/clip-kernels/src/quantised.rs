@@ -9,12 +9,13 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::epilogue::{Finish, Out, finish};
+use crate::epilogue::{Finish, finish_tile};
 use crate::f32_tile::{MOST_COLUMNS, MOST_ROWS, Sums};
-use crate::int8_tile::{self, CHUNK, Dots, Results, Tile};
+use crate::int8_tile::{self, CHUNK, Dots, Map, Results, Tile};
 use crate::isa::vectorised;
 use crate::math::Multiply;
-use crate::quantise::{self, Map, Ranges, weights};
+use crate::output::Out;
+use crate::quantise::{self, Ranges, weights};
 use crate::row_tiles::Tiles;
 use crate::shape::volume;
 use crate::{Activation, Isa, Linear};
@@ -241,7 +242,7 @@ impl Step<'_> {
                     columns,
                 };
                 // SAFETY: as above.
-                unsafe { finish(linear.isa, &mut sums.0, &how, self.out) };
+                unsafe { finish_tile(linear.isa, &mut sums.0, &how, self.out) };
             }
         }
     }

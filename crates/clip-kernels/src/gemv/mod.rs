@@ -5,18 +5,24 @@
 //! best layout is the one that is mapped already: each row of weights is read once, converted in registers, and
 //! multiplied with a handful of tokens.
 
+mod dots;
+mod element;
+mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use self::dots::Dots;
+#[cfg(not(target_arch = "x86_64"))]
+use self::element::Stored as Load;
+use self::element::{Brain, Half, Stored};
+use self::portable::Plain;
 #[cfg(target_arch = "x86_64")]
 use self::x86::Load;
+use crate::Isa;
 #[cfg(target_arch = "x86_64")]
-use crate::isa::{Avx2, Avx512};
-use crate::isa::{Instructions, vectorised};
-use crate::math::{self, Baseline, Multiply};
+use crate::isa::Instructions;
 use crate::prefetch::{Ahead, LINE};
 use crate::shape::volume;
-use crate::{Activation, Isa};
 
 /// Number format of stored weights. All are little-endian and need no alignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +103,7 @@ impl<'a> StoredRows<'a> {
     }
 
     /// `out[:, at..] = left * matrix^T + bias`: `left` is `[rows, depth]`, `out` `[rows, stride]`, of whose columns the
-    /// matrix's outputs fill those from `at` on; `bias` is empty or has a value for each output. [`finish`] does the rest.
+    /// matrix's outputs fill those from `at` on; `bias` is empty or has a value for each output. [`epilogue::apply`](crate::epilogue::apply) does the rest.
     ///
     /// # Panics
     /// If the lengths do not fit.
@@ -118,35 +124,6 @@ impl<'a> StoredRows<'a> {
     }
 }
 
-/// Applies an activation to the results of [`StoredRows::multiply`] and then adds `add`, of the same shape.
-///
-/// # Panics
-/// If `add` is of another length.
-pub fn finish(isa: Isa, activation: Activation, add: Option<&[f32]>, out: &mut [f32]) {
-    vectorised!(isa, finish_in(activation: Activation, add: Option<&[f32]>, out: &mut [f32]));
-}
-
-#[inline(always)]
-fn finish_in<M: Multiply>(activation: Activation, add: Option<&[f32]>, out: &mut [f32]) {
-    match activation {
-        Activation::None | Activation::SumRelu => (),
-        Activation::Relu => out.iter_mut().for_each(|x| *x = x.max(0.0)),
-        Activation::Relu6 => out.iter_mut().for_each(|x| *x = x.clamp(0.0, 6.0)),
-        Activation::QuickGelu => out.iter_mut().for_each(|x| *x = math::quick_gelu::<M>(*x)),
-        Activation::Gelu => out.iter_mut().for_each(|x| *x = math::gelu::<M>(*x)),
-        Activation::GeluTanh => out.iter_mut().for_each(|x| *x = math::gelu_tanh::<M>(*x)),
-    }
-    if let Some(add) = add {
-        assert_eq!(add.len(), out.len(), "what is added has the shape of out");
-        for (x, add) in out.iter_mut().zip(add) {
-            *x += add;
-        }
-    }
-    if activation == Activation::SumRelu {
-        out.iter_mut().for_each(|x| *x = x.max(0.0));
-    }
-}
-
 /// A product and where in `out` its results go.
 #[derive(Clone, Copy)]
 struct Product<'a> {
@@ -155,90 +132,6 @@ struct Product<'a> {
     bias: &'a [f32],
     stride: usize,
     at: usize,
-}
-
-/// A number format that is read from bytes.
-pub(crate) trait Stored {
-    const BYTES: usize;
-
-    /// The number that the first bytes hold.
-    fn one(bytes: &[u8]) -> f32;
-
-    /// The numbers that the first bytes hold.
-    fn several<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT];
-}
-
-/// The first bytes as `COUNT` groups of `SIZE`, without a check for each.
-#[inline(always)]
-fn groups<const SIZE: usize, const COUNT: usize>(bytes: &[u8]) -> &[[u8; SIZE]; COUNT] {
-    let groups = &bytes[..SIZE * COUNT].as_chunks::<SIZE>().0;
-    groups.first_chunk::<COUNT>().unwrap_or(&[[0; SIZE]; COUNT])
-}
-
-impl Stored for f32 {
-    const BYTES: usize = 4;
-
-    #[inline(always)]
-    fn one(bytes: &[u8]) -> f32 {
-        f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
-    }
-
-    #[inline(always)]
-    fn several<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT] {
-        groups::<4, COUNT>(bytes).map(|bytes| Self::one(&bytes))
-    }
-}
-
-/// A 16-bit IEEE number.
-pub(crate) struct Half;
-
-impl Stored for Half {
-    const BYTES: usize = 2;
-
-    #[inline(always)]
-    fn one(bytes: &[u8]) -> f32 {
-        let bits = u32::from(u16::from_le_bytes([bytes[0], bytes[1]]));
-        // Exponent and fraction moved to their places; the product corrects the exponent's offset, and normalises what
-        // was too small to be normal.
-        let size = f32::from_bits((bits & 0x7fff) << 13) * f32::from_bits((127 + 127 - 15) << 23);
-        f32::from_bits(size.to_bits() | (bits & 0x8000) << 16)
-    }
-
-    #[inline(always)]
-    fn several<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT] {
-        groups::<2, COUNT>(bytes).map(|bytes| Self::one(&bytes))
-    }
-}
-
-/// The upper 16 bits of an `f32`.
-pub(crate) struct Brain;
-
-impl Stored for Brain {
-    const BYTES: usize = 2;
-
-    #[inline(always)]
-    fn one(bytes: &[u8]) -> f32 {
-        f32::from_bits(u32::from(u16::from_le_bytes([bytes[0], bytes[1]])) << 16)
-    }
-
-    #[inline(always)]
-    fn several<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT] {
-        groups::<2, COUNT>(bytes).map(|bytes| Self::one(&bytes))
-    }
-}
-
-impl Stored for i8 {
-    const BYTES: usize = 1;
-
-    #[inline(always)]
-    fn one(bytes: &[u8]) -> f32 {
-        f32::from(bytes[0].cast_signed())
-    }
-
-    #[inline(always)]
-    fn several<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT] {
-        groups::<1, COUNT>(bytes).map(|bytes| Self::one(&bytes))
-    }
 }
 
 fn add<S: Stored>(row: &[u8], scale: f32, out: &mut [f32]) {
@@ -251,95 +144,15 @@ fn add<S: Stored>(row: &[u8], scale: f32, out: &mut [f32]) {
 fn multiply<S: Load>(isa: Isa, product: Product<'_>, out: &mut [f32]) {
     match isa.instructions() {
         #[cfg(target_arch = "x86_64")]
-        Instructions::Avx512(proof) => in_blocks::<S, Avx512, 4>(proof, product, out),
+        Instructions::Avx512(proof) => in_blocks::<S, _, 4>(proof, product, out),
         #[cfg(target_arch = "x86_64")]
-        Instructions::Avx2(proof) => in_blocks::<S, Avx2, 2>(proof, product, out),
-        _ => in_blocks::<S, Plain, 2>(Plain, product, out),
+        Instructions::Avx2(proof) => in_blocks::<S, _, 2>(proof, product, out),
+        _ => in_blocks::<S, _, 2>(Plain, product, out),
     }
 }
-
-#[cfg(not(target_arch = "x86_64"))]
-use Stored as Load;
 
 /// Most tokens of a block.
 const TOKENS: usize = 6;
-
-/// Computes the dot products of a block. Implemented by proofs of the instructions that it takes.
-trait Dots<S, const OUTPUTS: usize>: Copy {
-    /// Values that a step multiplies.
-    const LANES: usize;
-
-    /// Those of tokens with rows of weights of the same length, over the first so many values of either. What lies ahead
-    /// may be fetched meanwhile.
-    fn dots<const TOKENS: usize>(
-        self,
-        weights: [&[u8]; OUTPUTS],
-        tokens: [&[f32]; TOKENS],
-        ahead: Ahead,
-    ) -> ([[f32; OUTPUTS]; TOKENS], usize);
-}
-
-#[cfg(target_arch = "x86_64")]
-impl<S: Load, const OUTPUTS: usize> Dots<S, OUTPUTS> for Avx512 {
-    const LANES: usize = 16;
-
-    fn dots<const TOKENS: usize>(
-        self,
-        weights: [&[u8]; OUTPUTS],
-        tokens: [&[f32]; TOKENS],
-        ahead: Ahead,
-    ) -> ([[f32; OUTPUTS]; TOKENS], usize) {
-        // SAFETY: `self` proves these instructions.
-        unsafe { x86::avx512::<S, OUTPUTS, TOKENS>(weights, tokens, ahead) }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-impl<S: Load, const OUTPUTS: usize> Dots<S, OUTPUTS> for Avx2 {
-    const LANES: usize = 8;
-
-    fn dots<const TOKENS: usize>(
-        self,
-        weights: [&[u8]; OUTPUTS],
-        tokens: [&[f32]; TOKENS],
-        ahead: Ahead,
-    ) -> ([[f32; OUTPUTS]; TOKENS], usize) {
-        // SAFETY: `self` proves these instructions.
-        unsafe { x86::avx2::<S, OUTPUTS, TOKENS>(weights, tokens, ahead) }
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Plain;
-
-impl<S: Stored, const OUTPUTS: usize> Dots<S, OUTPUTS> for Plain {
-    const LANES: usize = 4;
-
-    fn dots<const TOKENS: usize>(
-        self,
-        weights: [&[u8]; OUTPUTS],
-        tokens: [&[f32]; TOKENS],
-        ahead: Ahead,
-    ) -> ([[f32; OUTPUTS]; TOKENS], usize) {
-        const LANES: usize = 4;
-        let whole = tokens[0].len() / LANES;
-        // Arrays of a length that the compiler knows.
-        let tokens: [&[[f32; LANES]]; TOKENS] = tokens.map(|token| &token.as_chunks::<LANES>().0[..whole]);
-        let mut sums = [[[0.0f32; LANES]; OUTPUTS]; TOKENS];
-        for k in 0..whole {
-            ahead.fetch(k);
-            let weights: [[f32; LANES]; OUTPUTS] = weights.map(|row| S::several(&row[k * LANES * S::BYTES..]));
-            for t in 0..TOKENS {
-                for o in 0..OUTPUTS {
-                    for i in 0..LANES {
-                        sums[t][o][i] = Baseline::add(tokens[t][k][i], weights[o][i], sums[t][o][i]);
-                    }
-                }
-            }
-        }
-        (sums.map(|sums| sums.map(|lanes| lanes.iter().sum())), whole * LANES)
-    }
-}
 
 /// Some outputs at a time. Their weights come from memory for the first block of tokens and from a cache for the others,
 /// while the next outputs' weights are fetched: by itself, a stream of short rows that are read several at a time finds
@@ -521,15 +334,6 @@ mod tests {
                     }
                 }
             }
-        }
-    }
-
-    #[test]
-    fn what_is_added_comes_after_the_activation() {
-        for isa in Isa::available() {
-            let mut out = vec![-1.0, 0.5, 9.0];
-            finish(isa, Activation::Relu6, Some(&[1.0, 2.0, 3.0]), &mut out);
-            assert_eq!(out, [1.0, 2.5, 9.0]);
         }
     }
 

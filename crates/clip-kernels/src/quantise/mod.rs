@@ -1,26 +1,17 @@
 //! Numbers to bytes, a row at a time: a factor and a zero for each (dynamic, asymmetric quantisation).
 
+mod portable;
+mod ranges;
 pub mod weights;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub use self::ranges::Ranges;
+use crate::Isa;
 use crate::f32_tile::MOST_ROWS;
-use crate::int8_tile::{CHUNK, Dots};
+use crate::int8_tile::{CHUNK, Dots, Map};
+#[cfg(target_arch = "x86_64")]
 use crate::isa::Instructions;
-use crate::{Isa, math};
-
-/// How a row's codes stand for numbers: `q` for `(q - zero) * scale`.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Map {
-    /// NaN if a number was not finite.
-    pub scale: f32,
-    /// The code of zero.
-    pub zero: i32,
-}
-
-/// Numbers that are turned at a time, and places for a tile's rows.
-pub(crate) const LANES: usize = CHUNK;
-const _: () = assert!(MOST_ROWS <= LANES);
 
 /// Spreads the numbers of each of a tile's rows, and zero, over the 256 codes; `maps` has a place for each row. `values`
 /// are `[rows, depth]`, `codes` `[chunks, rows, chunk]`; those of a last chunk that is not full are of any value. A row that
@@ -46,7 +37,7 @@ pub fn quantise(isa: Isa, dots: Dots, ranges: Option<&Ranges>, values: &[f32], c
                 // SAFETY: the variant proves AVX2.
                 #[cfg(target_arch = "x86_64")]
                 Instructions::Avx2(_) => unsafe { x86::ranges256(values, depth) },
-                _ => portable_ranges(values, depth),
+                _ => portable::ranges(values, depth),
             };
             &found
         }
@@ -58,116 +49,11 @@ pub fn quantise(isa: Isa, dots: Dots, ranges: Option<&Ranges>, values: &[f32], c
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         Instructions::Avx2(_) => unsafe { x86::bytes256(values, depth, rows, ranges, codes) },
-        _ => portable(values, depth, rows, ranges, codes, dots.offset()),
+        _ => portable::bytes(values, depth, rows, ranges, codes, dots.offset()),
     }
     let zeros = ranges.zero.iter().zip(&ranges.scale);
     for (map, (zero, scale)) in maps.iter_mut().zip(zeros) {
         *map = Map { scale: *scale, zero: zero - i32::from(dots.offset()) };
-    }
-}
-
-/// Whole vectors of a row, and the rest filled up with zeros if there is one.
-fn vectors(values: &[f32]) -> (&[[f32; LANES]], Option<[f32; LANES]>) {
-    let (whole, rest) = values.as_chunks::<LANES>();
-    let filled = || {
-        let mut last = [0.0; LANES];
-        last[..rest.len()].copy_from_slice(rest);
-        last
-    };
-    (whole, (!rest.is_empty()).then(filled))
-}
-
-fn portable_ranges(values: &[f32], depth: usize) -> Ranges {
-    let mut ends = Ends::default();
-    for (row, values) in values.chunks_exact(depth).enumerate() {
-        // Arrays of a length that the compiler knows are vectorised.
-        let (whole, last) = vectors(values);
-        let (mut least, mut most, mut poison) = ([0.0f32; LANES], [0.0f32; LANES], [0.0f32; LANES]);
-        for values in whole.iter().chain(&last) {
-            for i in 0..LANES {
-                least[i] = math::at_most(values[i], least[i]);
-                most[i] = math::at_least(values[i], most[i]);
-                // Comparisons lose NaN; this keeps it.
-                poison[i] += values[i] * 0.0;
-            }
-        }
-        ends.least[row] = least.into_iter().fold(0.0, f32::min);
-        ends.most[row] = most.into_iter().fold(0.0, f32::max);
-        ends.poison[row] = poison.into_iter().sum();
-    }
-    Ranges::of(&ends)
-}
-
-fn portable(values: &[f32], depth: usize, rows: usize, ranges: &Ranges, codes: &mut [u8], offset: u8) {
-    let chunks = codes.as_chunks_mut::<CHUNK>().0;
-    for (row, values) in values.chunks_exact(depth).enumerate() {
-        let (whole, last) = vectors(values);
-        let places = chunks.iter_mut().skip(row).step_by(rows);
-        for (values, place) in whole.iter().chain(&last).zip(places) {
-            let mut codes = [0; LANES];
-            for i in 0..LANES {
-                let x = math::at_least(values[i] * ranges.inverse[row], ranges.low[row]);
-                let x = math::at_most(x, ranges.high[row]) + ranges.shift[row];
-                codes[i] = (x.to_bits() as u8).wrapping_sub(offset);
-            }
-            *place = codes;
-        }
-    }
-}
-
-/// What the numbers of a tile's rows lie between.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Ends {
-    /// At most zero.
-    pub least: [f32; LANES],
-    /// At least zero.
-    pub most: [f32; LANES],
-    /// NaN where a number was not finite, zero elsewhere.
-    pub poison: [f32; LANES],
-}
-
-/// What the codes of a tile's rows are computed with: that of `x` is the lowest byte of
-/// `clamp(x * inverse, low, high) + shift`. The product and the sum are rounded each, so that every processor rounds alike.
-#[derive(Debug, Clone, Copy)]
-pub struct Ranges {
-    pub(crate) inverse: [f32; LANES],
-    pub(crate) low: [f32; LANES],
-    pub(crate) high: [f32; LANES],
-    pub(crate) shift: [f32; LANES],
-    /// As in [`Map`].
-    scale: [f32; LANES],
-    zero: [i32; LANES],
-}
-
-impl Ranges {
-    /// The same for all rows: from zero to `most`.
-    pub fn up_to(most: f32) -> Self {
-        Self::of(&Ends { most: [most; LANES], ..Ends::default() })
-    }
-
-    #[inline(always)]
-    pub(crate) fn of(ends: &Ends) -> Self {
-        /// Adding this rounds to an integer, which then stands in the lowest bits.
-        const ROUND: f32 = 12_582_912.0;
-        const MOST: f32 = 255.0;
-        let nothing = [0.0; LANES];
-        let mut ranges =
-            Self { inverse: nothing, low: nothing, high: nothing, shift: nothing, scale: nothing, zero: [0; LANES] };
-        for row in 0..LANES {
-            let size = ends.most[row] - ends.least[row];
-            let scale = size * (1.0 / MOST);
-            // Denormal ranges have no reciprocal; such numbers are as good as zero.
-            let inverse = if scale > f32::MIN_POSITIVE { MOST / size } else { 0.0 };
-            // Rounded as codes are.
-            let zero = (-ends.least[row] * inverse + ROUND) - ROUND;
-            ranges.inverse[row] = inverse;
-            ranges.low[row] = -zero;
-            ranges.high[row] = MOST - zero;
-            ranges.shift[row] = ROUND + zero;
-            ranges.scale[row] = scale + ends.poison[row];
-            ranges.zero[row] = zero as i32;
-        }
-        ranges
     }
 }
 
