@@ -3,7 +3,7 @@
 use burn::nn::conv::Conv2d;
 use clip_kernels::attention::Attention;
 use clip_kernels::depthwise::Depthwise;
-use clip_kernels::rows::finish;
+use clip_kernels::gemv::finish;
 use clip_kernels::{Activation, Isa, Linear};
 use rayon::prelude::*;
 

@@ -1,7 +1,7 @@
 //! Linear maps and tables that are used as they are stored: nothing is read before it is needed.
 
 use clip_kernels::norm::LayerNorm;
-use clip_kernels::rows::finish;
+use clip_kernels::gemv::finish;
 use clip_kernels::{Activation, Isa, Linear};
 
 use crate::ModelError;

@@ -3,46 +3,53 @@
 
 use std::arch::x86_64::*;
 
-use crate::Isa;
-use crate::depthwise::{Depthwise, Inside};
+use super::filter::{Filter, Inside};
+use crate::isa::Instructions;
+use crate::shape::volume;
 
 /// Positions at a time: enough sums to hide the latency of an addition.
 const MOST: usize = 8;
 
 /// Computes the positions, for as many channels as whole vectors have, which are returned.
 pub fn positions<const KERNEL: usize, const STRIDE: usize>(
-    depthwise: &Depthwise,
+    instructions: Instructions,
+    filter: &Filter,
     inside: Inside<'_>,
     out: &mut [f32],
 ) -> usize {
-    let channels = depthwise.channels();
+    let channels = filter.bias.len();
     let Inside { rows, left, positions } = inside;
-    let lanes = if depthwise.isa == Isa::Avx512 { 16 } else { 8 };
+    let lanes = match instructions {
+        Instructions::Avx512(_) => 16,
+        Instructions::Avx2(_) => 8,
+        Instructions::Portable => return 0,
+    };
     let whole = channels / lanes * lanes;
     if positions.is_empty() {
         return whole;
     }
     // What the loops rely on.
-    assert!(depthwise.kernel() == KERNEL && depthwise.stride() == STRIDE && rows.len() == KERNEL);
-    assert!(depthwise.taps.len() == KERNEL * KERNEL * channels && depthwise.bias.len() == channels);
-    assert!(positions.start * STRIDE >= left && positions.end * channels <= out.len());
-    let reach = ((positions.end - 1) * STRIDE - left + KERNEL) * channels;
+    assert!(filter.kernel == KERNEL && filter.stride == STRIDE && rows.len() == KERNEL);
+    assert!(filter.taps.len() == volume([KERNEL, KERNEL, channels]) && filter.bias.len() == channels);
+    assert!(volume([positions.start, STRIDE]) >= left && volume([positions.end, channels]) <= out.len());
+    let reach = volume([volume([positions.end - 1, STRIDE]) - left + KERNEL, channels]);
     assert!(rows.iter().flatten().all(|row| row.len() >= reach));
     let mut x = positions.start;
     while x < positions.end {
-        let block = Block { depthwise, rows, column: x * STRIDE - left, whole };
+        let block = Block { filter, rows, column: x * STRIDE - left, whole };
         let out = &mut out[x * channels..];
-        // SAFETY: this processor has the features, or there would be no such `Isa`; lengths were checked above.
+        // SAFETY: the variant proves the features; lengths were checked above.
         x += unsafe {
-            match (positions.end - x, depthwise.isa) {
-                (MOST.., Isa::Avx512) => block.avx512::<KERNEL, STRIDE, MOST>(out),
-                (4.., Isa::Avx512) => block.avx512::<KERNEL, STRIDE, 4>(out),
-                (2.., Isa::Avx512) => block.avx512::<KERNEL, STRIDE, 2>(out),
-                (_, Isa::Avx512) => block.avx512::<KERNEL, STRIDE, 1>(out),
-                (MOST.., _) => block.avx2::<KERNEL, STRIDE, MOST>(out),
-                (4.., _) => block.avx2::<KERNEL, STRIDE, 4>(out),
-                (2.., _) => block.avx2::<KERNEL, STRIDE, 2>(out),
-                _ => block.avx2::<KERNEL, STRIDE, 1>(out),
+            match (positions.end - x, instructions) {
+                (MOST.., Instructions::Avx512(_)) => block.avx512::<KERNEL, STRIDE, MOST>(out),
+                (4.., Instructions::Avx512(_)) => block.avx512::<KERNEL, STRIDE, 4>(out),
+                (2.., Instructions::Avx512(_)) => block.avx512::<KERNEL, STRIDE, 2>(out),
+                (_, Instructions::Avx512(_)) => block.avx512::<KERNEL, STRIDE, 1>(out),
+                (MOST.., Instructions::Avx2(_)) => block.avx2::<KERNEL, STRIDE, MOST>(out),
+                (4.., Instructions::Avx2(_)) => block.avx2::<KERNEL, STRIDE, 4>(out),
+                (2.., Instructions::Avx2(_)) => block.avx2::<KERNEL, STRIDE, 2>(out),
+                (_, Instructions::Avx2(_)) => block.avx2::<KERNEL, STRIDE, 1>(out),
+                (_, Instructions::Portable) => return 0,
             }
         };
     }
@@ -51,7 +58,7 @@ pub fn positions<const KERNEL: usize, const STRIDE: usize>(
 
 /// Some positions from one on.
 struct Block<'a> {
-    depthwise: &'a Depthwise,
+    filter: &'a Filter,
     rows: &'a [Option<&'a [f32]>],
     /// Where the first position's taps begin in the rows.
     column: usize,
@@ -68,19 +75,19 @@ macro_rules! block {
         /// The processor has the features, and rows, taps and `out` are as long as `positions` checks.
         #[target_feature(enable = $features)]
         unsafe fn $name<const KERNEL: usize, const STRIDE: usize, const COUNT: usize>(&self, out: &mut [f32]) -> usize {
-            let channels = self.depthwise.channels();
-            let (least, most) = self.depthwise.bounds();
+            let channels = self.filter.bias.len();
+            let (least, most) = self.filter.bounds;
             let (least, most) = ($set(least), $set(most));
             for start in (0..self.whole).step_by($lanes) {
                 // SAFETY: `start` and a vector more are within the channels, of which there is a bias each.
-                let bias = unsafe { $load(self.depthwise.bias.as_ptr().add(start)) };
+                let bias = unsafe { $load(self.filter.bias.as_ptr().add(start)) };
                 let mut sums: [$vector; COUNT] = [bias; COUNT];
                 for (ky, row) in self.rows.iter().enumerate() {
                     let Some(row) = row else { continue };
                     for kx in 0..KERNEL {
                         let at = (ky * KERNEL + kx) * channels + start;
                         // SAFETY: there are `KERNEL` times `KERNEL` taps of each channel.
-                        let tap = unsafe { $load(self.depthwise.taps.as_ptr().add(at)) };
+                        let tap = unsafe { $load(self.filter.taps.as_ptr().add(at)) };
                         for (index, sum) in sums.iter_mut().enumerate() {
                             let at = (self.column + index * STRIDE + kx) * channels + start;
                             // SAFETY: `positions` made sure that rows reach this far.

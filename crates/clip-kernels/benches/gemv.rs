@@ -1,7 +1,7 @@
 //! Products of a few tokens with stored weights: millions of multiply-adds a second on one thread.
 //!
 //! ```text
-//! cargo bench -p clip-kernels --bench rows
+//! cargo bench -p clip-kernels --bench gemv
 //! ```
 #![allow(clippy::print_stdout)]
 
@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use clip_kernels::Isa;
-use clip_kernels::rows::{Format, StoredRows};
+use clip_kernels::gemv::{Format, StoredRows};
 
 const ROUNDS: usize = 20;
 

@@ -1,9 +1,11 @@
-//! The dot products of [`rows`](crate::rows) with vector instructions.
+//! The dot products of [`rows`](crate::gemv) with vector instructions.
 
 use std::arch::x86_64::*;
 
-use crate::ahead::Ahead;
-use crate::rows::{Brain, Half, Stored};
+use super::dots::Dots;
+use super::element::{Brain, Half, Stored};
+use crate::isa::{Avx2, Avx512};
+use crate::prefetch::Ahead;
 
 /// A number format that is read a vector at a time.
 pub trait Load: Stored {
@@ -84,6 +86,34 @@ impl Load for i8 {
     }
 }
 
+impl<S: Load, const OUTPUTS: usize> Dots<S, OUTPUTS> for Avx512 {
+    const LANES: usize = 16;
+
+    fn dots<const TOKENS: usize>(
+        self,
+        weights: [&[u8]; OUTPUTS],
+        tokens: [&[f32]; TOKENS],
+        ahead: Ahead,
+    ) -> ([[f32; OUTPUTS]; TOKENS], usize) {
+        // SAFETY: `self` proves these instructions.
+        unsafe { avx512::<S, OUTPUTS, TOKENS>(weights, tokens, ahead) }
+    }
+}
+
+impl<S: Load, const OUTPUTS: usize> Dots<S, OUTPUTS> for Avx2 {
+    const LANES: usize = 8;
+
+    fn dots<const TOKENS: usize>(
+        self,
+        weights: [&[u8]; OUTPUTS],
+        tokens: [&[f32]; TOKENS],
+        ahead: Ahead,
+    ) -> ([[f32; OUTPUTS]; TOKENS], usize) {
+        // SAFETY: `self` proves these instructions.
+        unsafe { avx2::<S, OUTPUTS, TOKENS>(weights, tokens, ahead) }
+    }
+}
+
 /// Checks what the loops below rely on: all rows are of the tokens' length, which is returned.
 #[inline(always)]
 fn check<S: Stored, const OUTPUTS: usize, const TOKENS: usize>(
@@ -98,7 +128,7 @@ fn check<S: Stored, const OUTPUTS: usize, const TOKENS: usize>(
 
 /// The sums over all whole vectors of 16, and how many values those are.
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,f16c")]
-pub fn avx512<S: Load, const OUTPUTS: usize, const TOKENS: usize>(
+fn avx512<S: Load, const OUTPUTS: usize, const TOKENS: usize>(
     weights: [&[u8]; OUTPUTS],
     tokens: [&[f32]; TOKENS],
     ahead: Ahead,
@@ -134,7 +164,7 @@ pub fn avx512<S: Load, const OUTPUTS: usize, const TOKENS: usize>(
 
 /// The same over vectors of 8.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub fn avx2<S: Load, const OUTPUTS: usize, const TOKENS: usize>(
+fn avx2<S: Load, const OUTPUTS: usize, const TOKENS: usize>(
     weights: [&[u8]; OUTPUTS],
     tokens: [&[f32]; TOKENS],
     ahead: Ahead,

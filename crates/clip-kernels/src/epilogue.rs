@@ -1,67 +1,46 @@
 //! What happens to a tile's sums on their way to memory: bias, activation, addition.
 
-use std::ops::Range;
-
+use crate::f32_tile::MOST_COLUMNS;
 use crate::isa::vectorised;
-use crate::kernels::MOST_COLUMNS;
 use crate::math::{self, Multiply};
+use crate::output::Out;
 use crate::{Activation, Isa};
 
 /// Values that are finished at a time.
-pub const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 
-/// A matrix that several threads write to, each its own columns or rows.
-#[derive(Clone, Copy)]
-pub struct Out<'a> {
-    start: *mut f32,
-    rows: usize,
-    columns: usize,
-    borrowed: std::marker::PhantomData<&'a mut [f32]>,
+/// Applies an activation to the results of [`StoredRows::multiply`](crate::gemv::StoredRows::multiply) and then adds `add`, of the same shape.
+///
+/// # Panics
+/// If `add` is of another length.
+pub fn apply(isa: Isa, activation: Activation, add: Option<&[f32]>, out: &mut [f32]) {
+    vectorised!(isa, apply_in(activation: Activation, add: Option<&[f32]>, out: &mut [f32]));
 }
 
-// SAFETY: it is no more than the mutable slice that it was made from, and who writes promises not to meet others.
-unsafe impl Send for Out<'_> {}
-// SAFETY: as above.
-unsafe impl Sync for Out<'_> {}
-
-impl<'a> Out<'a> {
-    /// All of `values`, `[rows, columns]`.
-    pub fn new(values: &'a mut [f32], columns: usize) -> Self {
-        Self {
-            start: values.as_mut_ptr(),
-            rows: values.len() / columns.max(1),
-            columns,
-            borrowed: std::marker::PhantomData,
+#[inline(always)]
+fn apply_in<M: Multiply>(activation: Activation, add: Option<&[f32]>, out: &mut [f32]) {
+    match activation {
+        Activation::None | Activation::SumRelu => (),
+        Activation::Relu => out.iter_mut().for_each(|x| *x = x.max(0.0)),
+        Activation::Relu6 => out.iter_mut().for_each(|x| *x = x.clamp(0.0, 6.0)),
+        Activation::QuickGelu => out.iter_mut().for_each(|x| *x = math::quick_gelu::<M>(*x)),
+        Activation::Gelu => out.iter_mut().for_each(|x| *x = math::gelu::<M>(*x)),
+        Activation::GeluTanh => out.iter_mut().for_each(|x| *x = math::gelu_tanh::<M>(*x)),
+    }
+    if let Some(add) = add {
+        assert_eq!(add.len(), out.len(), "what is added has the shape of out");
+        for (x, add) in out.iter_mut().zip(add) {
+            *x += add;
         }
     }
-
-    /// Where a value of a row is, for who writes some columns of some rows from there on.
-    pub fn start(self, rows: Range<usize>, columns: Range<usize>) -> *mut f32 {
-        assert!(rows.end <= self.rows && columns.end <= self.columns);
-        self.start.wrapping_add(rows.start * self.columns + columns.start)
-    }
-
-    /// Values between the starts of two rows.
-    pub fn columns(self) -> usize {
-        self.columns
-    }
-
-    /// Part of a row.
-    ///
-    /// # Safety
-    /// No other part that overlaps this one may be in use.
-    #[inline(always)]
-    #[allow(clippy::mut_from_ref)]
-    pub unsafe fn part(&self, row: usize, first: usize, count: usize) -> &mut [f32] {
-        assert!(row < self.rows && first + count <= self.columns);
-        // SAFETY: inside the slice that this was made from, and of no one else by the caller's promise.
-        unsafe { std::slice::from_raw_parts_mut(self.start.add(row * self.columns + first), count) }
+    if activation == Activation::SumRelu {
+        out.iter_mut().for_each(|x| *x = x.max(0.0));
     }
 }
 
 /// How sums become results.
 #[derive(Clone, Copy)]
-pub struct Finish<'a> {
+pub(crate) struct Finish<'a> {
     /// Added first; of the tile's columns, filled up to a multiple of [`LANES`].
     pub bias: &'a [f32],
     /// Whether `out` holds the sums over an earlier part of the depth.
@@ -88,12 +67,12 @@ pub struct Finish<'a> {
 ///
 /// # Safety
 /// No one else may use these rows of these columns of `out`.
-pub unsafe fn finish(isa: Isa, sums: &mut [f32], how: &Finish<'_>, out: Out<'_>) {
-    vectorised!(isa, finish_in(sums: &mut [f32], how: &Finish<'_>, out: Out<'_>));
+pub(crate) unsafe fn finish_tile(isa: Isa, sums: &mut [f32], how: &Finish<'_>, out: Out<'_>) {
+    vectorised!(isa, finish_tile_in(sums: &mut [f32], how: &Finish<'_>, out: Out<'_>));
 }
 
 #[inline(always)]
-fn finish_in<M: Multiply>(sums: &mut [f32], how: &Finish<'_>, out: Out<'_>) {
+fn finish_tile_in<M: Multiply>(sums: &mut [f32], how: &Finish<'_>, out: Out<'_>) {
     let sums = &mut sums[..how.rows * how.stride];
     if how.partial {
         return finish_with(sums, how, out, |x| x);
@@ -116,7 +95,7 @@ fn finish_slow(sums: &mut [f32], how: &Finish<'_>, out: Out<'_>, activation: imp
     let bias = &how.bias[..how.stride];
     for (index, sums) in sums.chunks_exact_mut(how.stride).enumerate() {
         if how.resume {
-            // SAFETY: `finish`'s callers promise that these columns of these rows are theirs.
+            // SAFETY: `finish_tile`'s callers promise that these columns of these rows are theirs.
             let before = unsafe { out.part(how.row + index, how.column, how.columns) };
             for (sum, before) in sums.iter_mut().zip(before.iter()) {
                 *sum += *before;
@@ -138,9 +117,9 @@ fn finish_with(sums: &[f32], how: &Finish<'_>, out: Out<'_>, activation: impl Fn
     let (bias, _) = how.bias.as_chunks();
     for (index, sums) in sums.chunks_exact(how.stride).enumerate() {
         let row = how.row + index;
-        // SAFETY: `finish`'s callers promise that these columns of these rows are theirs.
+        // SAFETY: `finish_tile`'s callers promise that these columns of these rows are theirs.
         let out_row = unsafe { out.part(row, how.column, how.columns) };
-        let add = add.map(|add| add[row * out.columns + how.column..][..how.columns].as_chunks());
+        let add = add.map(|add| add[row * out.columns() + how.column..][..how.columns].as_chunks());
         let (sums, _) = sums.as_chunks();
         let (whole, rest) = out_row.as_chunks_mut();
         let count = whole.len();
@@ -202,4 +181,18 @@ fn plus(mut x: Lanes, more: &Lanes) -> Lanes {
         *x += more;
     }
     x
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_added_comes_after_the_activation() {
+        for isa in Isa::available() {
+            let mut out = vec![-1.0, 0.5, 9.0];
+            apply(isa, Activation::Relu6, Some(&[1.0, 2.0, 3.0]), &mut out);
+            assert_eq!(out, [1.0, 2.5, 9.0]);
+        }
+    }
 }

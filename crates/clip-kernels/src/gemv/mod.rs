@@ -5,12 +5,24 @@
 //! best layout is the one that is mapped already: each row of weights is read once, converted in registers, and
 //! multiplied with a handful of tokens.
 
-use crate::ahead::{Ahead, LINE};
-use crate::isa::vectorised;
-use crate::math::{self, Baseline, Multiply};
+mod dots;
+mod element;
+mod portable;
 #[cfg(target_arch = "x86_64")]
-use crate::rows_x86::{self, Load};
-use crate::{Activation, Isa};
+mod x86;
+
+use self::dots::Dots;
+#[cfg(not(target_arch = "x86_64"))]
+use self::element::Stored as Load;
+use self::element::{Brain, Half, Stored};
+use self::portable::Plain;
+#[cfg(target_arch = "x86_64")]
+use self::x86::Load;
+use crate::Isa;
+#[cfg(target_arch = "x86_64")]
+use crate::isa::Instructions;
+use crate::prefetch::{Ahead, LINE};
+use crate::shape::volume;
 
 /// Number format of stored weights. All are little-endian and need no alignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,9 +64,10 @@ impl<'a> StoredRows<'a> {
     /// # Panics
     /// If the lengths do not fit.
     pub fn new(format: Format, bytes: &'a [u8], scales: &'a [u8], depth: usize) -> Self {
+        let row = volume([depth, format.bytes()]);
         let rows = Self { format, bytes, scales, depth };
-        assert_eq!(bytes.len(), rows.outputs() * depth * format.bytes(), "the matrix is [outputs, depth]");
-        let expected = if format == Format::Int8 { rows.outputs() * 4 } else { 0 };
+        assert_eq!(bytes.len(), volume([rows.outputs(), row]), "the matrix is [outputs, depth]");
+        let expected = if format == Format::Int8 { volume([rows.outputs(), 4]) } else { 0 };
         assert_eq!(scales.len(), expected, "a factor for each row of int8 weights and none for others");
         rows
     }
@@ -90,7 +103,7 @@ impl<'a> StoredRows<'a> {
     }
 
     /// `out[:, at..] = left * matrix^T + bias`: `left` is `[rows, depth]`, `out` `[rows, stride]`, of whose columns the
-    /// matrix's outputs fill those from `at` on; `bias` is empty or has a value for each output. [`finish`] does the rest.
+    /// matrix's outputs fill those from `at` on; `bias` is empty or has a value for each output. [`epilogue::apply`](crate::epilogue::apply) does the rest.
     ///
     /// # Panics
     /// If the lengths do not fit.
@@ -98,8 +111,8 @@ impl<'a> StoredRows<'a> {
         let rows = left.len() / self.depth.max(1);
         let outputs = self.outputs();
         assert_eq!(left.len(), rows * self.depth, "left is [rows, depth]");
-        assert_eq!(out.len(), rows * stride, "out is [rows, stride]");
-        assert!(at + outputs <= stride, "the outputs fit a row of out");
+        assert_eq!(out.len(), volume([rows, stride]), "out is [rows, stride]");
+        assert!(outputs <= stride && at <= stride - outputs, "the outputs fit a row of out");
         assert!(bias.is_empty() || bias.len() == outputs, "a bias has a value for each output");
         let product = Product { weights: *self, left, bias, stride, at };
         match self.format {
@@ -108,35 +121,6 @@ impl<'a> StoredRows<'a> {
             Format::Bf16 => multiply::<Brain>(isa, product, out),
             Format::Int8 => multiply::<i8>(isa, product, out),
         }
-    }
-}
-
-/// Applies an activation to the results of [`StoredRows::multiply`] and then adds `add`, of the same shape.
-///
-/// # Panics
-/// If `add` is of another length.
-pub fn finish(isa: Isa, activation: Activation, add: Option<&[f32]>, out: &mut [f32]) {
-    vectorised!(isa, finish_in(activation: Activation, add: Option<&[f32]>, out: &mut [f32]));
-}
-
-#[inline(always)]
-fn finish_in<M: Multiply>(activation: Activation, add: Option<&[f32]>, out: &mut [f32]) {
-    match activation {
-        Activation::None | Activation::SumRelu => (),
-        Activation::Relu => out.iter_mut().for_each(|x| *x = x.max(0.0)),
-        Activation::Relu6 => out.iter_mut().for_each(|x| *x = x.clamp(0.0, 6.0)),
-        Activation::QuickGelu => out.iter_mut().for_each(|x| *x = math::quick_gelu::<M>(*x)),
-        Activation::Gelu => out.iter_mut().for_each(|x| *x = math::gelu::<M>(*x)),
-        Activation::GeluTanh => out.iter_mut().for_each(|x| *x = math::gelu_tanh::<M>(*x)),
-    }
-    if let Some(add) = add {
-        assert_eq!(add.len(), out.len(), "what is added has the shape of out");
-        for (x, add) in out.iter_mut().zip(add) {
-            *x += add;
-        }
-    }
-    if activation == Activation::SumRelu {
-        out.iter_mut().for_each(|x| *x = x.max(0.0));
     }
 }
 
@@ -150,90 +134,6 @@ struct Product<'a> {
     at: usize,
 }
 
-/// A number format that is read from bytes.
-pub(crate) trait Stored {
-    const BYTES: usize;
-
-    /// The number that the first bytes hold.
-    fn one(bytes: &[u8]) -> f32;
-
-    /// The numbers that the first bytes hold.
-    fn several<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT];
-}
-
-/// The first bytes as `COUNT` groups of `SIZE`, without a check for each.
-#[inline(always)]
-fn groups<const SIZE: usize, const COUNT: usize>(bytes: &[u8]) -> &[[u8; SIZE]; COUNT] {
-    let groups = &bytes[..SIZE * COUNT].as_chunks::<SIZE>().0;
-    groups.first_chunk::<COUNT>().unwrap_or(&[[0; SIZE]; COUNT])
-}
-
-impl Stored for f32 {
-    const BYTES: usize = 4;
-
-    #[inline(always)]
-    fn one(bytes: &[u8]) -> f32 {
-        f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
-    }
-
-    #[inline(always)]
-    fn several<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT] {
-        groups::<4, COUNT>(bytes).map(|bytes| Self::one(&bytes))
-    }
-}
-
-/// A 16-bit IEEE number.
-pub(crate) struct Half;
-
-impl Stored for Half {
-    const BYTES: usize = 2;
-
-    #[inline(always)]
-    fn one(bytes: &[u8]) -> f32 {
-        let bits = u32::from(u16::from_le_bytes([bytes[0], bytes[1]]));
-        // Exponent and fraction moved to their places; the product corrects the exponent's offset, and normalises what
-        // was too small to be normal.
-        let size = f32::from_bits((bits & 0x7fff) << 13) * f32::from_bits((127 + 127 - 15) << 23);
-        f32::from_bits(size.to_bits() | (bits & 0x8000) << 16)
-    }
-
-    #[inline(always)]
-    fn several<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT] {
-        groups::<2, COUNT>(bytes).map(|bytes| Self::one(&bytes))
-    }
-}
-
-/// The upper 16 bits of an `f32`.
-pub(crate) struct Brain;
-
-impl Stored for Brain {
-    const BYTES: usize = 2;
-
-    #[inline(always)]
-    fn one(bytes: &[u8]) -> f32 {
-        f32::from_bits(u32::from(u16::from_le_bytes([bytes[0], bytes[1]])) << 16)
-    }
-
-    #[inline(always)]
-    fn several<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT] {
-        groups::<2, COUNT>(bytes).map(|bytes| Self::one(&bytes))
-    }
-}
-
-impl Stored for i8 {
-    const BYTES: usize = 1;
-
-    #[inline(always)]
-    fn one(bytes: &[u8]) -> f32 {
-        f32::from(bytes[0].cast_signed())
-    }
-
-    #[inline(always)]
-    fn several<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT] {
-        groups::<1, COUNT>(bytes).map(|bytes| Self::one(&bytes))
-    }
-}
-
 fn add<S: Stored>(row: &[u8], scale: f32, out: &mut [f32]) {
     for (out, stored) in out.iter_mut().zip(row.chunks_exact(S::BYTES)) {
         *out += scale * S::one(stored);
@@ -242,103 +142,22 @@ fn add<S: Stored>(row: &[u8], scale: f32, out: &mut [f32]) {
 
 /// In blocks of outputs and tokens whose sums fit the registers of each instruction set.
 fn multiply<S: Load>(isa: Isa, product: Product<'_>, out: &mut [f32]) {
-    match isa {
+    match isa.instructions() {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => in_blocks::<S, X512, 4>(product, out),
+        Instructions::Avx512(proof) => in_blocks::<S, _, 4>(proof, product, out),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => in_blocks::<S, X256, 2>(product, out),
-        _ => in_blocks::<S, Plain, 2>(product, out),
+        Instructions::Avx2(proof) => in_blocks::<S, _, 2>(proof, product, out),
+        _ => in_blocks::<S, _, 2>(Plain, product, out),
     }
 }
-
-#[cfg(not(target_arch = "x86_64"))]
-use Stored as Load;
 
 /// Most tokens of a block.
 const TOKENS: usize = 6;
 
-/// Computes the dot products of a block.
-trait Dots<S, const OUTPUTS: usize> {
-    /// Values that a step multiplies.
-    const LANES: usize;
-
-    /// Those of tokens with rows of weights of the same length, over the first so many values of either. What lies ahead
-    /// may be fetched meanwhile.
-    fn dots<const TOKENS: usize>(
-        weights: [&[u8]; OUTPUTS],
-        tokens: [&[f32]; TOKENS],
-        ahead: Ahead,
-    ) -> ([[f32; OUTPUTS]; TOKENS], usize);
-}
-
-#[cfg(target_arch = "x86_64")]
-struct X512;
-
-#[cfg(target_arch = "x86_64")]
-impl<S: Load, const OUTPUTS: usize> Dots<S, OUTPUTS> for X512 {
-    const LANES: usize = 16;
-
-    fn dots<const TOKENS: usize>(
-        weights: [&[u8]; OUTPUTS],
-        tokens: [&[f32]; TOKENS],
-        ahead: Ahead,
-    ) -> ([[f32; OUTPUTS]; TOKENS], usize) {
-        // SAFETY: this is chosen only where `Isa` found AVX-512.
-        unsafe { rows_x86::avx512::<S, OUTPUTS, TOKENS>(weights, tokens, ahead) }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-struct X256;
-
-#[cfg(target_arch = "x86_64")]
-impl<S: Load, const OUTPUTS: usize> Dots<S, OUTPUTS> for X256 {
-    const LANES: usize = 8;
-
-    fn dots<const TOKENS: usize>(
-        weights: [&[u8]; OUTPUTS],
-        tokens: [&[f32]; TOKENS],
-        ahead: Ahead,
-    ) -> ([[f32; OUTPUTS]; TOKENS], usize) {
-        // SAFETY: this is chosen only where `Isa` found AVX2 and FMA.
-        unsafe { rows_x86::avx2::<S, OUTPUTS, TOKENS>(weights, tokens, ahead) }
-    }
-}
-
-struct Plain;
-
-impl<S: Stored, const OUTPUTS: usize> Dots<S, OUTPUTS> for Plain {
-    const LANES: usize = 4;
-
-    fn dots<const TOKENS: usize>(
-        weights: [&[u8]; OUTPUTS],
-        tokens: [&[f32]; TOKENS],
-        ahead: Ahead,
-    ) -> ([[f32; OUTPUTS]; TOKENS], usize) {
-        const LANES: usize = 4;
-        let whole = tokens[0].len() / LANES;
-        // Arrays of a length that the compiler knows.
-        let tokens: [&[[f32; LANES]]; TOKENS] = tokens.map(|token| &token.as_chunks::<LANES>().0[..whole]);
-        let mut sums = [[[0.0f32; LANES]; OUTPUTS]; TOKENS];
-        for k in 0..whole {
-            ahead.fetch(k);
-            let weights: [[f32; LANES]; OUTPUTS] = weights.map(|row| S::several(&row[k * LANES * S::BYTES..]));
-            for t in 0..TOKENS {
-                for o in 0..OUTPUTS {
-                    for i in 0..LANES {
-                        sums[t][o][i] = Baseline::add(tokens[t][k][i], weights[o][i], sums[t][o][i]);
-                    }
-                }
-            }
-        }
-        (sums.map(|sums| sums.map(|lanes| lanes.iter().sum())), whole * LANES)
-    }
-}
-
 /// Some outputs at a time. Their weights come from memory for the first block of tokens and from a cache for the others,
 /// while the next outputs' weights are fetched: by itself, a stream of short rows that are read several at a time finds
 /// memory idle for half of the time.
-fn in_blocks<S: Stored, D: Dots<S, OUTPUTS>, const OUTPUTS: usize>(product: Product<'_>, out: &mut [f32]) {
+fn in_blocks<S: Stored, D: Dots<S, OUTPUTS>, const OUTPUTS: usize>(proof: D, product: Product<'_>, out: &mut [f32]) {
     let Product { weights, left, bias, .. } = product;
     let depth = weights.depth;
     let rows = left.len() / depth.max(1);
@@ -366,12 +185,12 @@ fn in_blocks<S: Stored, D: Dots<S, OUTPUTS>, const OUTPUTS: usize>(product: Prod
             from = from.wrapping_add(ahead.lines * (depth / D::LANES) * LINE);
             let tokens = block * rows / blocks..(block + 1) * rows / blocks;
             match tokens.len() {
-                1 => group.multiply::<S, D, 1>(product, tokens.start, ahead, out),
-                2 => group.multiply::<S, D, 2>(product, tokens.start, ahead, out),
-                3 => group.multiply::<S, D, 3>(product, tokens.start, ahead, out),
-                4 => group.multiply::<S, D, 4>(product, tokens.start, ahead, out),
-                5 => group.multiply::<S, D, 5>(product, tokens.start, ahead, out),
-                _ => group.multiply::<S, D, TOKENS>(product, tokens.start, ahead, out),
+                1 => group.multiply::<S, D, 1>(proof, product, tokens.start, ahead, out),
+                2 => group.multiply::<S, D, 2>(proof, product, tokens.start, ahead, out),
+                3 => group.multiply::<S, D, 3>(proof, product, tokens.start, ahead, out),
+                4 => group.multiply::<S, D, 4>(proof, product, tokens.start, ahead, out),
+                5 => group.multiply::<S, D, 5>(proof, product, tokens.start, ahead, out),
+                _ => group.multiply::<S, D, TOKENS>(proof, product, tokens.start, ahead, out),
             }
         }
     }
@@ -392,6 +211,7 @@ impl<const OUTPUTS: usize> Group<'_, OUTPUTS> {
     #[inline(always)]
     fn multiply<S: Stored, D: Dots<S, OUTPUTS>, const TOKENS: usize>(
         &self,
+        proof: D,
         product: Product<'_>,
         row: usize,
         ahead: Ahead,
@@ -399,7 +219,7 @@ impl<const OUTPUTS: usize> Group<'_, OUTPUTS> {
     ) {
         let Product { weights, left, stride, at, .. } = product;
         let tokens: [&[f32]; TOKENS] = std::array::from_fn(|t| &left[(row + t) * weights.depth..][..weights.depth]);
-        let (mut sums, whole) = D::dots::<TOKENS>(self.weights, tokens, ahead);
+        let (mut sums, whole) = proof.dots::<TOKENS>(self.weights, tokens, ahead);
         if whole < weights.depth {
             for (sums, token) in sums.iter_mut().zip(tokens) {
                 for (sum, weights) in sums.iter_mut().zip(self.weights) {
@@ -518,11 +338,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_added_comes_after_the_activation() {
-        for isa in Isa::available() {
-            let mut out = vec![-1.0, 0.5, 9.0];
-            finish(isa, Activation::Relu6, Some(&[1.0, 2.0, 3.0]), &mut out);
-            assert_eq!(out, [1.0, 2.5, 9.0]);
+    fn depths_that_overflow_are_refused() {
+        for (format, bytes) in [(Format::F32, 16), (Format::F16, 8), (Format::Bf16, 8)] {
+            // Four bytes or two more than what wraps around to nothing.
+            let depth = usize::MAX / format.bytes() + 2;
+            let result = std::panic::catch_unwind(|| StoredRows::new(format, &vec![0; bytes], &[], depth).outputs());
+            assert!(result.is_err(), "{format:?}: {result:?} outputs");
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "the outputs fit a row of out")]
+    fn columns_that_overflow_are_refused() {
+        let weights = [0; 8];
+        let weights = StoredRows::new(Format::F32, &weights, &[], 1);
+        weights.multiply(Isa::best(), &[1.0], &[], &mut [0.0; 4], 4, usize::MAX);
     }
 }

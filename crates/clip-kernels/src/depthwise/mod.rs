@@ -1,56 +1,61 @@
 //! Depthwise convolution of rows whose channels lie side by side.
 
-use std::ops::Range;
-
+mod filter;
+mod portable;
 #[cfg(target_arch = "x86_64")]
-use crate::depthwise_x86;
-use crate::isa::vectorised;
-use crate::math::{Multiply, at_least, at_most};
-use crate::rows::finish;
-use crate::{Activation, Isa};
+mod x86;
 
-/// Channels that are summed at a time; four AVX-512 registers.
-const CHUNK: usize = 64;
+use self::filter::Filter;
+#[cfg(target_arch = "x86_64")]
+use self::filter::Inside;
+use self::portable::{Position, position};
+use crate::epilogue;
+use crate::isa::vectorised;
+use crate::shape::volume;
+use crate::{Activation, Isa};
 
 /// Weights of a depthwise convolution: a square kernel for each channel, and a bias.
 #[derive(Debug, Clone)]
 pub struct Depthwise {
-    /// `[kernel * kernel, channels]`: the taps of all channels side by side.
-    pub(crate) taps: Vec<f32>,
-    pub(crate) bias: Vec<f32>,
-    kernel: usize,
-    stride: usize,
+    filter: Filter,
     activation: Activation,
-    pub(crate) isa: Isa,
+    isa: Isa,
 }
 
 impl Depthwise {
     /// From weights `[channels, kernel, kernel]` and a bias of `channels` values; `activation` is applied to the result.
+    ///
+    /// # Panics
+    /// If the lengths do not fit, or there are no channels, no taps or no step.
     pub fn new(weights: &[f32], bias: &[f32], kernel: usize, stride: usize, activation: Activation, isa: Isa) -> Self {
         let channels = bias.len();
-        assert_eq!(weights.len(), channels * kernel * kernel, "weights are [channels, kernel, kernel]");
+        assert!(channels > 0 && kernel > 0 && stride > 0, "there are channels, taps and a step");
+        assert_eq!(weights.len(), volume([channels, kernel, kernel]), "weights are [channels, kernel, kernel]");
         let mut taps = vec![0.0; weights.len()];
         for (channel, weights) in weights.chunks_exact(kernel * kernel).enumerate() {
             for (tap, weight) in weights.iter().enumerate() {
                 taps[tap * channels + channel] = *weight;
             }
         }
-        Self { taps, bias: bias.to_vec(), kernel, stride, activation, isa }
+        // Other activations follow in a pass of their own.
+        let bounds = activation.bounds().unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
+        let filter = Filter { taps, bias: bias.to_vec(), kernel, stride, bounds };
+        Self { filter, activation, isa }
     }
 
     /// Side of the kernel.
     pub fn kernel(&self) -> usize {
-        self.kernel
+        self.filter.kernel
     }
 
     /// Step between outputs.
     pub fn stride(&self) -> usize {
-        self.stride
+        self.filter.stride
     }
 
     /// Channels.
     pub fn channels(&self) -> usize {
-        self.bias.len()
+        self.filter.bias.len()
     }
 
     /// One output row, activation applied.
@@ -62,43 +67,38 @@ impl Depthwise {
     /// If the lengths do not fit.
     pub fn row(&self, rows: &[Option<&[f32]>], width: usize, left: usize, out: &mut [f32]) {
         let channels = self.channels();
-        assert_eq!(rows.len(), self.kernel, "a row for each of the kernel's");
-        assert!(rows.iter().flatten().all(|row| row.len() == width * channels), "rows are [width, channels]");
+        assert_eq!(rows.len(), self.filter.kernel, "a row for each of the kernel's");
+        assert!(rows.iter().flatten().all(|row| row.len() == volume([width, channels])), "rows are [width, channels]");
+        assert!(out.len().is_multiple_of(channels), "out is [out_width, channels]");
         let outputs = out.len() / channels;
         // Positions whose taps all lie inside the row.
-        let first = left.div_ceil(self.stride).min(outputs);
-        let last = ((width + left + self.stride).saturating_sub(self.kernel) / self.stride).clamp(first, outputs);
+        let first = left.div_ceil(self.filter.stride).min(outputs);
+        let last = ((width + left + self.filter.stride).saturating_sub(self.filter.kernel) / self.filter.stride)
+            .clamp(first, outputs);
+        #[cfg(target_arch = "x86_64")]
         let whole = self.whole(Inside { rows, left, positions: first..last }, out);
+        #[cfg(not(target_arch = "x86_64"))]
+        let whole = 0;
         let edges = (0..first).chain(last..outputs);
         self.some(rows, width, left, edges.map(|x| (x, 0)).chain((first..last).map(|x| (x, whole))), out);
         if self.activation.bounds().is_none() {
-            finish(self.isa, self.activation, None, out);
+            epilogue::apply(self.isa, self.activation, None, out);
         }
     }
 
     /// Computes the positions inside, for as many channels as whole vectors have, which are returned.
-    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
+    #[cfg(target_arch = "x86_64")]
     fn whole(&self, inside: Inside<'_>, out: &mut [f32]) -> usize {
-        match (self.isa, self.kernel, self.stride) {
-            #[cfg(target_arch = "x86_64")]
-            (Isa::Avx512 | Isa::Avx2, 3, 1) => depthwise_x86::positions::<3, 1>(self, inside, out),
-            #[cfg(target_arch = "x86_64")]
-            (Isa::Avx512 | Isa::Avx2, 3, 2) => depthwise_x86::positions::<3, 2>(self, inside, out),
-            #[cfg(target_arch = "x86_64")]
-            (Isa::Avx512 | Isa::Avx2, 5, 1) => depthwise_x86::positions::<5, 1>(self, inside, out),
-            #[cfg(target_arch = "x86_64")]
-            (Isa::Avx512 | Isa::Avx2, 5, 2) => depthwise_x86::positions::<5, 2>(self, inside, out),
-            #[cfg(target_arch = "x86_64")]
-            (Isa::Avx512 | Isa::Avx2, 7, 1) => depthwise_x86::positions::<7, 1>(self, inside, out),
-            #[cfg(target_arch = "x86_64")]
-            (Isa::Avx512 | Isa::Avx2, 7, 2) => depthwise_x86::positions::<7, 2>(self, inside, out),
+        let (instructions, filter) = (self.isa.instructions(), &self.filter);
+        match (filter.kernel, filter.stride) {
+            (3, 1) => x86::positions::<3, 1>(instructions, filter, inside, out),
+            (3, 2) => x86::positions::<3, 2>(instructions, filter, inside, out),
+            (5, 1) => x86::positions::<5, 1>(instructions, filter, inside, out),
+            (5, 2) => x86::positions::<5, 2>(instructions, filter, inside, out),
+            (7, 1) => x86::positions::<7, 1>(instructions, filter, inside, out),
+            (7, 2) => x86::positions::<7, 2>(instructions, filter, inside, out),
             _ => 0,
         }
-    }
-
-    /// Least and most of the results.
-    pub(crate) fn bounds(&self) -> (f32, f32) {
-        self.activation.bounds().unwrap_or((f32::NEG_INFINITY, f32::INFINITY))
     }
 
     /// Computes some positions from some channel on.
@@ -113,64 +113,8 @@ impl Depthwise {
         for (x, from) in positions.filter(|(_, from)| *from < self.channels()) {
             let at = Position { rows, width, left, x, from };
             let out = &mut out[x * self.channels()..][..self.channels()];
-            let depthwise = self;
-            vectorised!(self.isa, position(depthwise: &Depthwise, at: Position<'_>, out: &mut [f32]));
-        }
-    }
-}
-
-/// Positions of an output row whose taps all lie inside.
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
-pub(crate) struct Inside<'a> {
-    pub rows: &'a [Option<&'a [f32]>],
-    pub left: usize,
-    pub positions: Range<usize>,
-}
-
-/// A position of an output row.
-#[derive(Clone, Copy)]
-struct Position<'a> {
-    rows: &'a [Option<&'a [f32]>],
-    width: usize,
-    left: usize,
-    x: usize,
-    /// First channel.
-    from: usize,
-}
-
-#[inline(always)]
-fn position<M: Multiply>(depthwise: &Depthwise, at: Position<'_>, out: &mut [f32]) {
-    let channels = out.len();
-    let (least, most) = depthwise.bounds();
-    // Taps that fall inside the row.
-    let first = (at.x * depthwise.stride).wrapping_sub(at.left);
-    for start in (at.from..channels).step_by(CHUNK) {
-        let count = CHUNK.min(channels - start);
-        let mut sums = [0.0f32; CHUNK];
-        sums[..count].copy_from_slice(&depthwise.bias[start..start + count]);
-        for (ky, row) in at.rows.iter().enumerate() {
-            let Some(row) = row else { continue };
-            for kx in 0..depthwise.kernel {
-                let column = first.wrapping_add(kx);
-                if column >= at.width {
-                    continue;
-                }
-                let input = &row[column * channels + start..][..count];
-                let taps = &depthwise.taps[(ky * depthwise.kernel + kx) * channels + start..][..count];
-                if count == CHUNK {
-                    // A constant length lets the sums stay in registers.
-                    for i in 0..CHUNK {
-                        sums[i] = M::add(input[i], taps[i], sums[i]);
-                    }
-                } else {
-                    for ((sum, input), tap) in sums.iter_mut().zip(input).zip(taps) {
-                        *sum = M::add(*input, *tap, *sum);
-                    }
-                }
-            }
-        }
-        for (out, sum) in out[start..start + count].iter_mut().zip(&sums) {
-            *out = at_most(at_least(*sum, least), most);
+            let filter = &self.filter;
+            vectorised!(self.isa, position(filter: &Filter, at: Position<'_>, out: &mut [f32]));
         }
     }
 }
@@ -218,7 +162,7 @@ mod tests {
                         sum.clamp(0.0, 6.0)
                     } else {
                         let mut one = [sum as f32];
-                        finish(Isa::Portable, activation, None, &mut one);
+                        epilogue::apply(Isa::portable(), activation, None, &mut one);
                         f64::from(one[0])
                     };
                     prop_assert!((f64::from(*out) - expected).abs() < 1e-4, "{isa:?}, {at}: {out}, not {expected}");

@@ -1,16 +1,17 @@
 //! A column's weights to bytes: a factor for all of them (Krishnamoorthi 2018, <https://arxiv.org/abs/1806.08342>, per-channel
 //! symmetric quantisation).
 
-use crate::dots::{Dots, MOST_PAIR, MOST_WEIGHT};
+use crate::int8_tile::{MOST_PAIR, MOST_WEIGHT};
 
-/// The factor, and what times it comes nearest to each of the weights.
-pub fn quantise(dots: Dots, weights: &[f32]) -> (f32, Vec<i8>) {
+/// The factor, and what times it comes nearest to each of the weights. With `pairs`, no two neighbours of the same sign add
+/// up to more than [`MOST_PAIR`].
+pub fn quantise(weights: &[f32], pairs: bool) -> (f32, Vec<i8>) {
     let largest = weights.iter().fold(0.0, |most: f32, weight| most.max(weight.abs()));
     let scale = largest / f32::from(MOST_WEIGHT);
-    let scale = if dots.adds_pairs() { scale.max(largest_pair(weights) / f32::from(MOST_PAIR)) } else { scale };
+    let scale = if pairs { scale.max(largest_pair(weights) / f32::from(MOST_PAIR)) } else { scale };
     let code = |weight: &f32| if scale > 0.0 { (weight / scale).round_ties_even() as i8 } else { 0 };
     let mut codes: Vec<i8> = weights.iter().map(code).collect();
-    if dots.adds_pairs() {
+    if pairs {
         for [first, second] in codes.as_chunks_mut().0 {
             *second = beside(*first, *second);
         }
@@ -49,13 +50,13 @@ mod tests {
                 .map(|weight| if one_sign { weight.abs() } else { *weight } * 10f32.powi(size))
                 .collect();
             let largest = weights.iter().fold(0.0, |most: f32, weight| most.max(weight.abs()));
-            for dots in [Dots::Portable, Dots::Avx2] {
-                let (scale, codes) = quantise(dots, &weights);
+            for pairs in [false, true] {
+                let (scale, codes) = quantise(&weights, pairs);
                 prop_assert_eq!(codes.len(), depth);
                 for (weight, code) in weights.iter().zip(&codes) {
                     prop_assert!((weight / scale - f32::from(*code)).abs() <= 0.5001, "{} in steps of {}", weight, scale);
                 }
-                if dots.adds_pairs() {
+                if pairs {
                     prop_assert!(scale <= largest / 63.99);
                     for pair in codes.chunks(2) {
                         let codes = pair.iter().copied().map(i32::from);
@@ -72,8 +73,8 @@ mod tests {
 
     #[test]
     fn nothing_is_made_of_zeros() {
-        for dots in [Dots::Portable, Dots::Avx2] {
-            let (scale, codes) = quantise(dots, &[0.0; 5]);
+        for pairs in [false, true] {
+            let (scale, codes) = quantise(&[0.0; 5], pairs);
             assert_eq!((scale, codes), (0.0, vec![0; 5]));
         }
     }

@@ -2,8 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use crate::codes::{Ends, LANES, Ranges};
-use crate::dots::CHUNK;
+use super::ranges::{Ends, LANES, Ranges};
+use crate::int8_tile::CHUNK;
 
 /// Quiet and signalling NaN and both infinities, as `fpclass` has them.
 const NOT_FINITE: i32 = 0x01 | 0x80 | 0x08 | 0x10;

@@ -3,7 +3,7 @@
 use std::arch::asm;
 use std::arch::x86_64::*;
 
-use crate::dots::{CHUNK, GROUP, GROUPS, Results, Sums, Tile};
+use super::operands::{CHUNK, GROUP, GROUPS, Results, Sums, Tile};
 
 /// How many groups ahead the panel is fetched into the first-level cache.
 const AHEAD: usize = 8;
@@ -284,7 +284,7 @@ unsafe fn avx2_sums<const ROWS: usize>(tile: Tile<'_>) -> [[__m256i; 2]; ROWS] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dots::MOST_PAIR;
+    use crate::int8_tile::operands::MOST_PAIR;
 
     fn check<const ROWS: usize>(name: &str, most: i8, sums: unsafe fn(Tile<'_>) -> [[__m256i; 2]; ROWS]) {
         for groups in [1usize, 3, 4, 9, 30] {
