@@ -6,13 +6,14 @@ mod labels;
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use clip_search::json::JsonPath;
 use clip_search::classify::{FewShot, Templates, ZeroShot};
 use clip_search::{ImageError, Model, ModelError, Towers};
 use serde::Serialize;
 
 use crate::args::{ClassifyArgs, TemplatesArg};
 use crate::exit::Exit;
-use crate::output::{JsonPath, Results, escaped, notice};
+use crate::output::{Results, escaped, notice};
 use crate::photo::embed_each;
 use crate::progress::Meter;
 use crate::settings::ModelSettings;
