@@ -179,9 +179,6 @@ pub enum ModelError {
         /// Which input of the call.
         index: usize,
     },
-    /// Training cannot start or go on.
-    #[error("training: {0}")]
-    Train(String),
 }
 
 fn counted(n: usize, noun: &str) -> String {

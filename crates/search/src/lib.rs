@@ -40,6 +40,7 @@
 //! messages say what to do. Models, readers and searchers can be shared between threads; one process at a time may
 //! write an index while any number read it.
 
+pub use clip_classify as classify;
 pub use clip_image::{Format, ImageError, Limits, Metadata, Photo, decode, decode_for};
 pub use clip_index::{
     GraphOptions, GraphStatus, IndexError, IndexReader, ModelId, PhotoRecord, Problem, Status, VerifyReport, verify,
@@ -47,7 +48,6 @@ pub use clip_index::{
 pub use clip_indexer::{
     Event, IndexOptions, Indexer, IndexerError, Outcome, Progress, Report, SkipReason, Skipped, StageTimes, Unreachable,
 };
-pub use clip_model::classify;
 pub use clip_model::{
     DeviceChoice, Embeddings, Fingerprint, HiddenStates, LoadOptions, Model, ModelError, ModelSource, Pixels,
     Precision, Towers,
