@@ -140,6 +140,9 @@ pub enum ModelError {
         /// What was found instead.
         reason: String,
     },
+    /// A GPU was asked for, and this build has no support for GPUs.
+    #[error("this program was built without GPU support")]
+    NoGpuSupport,
     /// The device failed while computing.
     #[error("the {device} failed: {reason}")]
     Execution {
@@ -179,9 +182,6 @@ pub enum ModelError {
         /// Which input of the call.
         index: usize,
     },
-    /// Training cannot start or go on.
-    #[error("training: {0}")]
-    Train(String),
 }
 
 fn counted(n: usize, noun: &str) -> String {

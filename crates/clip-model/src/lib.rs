@@ -2,7 +2,7 @@
 //!
 //! A [`Model`] is what most callers want: it embeds photos and texts, and says by its [`Fingerprint`] which embeddings
 //! belong together. Below it are the parts: a [`ClipConfig`] describes a checkpoint, [`weights`] reads one,
-//! [`clip::Clip`] is the dual encoder that [`train`] trains.
+//! [`clip::Clip`] is the dual encoder as one module.
 //!
 //! ```no_run
 //! use clip_model::{LoadOptions, Model, ModelSource};
@@ -20,7 +20,6 @@
 extern crate self as clip_model;
 
 mod batches;
-pub mod classify;
 pub mod clip;
 pub mod config;
 pub mod conv_mixer;
@@ -37,10 +36,8 @@ mod pocket;
 mod precision;
 pub mod preprocess;
 pub mod projection;
-pub mod retrieval;
 pub mod text_tower;
 pub mod tokenizer;
-pub mod train;
 pub mod transformer;
 pub mod weights;
 

@@ -80,7 +80,6 @@ pub use clip_indexer::{
     Event, IndexOptions, Indexer, IndexerError, Outcome, Progress, Report, SYSTEM_FOLDERS, Silent, SkipReason, Skipped,
     StageTimes, Unreachable,
 };
-pub use clip_model::classify;
 pub use clip_model::{
     DeviceChoice, Embeddings, Fingerprint, HiddenStates, LoadOptions, Model, ModelError, ModelSource, Pixels,
     Precision, Remedy as ModelRemedy, Towers,
@@ -89,6 +88,8 @@ pub use clip_query::{
     CachedEncoder, CachedTexts, EXACT_UP_TO, Example, Hit, Method, Query, QueryError, Searcher, Strategy, Term, TextCache,
 };
 
+/// Which of some labels a photo shows.
+pub use clip_classify as classify;
 /// Published models by name: what [`Models`] uses.
 #[cfg(feature = "hub")]
 pub use clip_hub as hub;
