@@ -100,11 +100,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         };
         let roots = roots::resolve(given, &remembered, self.index)?;
         let model = self.encoder.id();
-        let mut writer = if self.options.rebuild {
-            IndexWriter::open_for_rebuild(self.index, &model)?
-        } else {
-            IndexWriter::open_or_create(self.index, &model)?
-        };
+        let mut writer = IndexWriter::open_or_create(self.index, &model)?;
 
         let walking = Instant::now();
         let mut walked = walk(&roots.walk, self.options.follow_links, self.progress, self.cancel);

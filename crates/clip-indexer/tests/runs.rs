@@ -482,16 +482,6 @@ fn a_folder_without_photos_gives_an_empty_index() {
 }
 
 #[test]
-fn a_rebuild_encodes_everything_again() {
-    let mut library = three();
-    library.run();
-    library.options.rebuild = true;
-    assert_eq!(counts(&library.try_run(&[]).unwrap()), [3, 0, 0, 0, 0, 0]);
-    assert_eq!(library.encoder.embedded(), 6);
-    assert_eq!(library.records().len(), 3);
-}
-
-#[test]
 fn the_graph_is_brought_up_to_date() {
     let mut library = Library::new();
     for number in 0..60_u8 {
