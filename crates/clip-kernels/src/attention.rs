@@ -9,10 +9,10 @@ use rayon::prelude::*;
 
 use crate::Isa;
 use crate::epilogue::LANES;
-use crate::f32_tile::{self, MOST_ROWS, NARROW, Sums, Tile};
-use crate::isa::vectorised;
-use crate::math::{self, Multiply};
-use crate::output::Out;
+use crate::f32_tile::{self, Accumulators, MAX_ROWS, NARROW_PANEL, Operands};
+use crate::isa::multiversion;
+use crate::math::{self, MultiplyAdd};
+use crate::output::OutputMatrix;
 use crate::shape::volume;
 
 /// Vectors that stand in rows of a wider matrix.
@@ -85,7 +85,7 @@ impl<'a> Attention<'a> {
         self.queries.check(self.width);
         self.keys.check(self.width);
         Rows { count: self.keys.count, ..self.values }.check(self.width);
-        let out = Out::new(out, self.width);
+        let out = OutputMatrix::new(out, self.width);
         if threads > 1 {
             let share = self.heads.div_ceil(threads);
             (0..self.heads.div_ceil(share)).into_par_iter().for_each(|thread| {
@@ -97,7 +97,7 @@ impl<'a> Attention<'a> {
     }
 
     /// Computes some heads, which no other thread may do at the same time.
-    fn some_heads(&self, heads: std::ops::Range<usize>, out: Out<'_>) {
+    fn some_heads(&self, heads: std::ops::Range<usize>, out: OutputMatrix<'_>) {
         let mut scratch = SCRATCH.take();
         for head in heads {
             self.head(head, &mut scratch, out);
@@ -105,33 +105,33 @@ impl<'a> Attention<'a> {
         SCRATCH.set(scratch);
     }
 
-    fn head(&self, head: usize, scratch: &mut Scratch, out: Out<'_>) {
+    fn head(&self, head: usize, scratch: &mut Scratch, out: OutputMatrix<'_>) {
         let isa = self.isa;
         let width = self.width / self.heads;
         let from = head * width;
         let scale = (width as f32).sqrt().recip();
-        let (panel, keys) = (f32_tile::panel(isa), self.keys.count);
+        let (panel, keys) = (f32_tile::panel_width(isa), self.keys.count);
         scratch.pack_keys(self.keys, from, width, panel);
         scratch.pack_values(self.values, keys, from, width, panel);
         let padded = keys.next_multiple_of(panel);
         // Rows that lie a power of two apart would meet in the same few lines of the cache.
         let stride = padded + if padded.is_multiple_of(256) { LANES } else { 0 };
-        let height = f32_tile::rows(isa);
+        let height = f32_tile::max_rows(isa);
         scratch.scores.resize(height * stride, 0.0);
-        let mut sums = Sums::new();
+        let mut sums = Accumulators::new();
         for first in (0..self.queries.count).step_by(height) {
             let rows = height.min(self.queries.count - first);
             // None of these queries sees more keys than the last of them.
             let seen = if self.causal { keys.min(first + rows) } else { keys };
             for (index, keys) in scratch.keys.chunks_exact(panel * width).take(seen.div_ceil(panel)).enumerate() {
                 let left = &self.queries.values[first * self.queries.stride + self.queries.start + from..];
-                let tile = Tile::of_rows(left, Some(self.queries.stride), keys, width);
+                let tile = Operands::of_rows(left, Some(self.queries.stride), keys, width);
                 f32_tile::multiply(isa, rows, panel, tile, &mut sums);
                 for (row, sums) in sums.0.chunks_exact(panel).take(rows).enumerate() {
                     scratch.scores[row * stride + index * panel..][..panel].copy_from_slice(sums);
                 }
             }
-            let mut shares = [0.0; MOST_ROWS];
+            let mut shares = [0.0; MAX_ROWS];
             let visible = |row: usize| if self.causal { keys.min(first + row + 1) } else { keys };
             for (row, (scores, share)) in
                 scratch.scores.chunks_exact_mut(stride).zip(&mut shares).take(rows).enumerate()
@@ -140,10 +140,10 @@ impl<'a> Attention<'a> {
             }
             let mut at = 0;
             for start in (0..width).step_by(panel) {
-                let columns = if width - start > NARROW { panel } else { NARROW };
+                let columns = if width - start > NARROW_PANEL { panel } else { NARROW_PANEL };
                 let values = &scratch.values[at..at + keys * columns];
                 at += values.len();
-                let tile = Tile::of_rows(&scratch.scores, Some(stride), values, seen);
+                let tile = Operands::of_rows(&scratch.scores, Some(stride), values, seen);
                 f32_tile::multiply(isa, rows, columns, tile, &mut sums);
                 let count = columns.min(width - start);
                 for (row, (sums, share)) in sums.0.chunks_exact(columns).zip(shares).take(rows).enumerate() {
@@ -191,7 +191,7 @@ impl Scratch {
     fn pack_values(&mut self, values: Rows<'_>, keys: usize, from: usize, width: usize, panel: usize) {
         self.values.clear();
         for start in (0..width).step_by(panel) {
-            let columns = if width - start > NARROW { panel } else { NARROW };
+            let columns = if width - start > NARROW_PANEL { panel } else { NARROW_PANEL };
             let count = columns.min(width - start);
             for row in 0..keys {
                 self.values.extend_from_slice(values.part(row, from + start, count));
@@ -204,28 +204,28 @@ impl Scratch {
 /// Exponentials of the first `visible` scores times `scale`, less their maximum; zeros from there to `seen`. `share` is
 /// the reciprocal of their sum.
 fn softmax(isa: Isa, scores: &mut [f32], visible: usize, seen: usize, scale: f32, share: &mut f32) {
-    vectorised!(
+    multiversion!(
         isa,
         softmax_in(scores: &mut [f32], visible: usize, seen: usize, scale: f32, share: &mut f32)
     );
 }
 
 #[inline(always)]
-fn softmax_in<M: Multiply>(scores: &mut [f32], visible: usize, seen: usize, scale: f32, share: &mut f32) {
+fn softmax_in<M: MultiplyAdd>(scores: &mut [f32], visible: usize, seen: usize, scale: f32, share: &mut f32) {
     // Whole vectors: what fills the last one up is too small to count.
     let whole = visible.next_multiple_of(LANES);
     scores[visible..whole].fill(f32::MIN);
-    let mut most = [f32::MIN; LANES];
+    let mut max = [f32::MIN; LANES];
     for scores in scores[..whole].chunks_exact(LANES) {
-        for (most, score) in most.iter_mut().zip(scores) {
-            *most = math::at_least(*score, *most);
+        for (max, score) in max.iter_mut().zip(scores) {
+            *max = math::at_least(*score, *max);
         }
     }
-    let most = most.into_iter().fold(f32::MIN, f32::max) * scale;
+    let max = max.into_iter().fold(f32::MIN, f32::max) * scale;
     let mut sums = [0.0; LANES];
     for scores in scores[..whole].chunks_exact_mut(LANES) {
         for (sum, score) in sums.iter_mut().zip(scores) {
-            *score = math::exp::<M>(M::add(*score, scale, -most));
+            *score = math::exp::<M>(M::mul_add(*score, scale, -max));
             *sum += *score;
         }
     }

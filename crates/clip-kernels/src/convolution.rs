@@ -7,11 +7,11 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::epilogue::{Finish, finish_tile};
-use crate::f32_tile::{self, Sums, Tile};
+use crate::epilogue::{TileEpilogue, store_tile};
+use crate::f32_tile::{self, Accumulators, Operands};
 use crate::gemm::PackedLinear;
-use crate::output::Out;
-use crate::row_tiles::Tiles;
+use crate::output::OutputMatrix;
+use crate::row_tiles::RowTiles;
 use crate::shape::volume;
 use crate::{Activation, Isa};
 
@@ -102,7 +102,7 @@ impl Convolution {
             "images are [count, height, width, channels] with their borders"
         );
         assert_eq!(out.len(), volume([count, height, width, self.columns()]), "out is [count, height, width, columns]");
-        let out = Out::new(out, self.columns());
+        let out = OutputMatrix::new(out, self.columns());
         let panels = self.linear.count();
         let share = panels.div_ceil(threads.clamp(1, panels.max(1))).max(1);
         if share >= panels {
@@ -115,13 +115,13 @@ impl Convolution {
     }
 
     /// Computes the columns of some panels, which no other thread may do at the same time.
-    fn panels(&self, panels: Range<usize>, images: Images<'_>, activation: Activation, out: Out<'_>) {
+    fn panels(&self, panels: Range<usize>, images: Images<'_>, activation: Activation, out: OutputMatrix<'_>) {
         let Images { values, count, height, width } = images;
         let row = self.reach(width) * self.channels;
         let image = self.reach(height) * row;
         let step = self.stride * self.channels;
-        let tiles = Tiles::new(width, f32_tile::rows(self.isa));
-        let mut sums = Sums::new();
+        let tiles = RowTiles::new(width, f32_tile::max_rows(self.isa));
+        let mut sums = Accumulators::new();
         let mut expanded = Vec::new();
         for panel in panels.map(|index| self.linear.panel(index)) {
             let weights = self.linear.panel_weights(panel, &mut expanded);
@@ -129,7 +129,7 @@ impl Convolution {
                 let start = line / height * image + line % height * self.stride * row;
                 for tile in 0..tiles.count() {
                     let (first, rows) = (tiles.start(tile), tiles.height(tile));
-                    let tile = Tile {
+                    let tile = Operands {
                         left: &values[start + first * step..],
                         stride: Some(step),
                         panel: weights,
@@ -138,9 +138,9 @@ impl Convolution {
                         step: row,
                     };
                     f32_tile::multiply(self.isa, rows, panel.width, tile, &mut sums);
-                    let how = Finish {
+                    let epilogue = TileEpilogue {
                         bias: self.linear.panel_bias(panel),
-                        resume: false,
+                        accumulate: false,
                         partial: false,
                         activation,
                         add: None,
@@ -151,7 +151,7 @@ impl Convolution {
                         columns: panel.width.min(self.columns() - panel.start),
                     };
                     // SAFETY: `apply_on` gives every panel to one thread, and panels share no columns.
-                    unsafe { finish_tile(self.isa, &mut sums.0, &how, out) };
+                    unsafe { store_tile(self.isa, &mut sums.0, &epilogue, out) };
                 }
             }
         }

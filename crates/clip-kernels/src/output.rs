@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// A matrix that several threads write to, each its own columns or rows.
 #[derive(Clone, Copy)]
-pub struct Out<'a> {
+pub struct OutputMatrix<'a> {
     start: *mut f32,
     rows: usize,
     columns: usize,
@@ -13,11 +13,11 @@ pub struct Out<'a> {
 }
 
 // SAFETY: it is no more than the mutable slice that it was made from, and who writes promises not to meet others.
-unsafe impl Send for Out<'_> {}
+unsafe impl Send for OutputMatrix<'_> {}
 // SAFETY: as above.
-unsafe impl Sync for Out<'_> {}
+unsafe impl Sync for OutputMatrix<'_> {}
 
-impl<'a> Out<'a> {
+impl<'a> OutputMatrix<'a> {
     /// All of `values`, `[rows, columns]`.
     pub fn new(values: &'a mut [f32], columns: usize) -> Self {
         Self { start: values.as_mut_ptr(), rows: values.len() / columns.max(1), columns, borrowed: PhantomData }

@@ -1,23 +1,23 @@
 //! Memory that is going to be read, fetched while there is something else to do.
 
 /// Bytes of a cache line, on most processors.
-pub const LINE: usize = 64;
+pub const CACHE_LINE: usize = 64;
 
 /// What will be read soon.
 #[derive(Debug, Clone, Copy)]
-pub struct Ahead {
+pub struct Prefetch {
     /// Any address.
     pub from: *const u8,
     /// Cache lines from there on for each step.
     pub lines: usize,
 }
 
-impl Ahead {
+impl Prefetch {
     /// Fetches a step's lines into the second-level cache. The first one is for what is being used, and must not lose it.
     #[inline(always)]
     pub fn fetch(self, step: usize) {
         for line in 0..self.lines {
-            prefetch(self.from.wrapping_add((step * self.lines + line) * LINE));
+            prefetch(self.from.wrapping_add((step * self.lines + line) * CACHE_LINE));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 /// Rows in tiles of like height.
 #[derive(Clone, Copy)]
-pub struct Tiles {
+pub struct RowTiles {
     count: usize,
     /// Height of the lower ones.
     height: usize,
@@ -10,10 +10,10 @@ pub struct Tiles {
     higher: usize,
 }
 
-impl Tiles {
-    /// At most `most` rows each.
-    pub fn new(rows: usize, most: usize) -> Self {
-        let count = rows.div_ceil(most);
+impl RowTiles {
+    /// At most `max_height` rows each.
+    pub fn new(rows: usize, max_height: usize) -> Self {
+        let count = rows.div_ceil(max_height);
         Self { count, height: rows / count.max(1), higher: rows % count.max(1) }
     }
 
@@ -23,7 +23,7 @@ impl Tiles {
     }
 
     /// Height of the highest.
-    pub fn most(&self) -> usize {
+    pub fn max_height(&self) -> usize {
         self.height + usize::from(self.higher > 0)
     }
 

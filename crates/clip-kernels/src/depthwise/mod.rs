@@ -10,7 +10,7 @@ use self::filter::Filter;
 use self::filter::Inside;
 use self::portable::{Position, position};
 use crate::epilogue;
-use crate::isa::vectorised;
+use crate::isa::multiversion;
 use crate::shape::volume;
 use crate::{Activation, Isa};
 
@@ -114,7 +114,7 @@ impl Depthwise {
             let at = Position { rows, width, left, x, from };
             let out = &mut out[x * self.channels()..][..self.channels()];
             let filter = &self.filter;
-            vectorised!(self.isa, position(filter: &Filter, at: Position<'_>, out: &mut [f32]));
+            multiversion!(self.isa, position(filter: &Filter, at: Position<'_>, out: &mut [f32]));
         }
     }
 }

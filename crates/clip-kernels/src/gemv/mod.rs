@@ -5,23 +5,23 @@
 //! best layout is the one that is mapped already: each row of weights is read once, converted in registers, and
 //! multiplied with a handful of tokens.
 
-mod dots;
+mod dot_products;
 mod element;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use self::dots::Dots;
+use self::dot_products::DotProducts;
 #[cfg(not(target_arch = "x86_64"))]
-use self::element::Stored as Load;
-use self::element::{Brain, Half, Stored};
-use self::portable::Plain;
+use self::element::Element as LoadVector;
+use self::element::{Bf16, Element, F16};
+use self::portable::Portable;
 #[cfg(target_arch = "x86_64")]
-use self::x86::Load;
+use self::x86::LoadVector;
 use crate::Isa;
 #[cfg(target_arch = "x86_64")]
 use crate::isa::Instructions;
-use crate::prefetch::{Ahead, LINE};
+use crate::prefetch::{CACHE_LINE, Prefetch};
 use crate::shape::volume;
 
 /// Number format of stored weights. All are little-endian and need no alignment.
@@ -92,14 +92,14 @@ impl<'a> StoredRows<'a> {
         let row = &self.bytes[index * self.depth * size..][..self.depth * size];
         match self.format {
             Format::F32 => add::<f32>(row, 1.0, out),
-            Format::F16 => add::<Half>(row, 1.0, out),
-            Format::Bf16 => add::<Brain>(row, 1.0, out),
+            Format::F16 => add::<F16>(row, 1.0, out),
+            Format::Bf16 => add::<Bf16>(row, 1.0, out),
             Format::Int8 => add::<i8>(row, self.scale(index), out),
         }
     }
 
     fn scale(&self, row: usize) -> f32 {
-        if self.scales.is_empty() { 1.0 } else { f32::one(&self.scales[4 * row..]) }
+        if self.scales.is_empty() { 1.0 } else { f32::read(&self.scales[4 * row..]) }
     }
 
     /// `out[:, at..] = left * matrix^T + bias`: `left` is `[rows, depth]`, `out` `[rows, stride]`, of whose columns the
@@ -117,8 +117,8 @@ impl<'a> StoredRows<'a> {
         let product = Product { weights: *self, left, bias, stride, at };
         match self.format {
             Format::F32 => multiply::<f32>(isa, product, out),
-            Format::F16 => multiply::<Half>(isa, product, out),
-            Format::Bf16 => multiply::<Brain>(isa, product, out),
+            Format::F16 => multiply::<F16>(isa, product, out),
+            Format::Bf16 => multiply::<Bf16>(isa, product, out),
             Format::Int8 => multiply::<i8>(isa, product, out),
         }
     }
@@ -134,20 +134,20 @@ struct Product<'a> {
     at: usize,
 }
 
-fn add<S: Stored>(row: &[u8], scale: f32, out: &mut [f32]) {
+fn add<S: Element>(row: &[u8], scale: f32, out: &mut [f32]) {
     for (out, stored) in out.iter_mut().zip(row.chunks_exact(S::BYTES)) {
-        *out += scale * S::one(stored);
+        *out += scale * S::read(stored);
     }
 }
 
 /// In blocks of outputs and tokens whose sums fit the registers of each instruction set.
-fn multiply<S: Load>(isa: Isa, product: Product<'_>, out: &mut [f32]) {
+fn multiply<S: LoadVector>(isa: Isa, product: Product<'_>, out: &mut [f32]) {
     match isa.instructions() {
         #[cfg(target_arch = "x86_64")]
         Instructions::Avx512(proof) => in_blocks::<S, _, 4>(proof, product, out),
         #[cfg(target_arch = "x86_64")]
         Instructions::Avx2(proof) => in_blocks::<S, _, 2>(proof, product, out),
-        _ => in_blocks::<S, _, 2>(Plain, product, out),
+        _ => in_blocks::<S, _, 2>(Portable, product, out),
     }
 }
 
@@ -157,14 +157,18 @@ const TOKENS: usize = 6;
 /// Some outputs at a time. Their weights come from memory for the first block of tokens and from a cache for the others,
 /// while the next outputs' weights are fetched: by itself, a stream of short rows that are read several at a time finds
 /// memory idle for half of the time.
-fn in_blocks<S: Stored, D: Dots<S, OUTPUTS>, const OUTPUTS: usize>(proof: D, product: Product<'_>, out: &mut [f32]) {
+fn in_blocks<S: Element, D: DotProducts<S, OUTPUTS>, const OUTPUTS: usize>(
+    proof: D,
+    product: Product<'_>,
+    out: &mut [f32],
+) {
     let Product { weights, left, bias, .. } = product;
     let depth = weights.depth;
     let rows = left.len() / depth.max(1);
     let outputs = weights.outputs();
     // Of about the same size, since a block of one token takes longer than a sixth of one of six.
     let blocks = rows.div_ceil(TOKENS);
-    let lines = (OUTPUTS * D::LANES * S::BYTES).div_ceil(LINE);
+    let lines = (OUTPUTS * D::LANES * S::BYTES).div_ceil(CACHE_LINE);
     let lines_of_block = lines.div_ceil(blocks.max(1));
     for first in (0..outputs).step_by(OUTPUTS) {
         // The last ones may look at a row several times; that is cheaper than code for every number.
@@ -180,17 +184,17 @@ fn in_blocks<S: Stored, D: Dots<S, OUTPUTS>, const OUTPUTS: usize>(proof: D, pro
         let mut lines_left = lines;
         let mut from = group.weights[0].as_ptr().wrapping_add(OUTPUTS * depth * S::BYTES);
         for block in 0..blocks {
-            let ahead = Ahead { from, lines: lines_of_block.min(lines_left) };
-            lines_left -= ahead.lines;
-            from = from.wrapping_add(ahead.lines * (depth / D::LANES) * LINE);
+            let prefetch = Prefetch { from, lines: lines_of_block.min(lines_left) };
+            lines_left -= prefetch.lines;
+            from = from.wrapping_add(prefetch.lines * (depth / D::LANES) * CACHE_LINE);
             let tokens = block * rows / blocks..(block + 1) * rows / blocks;
             match tokens.len() {
-                1 => group.multiply::<S, D, 1>(proof, product, tokens.start, ahead, out),
-                2 => group.multiply::<S, D, 2>(proof, product, tokens.start, ahead, out),
-                3 => group.multiply::<S, D, 3>(proof, product, tokens.start, ahead, out),
-                4 => group.multiply::<S, D, 4>(proof, product, tokens.start, ahead, out),
-                5 => group.multiply::<S, D, 5>(proof, product, tokens.start, ahead, out),
-                _ => group.multiply::<S, D, TOKENS>(proof, product, tokens.start, ahead, out),
+                1 => group.multiply::<S, D, 1>(proof, product, tokens.start, prefetch, out),
+                2 => group.multiply::<S, D, 2>(proof, product, tokens.start, prefetch, out),
+                3 => group.multiply::<S, D, 3>(proof, product, tokens.start, prefetch, out),
+                4 => group.multiply::<S, D, 4>(proof, product, tokens.start, prefetch, out),
+                5 => group.multiply::<S, D, 5>(proof, product, tokens.start, prefetch, out),
+                _ => group.multiply::<S, D, TOKENS>(proof, product, tokens.start, prefetch, out),
             }
         }
     }
@@ -209,22 +213,22 @@ struct Group<'a, const OUTPUTS: usize> {
 impl<const OUTPUTS: usize> Group<'_, OUTPUTS> {
     /// The results for the tokens from `row` on.
     #[inline(always)]
-    fn multiply<S: Stored, D: Dots<S, OUTPUTS>, const TOKENS: usize>(
+    fn multiply<S: Element, D: DotProducts<S, OUTPUTS>, const TOKENS: usize>(
         &self,
         proof: D,
         product: Product<'_>,
         row: usize,
-        ahead: Ahead,
+        prefetch: Prefetch,
         out: &mut [f32],
     ) {
         let Product { weights, left, stride, at, .. } = product;
         let tokens: [&[f32]; TOKENS] = std::array::from_fn(|t| &left[(row + t) * weights.depth..][..weights.depth]);
-        let (mut sums, whole) = proof.dots::<TOKENS>(self.weights, tokens, ahead);
+        let (mut sums, whole) = proof.dot_products::<TOKENS>(self.weights, tokens, prefetch);
         if whole < weights.depth {
             for (sums, token) in sums.iter_mut().zip(tokens) {
                 for (sum, weights) in sums.iter_mut().zip(self.weights) {
                     let rest = token[whole..].iter().zip(weights[whole * S::BYTES..].chunks_exact(S::BYTES));
-                    *sum = rest.fold(*sum, |sum, (value, weight)| sum + value * S::one(weight));
+                    *sum = rest.fold(*sum, |sum, (value, weight)| sum + value * S::read(weight));
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Which instructions multiply bytes, and what shapes they take.
 
-use super::operands::GROUP;
+use super::operands::GROUP_SIZE;
 use crate::Isa;
 use crate::isa::Instructions;
 #[cfg(target_arch = "aarch64")]
@@ -10,13 +10,13 @@ use crate::isa::{Avx2, Avx512Vnni, AvxVnni};
 
 /// How sums are computed. All but the last hold a proof of their instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dots {
+pub enum Int8Kernel {
     /// By AVX-512's instruction for just this.
     #[cfg(target_arch = "x86_64")]
-    Vnni(Avx512Vnni),
+    Avx512Vnni(Avx512Vnni),
     /// By the same in half as long vectors, which processors without AVX-512 have.
     #[cfg(target_arch = "x86_64")]
-    Vnni256(AvxVnni),
+    AvxVnni(AvxVnni),
     /// By AVX2, whose instruction adds up pairs in 16 bits.
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
@@ -27,13 +27,13 @@ pub enum Dots {
     Portable,
 }
 
-impl Dots {
+impl Int8Kernel {
     /// The best way within an instruction set.
     pub fn of(isa: Isa) -> Self {
         match isa.instructions() {
             #[cfg(target_arch = "x86_64")]
             Instructions::Avx512(proof) => {
-                Avx512Vnni::detect().map_or_else(|| Self::of_256_bits(proof.avx2()), Self::Vnni)
+                Avx512Vnni::detect().map_or_else(|| Self::of_256_bits(proof.avx2()), Self::Avx512Vnni)
             }
             #[cfg(target_arch = "x86_64")]
             Instructions::Avx2(proof) => Self::of_256_bits(proof),
@@ -45,16 +45,16 @@ impl Dots {
 
     #[cfg(target_arch = "x86_64")]
     fn of_256_bits(proof: Avx2) -> Self {
-        AvxVnni::detect().map_or(Self::Avx2(proof), Self::Vnni256)
+        AvxVnni::detect().map_or(Self::Avx2(proof), Self::AvxVnni)
     }
 
     /// Positions of the depth that lie side by side.
-    pub fn group(self) -> usize {
-        if matches!(self, Self::Portable) { 1 } else { GROUP }
+    pub fn group_size(self) -> usize {
+        if matches!(self, Self::Portable) { 1 } else { GROUP_SIZE }
     }
 
     /// Whether the products of two neighbours are added up in 16 bits. These have no room for two of 8 bits each, so that the
-    /// weights must be smaller: see [`MOST_PAIR`](super::MOST_PAIR). To give them 16 bits instead takes half as long again.
+    /// weights must be smaller: see [`MAX_PAIR_SUM`](super::MAX_PAIR_SUM). To give them 16 bits instead takes half as long again.
     pub fn adds_pairs(self) -> bool {
         match self {
             #[cfg(target_arch = "x86_64")]
@@ -64,7 +64,7 @@ impl Dots {
     }
 
     /// What codes of the left side, 0 to 255, are stored less of.
-    pub fn offset(self) -> u8 {
+    pub fn code_offset(self) -> u8 {
         match self {
             #[cfg(target_arch = "aarch64")]
             Self::Neon(_) => 128,
@@ -73,19 +73,19 @@ impl Dots {
     }
 
     /// Columns of a panel.
-    pub fn panel(self) -> usize {
+    pub fn panel_width(self) -> usize {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Vnni(_) => 32,
+            Self::Avx512Vnni(_) => 32,
             _ => 16,
         }
     }
 
     /// Rows of a full tile.
-    pub fn rows(self) -> usize {
+    pub fn max_rows(self) -> usize {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Vnni(_) => 14,
+            Self::Avx512Vnni(_) => 14,
             Self::Portable => 4,
             #[allow(unreachable_patterns)]
             _ => 6,

@@ -1,37 +1,37 @@
 //! What a tile is computed from and into.
 
-use crate::f32_tile::{MOST_COLUMNS, MOST_ROWS};
+use crate::f32_tile::{MAX_COLUMNS, MAX_ROWS};
 
 /// Largest size of a weight: what a byte with a sign holds in both directions.
-pub const MOST_WEIGHT: i8 = 127;
-/// Most that two weights of the same sign may add up to where `Dots::adds_pairs`.
-pub const MOST_PAIR: i16 = 128;
+pub const MAX_WEIGHT: i8 = 127;
+/// Most that two weights of the same sign may add up to where `Int8Kernel::adds_pairs`.
+pub const MAX_PAIR_SUM: i16 = 128;
 // The largest code times that has room in 16 bits.
-const _: () = assert!(255 * MOST_PAIR as i32 <= i16::MAX as i32);
+const _: () = assert!(255 * MAX_PAIR_SUM as i32 <= i16::MAX as i32);
 
 /// How a row's codes stand for numbers: `q` for `(q - zero) * scale`.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Map {
+pub struct RowQuantisation {
     /// NaN if a number was not finite.
     pub scale: f32,
     /// The code of zero.
-    pub zero: i32,
+    pub zero_point: i32,
 }
 
 /// Bytes of a row that lie in one piece on the left side: what one instruction stores of it.
 pub const CHUNK: usize = 16;
 /// Bytes of a group there, where groups are of more than one position.
-pub const GROUP: usize = 4;
+pub const GROUP_SIZE: usize = 4;
 /// Such groups of a chunk.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-pub const GROUPS: usize = CHUNK / GROUP;
+pub const GROUPS_PER_CHUNK: usize = CHUNK / GROUP_SIZE;
 
 /// What a tile is computed from.
 #[derive(Clone, Copy)]
-pub struct Tile<'a> {
+pub struct Operands<'a> {
     /// `[chunks, rows, chunk]`.
     pub left: &'a [u8],
-    /// `[groups, columns, group]`, none larger than [`MOST_WEIGHT`] and [`MOST_PAIR`] allow.
+    /// `[groups, columns, group]`, none larger than [`MAX_WEIGHT`] and [`MAX_PAIR_SUM`] allow.
     pub panel: &'a [i8],
     /// Length of the sums in groups.
     pub groups: usize,
@@ -39,13 +39,13 @@ pub struct Tile<'a> {
 
 /// Sums of a tile, row by row without gaps.
 #[repr(align(64))]
-pub struct Sums(pub [i32; MOST_ROWS * MOST_COLUMNS]);
+pub struct Accumulators(pub [i32; MAX_ROWS * MAX_COLUMNS]);
 
 /// What becomes of sums, and where they go, where both are simple enough to be done before they leave the registers.
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
-pub struct Results<'a> {
+pub struct FusedEpilogue<'a> {
     /// How each row's codes stand for numbers.
-    pub rows: &'a [Map],
+    pub rows: &'a [RowQuantisation],
     /// A factor for each of the panel's columns.
     pub scales: &'a [f32],
     /// The sum of each column's weights.

@@ -1,9 +1,9 @@
 //! The same in plain Rust.
 
-use super::operands::{CHUNK, Sums, Tile};
+use super::operands::{Accumulators, CHUNK, Operands};
 
 /// `ROWS` x 16 sums.
-pub fn portable<const ROWS: usize>(tile: Tile<'_>, out: &mut Sums) {
+pub fn portable<const ROWS: usize>(tile: Operands<'_>, out: &mut Accumulators) {
     const COLUMNS: usize = 16;
     let mut sums = [[0i32; COLUMNS]; ROWS];
     let left = tile.left.as_chunks::<CHUNK>().0.as_chunks::<ROWS>().0;
