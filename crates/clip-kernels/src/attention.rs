@@ -5,8 +5,6 @@
 
 use std::cell::Cell;
 
-use rayon::prelude::*;
-
 use crate::Isa;
 use crate::epilogue::LANES;
 use crate::f32_tile::{self, Accumulators, MAX_ROWS, NARROW_PANEL, Operands};
@@ -14,6 +12,7 @@ use crate::isa::multiversion;
 use crate::math::{self, MultiplyAdd};
 use crate::output::OutputMatrix;
 use crate::shape::volume;
+use crate::threads;
 
 /// Vectors that stand in rows of a wider matrix.
 #[derive(Debug, Clone, Copy)]
@@ -86,14 +85,7 @@ impl<'a> Attention<'a> {
         self.keys.check(self.width);
         Rows { count: self.keys.count, ..self.values }.check(self.width);
         let out = OutputMatrix::new(out, self.width);
-        if threads > 1 {
-            let share = self.heads.div_ceil(threads);
-            (0..self.heads.div_ceil(share)).into_par_iter().for_each(|thread| {
-                self.some_heads(thread * share..((thread + 1) * share).min(self.heads), out);
-            });
-        } else {
-            self.some_heads(0..self.heads, out);
-        }
+        threads::share(threads, self.heads, |heads| self.some_heads(heads, out));
     }
 
     /// Computes some heads, which no other thread may do at the same time.

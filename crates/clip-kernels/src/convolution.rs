@@ -5,14 +5,13 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use crate::epilogue::{TileEpilogue, store_tile};
 use crate::f32_tile::{self, Accumulators, Operands};
 use crate::gemm::PackedLinear;
 use crate::output::OutputMatrix;
 use crate::row_tiles::RowTiles;
 use crate::shape::volume;
+use crate::threads;
 use crate::{Activation, Isa};
 
 /// Weights of a convolution with a square kernel, and its bias.
@@ -103,15 +102,7 @@ impl Convolution {
         );
         assert_eq!(out.len(), volume([count, height, width, self.columns()]), "out is [count, height, width, columns]");
         let out = OutputMatrix::new(out, self.columns());
-        let panels = self.linear.count();
-        let share = panels.div_ceil(threads.clamp(1, panels.max(1))).max(1);
-        if share >= panels {
-            self.panels(0..panels, images, activation, out);
-        } else {
-            (0..panels.div_ceil(share)).into_par_iter().for_each(|thread| {
-                self.panels(thread * share..((thread + 1) * share).min(panels), images, activation, out);
-            });
-        }
+        threads::share(threads, self.linear.count(), |panels| self.panels(panels, images, activation, out));
     }
 
     /// Computes the columns of some panels, which no other thread may do at the same time.

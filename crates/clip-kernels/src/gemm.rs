@@ -9,15 +9,16 @@ use std::ops::Range;
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
-use rayon::prelude::*;
 
 use crate::epilogue::{TileEpilogue, store_tile};
 use crate::f32_tile::{self, Accumulators, MAX_COLUMNS, NARROW_PANEL, Operands};
 use crate::isa::multiversion;
+use crate::linear;
 use crate::math::MultiplyAdd;
 use crate::output::OutputMatrix;
 use crate::row_tiles::RowTiles;
 use crate::shape::volume;
+use crate::threads;
 use crate::{Activation, Isa, Linear};
 
 /// Most of the depth that is summed at a time, so that a panel's part fits the second-level cache.
@@ -178,10 +179,7 @@ impl PackedLinear {
     /// # Panics
     /// If the lengths do not fit.
     pub fn apply_on(&self, threads: usize, left: &[f32], activation: Activation, add: Option<&[f32]>, out: &mut [f32]) {
-        let rows = left.len() / self.depth;
-        assert_eq!(left.len(), rows * self.depth, "left is [rows, depth]");
-        assert_eq!(out.len(), volume([rows, self.columns]), "out is [rows, columns]");
-        assert!(add.is_none_or(|add| add.len() == out.len()), "what is added has the shape of out");
+        let rows = linear::check_shapes(self.depth, self.columns, left, add, out);
         let out = OutputMatrix::new(out, self.columns);
         let tiles = RowTiles::new(rows, f32_tile::max_rows(self.isa));
         let pack = self.columns >= MIN_PACKED_COLUMNS && self.depth >= MIN_PACKED_DEPTH;
@@ -219,15 +217,7 @@ impl PackedLinear {
                     add,
                     out,
                 };
-                let count = self.count();
-                let share = count.div_ceil(threads.clamp(1, count.max(1))).max(1);
-                if share >= count {
-                    step.panels(0..count);
-                } else {
-                    (0..count.div_ceil(share))
-                        .into_par_iter()
-                        .for_each(|thread| step.panels(thread * share..((thread + 1) * share).min(count)));
-                }
+                threads::share(threads, self.count(), |panels| step.panels(panels));
             }
         }
         if pack {
@@ -338,7 +328,7 @@ fn pack_rows_in<M: MultiplyAdd>(rows: &[f32], stride: usize, height: usize, out:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::noise;
+    use crate::testing::{noise, transposed};
     use proptest::prelude::*;
 
     fn naive(left: &[f32], weights: &[f32], bias: &[f32], depth: usize) -> Vec<f64> {
@@ -391,12 +381,7 @@ mod tests {
         let weights: Vec<f32> = weights.iter().map(|w| w * scale).collect();
         let (bias, add) = (noise(seed ^ 2, columns), noise(seed ^ 3, rows * columns));
         let exact = naive(&left, &weights, &bias, depth);
-        let mut turned = vec![0.0; weights.len()];
-        for (column, weights) in weights.chunks_exact(depth).enumerate() {
-            for (k, weight) in weights.iter().enumerate() {
-                turned[k * columns + column] = *weight;
-            }
-        }
+        let turned = transposed(&weights, depth);
         for isa in Isa::available() {
             let both =
                 [PackedLinear::new(&weights, &bias, depth, isa), PackedLinear::transposed(&turned, &bias, depth, isa)];

@@ -29,6 +29,7 @@ mod row_tiles;
 mod shape;
 #[cfg(test)]
 mod testing;
+mod threads;
 pub mod transformer;
 
 pub use activation::Activation;

@@ -7,17 +7,17 @@
 use std::cell::Cell;
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use crate::epilogue::{TileEpilogue, store_tile};
 use crate::f32_tile::{Accumulators, MAX_COLUMNS, MAX_ROWS};
 use crate::int8_tile::{self, CHUNK, FusedEpilogue, Int8Kernel, Operands, RowQuantisation};
 use crate::isa::multiversion;
+use crate::linear;
 use crate::math::MultiplyAdd;
 use crate::output::OutputMatrix;
 use crate::quantise::{self, Ranges, weights};
 use crate::row_tiles::RowTiles;
 use crate::shape::volume;
+use crate::threads;
 use crate::{Activation, Isa, Linear};
 
 /// Most bytes of the left side that are quantised at a time: they share the second-level cache with panels and results.
@@ -124,10 +124,7 @@ impl Linear for QuantisedLinear {
     }
 
     fn apply_on(&self, threads: usize, left: &[f32], activation: Activation, add: Option<&[f32]>, out: &mut [f32]) {
-        let rows = left.len() / self.depth;
-        assert_eq!(left.len(), rows * self.depth, "left is [rows, depth]");
-        assert_eq!(out.len(), volume([rows, self.columns]), "out is [rows, columns]");
-        assert!(add.is_none_or(|add| add.len() == out.len()), "what is added has the shape of out");
+        let rows = linear::check_shapes(self.depth, self.columns, left, add, out);
         let out = OutputMatrix::new(out, self.columns);
         let tiles = RowTiles::new(rows, self.kernel.max_rows());
         let length = self.length();
@@ -139,14 +136,7 @@ impl Linear for QuantisedLinear {
             scratch.quantise(self, tiles, block.clone(), &left[top * self.depth..bottom * self.depth]);
             let step = Step { linear: self, scratch: &scratch, tiles, block, activation, add, out };
             let count = self.columns.div_ceil(self.kernel.panel_width());
-            let share = count.div_ceil(threads.clamp(1, count.max(1))).max(1);
-            if share >= count {
-                step.panels(0..count);
-            } else {
-                (0..count.div_ceil(share))
-                    .into_par_iter()
-                    .for_each(|thread| step.panels(thread * share..((thread + 1) * share).min(count)));
-            }
+            threads::share(threads, count, |panels| step.panels(panels));
         }
         SCRATCH.set(scratch);
     }
@@ -275,7 +265,7 @@ fn numbers_in<M: MultiplyAdd>(sums: &[i32], rows: &[RowQuantisation], columns: C
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::noise;
+    use crate::testing::{noise, transposed};
     use proptest::prelude::*;
 
     /// What the codes of a row stand for.
@@ -303,12 +293,7 @@ mod tests {
         ) {
             let (left, weights) = (noise(seed, rows * depth), noise(seed ^ 1, columns * depth));
             let (bias, add) = (noise(seed ^ 2, columns), noise(seed ^ 3, rows * columns));
-            let mut turned = vec![0.0; weights.len()];
-            for (column, weights) in weights.chunks_exact(depth).enumerate() {
-                for (k, weight) in weights.iter().enumerate() {
-                    turned[k * columns + column] = *weight;
-                }
-            }
+            let turned = transposed(&weights, depth);
             let activation = if relu { Activation::Relu } else { Activation::None };
             let mut before: Option<Vec<f32>> = None;
             for isa in Isa::available() {
