@@ -1,7 +1,7 @@
-//! Multi-head attention (Vaswani et al. 2017) on rows whose heads lie side by side.
+//! Multi-head attention (Vaswani et al. 2017) on rows in which the heads are next to each other.
 //!
 //! A head's keys and values are packed once, then a few queries at a time see all keys: their scores never leave the
-//! first-level cache, and nothing is transposed or copied besides.
+//! first-level cache, and nothing else is transposed or copied.
 
 use std::cell::Cell;
 
@@ -14,7 +14,7 @@ use crate::output::OutputMatrix;
 use crate::shape::volume;
 use crate::threads;
 
-/// Vectors that stand in rows of a wider matrix.
+/// Vectors that are parts of the rows of a wider matrix.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
     /// The matrix, from its first row on.
@@ -44,11 +44,11 @@ impl<'a> Rows<'a> {
 /// One sequence's attention.
 #[derive(Debug, Clone, Copy)]
 pub struct Attention<'a> {
-    /// What asks.
+    /// The queries.
     pub queries: Rows<'a>,
-    /// What is asked.
+    /// The keys.
     pub keys: Rows<'a>,
-    /// What answers, a row for each key.
+    /// The values, a row for each key.
     pub values: Rows<'a>,
     /// Width of the vectors, all heads together.
     pub width: usize,
@@ -56,13 +56,13 @@ pub struct Attention<'a> {
     pub heads: usize,
     /// Whether a query sees only keys of its own position and those before it.
     pub causal: bool,
-    /// For which instructions.
+    /// The instructions to use.
     pub isa: Isa,
 }
 
 impl<'a> Attention<'a> {
     /// A sequence's attention to itself, from joint rows of queries, keys and values, `[tokens, 3 * width]`.
-    /// Where trailing rows only fill up, set the counts of keys and values.
+    /// If the last rows are padding, set the counts of keys and values.
     pub fn of_joint(joint: &'a [f32], width: usize, heads: usize, isa: Isa) -> Self {
         let rows = |part: usize| Rows {
             values: joint,
@@ -73,7 +73,7 @@ impl<'a> Attention<'a> {
         Self { queries: rows(0), keys: rows(1), values: rows(2), width, heads, causal: false, isa }
     }
 
-    /// Attended values `[queries, width]`; threads of rayon's pool share the heads.
+    /// Attended values `[queries, width]`; up to this many threads of rayon's pool share the heads.
     ///
     /// # Panics
     /// If the lengths do not fit, or there is no key.
@@ -88,7 +88,7 @@ impl<'a> Attention<'a> {
         threads::share(threads, self.heads, |heads| self.some_heads(heads, out));
     }
 
-    /// Computes some heads, which no other thread may do at the same time.
+    /// Computes some heads, which no other thread may compute at the same time.
     fn some_heads(&self, heads: std::ops::Range<usize>, out: OutputMatrix<'_>) {
         let mut scratch = SCRATCH.take();
         for head in heads {
@@ -106,7 +106,7 @@ impl<'a> Attention<'a> {
         scratch.pack_keys(self.keys, from, width, panel);
         scratch.pack_values(self.values, keys, from, width, panel);
         let padded = keys.next_multiple_of(panel);
-        // Rows that lie a power of two apart would meet in the same few lines of the cache.
+        // Rows a power of two apart would compete for the same few cache lines.
         let stride = padded + if padded.is_multiple_of(256) { LANES } else { 0 };
         let height = f32_tile::max_rows(isa);
         scratch.scores.resize(height * stride, 0.0);
@@ -158,7 +158,7 @@ thread_local! {
 /// A head's packed keys and values, and the scores of a few queries.
 #[derive(Default)]
 struct Scratch {
-    /// Panels of keys, `[width, panel]` each; zeros behind the last key.
+    /// Panels of keys, `[width, panel]` each, padded with zeros.
     keys: Vec<f32>,
     /// Panels of the values' columns, `[keys, panel]` each.
     values: Vec<f32>,
@@ -194,7 +194,7 @@ impl Scratch {
 }
 
 /// Exponentials of the first `visible` scores times `scale`, less their maximum; zeros from there to `seen`. `share` is
-/// the reciprocal of their sum.
+/// set to the reciprocal of their sum.
 fn softmax(isa: Isa, scores: &mut [f32], visible: usize, seen: usize, scale: f32, share: &mut f32) {
     multiversion!(
         isa,
@@ -204,7 +204,7 @@ fn softmax(isa: Isa, scores: &mut [f32], visible: usize, seen: usize, scale: f32
 
 #[inline(always)]
 fn softmax_in<M: MultiplyAdd>(scores: &mut [f32], visible: usize, seen: usize, scale: f32, share: &mut f32) {
-    // Whole vectors: what fills the last one up is too small to count.
+    // Whole vectors: the padding of the last one is too small to count.
     let whole = visible.next_multiple_of(LANES);
     scores[visible..whole].fill(f32::MIN);
     let mut max = [f32::MIN; LANES];

@@ -1,7 +1,7 @@
-//! Convolutions of images whose channels lie side by side.
+//! Convolutions of images in channels-last order.
 //!
-//! What a row of the kernel meets of an image lies in one piece, and the next position's begins a stride later: tiles of
-//! neighbouring positions are read where they are, with nothing gathered or copied.
+//! The part of an image under a row of the kernel is contiguous, and that of the next position starts a stride later. So
+//! tiles of neighbouring positions are read in place; nothing is gathered or copied.
 
 use std::ops::Range;
 
@@ -25,7 +25,7 @@ pub struct Convolution {
     isa: Isa,
 }
 
-/// Images side by side, each with the border that its results need.
+/// Images one after the other, each with the border that its results need.
 #[derive(Debug, Clone, Copy)]
 pub struct Images<'a> {
     /// `[count, reach(height), reach(width), channels]`, see [`Convolution::reach`].
@@ -54,7 +54,7 @@ impl Convolution {
         Self { linear: PackedLinear::new(&turned, bias, depth, isa), channels, kernel, stride: 1, isa }
     }
 
-    /// With another step between its positions.
+    /// The same with another step between positions.
     #[must_use]
     pub fn with_stride(self, stride: usize) -> Self {
         Self { stride, ..self }
@@ -74,7 +74,7 @@ impl Convolution {
         self.stride
     }
 
-    /// Values of a position.
+    /// Values per position.
     pub fn channels(&self) -> usize {
         self.channels
     }
@@ -84,12 +84,13 @@ impl Convolution {
         self.kernel
     }
 
-    /// Outputs of a position.
+    /// Outputs per position.
     pub fn columns(&self) -> usize {
         self.linear.columns()
     }
 
-    /// Images to `out`, `[count, height, width, columns]`; threads of rayon's pool share the columns.
+    /// Convolves images into `out`, `[count, height, width, columns]`; up to this many threads of rayon's pool share the
+    /// columns.
     ///
     /// # Panics
     /// If the lengths do not fit.
@@ -152,7 +153,7 @@ impl Convolution {
 /// Images `[count, height, width, channels]` with a border of zeros around each.
 ///
 /// # Panics
-/// If these are no whole images, or are too large with their border.
+/// If these are not whole images, or are too large with their border.
 pub fn padded(images: &[f32], count: usize, height: usize, width: usize, border: usize) -> Vec<f32> {
     let positions = volume([count, height, width]);
     let channels = images.len() / positions.max(1);

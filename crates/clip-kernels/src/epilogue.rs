@@ -1,4 +1,4 @@
-//! What happens to a tile's sums on their way to memory: bias, activation, addition.
+//! What follows a product: bias, activation and residual, applied as a tile's sums are stored or in a pass of its own.
 
 use crate::f32_tile::MAX_COLUMNS;
 use crate::isa::multiversion;
@@ -6,10 +6,11 @@ use crate::math::{self, MultiplyAdd};
 use crate::output::OutputMatrix;
 use crate::{Activation, Isa};
 
-/// Values that are finished at a time.
+/// Values per step.
 pub(crate) const LANES: usize = 16;
 
-/// Applies an activation to the results of [`StoredRows::multiply`](crate::gemv::StoredRows::multiply) and then adds `add`, of the same shape.
+/// Applies an activation to `out` and then adds `add`, of the same shape: for products that do not do so themselves, such
+/// as [`StoredRows::multiply`](crate::gemv::StoredRows::multiply).
 ///
 /// # Panics
 /// If `add` is of another length.
@@ -38,18 +39,18 @@ fn apply_in<M: MultiplyAdd>(activation: Activation, add: Option<&[f32]>, out: &m
     }
 }
 
-/// How sums become results.
+/// How a tile's sums become results.
 #[derive(Clone, Copy)]
 pub(crate) struct TileEpilogue<'a> {
-    /// Added first; of the tile's columns, filled up to a multiple of [`LANES`].
+    /// Added first: a value for each of the tile's columns, padded to a multiple of [`LANES`].
     pub bias: &'a [f32],
     /// Whether `out` holds the sums over an earlier part of the depth.
     pub accumulate: bool,
-    /// Whether more of the depth follows: nothing but the sums is stored then.
+    /// Whether more of the depth follows: the sums are then stored as they are.
     pub partial: bool,
     /// Applied to sum and bias.
     pub activation: Activation,
-    /// Of `out`'s shape, added last.
+    /// Added last; has the shape of `out`.
     pub add: Option<&'a [f32]>,
     /// First row.
     pub row: usize,
@@ -63,10 +64,10 @@ pub(crate) struct TileEpilogue<'a> {
     pub columns: usize,
 }
 
-/// Finishes a tile. What the sums are afterwards is of no use.
+/// Stores a tile's results in `out`. Overwrites the sums.
 ///
 /// # Safety
-/// No one else may use these rows of these columns of `out`.
+/// Nobody else may use these rows of these columns of `out` at the same time.
 pub(crate) unsafe fn store_tile(isa: Isa, sums: &mut [f32], epilogue: &TileEpilogue<'_>, out: OutputMatrix<'_>) {
     multiversion!(isa, store_tile_in(sums: &mut [f32], epilogue: &TileEpilogue<'_>, out: OutputMatrix<'_>));
 }
@@ -88,8 +89,8 @@ fn store_tile_in<M: MultiplyAdd>(sums: &mut [f32], epilogue: &TileEpilogue<'_>, 
     }
 }
 
-/// With an activation of many instructions, in a pass of its own over the whole tile, which is in the first-level cache:
-/// the compiler makes more of one long loop.
+/// Applies an activation of many instructions in a pass of its own over the whole tile, which is in the first-level cache:
+/// the compiler optimises one long loop better.
 #[inline(always)]
 fn store_slow(sums: &mut [f32], epilogue: &TileEpilogue<'_>, out: OutputMatrix<'_>, activation: impl Fn(f32) -> f32) {
     let bias = &epilogue.bias[..epilogue.stride];
@@ -137,7 +138,7 @@ fn store_with(sums: &[f32], epilogue: &TileEpilogue<'_>, out: OutputMatrix<'_>, 
 
 type Lanes = [f32; LANES];
 
-/// What becomes of some sums. Not a closure: those are not inlined for sure, and then not vectorised.
+/// Results of [`LANES`] sums. Not a closure: the compiler may leave a closure out of line, and then it is not vectorised.
 #[inline(always)]
 fn finish_lanes(
     epilogue: &TileEpilogue<'_>,
@@ -168,7 +169,7 @@ fn finish_lanes(
     x
 }
 
-/// Fewer than [`LANES`] values, zeros behind them.
+/// Fewer than [`LANES`] values, padded with zeros.
 fn filled(values: &[f32]) -> Lanes {
     let mut x = [0.0; LANES];
     x[..values.len()].copy_from_slice(values);

@@ -1,8 +1,8 @@
-//! Matrix products with weights that were packed once, bias and activation applied as the result is stored.
+//! Matrix products with packed weights; bias and activation are applied as the result is stored.
 //!
-//! The weights are laid out in panels of columns, so that the innermost loop reads them in order. A tile of rows by
-//! columns is kept in registers; a stretch of the rows is packed too, and stays in the second-level cache while all
-//! panels pass over it (Goto & van de Geijn 2008).
+//! The weights are packed once, in panels of columns, so that the micro-kernel reads them in order. It keeps a tile of rows
+//! by columns in registers. A block of the rows is packed too, and stays in the second-level cache while all panels are
+//! multiplied with it (Goto & van de Geijn 2008).
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -21,14 +21,14 @@ use crate::shape::volume;
 use crate::threads;
 use crate::{Activation, Isa, Linear};
 
-/// Most of the depth that is summed at a time, so that a panel's part fits the second-level cache.
+/// Largest part of the depth that is summed at a time, so that a panel's part fits in the second-level cache.
 const DEPTH_BLOCK: usize = 768;
-/// Most values of the left side that are packed at a time: a quarter of a common second-level cache, which panels and
-/// results share.
+/// Largest number of values of the left side that are packed at a time: a quarter of a common second-level cache, which
+/// panels and results share.
 const MAX_PACKED: usize = 64 << 10;
 /// With fewer columns, packing the left side costs more than it gains.
 const MIN_PACKED_COLUMNS: usize = 192;
-/// Shallower rows lie close enough together as they are.
+/// Shallower rows are close enough together without packing.
 const MIN_PACKED_DEPTH: usize = 256;
 
 /// Weights `[depth, columns]` of a linear map and its bias, packed for [`PackedLinear::apply`].
@@ -37,7 +37,7 @@ pub struct PackedLinear {
     depth: usize,
     columns: usize,
     panels: Panels,
-    /// Filled up to whole panels.
+    /// Padded to whole panels.
     bias: Vec<f32>,
     isa: Isa,
 }
@@ -46,12 +46,12 @@ pub struct PackedLinear {
 #[derive(Debug, Clone)]
 enum Panels {
     F32(Vec<f32>),
-    /// Expanded when a panel's turn comes, once for a block of rows.
+    /// Converted panel by panel, once for each block of rows.
     F16(Vec<f16>),
 }
 
 impl Panels {
-    /// Some values, in `expanded` if they are not stored as such.
+    /// Some values; converted into `expanded` unless they are stored as `f32`.
     fn get<'a>(&'a self, range: Range<usize>, expanded: &'a mut Vec<f32>) -> &'a [f32] {
         match self {
             Self::F32(values) => &values[range],
@@ -64,7 +64,7 @@ impl Panels {
     }
 }
 
-/// Where a panel lies among the others.
+/// Position of a panel.
 #[derive(Clone, Copy)]
 pub(crate) struct Panel {
     /// First column.
@@ -117,8 +117,8 @@ impl PackedLinear {
         packed
     }
 
-    /// The same with its weights, not its bias, rounded to half precision: half the memory for a little more time. What
-    /// is out of its range becomes infinite.
+    /// The same map with its weights, not its bias, rounded to half precision: half the memory for a little more time.
+    /// Weights beyond its range become infinite.
     #[must_use]
     pub fn halved(self) -> Self {
         let panels = match self.panels {
@@ -132,12 +132,12 @@ impl PackedLinear {
         Self { panels, ..self }
     }
 
-    /// Inputs a row.
+    /// Inputs per row.
     pub fn depth(&self) -> usize {
         self.depth
     }
 
-    /// Outputs a row.
+    /// Outputs per row.
     pub fn columns(&self) -> usize {
         self.columns
     }
@@ -153,20 +153,20 @@ impl PackedLinear {
         Panel { start, width: if self.columns - start > NARROW_PANEL { full } else { NARROW_PANEL } }
     }
 
-    /// A panel's weights, `[depth, width]`; in `expanded` if they are not stored as such.
+    /// A panel's weights, `[depth, width]`; converted into `expanded` unless they are stored as `f32`.
     pub(crate) fn panel_weights<'a>(&'a self, panel: Panel, expanded: &'a mut Vec<f32>) -> &'a [f32] {
         let first = panel.start * self.depth;
         self.panels.get(first..first + panel.width * self.depth, expanded)
     }
 
-    /// The bias of the columns from the first of a panel on, filled up to whole panels.
+    /// The bias from the first column of a panel on, padded to whole panels.
     pub(crate) fn panel_bias(&self, panel: Panel) -> &[f32] {
         &self.bias[panel.start..]
     }
 
     /// `out = activation(left * weights + bias)`, `left` `[rows, depth]` and `out` `[rows, columns]` without gaps.
     ///
-    /// With `add`, of the same shape as `out`, that is added too, after the activation or where it says.
+    /// `add`, of the same shape as `out`, is added after the activation, or before it with [`Activation::SumRelu`].
     ///
     /// # Panics
     /// If the lengths do not fit.
@@ -174,7 +174,7 @@ impl PackedLinear {
         self.apply_on(1, left, activation, add, out);
     }
 
-    /// [`apply`](Self::apply) on so many threads of rayon's pool, which share the columns.
+    /// [`apply`](Self::apply) on up to this many threads of rayon's pool, which share the columns.
     ///
     /// # Panics
     /// If the lengths do not fit.
@@ -183,7 +183,7 @@ impl PackedLinear {
         let out = OutputMatrix::new(out, self.columns);
         let tiles = RowTiles::new(rows, f32_tile::max_rows(self.isa));
         let pack = self.columns >= MIN_PACKED_COLUMNS && self.depth >= MIN_PACKED_DEPTH;
-        // Parts of like size, so that none is too short to be worth its overhead.
+        // Parts of similar size, so that none is too short to be worth its overhead.
         let parts = if pack { self.depth.div_ceil(DEPTH_BLOCK) } else { 1 };
         let part = self.depth.div_ceil(parts.max(1)).max(1);
         let block = if pack { (MAX_PACKED / (part * tiles.max_height())).max(1) } else { tiles.count() };
@@ -245,7 +245,7 @@ thread_local! {
     static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
-/// A part of the depth of a block of rows.
+/// One part of the depth for one block of rows.
 struct Step<'a> {
     linear: &'a PackedLinear,
     left: &'a [f32],
@@ -303,7 +303,7 @@ impl Step<'_> {
     }
 }
 
-/// Packs the first values of `height` rows, `stride` apart, into `[depth, height]`.
+/// Packs the first values of `height` rows, whose starts are `stride` values apart, into `[depth, height]`.
 fn pack_rows(isa: Isa, rows: &[f32], stride: usize, height: usize, out: &mut [f32]) {
     multiversion!(isa, pack_rows_in(rows: &[f32], stride: usize, height: usize, out: &mut [f32]));
 }

@@ -1,4 +1,4 @@
-//! What the encoders need of a linear map, whatever its weights are stored as.
+//! What the encoders need from a linear map, whatever the format of its weights.
 
 use std::fmt::Debug;
 
@@ -7,21 +7,21 @@ use crate::shape::volume;
 
 /// A linear map with a bias.
 pub trait Linear: Debug + Send + Sync {
-    /// Inputs a row.
+    /// Inputs per row.
     fn depth(&self) -> usize;
 
-    /// Outputs a row.
+    /// Outputs per row.
     fn columns(&self) -> usize;
 
     /// `out = activation(left * weights + bias) + add`, `left` `[rows, depth]`, `out` and `add` `[rows, columns]`
-    /// without gaps, on so many threads of rayon's pool.
+    /// without gaps, on up to this many threads of rayon's pool.
     ///
     /// # Panics
     /// If the lengths do not fit.
     fn apply_on(&self, threads: usize, left: &[f32], activation: Activation, add: Option<&[f32]>, out: &mut [f32]);
 }
 
-/// Number of rows of what [`Linear::apply_on`] is given.
+/// Number of rows of the arguments of [`Linear::apply_on`].
 ///
 /// # Panics
 /// If the lengths do not fit.

@@ -1,12 +1,12 @@
 //! Elementwise functions in a form that compilers vectorise: no branches, no calls.
 
-/// How `a * b + c` is computed. Only where the processor has the instruction is a fused one fast.
+/// How `a * b + c` is computed. Fused is fast only where the processor has the instruction.
 pub trait MultiplyAdd: Copy {
     /// `a * b + c`.
     fn mul_add(a: f32, b: f32, c: f32) -> f32;
 }
 
-/// In one rounding.
+/// With a single rounding.
 #[cfg(any(test, target_arch = "x86_64"))]
 #[derive(Clone, Copy)]
 pub struct Fused;
@@ -19,7 +19,7 @@ impl MultiplyAdd for Fused {
     }
 }
 
-/// As the target's baseline does it best.
+/// As is fastest on the target's baseline.
 #[derive(Clone, Copy)]
 pub struct Baseline;
 
@@ -30,19 +30,19 @@ impl MultiplyAdd for Baseline {
     }
 }
 
-/// `x`, or `least` if that is more. NaN stays; `f32::max`, which drops it, takes three instructions instead of one.
+/// The larger of `x` and `least`. Keeps a NaN in `x`; `f32::max`, which drops it, takes three instructions instead of one.
 #[inline(always)]
 pub fn at_least(x: f32, least: f32) -> f32 {
     if least > x { least } else { x }
 }
 
-/// `x`, or `most` if that is less. NaN stays.
+/// The smaller of `x` and `most`. Keeps a NaN in `x`.
 #[inline(always)]
 pub fn at_most(x: f32, most: f32) -> f32 {
     if most < x { most } else { x }
 }
 
-/// `e^x` to two units in the last place, for `x` from -87 to 88; beyond, the value at that end.
+/// `e^x` to two units in the last place, for `x` from -87 to 88; clamped beyond.
 ///
 /// `x = n ln 2 + r`, and a polynomial for `e^r` with |r| <= ln 2 / 2 (the scheme of Cephes' `expf`).
 #[inline(always)]

@@ -4,7 +4,7 @@ use crate::Isa;
 use crate::isa::multiversion;
 use crate::math::MultiplyAdd;
 
-/// Values that are summed side by side.
+/// Partial sums per row.
 const LANES: usize = 16;
 
 /// Gain and bias of a layer norm.
@@ -32,10 +32,10 @@ impl LayerNorm {
         self.gain.len()
     }
 
-    /// Normalises rows `[rows, width]`.
+    /// Normalises `rows`, `[rows, width]`, into `out`, of the same shape.
     ///
     /// # Panics
-    /// If the lengths differ or are no whole number of rows.
+    /// If the lengths differ or are not a whole number of rows.
     pub fn apply(&self, rows: &[f32], out: &mut [f32]) {
         assert_eq!(rows.len(), out.len(), "as many values come out as go in");
         assert!(rows.len().is_multiple_of(self.width()), "rows are [rows, width]");

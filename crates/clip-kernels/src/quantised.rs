@@ -1,8 +1,9 @@
-//! Matrix products in eight bits: weights are quantised once, a factor for each output, and the left side as it comes, a
-//! factor and a zero for each row (dynamic quantisation; Dettmers et al. 2022 call it vector-wise).
+//! Matrix products in eight bits. Weights are quantised once, with a scale for each output; rows of the left side are
+//! quantised when they are multiplied, with a scale and a zero point each (dynamic quantisation; Dettmers et al. 2022 call
+//! it vector-wise).
 //!
-//! All sums are of integers and therefore exact: every instruction set gives the same ones, but for AVX2 without VNNI, which
-//! has room for some weights in somewhat coarser steps only (the module `weights`).
+//! Sums are of integers and therefore exact: every instruction set gives the same ones, except for AVX2 without VNNI, which
+//! must quantise some weights more coarsely (module `quantise::weights`).
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -20,9 +21,10 @@ use crate::shape::volume;
 use crate::threads;
 use crate::{Activation, Isa, Linear};
 
-/// Most bytes of the left side that are quantised at a time: they share the second-level cache with panels and results.
+/// Largest number of bytes of the left side that are quantised at a time: they share the second-level cache with panels
+/// and results.
 const MAX_QUANTISED: usize = 256 << 10;
-/// Longest sums: more could overflow 32 bits.
+/// Greatest depth: longer sums could overflow 32 bits.
 const MAX_DEPTH: usize = 1 << 16;
 
 /// Weights `[depth, columns]` of a linear map in eight bits and its bias.
@@ -30,16 +32,16 @@ const MAX_DEPTH: usize = 1 << 16;
 pub struct QuantisedLinear {
     depth: usize,
     columns: usize,
-    /// The depth in groups, the last one filled up with zeros.
+    /// The depth in groups, the last one padded with zeros.
     groups: usize,
     /// Panels of columns, `[groups, panel, group]` each.
     panels: Vec<i8>,
-    /// A factor for each column, filled up to whole panels, as are all below.
+    /// A scale for each column, padded to whole panels like the next two.
     scales: Vec<f32>,
-    /// The sum of each column's weights, which makes up for the left side's zeros.
+    /// The sum of each column's weights, to correct for the zero points of the left side.
     totals: Vec<i32>,
     bias: Vec<f32>,
-    /// What the left side lies in, if that is known.
+    /// The range of the left side, if it is known.
     ranges: Option<Ranges>,
     isa: Isa,
     kernel: Int8Kernel,
@@ -67,8 +69,8 @@ impl QuantisedLinear {
         Self::pack(bias, depth, isa, |column, k| weights[k * columns + column])
     }
 
-    /// For a left side of numbers from zero to `most`, as [`Activation::Relu6`] makes them: no row's range is looked for. Numbers
-    /// outside become the nearest inside.
+    /// For a left side of numbers from zero to `max`, such as the results of [`Activation::Relu6`]: skips the search for each
+    /// row's range. Numbers outside are clamped.
     #[must_use]
     pub fn up_to(self, max: f32) -> Self {
         Self { ranges: Some(Ranges::up_to(max)), ..self }
@@ -147,12 +149,12 @@ thread_local! {
     static SCRATCH: Cell<Scratch> = const { Cell::new(Scratch { codes: Vec::new(), parameters: Vec::new() }) };
 }
 
-/// A block of the left side.
+/// A block of the left side, quantised.
 #[derive(Default)]
 struct Scratch {
     /// Tiles, `[chunks, rows, chunk]` each.
     codes: Vec<u8>,
-    /// How each row's codes stand for numbers.
+    /// Scale and zero point of each row.
     parameters: Vec<RowQuantisation>,
 }
 
@@ -239,14 +241,14 @@ impl Step<'_> {
     }
 }
 
-/// What makes numbers of a panel's sums.
+/// Scales and totals of a panel's columns.
 #[derive(Clone, Copy)]
 struct Columns<'a> {
     scales: &'a [f32],
     totals: &'a [i32],
 }
 
-/// Sums of codes to the sums of the numbers that they stand for.
+/// Converts sums of codes to the sums of the numbers that they stand for.
 fn numbers(isa: Isa, sums: &[i32], rows: &[RowQuantisation], columns: Columns<'_>, out: &mut [f32]) {
     multiversion!(isa, numbers_in(sums: &[i32], rows: &[RowQuantisation], columns: Columns<'_>, out: &mut [f32]));
 }
@@ -268,7 +270,7 @@ mod tests {
     use crate::testing::{noise, transposed};
     use proptest::prelude::*;
 
-    /// What the codes of a row stand for.
+    /// The numbers that the codes of a row stand for.
     fn coded(values: &[f32]) -> Vec<f64> {
         let (mut codes, mut parameters) = (vec![0; values.len().next_multiple_of(CHUNK)], [RowQuantisation::default()]);
         quantise::quantise_rows(Isa::portable(), Int8Kernel::Portable, None, values, &mut codes, &mut parameters);

@@ -1,4 +1,4 @@
-//! The same in plain Rust.
+//! Depthwise convolution in plain Rust.
 
 use super::filter::Filter;
 use crate::math::{MultiplyAdd, at_least, at_most};
@@ -17,7 +17,7 @@ pub struct Position<'a> {
     pub from: usize,
 }
 
-/// One position, activation applied where that is no more than bounds.
+/// Computes one position and clamps its results.
 #[inline(always)]
 pub fn position<M: MultiplyAdd>(filter: &Filter, at: Position<'_>, out: &mut [f32]) {
     let channels = out.len();
@@ -38,7 +38,7 @@ pub fn position<M: MultiplyAdd>(filter: &Filter, at: Position<'_>, out: &mut [f3
                 let input = &row[column * channels + start..][..count];
                 let taps = &filter.taps[(ky * filter.kernel + kx) * channels + start..][..count];
                 if count == CHUNK {
-                    // A constant length lets the sums stay in registers.
+                    // A constant length keeps the sums in registers.
                     for i in 0..CHUNK {
                         sums[i] = M::mul_add(input[i], taps[i], sums[i]);
                     }

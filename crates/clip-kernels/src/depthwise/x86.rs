@@ -10,7 +10,7 @@ use crate::shape::volume;
 /// Positions at a time: enough sums to hide the latency of an addition.
 const MAX_POSITIONS: usize = 8;
 
-/// Computes the positions, for as many channels as whole vectors have, which are returned.
+/// Computes the positions for the channels of whole vectors, and returns the number of these channels.
 pub fn positions<const KERNEL: usize, const STRIDE: usize>(
     instructions: Instructions,
     filter: &Filter,
@@ -28,7 +28,7 @@ pub fn positions<const KERNEL: usize, const STRIDE: usize>(
     if positions.is_empty() {
         return whole;
     }
-    // What the loops rely on.
+    // The loops rely on this.
     assert!(filter.kernel == KERNEL && filter.stride == STRIDE && rows.len() == KERNEL);
     assert!(filter.taps.len() == volume([KERNEL, KERNEL, channels]) && filter.bias.len() == channels);
     assert!(volume([positions.start, STRIDE]) >= left && volume([positions.end, channels]) <= out.len());
@@ -69,7 +69,7 @@ struct Block<'a> {
 macro_rules! block {
     ($name:ident, $features:literal, $lanes:literal, $vector:ty, $load:ident, $store:ident, $add:ident,
      $set:ident, $max:ident, $min:ident) => {
-        /// `COUNT` positions, which are returned.
+        /// Computes `COUNT` positions, and returns how many.
         ///
         /// # Safety
         /// The processor has the features, and rows, taps and `out` are as long as `positions` checks.
@@ -96,7 +96,7 @@ macro_rules! block {
                     }
                 }
                 for (index, sum) in sums.into_iter().enumerate() {
-                    // In this order NaN stays.
+                    // In this order NaN is kept.
                     // SAFETY: `out` has `COUNT` positions.
                     unsafe { $store(out.as_mut_ptr().add(index * channels + start), $min(max, $max(min, sum))) };
                 }

@@ -1,7 +1,7 @@
-//! The innermost loop of matrix products: a tile of results that is summed in registers.
+//! The `f32` micro-kernel: the innermost loop of matrix products, which sums a tile of results in registers.
 //!
-//! A tile's left side is a few rows, either as they lie or packed (the rows' values side by side, position after
-//! position), and its right side a panel of packed columns.
+//! A tile's left side is a few rows, either in place or packed (`[depth, rows]`), and its right side is a panel of packed
+//! columns.
 
 mod operands;
 mod portable;
@@ -17,7 +17,7 @@ use crate::Isa;
 use crate::isa::Instructions;
 use crate::shape::volume;
 
-/// Columns of a panel.
+/// Columns of a full panel.
 pub fn panel_width(isa: Isa) -> usize {
     match isa.instructions() {
         #[cfg(target_arch = "x86_64")]
@@ -26,7 +26,7 @@ pub fn panel_width(isa: Isa) -> usize {
     }
 }
 
-/// Rows of a full tile: as many as leave registers for a step's columns and one value of the left side.
+/// Rows of a full tile: as many as leave enough registers for a step's columns and one value of the left side.
 pub fn max_rows(isa: Isa) -> usize {
     match isa.instructions() {
         #[cfg(target_arch = "x86_64")]
@@ -53,7 +53,7 @@ macro_rules! by_rows {
 
 /// `rows` (at most [`max_rows`] of the instruction set) times `columns` (its [`panel_width`], or [`NARROW_PANEL`]) sums.
 pub fn multiply(isa: Isa, rows: usize, columns: usize, tile: Operands<'_>, sums: &mut Accumulators) {
-    // What the kernels rely on.
+    // The kernels rely on this.
     assert!(columns == panel_width(isa) || columns == NARROW_PANEL);
     assert!(rows > 0 && rows <= max_rows(isa));
     assert!(tile.runs > 0 && (tile.runs == 1 || tile.stride.is_some()));

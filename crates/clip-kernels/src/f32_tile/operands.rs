@@ -1,14 +1,14 @@
-//! What a tile is computed from and into.
+//! What a micro-kernel reads and writes.
 
-/// Most rows that any tile has.
+/// Largest number of rows of any tile.
 pub const MAX_ROWS: usize = 14;
-/// Most columns that any tile has.
+/// Largest number of columns of any tile.
 pub const MAX_COLUMNS: usize = 32;
 
-/// Columns of the narrow panel that a wide one's place is taken by at the end, where that is enough.
+/// Columns of the narrow panel that may replace the last wide one.
 pub const NARROW_PANEL: usize = 16;
 
-/// What a tile is computed from.
+/// The operands of a tile.
 #[derive(Clone, Copy)]
 pub struct Operands<'a> {
     /// The left side.
@@ -26,7 +26,7 @@ pub struct Operands<'a> {
 }
 
 impl<'a> Operands<'a> {
-    /// Of rows that lie in one piece, or packed.
+    /// Of rows that are contiguous, or packed.
     pub fn of_rows(left: &'a [f32], stride: Option<usize>, panel: &'a [f32], depth: usize) -> Self {
         Self { left, stride, panel, depth, runs: 1, step: 0 }
     }

@@ -1,4 +1,4 @@
-//! The same in plain Rust.
+//! The micro-kernel in plain Rust.
 
 use super::operands::{Accumulators, NARROW_PANEL, Operands};
 use crate::math::{Baseline, MultiplyAdd};

@@ -1,4 +1,4 @@
-//! The same with vector instructions. All need what `multiply` asserts.
+//! The micro-kernels with vector instructions. All rely on what `multiply` asserts.
 
 use std::arch::x86_64::*;
 

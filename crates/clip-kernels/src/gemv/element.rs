@@ -11,7 +11,7 @@ pub trait Element {
     fn read_array<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT];
 }
 
-/// The first bytes as `COUNT` groups of `SIZE`, without a check for each.
+/// The first bytes as `COUNT` groups of `SIZE`, with a single check.
 #[inline(always)]
 fn groups<const SIZE: usize, const COUNT: usize>(bytes: &[u8]) -> &[[u8; SIZE]; COUNT] {
     let groups = &bytes[..SIZE * COUNT].as_chunks::<SIZE>().0;

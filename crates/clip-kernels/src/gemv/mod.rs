@@ -1,8 +1,8 @@
-//! Products of a few rows with a matrix as checkpoints store it: `[outputs, depth]`, a row an output, in the number format of
-//! the file.
+//! Matrix by vector, or by a few: products of a few rows with a matrix as checkpoints store it, `[outputs, depth]`, in the
+//! number format of the file.
 //!
-//! Packing weights for [`gemm`](crate::gemm) pays when they are used many times. One text is encoded once, and then the
-//! best layout is the one that is mapped already: each row of weights is read once, converted in registers, and
+//! Packing weights for [`gemm`](crate::gemm) pays off when they are used many times. A text is encoded once, and then the
+//! best layout is the one that is already mapped: each row of weights is read once, converted in registers, and
 //! multiplied with a handful of tokens.
 
 mod dot_products;
@@ -33,12 +33,12 @@ pub enum Format {
     F16,
     /// The upper half of a 32-bit float.
     Bf16,
-    /// Signed bytes with a factor for each row.
+    /// Signed bytes with a scale for each row.
     Int8,
 }
 
 impl Format {
-    /// Bytes a weight takes.
+    /// Bytes per weight.
     pub fn bytes(self) -> usize {
         match self {
             Self::F32 => 4,
@@ -53,13 +53,13 @@ impl Format {
 pub struct StoredRows<'a> {
     format: Format,
     bytes: &'a [u8],
-    /// Factors of the rows, little-endian `f32`; empty for formats without.
+    /// Scales of the rows, little-endian `f32`; empty for formats without scales.
     scales: &'a [u8],
     depth: usize,
 }
 
 impl<'a> StoredRows<'a> {
-    /// A matrix of this depth. `scales` are the rows' factors, as `f32`, for [`Format::Int8`] and empty for others.
+    /// A matrix of this depth. `scales` are the rows' scales, little-endian `f32`, for [`Format::Int8`], and empty for others.
     ///
     /// # Panics
     /// If the lengths do not fit.
@@ -68,7 +68,7 @@ impl<'a> StoredRows<'a> {
         let rows = Self { format, bytes, scales, depth };
         assert_eq!(bytes.len(), volume([rows.outputs(), row]), "the matrix is [outputs, depth]");
         let expected = if format == Format::Int8 { volume([rows.outputs(), 4]) } else { 0 };
-        assert_eq!(scales.len(), expected, "a factor for each row of int8 weights and none for others");
+        assert_eq!(scales.len(), expected, "int8 weights have a scale for each row, others have none");
         rows
     }
 
@@ -103,7 +103,8 @@ impl<'a> StoredRows<'a> {
     }
 
     /// `out[:, at..] = left * matrix^T + bias`: `left` is `[rows, depth]`, `out` `[rows, stride]`, of whose columns the
-    /// matrix's outputs fill those from `at` on; `bias` is empty or has a value for each output. [`epilogue::apply`](crate::epilogue::apply) does the rest.
+    /// matrix's outputs fill those from `at` on; `bias` is empty or has a value for each output.
+    /// [`epilogue::apply`](crate::epilogue::apply) does the rest.
     ///
     /// # Panics
     /// If the lengths do not fit.
@@ -124,7 +125,7 @@ impl<'a> StoredRows<'a> {
     }
 }
 
-/// A product and where in `out` its results go.
+/// A product, and where its results go in `out`.
 #[derive(Clone, Copy)]
 struct Product<'a> {
     weights: StoredRows<'a>,
@@ -140,7 +141,7 @@ fn add<S: Element>(row: &[u8], scale: f32, out: &mut [f32]) {
     }
 }
 
-/// In blocks of outputs and tokens whose sums fit the registers of each instruction set.
+/// Multiplies in blocks of outputs and tokens whose sums fit in the registers of each instruction set.
 fn multiply<S: LoadVector>(isa: Isa, product: Product<'_>, out: &mut [f32]) {
     match isa.instructions() {
         #[cfg(target_arch = "x86_64")]
@@ -151,12 +152,12 @@ fn multiply<S: LoadVector>(isa: Isa, product: Product<'_>, out: &mut [f32]) {
     }
 }
 
-/// Most tokens of a block.
+/// Largest number of tokens in a block.
 const TOKENS: usize = 6;
 
-/// Some outputs at a time. Their weights come from memory for the first block of tokens and from a cache for the others,
-/// while the next outputs' weights are fetched: by itself, a stream of short rows that are read several at a time finds
-/// memory idle for half of the time.
+/// Computes some outputs at a time. Their weights come from memory for the first block of tokens and from a cache for the
+/// others, while the next outputs' weights are fetched: the processor does not foresee a stream of short rows that are read
+/// several at a time, and without the fetching memory is idle half of the time.
 fn in_blocks<S: Element, D: DotProducts<S, OUTPUTS>, const OUTPUTS: usize>(
     proof: D,
     product: Product<'_>,
@@ -166,12 +167,12 @@ fn in_blocks<S: Element, D: DotProducts<S, OUTPUTS>, const OUTPUTS: usize>(
     let depth = weights.depth;
     let rows = left.len() / depth.max(1);
     let outputs = weights.outputs();
-    // Of about the same size, since a block of one token takes longer than a sixth of one of six.
+    // Blocks of about the same size, since a block of one token takes longer than a sixth of a block of six.
     let blocks = rows.div_ceil(TOKENS);
     let lines = (OUTPUTS * D::LANES * S::BYTES).div_ceil(CACHE_LINE);
     let lines_of_block = lines.div_ceil(blocks.max(1));
     for first in (0..outputs).step_by(OUTPUTS) {
-        // The last ones may look at a row several times; that is cheaper than code for every number.
+        // The last group may read a row several times; that is cheaper than code for every number of outputs.
         let count = OUTPUTS.min(outputs - first);
         let output = |i: usize| first + i.min(count - 1);
         let group = Group {
@@ -206,7 +207,7 @@ struct Group<'a, const OUTPUTS: usize> {
     scales: [f32; OUTPUTS],
     bias: [f32; OUTPUTS],
     first: usize,
-    /// Of the outputs, how many are different ones.
+    /// How many of the outputs are distinct.
     count: usize,
 }
 

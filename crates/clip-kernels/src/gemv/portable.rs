@@ -1,11 +1,11 @@
-//! The same in plain Rust.
+//! Dot products in plain Rust.
 
 use super::dot_products::DotProducts;
 use super::element::Element;
 use crate::math::{Baseline, MultiplyAdd};
 use crate::prefetch::Prefetch;
 
-/// What every processor has.
+/// The form that needs no proof.
 #[derive(Clone, Copy)]
 pub struct Portable;
 

@@ -1,4 +1,4 @@
-//! The dot products of [`rows`](crate::gemv) with vector instructions.
+//! Dot products with vector instructions.
 
 use std::arch::x86_64::*;
 
@@ -12,17 +12,17 @@ pub trait LoadVector: Element {
     /// Sixteen numbers.
     ///
     /// # Safety
-    /// They are there to be read, and the processor has AVX-512.
+    /// They can be read, and the processor has AVX-512.
     unsafe fn load16(at: *const u8) -> __m512;
 
     /// Eight numbers.
     ///
     /// # Safety
-    /// They are there to be read, and the processor has AVX2 and F16C.
+    /// They can be read, and the processor has AVX2 and F16C.
     unsafe fn load8(at: *const u8) -> __m256;
 }
 
-// All are inlined into functions with these features before the intrinsics are inlined into them.
+// All of these are inlined into functions with the features first, and the intrinsics into them after that.
 
 impl LoadVector for f32 {
     #[inline(always)]
@@ -114,7 +114,7 @@ impl<S: LoadVector, const OUTPUTS: usize> DotProducts<S, OUTPUTS> for Avx2 {
     }
 }
 
-/// Checks what the loops below rely on: all rows are of the tokens' length, which is returned.
+/// Checks what the loops below rely on: all rows and tokens have one length, which is returned.
 #[inline(always)]
 fn check<S: Element, const OUTPUTS: usize, const TOKENS: usize>(
     weights: &[&[u8]; OUTPUTS],
@@ -162,7 +162,7 @@ fn avx512<S: LoadVector, const OUTPUTS: usize, const TOKENS: usize>(
     (all, whole)
 }
 
-/// The same over vectors of 8.
+/// The same for vectors of 8.
 #[target_feature(enable = "avx2,fma,f16c")]
 fn avx2<S: LoadVector, const OUTPUTS: usize, const TOKENS: usize>(
     weights: [&[u8]; OUTPUTS],

@@ -1,4 +1,4 @@
-//! Which instructions multiply bytes, and what shapes they take.
+//! Which instructions multiply bytes, and the shapes that they work on.
 
 use super::operands::GROUP_SIZE;
 use crate::Isa;
@@ -8,19 +8,19 @@ use crate::isa::NeonDotProduct;
 #[cfg(target_arch = "x86_64")]
 use crate::isa::{Avx2, Avx512Vnni, AvxVnni};
 
-/// How sums are computed. All but the last hold a proof of their instructions.
+/// A form of the micro-kernel. All but the last hold a proof that the processor has its instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Int8Kernel {
-    /// By AVX-512's instruction for just this.
+    /// With AVX-512 VNNI, vectors of 512 bits.
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni(Avx512Vnni),
-    /// By the same in half as long vectors, which processors without AVX-512 have.
+    /// With AVX-VNNI, vectors of 256 bits, on processors without AVX-512 VNNI.
     #[cfg(target_arch = "x86_64")]
     AvxVnni(AvxVnni),
-    /// By AVX2, whose instruction adds up pairs in 16 bits.
+    /// With AVX2, whose instruction adds up pairs of products in 16 bits.
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
-    /// By Arm's instruction for the same, whose left side has signs as well.
+    /// With Arm's dot products, whose left side is signed as well.
     #[cfg(target_arch = "aarch64")]
     Neon(NeonDotProduct),
     /// In plain Rust.
@@ -28,7 +28,7 @@ pub enum Int8Kernel {
 }
 
 impl Int8Kernel {
-    /// The best way within an instruction set.
+    /// The best form for an instruction set.
     pub fn of(isa: Isa) -> Self {
         match isa.instructions() {
             #[cfg(target_arch = "x86_64")]
@@ -48,13 +48,14 @@ impl Int8Kernel {
         AvxVnni::detect().map_or(Self::Avx2(proof), Self::AvxVnni)
     }
 
-    /// Positions of the depth that lie side by side.
+    /// Positions of the depth in a group.
     pub fn group_size(self) -> usize {
         if matches!(self, Self::Portable) { 1 } else { GROUP_SIZE }
     }
 
-    /// Whether the products of two neighbours are added up in 16 bits. These have no room for two of 8 bits each, so that the
-    /// weights must be smaller: see [`MAX_PAIR_SUM`](super::MAX_PAIR_SUM). To give them 16 bits instead takes half as long again.
+    /// Whether the products of two neighbours are added up in 16 bits. These have no room for two products of 8 bits by 8, so
+    /// the weights must be smaller: see [`MAX_PAIR_SUM`](super::MAX_PAIR_SUM). Weights of 16 bits instead would take half as
+    /// long again.
     pub fn adds_pairs(self) -> bool {
         match self {
             #[cfg(target_arch = "x86_64")]
@@ -63,7 +64,7 @@ impl Int8Kernel {
         }
     }
 
-    /// What codes of the left side, 0 to 255, are stored less of.
+    /// What is subtracted from the codes of the left side, 0 to 255, when they are stored.
     pub fn code_offset(self) -> u8 {
         match self {
             #[cfg(target_arch = "aarch64")]

@@ -1,7 +1,7 @@
-//! The innermost loop of products of small integers: a tile of sums in registers.
+//! The `int8` micro-kernel: the innermost loop of products of bytes, which sums a tile of results in registers.
 //!
-//! A tile's left side is a few rows of unsigned bytes, its right side a panel of columns of signed bytes, laid out by groups
-//! of positions of the depth, which the processor multiplies and adds up at once.
+//! A tile's left side is a few rows of unsigned bytes, its right side a panel of columns of signed bytes. Both are laid out
+//! in groups of positions of the depth, which one instruction multiplies and adds up.
 
 mod kernel;
 #[cfg(target_arch = "aarch64")]
@@ -29,7 +29,7 @@ macro_rules! by_rows {
     };
 }
 
-/// What the kernels rely on.
+/// Asserts what the kernels rely on.
 fn check(kernel: Int8Kernel, rows: usize, tile: Operands<'_>) {
     assert!(rows > 0 && rows <= kernel.max_rows());
     assert!(tile.panel.len() >= volume([tile.groups, kernel.panel_width(), kernel.group_size()]));
@@ -58,10 +58,11 @@ pub fn multiply(kernel: Int8Kernel, rows: usize, tile: Operands<'_>, sums: &mut 
     }
 }
 
-/// [`multiply`], and what becomes of the sums. Says whether it was done: not every instruction set can.
+/// [`multiply`] with an epilogue before the sums leave the registers. Returns whether it was done: not every kernel can.
 ///
 /// # Safety
-/// `to` has a row for each row of the tile; no one else may use these columns of them, and what is added has them too.
+/// `to.out` and `to.add` point to a row for each row of the tile, `to.stride` apart, with `to.columns` columns each. Nobody
+/// else may use those of `to.out` at the same time.
 #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
 pub unsafe fn multiply_fused(kernel: Int8Kernel, rows: usize, tile: Operands<'_>, to: &FusedEpilogue<'_>) -> bool {
     check(kernel, rows, tile);

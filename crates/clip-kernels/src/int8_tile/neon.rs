@@ -1,4 +1,4 @@
-//! The same with vector instructions, which need what `multiply` checks.
+//! The micro-kernel with Arm's dot products. Relies on what `check` asserts.
 
 use std::arch::aarch64::*;
 use std::arch::asm;

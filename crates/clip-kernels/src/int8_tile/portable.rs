@@ -1,4 +1,4 @@
-//! The same in plain Rust.
+//! The micro-kernel in plain Rust.
 
 use super::operands::{Accumulators, CHUNK, Operands};
 
@@ -12,7 +12,7 @@ pub fn portable<const ROWS: usize>(tile: Operands<'_>, out: &mut Accumulators) {
         for (k, right) in right.iter().enumerate() {
             for (sums, left) in sums.iter_mut().zip(left) {
                 for (sum, right) in sums.iter_mut().zip(right) {
-                    // A product fits 16 bits, of which twice as many are multiplied at a time.
+                    // A product fits in 16 bits, and twice as many of those are multiplied at a time.
                     *sum += i32::from(i16::from(left[k]) * i16::from(*right));
                 }
             }

@@ -1,4 +1,4 @@
-//! Products of small integers with vector instructions. All need what `check` asserts.
+//! The micro-kernels with vector instructions. All rely on what `check` asserts.
 
 use std::arch::asm;
 use std::arch::x86_64::*;
@@ -8,8 +8,8 @@ use super::operands::{Accumulators, CHUNK, FusedEpilogue, GROUP_SIZE, GROUPS_PER
 /// How many groups ahead the panel is fetched into the first-level cache.
 const PREFETCH_DISTANCE: usize = 8;
 
-/// Calls `add` for every group, with where it begins on the left side, in the first row, and in the panel, which has `step`
-/// bytes of each. Always inlined, so that `add` is as well, which has instructions that this has not.
+/// Calls `add` for every group with its addresses: on the left side, in the first row, and in the panel, which has `step`
+/// bytes per group. Always inlined, so that `add` is too, which uses instructions that this function is not compiled for.
 #[inline(always)]
 fn each_group<const ROWS: usize>(tile: Operands<'_>, step: usize, mut add: impl FnMut(*const u8, *const i8)) {
     let mut left = tile.left.as_ptr();
@@ -61,7 +61,7 @@ pub unsafe fn avx512_vnni_fused<const ROWS: usize>(tile: Operands<'_>, to: &Fuse
         for (index, (sums, row)) in sums.iter().zip(to.rows).enumerate() {
             let x = _mm512_sub_epi32(sums[v], _mm512_mullo_epi32(_mm512_set1_epi32(row.zero_point), totals));
             let x = _mm512_mul_ps(_mm512_cvtepi32_ps(x), _mm512_mul_ps(_mm512_set1_ps(row.scale), scales));
-            // In this order NaN stays.
+            // In this order NaN is kept.
             let mut x = _mm512_min_ps(max, _mm512_max_ps(min, _mm512_add_ps(x, bias)));
             let at = index * to.stride + 16 * v;
             if let Some(add) = to.add {
@@ -158,7 +158,7 @@ unsafe fn fused256<const ROWS: usize>(sums: [[__m256i; 2]; ROWS], to: &FusedEpil
         for (index, (sums, row)) in sums.iter().zip(to.rows).enumerate() {
             let x = _mm256_sub_epi32(sums[v], _mm256_mullo_epi32(_mm256_set1_epi32(row.zero_point), totals));
             let x = _mm256_mul_ps(_mm256_cvtepi32_ps(x), _mm256_mul_ps(_mm256_set1_ps(row.scale), scales));
-            // In this order NaN stays.
+            // In this order NaN is kept.
             let mut x = _mm256_min_ps(max, _mm256_max_ps(min, _mm256_add_ps(x, bias)));
             let at = index * to.stride + 8 * v;
             if let Some(add) = to.add {
@@ -171,8 +171,8 @@ unsafe fn fused256<const ROWS: usize>(sums: [[__m256i; 2]; ROWS], to: &FusedEpil
     }
 }
 
-// Steps of the two loops below. They are in assembly since the compiler would load further ahead than there are registers for,
-// and keep sums on the stack instead, which takes a quarter as long again.
+// Steps of the two loops below. They are in assembly because the compiler would load further ahead than there are registers
+// for, and spill sums to the stack, which takes a quarter longer.
 
 /// Adds to the sums of some rows what a group of their codes gives with the columns `$first` and `$second`.
 macro_rules! add_dots {
@@ -231,7 +231,7 @@ macro_rules! add_pairs {
 /// Bytes of weights of a group for 16 columns.
 const STEP256: usize = 64;
 
-/// By AVX-VNNI, or by the same instructions of AVX-512, which differ from them in nothing but how they are written.
+/// With AVX-VNNI, or with the same instructions of AVX-512, which differ only in their encoding.
 #[target_feature(enable = "avx2")]
 #[inline]
 unsafe fn avx_vnni_sums<const ROWS: usize, const AVX512: bool>(tile: Operands<'_>) -> [[__m256i; 2]; ROWS] {
@@ -297,7 +297,7 @@ mod tests {
                 (0..groups.div_ceil(GROUPS_PER_CHUNK) * ROWS * CHUNK).map(|_| byte().max(200)).collect();
             let weight = |byte: u8| (byte as i8).clamp(-max, max);
             let panel: Vec<i8> = (0..groups * STEP256).map(|_| weight(byte())).collect();
-            // SAFETY: the caller found the instructions, and the lengths are those of so many groups.
+            // SAFETY: the caller found the instructions, and the lengths are those of this many groups.
             let found = unsafe { sums(Operands { left: &left, panel: &panel, groups }) };
             for (row, found) in found.iter().enumerate() {
                 // SAFETY: both are plain numbers.

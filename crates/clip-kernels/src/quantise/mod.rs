@@ -1,4 +1,4 @@
-//! Numbers to bytes, a row at a time: a factor and a zero for each (dynamic, asymmetric quantisation).
+//! Quantisation of rows to bytes, with a scale and a zero point for each row (dynamic and asymmetric), and of weights.
 
 mod portable;
 mod ranges;
@@ -13,13 +13,13 @@ use crate::int8_tile::{CHUNK, Int8Kernel, RowQuantisation};
 #[cfg(target_arch = "x86_64")]
 use crate::isa::Instructions;
 
-/// Spreads the numbers of each of a tile's rows, and zero, over the 256 codes; `parameters` has a place for each row. `values`
-/// are `[rows, depth]`, `codes` `[chunks, rows, chunk]`; those of a last chunk that is not full are of any value. A row that
-/// holds a number that is not finite becomes NaN.
+/// Quantises a tile's rows: the 256 codes of a row cover its numbers and zero. `parameters` has an entry for each row,
+/// `values` are `[rows, depth]`, `codes` `[chunks, rows, chunk]`; the codes after the last number have any value. The scale
+/// of a row that holds NaN or an infinity is NaN.
 ///
-/// With `ranges` given, the codes are spread over these, and numbers outside become the nearest inside.
+/// With `ranges`, the codes cover these instead, and numbers outside are clamped.
 ///
-/// Every instruction set gives the same codes, stored less [`Int8Kernel::code_offset`], as is the zero.
+/// Every instruction set gives the same codes and zero points, less [`Int8Kernel::code_offset`].
 pub fn quantise_rows(
     isa: Isa,
     kernel: Int8Kernel,
@@ -32,7 +32,7 @@ pub fn quantise_rows(
     assert!(rows > 0 && rows <= MAX_ROWS && values.len().is_multiple_of(rows), "values are [rows, depth]");
     let depth = values.len() / rows;
     assert!(codes.len() >= depth.div_ceil(CHUNK) * rows * CHUNK, "codes are [chunks, rows, chunk]");
-    // All ranges first: each is a chain of steps that wait for one another, and those of several rows can go side by side.
+    // All ranges first: each is a chain of dependent steps, and those of several rows can overlap.
     let found;
     let ranges = match ranges {
         Some(ranges) => ranges,
@@ -95,8 +95,10 @@ mod tests {
             for isa in Isa::available() {
                 let (parameters, found) = codes(isa, Int8Kernel::of(isa), &values, rows);
                 let offset = i32::from(Int8Kernel::of(isa).code_offset());
-                let same = |(a, b): (&RowQuantisation, &RowQuantisation)| (a.scale, a.zero_point + offset) == (b.scale, b.zero_point);
-                prop_assert!(parameters.iter().zip(&expected).all(same), "{:?}: {:?}, not {:?}", isa, parameters, expected);
+                for (found, expected) in parameters.iter().zip(&expected) {
+                    let (found, expected) = ((found.scale, found.zero_point + offset), (expected.scale, expected.zero_point));
+                    prop_assert_eq!(found, expected, "{:?}", isa);
+                }
                 prop_assert_eq!(&found, &reference, "{:?}", isa);
             }
         }

@@ -1,10 +1,10 @@
-//! The same in plain Rust.
+//! Quantisation of rows in plain Rust.
 
 use super::ranges::{LANES, MinMax, Ranges};
 use crate::int8_tile::CHUNK;
 use crate::math;
 
-/// Whole vectors of a row, and the rest filled up with zeros if there is one.
+/// Whole vectors of a row, and the rest, if any, padded with zeros.
 fn vectors(values: &[f32]) -> (&[[f32; LANES]], Option<[f32; LANES]>) {
     let (whole, rest) = values.as_chunks::<LANES>();
     let filled = || {
@@ -37,7 +37,7 @@ pub fn ranges(values: &[f32], depth: usize) -> Ranges {
     Ranges::of(&extremes)
 }
 
-/// Codes as bytes, less `offset`.
+/// The codes of rows `[rows, depth]`, less `offset`.
 pub fn codes(values: &[f32], depth: usize, rows: usize, ranges: &Ranges, codes: &mut [u8], offset: u8) {
     let chunks = codes.as_chunks_mut::<CHUNK>().0;
     for (row, values) in values.chunks_exact(depth).enumerate() {

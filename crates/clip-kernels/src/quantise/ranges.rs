@@ -1,13 +1,13 @@
-//! What the codes of a tile's rows are computed with.
+//! The ranges of a tile's rows, and the parameters of quantisation that follow from them.
 
 use crate::f32_tile::MAX_ROWS;
 use crate::int8_tile::CHUNK;
 
-/// Numbers that are turned at a time, and places for a tile's rows.
+/// Numbers that are quantised at a time, and room for a tile's rows.
 pub const LANES: usize = CHUNK;
 const _: () = assert!(MAX_ROWS <= LANES);
 
-/// What the numbers of a tile's rows lie between.
+/// The smallest and the largest number of each of a tile's rows.
 #[derive(Clone, Copy, Default)]
 pub struct MinMax {
     /// At most zero.
@@ -18,7 +18,7 @@ pub struct MinMax {
     pub non_finite: [f32; LANES],
 }
 
-/// What the codes of a tile's rows are computed with: that of `x` is the lowest byte of
+/// How the codes of a tile's rows are computed: that of `x` is the lowest byte of
 /// `clamp(x * inverse, low, high) + shift`. The product and the sum are rounded each, so that every processor rounds alike.
 #[derive(Debug, Clone, Copy)]
 pub struct Ranges {
@@ -33,7 +33,7 @@ pub struct Ranges {
 }
 
 impl Ranges {
-    /// The same for all rows: from zero to `most`.
+    /// From zero to `max` for all rows.
     pub fn up_to(max: f32) -> Self {
         Self::of(&MinMax { max: [max; LANES], ..MinMax::default() })
     }

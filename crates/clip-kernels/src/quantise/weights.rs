@@ -1,9 +1,9 @@
-//! A column's weights to bytes: a factor for all of them (Krishnamoorthi 2018, <https://arxiv.org/abs/1806.08342>, per-channel
-//! symmetric quantisation).
+//! Quantisation of a column's weights to bytes with one scale (per-channel symmetric quantisation, Krishnamoorthi 2018,
+//! <https://arxiv.org/abs/1806.08342>).
 
 use crate::int8_tile::{MAX_PAIR_SUM, MAX_WEIGHT};
 
-/// The factor, and what times it comes nearest to each of the weights. With `pairs`, no two neighbours of the same sign add
+/// The scale, and the nearest code for each of the weights. With `pairs`, no two neighbours of the same sign add
 /// up to more than [`MAX_PAIR_SUM`].
 pub fn quantise_column(weights: &[f32], pairs: bool) -> (f32, Vec<i8>) {
     let largest = weights.iter().fold(0.0, |max: f32, weight| max.max(weight.abs()));
@@ -19,8 +19,8 @@ pub fn quantise_column(weights: &[f32], pairs: bool) -> (f32, Vec<i8>) {
     (scale, codes)
 }
 
-/// The largest sum of two neighbours of the same sign. Those of different signs make up for each other in part, whatever they
-/// are multiplied with, since codes have no sign.
+/// The largest sum of two neighbours of the same sign. Neighbours of different signs cancel in part, whatever they are
+/// multiplied with, since codes have no sign.
 fn largest_pair(weights: &[f32]) -> f32 {
     let sum = |pair: &[f32]| {
         let up: f32 = pair.iter().map(|weight| weight.max(0.0)).sum();
@@ -30,7 +30,7 @@ fn largest_pair(weights: &[f32]) -> f32 {
     weights.chunks(2).map(sum).fold(0.0, f32::max)
 }
 
-/// The second code, a step less if together they are too large: division may have rounded both away from zero.
+/// The second code, or one step less if the pair is too large: division may have rounded both away from zero.
 fn beside(first: i8, second: i8) -> i8 {
     let sum = i16::from(first) + i16::from(second);
     second - if sum.abs() > MAX_PAIR_SUM { second.signum() } else { 0 }

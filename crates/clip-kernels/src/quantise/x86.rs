@@ -1,4 +1,4 @@
-//! Numbers to bytes with vector instructions.
+//! Quantisation of rows with vector instructions.
 
 use std::arch::x86_64::*;
 
@@ -32,7 +32,7 @@ pub fn ranges_avx512(values: &[f32], depth: usize) -> Ranges {
     Ranges::of(&extremes)
 }
 
-/// Codes as bytes.
+/// The codes of rows `[rows, depth]`.
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,f16c")]
 pub fn codes_avx512(values: &[f32], depth: usize, rows: usize, ranges: &Ranges, codes: &mut [u8]) {
     let chunks = codes.as_chunks_mut::<CHUNK>().0;
@@ -64,12 +64,12 @@ fn load512(values: &[f32; LANES]) -> __m512 {
     unsafe { _mm512_loadu_ps(values.as_ptr()) }
 }
 
-/// Fewer values, zeros behind them.
+/// Fewer values, padded with zeros.
 #[target_feature(enable = "avx512f")]
 #[inline]
 fn rest512(values: &[f32]) -> __m512 {
     let mask = (1u16 << values.len().min(LANES - 1)) - 1;
-    // SAFETY: nothing is read but what the mask has, for which there are values.
+    // SAFETY: only what the mask selects is read, and for that there are values.
     unsafe { _mm512_maskz_loadu_ps(mask, values.as_ptr()) }
 }
 
@@ -119,7 +119,7 @@ pub fn codes_avx2(values: &[f32], depth: usize, rows: usize, ranges: &Ranges, co
         };
         let mut place = row;
         let mut store = |first, second| {
-            // Packing goes by halves of both, whose order is then mended.
+            // Packing interleaves the halves of both; the permutation restores their order.
             let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packus_epi32(turn(first), turn(second)));
             let bytes = _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
             // SAFETY: a chunk has as many bytes as are stored.
@@ -149,12 +149,12 @@ fn load256(values: &[f32; HALF]) -> __m256 {
     unsafe { _mm256_loadu_ps(values.as_ptr()) }
 }
 
-/// Fewer values, zeros behind them.
+/// Fewer values, padded with zeros.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn rest256(values: &[f32]) -> __m256 {
     let count = _mm256_set1_epi32(values.len().min(HALF) as i32);
     let mask = _mm256_cmpgt_epi32(count, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-    // SAFETY: nothing is read but what the mask has, for which there are values.
+    // SAFETY: only what the mask selects is read, and for that there are values.
     unsafe { _mm256_maskload_ps(values.as_ptr(), mask) }
 }
