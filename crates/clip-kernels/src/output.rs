@@ -38,11 +38,11 @@ impl<'a> OutputMatrix<'a> {
     /// Part of a row.
     ///
     /// # Safety
-    /// No other part that overlaps this one may be in use.
+    /// No other part that overlaps this one may be in use, and `first + count` must not overflow.
     #[inline(always)]
     #[allow(clippy::mut_from_ref)]
     pub unsafe fn part(&self, row: usize, first: usize, count: usize) -> &mut [f32] {
-        assert!(row < self.rows && count <= self.columns && first <= self.columns - count);
+        assert!(row < self.rows && first + count <= self.columns);
         // SAFETY: inside the slice that this was made from, as asserted, and not used by anyone else, as the caller promises.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(row * self.columns + first), count) }
     }
