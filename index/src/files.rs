@@ -74,14 +74,64 @@ pub(crate) fn sync_dir(path: &Path) -> Result<(), IndexError> {
     Ok(())
 }
 
-/// Removes something that no live manifest names. Failure is no error: a reader may have it open (Windows), and the
-/// next writer tries again.
+/// Removes a file that no live manifest names. Failure is no error: a reader may have it open (Windows), and the next
+/// writer tries again. A directory of such a name is not ours and stays.
 pub(crate) fn remove_orphan(path: &Path) {
-    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    log_removal(path, fs::remove_file(path));
+}
+
+/// Removes a temporary file or directory, as [`remove_orphan`] does.
+pub(crate) fn remove_temporary(path: &Path) {
+    let is_dir = path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
+    log_removal(path, if is_dir { fs::remove_dir_all(path) } else { fs::remove_file(path) });
+}
+
+fn log_removal(path: &Path, removed: std::io::Result<()>) {
     match removed {
         Ok(()) => log::debug!("removed {}", path.display()),
         Err(error) => log::debug!("could not remove {}: {error}", path.display()),
     }
+}
+
+/// Gives a synced file a second name, `to`, in another directory of the same index. Where the file system has no hard
+/// links the file moves there; where it cannot be renamed either, it is copied. A file that has the name `to` already is
+/// replaced. The caller syncs the directory.
+pub(crate) fn link_or_move(from: &Path, to: &Path) -> Result<(), IndexError> {
+    link_or_move_by(&[hard_link, rename, copy], from, to)
+}
+
+type Method = fn(&Path, &Path) -> std::io::Result<()>;
+
+fn link_or_move_by(methods: &[Method], from: &Path, to: &Path) -> Result<(), IndexError> {
+    match fs::remove_file(to) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(IndexError::io("replace", to)(error)),
+        _ => {}
+    }
+    let mut result = Ok(());
+    for method in methods {
+        result = method(from, to);
+        match &result {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {}
+            _ => break,
+        }
+    }
+    result.map_err(IndexError::io("link a file to", to))
+}
+
+fn hard_link(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::hard_link(from, to)
+}
+
+fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::rename(from, to)
+}
+
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    let mut temp = tempfile::Builder::new().prefix(TEMP_PREFIX).tempfile_in(parent(to))?;
+    std::io::copy(&mut File::open(from)?, temp.as_file_mut())?;
+    temp.as_file().sync_all()?;
+    temp.persist(to)?;
+    Ok(())
 }
 
 /// Opens (creating if need be) the file that the writers' lock is taken on.
@@ -113,5 +163,28 @@ fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_gets_its_second_name_where_links_are_not_supported() {
+        let unsupported: Method = |_, _| Err(std::io::ErrorKind::Unsupported.into());
+        let cases: [&[Method]; 3] =
+            [&[hard_link], &[unsupported, rename, unsupported], &[unsupported, unsupported, copy]];
+        for methods in cases {
+            let dir = tempfile::tempdir().unwrap();
+            let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+            fs::write(&from, "content").unwrap();
+            fs::write(&to, "left over").unwrap();
+            link_or_move_by(methods, &from, &to).unwrap();
+            assert_eq!(fs::read(&to).unwrap(), b"content");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        assert!(link_or_move(&from, &to).unwrap_err().is_missing_file());
     }
 }

@@ -39,6 +39,7 @@
 
 mod cast;
 mod checked_json;
+mod commit_point;
 mod compaction;
 mod dot;
 mod error;
@@ -52,15 +53,20 @@ mod manifest;
 mod metadata;
 mod path_bytes;
 mod reader;
+mod rebuild;
+mod recognise;
 mod record;
 mod segment;
 mod snapshot;
+mod staging;
+mod sweep;
 mod verify;
 mod writer;
 
 pub use error::IndexError;
 pub use graph::{GraphOptions, GraphUpdate};
 pub use reader::IndexReader;
+pub use rebuild::Rebuild;
 pub use record::{GraphStatus, KnownFile, ModelId, Neighbour, NewPhoto, PhotoRecord, Status};
 pub use verify::{Problem, VerifyReport, verify};
 pub use writer::IndexWriter;

@@ -14,7 +14,7 @@ use crate::cast;
 use crate::error::IndexError;
 use crate::files;
 
-const MAGIC: [u8; 8] = *b"clipvec\0";
+pub(crate) const MAGIC: [u8; 8] = *b"clipvec\0";
 pub(crate) const VERSION: u32 = 1;
 /// Length of the header; ids begin here, and rows at a multiple of it, so that rows are aligned for any instruction.
 const HEADER: usize = 64;

@@ -7,5 +7,6 @@ mod crash;
 mod fixture;
 mod graph;
 mod oracle;
+mod rebuild;
 mod refusals;
 mod search;

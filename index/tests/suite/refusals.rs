@@ -43,30 +43,6 @@ fn another_model_is_refused_with_both_names() {
 }
 
 #[test]
-fn a_rebuild_takes_effect_with_its_first_commit() {
-    let dir = tempfile::tempdir().unwrap();
-    let old = index_of(dir.path(), 50, 20, 8);
-    let mut writer = IndexWriter::open_or_create(dir.path(), &model(8)).unwrap();
-    writer.set_roots(&["/photos".into()]).unwrap();
-    writer.commit().unwrap();
-    drop(writer);
-
-    let mut writer = IndexWriter::open_for_rebuild(dir.path(), &model(3)).unwrap();
-    assert!(writer.is_empty());
-    assert_eq!(writer.files().unwrap(), []);
-    assert_eq!(writer.roots(), [std::path::PathBuf::from("/photos")]);
-    assert!(!writer.remove(1));
-    let mut new = Oracle::new();
-    add(&mut writer, &mut new, photo(1000, 3));
-    assert_same(&IndexReader::open(dir.path()).unwrap(), &old);
-    writer.commit().unwrap();
-    let reader = IndexReader::open(dir.path()).unwrap();
-    assert_same(&reader, &new);
-    assert_eq!(reader.model(), &model(3));
-    assert!(verify(dir.path()).unwrap().is_clean());
-}
-
-#[test]
 fn foreign_files_are_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("holiday.jpg"), "a photo").unwrap();
