@@ -82,10 +82,7 @@ pub enum LibraryError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remedy {
-    /// What the index advises.
-    Index(clip_index::Remedy),
-    /// What the model advises.
-    Model(clip_model::Remedy),
+//IM
     /// What the hub advises.
     #[cfg(feature = "hub")]
     Hub(clip_hub::Remedy),
@@ -103,10 +100,8 @@ impl LibraryError {
     /// What to do about it, where there is something.
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
-            Self::Index(error) | Self::Query(QueryError::Index(error)) | Self::Indexer(IndexerError::Index(error)) => {
-                error.remedy().map(Remedy::Index)
-            }
-            Self::Model(error) => error.remedy().map(Remedy::Model),
+//IM2
+            Self::Index(_) | Self::Model(_) => None,
             #[cfg(feature = "hub")]
             Self::Hub(error) => error.remedy().map(Remedy::Hub),
             Self::ModelOfIndex { source, .. } => source.remedy(),

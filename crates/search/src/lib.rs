@@ -74,7 +74,7 @@ pub use clip_image::{
 };
 pub use clip_index::{
     GraphOptions, GraphStatus, GraphUpdate, IndexError, IndexReader, IndexWriter, KnownFile, ModelId, Neighbour,
-    NewPhoto, PhotoRecord, Problem, Rebuild, Remedy as IndexRemedy, RoaringTreemap, Status, VerifyReport, verify,
+    NewPhoto, PhotoRecord, Problem, Rebuild, RoaringTreemap, Status, VerifyReport, verify,
 };
 pub use clip_indexer::{
     Event, IndexOptions, Indexer, IndexerError, Outcome, Progress, Report, SYSTEM_FOLDERS, Silent, SkipReason, Skipped,
@@ -82,7 +82,7 @@ pub use clip_indexer::{
 };
 pub use clip_model::{
     DeviceChoice, Embeddings, Fingerprint, HiddenStates, LoadOptions, Model, ModelError, ModelSource, Pixels,
-    Precision, Remedy as ModelRemedy, Towers,
+    Precision, Towers,
 };
 pub use clip_query::{
     CachedEncoder, CachedTexts, EXACT_UP_TO, Example, Hit, Method, Query, QueryError, Searcher, Strategy, Term, TextCache,
