@@ -12,7 +12,7 @@ use image::codecs::{
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, RgbImage};
 
-use crate::{Format, ImageError, Limits, Metadata, exif_data, file, format, jpeg, raster};
+use crate::{Format, ImageError, Limits, Metadata, exif_data, file, format, formats::jpeg, raster};
 
 /// An upright photo.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use exif::{Exif, In, Rational, Tag, Value};
 use image::metadata::Orientation;
 
-use crate::{Format, Gps, calendar, jpeg};
+use crate::{Format, Gps, calendar, formats::jpeg};
 
 /// The fields of use. Each is absent when it is missing, unreadable or impossible.
 #[derive(Debug, Default, Clone, PartialEq)]

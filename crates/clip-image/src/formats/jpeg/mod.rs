@@ -1,0 +1,5 @@
+//! JPEG.
+
+mod decoder;
+
+pub(crate) use decoder::{decode, exif_block};

@@ -1,0 +1,3 @@
+//! The picture formats.
+
+pub(crate) mod jpeg;
