@@ -32,6 +32,7 @@
 //! # Ok(())
 //! # }
 //! ```
+#![cfg_attr(not(feature = "default"), allow(dead_code, reason = "parts that formats share, when those are left out"))]
 
 mod calendar;
 mod decode;
@@ -46,9 +47,10 @@ mod metadata;
 mod raster;
 
 pub use decode::{Photo, decode, decode_bytes, decode_bytes_for, decode_for};
-pub use error::ImageError;
+pub use error::{ImageError, Remedy};
 pub use file::read_file;
-pub use format::{Format, looks_like_photo};
+pub use format::Format;
+pub use formats::looks_like_photo;
 pub use hash::{ContentHash, hash_bytes};
 pub use limits::Limits;
 pub use metadata::{Gps, Metadata};

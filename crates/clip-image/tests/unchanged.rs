@@ -1,4 +1,5 @@
 //! The pixels of every fixture as they have always been: a change of these changes embeddings, and so every index.
+#![cfg(feature = "default")]
 
 use std::path::Path;
 

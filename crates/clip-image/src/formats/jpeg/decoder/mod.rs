@@ -21,8 +21,8 @@ use image::RgbImage;
 use crate::{Format, ImageError, Limits};
 
 /// Decodes a JPEG to RGB as stored, not yet upright. Returns the stored size beside the pixels,
-/// which may be fewer if `least` (of the shorter side) is given.
-pub(crate) fn decode(bytes: &[u8], limits: &Limits, least: Option<u32>) -> Result<(RgbImage, (u32, u32)), ImageError> {
+/// which may be fewer if the caller gives the `least` number that the shorter side must have.
+pub(super) fn decode(bytes: &[u8], limits: &Limits, least: Option<u32>) -> Result<(RgbImage, (u32, u32)), ImageError> {
     if let Some(size) = header::size(bytes) {
         limits.check_size(size, Format::Jpeg)?;
         let samples = least.and_then(|least| scaled::samples_per_block(size.0.min(size.1), least));
@@ -37,7 +37,7 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits, least: Option<u32>) -> Resul
 }
 
 /// The EXIF block of a file: the first such segment, without its name.
-pub(crate) fn exif_block(bytes: &[u8]) -> Option<&[u8]> {
+pub(super) fn exif_block(bytes: &[u8]) -> Option<&[u8]> {
     const APP1: u8 = 0xe1;
     markers::segments(bytes)
         .filter(|segment| segment.code == APP1)
