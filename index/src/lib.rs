@@ -51,7 +51,7 @@ mod layout;
 mod lock;
 mod manifest;
 mod metadata;
-mod path_bytes;
+mod privacy;
 mod reader;
 mod rebuild;
 mod recognise;
@@ -63,7 +63,7 @@ mod sweep;
 mod verify;
 mod writer;
 
-pub use error::IndexError;
+pub use error::{IndexError, Remedy};
 pub use graph::{GraphOptions, GraphUpdate};
 pub use reader::IndexReader;
 pub use rebuild::Rebuild;

@@ -10,6 +10,7 @@ use crate::layout::{Entry, Layout};
 use crate::lock::WriteLock;
 use crate::manifest::{self, DeletedEntry, Manifest};
 use crate::metadata::{self, MetadataReader, ReadDirectory};
+use crate::privacy;
 use crate::reader::open_commit;
 use crate::recognise::{Standing, refuse_foreign_files};
 use crate::record::ModelId;
@@ -91,6 +92,7 @@ impl Rebuild {
         files::create_dir(layout.root())?;
         let lock = WriteLock::acquire(&layout)?;
         let base = Base::of(&layout)?;
+        privacy::tighten(&layout)?;
         let staged = layout.rebuild();
         if staging::exists(&layout)? && !may_go_on(&staged, model, &base)? {
             // Nobody should be writing there while we hold the outer lock.
