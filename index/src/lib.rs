@@ -45,6 +45,9 @@ mod dot;
 mod error;
 mod exact;
 mod files;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod graph;
 mod id_set;
 mod layout;
