@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clip_search::{
-    DeviceChoice, Event, IndexReader, Indexer, LoadOptions, Model, ModelSource, Query, QueryError, Searcher, Strategy,
+    DeviceChoice, Event, IndexReader, Indexer, Library, LoadOptions, Model, ModelSource, Query, QueryError, Searcher, Strategy,
 };
 
 fn samples() -> PathBuf {
@@ -22,7 +22,8 @@ fn a_server_can_share_them() {
     fn shared<T: Send + Sync>() {}
     shared::<Model>();
     shared::<IndexReader>();
-    shared::<Searcher>();
+    shared::<Searcher<Model>>();
+    shared::<Library>();
     shared::<Query>();
 }
 
