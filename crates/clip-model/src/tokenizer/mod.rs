@@ -12,7 +12,6 @@ mod clip_bpe;
 mod error;
 mod html;
 mod hugging_face;
-mod prune;
 mod siglip;
 mod wordpiece;
 
@@ -25,7 +24,6 @@ use crate::config::{TokenizerConfig, TokenizerKind};
 use clip_bpe::ClipBpe;
 use error::TokenizerError;
 use hugging_face::HuggingFace;
-pub use prune::{PrunedVocabulary, is_latin_token, prune_vocabulary};
 use siglip::Siglip;
 use wordpiece::WordPiece;
 
