@@ -18,10 +18,10 @@ use std::time::{Duration, Instant};
 use std::{fs, io};
 
 use clip_kernels::Isa;
-use clip_model::cpu::image::FastImageTower;
 use clip_model::cpu::packing::Packing;
-use clip_model::cpu::text::FastTextTower;
-use clip_model::image_tower::ImageTower;
+use clip_model::families::FastImageTower;
+use clip_model::families::FastTextTower;
+use clip_model::families::ImageTower;
 use clip_model::{Checkpoint, ClipConfig, ModelSource, Precision, SelectedDevice};
 
 /// The model in the program, by name.

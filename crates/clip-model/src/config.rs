@@ -6,14 +6,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
-use crate::image_tower::conv_stem_vit::ConvStemVitConfig;
-use crate::image_tower::fast_vit::FastVitConfig;
-use crate::image_tower::inverted_residual::InvertedResidualConfig;
-use crate::image_tower::modified_resnet::ModifiedResnetConfig;
-use crate::image_tower::siglip::SiglipVitConfig;
-use crate::text_tower::bert::BertConfig;
-use crate::text_tower::mobile::MobileTextConfig;
-use crate::text_tower::siglip::SiglipTextConfig;
+use crate::families::bert::BertConfig;
+use crate::families::conv_stem_vit::ConvStemVitConfig;
+use crate::families::fast_vit::FastVitConfig;
+use crate::families::inverted_residual::InvertedResidualConfig;
+use crate::families::mobile_text::MobileTextConfig;
+use crate::families::modified_resnet::ModifiedResnetConfig;
+use crate::families::siglip_text::SiglipTextConfig;
+use crate::families::siglip_vit::SiglipVitConfig;
 
 /// Limits on configurations: several times the largest published CLIP model, and small enough that
 /// one that passes cannot exhaust memory by its sizes alone before the weights were looked at.
@@ -108,7 +108,7 @@ pub enum Activation {
     GeluTanh,
 }
 
-/// Sizes of a [`Vit`](crate::image_tower::vit::Vit).
+/// Sizes of a [`Vit`](crate::families::vit::Vit).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VitConfig {
@@ -131,7 +131,7 @@ pub struct VitConfig {
     pub layer_norm_eps: f64,
 }
 
-/// Sizes of a [`CausalText`](crate::text_tower::causal::CausalText).
+/// Sizes of a [`CausalText`](crate::families::causal_text::CausalText).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CausalTextConfig {

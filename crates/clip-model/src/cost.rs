@@ -1,11 +1,11 @@
 //! How much arithmetic a tower takes, from its configuration alone.
 
 use crate::config::{ImageTowerConfig, VitConfig};
-use crate::image_tower::conv_stem_vit::ConvStemVitConfig;
-use crate::image_tower::fast_vit::{FastVitConfig, TokenMixer};
-use crate::image_tower::inverted_residual::{BackboneConfig, InvertedResidualConfig};
-use crate::image_tower::modified_resnet::ModifiedResnetConfig;
-use crate::image_tower::siglip::SiglipVitConfig;
+use crate::families::conv_stem_vit::ConvStemVitConfig;
+use crate::families::fast_vit::{FastVitConfig, TokenMixer};
+use crate::families::inverted_residual::{BackboneConfig, InvertedResidualConfig};
+use crate::families::modified_resnet::ModifiedResnetConfig;
+use crate::families::siglip_vit::SiglipVitConfig;
 
 /// Floating-point operations for one photo, a multiplication and an addition counted as two: those of all products,
 /// convolutions and attentions. Norms, activations and sums, a percent or so, are left out, as in published figures.

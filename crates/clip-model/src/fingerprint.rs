@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::weights::checkpoint::Checkpoint;
+use crate::checkpoint::Checkpoint;
 use crate::{ModelError, Precision};
 
 /// Identifies a model by what determines its embeddings: an index made with one is useless with another.

@@ -20,6 +20,7 @@
 extern crate self as clip_model;
 
 mod batches;
+pub mod checkpoint;
 pub mod classify;
 pub mod clip;
 pub mod config;
@@ -29,8 +30,8 @@ pub mod cpu;
 mod device;
 mod embeddings;
 mod error;
+pub mod families;
 mod fingerprint;
-pub mod image_tower;
 mod memory;
 mod model;
 mod pocket;
@@ -38,12 +39,12 @@ mod precision;
 pub mod preprocess;
 pub mod projection;
 pub mod retrieval;
-pub mod text_tower;
 pub mod tokenizer;
 pub mod train;
 pub mod transformer;
 pub mod weights;
 
+pub use checkpoint::{Checkpoint, ModelSource};
 pub use config::ClipConfig;
 pub use cost::image_flops;
 pub use device::{DeviceChoice, SelectedDevice, select as select_device};
@@ -54,4 +55,3 @@ pub use memory::give_back as give_back_memory;
 pub use model::{LoadOptions, Model, Towers};
 pub use precision::Precision;
 pub use preprocess::Pixels;
-pub use weights::checkpoint::{Checkpoint, ModelSource};

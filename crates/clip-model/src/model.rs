@@ -10,22 +10,22 @@ use rayon::prelude::*;
 
 use crate::ModelError;
 use crate::batches::BatchSize;
+use crate::checkpoint::{Checkpoint, ModelSource};
 use crate::clip::{normalize, normalize_rows};
 use crate::config::{ClipConfig, TextTowerConfig};
-use crate::cpu::image::FastImageTower;
 use crate::cpu::packing::Packing;
-use crate::cpu::text::FastTextTower;
 use crate::device::{self, DeviceChoice, SelectedDevice};
 use crate::embeddings::{Embeddings, HiddenStates};
+use crate::families::FastImageTower;
+use crate::families::FastTextTower;
+use crate::families::ImageTower;
+use crate::families::TextTower;
 use crate::fingerprint::Fingerprint;
-use crate::image_tower::ImageTower;
 use crate::memory;
 use crate::pocket;
 use crate::precision::Precision;
 use crate::preprocess::{Pixels, Preprocessor};
-use crate::text_tower::TextTower;
 use crate::tokenizer::Tokenizer;
-use crate::weights::checkpoint::{Checkpoint, ModelSource};
 
 /// Photos that go through the image tower at once. Larger batches gain nothing on a CPU and cost memory.
 const IMAGE_BATCH: usize = 32;

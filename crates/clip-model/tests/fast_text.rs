@@ -9,8 +9,8 @@ mod support;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use clip_kernels::Isa;
 use clip_model::clip::normalize;
-use clip_model::cpu::text::FastTextTower;
-use clip_model::text_tower::TextTower;
+use clip_model::families::FastTextTower;
+use clip_model::families::TextTower;
 use clip_model::weights::safetensors::{Contents, encode};
 use clip_model::{Checkpoint, ModelSource, Precision};
 

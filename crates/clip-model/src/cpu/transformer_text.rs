@@ -8,12 +8,12 @@ use super::stored::{StoredLinear, TokenTables, layer_norm};
 use super::transformer::{activation, normed, project};
 use crate::ModelError;
 use crate::config::{CausalTextConfig, EndOfText};
-use crate::text_tower::siglip::SiglipTextConfig;
+use crate::families::siglip_text::SiglipTextConfig;
 use crate::transformer::TransformerConfig;
 use crate::weights::places::Places;
 
-/// A [`CausalText`](crate::text_tower::causal::CausalText) or
-/// [`SiglipText`](crate::text_tower::siglip::SiglipText).
+/// A [`CausalText`](crate::families::causal_text::CausalText) or
+/// [`SiglipText`](crate::families::siglip_text::SiglipText).
 #[derive(Debug)]
 pub struct FastTransformerText {
     tables: TokenTables,

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::TrainError;
 use super::recipe::Export;
+use crate::checkpoint::native;
 use crate::clip::Clip;
 use crate::config::ImageTowerConfig;
-use crate::weights::native;
 use crate::{ClipConfig, Precision};
 
 /// The finished model's configuration: that of training, but for the size of its photos.

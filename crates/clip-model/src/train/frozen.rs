@@ -12,10 +12,10 @@ use super::cut::{BackboneCut, TextCut};
 use super::inputs::{BackboneInput, ImageInput, TextInput, padded};
 use super::{TrainError, stopped};
 use crate::Precision;
-use crate::cpu::backbone::FastBackbone;
 use crate::cpu::packing::Packing;
-use crate::image_tower::inverted_residual::InvertedResidual;
-use crate::text_tower::bert::{Bert, TokenStates, mean_of_tokens};
+use crate::families::bert::{Bert, TokenStates, mean_of_tokens};
+use crate::families::inverted_residual::FastBackbone;
+use crate::families::inverted_residual::InvertedResidual;
 
 /// Photos a device call; small enough that wide early layers stay in the cache.
 const IMAGE_CHUNK: usize = 8;

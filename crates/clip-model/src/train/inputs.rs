@@ -3,9 +3,9 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::clip::normalize;
-use crate::image_tower::ImageTower;
-use crate::text_tower::TextTower;
-use crate::text_tower::bert::TokenStates;
+use crate::families::ImageTower;
+use crate::families::TextTower;
+use crate::families::bert::TokenStates;
 
 /// A batch of photos.
 // A batch has one of these, so the size of the larger kind does not matter.

@@ -21,10 +21,10 @@ use super::views::View;
 use super::{Decode, TrainError, TrainEvent, TrainObserver, checkpoint, export, optimizer};
 use crate::ClipConfig;
 use crate::clip::Clip;
-use crate::image_tower::ImageTower;
+use crate::families::ImageTower;
+use crate::families::TextTower;
 use crate::preprocess::Preprocessor;
 use crate::retrieval::Retrieval;
-use crate::text_tower::TextTower;
 use crate::tokenizer::Tokenizer;
 
 /// What a run made.

@@ -20,7 +20,7 @@ use super::recipe::Stage;
 use super::run::Run;
 use super::{TrainError, TrainEvent, TrainObserver};
 use crate::clip::{Clip, normalize};
-use crate::image_tower::ImageTower;
+use crate::families::ImageTower;
 
 /// CLIP's upper bound on the logarithm of the inverse temperature.
 const MAX_LOGIT_SCALE: f64 = 4.605_170_185_988_092;

@@ -8,9 +8,9 @@ use burn::tensor::Device;
 
 use super::TrainError;
 use super::recipe::Recipe;
+use crate::checkpoint::{Checkpoint, ModelSource};
 use crate::clip::Clip;
 use crate::fingerprint::Fingerprint;
-use crate::weights::checkpoint::{Checkpoint, ModelSource};
 use crate::weights::module::{apply, collect, shapes};
 use crate::weights::safetensors::SafetensorsFile;
 use crate::weights::{Native, StoredTensor, TensorSource};

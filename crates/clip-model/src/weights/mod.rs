@@ -1,27 +1,15 @@
 //! Weights: from files to modules and back.
 //!
 //! [`module`] knows burn's modules and the one native naming; [`safetensors`] knows files;
-//! a [`TensorSource`] and a [`Layout`] connect them. [`huggingface`] and [`open_clip`] are layouts
-//! of other people's checkpoints, `mobileclip` is one family in either and in a layout of its own, with tensors that
-//! `fold` computes from several stored ones; [`native`] is ours; a [`checkpoint`] is any of them. `places` finds a module's
-//! tensors without reading them, for code that computes with them as they are stored.
+//! a [`TensorSource`] and a [`Layout`] connect them. `fold` computes tensors from several stored ones. `places` finds a
+//! module's tensors without reading them, for code that computes with them as they are stored.
 
-pub mod checkpoint;
 mod file_bytes;
-mod fold;
-#[cfg(test)]
-mod golden_siglip;
-pub mod huggingface;
-mod mobileclip;
-pub(crate) mod modified_resnet;
+pub(crate) mod fold;
 pub mod module;
-pub mod native;
-pub mod open_clip;
 pub(crate) mod places;
 pub mod safetensors;
-pub(crate) mod siglip;
 pub mod stored_matrix;
-pub(crate) mod timm_vit;
 
 use crate::ModelError;
 use stored_matrix::StoredMatrix;

@@ -1,0 +1,5 @@
+//! CLIP's text transformer.
+
+mod module;
+
+pub use module::CausalText;

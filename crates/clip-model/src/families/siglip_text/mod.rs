@@ -1,0 +1,5 @@
+//! SigLIP's text tower.
+
+mod module;
+
+pub use module::{SiglipText, SiglipTextConfig};
