@@ -19,9 +19,7 @@ use std::{fs, io};
 
 use clip_kernels::Isa;
 use clip_model::cpu::packing::Packing;
-use clip_model::families::FastImageTower;
-use clip_model::families::FastTextTower;
-use clip_model::families::ImageTower;
+use clip_model::families::{CpuImageTower, ImageTower};
 use clip_model::{Checkpoint, ClipConfig, ModelSource, Precision, SelectedDevice};
 
 /// The model in the program, by name.
@@ -97,7 +95,7 @@ fn image(model: &str, packing: Packing) -> Result<Tower, Box<dyn Error>> {
         let config = ClipConfig::preset(model)?;
         (ImageTower::init(&config.image, config.embed_dim, &device), config.preprocess.size)
     };
-    let tower = FastImageTower::of(tower, packing);
+    let tower = CpuImageTower::of(tower, packing);
     let pixels: Vec<f32> = (0..3 * size * size).map(|at| (at % 251) as f32 / 125.0 - 1.0).collect();
     Ok(Box::new(move |photos| tower.forward(&vec![pixels.as_slice(); photos], size)))
 }
@@ -108,7 +106,7 @@ fn text(model: &str, isa: Isa) -> Result<Tower, Box<dyn Error>> {
     let ids = checkpoint.tokenizer()?.encode("two small dogs are running on a wide sandy beach");
     assert_eq!(ids.length, TOKENS, "each of the words is one token");
     let ids = ids.ids[..TOKENS].to_vec();
-    let tower = FastTextTower::find(&checkpoint, isa)?.ok_or("this text tower has no fast form")?;
+    let tower = checkpoint.cpu_text_tower(isa)?.ok_or("this text tower has no form for the CPU kernels")?;
     Ok(Box::new(move |texts| tower.forward(&vec![ids.as_slice(); texts])))
 }
 

@@ -19,6 +19,7 @@
 #[cfg(test)]
 extern crate self as clip_model;
 
+mod activation;
 mod batches;
 pub mod checkpoint;
 pub mod classify;
@@ -29,14 +30,18 @@ mod cost;
 pub mod cpu;
 mod device;
 mod embeddings;
+mod end_of_text;
 mod error;
 pub mod families;
 mod fingerprint;
+mod formats;
+mod limits;
 mod memory;
 mod model;
 mod pocket;
 mod precision;
 pub mod preprocess;
+mod presets;
 pub mod projection;
 pub mod retrieval;
 pub mod tokenizer;

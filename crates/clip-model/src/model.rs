@@ -12,14 +12,12 @@ use crate::ModelError;
 use crate::batches::BatchSize;
 use crate::checkpoint::{Checkpoint, ModelSource};
 use crate::clip::{normalize, normalize_rows};
-use crate::config::{ClipConfig, TextTowerConfig};
+use crate::config::ClipConfig;
 use crate::cpu::packing::Packing;
+use crate::cpu::text::CpuText;
 use crate::device::{self, DeviceChoice, SelectedDevice};
 use crate::embeddings::{Embeddings, HiddenStates};
-use crate::families::FastImageTower;
-use crate::families::FastTextTower;
-use crate::families::ImageTower;
-use crate::families::TextTower;
+use crate::families::{CpuImageTower, ImageTower, TextTower};
 use crate::fingerprint::Fingerprint;
 use crate::memory;
 use crate::pocket;
@@ -36,7 +34,7 @@ const GPU_BATCHES_AT_ONCE: usize = 2;
 /// Texts that go through the text tower at once.
 const TEXT_BATCH: usize = 64;
 /// The same for weights that are used as they are stored: enough for each pass over them to be worth it.
-const TEXT_BATCH_FAST: usize = 8;
+const TEXT_BATCH_CPU: usize = 8;
 
 /// Which towers are loaded. A query in words needs no image tower, indexing no text tower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -117,7 +115,7 @@ pub struct Model {
 #[allow(clippy::large_enum_variant)]
 enum ImageEncoder {
     /// Laid out for the CPU kernels; burn's own form is gone, so that the weights are in memory once.
-    Fast(FastImageTower),
+    Cpu(CpuImageTower),
     /// By burn, in these floats.
     Burn(ImageTower, FloatDType),
 }
@@ -129,15 +127,15 @@ impl ImageEncoder {
             let floats = device::floats(precision);
             return Self::Burn(tower.cast(floats), floats);
         }
-        let tower = FastImageTower::of(tower, Packing::best(precision));
+        let tower = CpuImageTower::of(tower, Packing::best(precision));
         memory::give_back();
-        Self::Fast(tower)
+        Self::Cpu(tower)
     }
 
     /// Photos' pixels, each `[3, size, size]`, to unit vectors, one behind the other.
     fn encode(&self, photos: &[&[f32]], size: usize, device: &SelectedDevice) -> Result<Vec<f32>, ModelError> {
         match self {
-            Self::Fast(tower) => {
+            Self::Cpu(tower) => {
                 let mut values = tower.forward(photos, size);
                 let dimension = values.len() / photos.len().max(1);
                 normalize_rows(&mut values, dimension.max(1));
@@ -159,7 +157,7 @@ impl ImageEncoder {
 #[allow(clippy::large_enum_variant)]
 enum TextEncoder {
     /// On the CPU, from the weights as they are stored.
-    Fast(FastTextTower),
+    Cpu(Box<dyn CpuText>),
     /// By burn.
     Burn(TextTower),
 }
@@ -186,8 +184,8 @@ impl Loaded {
             Towers::TextOnly => None,
         };
         let text = match towers {
-            Towers::Both | Towers::TextOnly => Some(match Self::fast_text(checkpoint, &device)? {
-                Some(fast) => TextEncoder::Fast(fast),
+            Towers::Both | Towers::TextOnly => Some(match Self::cpu_text(checkpoint, &device)? {
+                Some(tower) => TextEncoder::Cpu(tower),
                 None => TextEncoder::Burn(checkpoint.text_tower(&device.device)?),
             }),
             Towers::ImageOnly => None,
@@ -195,8 +193,8 @@ impl Loaded {
         Ok(Self { image, text, device })
     }
 
-    fn fast_text(checkpoint: &Checkpoint, device: &SelectedDevice) -> Result<Option<FastTextTower>, ModelError> {
-        if device.is_gpu { Ok(None) } else { FastTextTower::find(checkpoint, Isa::best()) }
+    fn cpu_text(checkpoint: &Checkpoint, device: &SelectedDevice) -> Result<Option<Box<dyn CpuText>>, ModelError> {
+        if device.is_gpu { Ok(None) } else { checkpoint.cpu_text_tower(Isa::best()) }
     }
 }
 
@@ -221,7 +219,7 @@ impl Model {
             _ => Precision::F32,
         });
         // Looking for a GPU takes longer than encoding a query in words on the CPU.
-        let words_only = options.towers == Towers::TextOnly && FastTextTower::covers(&checkpoint.config().text);
+        let words_only = options.towers == Towers::TextOnly && checkpoint.config().text.has_cpu_form();
         let device = match options.device {
             DeviceChoice::Auto if words_only => SelectedDevice::cpu(),
             choice => device::select(choice, precision)?,
@@ -388,7 +386,7 @@ impl Model {
         let values = self.run(|loaded| {
             let tower = loaded.text.as_ref().ok_or_else(|| self.not_loaded("text"))?;
             let parts: Vec<Vec<f32>> = match tower {
-                TextEncoder::Fast(tower) => {
+                TextEncoder::Cpu(tower) => {
                     let encode = |batch: &[usize]| {
                         let rows: Vec<&[u32]> = batch.iter().map(|&index| ids[index].as_slice()).collect();
                         let mut out = tower.forward(&rows);
@@ -397,8 +395,8 @@ impl Model {
                     };
                     match order.len() {
                         // One query must not start a pool of threads.
-                        0..=TEXT_BATCH_FAST => vec![encode(&order)],
-                        _ => order.par_chunks(TEXT_BATCH_FAST).map(encode).collect(),
+                        0..=TEXT_BATCH_CPU => vec![encode(&order)],
+                        _ => order.par_chunks(TEXT_BATCH_CPU).map(encode).collect(),
                     }
                 }
                 TextEncoder::Burn(tower) => order
@@ -430,7 +428,7 @@ impl Model {
         let values = self.run(|loaded| {
             let tower = loaded.text.as_ref().ok_or_else(|| self.not_loaded("text"))?;
             match tower {
-                TextEncoder::Fast(tower) => Ok(tower.hidden_states(&ids)),
+                TextEncoder::Cpu(tower) => Ok(tower.hidden_states(&ids)),
                 TextEncoder::Burn(tower) => {
                     let (tokens, mask) = self.padded(&[&ids], &loaded.device.device);
                     to_host(tower.hidden_states(tokens, mask), loaded.device.label())
@@ -445,9 +443,8 @@ impl Model {
 
     fn ids(&self, text: &str) -> Vec<u32> {
         let mut tokens = self.tokenizer.encode(text);
-        // A causal tower sees nothing of what follows the end token, MobileCLIP's fills texts up by itself. The others
-        // must be given all.
-        if matches!(self.config.text, TextTowerConfig::Causal(_) | TextTowerConfig::Mobile(_)) {
+        // The others must be given all.
+        if self.config.text.ends_texts() {
             tokens.ids.truncate(tokens.length);
         }
         tokens.ids

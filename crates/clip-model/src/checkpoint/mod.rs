@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod golden_siglip;
+mod layout;
 mod ml_mobileclip;
 pub mod native;
 pub(crate) mod open_clip;
@@ -15,24 +16,24 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::Device;
+use clip_kernels::Isa;
 
 use crate::ModelError;
 use crate::clip::Clip;
-use crate::config::{ClipConfig, ImageTowerConfig, TextTowerConfig};
-use crate::families::ImageTower;
-use crate::families::TextTower;
+use crate::config::ClipConfig;
+use crate::cpu::text::CpuText;
+use crate::families::{ImageTower, TextTower};
+use crate::formats::Format;
+use crate::formats::mobileclip::Names;
 use crate::tokenizer::{CLIP_VOCABULARY, Tokenizer};
-use crate::weights::fold::{Folded, Plan, Planned};
+use crate::weights::derived::{DerivedSource, DerivedTensors, WithDerived};
 use crate::weights::module::{Lazy, apply, apply_lazily, read_located};
 use crate::weights::places::Places;
 use crate::weights::safetensors::SafetensorsFile;
 use crate::weights::stored_matrix::StoredMatrix;
-use crate::weights::{Layout, StoredTensor, TensorSource};
-use ml_mobileclip::{Dialect, MlMobileClip};
+use crate::weights::{StoredTensor, TensorLayout, TensorSource};
+use layout::StoredLayout;
 use native::NativeModel;
-use open_clip::OpenClip;
-use siglip::HuggingFaceSiglip;
-use transformers::HuggingFace;
 
 /// Largest configuration or index file that is read.
 const MAX_JSON_BYTES: u64 = 16 << 20;
@@ -55,30 +56,12 @@ pub enum ModelSource {
 pub struct Checkpoint {
     config: ClipConfig,
     tensors: Arc<Tensors>,
-    kind: Kind,
-    /// Where tensors are that the layout alone does not find.
-    plan: Arc<Plan>,
+    /// Whose names the tensors have; our own if nobody's.
+    format: Option<Format>,
+    /// Tensors that are computed from several stored ones.
+    derived: Arc<DerivedTensors>,
     /// The tokenizer's file where the weights do not hold it.
     tokenizer: Option<TokenizerFile>,
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Native,
-    HuggingFace,
-    HuggingFaceSiglip,
-    OpenClip { nested_text: bool, siglip_image: bool, siglip_text: bool },
-    MlMobileClip,
-}
-
-impl Kind {
-    /// Which of the layouts of transformers a model of this configuration has.
-    fn of_transformers(config: &ClipConfig) -> Self {
-        match config.image {
-            ImageTowerConfig::Siglip(_) => Self::HuggingFaceSiglip,
-            _ => Self::HuggingFace,
-        }
-    }
 }
 
 impl Checkpoint {
@@ -96,7 +79,7 @@ impl Checkpoint {
 
     fn native(file: SafetensorsFile) -> Result<Self, ModelError> {
         let config = native::config(&file)?;
-        Ok(Self::new(config, Tensors::One(file), Kind::Native, None))
+        Ok(Self::new(config, Tensors::One(file), None, None))
     }
 
     /// Opens the weights of a folder that [`open`](Self::open) understands, with a configuration that is given, not read:
@@ -115,19 +98,19 @@ impl Checkpoint {
         let tensors = Tensors::of_folder(folder)?;
         let apple =
             tensors.names().iter().any(|name| name.starts_with("image_encoder.") || name.starts_with("text_encoder."));
-        let kind = if apple { Kind::MlMobileClip } else { Kind::of_transformers(&config) };
+        let format = if apple { Format::MlMobileClip } else { Format::Transformers };
         let tokenizer = find_tokenizer(folder, &config)?;
-        Ok(Self::new(config, tensors, kind, Some(tokenizer)))
+        Ok(Self::new(config, tensors, Some(format), Some(tokenizer)))
     }
 
-    fn new(config: ClipConfig, tensors: Tensors, kind: Kind, tokenizer: Option<TokenizerFile>) -> Self {
-        let dialect = match kind {
-            Kind::OpenClip { .. } => Some(Dialect::Timm),
-            Kind::MlMobileClip => Some(Dialect::Apple),
-            Kind::Native | Kind::HuggingFace | Kind::HuggingFaceSiglip => None,
-        };
-        let plan = dialect.and_then(|dialect| ml_mobileclip::plan(&config, dialect, &tensors)).unwrap_or_default();
-        Self { config, tensors: Arc::new(tensors), kind, plan: Arc::new(plan), tokenizer }
+    fn new(config: ClipConfig, tensors: Tensors, format: Option<Format>, tokenizer: Option<TokenizerFile>) -> Self {
+        let derived = format.map(|format| {
+            let mut names = Names::new(format, &tensors);
+            config.image.derive(&mut names);
+            config.text.derive(&mut names);
+            names.derived
+        });
+        Self { config, tensors: Arc::new(tensors), format, derived: Arc::new(derived.unwrap_or_default()), tokenizer }
     }
 
     fn folder(folder: &Path) -> Result<Self, ModelError> {
@@ -165,12 +148,8 @@ impl Checkpoint {
     }
 
     fn of_open_clip(config: ClipConfig, file: SafetensorsFile, tokenizer: TokenizerFile) -> Self {
-        let kind = Kind::OpenClip {
-            nested_text: file.contains("text.token_embedding.weight"),
-            siglip_image: matches!(config.image, ImageTowerConfig::Siglip(_)),
-            siglip_text: matches!(config.text, TextTowerConfig::Siglip(_)),
-        };
-        Self::new(config, Tensors::One(file), kind, Some(tokenizer))
+        let format = Format::OpenClip { nested_text: file.contains("text.token_embedding.weight") };
+        Self::new(config, Tensors::One(file), Some(format), Some(tokenizer))
     }
 
     fn huggingface(folder: &Path, tensors: Tensors, name: &str) -> Result<Self, ModelError> {
@@ -187,10 +166,10 @@ impl Checkpoint {
             transformers::config(&json, preprocessor.as_deref(), name)
         };
         let config = config.map_err(|reason| ModelError::Config { origin: origin.clone(), reason })?;
-        let kind = if apple { Kind::MlMobileClip } else { Kind::of_transformers(&config) };
+        let format = if apple { Format::MlMobileClip } else { Format::Transformers };
         let (config, tokenizer) = with_tokenizer(folder, config)?;
         config.check(&origin)?;
-        Ok(Self::new(config, tensors, kind, Some(tokenizer)))
+        Ok(Self::new(config, tensors, Some(format), Some(tokenizer)))
     }
 
     /// What the checkpoint is.
@@ -242,7 +221,7 @@ impl Checkpoint {
     /// As [`apply`], but for what [`Lazy::take`] says.
     pub(crate) fn image_tower_lazily(&self, device: &Device) -> Result<Lazy<ImageTower>, ModelError> {
         let tower = ImageTower::init(&self.config.image, self.config.embed_dim, device);
-        apply_lazily(tower, Arc::new(self.folded()), self.layout("image.").as_ref())
+        apply_lazily(tower, Arc::new(self.derived_source()), self.layout("image.").as_ref())
     }
 
     /// Reads the text tower and nothing else.
@@ -253,17 +232,18 @@ impl Checkpoint {
         self.load(TextTower::init(&self.config.text, self.config.embed_dim, device), "text.")
     }
 
-    /// Finds the text tower's tensors, without reading them.
+    /// The text tower in a form that computes with the weights as they are stored; `None` if its family has none. The
+    /// tensors are found and not read.
     ///
     /// # Errors
-    /// As [`Places::of`].
-    pub(crate) fn with_text_places<T>(
-        &self,
-        read: impl FnOnce(&Places<'_>) -> Result<T, ModelError>,
-    ) -> Result<T, ModelError> {
+    /// Whatever is wrong with one of the tensors, by name.
+    pub fn cpu_text_tower(&self, isa: Isa) -> Result<Option<Box<dyn CpuText>>, ModelError> {
+        if !self.config.text.has_cpu_form() {
+            return Ok(None);
+        }
         // Nothing of it is computed: it names the tensors and their shapes.
         let tower = TextTower::init(&self.config.text, self.config.embed_dim, &Device::flex());
-        read(&Places::of(&tower, &self.folded(), self.layout("text.").as_ref())?)
+        self.config.text.find(&Places::of(&tower, &self.derived_source(), self.layout("text.").as_ref())?, isa)
     }
 
     /// Reads the whole model.
@@ -297,25 +277,21 @@ impl Checkpoint {
     }
 
     fn load<M: Module>(&self, module: M, prefix: &'static str) -> Result<M, ModelError> {
-        apply(module, &self.folded(), self.layout(prefix).as_ref())
+        apply(module, &self.derived_source(), self.layout(prefix).as_ref())
     }
 
-    /// The tensors as the plan wants them.
-    fn folded(&self) -> Folded {
-        Folded { source: self.tensors.clone(), plan: self.plan.clone() }
+    fn derived_source(&self) -> DerivedSource {
+        DerivedSource { source: self.tensors.clone(), derived: self.derived.clone() }
     }
 
-    fn layout(&self, prefix: &'static str) -> Box<dyn Layout + '_> {
-        let rest: Box<dyn Layout> = match self.kind {
-            Kind::Native => return Box::new(NativeModel { prefix }),
-            Kind::HuggingFace => return Box::new(HuggingFace { prefix }),
-            Kind::HuggingFaceSiglip => return Box::new(HuggingFaceSiglip { prefix }),
-            Kind::OpenClip { nested_text, siglip_image, siglip_text } => {
-                Box::new(OpenClip { nested_text, siglip_image, siglip_text, prefix })
+    fn layout(&self, prefix: &'static str) -> Box<dyn TensorLayout + '_> {
+        match self.format {
+            None => Box::new(NativeModel { prefix }),
+            Some(format) => {
+                let rest = StoredLayout { format, config: &self.config, prefix };
+                Box::new(WithDerived { derived: &self.derived, prefix, rest: Box::new(rest) })
             }
-            Kind::MlMobileClip => Box::new(MlMobileClip { prefix }),
-        };
-        Box::new(Planned { plan: &self.plan, prefix, rest })
+        }
     }
 }
 
@@ -506,12 +482,12 @@ fn find_tokenizer(folder: &Path, config: &ClipConfig) -> Result<TokenizerFile, M
 
 /// Lets the tokenizer that an `open_clip_config.json` names say what fills texts up, where the text tower sees that.
 fn filled_up(folder: &Path, json: &str, mut config: ClipConfig, vocabulary: &[u8]) -> Result<ClipConfig, ModelError> {
-    let TextTowerConfig::Mobile(text) = &mut config.text else { return Ok(config) };
     // The end token is the last one of CLIP's vocabularies.
-    let end = u32::try_from(text.vocab_size.saturating_sub(1)).unwrap_or(u32::MAX);
-    let pad_id = ml_mobileclip::pad_id(json, &tokenizer_settings(folder)?, vocabulary, end)
+    let end = u32::try_from(config.text.vocab_size().saturating_sub(1)).unwrap_or(u32::MAX);
+    let Some(pad_id) = config.text.pad_id_mut() else { return Ok(config) };
+    *pad_id = open_clip::pad_id(json, &tokenizer_settings(folder)?, vocabulary, end)
         .map_err(|reason| ModelError::Tokenizer { origin: folder.display().to_string(), reason })?;
-    (text.pad_id, config.tokenizer.pad_id) = (pad_id, pad_id);
+    config.tokenizer.pad_id = *pad_id;
     Ok(config)
 }
 

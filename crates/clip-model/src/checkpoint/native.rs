@@ -14,7 +14,7 @@ use crate::clip::Clip;
 use crate::config::ClipConfig;
 use crate::weights::module::{apply, collect};
 use crate::weights::safetensors::{self, Contents, SafetensorsFile};
-use crate::weights::{Layout, Location};
+use crate::weights::{Location, TensorLayout};
 use crate::{ModelError, Precision};
 
 /// The newest format that is read, and the one that is written.
@@ -35,7 +35,7 @@ pub(crate) struct NativeModel<'a> {
     pub prefix: &'a str,
 }
 
-impl Layout for NativeModel<'_> {
+impl TensorLayout for NativeModel<'_> {
     fn locate(&self, name: &str) -> Location {
         Location::one(format!("{}{name}", self.prefix))
     }

@@ -12,6 +12,7 @@ pub(crate) mod projection;
 pub(crate) mod share;
 pub(crate) mod stem;
 pub(crate) mod stored;
+pub mod text;
 pub mod transformer;
 pub mod transformer_text;
 pub(crate) mod weights;

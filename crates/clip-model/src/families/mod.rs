@@ -1,22 +1,22 @@
-//! The families of towers: each has a folder with its sizes, its definition in burn, its form for the CPU kernels and
-//! what other people's checkpoints call its tensors.
+//! The families of towers.
+//!
+//! Each has a folder with its sizes (`config`), its definition in burn (`module`), its form for the CPU kernels (`cpu`) and
+//! what other people's checkpoints say of it (`weights`). The table in `table.rs` lists them all; from it come the enums
+//! below, and nothing else in the crate knows one family from another.
 
 pub mod bert;
 pub mod causal_text;
 pub mod conv_stem_vit;
-mod cpu_image;
-mod cpu_text;
+#[cfg(test)]
+mod cpu_tests;
 pub mod fast_vit;
-mod image;
+pub mod interface;
 pub mod inverted_residual;
 pub mod mobile_text;
 pub mod modified_resnet;
 pub mod siglip_text;
 pub mod siglip_vit;
-mod text;
+mod table;
 pub mod vit;
 
-pub use cpu_image::FastImageTower;
-pub use cpu_text::FastTextTower;
-pub use image::ImageTower;
-pub use text::TextTower;
+pub use table::{CpuImageTower, ImageTower, ImageTowerConfig, TextTower, TextTowerConfig};

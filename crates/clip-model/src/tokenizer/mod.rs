@@ -9,6 +9,7 @@
 
 mod clean;
 mod clip_bpe;
+pub mod config;
 mod error;
 mod html;
 mod hugging_face;
@@ -19,9 +20,9 @@ use std::borrow::Cow;
 use std::io::Read;
 
 use crate::ModelError;
-use crate::config::{TokenizerConfig, TokenizerKind};
 
 use clip_bpe::ClipBpe;
+use config::{TokenizerConfig, TokenizerKind};
 use error::TokenizerError;
 use hugging_face::HuggingFace;
 use siglip::Siglip;

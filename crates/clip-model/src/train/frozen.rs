@@ -14,7 +14,7 @@ use super::{TrainError, stopped};
 use crate::Precision;
 use crate::cpu::packing::Packing;
 use crate::families::bert::{Bert, TokenStates, mean_of_tokens};
-use crate::families::inverted_residual::FastBackbone;
+use crate::families::inverted_residual::CpuBackbone;
 use crate::families::inverted_residual::InvertedResidual;
 
 /// Photos a device call; small enough that wide early layers stay in the cache.
@@ -72,8 +72,8 @@ impl FrozenImages {
             (done..total).step_by(IMAGE_CHUNK).map(|from| from..(from + IMAGE_CHUNK).min(total)).collect();
         // On the CPU the kernels of the inference path are several times as fast as burn's layers.
         let packing = Packing::best(Precision::F32);
-        let fast: Option<Vec<FastBackbone>> = (*device == Device::flex())
-            .then(|| tower.backbones.iter().map(|backbone| FastBackbone::new(backbone.clone(), packing)).collect());
+        let fast: Option<Vec<CpuBackbone>> = (*device == Device::flex())
+            .then(|| tower.backbones.iter().map(|backbone| CpuBackbone::new(backbone.clone(), packing)).collect());
         // Decoding runs ahead of the device by a few chunks.
         let (sender, receiver) = std::sync::mpsc::sync_channel(4);
         std::thread::scope(|scope| {
@@ -186,7 +186,7 @@ impl FrozenImages {
 }
 
 /// One photo's row of trunk activations, channels outermost as burn has them, and its pooled features.
-fn fast_rows(backbones: &[FastBackbone], pixels: &[f32], size: usize, trunks: &[Trunk]) -> (Vec<f32>, Vec<f32>) {
+fn fast_rows(backbones: &[CpuBackbone], pixels: &[f32], size: usize, trunks: &[Trunk]) -> (Vec<f32>, Vec<f32>) {
     let (mut row, mut means) = (Vec::new(), Vec::new());
     for (index, backbone) in backbones.iter().enumerate() {
         let at = trunks.iter().find(|trunk| trunk.backbone == index);

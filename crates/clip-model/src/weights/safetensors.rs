@@ -17,8 +17,9 @@ use memmap2::Mmap;
 use safetensors::tensor::{Dtype, Metadata, SafeTensorError, SafeTensors, TensorView};
 
 use super::file_bytes::Bytes;
+use super::source::TensorSource;
 use super::stored_matrix::StoredMatrix;
-use super::{StoredTensor, TensorSource};
+use super::stored_tensor::StoredTensor;
 use crate::{ModelError, Precision};
 
 /// Largest header that is parsed. That of a model with 10,000 tensors takes about 1 MiB; parsing

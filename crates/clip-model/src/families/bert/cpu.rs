@@ -4,26 +4,32 @@ use clip_kernels::attention::Attention;
 use clip_kernels::norm::LayerNorm;
 use clip_kernels::{Activation, Isa, Linear};
 
+use super::config::BertConfig;
 use crate::ModelError;
 use crate::cpu::stored::{StoredLinear, TokenTables, layer_norm};
+use crate::cpu::text::CpuText;
 use crate::cpu::transformer::normed;
-use crate::families::bert::BertConfig;
 use crate::weights::places::Places;
 
-/// A [`Bert`](crate::families::bert::Bert).
+/// A [`Bert`](super::Bert).
 #[derive(Debug)]
-pub struct FastBert {
+pub struct CpuBert {
     tables: TokenTables,
     norm: LayerNorm,
-    layers: Vec<FastLayer>,
+    layers: Vec<CpuLayer>,
     pooled_norm: LayerNorm,
-    head: FastHead,
+    head: CpuHead,
     isa: Isa,
+}
+
+/// Finds the tower's weights.
+pub(crate) fn find(config: &BertConfig, places: &Places<'_>, isa: Isa) -> Result<Box<dyn CpuText>, ModelError> {
+    Ok(Box::new(CpuBert::find(config, places, isa)?))
 }
 
 /// A post-norm layer.
 #[derive(Debug)]
-struct FastLayer {
+struct CpuLayer {
     joint: StoredLinear,
     attended: StoredLinear,
     attention_norm: LayerNorm,
@@ -35,7 +41,7 @@ struct FastLayer {
 
 /// A [`ProjectionHead`](crate::projection::ProjectionHead).
 #[derive(Debug)]
-struct FastHead {
+struct CpuHead {
     mean: Vec<f32>,
     scale: Vec<f32>,
     linear: StoredLinear,
@@ -43,15 +49,14 @@ struct FastHead {
     output: StoredLinear,
 }
 
-impl FastBert {
-    /// Finds the tower's weights.
-    pub(crate) fn find(places: &Places<'_>, config: &BertConfig, isa: Isa) -> Result<Self, ModelError> {
+impl CpuBert {
+    fn find(config: &BertConfig, places: &Places<'_>, isa: Isa) -> Result<Self, ModelError> {
         let norm = |name: &str| layer_norm(places, name, config.layer_norm_eps, isa);
-        let layer = |index: usize| -> Result<FastLayer, ModelError> {
+        let layer = |index: usize| -> Result<CpuLayer, ModelError> {
             let name = |part: &str| format!("layers.{index}.{part}");
             let linear = |part: &str| StoredLinear::find(places, &name(part), isa);
             let [query, key, value] = ["query", "key", "value"].map(name);
-            Ok(FastLayer {
+            Ok(CpuLayer {
                 joint: StoredLinear::join(places, &[&query, &key, &value], isa)?,
                 attended: linear("attended")?,
                 attention_norm: norm(&name("attention_norm"))?,
@@ -66,7 +71,7 @@ impl FastBert {
             norm: norm("norm")?,
             layers: (0..config.layers).map(layer).collect::<Result<_, _>>()?,
             pooled_norm: norm("pooled_norm")?,
-            head: FastHead {
+            head: CpuHead {
                 mean: places.values("head.mean")?,
                 scale: places.values("head.scale")?,
                 linear: StoredLinear::find(places, "head.linear", isa)?,
@@ -77,8 +82,19 @@ impl FastBert {
         })
     }
 
-    /// Ids to embeddings, one behind the other, not normalised.
-    pub fn forward(&self, texts: &[&[u32]]) -> Vec<f32> {
+    /// The last states of all texts' tokens, one behind the other, `[tokens, width]`.
+    fn states(&self, texts: &[&[u32]]) -> Vec<f32> {
+        let mut summed = self.tables.embed(texts, self.norm.width());
+        let mut states = normed(&self.norm, &summed);
+        for layer in &self.layers {
+            layer.run(texts, &mut states, &mut summed, self.isa);
+        }
+        states
+    }
+}
+
+impl CpuText for CpuBert {
+    fn forward(&self, texts: &[&[u32]]) -> Vec<f32> {
         let width = self.norm.width();
         let states = self.states(texts);
         let mut pooled = vec![0.0; texts.len() * width];
@@ -93,18 +109,12 @@ impl FastBert {
         self.head.forward(normed(&self.pooled_norm, &pooled))
     }
 
-    /// The last states of all texts' tokens, one behind the other, `[tokens, width]`.
-    pub fn states(&self, texts: &[&[u32]]) -> Vec<f32> {
-        let mut summed = self.tables.embed(texts, self.norm.width());
-        let mut states = normed(&self.norm, &summed);
-        for layer in &self.layers {
-            layer.run(texts, &mut states, &mut summed, self.isa);
-        }
-        states
+    fn hidden_states(&self, ids: &[u32]) -> Vec<f32> {
+        self.states(&[ids])
     }
 }
 
-impl FastLayer {
+impl CpuLayer {
     /// `states` are `[tokens, width]`; `summed` is scratch of the same size.
     fn run(&self, texts: &[&[u32]], states: &mut [f32], summed: &mut [f32], isa: Isa) {
         let width = self.attention_norm.width();
@@ -128,7 +138,7 @@ impl FastLayer {
     }
 }
 
-impl FastHead {
+impl CpuHead {
     /// Features `[texts, width]` to embeddings.
     fn forward(&self, mut features: Vec<f32>) -> Vec<f32> {
         for row in features.chunks_exact_mut(self.mean.len()) {

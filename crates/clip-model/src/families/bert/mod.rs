@@ -1,7 +1,10 @@
 //! A small bidirectional text encoder.
 
+mod config;
 mod cpu;
 mod module;
+mod weights;
 
-pub use cpu::FastBert;
-pub use module::{Bert, BertConfig, BertLayer, TokenStates, mean_of_tokens};
+pub use config::BertConfig;
+pub use cpu::CpuBert;
+pub use module::{Bert, BertLayer, TokenStates, mean_of_tokens};

@@ -5,55 +5,14 @@ use burn::module::Module;
 use burn::nn::{Embedding, EmbeddingConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::activation::{gelu, softmax};
 use burn::tensor::{Device, Int, Tensor};
-use serde::{Deserialize, Serialize};
 
-use crate::projection::{ProjectionHead, ProjectionHeadConfig};
-
-/// Sizes of a [`Bert`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BertConfig {
-    /// Rows of the word table.
-    pub vocab_size: usize,
-    /// Most tokens a text may have, the special ones included.
-    pub context_length: usize,
-    /// Width of a token state.
-    pub width: usize,
-    /// Number of layers.
-    pub layers: usize,
-    /// Attention heads; divides `width`.
-    pub heads: usize,
-    /// Hidden width of a layer's MLP.
-    pub intermediate: usize,
-    /// Epsilon of every layer norm.
-    pub layer_norm_eps: f64,
-    /// Maps the pooled state to the embedding.
-    pub head: ProjectionHeadConfig,
-}
+use super::config::BertConfig;
+use crate::families::interface::TextModule;
+use crate::projection::ProjectionHead;
 
 impl BertConfig {
-    /// Says what is out of range, if anything is.
-    pub fn validate(&self) -> Result<(), String> {
-        for (what, value, max) in [
-            ("vocab_size", self.vocab_size, 2_000_000),
-            ("context_length", self.context_length, 8192),
-            ("width", self.width, 16384),
-            ("layers", self.layers, 256),
-            ("heads", self.heads, 256),
-            ("intermediate", self.intermediate, 65536),
-        ] {
-            if value == 0 || value > max {
-                return Err(format!("the text tower's {what} is {value}, expected 1 to {max}"));
-            }
-        }
-        if !self.width.is_multiple_of(self.heads) {
-            return Err(format!("the text tower's {} heads do not divide its width {}", self.heads, self.width));
-        }
-        self.head.validate()
-    }
-
-    /// A tower with random weights.
-    pub fn init(&self, device: &Device) -> Bert {
+    /// A tower with random weights. It ends in as many values as its head does.
+    pub fn init(&self, _embed_dim: usize, device: &Device) -> Bert {
         let norm = || LayerNormConfig::new(self.width).with_epsilon(self.layer_norm_eps).init(device);
         Bert {
             word: EmbeddingConfig::new(self.vocab_size, self.width).init(device),
@@ -132,6 +91,16 @@ impl Bert {
     /// Norm and head on pooled states: `[batch, width]` to `[batch, embed_dim]`.
     pub fn project(&self, pooled: Tensor<2>) -> Tensor<2> {
         self.head.forward(self.pooled_norm.forward(pooled))
+    }
+}
+
+impl TextModule for Bert {
+    fn embed(&self, ids: Tensor<2, Int>, mask: Tensor<2>) -> Tensor<2> {
+        self.forward(ids, mask)
+    }
+
+    fn token_states(&self, ids: Tensor<2, Int>, mask: Tensor<2>) -> Tensor<3> {
+        self.states(ids, mask).states
     }
 }
 

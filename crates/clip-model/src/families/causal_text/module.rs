@@ -5,20 +5,26 @@ use burn::module::{Module, Param};
 use burn::nn::{Embedding, EmbeddingConfig, Initializer, LayerNorm, Linear, LinearConfig};
 use burn::tensor::{Device, Int, Tensor};
 
-use crate::config::{CausalTextConfig, EndOfText};
-use crate::transformer::{Transformer, TransformerConfig};
+use super::config::CausalTextConfig;
+use crate::end_of_text::EndOfText;
+use crate::families::interface::TextModule;
+use crate::transformer::Transformer;
 
 impl CausalTextConfig {
-    /// Sizes of the layers.
-    pub(crate) fn transformer(&self) -> TransformerConfig {
-        TransformerConfig {
-            width: self.width,
-            layers: self.layers,
-            heads: self.heads,
-            mlp_width: self.mlp_width,
-            activation: self.activation,
-            layer_norm_eps: self.layer_norm_eps,
-            causal: true,
+    /// A tower with random weights that ends in `embed_dim` values.
+    pub fn init(&self, embed_dim: usize, device: &Device) -> CausalText {
+        let transformer = self.transformer();
+        let normal = |std| Initializer::Normal { mean: 0.0, std };
+        CausalText {
+            // The scales of OpenAI's initialisation.
+            token_embedding: EmbeddingConfig::new(self.vocab_size, self.width)
+                .with_initializer(normal(0.02))
+                .init(device),
+            position_embedding: normal(0.01).init([self.context_length, self.width], device),
+            transformer: transformer.init(device),
+            norm: transformer.norm(device),
+            projection: LinearConfig::new(self.width, embed_dim).with_bias(false).init(device),
+            end_of_text: self.end_of_text,
         }
     }
 }
@@ -42,23 +48,6 @@ pub struct CausalText {
 }
 
 impl CausalText {
-    /// A tower with random weights.
-    pub fn init(config: &CausalTextConfig, embed_dim: usize, device: &Device) -> Self {
-        let transformer = config.transformer();
-        let normal = |std| Initializer::Normal { mean: 0.0, std };
-        Self {
-            // The scales of OpenAI's initialisation.
-            token_embedding: EmbeddingConfig::new(config.vocab_size, config.width)
-                .with_initializer(normal(0.02))
-                .init(device),
-            position_embedding: normal(0.01).init([config.context_length, config.width], device),
-            transformer: transformer.init(device),
-            norm: transformer.norm(device),
-            projection: LinearConfig::new(config.width, embed_dim).with_bias(false).init(device),
-            end_of_text: config.end_of_text,
-        }
-    }
-
     /// Ids `[batch, tokens]` to embeddings `[batch, embed_dim]`, not normalised. Tokens after the end of a text have no
     /// influence, so `tokens` may be anything between the longest text and the context length.
     pub fn forward(&self, ids: Tensor<2, Int>) -> Tensor<2> {
@@ -83,28 +72,19 @@ impl CausalText {
     }
 }
 
-impl EndOfText {
-    /// The position of each text's end token in ids `[batch, tokens]`, `[batch, 1]`; 0 where it has none.
-    pub(crate) fn positions(self, ids: Tensor<2, Int>) -> Tensor<2, Int> {
-        let [batch, tokens] = ids.dims();
-        let is_end = match self {
-            Self::HighestId => {
-                let highest = ids.clone().max_dim(1).expand([batch, tokens]);
-                ids.clone().equal(highest)
-            }
-            Self::Id(id) => ids.clone().equal_elem(i64::from(id)),
-        };
-        // Padding may repeat the end token: earlier positions get larger values, so that the first one wins without
-        // relying on how a backend's argmax breaks ties.
-        let earliness = Tensor::arange(1..tokens as i64 + 1, &ids.device()).flip([0]).unsqueeze::<2>();
-        (is_end.int() * earliness).argmax(1)
+impl TextModule for CausalText {
+    fn embed(&self, ids: Tensor<2, Int>, _mask: Tensor<2>) -> Tensor<2> {
+        self.forward(ids)
+    }
+
+    fn token_states(&self, ids: Tensor<2, Int>, _mask: Tensor<2>) -> Tensor<3> {
+        self.hidden_states(ids)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Activation;
 
     fn tower(end_of_text: EndOfText) -> CausalText {
         let config = CausalTextConfig {
@@ -118,7 +98,7 @@ mod tests {
             end_of_text,
             layer_norm_eps: 1e-5,
         };
-        CausalText::init(&config, 4, &Device::flex())
+        config.init(4, &Device::flex())
     }
 
     fn ids<const N: usize>(rows: [[i64; N]; 2]) -> Tensor<2, Int> {

@@ -5,15 +5,15 @@ use clip_kernels::patches::{Order, PatchEmbedding};
 use clip_kernels::transformer::Stack;
 use clip_kernels::{Activation, Linear};
 
+use super::module::ConvStemVit;
 use crate::cpu::packing::Packing;
 use crate::cpu::share::share;
 use crate::cpu::transformer::{project, stack};
 use crate::cpu::weights::{layer_norm, linear, patch_embedding, values};
-use crate::families::conv_stem_vit::ConvStemVit;
 
 /// A [`ConvStemVit`] with its weights laid out for the kernels.
 #[derive(Debug)]
-pub struct FastConvStemVit {
+pub struct CpuConvStemVit {
     /// The stem's convolutions, an activation behind all but the last.
     stem: Vec<PatchEmbedding>,
     class: Vec<f32>,
@@ -24,7 +24,7 @@ pub struct FastConvStemVit {
     projection: Box<dyn Linear>,
 }
 
-impl FastConvStemVit {
+impl CpuConvStemVit {
     /// Takes a tower's weights.
     pub fn new(tower: ConvStemVit, packing: Packing) -> Self {
         let order = |index| if index == 0 { Order::Planes } else { Order::Positions };

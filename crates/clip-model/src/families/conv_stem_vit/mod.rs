@@ -1,7 +1,10 @@
 //! MobileCLIP-B's vision transformer.
 
+mod config;
 mod cpu;
 mod module;
+mod weights;
 
-pub use cpu::FastConvStemVit;
-pub use module::{ConvStemVit, ConvStemVitConfig};
+pub use config::ConvStemVitConfig;
+pub use cpu::CpuConvStemVit;
+pub use module::ConvStemVit;

@@ -7,57 +7,11 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{Initializer, LayerNorm, Linear, LinearConfig};
 use burn::tensor::activation::gelu;
 use burn::tensor::{Device, Tensor};
-use serde::{Deserialize, Serialize};
 
-use crate::config::{Activation, limits, transformer, within};
+use super::config::{ConvStemVitConfig, STRIDES};
 use crate::transformer::{Transformer, TransformerConfig};
 
-/// Strides of the stem's convolutions, which are also their kernels' sides.
-const STRIDES: [usize; 3] = [4, 2, 2];
-/// Side of the patch that a token stands for.
-const PATCH: usize = STRIDES[0] * STRIDES[1] * STRIDES[2];
-
-/// Sizes of a [`ConvStemVit`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ConvStemVitConfig {
-    /// Side of the square input in pixels; a multiple of 16.
-    pub image_size: usize,
-    /// Channels inside the stem.
-    pub stem_width: usize,
-    /// Width of a token.
-    pub width: usize,
-    /// Number of transformer layers.
-    pub layers: usize,
-    /// Attention heads; divides `width`.
-    pub heads: usize,
-    /// Hidden width of a layer's MLP.
-    pub mlp_width: usize,
-    /// Activation of the MLP.
-    pub activation: Activation,
-    /// Epsilon of every layer norm.
-    pub layer_norm_eps: f64,
-    /// Whether the projection to the embedding has a bias: in timm's form it does, in Apple's it does not.
-    pub projection_bias: bool,
-}
-
 impl ConvStemVitConfig {
-    /// Number of patches in the square grid.
-    pub fn patches(&self) -> usize {
-        (self.image_size / PATCH).pow(2)
-    }
-
-    /// Says what is out of range, if anything is.
-    pub fn validate(&self) -> Result<(), String> {
-        within("the image size", self.image_size, limits::IMAGE_SIZE)?;
-        if !self.image_size.is_multiple_of(PATCH) {
-            return Err(format!("the image size {} is no multiple of the patch size {PATCH}", self.image_size));
-        }
-        within("the number of patches", self.patches(), limits::TOKENS)?;
-        within("the image tower's stem width", self.stem_width, limits::WIDTH)?;
-        transformer("image", self.width, self.layers, self.heads, self.mlp_width, self.layer_norm_eps)
-    }
-
     /// A tower with random weights that ends in `embed_dim` values.
     pub fn init(&self, embed_dim: usize, device: &Device) -> ConvStemVit {
         let transformer = TransformerConfig {

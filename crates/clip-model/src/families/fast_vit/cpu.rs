@@ -7,35 +7,35 @@ use clip_kernels::rows::finish;
 use clip_kernels::{Activation, Isa, Linear};
 use rayon::prelude::*;
 
+use super::module::{AttentionBlock, Block, Downsample, FastVit, SqueezeExcite, Stage};
 use crate::conv_mixer::ConvMlp;
 use crate::cpu::map::Map;
 use crate::cpu::packing::Packing;
-use crate::cpu::stem::FastStem;
+use crate::cpu::stem::CpuStem;
 use crate::cpu::weights::{conv_bias, linear, pointwise, values};
-use crate::families::fast_vit::{AttentionBlock, Block, Downsample, FastVit, SqueezeExcite, Stage};
 
 /// A [`FastVit`] with its weights laid out for the kernels.
 #[derive(Debug)]
-pub struct FastFastVit {
-    stem: FastStem,
+pub struct CpuFastVit {
+    stem: CpuStem,
     stem_depthwise: Channelwise,
     stem_pointwise: Box<dyn Linear>,
-    stages: Vec<FastStage>,
+    stages: Vec<CpuStage>,
     features: Channelwise,
     features_gate: Gate,
     projection: Box<dyn Linear>,
     isa: Isa,
 }
 
-impl FastFastVit {
+impl CpuFastVit {
     /// Takes a tower's weights.
     pub fn new(tower: FastVit, packing: Packing) -> Self {
         let isa = packing.isa;
         Self {
-            stem: FastStem::of(&tower.stem[0], packing.isa),
+            stem: CpuStem::of(&tower.stem[0], packing.isa),
             stem_depthwise: Channelwise::new(&tower.stem[1], Activation::Gelu, isa),
             stem_pointwise: pointwise(&tower.stem[2], packing),
-            stages: tower.stages.into_iter().map(|stage| FastStage::new(stage, packing)).collect(),
+            stages: tower.stages.into_iter().map(|stage| CpuStage::new(stage, packing)).collect(),
             features: Channelwise::new(&tower.features, Activation::None, isa),
             features_gate: Gate::new(&tower.features_gate, packing),
             projection: linear(&tower.projection, packing.exact()),
@@ -98,28 +98,27 @@ impl Channelwise {
 }
 
 #[derive(Debug)]
-struct FastStage {
-    downsample: Option<FastDownsample>,
+struct CpuStage {
+    downsample: Option<CpuDownsample>,
     position_encoding: Option<Channelwise>,
-    blocks: Vec<FastBlock>,
+    blocks: Vec<CpuBlock>,
 }
 
-impl FastStage {
+impl CpuStage {
     fn new(stage: Stage, packing: Packing) -> Self {
         let channelwise = |conv: &Conv2d| Channelwise::new(conv, Activation::None, packing.isa);
         // Dropped when it was read.
         let block = |block: Block| match &block {
-            Block::RepMixer(block) => FastBlock {
-                mixer: Mixer::Convolution(channelwise(&block.mixer)),
-                mlp: FastMlp::new(&block.mlp, packing),
-            },
-            Block::Attention(block) => FastBlock {
-                mixer: Mixer::Attention(FastAttention::new(block, packing)),
-                mlp: FastMlp::new(&block.mlp, packing),
+            Block::RepMixer(block) => {
+                CpuBlock { mixer: Mixer::Convolution(channelwise(&block.mixer)), mlp: CpuMlp::new(&block.mlp, packing) }
+            }
+            Block::Attention(block) => CpuBlock {
+                mixer: Mixer::Attention(CpuAttention::new(block, packing)),
+                mlp: CpuMlp::new(&block.mlp, packing),
             },
         };
         Self {
-            downsample: stage.downsample.as_ref().map(|downsample| FastDownsample::new(downsample, packing)),
+            downsample: stage.downsample.as_ref().map(|downsample| CpuDownsample::new(downsample, packing)),
             position_encoding: stage.position_encoding.as_ref().map(channelwise),
             blocks: stage.blocks.into_iter().map(block).collect(),
         }
@@ -145,14 +144,14 @@ impl FastStage {
 }
 
 #[derive(Debug)]
-struct FastDownsample {
+struct CpuDownsample {
     spatial: Channelwise,
     gate: Option<Gate>,
     pointwise: Box<dyn Linear>,
     isa: Isa,
 }
 
-impl FastDownsample {
+impl CpuDownsample {
     fn new(downsample: &Downsample, packing: Packing) -> Self {
         Self {
             spatial: Channelwise::new(&downsample.spatial, Activation::None, packing.isa),
@@ -203,27 +202,27 @@ impl Gate {
 }
 
 #[derive(Debug)]
-struct FastBlock {
+struct CpuBlock {
     mixer: Mixer,
-    mlp: FastMlp,
+    mlp: CpuMlp,
 }
 
 /// What mixes a block's positions.
 #[derive(Debug)]
 enum Mixer {
     Convolution(Channelwise),
-    Attention(FastAttention),
+    Attention(CpuAttention),
 }
 
 /// A [`ConvMlp`] and the shortcut around it.
 #[derive(Debug)]
-struct FastMlp {
+struct CpuMlp {
     depthwise: Channelwise,
     input: Box<dyn Linear>,
     output: Box<dyn Linear>,
 }
 
-impl FastMlp {
+impl CpuMlp {
     fn new(mlp: &ConvMlp, packing: Packing) -> Self {
         Self {
             depthwise: Channelwise::new(&mlp.depthwise, Activation::None, packing.isa),
@@ -252,14 +251,14 @@ const BAND: usize = 112;
 
 /// The attention of an [`AttentionBlock`] and the shortcut around it.
 #[derive(Debug)]
-struct FastAttention {
+struct CpuAttention {
     joint: Box<dyn Linear>,
     output: Box<dyn Linear>,
     heads: usize,
     isa: Isa,
 }
 
-impl FastAttention {
+impl CpuAttention {
     fn new(block: &AttentionBlock, packing: Packing) -> Self {
         Self {
             joint: linear(&block.attention.input, packing),

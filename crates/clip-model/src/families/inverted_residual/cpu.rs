@@ -2,24 +2,24 @@
 
 use rayon::prelude::*;
 
-use super::cpu_backbone::FastBackbone;
+use super::cpu_backbone::CpuBackbone;
+use super::module::InvertedResidual;
 use crate::cpu::packing::Packing;
-use crate::cpu::projection::FastProjectionHead;
-use crate::families::inverted_residual::InvertedResidual;
+use crate::cpu::projection::CpuProjectionHead;
 
 /// An inverted residual tower laid out for the kernels.
 #[derive(Debug)]
-pub struct FastInvertedResidual {
-    backbones: Vec<FastBackbone>,
-    head: FastProjectionHead,
+pub struct CpuInvertedResidual {
+    backbones: Vec<CpuBackbone>,
+    head: CpuProjectionHead,
 }
 
-impl FastInvertedResidual {
+impl CpuInvertedResidual {
     /// Takes a tower's weights.
     pub fn new(tower: InvertedResidual, packing: Packing) -> Self {
         Self {
-            backbones: tower.backbones.into_iter().map(|backbone| FastBackbone::new(backbone, packing)).collect(),
-            head: FastProjectionHead::new(&tower.head, packing),
+            backbones: tower.backbones.into_iter().map(|backbone| CpuBackbone::new(backbone, packing)).collect(),
+            head: CpuProjectionHead::new(&tower.head, packing),
         }
     }
 

@@ -10,11 +10,11 @@ use clip_kernels::buffer::sized;
 use clip_kernels::depthwise::Depthwise;
 use clip_kernels::{Activation, Linear};
 
+use super::module::{Backbone, Block};
 pub use crate::cpu::map::Map;
 use crate::cpu::packing::Packing;
-use crate::cpu::stem::FastStem;
+use crate::cpu::stem::CpuStem;
 use crate::cpu::weights::{conv_bias, pointwise, values};
-use crate::families::inverted_residual::{Backbone, Block};
 
 /// Bytes of wide rows that a block keeps at a time; half of a common second-level cache.
 const RING_BYTES: usize = 512 << 10;
@@ -24,14 +24,14 @@ const RELU6: f32 = 6.0;
 
 /// A backbone with its weights laid out for the kernels.
 #[derive(Debug)]
-pub struct FastBackbone {
-    stem: FastStem,
-    blocks: Vec<FastBlock>,
+pub struct CpuBackbone {
+    stem: CpuStem,
+    blocks: Vec<CpuBlock>,
     features: Box<dyn Linear>,
 }
 
 #[derive(Debug)]
-struct FastBlock {
+struct CpuBlock {
     expand: Option<Box<dyn Linear>>,
     depthwise: Depthwise,
     project: Box<dyn Linear>,
@@ -44,12 +44,12 @@ fn same(size: usize, kernel: usize, stride: usize) -> (usize, usize) {
     (((outputs - 1) * stride + kernel).saturating_sub(size) / 2, outputs)
 }
 
-impl FastBackbone {
+impl CpuBackbone {
     /// Takes a backbone's weights.
     pub fn new(backbone: Backbone, packing: Packing) -> Self {
         Self {
-            stem: FastStem::of(&backbone.stem, packing.isa),
-            blocks: backbone.blocks.into_iter().map(|block| FastBlock::new(&block, packing)).collect(),
+            stem: CpuStem::of(&backbone.stem, packing.isa),
+            blocks: backbone.blocks.into_iter().map(|block| CpuBlock::new(&block, packing)).collect(),
             features: pointwise(&backbone.features, packing),
         }
     }
@@ -82,7 +82,7 @@ impl FastBackbone {
     }
 }
 
-impl FastBlock {
+impl CpuBlock {
     fn new(block: &Block, packing: Packing) -> Self {
         let [_, _, kernel, _] = block.depthwise.weight.dims();
         Self {
@@ -176,8 +176,8 @@ struct Scratch {
 
 #[cfg(test)]
 mod tests {
+    use super::config::{BackboneConfig, StageConfig};
     use super::*;
-    use crate::families::inverted_residual::{BackboneConfig, StageConfig};
     use burn::module::{Module, ModuleMapper, Param};
     use burn::tensor::{Device, Distribution, Tensor};
     use clip_kernels::Isa;
@@ -213,7 +213,7 @@ mod tests {
             let spread = expected[..50].iter().zip(&expected[50..100]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(spread > 0.05, "photos differ by {spread} only");
             for isa in Isa::available() {
-                let fast = FastBackbone::new(backbone.clone(), Packing::new(isa, Precision::F32));
+                let fast = CpuBackbone::new(backbone.clone(), Packing::new(isa, Precision::F32));
                 let found: Vec<f32> =
                     pixels.chunks_exact(3 * size * size).flat_map(|pixels| fast.features(pixels, size)).collect();
                 let worst = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -230,7 +230,7 @@ mod tests {
             stages: vec![StageConfig { repeats: 3, kernel: 3, stride: 2, expansion: 2, channels: 16 }],
             features: 20,
         };
-        let fast = FastBackbone::new(config.init(&device), Packing::best(Precision::F32));
+        let fast = CpuBackbone::new(config.init(&device), Packing::best(Precision::F32));
         let pixels: Vec<f32> = (0..3 * 32 * 32).map(|i| (i % 17) as f32 / 17.0).collect();
         let whole = fast.tail(fast.trunk(&pixels, 32, 3), 3);
         assert_eq!(whole, fast.tail(fast.trunk(&pixels, 32, 1), 1));

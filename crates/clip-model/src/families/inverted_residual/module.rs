@@ -10,88 +10,13 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
-use serde::{Deserialize, Serialize};
 
-use crate::projection::{ProjectionHead, ProjectionHeadConfig};
-
-/// A run of equal inverted residual blocks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StageConfig {
-    /// Number of blocks.
-    pub repeats: usize,
-    /// Side of the depthwise kernel.
-    pub kernel: usize,
-    /// Stride of the first block; the others have stride 1.
-    pub stride: usize,
-    /// Factor by which a block widens its input before the depthwise convolution; 1 leaves that step out.
-    pub expansion: usize,
-    /// Output channels.
-    pub channels: usize,
-}
-
-/// One convolutional backbone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BackboneConfig {
-    /// Channels of the stem, a 3x3 convolution of stride 2.
-    pub stem: usize,
-    /// The stages in order.
-    pub stages: Vec<StageConfig>,
-    /// Channels of the last pointwise convolution, which are averaged over all positions.
-    pub features: usize,
-}
-
-/// The whole tower: backbones side by side, then one head.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct InvertedResidualConfig {
-    /// Side of the square input in pixels.
-    pub image_size: usize,
-    /// Backbones that see the same pixels.
-    pub backbones: Vec<BackboneConfig>,
-    /// Maps the concatenated pooled features to the embedding.
-    pub head: ProjectionHeadConfig,
-}
-
-/// Largest values a config may ask for; far beyond any published model of this kind, far below what would exhaust
-/// memory before the first tensor is read.
-const MAX_CHANNELS: usize = 8192;
-const MAX_BLOCKS: usize = 256;
+use super::config::{BackboneConfig, InvertedResidualConfig, StageConfig};
+use crate::projection::ProjectionHead;
 
 impl InvertedResidualConfig {
-    /// Width of the concatenated pooled features.
-    pub fn feature_width(&self) -> usize {
-        self.backbones.iter().map(|backbone| backbone.features).sum()
-    }
-
-    /// Says what is out of range, if anything is.
-    pub fn validate(&self) -> Result<(), String> {
-        let within = |what: &str, value: usize, max: usize| {
-            if value == 0 || value > max { Err(format!("{what} is {value}, expected 1 to {max}")) } else { Ok(()) }
-        };
-        within("image_size", self.image_size, 4096)?;
-        within("the number of backbones", self.backbones.len(), 8)?;
-        for backbone in &self.backbones {
-            within("stem", backbone.stem, MAX_CHANNELS)?;
-            within("features", backbone.features, MAX_CHANNELS)?;
-            within("the number of stages", backbone.stages.len(), MAX_BLOCKS)?;
-            let mut blocks = 0usize;
-            for stage in &backbone.stages {
-                within("repeats", stage.repeats, MAX_BLOCKS)?;
-                within("kernel", stage.kernel, 15)?;
-                within("stride", stage.stride, 4)?;
-                within("expansion", stage.expansion, 16)?;
-                within("channels", stage.channels, MAX_CHANNELS)?;
-                blocks += stage.repeats;
-            }
-            within("the number of blocks", blocks, MAX_BLOCKS)?;
-        }
-        self.head.validate()
-    }
-
-    /// A tower with random weights.
-    pub fn init(&self, device: &Device) -> InvertedResidual {
+    /// A tower with random weights. It ends in as many values as its head does.
+    pub fn init(&self, _embed_dim: usize, device: &Device) -> InvertedResidual {
         InvertedResidual {
             backbones: self.backbones.iter().map(|backbone| backbone.init(device)).collect(),
             head: self.head.init(self.feature_width(), device),
@@ -100,11 +25,6 @@ impl InvertedResidualConfig {
 }
 
 impl BackboneConfig {
-    /// Number of inverted residual blocks.
-    pub fn blocks(&self) -> usize {
-        self.stages.iter().map(|stage| stage.repeats).sum()
-    }
-
     /// A backbone with random weights.
     pub fn init(&self, device: &Device) -> Backbone {
         let mut channels = self.stem;

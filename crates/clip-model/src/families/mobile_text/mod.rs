@@ -1,5 +1,8 @@
 //! MobileCLIP's text towers without a mask.
 
+mod config;
 mod module;
+mod weights;
 
-pub use module::{MobileText, MobileTextConfig, TextMixerConfig};
+pub use config::{MobileTextConfig, TextMixerConfig};
+pub use module::MobileText;

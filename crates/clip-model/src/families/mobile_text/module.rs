@@ -7,95 +7,14 @@
 use burn::module::{Module, Param};
 use burn::nn::{Embedding, EmbeddingConfig, Initializer, LayerNorm, Linear, LinearConfig};
 use burn::tensor::{Device, Int, Tensor};
-use serde::{Deserialize, Serialize};
 
-use crate::config::{Activation, CausalTextConfig, EndOfText, limits, transformer, within};
+use super::config::MobileTextConfig;
 use crate::conv_mixer::RepMixerBlock;
+use crate::end_of_text::EndOfText;
+use crate::families::interface::TextModule;
 use crate::transformer::{Transformer, TransformerConfig};
 
-/// Sizes of a [`MobileText`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MobileTextConfig {
-    /// Tokens of every text, start, end and padding included.
-    pub context_length: usize,
-    /// Rows of the token table.
-    pub vocab_size: usize,
-    /// Width of a token.
-    pub width: usize,
-    /// Number of transformer layers.
-    pub layers: usize,
-    /// Attention heads; divides `width`.
-    pub heads: usize,
-    /// Hidden width of a layer's MLP.
-    pub mlp_width: usize,
-    /// Activation of a layer's MLP.
-    pub activation: Activation,
-    /// Epsilon of every layer norm.
-    pub layer_norm_eps: f64,
-    /// The convolutional blocks around the transformer, where there are any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mixer: Option<TextMixerConfig>,
-    /// Which token's state is the text's feature.
-    #[serde(default)]
-    pub end_of_text: EndOfText,
-    /// The id that fills up texts.
-    #[serde(default)]
-    pub pad_id: u32,
-}
-
-/// Sizes of the convolutional blocks of a [`MobileText`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TextMixerConfig {
-    /// Tokens under a depthwise kernel; odd.
-    pub kernel: usize,
-    /// Hidden channels of a block's MLP.
-    pub mlp_width: usize,
-}
-
 impl MobileTextConfig {
-    /// The sizes of a causal tower for one that is not, as open_clip's `no_causal_mask` makes it.
-    pub fn unmasked(causal: &CausalTextConfig) -> Self {
-        Self {
-            context_length: causal.context_length,
-            vocab_size: causal.vocab_size,
-            width: causal.width,
-            layers: causal.layers,
-            heads: causal.heads,
-            mlp_width: causal.mlp_width,
-            activation: causal.activation,
-            layer_norm_eps: causal.layer_norm_eps,
-            mixer: None,
-            end_of_text: causal.end_of_text,
-            pad_id: 0,
-        }
-    }
-
-    /// Says what is out of range, if anything is.
-    pub fn validate(&self) -> Result<(), String> {
-        within("the context length", self.context_length, limits::CONTEXT)?;
-        within("the vocabulary", self.vocab_size, limits::VOCABULARY)?;
-        if let EndOfText::Id(id) = self.end_of_text
-            && !(1..self.vocab_size).contains(&(id as usize))
-        {
-            return Err(format!("the end-of-text id is {id}, expected 1 to {}", self.vocab_size - 1));
-        }
-        transformer("text", self.width, self.layers, self.heads, self.mlp_width, self.layer_norm_eps)?;
-        if let Some(mixer) = &self.mixer {
-            within("the text tower's kernel", mixer.kernel, limits::CONTEXT)?;
-            within("the text mixers' MLP width", mixer.mlp_width, limits::MLP_WIDTH)?;
-            if mixer.kernel.is_multiple_of(2) {
-                return Err(format!("the text tower's kernel is {}, expected an odd number", mixer.kernel));
-            }
-        }
-        let table = self.vocab_size as u64 * self.width as u64;
-        if table > limits::PARAMETERS {
-            return Err(format!("the token table has {table} values"));
-        }
-        Ok(())
-    }
-
     /// A tower with random weights that ends in `embed_dim` values.
     pub fn init(&self, embed_dim: usize, device: &Device) -> MobileText {
         let transformer = TransformerConfig {
@@ -195,6 +114,16 @@ fn mixed(block: Option<&RepMixerBlock>, x: Tensor<3>) -> Tensor<3> {
     let [batch, tokens, width] = x.dims();
     let row = x.swap_dims(1, 2).reshape([batch, width, 1, tokens]);
     block.forward(row).reshape([batch, width, tokens]).swap_dims(1, 2)
+}
+
+impl TextModule for MobileText {
+    fn embed(&self, ids: Tensor<2, Int>, _mask: Tensor<2>) -> Tensor<2> {
+        self.forward(ids)
+    }
+
+    fn token_states(&self, ids: Tensor<2, Int>, _mask: Tensor<2>) -> Tensor<3> {
+        self.hidden_states(ids)
+    }
 }
 
 #[cfg(test)]

@@ -8,11 +8,11 @@ use clip_kernels::attention::{Attention, Rows};
 use clip_kernels::convolution::{Convolution, Images, padded};
 use clip_kernels::{Activation, Isa, Linear};
 
+use super::module::{AttentionPool, Bottleneck, ConvNorm, ModifiedResnet};
 use crate::cpu::packing::Packing;
 use crate::cpu::share::share;
-use crate::cpu::stem::FastStem;
+use crate::cpu::stem::CpuStem;
 use crate::cpu::weights::{columns, linear, to_vec, values};
-use crate::families::modified_resnet::{AttentionPool, Bottleneck, ConvNorm, ModifiedResnet};
 
 /// Stages that are run photo by photo.
 const LARGE_STAGES: usize = 2;
@@ -21,10 +21,10 @@ const BAND: usize = 112;
 
 /// A [`ModifiedResnet`] with its weights laid out for the kernels.
 #[derive(Debug)]
-pub struct FastModifiedResnet {
-    first: FastStem,
+pub struct CpuModifiedResnet {
+    first: CpuStem,
     stem: Vec<Convolution>,
-    stages: Vec<Vec<FastBottleneck>>,
+    stages: Vec<Vec<CpuBottleneck>>,
     pool: Pool,
 }
 
@@ -35,14 +35,14 @@ struct Maps {
     data: Vec<f32>,
 }
 
-impl FastModifiedResnet {
+impl CpuModifiedResnet {
     /// Takes a tower's weights: burn's copy of each stage is dropped when it was read.
     pub fn new(tower: ModifiedResnet, packing: Packing) -> Self {
         let (first, rest) = tower.stem.split_first().map_or((None, &[][..]), |(first, rest)| (Some(first), rest));
         let first = first.map(|layer| {
             let (weights, bias) = folded(layer);
             let conv = &layer.convolution;
-            FastStem::new(&weights, conv.weight.dims(), &bias, conv.stride[0], packing.isa)
+            CpuStem::new(&weights, conv.weight.dims(), &bias, conv.stride[0], packing.isa)
         });
         Self {
             first: first.unwrap_or_else(|| unreachable!("the stem has three convolutions")),
@@ -50,7 +50,7 @@ impl FastModifiedResnet {
             stages: tower
                 .stages
                 .into_iter()
-                .map(|stage| stage.blocks.into_iter().map(|block| FastBottleneck::new(&block, packing)).collect())
+                .map(|stage| stage.blocks.into_iter().map(|block| CpuBottleneck::new(&block, packing)).collect())
                 .collect(),
             pool: Pool::new(&tower.pool, packing),
         }
@@ -117,7 +117,7 @@ impl Maps {
 
 /// A [`Bottleneck`].
 #[derive(Debug)]
-struct FastBottleneck {
+struct CpuBottleneck {
     reduce: Box<dyn Linear>,
     spatial: Convolution,
     expand: Box<dyn Linear>,
@@ -125,7 +125,7 @@ struct FastBottleneck {
     halves: bool,
 }
 
-impl FastBottleneck {
+impl CpuBottleneck {
     fn new(block: &Bottleneck, packing: Packing) -> Self {
         Self {
             reduce: pointwise(&block.reduce, packing),

@@ -1,8 +1,10 @@
 //! OpenAI's residual networks.
 
+mod config;
 mod cpu;
 mod module;
-pub(crate) mod weights;
+mod weights;
 
-pub use cpu::FastModifiedResnet;
-pub use module::{AttentionPool, Bottleneck, ConvNorm, ModifiedResnet, ModifiedResnetConfig, Stage};
+pub use config::ModifiedResnetConfig;
+pub use cpu::CpuModifiedResnet;
+pub use module::{AttentionPool, BatchNorm, Bottleneck, ConvNorm, ModifiedResnet, Stage};

@@ -13,63 +13,46 @@ use burn::tensor::activation::relu;
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
-use serde::{Deserialize, Serialize};
 
-use crate::config::{limits, within};
+use super::config::{EPSILON, EXPANSION, ModifiedResnetConfig, REDUCTION};
 use crate::transformer::SelfAttention;
 
-/// Sizes of a [`ModifiedResnet`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModifiedResnetConfig {
-    /// Side of the square input in pixels; a multiple of 32.
-    pub image_size: usize,
-    /// Channels after the stem; the last stage ends in 32 times as many.
-    pub width: usize,
-    /// Blocks in each of the four stages.
-    pub blocks: [usize; 4],
-    /// Attention heads of the pool; divides 32 times the width.
-    pub heads: usize,
-}
-
-/// Between the input and the last stage's output.
-const REDUCTION: usize = 32;
-/// A block's output channels for one of its inner channels.
-const EXPANSION: usize = 4;
-/// PyTorch's default, which no checkpoint changes.
-const EPSILON: f64 = 1e-5;
-/// Several times the largest published model (RN50x64: width 128, 36 blocks in a stage).
-const MAX_WIDTH: usize = 512;
-const MAX_BLOCKS: usize = 128;
-
 impl ModifiedResnetConfig {
-    /// Channels of the last stage's output.
-    pub fn feature_width(&self) -> usize {
-        self.width * 8 * EXPANSION
-    }
-
-    /// Says what is out of range, if anything is.
-    pub fn validate(&self) -> Result<(), String> {
-        within("the image size", self.image_size, limits::IMAGE_SIZE)?;
-        if !self.image_size.is_multiple_of(REDUCTION) {
-            return Err(format!("the image size is {}, expected a multiple of {REDUCTION}", self.image_size));
+    /// A tower with random weights that ends in `embed_dim` values.
+    pub fn init(&self, embed_dim: usize, device: &Device) -> ModifiedResnet {
+        let half = self.width / 2;
+        let mut channels = self.width;
+        let stages = (0..4).map(|stage| {
+            let inner = self.width << stage;
+            let blocks = (0..self.blocks[stage]).map(|block| {
+                let stride = if stage > 0 && block == 0 { 2 } else { 1 };
+                let block = Bottleneck::init(channels, inner, stride, device);
+                channels = inner * EXPANSION;
+                block
+            });
+            Stage { blocks: blocks.collect() }
+        });
+        let stages = stages.collect();
+        let width = self.feature_width();
+        let positions = (self.image_size / REDUCTION).pow(2) + 1;
+        let normal = Initializer::Normal { mean: 0.0, std: (width as f64).powf(-0.5) };
+        ModifiedResnet {
+            stem: vec![
+                ConvNorm::init([3, half], 3, 2, device),
+                ConvNorm::init([half, half], 3, 1, device),
+                ConvNorm::init([half, self.width], 3, 1, device),
+            ],
+            stages,
+            pool: AttentionPool {
+                position_embedding: normal.init([positions, width], device),
+                attention: SelfAttention {
+                    input: LinearConfig::new(width, 3 * width).with_initializer(normal.clone()).init(device),
+                    output: LinearConfig::new(width, embed_dim).with_initializer(normal).init(device),
+                    heads: self.heads,
+                    causal: false,
+                },
+            },
         }
-        within("the image tower's width", self.width, MAX_WIDTH)?;
-        if !self.width.is_multiple_of(2) {
-            return Err(format!("the image tower's width is {}, expected an even number", self.width));
-        }
-        for blocks in self.blocks {
-            within("a stage's number of blocks", blocks, MAX_BLOCKS)?;
-        }
-        within("the attention pool's number of heads", self.heads, limits::WIDTH)?;
-        if !self.feature_width().is_multiple_of(self.heads) {
-            return Err(format!(
-                "the attention pool's {} heads do not divide its width {}",
-                self.heads,
-                self.feature_width()
-            ));
-        }
-        Ok(())
     }
 }
 
@@ -85,43 +68,6 @@ pub struct ModifiedResnet {
 }
 
 impl ModifiedResnet {
-    /// A tower with random weights.
-    pub fn init(config: &ModifiedResnetConfig, embed_dim: usize, device: &Device) -> Self {
-        let half = config.width / 2;
-        let mut channels = config.width;
-        let stages = (0..4).map(|stage| {
-            let inner = config.width << stage;
-            let blocks = (0..config.blocks[stage]).map(|block| {
-                let stride = if stage > 0 && block == 0 { 2 } else { 1 };
-                let block = Bottleneck::init(channels, inner, stride, device);
-                channels = inner * EXPANSION;
-                block
-            });
-            Stage { blocks: blocks.collect() }
-        });
-        let stages = stages.collect();
-        let width = config.feature_width();
-        let positions = (config.image_size / REDUCTION).pow(2) + 1;
-        let normal = Initializer::Normal { mean: 0.0, std: (width as f64).powf(-0.5) };
-        Self {
-            stem: vec![
-                ConvNorm::init([3, half], 3, 2, device),
-                ConvNorm::init([half, half], 3, 1, device),
-                ConvNorm::init([half, config.width], 3, 1, device),
-            ],
-            stages,
-            pool: AttentionPool {
-                position_embedding: normal.init([positions, width], device),
-                attention: SelfAttention {
-                    input: LinearConfig::new(width, 3 * width).with_initializer(normal.clone()).init(device),
-                    output: LinearConfig::new(width, embed_dim).with_initializer(normal).init(device),
-                    heads: config.heads,
-                    causal: false,
-                },
-            },
-        }
-    }
-
     /// Pixels `[batch, 3, size, size]` to embeddings `[batch, embed_dim]`, not normalised.
     pub fn forward(&self, pixels: Tensor<4>) -> Tensor<2> {
         let stem = self.stem.iter().fold(pixels, |x, layer| relu(layer.forward(x)));

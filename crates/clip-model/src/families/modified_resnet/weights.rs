@@ -1,15 +1,30 @@
-//! OpenAI's residual networks in open_clip's layout: names of the tensors, and the configuration's `vision_cfg`. There is
-//! no layout of transformers for them.
+//! What open_clip's checkpoints say of OpenAI's residual networks. transformers does not know them.
 
 use serde_json::{Map, Value};
 
-use crate::checkpoint::open_clip::{nothing_left, optional, optional_square, required};
-use crate::families::modified_resnet::ModifiedResnetConfig;
+use super::config::ModifiedResnetConfig;
+use crate::activation::Activation;
+use crate::families::interface::StoredImageTower;
+use crate::formats::Format;
+use crate::formats::open_clip::{nothing_left, optional, optional_square, required, timm_name};
 use crate::weights::Location;
 
-/// Where `visual.` keeps a tensor of a [`ModifiedResnet`](crate::families::modified_resnet::ModifiedResnet), or
+impl StoredImageTower for ModifiedResnetConfig {
+    fn locate(&self, format: Format, name: &str) -> Location {
+        let located = matches!(format, Format::OpenClip { .. }).then(|| locate(name)).flatten();
+        located.unwrap_or_else(|| Location::one(format!("image.{name}")))
+    }
+
+    /// The number of layers is a list.
+    fn from_open_clip(vision: &mut Map<String, Value>, _activation: Activation) -> Option<Result<Self, String>> {
+        let is_it = timm_name(vision).is_none() && vision.get("layers").is_some_and(Value::is_array);
+        is_it.then(|| config(vision))
+    }
+}
+
+/// Where `visual.` keeps a tensor of a [`ModifiedResnet`](super::ModifiedResnet), or
 /// nothing if `name` is not one of its tensors.
-pub(crate) fn locate(name: &str) -> Option<Location> {
+fn locate(name: &str) -> Option<Location> {
     let (part, rest) = name.split_once('.')?;
     Some(match part {
         "stem" => {
@@ -48,13 +63,8 @@ fn numbered(layer: usize, rest: &str) -> Option<String> {
     Some(format!("{kind}{}.{rest}", layer + 1))
 }
 
-/// Whether `vision_cfg` is that of a residual network: its number of layers is a list.
-pub(crate) fn is_described(vision: &Map<String, Value>) -> bool {
-    vision.get("layers").is_some_and(Value::is_array)
-}
-
 /// Reads `vision_cfg`.
-pub(crate) fn config(vision: &mut Map<String, Value>) -> Result<ModifiedResnetConfig, String> {
+fn config(vision: &mut Map<String, Value>) -> Result<ModifiedResnetConfig, String> {
     let layers = vision.remove("layers").unwrap_or_default();
     let blocks: [usize; 4] = serde_json::from_value(layers.clone())
         .map_err(|_| format!("`layers` is {layers}, expected the number of blocks in each of four stages"))?;

@@ -4,63 +4,24 @@
 use burn::module::{Module, Param};
 use burn::nn::{Embedding, EmbeddingConfig, Initializer, LayerNorm, Linear, LinearConfig};
 use burn::tensor::{Device, Int, Tensor};
-use serde::{Deserialize, Serialize};
 
-use crate::config::{Activation, limits, transformer, within};
-use crate::transformer::{Transformer, TransformerConfig};
-
-/// Sizes of a [`SiglipText`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SiglipTextConfig {
-    /// Tokens of every text, padding included.
-    pub context_length: usize,
-    /// Rows of the token table.
-    pub vocab_size: usize,
-    /// Width of a token.
-    pub width: usize,
-    /// Number of transformer layers.
-    pub layers: usize,
-    /// Attention heads; divides `width`.
-    pub heads: usize,
-    /// Hidden width of a layer's MLP.
-    pub mlp_width: usize,
-    /// Activation of the MLP.
-    pub activation: Activation,
-    /// Epsilon of every layer norm.
-    pub layer_norm_eps: f64,
-    /// Whether a linear layer with a bias maps the state to the embedding; without one the state is the embedding.
-    #[serde(default = "yes")]
-    pub projection: bool,
-}
-
-fn yes() -> bool {
-    true
-}
+use super::config::SiglipTextConfig;
+use crate::families::interface::TextModule;
+use crate::transformer::Transformer;
 
 impl SiglipTextConfig {
-    /// Says what is out of range, if anything is.
-    pub fn validate(&self) -> Result<(), String> {
-        within("the context length", self.context_length, limits::CONTEXT)?;
-        within("the vocabulary", self.vocab_size, limits::VOCABULARY)?;
-        transformer("text", self.width, self.layers, self.heads, self.mlp_width, self.layer_norm_eps)?;
-        let table = self.vocab_size as u64 * self.width as u64;
-        if table > limits::PARAMETERS {
-            return Err(format!("the token table has {table} values"));
-        }
-        Ok(())
-    }
-
-    /// Sizes of the layers.
-    pub(crate) fn transformer(&self) -> TransformerConfig {
-        TransformerConfig {
-            width: self.width,
-            layers: self.layers,
-            heads: self.heads,
-            mlp_width: self.mlp_width,
-            activation: self.activation,
-            layer_norm_eps: self.layer_norm_eps,
-            causal: false,
+    /// A tower with random weights that ends in `embed_dim` values.
+    pub fn init(&self, embed_dim: usize, device: &Device) -> SiglipText {
+        let transformer = self.transformer();
+        let normal = |std| Initializer::Normal { mean: 0.0, std };
+        SiglipText {
+            token_embedding: EmbeddingConfig::new(self.vocab_size, self.width)
+                .with_initializer(normal(0.02))
+                .init(device),
+            position_embedding: normal(0.01).init([self.context_length, self.width], device),
+            transformer: transformer.init(device),
+            norm: transformer.norm(device),
+            projection: self.projection.then(|| LinearConfig::new(self.width, embed_dim).init(device)),
         }
     }
 }
@@ -81,21 +42,6 @@ pub struct SiglipText {
 }
 
 impl SiglipText {
-    /// A tower with random weights.
-    pub fn init(config: &SiglipTextConfig, embed_dim: usize, device: &Device) -> Self {
-        let transformer = config.transformer();
-        let normal = |std| Initializer::Normal { mean: 0.0, std };
-        Self {
-            token_embedding: EmbeddingConfig::new(config.vocab_size, config.width)
-                .with_initializer(normal(0.02))
-                .init(device),
-            position_embedding: normal(0.01).init([config.context_length, config.width], device),
-            transformer: transformer.init(device),
-            norm: transformer.norm(device),
-            projection: config.projection.then(|| LinearConfig::new(config.width, embed_dim).init(device)),
-        }
-    }
-
     /// Ids `[batch, context_length]`, filled up with the padding id, to embeddings `[batch, embed_dim]`, not
     /// normalised.
     pub fn forward(&self, ids: Tensor<2, Int>) -> Tensor<2> {
@@ -121,6 +67,16 @@ impl SiglipText {
     }
 }
 
+impl TextModule for SiglipText {
+    fn embed(&self, ids: Tensor<2, Int>, _mask: Tensor<2>) -> Tensor<2> {
+        self.forward(ids)
+    }
+
+    fn token_states(&self, ids: Tensor<2, Int>, _mask: Tensor<2>) -> Tensor<3> {
+        self.hidden_states(ids)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,7 +94,7 @@ mod tests {
             layer_norm_eps: 1e-6,
             projection: false,
         };
-        let tower = SiglipText::init(&config, 8, &Device::flex());
+        let tower = config.init(8, &Device::flex());
         let embed = |ids: [[i64; 6]; 1]| {
             tower.forward(Tensor::from_data(ids, &Device::flex())).into_data().try_into_vec::<f32>().unwrap()
         };

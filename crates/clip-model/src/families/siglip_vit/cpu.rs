@@ -6,15 +6,15 @@ use clip_kernels::patches::{Order, PatchEmbedding};
 use clip_kernels::transformer::Stack;
 use clip_kernels::{Activation, Isa, Linear};
 
+use super::module::{AttentionPool, SiglipVit};
 use crate::cpu::packing::Packing;
 use crate::cpu::share::share;
 use crate::cpu::transformer::{activation, normed, stack};
 use crate::cpu::weights::{columns, layer_norm, linear, patch_embedding, values};
-use crate::families::siglip_vit::{AttentionPool, SiglipVit};
 
 /// A [`SiglipVit`] with its weights laid out for the kernels.
 #[derive(Debug)]
-pub struct FastSiglipVit {
+pub struct CpuSiglipVit {
     patches: PatchEmbedding,
     /// `[patches, width]`.
     positions: Vec<f32>,
@@ -23,7 +23,7 @@ pub struct FastSiglipVit {
     pool: Pool,
 }
 
-impl FastSiglipVit {
+impl CpuSiglipVit {
     /// Takes a tower's weights.
     pub fn new(tower: SiglipVit, packing: Packing) -> Self {
         let epsilon = tower.transformer.layer_norm_eps;

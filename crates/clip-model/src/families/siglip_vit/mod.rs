@@ -1,8 +1,10 @@
 //! SigLIP's vision transformer.
 
+mod config;
 mod cpu;
 mod module;
-pub(crate) mod weights;
+mod weights;
 
-pub use cpu::FastSiglipVit;
-pub use module::{AttentionPool, SiglipVit, SiglipVitConfig};
+pub use config::SiglipVitConfig;
+pub use cpu::CpuSiglipVit;
+pub use module::{AttentionPool, SiglipVit};

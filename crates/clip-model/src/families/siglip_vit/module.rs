@@ -5,46 +5,36 @@ use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{Initializer, LayerNorm};
 use burn::tensor::{Device, Tensor};
-use serde::{Deserialize, Serialize};
 
-use crate::config::{Activation, limits, transformer, within};
+use super::config::SiglipVitConfig;
 use crate::transformer::{Mlp, SelfAttention, Transformer, TransformerConfig};
 
-/// Sizes of a [`SiglipVit`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SiglipVitConfig {
-    /// Side of the square input in pixels. What is left over by a whole number of patches is not looked at.
-    pub image_size: usize,
-    /// Side of a square patch in pixels.
-    pub patch_size: usize,
-    /// Width of a token, and of the embedding.
-    pub width: usize,
-    /// Number of transformer layers.
-    pub layers: usize,
-    /// Attention heads, of the layers and of the pool; divides `width`.
-    pub heads: usize,
-    /// Hidden width of the MLPs.
-    pub mlp_width: usize,
-    /// Activation of the MLPs. Checkpoints of transformers need the approximated GELU, most of open_clip's the exact
-    /// one.
-    pub activation: Activation,
-    /// Epsilon of every layer norm.
-    pub layer_norm_eps: f64,
-}
-
 impl SiglipVitConfig {
-    /// Number of patches in the square grid.
-    pub fn patches(&self) -> usize {
-        (self.image_size / self.patch_size.max(1)).pow(2)
-    }
-
-    /// Says what is out of range, if anything is.
-    pub fn validate(&self) -> Result<(), String> {
-        within("the image size", self.image_size, limits::IMAGE_SIZE)?;
-        within("the patch size", self.patch_size, self.image_size)?;
-        within("the number of patches", self.patches(), limits::TOKENS)?;
-        transformer("image", self.width, self.layers, self.heads, self.mlp_width, self.layer_norm_eps)
+    /// A tower with random weights. It ends in `width` values.
+    pub fn init(&self, _embed_dim: usize, device: &Device) -> SiglipVit {
+        let transformer = TransformerConfig {
+            width: self.width,
+            layers: self.layers,
+            heads: self.heads,
+            mlp_width: self.mlp_width,
+            activation: self.activation,
+            layer_norm_eps: self.layer_norm_eps,
+            causal: false,
+        };
+        let side = [self.patch_size, self.patch_size];
+        let embedding = Initializer::Normal { mean: 0.0, std: (self.width as f64).powf(-0.5) };
+        SiglipVit {
+            patch_embedding: Conv2dConfig::new([3, self.width], side).with_stride(side).init(device),
+            position_embedding: embedding.init([self.patches(), self.width], device),
+            transformer: transformer.init(device),
+            norm_post: transformer.norm(device),
+            pool: AttentionPool {
+                probe: embedding.init([1, 1, self.width], device),
+                attention: transformer.attention(self.width, device),
+                norm: transformer.norm(device),
+                mlp: transformer.mlp(device),
+            },
+        }
     }
 }
 
@@ -64,33 +54,6 @@ pub struct SiglipVit {
 }
 
 impl SiglipVit {
-    /// A tower with random weights.
-    pub fn init(config: &SiglipVitConfig, device: &Device) -> Self {
-        let transformer = TransformerConfig {
-            width: config.width,
-            layers: config.layers,
-            heads: config.heads,
-            mlp_width: config.mlp_width,
-            activation: config.activation,
-            layer_norm_eps: config.layer_norm_eps,
-            causal: false,
-        };
-        let side = [config.patch_size, config.patch_size];
-        let embedding = Initializer::Normal { mean: 0.0, std: (config.width as f64).powf(-0.5) };
-        Self {
-            patch_embedding: Conv2dConfig::new([3, config.width], side).with_stride(side).init(device),
-            position_embedding: embedding.init([config.patches(), config.width], device),
-            transformer: transformer.init(device),
-            norm_post: transformer.norm(device),
-            pool: AttentionPool {
-                probe: embedding.init([1, 1, config.width], device),
-                attention: transformer.attention(config.width, device),
-                norm: transformer.norm(device),
-                mlp: transformer.mlp(device),
-            },
-        }
-    }
-
     /// Pixels `[batch, 3, size, size]` to embeddings `[batch, width]`, not normalised.
     pub fn forward(&self, pixels: Tensor<4>) -> Tensor<2> {
         let patches: Tensor<3> = self.patch_embedding.forward(pixels).flatten(2, 3);
@@ -142,7 +105,7 @@ mod tests {
         config.validate().unwrap();
         assert_eq!(config.patches(), 4);
         let device = Device::flex();
-        let tower = SiglipVit::init(&config, &device);
+        let tower = config.init(4, &device);
         let black = Tensor::<4>::zeros([1, 3, 7, 7], &device);
         let edge = black.clone().slice_assign([0..1, 0..3, 6..7, 0..7], Tensor::ones([1, 3, 1, 7], &device));
         assert_eq!(tower.forward(black).into_data(), tower.forward(edge).into_data());

@@ -1,12 +1,37 @@
-//! SigLIP in open_clip's layout: the image tower is a vision transformer of the library timm, which names its tensors in
-//! its own way and is configured by a name alone.
+//! What other people's checkpoints say of SigLIP's vision transformer. In open_clip's it is a model of the library timm,
+//! which names its tensors in its own way and is configured by a name alone.
 
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::checkpoint::open_clip::{drop_neutral, neutral, nothing_left, optional_square};
-use crate::config::Activation;
-use crate::families::siglip_vit::SiglipVitConfig;
+use super::config::SiglipVitConfig;
+use crate::activation::Activation;
+use crate::families::interface::StoredImageTower;
+use crate::formats::Format;
+use crate::formats::open_clip::{drop_neutral, neutral, nothing_left, optional_square, timm_name};
+use crate::formats::transformers::{self, HiddenAct};
 use crate::weights::Location;
+
+impl StoredImageTower for SiglipVitConfig {
+    const TIMM_NAMES: &'static [&'static str] = &["vit_*_siglip_*"];
+
+    fn locate(&self, format: Format, name: &str) -> Location {
+        match format {
+            Format::Transformers => transformers::locate_siglip("vision_model", name),
+            Format::OpenClip { .. } => locate(name),
+            Format::MlMobileClip => Location::one(format!("image.{name}")),
+        }
+    }
+
+    fn from_transformers(model_type: &str, root: &Value) -> Option<Result<Self, String>> {
+        (model_type == "siglip").then(|| transformers::section::<VisionSection>(root, "vision_config")?.config())
+    }
+
+    /// timm's towers pay no heed to `quick_gelu`.
+    fn from_open_clip(vision: &mut Map<String, Value>, _activation: Activation) -> Option<Result<Self, String>> {
+        is_described(vision).then(|| config(vision))
+    }
+}
 
 /// What timm's name of a model stands for.
 struct Sizes {
@@ -76,12 +101,12 @@ const MODELS: &[Sizes] = &[
 const EPSILON: f64 = 1e-6;
 
 /// Whether `vision_cfg` names one of timm's SigLIP towers.
-pub(crate) fn is_described(vision: &Map<String, Value>) -> bool {
-    vision.get("timm_model_name").and_then(Value::as_str).is_some_and(|name| name.contains("_siglip_"))
+fn is_described(vision: &Map<String, Value>) -> bool {
+    timm_name(vision).and_then(Value::as_str).is_some_and(|name| name.contains("_siglip_"))
 }
 
 /// Reads `vision_cfg`.
-pub(crate) fn config(vision: &mut Map<String, Value>) -> Result<SiglipVitConfig, String> {
+fn config(vision: &mut Map<String, Value>) -> Result<SiglipVitConfig, String> {
     let name = vision.remove("timm_model_name").unwrap_or_default();
     let Some(sizes) = MODELS.iter().find(|sizes| name == sizes.name) else {
         let known: Vec<&str> = MODELS.iter().map(|sizes| sizes.name).collect();
@@ -109,8 +134,60 @@ pub(crate) fn config(vision: &mut Map<String, Value>) -> Result<SiglipVitConfig,
     })
 }
 
-/// Where `visual.trunk.` keeps a tensor of a [`SiglipVit`](crate::families::siglip_vit::SiglipVit).
-pub(crate) fn locate(name: &str) -> Location {
+/// `SiglipVisionConfig`; other fields do not change what is computed.
+#[derive(Deserialize)]
+#[serde(default)]
+struct VisionSection {
+    hidden_size: usize,
+    intermediate_size: usize,
+    num_hidden_layers: usize,
+    num_attention_heads: usize,
+    num_channels: usize,
+    image_size: usize,
+    patch_size: usize,
+    hidden_act: HiddenAct,
+    layer_norm_eps: f64,
+    vision_use_head: bool,
+}
+
+impl Default for VisionSection {
+    fn default() -> Self {
+        Self {
+            hidden_size: 768,
+            intermediate_size: 3072,
+            num_hidden_layers: 12,
+            num_attention_heads: 12,
+            num_channels: 3,
+            image_size: 224,
+            patch_size: 16,
+            hidden_act: HiddenAct::GeluPytorchTanh,
+            layer_norm_eps: 1e-6,
+            vision_use_head: true,
+        }
+    }
+}
+
+impl VisionSection {
+    fn config(self) -> Result<SiglipVitConfig, String> {
+        transformers::three_channels(self.num_channels)?;
+        if !self.vision_use_head {
+            return Err("`vision_use_head` is false: without its pool the image tower gives no embedding".into());
+        }
+        Ok(SiglipVitConfig {
+            image_size: self.image_size,
+            patch_size: self.patch_size,
+            width: self.hidden_size,
+            layers: self.num_hidden_layers,
+            heads: self.num_attention_heads,
+            mlp_width: self.intermediate_size,
+            activation: self.hidden_act.into(),
+            layer_norm_eps: self.layer_norm_eps,
+        })
+    }
+}
+
+/// Where `visual.trunk.` keeps a tensor of a [`SiglipVit`](super::SiglipVit).
+fn locate(name: &str) -> Location {
     let trunk = "visual.trunk";
     if let Some(rest) = name.strip_prefix("transformer.blocks.") {
         let rest = rest

@@ -5,15 +5,15 @@ use clip_kernels::patches::{Order, PatchEmbedding};
 use clip_kernels::transformer::Stack;
 use clip_kernels::{Activation, Linear};
 
+use super::module::Vit;
 use crate::cpu::packing::Packing;
 use crate::cpu::share::share;
 use crate::cpu::transformer::{project, stack};
 use crate::cpu::weights::{layer_norm, linear, patch_embedding, values};
-use crate::families::vit::Vit;
 
 /// A [`Vit`] with its weights laid out for the kernels.
 #[derive(Debug)]
-pub struct FastClassVit {
+pub struct CpuVit {
     patches: PatchEmbedding,
     /// The class token with its position, then the patches' positions, `[1 + patches, width]`.
     start: Vec<f32>,
@@ -23,7 +23,7 @@ pub struct FastClassVit {
     projection: Box<dyn Linear>,
 }
 
-impl FastClassVit {
+impl CpuVit {
     /// Takes a tower's weights.
     pub fn new(tower: Vit, packing: Packing) -> Self {
         let isa = packing.isa;

@@ -6,8 +6,35 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{Initializer, LayerNorm, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 
-use crate::config::VitConfig;
+use super::config::VitConfig;
 use crate::transformer::{Transformer, TransformerConfig};
+
+impl VitConfig {
+    /// A tower with random weights that ends in `embed_dim` values.
+    pub fn init(&self, embed_dim: usize, device: &Device) -> Vit {
+        let transformer = TransformerConfig {
+            width: self.width,
+            layers: self.layers,
+            heads: self.heads,
+            mlp_width: self.mlp_width,
+            activation: self.activation,
+            layer_norm_eps: self.layer_norm_eps,
+            causal: false,
+        };
+        let side = [self.patch_size, self.patch_size];
+        // The scale of OpenAI's initialisation: tokens of about unit length.
+        let embedding = Initializer::Normal { mean: 0.0, std: (self.width as f64).powf(-0.5) };
+        Vit {
+            patch_embedding: Conv2dConfig::new([3, self.width], side).with_stride(side).with_bias(false).init(device),
+            class_embedding: embedding.init([self.width], device),
+            position_embedding: embedding.init([1 + self.patches(), self.width], device),
+            norm_pre: transformer.norm(device),
+            transformer: transformer.init(device),
+            norm_post: transformer.norm(device),
+            projection: LinearConfig::new(self.width, embed_dim).with_bias(false).init(device),
+        }
+    }
+}
 
 /// See the [module](self) documentation.
 #[derive(Module, Debug)]
@@ -29,31 +56,6 @@ pub struct Vit {
 }
 
 impl Vit {
-    /// A tower with random weights.
-    pub fn init(config: &VitConfig, embed_dim: usize, device: &Device) -> Self {
-        let transformer = TransformerConfig {
-            width: config.width,
-            layers: config.layers,
-            heads: config.heads,
-            mlp_width: config.mlp_width,
-            activation: config.activation,
-            layer_norm_eps: config.layer_norm_eps,
-            causal: false,
-        };
-        let side = [config.patch_size, config.patch_size];
-        // The scale of OpenAI's initialisation: tokens of about unit length.
-        let embedding = Initializer::Normal { mean: 0.0, std: (config.width as f64).powf(-0.5) };
-        Self {
-            patch_embedding: Conv2dConfig::new([3, config.width], side).with_stride(side).with_bias(false).init(device),
-            class_embedding: embedding.init([config.width], device),
-            position_embedding: embedding.init([1 + config.patches(), config.width], device),
-            norm_pre: transformer.norm(device),
-            transformer: transformer.init(device),
-            norm_post: transformer.norm(device),
-            projection: LinearConfig::new(config.width, embed_dim).with_bias(false).init(device),
-        }
-    }
-
     /// Pixels `[batch, 3, size, size]` to embeddings `[batch, embed_dim]`, not normalised.
     pub fn forward(&self, pixels: Tensor<4>) -> Tensor<2> {
         let states = self.states(pixels);

@@ -1,9 +1,9 @@
 //! Convolutions that are stored as several branches, read as one.
 //!
-//! FastViT's blocks have parallel branches, batch norms and layer scales in training, all of them linear, so that each
+//! CpuViT's blocks have parallel branches, batch norms and layer scales in training, all of them linear, so that each
 //! sum is one convolution ("re-parameterisation", Ding et al. 2021, "RepVGG"). Checkpoints come in either form. A
-//! [`Plan`] says for each of our tensors which stored ones it is computed from, and a [`Folded`] source computes it, in
-//! double precision.
+//! [`DerivedTensors`] says for each of our tensors which stored ones it is computed from, and a
+//! [`DerivedSource`] computes it, in double precision.
 //!
 //! A computed tensor goes by the name of the stored one that is its main part, so that errors name what is in the file.
 //! The others that it is computed from are no longer on offer, and anything that no tensor is computed from still is:
@@ -12,9 +12,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::layout::{Location, TensorLayout};
 use super::module::SharedSource;
+use super::source::TensorSource;
 use super::stored_matrix::StoredMatrix;
-use super::{Layout, Location, StoredTensor, TensorSource};
+use super::stored_tensor::StoredTensor;
 use crate::ModelError;
 
 /// Epsilon of the batch norms: PyTorch's default, which no model of the family changes.
@@ -177,7 +179,7 @@ impl Norm {
     }
 }
 
-/// A tensor of `length` values, whatever dimensions of one it has besides.
+/// A tensor of `length` values; it may have further dimensions of one.
 fn vector(source: &dyn TensorSource, name: &str, length: usize) -> Result<Vec<f64>, ModelError> {
     let Some(shape) = source.shape(name) else { return Err(missing(source, name, vec![length])) };
     // Checked before reading: a file with other shapes must not cost their memory.
@@ -241,7 +243,7 @@ fn misshapen(source: &dyn TensorSource, name: &str, expected: Vec<usize>, found:
 
 /// Where each of our tensors is, and which are computed.
 #[derive(Debug, Default)]
-pub(crate) struct Plan {
+pub(crate) struct DerivedTensors {
     /// Ours to the stored one, or the one that stands for the computed one.
     locations: BTreeMap<String, Location>,
     computed: BTreeMap<String, Computed>,
@@ -257,7 +259,7 @@ enum Computed {
     Squeezed,
 }
 
-impl Plan {
+impl DerivedTensors {
     /// Our layer `ours` (its `.weight` and `.bias`) is computed.
     pub fn layer(&mut self, ours: &str, layer: FoldedLayer) {
         let (Some(weight), Some(bias)) = (layer.weight_name().map(str::to_owned), layer.bias_name()) else { return };
@@ -292,19 +294,19 @@ impl Plan {
     }
 }
 
-/// A layout in which a plan knows most places, and another layout the rest.
-pub(crate) struct Planned<'a> {
-    /// Knows our tensors by their names in a whole model.
-    pub plan: &'a Plan,
+/// A layout that knows the places of derived tensors, in front of one that knows the others'.
+pub(crate) struct WithDerived<'a> {
+    /// By our names in a whole model.
+    pub derived: &'a DerivedTensors,
     /// Ours: `image.` or `text.` for a lone tower, nothing for all.
     pub prefix: &'static str,
-    /// For what the plan does not know; has the prefix itself.
-    pub rest: Box<dyn Layout>,
+    /// For all other tensors; has the prefix itself.
+    pub rest: Box<dyn TensorLayout + 'a>,
 }
 
-impl Layout for Planned<'_> {
+impl TensorLayout for WithDerived<'_> {
     fn locate(&self, name: &str) -> Location {
-        match self.plan.locations.get(&format!("{}{name}", self.prefix)) {
+        match self.derived.locations.get(&format!("{}{name}", self.prefix)) {
             Some(location) => location.clone(),
             None => self.rest.locate(name),
         }
@@ -315,27 +317,27 @@ impl Layout for Planned<'_> {
     }
 }
 
-/// The tensors of a source as a plan wants them.
-pub(crate) struct Folded {
+/// The tensors of a source, some of which are derived from others.
+pub(crate) struct DerivedSource {
     /// What is stored.
     pub source: SharedSource,
-    /// What is wanted.
-    pub plan: Arc<Plan>,
+    /// What is derived, and how.
+    pub derived: Arc<DerivedTensors>,
 }
 
-impl TensorSource for Folded {
+impl TensorSource for DerivedSource {
     fn origin(&self) -> String {
         self.source.origin()
     }
 
     fn names(&self) -> Vec<String> {
         let mut names = self.source.names();
-        names.retain(|name| !self.plan.absorbed.contains(name));
+        names.retain(|name| !self.derived.absorbed.contains(name));
         names
     }
 
     fn shape(&self, name: &str) -> Option<Vec<usize>> {
-        match self.plan.computed.get(name) {
+        match self.derived.computed.get(name) {
             // What is wrong with the layer comes out when it is read; the names in that error are more precise.
             Some(Computed::Bias(layer)) => Some(vec![*self.source.shape(layer.weight_name()?)?.first()?]),
             Some(Computed::Squeezed) => {
@@ -348,7 +350,7 @@ impl TensorSource for Folded {
     }
 
     fn read(&self, name: &str) -> Result<StoredTensor, ModelError> {
-        match self.plan.computed.get(name) {
+        match self.derived.computed.get(name) {
             Some(Computed::Weight(layer)) => layer.weight(&*self.source),
             Some(Computed::Bias(layer)) => layer.bias(&*self.source),
             Some(Computed::Squeezed) => {
@@ -360,7 +362,7 @@ impl TensorSource for Folded {
     }
 
     fn matrix(&self, name: &str) -> Result<StoredMatrix, ModelError> {
-        match self.plan.computed.get(name) {
+        match self.derived.computed.get(name) {
             Some(_) => Ok(StoredMatrix::owned(self.read(name)?)),
             None => self.source.matrix(name),
         }
@@ -431,9 +433,9 @@ mod tests {
             shortcut: true,
             input_norm: None,
         };
-        let mut plan = Plan::default();
-        plan.layer("ours", layer);
-        let folded = Folded { source: Arc::new(source), plan: Arc::new(plan) };
+        let mut derived = DerivedTensors::default();
+        derived.layer("ours", layer);
+        let folded = DerivedSource { source: Arc::new(source), derived: Arc::new(derived) };
         let near = |found: Vec<f32>, expected: &[f32]| {
             assert_eq!(found.len(), expected.len());
             assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-4), "{found:?}, expected {expected:?}");

@@ -4,6 +4,8 @@
 //! filters that widen when an image shrinks (antialiasing), torchvision's rounding of the resized and of the cropped
 //! size, and eight-bit rounding between resizing and normalisation.
 
+pub mod config;
+
 use std::cell::RefCell;
 use std::ops::Range;
 
@@ -11,7 +13,7 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
 
-use crate::config::{Interpolation, PreprocessConfig, ResizeMode};
+use config::{Interpolation, PreprocessConfig, ResizeMode};
 
 /// Bytes between the two passes of a resize above which the passes change places. An image of so many rows has few
 /// columns, and the other way round.
