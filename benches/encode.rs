@@ -9,7 +9,7 @@
 //! weights as a model's file has them, so they need one; a text is ten words between two marks. `ISA` is avx512, avx2, neon
 //! or portable; the best that the processor has if none is given.
 //!
-//! With `--ask`, one model, and for each number that is written to its standard input it encodes so many photos or texts
+//! With `--ask`, one model, and for each number that is written to its standard input it encodes that many photos or texts
 //! at once, and prints the milliseconds that each took: for scripts that alternate with something else.
 #![allow(clippy::print_stdout)]
 
@@ -75,7 +75,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Encodes so many photos or texts at once.
+/// Encodes this many photos or texts at once.
 type Tower = Box<dyn Fn(usize) -> Vec<f32>>;
 
 fn isa(name: &str) -> Result<Isa, Box<dyn Error>> {
@@ -116,7 +116,7 @@ struct Encoder {
 }
 
 impl Encoder {
-    /// Encodes so many at once, often enough that the clock, which advances by milliseconds, is exact.
+    /// Encodes this many at once, often enough that the clock, which advances by milliseconds, is exact.
     fn milliseconds(&self, count: usize) -> f64 {
         let repeats = ENCODED.div_ceil(count.max(1));
         let before = cpu_time(self.started);

@@ -12,7 +12,11 @@ pub use crate::families::{ImageTowerConfig, TextTowerConfig};
 use crate::limits::{self, within};
 pub use crate::preprocess::config::{Interpolation, PreprocessConfig, ResizeMode};
 use crate::presets;
+use crate::shown::is_deceptive;
 pub use crate::tokenizer::config::{TokenizerConfig, TokenizerKind};
+
+/// Longest name of a model.
+pub(crate) const MAX_NAME_BYTES: usize = 100;
 
 /// A checkpoint, completely described.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,8 +76,10 @@ impl ClipConfig {
 
     /// Says what contradicts itself or is beyond the limits, if anything is.
     pub fn validate(&self) -> Result<(), String> {
-        if self.name.is_empty() || self.name.len() > 100 || self.name.contains(char::is_control) {
-            return Err("the name must have 1 to 100 bytes and no control characters".into());
+        if self.name.is_empty() || self.name.len() > MAX_NAME_BYTES || self.name.contains(is_deceptive) {
+            return Err(format!(
+                "the name must have 1 to {MAX_NAME_BYTES} bytes and neither control characters nor direction marks"
+            ));
         }
         within("embed_dim", self.embed_dim, limits::EMBED_DIM)?;
         self.image.validate()?;

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use burn::tensor::{DType, Device, DeviceKind, DeviceType, FloatDType, Tensor};
 
+use crate::shown::shown;
 use crate::{ModelError, Precision};
 
 /// The device that a caller asks for.
@@ -96,7 +97,7 @@ pub fn select(choice: DeviceChoice, precision: Precision) -> Result<SelectedDevi
     match try_out(&device, floats(precision)) {
         Ok(()) => Ok(SelectedDevice { device, is_gpu: true, notice: None }),
         Err(reason) => Ok(SelectedDevice {
-            notice: Some(format!("the GPU fails ({reason}); using the CPU")),
+            notice: Some(format!("the GPU fails ({}); using the CPU", shown(&reason))),
             ..SelectedDevice::cpu()
         }),
     }
@@ -180,7 +181,7 @@ mod tests {
     fn a_gpu_that_is_asked_for_is_a_gpu_or_an_error() {
         match select(DeviceChoice::Gpu, Precision::F32) {
             Ok(selected) => assert!(selected.is_gpu || selected.notice.is_some()),
-            Err(error) => assert!(error.to_string().contains("--device cpu"), "{error}"),
+            Err(error) => assert_eq!(error.remedy(), Some(crate::Remedy::UseCpu), "{error}"),
         }
     }
 }

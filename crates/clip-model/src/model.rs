@@ -23,6 +23,7 @@ use crate::memory;
 use crate::pocket;
 use crate::precision::Precision;
 use crate::preprocess::{Pixels, Preprocessor};
+use crate::shown::shown;
 use crate::tokenizer::Tokenizer;
 
 /// Photos that go through the image tower at once. Larger batches gain nothing on a CPU and cost memory.
@@ -299,7 +300,7 @@ impl Model {
         if loaded.device.is_gpu { IMAGE_BATCH_GPU } else { IMAGE_BATCH }
     }
 
-    /// How many calls of [`embed_pixels`](Self::embed_pixels) are worth making at a time, from as many threads: two on a GPU,
+    /// How many calls of [`embed_pixels`](Self::embed_pixels) are worth making at a time, each from its own thread: two on a GPU,
     /// which then computes one batch while the next one's pixels and the last one's embeddings travel, and one on a CPU,
     /// where a call has all cores.
     pub fn batches_at_once(&self) -> usize {
@@ -489,7 +490,7 @@ impl Model {
         let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
         // Another thread may have been here first.
         if loaded.device.is_gpu {
-            log::warn!("the GPU failed ({failure}); using the CPU");
+            log::warn!("the GPU failed ({}); using the CPU", shown(&failure));
             let checkpoint = Checkpoint::open(&self.source)?;
             *loaded = Loaded::read(&checkpoint, self.towers, self.precision, SelectedDevice::cpu())?;
         }

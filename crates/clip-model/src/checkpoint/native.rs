@@ -48,16 +48,13 @@ impl TensorLayout for NativeModel<'_> {
 /// Reads the configuration of a native file.
 ///
 /// # Errors
-/// [`ModelError::Config`] if there is none or it is not usable, [`ModelError::NewerFormat`].
+/// [`ModelError::NotNative`] if there is none, [`ModelError::Config`] if it is not usable, [`ModelError::NewerFormat`].
 pub fn config(file: &SafetensorsFile) -> Result<ClipConfig, ModelError> {
     use crate::weights::TensorSource;
     let origin = file.origin();
     let unusable = |reason: String| ModelError::Config { origin: origin.clone(), reason };
     let Some(json) = file.metadata(METADATA_KEY) else {
-        return Err(unusable(format!(
-            "it has weights but no `{METADATA_KEY}` description; a checkpoint of another program is loaded by its \
-             folder, with its configuration"
-        )));
+        return Err(ModelError::NotNative { origin });
     };
     // The version first: a newer format may describe itself in other words.
     let description: Description<serde_json::Value> =

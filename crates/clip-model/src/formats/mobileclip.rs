@@ -89,7 +89,7 @@ impl<'a> Names<'a> {
         self.derived.layer(ours, layer);
     }
 
-    /// A `RepMixerBlock`; `point` is whether its mixer has a 1x1 kernel besides.
+    /// A `RepMixerBlock`; `point` says whether its mixer has a 1x1 kernel as well.
     pub fn rep_mixer(&mut self, ours: &str, path: &str, point: bool) {
         let mixer = format!("{path}.token_mixer");
         let mut branches = self.mobile_one_branches(&format!("{mixer}.mixer"), true, point, true);

@@ -15,7 +15,7 @@ use image::RgbImage;
 
 use config::{Interpolation, PreprocessConfig, ResizeMode};
 
-/// Bytes between the two passes of a resize above which the passes change places. An image of so many rows has few
+/// Bytes between the two passes of a resize above which the passes change places. An image with this many rows has few
 /// columns, and the other way round.
 const MAX_BETWEEN_PASSES: usize = 32 << 20;
 

@@ -35,7 +35,7 @@ pub fn apply<M: Module>(module: M, source: &dyn TensorSource, layout: &dyn Tenso
 /// has all in memory.
 ///
 /// # Errors
-/// As [`apply`], but for what is wrong with a tensor besides its name and shape: that comes out at [`Lazy::take`].
+/// As [`apply`], except for faults in a tensor other than its name and shape: [`Lazy::take`] reports those.
 pub(crate) fn apply_lazily<M: Module>(
     module: M,
     source: SharedSource,
