@@ -263,6 +263,22 @@ impl Model {
         &self.fingerprint
     }
 
+    /// Takes a fingerprint, as an index stored it, for the model's own, if it is one that earlier versions gave the same
+    /// checkpoint in a folder of another name. Says whether it is the model's now.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the checkpoint's files, by name.
+    pub fn recognise(&mut self, stored: &str) -> Result<bool, ModelError> {
+        if self.fingerprint.as_str() == stored {
+            return Ok(true);
+        }
+        let is_earlier = Fingerprint::is_earlier(stored, &Checkpoint::open(&self.source)?, self.precision)?;
+        if is_earlier {
+            self.fingerprint = Fingerprint::stored(stored);
+        }
+        Ok(is_earlier)
+    }
+
     /// Width of the embeddings.
     pub fn dimension(&self) -> usize {
         self.config.embed_dim

@@ -10,7 +10,7 @@ mod siglip;
 mod transformers;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,11 +20,12 @@ use clip_kernels::Isa;
 
 use crate::ModelError;
 use crate::clip::Clip;
-use crate::config::ClipConfig;
+use crate::config::{ClipConfig, MAX_NAME_BYTES};
 use crate::cpu::text::CpuText;
 use crate::families::{ImageTower, TextTower};
 use crate::formats::Format;
 use crate::formats::mobileclip::Names;
+use crate::shown::is_deceptive;
 use crate::tokenizer::{CLIP_VOCABULARY, Tokenizer};
 use crate::weights::derived::{DerivedSource, DerivedTensors, WithDerived};
 use crate::weights::module::{Lazy, apply, apply_lazily, read_located};
@@ -62,6 +63,8 @@ pub struct Checkpoint {
     derived: Arc<DerivedTensors>,
     /// The tokenizer's file where the weights do not hold it.
     tokenizer: Option<TokenizerFile>,
+    /// The configuration's name is that of a folder, which is no part of the checkpoint.
+    named_by_folder: bool,
 }
 
 impl Checkpoint {
@@ -71,13 +74,13 @@ impl Checkpoint {
     /// Whatever is wrong with its files, by name.
     pub fn open(source: &ModelSource) -> Result<Self, ModelError> {
         match source {
-            ModelSource::Default => Self::native(crate::pocket::open()?),
-            ModelSource::File(path) => Self::native(SafetensorsFile::open(path)?),
+            ModelSource::Default => Self::of_native_file(crate::pocket::open()?),
+            ModelSource::File(path) => Self::of_native_file(SafetensorsFile::open(path)?),
             ModelSource::Folder(folder) => Self::folder(folder),
         }
     }
 
-    fn native(file: SafetensorsFile) -> Result<Self, ModelError> {
+    pub(crate) fn of_native_file(file: SafetensorsFile) -> Result<Self, ModelError> {
         let config = native::config(&file)?;
         Ok(Self::new(config, Tensors::One(file), None, None))
     }
@@ -110,7 +113,14 @@ impl Checkpoint {
             config.text.derive(&mut names);
             names.derived
         });
-        Self { config, tensors: Arc::new(tensors), format, derived: Arc::new(derived.unwrap_or_default()), tokenizer }
+        Self {
+            config,
+            tensors: Arc::new(tensors),
+            format,
+            derived: Arc::new(derived.unwrap_or_default()),
+            tokenizer,
+            named_by_folder: false,
+        }
     }
 
     fn folder(folder: &Path) -> Result<Self, ModelError> {
@@ -118,14 +128,18 @@ impl Checkpoint {
         if !folder.is_dir() {
             return Err(unknown("there is no such folder".into()));
         }
-        let name = folder_name(folder);
+        let (name, named_by_folder) = match repository_name(folder) {
+            Some(name) => (name, false),
+            None => (folder_name(folder), true),
+        };
+        let named = |checkpoint| Self { named_by_folder, ..checkpoint };
         let open_clip_weights = folder.join("open_clip_model.safetensors");
         // Repositories often hold both layouts of the same weights; open_clip's says more about preprocessing.
         if folder.join("open_clip_config.json").is_file() && open_clip_weights.is_file() {
-            return Self::open_clip(folder, &open_clip_weights, &name);
+            return Self::open_clip(folder, &open_clip_weights, &name).map(named);
         }
         if folder.join("config.json").is_file() {
-            return Self::huggingface(folder, Tensors::of_folder(folder)?, &name);
+            return Self::transformers(folder, Tensors::of_folder(folder)?, &name).map(named);
         }
         Err(unknown(if folder.join("open_clip_config.json").is_file() {
             pickled(folder, "open_clip_model.safetensors")
@@ -152,7 +166,7 @@ impl Checkpoint {
         Self::new(config, Tensors::One(file), Some(format), Some(tokenizer))
     }
 
-    fn huggingface(folder: &Path, tensors: Tensors, name: &str) -> Result<Self, ModelError> {
+    fn transformers(folder: &Path, tensors: Tensors, name: &str) -> Result<Self, ModelError> {
         let path = folder.join("config.json");
         let json = read_text(&path)?;
         let preprocessor = folder.join("preprocessor_config.json");
@@ -175,6 +189,15 @@ impl Checkpoint {
     /// What the checkpoint is.
     pub fn config(&self) -> &ClipConfig {
         &self.config
+    }
+
+    /// The configuration as far as the checkpoint itself holds it: without the name, where that is the folder's.
+    pub(crate) fn own_config(&self) -> Cow<'_, ClipConfig> {
+        if self.named_by_folder {
+            Cow::Owned(ClipConfig { name: String::new(), ..self.config.clone() })
+        } else {
+            Cow::Borrowed(&self.config)
+        }
     }
 
     /// The weights, by the checkpoint's own names.
@@ -316,27 +339,10 @@ impl Tensors {
 
     /// Reads an index: JSON with a `weight_map` from tensors to files in the same folder.
     fn sharded(folder: &Path, index: &str) -> Result<Self, ModelError> {
-        #[derive(serde::Deserialize)]
-        struct Index {
-            weight_map: BTreeMap<String, String>,
-        }
         let path = folder.join(index);
         let origin = path.display().to_string();
-        let wrong = |reason: String| ModelError::Config { origin: origin.clone(), reason };
-        let index: Index = serde_json::from_str(&read_text(&path)?).map_err(|e| wrong(e.to_string()))?;
-        let mut names: Vec<&String> = Vec::new();
-        let mut file_of = BTreeMap::new();
-        for (tensor, file) in &index.weight_map {
-            // An index must not reach out of its folder.
-            if Path::new(file).file_name().is_none_or(|name| name != file.as_str()) {
-                return Err(wrong(format!("`{file}` is not the name of a file in the same folder")));
-            }
-            let at = names.iter().position(|known| *known == file).unwrap_or_else(|| {
-                names.push(file);
-                names.len() - 1
-            });
-            file_of.insert(tensor.clone(), at);
-        }
+        let (names, file_of) =
+            read_shards(&read_text(&path)?).map_err(|reason| ModelError::Config { origin: origin.clone(), reason })?;
         let files =
             names.iter().map(|name| SafetensorsFile::open(&folder.join(name))).collect::<Result<Vec<_>, _>>()?;
         let listed: HashSet<&String> = file_of.keys().collect();
@@ -355,6 +361,55 @@ impl Tensors {
             Self::One(file) => Some(file),
             Self::Sharded { files, file_of, .. } => file_of.get(name).map(|&at| &files[at]),
         }
+    }
+}
+
+/// Reads an index of shards: the files' names, and for each tensor which of them it is in.
+fn read_shards(json: &str) -> Result<(Vec<String>, BTreeMap<String, usize>), String> {
+    #[derive(serde::Deserialize)]
+    struct Index {
+        weight_map: BTreeMap<String, String>,
+    }
+    let index: Index = serde_json::from_str(json).map_err(|e| e.to_string())?;
+    let mut names: Vec<String> = Vec::new();
+    let (mut numbers, mut file_of) = (HashMap::new(), BTreeMap::new());
+    for (tensor, file) in index.weight_map {
+        // An index must not reach out of its folder.
+        if Path::new(&file).file_name().is_none_or(|name| name != file.as_str()) {
+            return Err(format!("`{file}` is not the name of a file in the same folder"));
+        }
+        let number = *numbers.entry(file).or_insert_with_key(|file: &String| {
+            names.push(file.clone());
+            names.len() - 1
+        });
+        file_of.insert(tensor, number);
+    }
+    Ok((names, file_of))
+}
+
+/// Reads the same text as a configuration of each format.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read_configs(json: &str, preprocessor: Option<&str>) -> [Result<ClipConfig, String>; 4] {
+    [
+        open_clip::config(json, "input", false),
+        open_clip::config(json, "input", true),
+        transformers::config(json, preprocessor, "input"),
+        ml_mobileclip::config(json, "input"),
+    ]
+}
+
+/// Reads two texts as what the files beside a configuration say of the tokenizer, and the first as an index of shards.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read_tokenizer_settings(json: &str, settings: &str) {
+    use crate::tokenizer::config::{TokenizerConfig, TokenizerKind};
+    let config = TokenizerConfig { kind: TokenizerKind::Siglip, context_length: 64, pad_id: 0 };
+    let settings = [settings.to_owned()];
+    if let Ok(complete) = siglip::complete(&config, json.as_bytes(), &settings) {
+        assert!(complete.kind.fills_context());
+    }
+    let _ = open_clip::pad_id(json, &settings, json.as_bytes(), 7);
+    if let Ok((names, file_of)) = read_shards(json) {
+        assert!(file_of.values().all(|at| *at < names.len()));
     }
 }
 
@@ -394,19 +449,33 @@ impl TensorSource for Tensors {
     }
 }
 
-/// What a checkpoint in a folder is called: as the folder is, and in a Hugging Face cache
-/// (`models--ORG--NAME/snapshots/COMMIT`) as the repository is, since a commit is no name and changes with every word in
-/// a model card.
+/// What a checkpoint in a Hugging Face cache (`models--ORG--NAME/snapshots/COMMIT`) is called: as the repository is, since
+/// a commit is no name and changes with every word in a model card.
+fn repository_name(folder: &Path) -> Option<String> {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+    let snapshots = folder.parent().filter(|parent| parent.file_name().is_some_and(|name| name == "snapshots"))?;
+    let cached = snapshots.parent()?.file_name()?.to_string_lossy().into_owned();
+    let name = presentable(cached.strip_prefix("models--")?.rsplit("--").next()?);
+    (!name.is_empty()).then_some(name)
+}
+
+/// What a checkpoint in any other folder is called: as the folder is.
 fn folder_name(folder: &Path) -> String {
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
-    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let repository = folder
-        .parent()
-        .filter(|parent| name(parent).as_deref() == Some("snapshots"))
-        .and_then(Path::parent)
-        .and_then(name)
-        .and_then(|cached| Some(cached.strip_prefix("models--")?.rsplit("--").next()?.to_owned()));
-    repository.or_else(|| name(&folder)).unwrap_or_else(|| "model".to_owned())
+    let name = folder.file_name().map(|name| presentable(&name.to_string_lossy())).unwrap_or_default();
+    if name.is_empty() { "model".to_owned() } else { name }
+}
+
+/// A name as a [`ClipConfig`] may have it.
+fn presentable(name: &str) -> String {
+    let mut kept = String::new();
+    for c in name.chars().filter(|c| !is_deceptive(*c)) {
+        if kept.len() + c.len_utf8() > MAX_NAME_BYTES {
+            break;
+        }
+        kept.push(c);
+    }
+    kept
 }
 
 /// Says that weights are missing, and whether there are pickled ones instead.
@@ -520,10 +589,15 @@ mod tests {
         let folder = |path: &str| {
             let folder = root.path().join(path);
             std::fs::create_dir_all(&folder).unwrap();
-            folder_name(&folder)
+            repository_name(&folder).unwrap_or_else(|| folder_name(&folder))
         };
         assert_eq!(folder("tiny"), "tiny");
         assert_eq!(folder("tiny/snapshots/abc"), "abc");
         assert_eq!(folder("models--timm--ViT-B-16-SigLIP/snapshots/0123"), "ViT-B-16-SigLIP");
+        assert_eq!(folder(&"ä".repeat(90)), "ä".repeat(50));
+        if cfg!(unix) {
+            assert_eq!(folder("a\u{1b}[31m\u{202e}b"), "a[31mb");
+            assert_eq!(folder("\u{7}"), "model");
+        }
     }
 }

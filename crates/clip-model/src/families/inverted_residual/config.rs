@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::families::interface::ImageSizes;
+use crate::limits;
 use crate::projection::ProjectionHeadConfig;
 
 /// A run of equal inverted residual blocks.
@@ -75,11 +76,12 @@ impl ImageSizes for InvertedResidualConfig {
         };
         within("image_size", self.image_size, 4096)?;
         within("the number of backbones", self.backbones.len(), 8)?;
+        let mut parameters = 0u64;
         for backbone in &self.backbones {
             within("stem", backbone.stem, MAX_CHANNELS)?;
             within("features", backbone.features, MAX_CHANNELS)?;
             within("the number of stages", backbone.stages.len(), MAX_BLOCKS)?;
-            let mut blocks = 0usize;
+            let (mut blocks, mut before) = (0usize, backbone.stem as u64);
             for stage in &backbone.stages {
                 within("repeats", stage.repeats, MAX_BLOCKS)?;
                 within("kernel", stage.kernel, 15)?;
@@ -87,8 +89,19 @@ impl ImageSizes for InvertedResidualConfig {
                 within("expansion", stage.expansion, 16)?;
                 within("channels", stage.channels, MAX_CHANNELS)?;
                 blocks += stage.repeats;
+                let (channels, kernel) = (stage.channels as u64, (stage.kernel as u64).pow(2));
+                let wide = before.max(channels) * stage.expansion as u64;
+                parameters += stage.repeats as u64 * wide * (before.max(channels) + kernel + channels);
+                before = channels;
             }
+            parameters += before * backbone.features as u64;
             within("the number of blocks", blocks, MAX_BLOCKS)?;
+        }
+        if parameters > limits::PARAMETERS {
+            return Err(format!(
+                "the image tower would have {parameters} parameters, at most {} are accepted",
+                limits::PARAMETERS
+            ));
         }
         self.head.validate()
     }
