@@ -35,6 +35,9 @@ mod error;
 pub mod families;
 mod fingerprint;
 mod formats;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod limits;
 mod memory;
 mod model;
