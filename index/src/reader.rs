@@ -38,6 +38,11 @@ impl IndexReader {
         Ok(IndexReader { snapshot, metadata: OnceLock::new(), graph: OnceLock::new() })
     }
 
+    /// The directory of the index, as it was given.
+    pub fn dir(&self) -> &Path {
+        self.snapshot.layout().root()
+    }
+
     /// The model that made the embeddings.
     pub fn model(&self) -> &ModelId {
         &self.snapshot.manifest().model

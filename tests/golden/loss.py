@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Losses and gradients of random unit vectors, in PyTorch: open_clip's ClipLoss and SigLipLoss.
 
-    python tests/golden/loss.py > crates/clip-model/tests/fixtures/loss/expected.json
+    python tests/golden/loss.py > crates/clip-train/tests/fixtures/loss/expected.json
 
 Needs torch and open_clip_torch.
 """

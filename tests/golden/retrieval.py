@@ -1,6 +1,6 @@
-"""Recall in both directions by plain numpy, for golden_inputs.rs of clip-model.
+"""Recall in both directions by plain numpy, for tests/retrieval.rs of clip-classify.
 
-    python tests/golden/retrieval.py crates/clip-model/tests/fixtures/retrieval
+    python tests/golden/retrieval.py crates/clip-classify/tests/fixtures/retrieval
 
 Embeddings are small integers, so that scores are exact and ties frequent; a tie counts against the query.
 """

@@ -8,6 +8,7 @@ mod commands;
 mod docs;
 mod download;
 mod exit;
+mod hub_settings;
 mod interrupt;
 mod logger;
 mod machine;

@@ -5,8 +5,6 @@ use std::fmt::{self, Write as _};
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::Path;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 
 /// Stdout could not be written to. Kept apart from other I/O errors because a reader that went away is no failure.
@@ -95,28 +93,14 @@ pub(crate) fn escaped(path: &Path) -> String {
     text
 }
 
+/// The same for a text that came from a file or from elsewhere.
+pub(crate) fn escaped_text(text: &str) -> String {
+    escaped(Path::new(text))
+}
+
 /// Characters that turn the reading direction and so can make a name look like another.
 fn is_direction_mark(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// A path in JSON: as text, and byte for byte besides where text cannot hold it.
-#[derive(Debug, Serialize)]
-pub(crate) struct JsonPath<'a> {
-    path: Cow<'a, str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path_bytes: Option<String>,
-}
-
-impl<'a> From<&'a Path> for JsonPath<'a> {
-    fn from(path: &'a Path) -> Self {
-        Self { path: path.to_string_lossy(), path_bytes: base64_unless_text(path) }
-    }
-}
-
-/// The bytes of a path in base64 if they are no UTF-8.
-pub(crate) fn base64_unless_text(path: &Path) -> Option<String> {
-    path.to_str().is_none().then(|| BASE64_STANDARD.encode(path_bytes(path)))
 }
 
 #[cfg(unix)]
@@ -185,9 +169,6 @@ mod tests {
         use std::os::unix::ffi::OsStrExt;
         let path = Path::new(std::ffi::OsStr::from_bytes(b"x\xff.jpg"));
         assert_eq!(escaped(path), "x\\xff.jpg");
-        let json = serde_json::to_string(&JsonPath::from(path)).unwrap();
-        assert_eq!(json, "{\"path\":\"x\u{fffd}.jpg\",\"path_bytes\":\"eP8uanBn\"}");
-        assert_eq!(serde_json::to_string(&JsonPath::from(Path::new("x"))).unwrap(), "{\"path\":\"x\"}");
     }
 
     #[test]

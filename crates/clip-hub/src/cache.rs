@@ -8,14 +8,17 @@
 //! .locks/models--ORG--NAME/HASH.lock
 //! ```
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::HubError;
 use crate::digest::Digest;
 use crate::repository::{Repository, is_commit, is_revision};
+
+/// How many bytes of a reference are read: enough for a commit and white space around it.
+const MAX_REFERENCE: u64 = 256;
 
 /// A folder of checkpoints, shared with other programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,20 +49,17 @@ impl Cache {
     /// The snapshot that a branch, tag or commit stands for, complete or not, if there is one.
     pub fn snapshot(&self, repository: &Repository, revision: &str) -> Option<Snapshot> {
         let commit = if is_commit(revision) {
-            revision.to_owned()
+            revision.to_ascii_lowercase()
         } else {
-            let text = fs::read_to_string(self.reference(repository, revision)?).ok()?;
-            text.trim().to_owned()
+            let mut text = Vec::new();
+            File::open(self.reference(repository, revision)?).ok()?.take(MAX_REFERENCE).read_to_end(&mut text).ok()?;
+            parse_reference(&text)?
         };
-        // A reference may hold anything; only a commit becomes a path.
-        if !is_commit(&commit) {
-            return None;
-        }
         let folder = self.snapshot_folder(repository, &commit);
         folder.is_dir().then_some(Snapshot { folder, commit })
     }
 
-    /// All model repositories of which the cache holds something, sorted.
+    /// All model repositories that the cache holds something of, sorted.
     pub fn repositories(&self) -> Vec<Repository> {
         let mut repositories: Vec<Repository> = fs::read_dir(&self.root)
             .into_iter()
@@ -70,7 +70,7 @@ impl Cache {
         repositories
     }
 
-    /// Where a commit's files lie.
+    /// The folder with a commit's files.
     pub(crate) fn snapshot_folder(&self, repository: &Repository, commit: &str) -> PathBuf {
         self.repository(repository).join("snapshots").join(commit)
     }
@@ -79,12 +79,12 @@ impl Cache {
         self.repository(repository).join("blobs").join(digest.to_string())
     }
 
-    /// The beginning of a blob, as far as it was fetched.
+    /// The part of a blob that has been fetched so far.
     pub(crate) fn partial(&self, repository: &Repository, digest: Digest) -> PathBuf {
         self.repository(repository).join("blobs").join(format!("{digest}.incomplete"))
     }
 
-    /// The file that whoever fetches a blob holds locked.
+    /// The file that is locked by whoever fetches a blob.
     pub(crate) fn lock_file(&self, repository: &Repository, digest: Digest) -> PathBuf {
         self.root.join(".locks").join(repository.folder_name()).join(format!("{digest}.lock"))
     }
@@ -112,6 +112,12 @@ impl Cache {
     fn reference(&self, repository: &Repository, revision: &str) -> Option<PathBuf> {
         is_revision(revision).then(|| self.repository(repository).join("refs").join(revision))
     }
+}
+
+/// The commit that a reference holds. It may hold anything, and only a commit becomes a path.
+pub(crate) fn parse_reference(text: &[u8]) -> Option<String> {
+    let commit = std::str::from_utf8(text).ok()?.trim();
+    is_commit(commit).then(|| commit.to_owned())
 }
 
 /// A name in the same folder that nobody else uses, in this process or another.
@@ -159,6 +165,7 @@ mod tests {
         let expected = Some(Snapshot { folder, commit: commit.to_owned() });
         assert_eq!(cache.snapshot(&repository, "main"), expected);
         assert_eq!(cache.snapshot(&repository, commit), expected);
+        assert_eq!(cache.snapshot(&repository, &commit.to_uppercase()), expected);
         assert_eq!(cache.snapshot(&repository, "../../x"), None);
         fs::write(root.path().join("models--org--name/refs/main"), "../../..").unwrap();
         assert_eq!(cache.snapshot(&repository, "main"), None);

@@ -8,6 +8,9 @@ use crate::HubError;
 
 static DATA: &str = include_str!("../catalogue.toml");
 
+/// Longer names, in characters, are not compared: they are no typing errors, and comparing them takes time.
+const LONGEST_MISTYPED: usize = 100;
+
 /// All known checkpoints, in the order of the data file: by family, small ones first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Catalogue {
@@ -18,7 +21,7 @@ pub struct Catalogue {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// What it is called on the command line.
+    /// The name that users give.
     pub name: String,
     /// What its makers call it.
     pub title: String,
@@ -28,8 +31,8 @@ pub struct Entry {
     /// The files without which it does not work.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
-    /// Size of the download, give or take a few megabytes: the weights as they are stored. The hub tells the exact number
-    /// when it is asked.
+    /// Size of the download in bytes, give or take a few megabytes: the weights as they are stored. The hub knows the
+    /// exact number.
     pub bytes: u64,
     /// Numbers in an embedding.
     pub dimension: usize,
@@ -37,12 +40,13 @@ pub struct Entry {
     pub image_size: usize,
     /// Parameters of both towers, in millions.
     pub million_parameters: f64,
-    /// Floating-point operations for one photo, in thousands of millions (a multiplication and an addition are two).
+    /// Floating-point operations for one photo, in billions (10^9); a multiplication and an addition
+    /// count as two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_gflops: Option<f64>,
-    /// The languages that its texts may be in, by ISO 639-1; `mul` for a hundred and more.
+    /// The languages that its texts may be in, as ISO 639-1 codes; `mul` for a hundred or more.
     pub languages: Vec<String>,
-    /// Licence of the weights, by SPDX where it has a name there.
+    /// Licence of the weights: its SPDX identifier, where it has one.
     pub licence: String,
     /// Whether that licence allows research only.
     #[serde(default)]
@@ -82,15 +86,15 @@ pub struct Figure {
     pub source: String,
 }
 
-/// Published recall among the first one, in percent.
+/// Published recall@1, in percent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retrieval {
-    /// The photos and captions that it was measured on.
+    /// The set of photos and captions that it was measured on.
     pub set: String,
-    /// Captions whose photo came first.
+    /// Captions for which their photo came first.
     pub text_to_image: f64,
-    /// Photos of whose captions one came first.
+    /// Photos for which one of their captions came first.
     pub image_to_text: f64,
     /// Who published it.
     pub source: String,
@@ -100,7 +104,7 @@ impl Catalogue {
     /// The catalogue that is part of the program.
     ///
     /// # Errors
-    /// [`HubError::Catalogue`]; none with the data that was built in, which a test reads.
+    /// [`HubError::Catalogue`] if the embedded data is wrong, which a test rules out.
     pub fn built_in() -> Result<Self, HubError> {
         Self::parse(DATA)
     }
@@ -134,25 +138,41 @@ impl Catalogue {
         &self.entries
     }
 
-    /// The entry of a name, which may be written in capitals.
+    /// Finds an entry by its name; upper and lower case are the same.
     pub fn find(&self, name: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.name.eq_ignore_ascii_case(name))
     }
 
-    /// The entry of a repository.
+    /// Finds an entry by its repository; upper and lower case are the same.
     pub fn find_repository(&self, repository: &str) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.repository.as_deref() == Some(repository))
-    }
-
-    /// The entry whose name is most like this one, for those who mistyped.
-    pub fn nearest(&self, name: &str) -> Option<&Entry> {
-        let name = name.to_ascii_lowercase();
-        let limit = name.chars().count() / 3;
         self.entries
             .iter()
-            .map(|entry| (edits(&name, &entry.name), entry))
+            .find(|entry| entry.repository.as_deref().is_some_and(|r| r.eq_ignore_ascii_case(repository)))
+    }
+
+    /// Finds an entry by the name of its repository without the organisation, exactly as it is written.
+    pub fn find_model(&self, model: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| {
+            entry
+                .repository
+                .as_deref()
+                .and_then(|repository| repository.split_once('/'))
+                .is_some_and(|(_, name)| name == model)
+        })
+    }
+
+    /// Finds the entry whose name is closest to a mistyped one, if one is close; upper and lower case are the same.
+    pub fn nearest(&self, name: &str) -> Option<&Entry> {
+        let name = name.to_lowercase();
+        let length = name.chars().count();
+        if length > LONGEST_MISTYPED {
+            return None;
+        }
+        self.entries
+            .iter()
+            .map(|entry| (edits(&name, &entry.name.to_lowercase()), entry))
             .min_by_key(|(edits, _)| *edits)
-            .filter(|(edits, _)| *edits <= limit)
+            .filter(|(edits, _)| *edits <= length / 3)
             .map(|(_, entry)| entry)
     }
 }

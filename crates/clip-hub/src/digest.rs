@@ -1,16 +1,18 @@
-//! What a file of the hub must hash to, and hashing.
+//! The hash that a file of the hub must have, and hashing.
 
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 
 use crate::HubError;
+use crate::progress::go_on;
 
-/// Bytes that are read at a time.
+/// How many bytes are read at a time.
 const CHUNK: usize = 1 << 20;
 
 /// The hash by which the hub knows a file, and under which the cache keeps it.
@@ -18,12 +20,12 @@ const CHUNK: usize = 1 << 20;
 pub(crate) enum Digest {
     /// Of large files: SHA-256 of the content.
     Sha256([u8; 32]),
-    /// Of small ones, which lie in git itself: SHA-1 of a header with the length, and the content.
+    /// Of small ones, which are in git itself: SHA-1 of a header with the length, and the content.
     GitBlob([u8; 20]),
 }
 
 impl Digest {
-    /// Reads an entity tag (`"…"` or `W/"…"`), or a name of a blob in the cache, which is the same without its quotes.
+    /// Reads an entity tag (`"…"` or `W/"…"`), or the name of a blob in the cache, which is the same without the quotes.
     pub fn parse(tag: &str) -> Option<Self> {
         let tag = tag.strip_prefix("W/").unwrap_or(tag);
         let tag = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).unwrap_or(tag);
@@ -46,27 +48,25 @@ impl Digest {
         }
     }
 
-    /// Whether a file has this content. `go_on` is asked between blocks.
+    /// Whether a file has this content. `cancel` is looked at between blocks.
     ///
     /// # Errors
     /// As [`of_file`](Self::of_file).
-    pub fn matches(&self, path: &Path, go_on: &mut dyn FnMut() -> bool) -> Result<bool, HubError> {
-        Ok(self.of_file(path, go_on)? == *self)
+    pub fn matches(&self, path: &Path, cancel: &AtomicBool) -> Result<bool, HubError> {
+        Ok(self.of_file(path, cancel)? == *self)
     }
 
     /// A file's digest, of the same kind as this one.
     ///
     /// # Errors
-    /// [`HubError::Io`], and [`HubError::Cancelled`] if `go_on` says so.
-    pub fn of_file(&self, path: &Path, go_on: &mut dyn FnMut() -> bool) -> Result<Self, HubError> {
+    /// [`HubError::Io`], and [`HubError::Cancelled`] if `cancel` says so.
+    pub fn of_file(&self, path: &Path, cancel: &AtomicBool) -> Result<Self, HubError> {
         let io = |source| HubError::Io { action: "read", path: path.to_owned(), source };
         let mut file = File::open(path).map_err(io)?;
         let mut hasher = self.hasher(file.metadata().map_err(io)?.len());
         let mut block = vec![0; CHUNK];
         loop {
-            if !go_on() {
-                return Err(HubError::Cancelled);
-            }
+            go_on(cancel)?;
             match file.read(&mut block) {
                 Ok(0) => return Ok(hasher.finish()),
                 Ok(n) => hasher.update(&block[..n]),
@@ -138,12 +138,12 @@ mod tests {
             for written in [tag.to_owned(), format!("\"{tag}\""), format!("W/\"{tag}\""), tag.to_uppercase()] {
                 let digest = Digest::parse(&written).unwrap();
                 assert_eq!(digest.to_string(), tag);
-                assert!(digest.matches(&path, &mut || true).unwrap(), "{tag}");
+                assert!(digest.matches(&path, &AtomicBool::new(false)).unwrap(), "{tag}");
             }
         }
         std::fs::write(&path, "hello!").unwrap();
-        assert!(!Digest::parse(git).unwrap().matches(&path, &mut || true).unwrap());
-        assert!(!Digest::parse(sha256).unwrap().matches(&path, &mut || true).unwrap());
+        assert!(!Digest::parse(git).unwrap().matches(&path, &AtomicBool::new(false)).unwrap());
+        assert!(!Digest::parse(sha256).unwrap().matches(&path, &AtomicBool::new(false)).unwrap());
     }
 
     #[test]
@@ -158,7 +158,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
         std::fs::write(&path, "x").unwrap();
-        let stopped = Digest::parse(&"0".repeat(64)).unwrap().matches(&path, &mut || false);
+        let stopped = Digest::parse(&"0".repeat(64)).unwrap().matches(&path, &AtomicBool::new(true));
         assert!(matches!(stopped, Err(HubError::Cancelled)));
     }
 }

@@ -1,15 +1,21 @@
 //! The one error type of the crate.
 
+use std::fmt;
 use std::path::PathBuf;
+
+use crate::escape::{Escaped, EscapedPath};
+use crate::interruption::{Interruption, words};
 
 /// Why a checkpoint could not be found, fetched or checked.
 ///
-/// Every message says what was expected, what was found and, where there is one, the remedy.
+/// A message says what was expected and what was found, in one line: whatever comes from outside is escaped in it, and
+/// URLs are shown without passwords and queries. The fields hold names as they are. What can be done about it is in
+/// [`remedy`](Self::remedy).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HubError {
     /// A file or folder could not be read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}", EscapedPath(path))]
     Io {
         /// What was being done: `read`, `write`, `rename`.
         action: &'static str,
@@ -19,31 +25,54 @@ pub enum HubError {
         source: std::io::Error,
     },
     /// A name cannot be one of a repository.
-    #[error("`{name}` is not the name of a repository: {reason}; expected ORG/NAME, such as `timm/ViT-B-16-SigLIP`")]
+    #[error(
+        "`{}` is not the name of a repository: {reason}; expected ORG/NAME, such as `timm/ViT-B-16-SigLIP`",
+        Escaped(name)
+    )]
     Repository {
         /// The name.
         name: String,
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A name is neither in the catalogue nor that of a repository.
+    #[error(
+        "unknown model `{}`: expected a name of the catalogue or a repository (ORG/NAME){}",
+        Escaped(name),
+        nearest.as_ref().map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default()
+    )]
+    UnknownModel {
+        /// The name.
+        name: String,
+        /// The name in the catalogue that is most like it, if one is close.
+        nearest: Option<String>,
+    },
     /// A setting cannot be used.
-    #[error("{name} is `{value}`: {reason}")]
+    #[error("{setting} is `{}`: {reason}", Escaped(value))]
     Setting {
         /// Which.
-        name: &'static str,
-        /// What it is set to.
+        setting: Setting,
+        /// What it is set to, without passwords.
         value: String,
         /// What is wrong with it and what was expected.
-        reason: String,
+        reason: &'static str,
     },
     /// The embedded catalogue cannot be read.
-    #[error("the catalogue of models is damaged: {reason}")]
+    #[error("the catalogue of models is damaged: {}", Escaped(reason))]
     Catalogue {
         /// What is wrong.
         reason: String,
     },
+    /// An index of shards, which a sharded checkpoint has, is no such thing.
+    #[error("{} is not an index of shards: {}", EscapedPath(path), Escaped(reason))]
+    ShardIndex {
+        /// The index.
+        path: PathBuf,
+        /// What was expected and found.
+        reason: String,
+    },
     /// The checkpoint, or a part of it, is not in the cache.
-    #[error("{name} is not in the cache ({}): {missing}; fetch it with `clip-search model pull {name}`", cache.display())]
+    #[error("{} is not in the cache ({}): {}", Escaped(name), EscapedPath(cache), Escaped(missing))]
     NotCached {
         /// The name under which it was asked for.
         name: String,
@@ -54,9 +83,10 @@ pub enum HubError {
     },
     /// The network is switched off and the cache does not hold everything.
     #[error(
-        "{name} is not in the cache ({}): {missing}; the network is switched off, leave out --offline and unset \
-         HF_HUB_OFFLINE to fetch it",
-        cache.display()
+        "{} is not in the cache ({}): {}; the network is switched off",
+        Escaped(name),
+        EscapedPath(cache),
+        Escaped(missing)
     )]
     Offline {
         /// The name under which it was asked for.
@@ -67,10 +97,7 @@ pub enum HubError {
         missing: String,
     },
     /// The server knows no such repository, or hides it.
-    #[error(
-        "{endpoint} has no repository {repository} for us; check the name, and if it is private set HF_TOKEN to a \
-         token that may read it"
-    )]
+    #[error("{} has no repository {}, or does not show it to us", Escaped(endpoint), Escaped(repository))]
     RepositoryNotFound {
         /// The repository.
         repository: String,
@@ -78,7 +105,7 @@ pub enum HubError {
         endpoint: String,
     },
     /// The repository has no such revision.
-    #[error("{repository} has no revision `{revision}`; expected a branch, a tag or a commit")]
+    #[error("{} has no revision `{}`; expected a branch, a tag or a commit", Escaped(repository), Escaped(revision))]
     RevisionNotFound {
         /// The repository.
         repository: String,
@@ -86,7 +113,11 @@ pub enum HubError {
         revision: String,
     },
     /// The repository lacks a file that is needed.
-    #[error("{repository} has no file `{file}`, which is needed; the repository was changed or is no such checkpoint")]
+    #[error(
+        "{} has no file `{}`, which is needed; the repository has changed or is not such a checkpoint",
+        Escaped(repository),
+        Escaped(file)
+    )]
     FileNotFound {
         /// The repository.
         repository: String,
@@ -95,51 +126,55 @@ pub enum HubError {
     },
     /// The server refuses to hand out the repository.
     #[error(
-        "{endpoint} does not let us read {repository}: {reason}; accept its conditions at {endpoint}/{repository} and \
-         set HF_TOKEN to a token of the account that did"
+        "{} does not let us read {}: it answered {status}{}",
+        Escaped(endpoint),
+        Escaped(repository),
+        words(message)
     )]
     Denied {
         /// The repository.
         repository: String,
         /// The server.
         endpoint: String,
-        /// The server's words.
-        reason: String,
+        /// The HTTP status.
+        status: u16,
+        /// The server's words; empty if it had none.
+        message: String,
     },
-    /// The server answered with a status that is no success.
-    #[error("{url} answered {status}{}; try again later", if reason.is_empty() { String::new() } else { format!(" ({reason})") })]
+    /// The server answered with a status that is neither success nor expected to pass.
+    #[error("{} answered {status}{}", Escaped(url), words(message))]
     Status {
         /// What was asked for.
         url: String,
         /// The HTTP status.
         status: u16,
-        /// The server's words, or nothing.
-        reason: String,
+        /// The server's words; empty if it had none.
+        message: String,
     },
     /// The server could not be reached, or the connection broke too often.
-    #[error(
-        "cannot fetch {url}: {reason} (tried {attempts} times); what was fetched is kept, run the same again to go on"
-    )]
+    #[error("cannot fetch {}: {cause} (tried {attempts} times); what was fetched is kept", Escaped(url))]
     Network {
         /// What was asked for.
         url: String,
         /// Tries without a single new byte.
         attempts: u32,
         /// The last failure.
-        reason: String,
+        #[source]
+        cause: Interruption,
     },
     /// The server does not keep to the hub's protocol.
-    #[error("{url} does not answer like a Hugging Face hub: {reason}")]
+    #[error("{} does not answer like a Hugging Face hub: {}", Escaped(url), Escaped(reason))]
     Protocol {
         /// What was asked for.
         url: String,
         /// What was expected and found.
         reason: String,
     },
-    /// A file arrived with another content than the server announced.
+    /// A file arrived with other content than the server announced.
     #[error(
-        "{file} of {repository} arrived damaged: expected the hash {expected}, found {found}; it was thrown away, try \
-         again, and if it stays so the server or something between is broken"
+        "{} of {} arrived damaged: expected the hash {expected}, found {found}; it was removed",
+        Escaped(file),
+        Escaped(repository)
     )]
     WrongHash {
         /// The repository.
@@ -153,8 +188,9 @@ pub enum HubError {
     },
     /// The repository's weights are pickled.
     #[error(
-        "{repository} holds its weights only as `{found}`, a pickle, which could run code and is never read; use a \
-         repository with safetensors, or convert it and give --model the folder"
+        "{} holds its weights only as `{}`, a pickle, which can run code and is never read; expected safetensors",
+        Escaped(repository),
+        Escaped(found)
     )]
     PickleOnly {
         /// The repository.
@@ -162,10 +198,12 @@ pub enum HubError {
         /// The pickled file.
         found: String,
     },
-    /// The repository is no checkpoint in a known layout.
+    /// The repository is not a checkpoint in a known layout.
     #[error(
-        "{repository} is no checkpoint that can be read: {missing}; expected `config.json` with `model.safetensors` \
-         (Hugging Face) or `open_clip_config.json` with `open_clip_model.safetensors` (open_clip)"
+        "{} is not a checkpoint that can be read: {}; expected `config.json` with `model.safetensors` (Hugging Face) \
+         or `open_clip_config.json` with `open_clip_model.safetensors` (open_clip)",
+        Escaped(repository),
+        Escaped(missing)
     )]
     NoCheckpoint {
         /// The repository.
@@ -173,7 +211,160 @@ pub enum HubError {
         /// What is missing.
         missing: String,
     },
-    /// The observer asked to stop. What was fetched is kept.
-    #[error("stopped; what was fetched is kept, run the same again to go on")]
+    /// The caller asked to stop. What was fetched is kept.
+    #[error("stopped; what was fetched is kept")]
     Cancelled,
+}
+
+/// A setting that can be wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Setting {
+    /// [`HubSettings::endpoint`](crate::HubSettings::endpoint).
+    Endpoint,
+    /// [`HubSettings::token`](crate::HubSettings::token).
+    Token,
+    /// [`Proxies::http`](crate::Proxies::http).
+    HttpProxy,
+    /// [`Proxies::https`](crate::Proxies::https).
+    HttpsProxy,
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Endpoint => "the hub's address",
+            Self::Token => "the token",
+            Self::HttpProxy => "the proxy for http",
+            Self::HttpsProxy => "the proxy for https",
+        })
+    }
+}
+
+/// What can be done about an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Remedy {
+    /// Download the checkpoint of this name ([`Hub::pull`](crate::Hub::pull)).
+    Download {
+        /// The name under which it was asked for: one of the catalogue, or a repository.
+        name: String,
+    },
+    /// Allow the network ([`HubSettings::offline`](crate::HubSettings::offline)), and download.
+    AllowNetwork {
+        /// The name under which it was asked for.
+        name: String,
+    },
+    /// Choose a name that the catalogue lists, or a repository.
+    ChooseModel {
+        /// The name that is most like the one that was given, if one is close.
+        nearest: Option<String>,
+    },
+    /// Correct a setting, or leave it unset.
+    CorrectSetting(Setting),
+    /// Check the repository's name; if it is private, set a token that may read it
+    /// ([`HubSettings::token`](crate::HubSettings::token)).
+    CheckNameOrToken,
+    /// Accept the repository's conditions on its page, and set a token of the account that did.
+    AcceptConditions {
+        /// The repository's page.
+        page: String,
+    },
+    /// Try again later: the server is at fault.
+    TryLater,
+    /// Do the same again: what was fetched is kept, and the download goes on where it stopped.
+    Resume,
+    /// Do the same again from the beginning; if it fails in the same way, the server or something on the way to it is
+    /// broken.
+    TryAgain,
+    /// Use a repository with safetensors, or convert the weights and use the folder with them.
+    ConvertWeights,
+}
+
+impl HubError {
+    /// What can be done about it, if that is known.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::UnknownModel { nearest, .. } => Some(Remedy::ChooseModel { nearest: nearest.clone() }),
+            Self::Setting { setting, .. } => Some(Remedy::CorrectSetting(*setting)),
+            Self::NotCached { name, .. } => Some(Remedy::Download { name: name.clone() }),
+            Self::Offline { name, .. } => Some(Remedy::AllowNetwork { name: name.clone() }),
+            Self::RepositoryNotFound { .. } => Some(Remedy::CheckNameOrToken),
+            Self::Denied { repository, endpoint, .. } => {
+                Some(Remedy::AcceptConditions { page: format!("{endpoint}/{repository}") })
+            }
+            Self::Status { .. } => Some(Remedy::TryLater),
+            Self::Network { .. } | Self::Cancelled => Some(Remedy::Resume),
+            Self::WrongHash { .. } => Some(Remedy::TryAgain),
+            Self::PickleOnly { .. } => Some(Remedy::ConvertWeights),
+            Self::Io { .. }
+            | Self::Repository { .. }
+            | Self::Catalogue { .. }
+            | Self::ShardIndex { .. }
+            | Self::RevisionNotFound { .. }
+            | Self::FileNotFound { .. }
+            | Self::Protocol { .. }
+            | Self::NoCheckpoint { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One error of each kind, with this text wherever text from outside can be.
+    fn all(text: &str) -> Vec<HubError> {
+        let s = || text.to_owned();
+        let path = || PathBuf::from(text);
+        let causes = [
+            Interruption::Status { status: 503, message: s() },
+            Interruption::Connection { reason: s() },
+            Interruption::Range { from: 1 },
+            Interruption::Ended { at: 1, size: 2 },
+        ];
+        let mut errors = vec![
+            HubError::Io { action: "read", path: path(), source: std::io::ErrorKind::NotFound.into() },
+            HubError::Repository { name: s(), reason: "it is wrong" },
+            HubError::UnknownModel { name: s(), nearest: Some("pocket".to_owned()) },
+            HubError::Setting { setting: Setting::Endpoint, value: s(), reason: "expected another" },
+            HubError::Catalogue { reason: s() },
+            HubError::ShardIndex { path: path(), reason: s() },
+            HubError::NotCached { name: s(), cache: path(), missing: s() },
+            HubError::Offline { name: s(), cache: path(), missing: s() },
+            HubError::RepositoryNotFound { repository: s(), endpoint: s() },
+            HubError::RevisionNotFound { repository: s(), revision: s() },
+            HubError::FileNotFound { repository: s(), file: s() },
+            HubError::Denied { repository: s(), endpoint: s(), status: 403, message: s() },
+            HubError::Status { url: s(), status: 400, message: s() },
+            HubError::Protocol { url: s(), reason: s() },
+            HubError::WrongHash { repository: s(), file: s(), expected: "1".to_owned(), found: "2".to_owned() },
+            HubError::PickleOnly { repository: s(), found: s() },
+            HubError::NoCheckpoint { repository: s(), missing: s() },
+            HubError::Cancelled,
+        ];
+        errors.extend(causes.map(|cause| HubError::Network { url: s(), attempts: 5, cause }));
+        errors
+    }
+
+    #[test]
+    fn no_message_carries_what_acts_on_a_terminal() {
+        for error in all("evil\u{1b}]0;x\u{7}\r\n\u{9b}31m\u{202e}\u{2066}\u{200f}name") {
+            let message = error.to_string();
+            assert!(!message.contains(crate::escape::is_deceptive), "{message:?}");
+            if !matches!(error, HubError::Cancelled | HubError::Io { .. }) && error.to_string().contains("evil") {
+                assert!(message.contains("\\u{1b}]0;x"), "{message}");
+            }
+        }
+    }
+
+    #[test]
+    fn messages_name_no_option_variable_or_command() {
+        for error in all("x") {
+            let message = error.to_string();
+            for word in ["--", "HF_", "clip-search", "PROXY"] {
+                assert!(!message.contains(word), "{message}");
+            }
+        }
+    }
 }

@@ -1,14 +1,16 @@
 //! Which files of a repository make up a checkpoint, and whether a folder holds them all.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use crate::HubError;
+use crate::escape::{Escaped, shortened};
 use crate::repository::{Repository, is_file_name};
 
-/// Files beside configuration and weights that a checkpoint may have: tokenizers and preprocessing in the forms that
-/// this program and others read. Most repositories have some of them.
+/// Files that a checkpoint may have besides the configuration and the weights: tokenizers and preprocessing, in the
+/// forms that this program and others read. Most repositories have some of them.
 pub(crate) const AUXILIARY: [&str; 10] = [
     "preprocessor_config.json",
     "processor_config.json",
@@ -22,8 +24,10 @@ pub(crate) const AUXILIARY: [&str; 10] = [
     "spiece.model",
 ];
 
-/// Largest index of shards that is read.
+/// The largest index of shards that is read, in bytes.
 const MAX_INDEX_BYTES: u64 = 16 << 20;
+/// How many characters of a name a message repeats.
+const SHOWN: usize = 200;
 
 /// How a checkpoint's files are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,9 +57,9 @@ impl Layout {
 /// The index of weights in several files.
 pub(crate) const SHARD_INDEX: &str = "model.safetensors.index.json";
 
-/// Chooses from the names of all files in a repository those that make up a checkpoint.
+/// Chooses, from the names of all files in a repository, those that make up a checkpoint.
 ///
-/// Repositories often hold both layouts; open_clip's is taken then, since it says more about preprocessing.
+/// Repositories often hold both layouts; then open_clip's is chosen, since it says more about preprocessing.
 ///
 /// # Errors
 /// [`HubError::PickleOnly`] and [`HubError::NoCheckpoint`].
@@ -105,13 +109,13 @@ fn is_pickle(name: &str) -> bool {
     [".bin", ".pt", ".pth", ".ckpt", ".pkl"].iter().any(|end| name.ends_with(end))
 }
 
-/// What a folder lacks to be a checkpoint, or `None` if it lacks nothing. `files` are those that must be there; without
+/// What a folder lacks to be a checkpoint, or `None` if it is complete. `files` are those that must be there; without
 /// them, either layout will do.
 pub(crate) fn missing(folder: &Path, files: Option<&[String]>) -> Option<String> {
     // `is_file` follows links: a link whose blob was removed counts as missing.
-    let has = |name: &str| folder.join(name).is_file();
+    let has = |name: &str| is_file_name(name) && folder.join(name).is_file();
     if let Some(files) = files {
-        return files.iter().find(|name| !has(name)).map(|name| format!("`{name}` is missing"));
+        return files.iter().find(|name| !has(name)).map(|name| format!("`{}` is missing", Escaped(name)));
     }
     if Layout::OpenClip.is_in(&has) {
         return None;
@@ -130,7 +134,7 @@ pub(crate) fn missing(folder: &Path, files: Option<&[String]>) -> Option<String>
         return Some(format!("`{}` is missing", Layout::HuggingFace.weights()));
     }
     match shards(&folder.join(SHARD_INDEX)) {
-        Ok(shards) => shards.iter().find(|name| !has(name)).map(|name| format!("`{name}` is missing")),
+        Ok(shards) => shards.iter().find(|name| !has(name)).map(|name| format!("`{}` is missing", Escaped(name))),
         Err(error) => Some(error.to_string()),
     }
 }
@@ -144,28 +148,43 @@ impl Layout {
 /// The files that an index of shards names.
 ///
 /// # Errors
-/// [`HubError::Io`], also for an index that is no such thing.
+/// [`HubError::Io`], and [`HubError::ShardIndex`] for an index that is no such thing.
 pub(crate) fn shards(index: &Path) -> Result<BTreeSet<String>, HubError> {
+    let io = |source| HubError::Io { action: "read", path: index.to_owned(), source };
+    let mut bytes = Vec::new();
+    File::open(index).map_err(io)?.take(MAX_INDEX_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
+    parse_shards(&bytes).map_err(|reason| HubError::ShardIndex { path: index.to_owned(), reason })
+}
+
+/// The files that an index of shards names, from its text. Each is a plain name in the index's own folder.
+///
+/// # Errors
+/// What was expected and found.
+pub(crate) fn parse_shards(bytes: &[u8]) -> Result<BTreeSet<String>, String> {
     #[derive(serde::Deserialize)]
     struct Index {
         weight_map: BTreeMap<String, String>,
     }
-    let io = |source| HubError::Io { action: "read", path: index.to_owned(), source };
-    let wrong = |reason: String| io(std::io::Error::new(std::io::ErrorKind::InvalidData, reason));
-    if fs::metadata(index).map_err(io)?.len() > MAX_INDEX_BYTES {
-        return Err(wrong(format!("it is larger than {MAX_INDEX_BYTES} bytes")));
+    if bytes.len() as u64 > MAX_INDEX_BYTES {
+        return Err(format!("it is larger than {MAX_INDEX_BYTES} bytes"));
     }
-    let parsed: Index = serde_json::from_slice(&fs::read(index).map_err(io)?)
-        .map_err(|error| wrong(format!("it is no index of shards: {error}")))?;
+    let parsed: Index = serde_json::from_slice(bytes).map_err(|error| shortened(&error.to_string(), SHOWN))?;
     let names: BTreeSet<String> = parsed.weight_map.into_values().collect();
+    if names.is_empty() {
+        return Err("it names no file".to_owned());
+    }
     match names.iter().find(|name| !is_file_name(name) || name.contains('/')) {
-        Some(name) => Err(wrong(format!("`{name}` is not the name of a file in the same folder"))),
+        Some(name) => {
+            Err(format!("expected the name of a file in the same folder, found `{}`", shortened(name, SHOWN)))
+        }
         None => Ok(names),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn chosen(names: &[&str]) -> Result<Vec<String>, HubError> {

@@ -1,4 +1,4 @@
-//! A checkpoint's name to its folder.
+//! From a checkpoint's name to its folder.
 
 use crate::cache::{Cache, Snapshot};
 use crate::catalogue::Entry;
@@ -14,7 +14,7 @@ pub struct Checkpoint {
     pub repository: Repository,
     /// A branch, a tag or a commit.
     pub revision: String,
-    /// The files that it must have, if that is known; otherwise the repository's listing decides.
+    /// The files that it must have, if they are known; otherwise the repository's listing decides.
     pub files: Option<Vec<String>>,
 }
 
@@ -78,7 +78,7 @@ impl Hub {
         })
     }
 
-    /// The same, with what is missing.
+    /// The same; the error says what is missing.
     pub(crate) fn find(&self, checkpoint: &Checkpoint) -> Result<Located, String> {
         let Checkpoint { repository, revision, files, .. } = checkpoint;
         let Some(Snapshot { folder, commit }) = self.cache.snapshot(repository, revision) else {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use crate::HubError;
 use crate::cache::{beside, create_parent, remove, rename};
 
-/// Ways to have one content under two names, the best first: what other programs expect, what takes no space, what
-/// works everywhere.
+/// Ways to have one content under two names, best first: what other programs expect, what takes no space, what works
+/// everywhere.
 const MEANS: [Means; 3] = [Means::SymbolicLink, Means::HardLink, Means::Copy];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ enum Means {
 }
 
 /// Makes `snapshot/file` stand for a blob of the same repository, in place of whatever is there. Readers see the old or
-/// the new file and nothing between.
+/// the new file and nothing in between.
 ///
 /// # Errors
 /// [`HubError::Io`].
@@ -50,7 +50,7 @@ fn place_by(means: &[Means], snapshot: &Path, file: &str, blob: &Path) -> Result
     Err(HubError::Io { action: "link or copy a blob to", path: pointer, source: failure })
 }
 
-/// The way from `snapshots/COMMIT/FILE` to `blobs/HASH`. Relative, so that the cache may be moved.
+/// The path from `snapshots/COMMIT/FILE` to `blobs/HASH`. Relative, so that the cache may be moved.
 fn target(file: &str, blob: &Path) -> PathBuf {
     let mut path = PathBuf::from("../..");
     path.extend(file.split('/').skip(1).map(|_| ".."));

@@ -2,28 +2,30 @@
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::HubError;
 use crate::cache::create_parent;
+use crate::progress::go_on;
 
-/// How often a lock that somebody else holds is tried.
+/// How long to wait before a lock that somebody else holds is tried again.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// A lock on a file; it ends with the value, or with the process.
+/// A lock on a file; it is released when the value is dropped, or when the process ends.
 pub(crate) struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Takes the lock as soon as it is free. `waiting` is asked meanwhile whether to go on.
+    /// Takes the lock as soon as it is free. `waiting` is called once if it has to wait.
     ///
     /// `huggingface_hub` locks the same files with the same system call. File systems that know no locks go without:
-    /// no file becomes visible unchecked, so that the worst is a download in vain.
+    /// no file becomes visible unchecked, so the worst is a wasted download.
     ///
     /// # Errors
-    /// [`HubError::Io`], and [`HubError::Cancelled`] if `waiting` says so.
-    pub fn take(path: &Path, waiting: &mut dyn FnMut() -> bool) -> Result<Self, HubError> {
+    /// [`HubError::Io`], and [`HubError::Cancelled`] if `cancel` says so.
+    pub fn take(path: &Path, waiting: impl FnOnce(), cancel: &AtomicBool) -> Result<Self, HubError> {
         create_parent(path)?;
         let file = File::options()
             .create(true)
@@ -31,10 +33,12 @@ impl Lock {
             .truncate(false)
             .open(path)
             .map_err(|source| HubError::Io { action: "open", path: path.to_owned(), source })?;
+        let mut waiting = Some(waiting);
         while let Err(TryLockError::WouldBlock) = file.try_lock() {
-            if !waiting() {
-                return Err(HubError::Cancelled);
+            if let Some(waiting) = waiting.take() {
+                waiting();
             }
+            go_on(cancel)?;
             std::thread::sleep(INTERVAL);
         }
         Ok(Self { _file: file })
@@ -49,9 +53,11 @@ mod tests {
     fn the_second_waits_for_the_first() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b.lock");
-        let first = Lock::take(&path, &mut || false).unwrap();
-        assert!(matches!(Lock::take(&path, &mut || false), Err(HubError::Cancelled)));
+        let (cancelled, mut told) = (AtomicBool::new(true), false);
+        let first = Lock::take(&path, || panic!("it is free"), &cancelled).unwrap();
+        assert!(matches!(Lock::take(&path, || told = true, &cancelled), Err(HubError::Cancelled)));
+        assert!(told);
         drop(first);
-        Lock::take(&path, &mut || false).unwrap();
+        Lock::take(&path, || panic!("it is free again"), &cancelled).unwrap();
     }
 }

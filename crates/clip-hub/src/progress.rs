@@ -1,10 +1,15 @@
-//! What a download tells its caller.
+//! What a download tells its caller, and how the caller ends it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::HubError;
+use crate::interruption::Interruption;
 
 /// Something that happened.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum PullEvent<'a> {
-    /// The server was asked; so much is to be fetched.
+    /// The server was asked, and this is to be fetched.
     Planned {
         /// Files of the checkpoint.
         files: usize,
@@ -27,9 +32,9 @@ pub enum PullEvent<'a> {
         /// Bytes that an earlier run had fetched.
         resumed: u64,
     },
-    /// So many bytes of the checkpoint are on this disk.
+    /// This many bytes of the checkpoint are on this disk.
     Bytes {
-        /// Of the number in [`Planned`](Self::Planned).
+        /// Out of `bytes` in [`Planned`](Self::Planned).
         done: u64,
     },
     /// The connection broke; it is tried again after a pause.
@@ -37,25 +42,31 @@ pub enum PullEvent<'a> {
         /// The file's name in the repository.
         file: &'a str,
         /// Why.
-        reason: &'a str,
+        cause: &'a Interruption,
     },
     /// Another process fetches the same file; it is waited for.
     Waiting {
         /// The file's name in the repository.
         file: &'a str,
     },
-    /// Nothing new: asked often while something takes time, so that it can be stopped.
-    Idle,
 }
 
-/// Listens to a download.
-pub trait PullObserver {
-    /// Something happened. `false` stops the download; what was fetched is kept.
-    fn event(&mut self, event: PullEvent<'_>) -> bool;
+/// Listens to a download or a check. A call that takes long holds it up.
+pub trait PullProgress: Sync {
+    /// Something happened.
+    fn event(&self, event: PullEvent<'_>);
 }
 
-impl<F: FnMut(PullEvent<'_>) -> bool> PullObserver for F {
-    fn event(&mut self, event: PullEvent<'_>) -> bool {
-        self(event)
+impl<F: Fn(PullEvent<'_>) + Sync> PullProgress for F {
+    fn event(&self, event: PullEvent<'_>) {
+        self(event);
     }
+}
+
+/// Fails if the caller asked to stop.
+///
+/// # Errors
+/// [`HubError::Cancelled`].
+pub(crate) fn go_on(cancel: &AtomicBool) -> Result<(), HubError> {
+    if cancel.load(Ordering::Relaxed) { Err(HubError::Cancelled) } else { Ok(()) }
 }

@@ -3,22 +3,27 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use crate::cache::{create_parent, remove, rename};
-use crate::client::{Client, Failure, FileInfo, pause};
+use crate::client::{Client, Failure, pause};
+use crate::escape::without_secrets;
 use crate::files::{self, AUXILIARY, SHARD_INDEX};
+use crate::headers::FileInfo;
+use crate::interruption::Interruption;
 use crate::link::place;
 use crate::lock::Lock;
-use crate::progress::{PullEvent, PullObserver};
+use crate::progress::{PullEvent, PullProgress, go_on};
+use crate::repository::is_file_name;
 use crate::{Checkpoint, Hub, HubError};
 
-/// Bytes that are read from the network at a time.
+/// How many bytes are read from the network at a time.
 const BLOCK: usize = 1 << 16;
-/// How long a pause goes on without asking whether to stop.
+/// How long a pause goes on before it is checked again whether to stop.
 const MOMENT: Duration = Duration::from_millis(50);
 
-/// What a download came to.
+/// The result of a download.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pulled {
     /// The folder with the checkpoint's files.
@@ -27,7 +32,7 @@ pub struct Pulled {
     pub commit: String,
     /// How many files it has.
     pub files: usize,
-    /// Their bytes.
+    /// Their total size, in bytes.
     pub bytes: u64,
     /// Bytes that came over the network in this run; 0 if everything was in the cache.
     pub fetched: u64,
@@ -41,19 +46,26 @@ struct Planned {
 
 impl Hub {
     /// Brings a checkpoint into the cache: asks the server what it consists of, fetches what is missing, and checks the
-    /// hash of every file, also of those that were there, which are fetched anew if they are damaged.
+    /// hash of every file. Files that were there before are checked, too, and fetched again if they are damaged.
     ///
     /// The branch's reference is moved last, so that an interrupted update leaves the older snapshot in use. Without
     /// network ([`HubSettings::offline`](crate::HubSettings::offline)) what the cache holds is returned as it is.
     ///
+    /// `cancel` is looked at between blocks and while waiting; what was fetched until then is kept.
+    ///
     /// # Errors
     /// Whatever is wrong with the name, the server, the connection, the content or the disk.
-    pub fn pull(&self, checkpoint: &Checkpoint, observer: &mut dyn PullObserver) -> Result<Pulled, HubError> {
+    pub fn pull(
+        &self,
+        checkpoint: &Checkpoint,
+        progress: &dyn PullProgress,
+        cancel: &AtomicBool,
+    ) -> Result<Pulled, HubError> {
         let Some(client) = self.client()? else {
             let found = self.find(checkpoint).map_err(|missing| self.offline(checkpoint, missing))?;
             return Ok(counted(found.folder, found.commit));
         };
-        Pull { hub: self, client, checkpoint, observer, done: 0, fetched: 0 }.run()
+        Pull { hub: self, client, checkpoint, progress, cancel, done: 0, fetched: 0 }.run()
     }
 }
 
@@ -73,7 +85,8 @@ struct Pull<'a> {
     hub: &'a Hub,
     client: Client,
     checkpoint: &'a Checkpoint,
-    observer: &'a mut dyn PullObserver,
+    progress: &'a dyn PullProgress,
+    cancel: &'a AtomicBool,
     /// Bytes of the checkpoint that are on the disk.
     done: u64,
     fetched: u64,
@@ -95,8 +108,8 @@ impl Pull<'_> {
         Ok(Pulled { folder, commit, files: plan.len(), bytes, fetched: self.fetched })
     }
 
-    /// All files with what the server says of them, small ones first: what is wrong with a configuration shows before
-    /// gigabytes of weights have come.
+    /// All files with what the server says about them, small ones first: what is wrong with a configuration shows before
+    /// gigabytes of weights are fetched.
     fn plan(&mut self) -> Result<(String, Vec<Planned>), HubError> {
         let checkpoint = self.checkpoint;
         let repository = &checkpoint.repository;
@@ -106,7 +119,7 @@ impl Pull<'_> {
                 (None, files.clone(), optional.collect())
             }
             None => {
-                let url = format!("{}/api/models/{repository}", self.client.endpoint());
+                let url = self.client.page(repository);
                 let listed = self.retrying(&url, repository.as_str(), |client| {
                     client.repository(repository, &checkpoint.revision)
                 })?;
@@ -117,6 +130,10 @@ impl Pull<'_> {
         for (name, is_required) in
             required.into_iter().map(|name| (name, true)).chain(optional.into_iter().map(|name| (name, false)))
         {
+            // Listings and the catalogue hold no others, but a caller may.
+            if !is_file_name(&name) {
+                return Err(HubError::FileNotFound { repository: repository.to_string(), file: name });
+            }
             // All files of one commit, whatever happens to the branch meanwhile.
             let revision = commit.as_deref().unwrap_or(&checkpoint.revision).to_owned();
             let url = self.client.file_url(repository, &revision, &name);
@@ -140,7 +157,7 @@ impl Pull<'_> {
         Ok((commit, plan))
     }
 
-    /// Every shard that the index names must have come.
+    /// Every shard that the index names must be there.
     fn check_shards(&self, folder: &Path) -> Result<(), HubError> {
         let index = folder.join(SHARD_INDEX);
         if self.checkpoint.files.is_some() || folder.join("model.safetensors").exists() || !index.exists() {
@@ -168,7 +185,7 @@ impl Pull<'_> {
         )
     }
 
-    /// Makes one file be there, with the right content.
+    /// Makes sure that one file is there, with the right content.
     fn bring(&mut self, commit: &str, file: &Planned) -> Result<(), HubError> {
         let (pointer, blob, _) = self.places(commit, file);
         // Before the lock: a complete cache may be read-only.
@@ -177,12 +194,8 @@ impl Pull<'_> {
             return Ok(());
         }
         let lock = self.hub.cache.lock_file(&self.checkpoint.repository, file.info.digest);
-        let mut told = false;
-        let _lock = Lock::take(&lock, &mut || {
-            let event = if told { PullEvent::Idle } else { PullEvent::Waiting { file: &file.name } };
-            told = true;
-            self.observer.event(event)
-        })?;
+        let waiting = || self.progress.event(PullEvent::Waiting { file: &file.name });
+        let _lock = Lock::take(&lock, waiting, self.cancel)?;
         if self.is_good(&blob, file)? {
             self.done += file.info.size;
         } else {
@@ -193,12 +206,12 @@ impl Pull<'_> {
         Ok(())
     }
 
-    fn is_good(&mut self, path: &Path, file: &Planned) -> Result<bool, HubError> {
+    fn is_good(&self, path: &Path, file: &Planned) -> Result<bool, HubError> {
         if fs::metadata(path).map_or(true, |metadata| !metadata.is_file() || metadata.len() != file.info.size) {
             return Ok(false);
         }
         self.tell(PullEvent::Checking { file: &file.name })?;
-        file.info.digest.matches(path, &mut || self.observer.event(PullEvent::Idle))
+        file.info.digest.matches(path, self.cancel)
     }
 
     /// Fetches a blob, from where an earlier run got to.
@@ -221,10 +234,10 @@ impl Pull<'_> {
                 match self.transfer(commit, file, &partial, have, begun) {
                     Ok(()) => {}
                     Err(Failure::Lasting(error)) => return Err(error),
-                    Err(Failure::Passing(reason)) => {
+                    Err(Failure::Passing(cause)) => {
                         let now = fs::metadata(&partial).map_or(0, |metadata| metadata.len());
                         failures = if now > have { 1 } else { failures + 1 };
-                        self.after_failure(&url, &file.name, failures, reason)?;
+                        self.after_failure(&url, &file.name, failures, cause)?;
                         continue;
                     }
                 }
@@ -232,13 +245,13 @@ impl Pull<'_> {
                 write(&partial, &[])?;
             }
             self.tell(PullEvent::Checking { file: &file.name })?;
-            let found = digest.of_file(&partial, &mut || self.observer.event(PullEvent::Idle))?;
+            let found = digest.of_file(&partial, self.cancel)?;
             if found == digest {
                 break;
             }
             remove(&partial)?;
             self.done = begun;
-            // The beginning may have been somebody else's; what comes in one piece is the server's own.
+            // The beginning may have come from somewhere else; what comes in one piece is the server's own.
             if resumed && !restarted {
                 (resumed, restarted, failures) = (false, true, 0);
                 continue;
@@ -260,26 +273,26 @@ impl Pull<'_> {
         let content = self.client.content(&self.checkpoint.repository, commit, &file.name, have);
         let content = match content {
             Ok(content) => content,
-            Err(Failure::Passing(reason)) if reason.starts_with("416") => {
+            Err(Failure::Passing(cause @ Interruption::Range { .. })) => {
                 remove(partial)?;
-                return Err(Failure::Passing(reason));
+                return Err(cause.into());
             }
             Err(failure) => return Err(failure),
         };
         let io = |source| HubError::Io { action: "write", path: partial.to_owned(), source };
         let mut out = File::options().create(true).write(true).truncate(false).open(partial).map_err(io)?;
-        // A server without ranges begins anew.
+        // A server without ranges starts from the beginning.
         out.set_len(content.start).map_err(io)?;
         io::Seek::seek(&mut out, io::SeekFrom::End(0)).map_err(io)?;
         let mut have = content.start;
-        // Not a byte more than was announced, whatever comes.
+        // Never more bytes than were announced, whatever comes.
         let mut reader = content.reader.take(file.info.size - have);
         let mut block = vec![0; BLOCK];
         loop {
             self.tell(PullEvent::Bytes { done: begun + have })?;
             match reader.read(&mut block) {
                 Ok(0) if have < file.info.size => {
-                    return Err(Failure::Passing(format!("the connection ended at byte {have} of {}", file.info.size)));
+                    return Err(Interruption::Ended { at: have, size: file.info.size }.into());
                 }
                 Ok(0) => break,
                 Ok(n) => {
@@ -288,14 +301,14 @@ impl Pull<'_> {
                     self.fetched += n as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Failure::Passing(error.to_string())),
+                Err(error) => return Err(Interruption::Connection { reason: error.to_string() }.into()),
             }
         }
         out.sync_all().map_err(io)?;
         Ok(())
     }
 
-    /// Sends a request until it is answered, or was tried often enough.
+    /// Sends a request until it is answered, or has been tried often enough.
     fn retrying<T>(
         &mut self,
         url: &str,
@@ -304,35 +317,36 @@ impl Pull<'_> {
     ) -> Result<T, HubError> {
         let mut failures = 0;
         loop {
-            self.tell(PullEvent::Idle)?;
+            go_on(self.cancel)?;
             match request(&self.client) {
                 Ok(answer) => return Ok(answer),
                 Err(Failure::Lasting(error)) => return Err(error),
-                Err(Failure::Passing(reason)) => {
+                Err(Failure::Passing(cause)) => {
                     failures += 1;
-                    self.after_failure(url, name, failures, reason)?;
+                    self.after_failure(url, name, failures, cause)?;
                 }
             }
         }
     }
 
     /// Gives up after too many failures, and otherwise waits a while.
-    fn after_failure(&mut self, url: &str, file: &str, failures: u32, reason: String) -> Result<(), HubError> {
+    fn after_failure(&self, url: &str, file: &str, failures: u32, cause: Interruption) -> Result<(), HubError> {
         let settings = &self.hub.settings;
         if failures >= settings.attempts.max(1) {
-            return Err(HubError::Network { url: url.to_owned(), attempts: failures, reason });
+            return Err(HubError::Network { url: without_secrets(url), attempts: failures, cause });
         }
         let until = Instant::now() + pause(settings.pause, failures);
-        self.tell(PullEvent::Retrying { file, reason: &reason })?;
+        self.tell(PullEvent::Retrying { file, cause: &cause })?;
         while let Some(rest) = until.checked_duration_since(Instant::now()).filter(|rest| !rest.is_zero()) {
             std::thread::sleep(rest.min(MOMENT));
-            self.tell(PullEvent::Idle)?;
+            go_on(self.cancel)?;
         }
         Ok(())
     }
 
-    fn tell(&mut self, event: PullEvent<'_>) -> Result<(), HubError> {
-        if self.observer.event(event) { Ok(()) } else { Err(HubError::Cancelled) }
+    fn tell(&self, event: PullEvent<'_>) -> Result<(), HubError> {
+        self.progress.event(event);
+        go_on(self.cancel)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::catalogue::{Catalogue, Entry};
 /// The set on which models are compared: photos and sentences, as in a search for photos.
 const COMPARED_ON: &str = "MSCOCO 5k";
 
-/// A model may take this part of the memory: there are other programs, and photos to decode.
+/// A model may take this share of the memory: there are other programs, and photos to decode.
 const SHARE_OF_MEMORY: f64 = 0.5;
 
 /// Memory per byte of weights: they are held as they are read and once more as they are computed with, and activations
@@ -15,14 +15,14 @@ const MEMORY_PER_BYTE: f64 = 2.0;
 /// Photos a second that a model must manage: ten thousand photos in under an hour and a half.
 const PATIENCE: f64 = 2.0;
 
-/// What is known of a machine and its user.
+/// What is known about a machine and its user.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Machine<'a> {
     /// Memory that programs may use, in bytes.
     pub memory: u64,
-    /// What it computes in a second with a neural network, in thousands of millions of floating-point operations.
+    /// How fast it computes neural networks, in billions of floating-point operations a second.
     pub gflops: f64,
-    /// The language that queries are in, by ISO 639-1.
+    /// The language that queries are in, as an ISO 639-1 code.
     pub language: &'a str,
 }
 
@@ -30,8 +30,8 @@ impl Catalogue {
     /// The best published model that fits into half of the memory and takes at least two photos a second, or the
     /// smallest step up if none is as fast; none if nothing fits or nothing is better than what is built in.
     ///
-    /// Best is what finds most photos by their captions on MSCOCO, by the published figures. Models for research only
-    /// are never recommended: who asks may be anyone.
+    /// The best is the one that finds most photos by their captions on MSCOCO, by the published figures. Models for
+    /// research only are never recommended, since anyone may ask.
     pub fn recommend(&self, machine: &Machine<'_>) -> Option<&Entry> {
         let mut fitting: Vec<Candidate<'_>> = self
             .entries()

@@ -1,5 +1,5 @@
-//! Names on a hub: repositories, the files in them, commits. Each becomes a part of a path or of a URL, so that what is
-//! let through here decides what a server can make us write.
+//! Names on a hub: repositories, the files in them, commits. Each becomes a part of a path or a URL, so what is allowed
+//! here decides what a server can make us write.
 
 use std::fmt;
 
@@ -28,13 +28,13 @@ impl Repository {
                 return Err(wrong("a part is empty"));
             }
             if !part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')) {
-                return Err(wrong("only ASCII letters, digits, `-`, `_` and `.` may stand beside one `/`"));
+                return Err(wrong("only ASCII letters, digits, `-`, `_`, `.` and one `/` are allowed"));
             }
             if part.starts_with(['-', '.']) || part.ends_with(['-', '.']) {
                 return Err(wrong("no part may begin or end with `-` or `.`"));
             }
             if part.contains("--") || part.contains("..") {
-                return Err(wrong("no part may hold `--` or `..`"));
+                return Err(wrong("no part may contain `--` or `..`"));
             }
         }
         Ok(Self(name.to_owned()))
@@ -68,7 +68,7 @@ impl fmt::Display for Repository {
     }
 }
 
-/// Whether a file's name in a repository may become a path below a snapshot: plain components, apart by `/`.
+/// Whether a file's name in a repository may become a path below a snapshot: plain components, separated by `/`.
 pub(crate) fn is_file_name(name: &str) -> bool {
     name.len() <= 512
         && name.split('/').all(|part| {
@@ -79,7 +79,7 @@ pub(crate) fn is_file_name(name: &str) -> bool {
         })
 }
 
-/// Whether this names a commit, in full.
+/// Whether this is the full hash of a commit.
 pub(crate) fn is_commit(text: &str) -> bool {
     (40..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit())
 }

@@ -1,15 +1,16 @@
-//! Is what the cache holds of a checkpoint what was published?
+//! Checks whether the cache holds what was published.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use crate::cache::Snapshot;
 use crate::client::{Client, Failure};
 use crate::digest::Digest;
-use crate::progress::{PullEvent, PullObserver};
+use crate::progress::{PullEvent, PullProgress, go_on};
 use crate::{Checkpoint, Hub, HubError, files};
 
-/// How deep folders in a snapshot are looked into.
+/// How many levels of folders in a snapshot are looked into.
 const MAX_DEPTH: usize = 8;
 
 /// A checkpoint in the cache, file by file.
@@ -21,7 +22,7 @@ pub struct Verified {
     pub commit: String,
     /// Its files, by name.
     pub files: Vec<CheckedFile>,
-    /// What is missing of it, if anything is.
+    /// What is missing, if anything is.
     pub missing: Option<String>,
 }
 
@@ -32,30 +33,30 @@ impl Verified {
     }
 }
 
-/// A file and what became of it.
+/// A file and its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckedFile {
     /// Its name in the repository.
     pub name: String,
     /// Its size on this disk.
     pub bytes: u64,
-    /// How it is.
+    /// Its state.
     pub state: FileState,
 }
 
-/// How a file is.
+/// The state of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileState {
     /// Its content has the hash that it was published with.
     Good,
-    /// It has another content.
+    /// It has other content.
     Damaged {
         /// The hash that it was published with.
         expected: String,
         /// The hash of what is there.
         found: String,
     },
-    /// Nothing tells what it should hash to: it is a copy without a blob, and the server could not be asked.
+    /// The hash that it was published with is not known: it is a copy without a blob, and the server could not be asked.
     Unchecked {
         /// Why not.
         reason: String,
@@ -68,7 +69,12 @@ impl Hub {
     ///
     /// # Errors
     /// [`HubError::NotCached`] if there is nothing to verify, [`HubError::Io`], [`HubError::Cancelled`].
-    pub fn verify(&self, checkpoint: &Checkpoint, observer: &mut dyn PullObserver) -> Result<Verified, HubError> {
+    pub fn verify(
+        &self,
+        checkpoint: &Checkpoint,
+        progress: &dyn PullProgress,
+        cancel: &AtomicBool,
+    ) -> Result<Verified, HubError> {
         let Some(Snapshot { folder, commit }) = self.cache.snapshot(&checkpoint.repository, &checkpoint.revision)
         else {
             return Err(HubError::NotCached {
@@ -83,16 +89,14 @@ impl Hub {
         let client = self.client()?;
         let mut checked = Vec::with_capacity(names.len());
         for name in names {
-            if !observer.event(PullEvent::Checking { file: &name }) {
-                return Err(HubError::Cancelled);
-            }
+            progress.event(PullEvent::Checking { file: &name });
+            go_on(cancel)?;
             let path = folder.join(&name);
-            // A link to a blob that is gone; it is told of as missing if it is needed.
-            let Ok(metadata) = fs::metadata(&path) else { continue };
-            let mut go_on = || observer.event(PullEvent::Idle);
-            let state = match self.published(checkpoint, &commit, &name, &path, client.as_ref(), &mut go_on)? {
+            // A link to a blob that is gone, or something that is no file. If it is needed, it is reported as missing.
+            let Some(metadata) = fs::metadata(&path).ok().filter(fs::Metadata::is_file) else { continue };
+            let state = match self.published(checkpoint, &commit, &name, &path, client.as_ref(), cancel)? {
                 Ok(expected) => {
-                    let found = expected.of_file(&path, &mut go_on)?;
+                    let found = expected.of_file(&path, cancel)?;
                     if found == expected {
                         FileState::Good
                     } else {
@@ -115,7 +119,7 @@ impl Hub {
         name: &str,
         path: &Path,
         client: Option<&Client>,
-        go_on: &mut dyn FnMut() -> bool,
+        cancel: &AtomicBool,
     ) -> Result<Result<Digest, String>, HubError> {
         let target = fs::read_link(path).ok();
         let blob = target.as_deref().and_then(Path::file_name).and_then(|name| name.to_str());
@@ -124,7 +128,7 @@ impl Hub {
         }
         // A copy or a hard link. If a blob is named by its hash, that is what was published.
         for kind in [Digest::GitBlob([0; 20]), Digest::Sha256([0; 32])] {
-            let digest = kind.of_file(path, go_on)?;
+            let digest = kind.of_file(path, cancel)?;
             if self.cache.blob(&checkpoint.repository, digest).is_file() {
                 return Ok(Ok(digest));
             }
@@ -135,7 +139,7 @@ impl Hub {
         Ok(match client.file(&checkpoint.repository, commit, name) {
             Ok(Some(info)) => Ok(info.digest),
             Ok(None) => Err("the server knows no such file".to_owned()),
-            Err(Failure::Passing(reason)) => Err(format!("the server cannot be asked: {reason}")),
+            Err(Failure::Passing(cause)) => Err(format!("the server cannot be asked: {cause}")),
             Err(Failure::Lasting(error)) => Err(format!("the server cannot be asked: {error}")),
         })
     }

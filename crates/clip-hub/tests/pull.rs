@@ -4,9 +4,14 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use clip_hub::{Checkpoint, FileState, Hub, HubError, HubSettings, PullEvent, Pulled, Repository, Token};
+use clip_hub::{
+    Checkpoint, FileState, Hub, HubError, HubSettings, Interruption, NoProxy, Proxies, PullEvent, Pulled, Remedy,
+    Repository, Setting, Token,
+};
 use support::{COMMIT, Fault, Server, git_sha1, noise, sha256};
 use tempfile::TempDir;
 
@@ -50,7 +55,7 @@ impl Place {
     }
 
     fn pull(&self) -> Result<Pulled, HubError> {
-        self.hub().pull(&checkpoint(), &mut |_: PullEvent<'_>| true)
+        self.hub().pull(&checkpoint(), &|_: PullEvent<'_>| {}, &AtomicBool::new(false))
     }
 
     fn repository_folder(&self) -> PathBuf {
@@ -87,7 +92,7 @@ fn listed() -> Checkpoint {
 }
 
 fn pull(hub: &Hub, checkpoint: &Checkpoint) -> Result<Pulled, HubError> {
-    hub.pull(checkpoint, &mut |_: PullEvent<'_>| true)
+    hub.pull(checkpoint, &|_: PullEvent<'_>| {}, &AtomicBool::new(false))
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -100,19 +105,14 @@ fn names(folder: &Path) -> Vec<String> {
 #[test]
 fn a_fresh_download_has_the_layout_that_others_expect() {
     let place = Place::new();
-    let mut events = Vec::new();
-    let pulled = place
-        .hub()
-        .pull(&checkpoint(), &mut |event: PullEvent<'_>| {
-            if let PullEvent::Planned { files, bytes, cached } = event {
-                events.push((files as u64, bytes, cached));
-            }
-            if let PullEvent::Bytes { done } = event {
-                events.push((0, done, 0));
-            }
-            true
-        })
-        .unwrap();
+    let events = Mutex::new(Vec::new());
+    let progress = |event: PullEvent<'_>| match event {
+        PullEvent::Planned { files, bytes, cached } => events.lock().unwrap().push((files as u64, bytes, cached)),
+        PullEvent::Bytes { done } => events.lock().unwrap().push((0, done, 0)),
+        _ => {}
+    };
+    let pulled = place.hub().pull(&checkpoint(), &progress, &AtomicBool::new(false)).unwrap();
+    let events = events.into_inner().unwrap();
     let total = LENGTH as u64 + 16 + 2;
     assert_eq!((pulled.files, pulled.bytes, pulled.fetched), (3, total, total));
     assert_eq!((pulled.folder.as_path(), pulled.commit.as_str()), (place.snapshot().as_path(), COMMIT));
@@ -174,17 +174,18 @@ fn sharded_weights_come_with_all_their_shards() {
 fn dropped_connections_are_taken_up_where_they_broke() {
     let place = Place::new();
     place.server.faults(WEIGHTS, &[Fault::Drop(100_000), Fault::Status(503), Fault::Drop(50_000), Fault::Drop(0)]);
-    let mut retries = Vec::new();
-    let pulled = place
-        .hub()
-        .pull(&checkpoint(), &mut |event: PullEvent<'_>| {
-            if let PullEvent::Retrying { file, .. } = event {
-                retries.push(file.to_owned());
-            }
-            true
-        })
-        .unwrap();
-    assert_eq!(retries, [WEIGHTS; 4]);
+    let retries = Mutex::new(Vec::new());
+    let progress = |event: PullEvent<'_>| {
+        if let PullEvent::Retrying { file, cause } = event {
+            retries.lock().unwrap().push((file.to_owned(), cause.clone()));
+        }
+    };
+    let pulled = place.hub().pull(&checkpoint(), &progress, &AtomicBool::new(false)).unwrap();
+    let retries = retries.into_inner().unwrap();
+    assert!(retries.iter().all(|(file, _)| file == WEIGHTS));
+    let causes: Vec<_> = retries.into_iter().map(|(_, cause)| cause).collect();
+    assert_eq!(causes.len(), 4, "{causes:?}");
+    assert_eq!(causes[1], Interruption::Status { status: 503, message: String::new() });
     assert_eq!(pulled.fetched, pulled.bytes, "no byte came twice");
     assert_eq!(fs::read(place.blob()).unwrap(), place.weights);
     let ranges: Vec<Option<String>> =
@@ -201,7 +202,7 @@ fn a_server_that_always_drops_is_given_up_and_resumed_by_the_next_run() {
     place.server.faults(WEIGHTS, &faults);
     let error = place.pull().unwrap_err();
     assert!(matches!(error, HubError::Network { attempts: 5, .. }), "{error}");
-    assert!(error.to_string().contains("run the same again to go on"));
+    assert_eq!(error.remedy(), Some(Remedy::Resume));
     assert_eq!(fs::metadata(place.partial()).unwrap().len(), 120_000);
     place.assert_no_weights();
 
@@ -268,17 +269,17 @@ fn damage_in_the_cache_is_found_and_mended() {
     damaged[1234] ^= 1;
     fs::write(place.blob(), damaged).unwrap();
 
-    let verified = place.offline().verify(&checkpoint(), &mut |_: PullEvent<'_>| true).unwrap();
+    let verified = place.offline().verify(&checkpoint(), &|_: PullEvent<'_>| {}, &AtomicBool::new(false)).unwrap();
     assert!(!verified.is_clean());
     let states: Vec<bool> = verified.files.iter().map(|file| file.state == FileState::Good).collect();
     assert_eq!(states, [true, false, true], "{verified:?}");
 
     let pulled = place.pull().unwrap();
     assert_eq!(pulled.fetched, LENGTH as u64, "only what was damaged");
-    assert!(place.offline().verify(&checkpoint(), &mut |_: PullEvent<'_>| true).unwrap().is_clean());
+    assert!(place.offline().verify(&checkpoint(), &|_: PullEvent<'_>| {}, &AtomicBool::new(false)).unwrap().is_clean());
 
     fs::remove_file(place.blob()).unwrap();
-    let verified = place.offline().verify(&checkpoint(), &mut |_: PullEvent<'_>| true).unwrap();
+    let verified = place.offline().verify(&checkpoint(), &|_: PullEvent<'_>| {}, &AtomicBool::new(false)).unwrap();
     assert!(!verified.is_clean() && verified.missing.is_some(), "{verified:?}");
 }
 
@@ -309,8 +310,12 @@ fn gated_repositories_need_the_token() {
     place.server.gate(REPOSITORY, "hf_secret");
     for checkpoint in [checkpoint(), listed()] {
         let error = pull(&place.hub(), &checkpoint).unwrap_err();
-        assert!(matches!(&error, HubError::Denied { reason, .. } if reason.contains("restricted")), "{error}");
-        assert!(error.to_string().contains("HF_TOKEN"));
+        match &error {
+            HubError::Denied { status: 401, message, .. } => assert!(message.contains("restricted"), "{error}"),
+            _ => panic!("{error}"),
+        }
+        let page = format!("{}/{REPOSITORY}", place.server.endpoint());
+        assert_eq!(error.remedy(), Some(Remedy::AcceptConditions { page }));
     }
     let with_token = Hub::new(HubSettings { token: Token::new("hf_secret"), ..place.settings() });
     pull(&with_token, &checkpoint()).unwrap();
@@ -372,7 +377,7 @@ fn offline_uses_the_cache_and_nothing_else() {
     let place = Place::new();
     let error = pull(&place.offline(), &checkpoint()).unwrap_err();
     assert!(matches!(error, HubError::Offline { .. }), "{error}");
-    assert!(error.to_string().contains("--offline"));
+    assert_eq!(error.remedy(), Some(Remedy::AllowNetwork { name: REPOSITORY.to_owned() }));
     assert!(place.server.requests().is_empty());
     assert_eq!(fs::read_dir(place.cache.path()).unwrap().count(), 0, "looking creates nothing");
 
@@ -410,9 +415,9 @@ fn a_cache_that_another_tool_filled_is_reused() {
     assert!(place.server.requests().is_empty());
 
     // Without blobs only the server knows the hashes.
-    let offline = place.offline().verify(&checkpoint(), &mut |_: PullEvent<'_>| true).unwrap();
+    let offline = place.offline().verify(&checkpoint(), &|_: PullEvent<'_>| {}, &AtomicBool::new(false)).unwrap();
     assert!(offline.files.iter().all(|file| matches!(file.state, FileState::Unchecked { .. })), "{offline:?}");
-    let asked = place.hub().verify(&checkpoint(), &mut |_: PullEvent<'_>| true).unwrap();
+    let asked = place.hub().verify(&checkpoint(), &|_: PullEvent<'_>| {}, &AtomicBool::new(false)).unwrap();
     assert!(asked.files.iter().all(|file| file.state == FileState::Good), "{asked:?}");
 
     assert_eq!(place.pull().unwrap().fetched, 2, "only the tokenizer was missing");
@@ -441,9 +446,13 @@ fn an_update_fetches_what_changed_and_moves_the_reference_last() {
 #[test]
 fn a_download_stops_when_asked_to_and_goes_on_later() {
     let place = Place::new();
-    let stopped = place
-        .hub()
-        .pull(&checkpoint(), &mut |event: PullEvent<'_>| !matches!(event, PullEvent::Bytes { done } if done > 100_000));
+    let cancel = AtomicBool::new(false);
+    let progress = |event: PullEvent<'_>| {
+        if matches!(event, PullEvent::Bytes { done } if done > 100_000) {
+            cancel.store(true, Ordering::Relaxed);
+        }
+    };
+    let stopped = place.hub().pull(&checkpoint(), &progress, &cancel);
     assert!(matches!(stopped, Err(HubError::Cancelled)), "{stopped:?}");
     let kept = fs::metadata(place.partial()).unwrap().len();
     assert!(kept > 90_000 && kept < LENGTH as u64);
@@ -462,4 +471,243 @@ fn two_at_once_fetch_a_file_once() {
     });
     assert_eq!(place.server.downloads(WEIGHTS).len(), 2, "the download and its continuation");
     assert_eq!(fs::read(place.blob()).unwrap(), place.weights);
+}
+
+/// What lies in the cache cannot be a beginning of the file if the server has fewer bytes.
+#[test]
+fn a_range_that_the_server_lacks_begins_anew() {
+    let place = Place::new();
+    fs::create_dir_all(place.partial().parent().unwrap()).unwrap();
+    fs::write(place.partial(), noise(1000, 99)).unwrap();
+    place.server.faults(WEIGHTS, &[Fault::Status(416)]);
+    let causes = Mutex::new(Vec::new());
+    let progress = |event: PullEvent<'_>| {
+        if let PullEvent::Retrying { cause, .. } = event {
+            causes.lock().unwrap().push(cause.clone());
+        }
+    };
+    place.hub().pull(&checkpoint(), &progress, &AtomicBool::new(false)).unwrap();
+    assert_eq!(causes.into_inner().unwrap(), [Interruption::Range { from: 1000 }]);
+    assert_eq!(fs::read(place.blob()).unwrap(), place.weights);
+    let ranges: Vec<bool> =
+        place.server.downloads(WEIGHTS).iter().map(|request| request.headers.contains_key("range")).collect();
+    assert_eq!(ranges, [true, false]);
+}
+
+/// A server's sizes are added up; no sum of them may overflow.
+#[test]
+fn sizes_that_cannot_be_are_refused() {
+    let place = Place::new();
+    for size in [u64::MAX, u64::MAX / 2, 1 << 41] {
+        place.server.announce_size(WEIGHTS, size);
+        for checkpoint in [checkpoint(), listed()] {
+            let error = pull(&place.hub(), &checkpoint).unwrap_err();
+            assert!(matches!(error, HubError::Protocol { .. }), "{error}");
+        }
+    }
+}
+
+/// The shards' names come from the server and become paths.
+#[test]
+fn shards_outside_the_snapshot_are_refused() {
+    let place = Place::new();
+    for (n, name) in
+        ["../../../../secret", "/etc/passwd", "..", "a/b.safetensors", "a\\\\b", "\\u001b[31mred\\u202egpj", ""]
+            .into_iter()
+            .enumerate()
+    {
+        let repository = format!("org/shards{n}");
+        place.server.file(&repository, "config.json", "{}");
+        place.server.file(
+            &repository,
+            "model.safetensors.index.json",
+            format!(r#"{{"weight_map":{{"a":"model-00001-of-00001.safetensors","b":"{name}"}}}}"#),
+        );
+        place.server.large_file(&repository, "model-00001-of-00001.safetensors", noise(100, 1));
+        let checkpoint = Checkpoint::of_repository(Repository::parse(&repository).unwrap());
+        let error = pull(&place.hub(), &checkpoint).unwrap_err();
+        assert!(matches!(&error, HubError::ShardIndex { .. }), "{name}: {error}");
+        assert_plain(&error.to_string());
+        let missing = place.hub().locate(&checkpoint).unwrap_err().to_string();
+        assert_plain(&missing);
+    }
+    assert_eq!(names(place.cache.path()).iter().filter(|name| !name.starts_with("models--")).count(), 1, "the locks");
+}
+
+/// Escape sequences and marks that turn the reading direction must not reach a terminal.
+#[track_caller]
+fn assert_plain(message: &str) {
+    let acts = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    assert!(!message.contains(acts), "{message:?}");
+}
+
+#[test]
+fn what_a_server_or_user_names_is_escaped_in_messages() {
+    const EVIL: &str = "x\u{1b}]0;title\u{7}\u{202e}y";
+    let place = Place::new();
+    // A revision, and a file, that the server does not have.
+    for checkpoint in [
+        Checkpoint { revision: EVIL.to_owned(), ..checkpoint() },
+        Checkpoint { files: Some(vec![EVIL.to_owned()]), ..checkpoint() },
+        Checkpoint { name: EVIL.to_owned(), revision: "none".to_owned(), ..checkpoint() },
+    ] {
+        assert_plain(&pull(&place.hub(), &checkpoint).unwrap_err().to_string());
+        assert_plain(&pull(&place.offline(), &checkpoint).unwrap_err().to_string());
+        assert_plain(&place.hub().locate(&checkpoint).unwrap_err().to_string());
+    }
+    assert_plain(&Repository::parse(&format!("a/{EVIL}")).unwrap_err().to_string());
+    let settings = HubSettings { endpoint: format!("ftp://{EVIL}"), ..place.settings() };
+    assert_plain(&pull(&Hub::new(settings), &checkpoint()).unwrap_err().to_string());
+    // A listing that is no listing, and one with a commit that is none.
+    for listing in [r#"{"sha":{"\u001b[31m":1}}"#, r#"{"sha":"\u001b[31m\u202e"}"#, r#"{"sha":5,"siblings":"\u001b"}"#]
+    {
+        place.server.answer_listing(listing);
+        let error = pull(&place.hub(), &checkpoint()).unwrap_err();
+        assert!(matches!(error, HubError::Protocol { .. }), "{error}");
+        assert_plain(&error.to_string());
+    }
+}
+
+/// Settings that send every request through a proxy, except for these hosts.
+fn proxied(place: &Place, proxy: &Server, except: &str) -> HubSettings {
+    let proxies = Proxies { http: Some(proxy.endpoint()), https: None, except: NoProxy::parse(except) };
+    HubSettings { proxies, attempts: 1, ..place.settings() }
+}
+
+fn proxy() -> Server {
+    let proxy = Server::new();
+    proxy.tunnel();
+    proxy
+}
+
+fn authority(server: &Server) -> String {
+    server.endpoint().trim_start_matches("http://").to_owned()
+}
+
+#[test]
+fn requests_go_through_the_proxy_unless_the_host_is_excepted() {
+    let place = Place::new();
+    let direct = ["127.0.0.1", "127.0.0.0/8", "*", "other.example, 127.0.0.1", &authority(&place.server)];
+    let proxied_hosts = ["", "localhost", "localhost,10.0.0.0/8", "127.0.0.1:1", "27.0.0.1"];
+    for (lists, is_direct) in [(&direct, true), (&proxied_hosts, false)] {
+        for list in lists {
+            let (proxy, cache) = (proxy(), tempfile::tempdir().unwrap());
+            let settings = HubSettings { cache: cache.path().to_owned(), ..proxied(&place, &proxy, list) };
+            let pulled = pull(&Hub::new(settings), &checkpoint()).unwrap();
+            assert_eq!(fs::read(pulled.folder.join(WEIGHTS)).unwrap(), place.weights);
+            assert_eq!(proxy.requests().is_empty(), is_direct, "{list}");
+            for request in proxy.requests() {
+                assert_eq!((request.method.as_str(), request.path), ("CONNECT", authority(&place.server)));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_proxy_and_the_hub_each_get_their_own_password() {
+    let place = Place::new();
+    let proxy = proxy();
+    place.server.gate(REPOSITORY, "hf_secret");
+    let mut settings = proxied(&place, &proxy, "");
+    settings.proxies.http = Some(format!("http://user:pa%40ss@{}", authority(&proxy)));
+    settings.token = Token::new("hf_secret");
+    pull(&Hub::new(settings), &checkpoint()).unwrap();
+    for request in proxy.requests() {
+        assert_eq!(request.headers["proxy-authorization"], "Basic dXNlcjpwYUBzcw==");
+        assert!(!request.headers.contains_key("authorization"));
+    }
+    for request in place.server.requests() {
+        assert_eq!(request.headers["authorization"], "Bearer hf_secret");
+        assert!(!request.headers.contains_key("proxy-authorization"));
+    }
+}
+
+/// The hub and the storage behind it are different servers: each is decided for by itself.
+#[test]
+fn a_redirect_to_another_host_has_its_own_proxy() {
+    let place = Place::new();
+    let (storage, proxy) = (Server::new(), proxy());
+    storage.large_file(REPOSITORY, WEIGHTS, place.weights.clone());
+    place.server.redirect_to(&storage);
+    let hub = Hub::new(proxied(&place, &proxy, &authority(&place.server)));
+    pull(&hub, &checkpoint()).unwrap();
+    let requests = proxy.requests();
+    assert_eq!(requests.len(), 1, "{requests:?}");
+    assert_eq!(requests[0].path, authority(&storage));
+
+    proxy.forget_requests();
+    fs::remove_dir_all(place.repository_folder()).unwrap();
+    let both = format!("{},{}", authority(&place.server), authority(&storage));
+    let pulled = pull(&Hub::new(proxied(&place, &proxy, &both)), &checkpoint()).unwrap();
+    assert_eq!(fs::read(pulled.folder.join(WEIGHTS)).unwrap(), place.weights);
+    assert!(proxy.requests().is_empty());
+}
+
+/// What is encrypted goes through a tunnel to the server itself.
+#[test]
+fn encrypted_requests_ask_the_proxy_for_a_tunnel() {
+    let place = Place::new();
+    let proxy = Server::new();
+    let mut settings = HubSettings { endpoint: "https://hub.example".to_owned(), attempts: 1, ..place.settings() };
+    settings.proxies.https = Some(proxy.endpoint());
+    settings.token = Token::new("hf_secret");
+    let error = pull(&Hub::new(settings), &checkpoint()).unwrap_err();
+    assert!(matches!(error, HubError::Network { .. }), "{error}");
+    let requests = proxy.requests();
+    assert!(!requests.is_empty());
+    for request in requests {
+        assert_eq!((request.method.as_str(), request.path.as_str()), ("CONNECT", "hub.example:443"));
+        assert!(!request.headers.contains_key("authorization"));
+    }
+}
+
+#[test]
+fn a_token_that_cannot_be_sent_is_an_error() {
+    let place = Place::new();
+    for token in ["hf_sec\nret", "hf_sec\u{1b}ret", "hf_secrét", "hf sec"] {
+        let settings = HubSettings { token: Token::new(token), ..place.settings() };
+        let error = pull(&Hub::new(settings), &checkpoint()).unwrap_err();
+        assert_eq!(error.remedy(), Some(Remedy::CorrectSetting(Setting::Token)), "{error}");
+        assert!(!error.to_string().contains("sec"), "{error}");
+    }
+    assert!(place.server.requests().is_empty());
+}
+
+/// A checkpoint's files can be named by the caller; they become paths, too.
+#[test]
+fn files_outside_the_snapshot_are_refused() {
+    let place = Place::new();
+    for name in ["../../../secret", "/etc/passwd", "a/../../b", ""] {
+        let checkpoint = Checkpoint { files: Some(vec![name.to_owned()]), ..checkpoint() };
+        let error = pull(&place.hub(), &checkpoint).unwrap_err();
+        assert!(matches!(&error, HubError::FileNotFound { file, .. } if file == name), "{error}");
+    }
+    assert!(place.server.requests().is_empty());
+    place.pull().unwrap();
+    let outside = Checkpoint { files: Some(vec!["/etc/passwd".to_owned()]), ..checkpoint() };
+    assert!(matches!(place.hub().locate(&outside), Err(HubError::NotCached { .. })));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_neither_read_nor_waited_for() {
+    let place = Place::new();
+    place.pull().unwrap();
+    std::os::unix::fs::symlink("/", place.snapshot().join("folder")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(place.snapshot().join("socket")).unwrap();
+    let verified = place.offline().verify(&checkpoint(), &|_: PullEvent<'_>| {}, &AtomicBool::new(false)).unwrap();
+    assert!(verified.is_clean() && verified.files.len() == 3, "{verified:?}");
+}
+
+#[test]
+fn a_proxy_that_cannot_be_used_is_an_error_and_no_panic() {
+    let place = Place::new();
+    for proxy in ["socks5://127.0.0.1:1", "socks4a://user:secret@127.0.0.1:1", "ftp://127.0.0.1", "", "a b"] {
+        let proxies = Proxies { http: Some(proxy.to_owned()), ..Proxies::default() };
+        let error = pull(&Hub::new(HubSettings { proxies, ..place.settings() }), &checkpoint()).unwrap_err();
+        assert!(matches!(error, HubError::Setting { .. }), "{proxy}: {error}");
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
 }

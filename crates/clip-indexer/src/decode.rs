@@ -5,12 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
+use clip_encoder::Encoder;
 use clip_image::{ImageError, Limits, Metadata};
 use crossbeam_channel::Sender;
 
 use crate::clock::Stopwatch;
 use crate::contents::{Contents, Verdict};
-use crate::encoder::Encoder;
 use crate::plan::Work;
 use crate::report::{SkipReason, StageTimes};
 
@@ -100,6 +100,7 @@ impl<E: Encoder> Decoding<'_, E> {
         drop(bytes);
         let pixels = self.encoder.preprocess(&photo.image);
         times.preprocess += watch.lap();
+        let pixels = pixels.map_err(|error| SkipReason::NotEncoded { error })?;
         Ok(Finding::Decoded(Box::new(Decoded { hash, metadata: photo.metadata, pixels })))
     }
 }

@@ -7,10 +7,10 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use clip_encoder::{BoxedError, Encoder};
 use clip_image::Metadata;
 use crossbeam_channel::{Receiver, Sender};
 
-use crate::encoder::{BoxedError, Encoder};
 use crate::error::IndexerError;
 
 /// A photo whose pixels are with the encoder: its place in the work, its hash and what else is known of it.
@@ -62,7 +62,7 @@ pub(crate) enum Outcome {
 
 /// Encodes batch after batch until there are no more, or nobody listens.
 pub(crate) fn run<E: Encoder>(encoder: &E, batches: &Receiver<Batch<E::Pixels>>, out: &Sender<Encoded>) {
-    let dimension = encoder.id().dimension;
+    let dimension = encoder.dimension();
     for Batch { pixels, photos } in batches {
         let started = Instant::now();
         let outcome = catch_unwind(AssertUnwindSafe(|| encode(encoder, &pixels, dimension)));
@@ -91,7 +91,7 @@ fn encode<E: Encoder>(encoder: &E, pixels: &[E::Pixels], dimension: usize) -> Ou
 }
 
 fn embed<E: Encoder>(encoder: &E, pixels: &[E::Pixels], dimension: usize) -> Result<Vec<f32>, IndexerError> {
-    let rows = encoder.embed(pixels).map_err(|source| IndexerError::Encoder { photos: pixels.len(), source })?;
+    let rows = encoder.embed_pixels(pixels).map_err(|source| IndexerError::Encoder { photos: pixels.len(), source })?;
     let expected = pixels.len() * dimension;
     if rows.len() != expected {
         return Err(IndexerError::EncoderOutput { expected, found: rows.len() });

@@ -3,10 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
+use clip_encoder::BoxedError;
 use clip_index::IndexError;
 use thiserror::Error;
 
-use crate::encoder::BoxedError;
 
 /// Why a run stopped. Whatever was committed before stays; a file that cannot be indexed never stops a run.
 #[derive(Debug, Error)]

@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use clip_index::{IndexError, IndexReader, IndexWriter};
-use clip_model::Model;
+use clip_encoder::Encoder;
+use clip_index::{IndexError, IndexReader, IndexWriter, ModelId};
 
 use crate::contents::Contents;
-use crate::encoder::Encoder;
 use crate::error::IndexerError;
 use crate::options::IndexOptions;
 use crate::pipeline::Pipeline;
@@ -28,8 +27,7 @@ static NEVER: AtomicBool = AtomicBool::new(false);
 /// only (by some hundred bytes each) with their number.
 ///
 /// ```no_run
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let model: clip_model::Model = todo!();
+/// # fn index(model: &impl clip_indexer::Encoder) -> Result<(), Box<dyn std::error::Error>> {
 /// use std::path::Path;
 /// use clip_indexer::{Event, Indexer};
 ///
@@ -38,13 +36,13 @@ static NEVER: AtomicBool = AtomicBool::new(false);
 ///         eprintln!("{}: {}", photo.path.display(), photo.reason);
 ///     }
 /// };
-/// let report = Indexer::new(&model, Path::new("my-index")).progress(&listen).run(&["/photos".into()])?;
+/// let report = Indexer::new(model, Path::new("my-index")).progress(&listen).run(&["/photos".into()])?;
 /// println!("{} new, {} unchanged", report.indexed, report.unchanged);
 /// # Ok(())
 /// # }
 /// ```
 #[must_use = "an indexer does nothing until it is run"]
-pub struct Indexer<'a, E = Model> {
+pub struct Indexer<'a, E> {
     encoder: &'a E,
     index: &'a Path,
     options: IndexOptions,
@@ -99,12 +97,12 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             Err(error) => return Err(error.into()),
         };
         let roots = roots::resolve(given, &remembered, self.index)?;
-        let model = self.encoder.id();
-        let mut writer = if self.options.rebuild {
-            IndexWriter::open_for_rebuild(self.index, &model)?
-        } else {
-            IndexWriter::open_or_create(self.index, &model)?
+        let model = ModelId {
+            name: self.encoder.name().to_owned(),
+            fingerprint: self.encoder.fingerprint().to_owned(),
+            dimension: self.encoder.dimension(),
         };
+        let mut writer = IndexWriter::open_or_create(self.index, &model)?;
 
         let walking = Instant::now();
         let mut walked = walk(&roots.walk, self.options.follow_links, self.progress, self.cancel);

@@ -19,7 +19,6 @@ mod clock;
 mod contents;
 mod decode;
 mod encode;
-mod encoder;
 mod error;
 mod exclude;
 mod indexer;
@@ -32,7 +31,8 @@ mod roots;
 mod stamp;
 mod walk;
 
-pub use encoder::{BoxedError, Encoder};
+/// What makes embeddings of photos.
+pub use clip_encoder::{BoxedError, Encoder};
 pub use error::IndexerError;
 pub use exclude::SYSTEM_FOLDERS;
 pub use indexer::Indexer;

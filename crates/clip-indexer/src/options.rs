@@ -34,8 +34,6 @@ pub struct IndexOptions {
     pub forget_unreachable: bool,
     /// How the search graph is built and when it is brought up to date; `None` leaves it as it is.
     pub graph: Option<GraphOptions>,
-    /// Forget all photos and begin anew, perhaps with another model. The roots are kept.
-    pub rebuild: bool,
 }
 
 impl Default for IndexOptions {
@@ -49,7 +47,6 @@ impl Default for IndexOptions {
             follow_links: true,
             forget_unreachable: false,
             graph: Some(GraphOptions::default()),
-            rebuild: false,
         }
     }
 }

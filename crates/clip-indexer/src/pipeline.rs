@@ -16,13 +16,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use clip_encoder::Encoder;
 use clip_index::{IndexError, IndexReader, IndexWriter, NewPhoto, PhotoRecord};
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::contents::Contents;
 use crate::decode::{Decoded, Decoding, Finding, Message, is_about_content};
 use crate::encode::{self, Batch, Encoded, Waiting};
-use crate::encoder::Encoder;
 use crate::error::IndexerError;
 use crate::options::IndexOptions;
 use crate::plan::Work;
@@ -380,7 +380,7 @@ impl<'a> Pipeline<'a> {
         self.report.stages.write += started.elapsed();
         self.uncommitted = 0;
         // What was decoded and what a commit merged is of many sizes; the heap would grow with every peak of either.
-        clip_model::give_back_memory();
+        clip_memory::give_back();
         self.committed_at = Instant::now();
         self.progress.event(Event::Checkpoint { indexed: self.report.indexed });
         Ok(())

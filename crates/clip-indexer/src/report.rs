@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clip_encoder::BoxedError;
 use clip_image::ImageError;
 use thiserror::Error;
 
-use crate::encoder::BoxedError;
 
 /// What [`Indexer::run`](crate::Indexer::run) did.
 ///

@@ -457,7 +457,7 @@ fn events_tell_what_the_report_sums_up() {
 #[test]
 fn a_second_writer_is_told_to_wait() {
     let library = three();
-    let _writer = IndexWriter::open_or_create(library.index(), &library.encoder.id()).unwrap();
+    let _writer = IndexWriter::open_or_create(library.index(), &support::model()).unwrap();
     let error = library.try_run(&[library.root()]).unwrap_err();
     assert!(matches!(error, IndexerError::Index(IndexError::Locked { .. })), "{error}");
 }
@@ -479,16 +479,6 @@ fn a_folder_without_photos_gives_an_empty_index() {
     assert_eq!(counts(&library.run()), [0; 6]);
     assert!(library.reader().is_empty());
     assert_eq!(library.reader().roots(), [library.root()]);
-}
-
-#[test]
-fn a_rebuild_encodes_everything_again() {
-    let mut library = three();
-    library.run();
-    library.options.rebuild = true;
-    assert_eq!(counts(&library.try_run(&[]).unwrap()), [3, 0, 0, 0, 0, 0]);
-    assert_eq!(library.encoder.embedded(), 6);
-    assert_eq!(library.records().len(), 3);
 }
 
 #[test]

@@ -8,10 +8,12 @@ use std::cell::Cell;
 use rayon::prelude::*;
 
 use crate::Isa;
+use crate::epilogue::LANES;
+use crate::f32_tile::{self, MOST_ROWS, NARROW, Sums, Tile};
 use crate::isa::vectorised;
-use crate::kernels::{self, MOST_ROWS, NARROW, Sums, Tile};
 use crate::math::{self, Multiply};
-use crate::store::{LANES, Out};
+use crate::output::Out;
+use crate::shape::volume;
 
 /// Vectors that stand in rows of a wider matrix.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +29,13 @@ pub struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
+    /// Panics if the values end before the last row's vector does.
+    fn check(&self, width: usize) {
+        let Some(last) = self.count.checked_sub(1) else { return };
+        let end = volume([last, self.stride]).checked_add(self.start).and_then(|start| start.checked_add(width));
+        assert!(end.is_some_and(|end| end <= self.values.len()), "each row has a vector of the width");
+    }
+
     /// `width` values of a row, after the first `from` of its vector.
     fn part(&self, row: usize, from: usize, width: usize) -> &'a [f32] {
         &self.values[row * self.stride + self.start + from..][..width]
@@ -70,9 +79,12 @@ impl<'a> Attention<'a> {
     /// # Panics
     /// If the lengths do not fit, or there is no key.
     pub fn apply_on(&self, threads: usize, out: &mut [f32]) {
-        assert!(self.width.is_multiple_of(self.heads), "heads divide the width");
-        assert_eq!(out.len(), self.queries.count * self.width, "out is [queries, width]");
+        assert!(self.heads > 0 && self.width.is_multiple_of(self.heads), "heads divide the width");
+        assert_eq!(out.len(), volume([self.queries.count, self.width]), "out is [queries, width]");
         assert!(self.keys.count > 0, "there is a key");
+        self.queries.check(self.width);
+        self.keys.check(self.width);
+        Rows { count: self.keys.count, ..self.values }.check(self.width);
         let out = Out::new(out, self.width);
         if threads > 1 {
             let share = self.heads.div_ceil(threads);
@@ -98,13 +110,13 @@ impl<'a> Attention<'a> {
         let width = self.width / self.heads;
         let from = head * width;
         let scale = (width as f32).sqrt().recip();
-        let (panel, keys) = (kernels::panel(isa), self.keys.count);
+        let (panel, keys) = (f32_tile::panel(isa), self.keys.count);
         scratch.pack_keys(self.keys, from, width, panel);
         scratch.pack_values(self.values, keys, from, width, panel);
         let padded = keys.next_multiple_of(panel);
         // Rows that lie a power of two apart would meet in the same few lines of the cache.
         let stride = padded + if padded.is_multiple_of(256) { LANES } else { 0 };
-        let height = kernels::rows(isa);
+        let height = f32_tile::rows(isa);
         scratch.scores.resize(height * stride, 0.0);
         let mut sums = Sums::new();
         for first in (0..self.queries.count).step_by(height) {
@@ -114,7 +126,7 @@ impl<'a> Attention<'a> {
             for (index, keys) in scratch.keys.chunks_exact(panel * width).take(seen.div_ceil(panel)).enumerate() {
                 let left = &self.queries.values[first * self.queries.stride + self.queries.start + from..];
                 let tile = Tile::of_rows(left, Some(self.queries.stride), keys, width);
-                kernels::multiply(isa, rows, panel, tile, &mut sums);
+                f32_tile::multiply(isa, rows, panel, tile, &mut sums);
                 for (row, sums) in sums.0.chunks_exact(panel).take(rows).enumerate() {
                     scratch.scores[row * stride + index * panel..][..panel].copy_from_slice(sums);
                 }
@@ -132,7 +144,7 @@ impl<'a> Attention<'a> {
                 let values = &scratch.values[at..at + keys * columns];
                 at += values.len();
                 let tile = Tile::of_rows(&scratch.scores, Some(stride), values, seen);
-                kernels::multiply(isa, rows, columns, tile, &mut sums);
+                f32_tile::multiply(isa, rows, columns, tile, &mut sums);
                 let count = columns.min(width - start);
                 for (row, (sums, share)) in sums.0.chunks_exact(columns).zip(shares).take(rows).enumerate() {
                     // SAFETY: `apply_on` gives every head to one thread, and heads share no columns.
@@ -316,5 +328,32 @@ mod tests {
         assert_eq!(attend(&joint), before);
         joint[5 * 96 + 32..6 * 96].fill(9.0);
         assert_ne!(attend(&joint), before);
+    }
+
+    #[test]
+    fn rows_that_do_not_fit_are_refused() {
+        let values = noise(4, 12);
+        let rows = Rows { values: &values, stride: 4, start: 0, count: 3 };
+        let attention =
+            Attention { queries: rows, keys: rows, values: rows, width: 4, heads: 2, causal: false, isa: Isa::best() };
+        attention.apply_on(1, &mut [0.0; 12]);
+        for wrong in [
+            Rows { count: 4, ..rows },
+            Rows { start: 1, ..rows },
+            Rows { start: usize::MAX - 8, ..rows },
+            Rows { stride: usize::MAX / 2 + 1, ..rows },
+            Rows { values: &values[..11], ..rows },
+        ] {
+            for (queries, keys, values) in [(wrong, rows, rows), (rows, wrong, rows), (rows, rows, wrong)] {
+                let fits =
+                    values.count > keys.count && values.values.len() == 12 && values.stride == 4 && values.start == 0;
+                let mut out = vec![0.0; queries.count * 4];
+                let attention = Attention { queries, keys, values, ..attention };
+                let result = std::panic::catch_unwind(move || attention.apply_on(1, &mut out));
+                // Rows of values beyond the last key are not looked at.
+                assert_eq!(result.is_ok(), fits, "{attention:?}");
+            }
+        }
+        assert!(std::panic::catch_unwind(|| Attention { heads: 0, ..attention }.apply_on(1, &mut [0.0; 12])).is_err());
     }
 }

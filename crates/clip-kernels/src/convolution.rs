@@ -7,10 +7,12 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::epilogue::{Finish, finish_tile};
+use crate::f32_tile::{self, Sums, Tile};
 use crate::gemm::PackedLinear;
-use crate::kernels::{self, Sums, Tile};
-use crate::store::{Finish, Out, finish};
-use crate::tiles::Tiles;
+use crate::output::Out;
+use crate::row_tiles::Tiles;
+use crate::shape::volume;
 use crate::{Activation, Isa};
 
 /// Weights of a convolution with a square kernel, and its bias.
@@ -41,11 +43,11 @@ impl Convolution {
     /// From weights `[columns, channels, kernel, kernel]` and a bias of `columns` values, with a stride of 1.
     ///
     /// # Panics
-    /// If the lengths do not fit.
+    /// If the lengths do not fit, or the kernel has no taps.
     pub fn new(weights: &[f32], bias: &[f32], channels: usize, kernel: usize, isa: Isa) -> Self {
-        let area = kernel * kernel;
-        let depth = channels * area;
-        assert_eq!(weights.len(), bias.len() * depth, "weights are [columns, channels, kernel, kernel]");
+        let area = volume([kernel, kernel]);
+        let depth = volume([channels, area]);
+        assert_eq!(weights.len(), volume([bias.len(), depth]), "weights are [columns, channels, kernel, kernel]");
         let turned: Vec<f32> = weights
             .chunks_exact(depth.max(1))
             .flat_map(|column| (0..depth).map(move |at| column[at % channels * area + at / channels]))
@@ -59,9 +61,13 @@ impl Convolution {
         Self { stride, ..self }
     }
 
-    /// Rows or columns of an image that so many of its result depend on, those of its border included.
+    /// Rows or columns of an image that this many of its result depend on, those of its border included.
+    ///
+    /// # Panics
+    /// If there are more than fit in `usize`.
     pub fn reach(&self, results: usize) -> usize {
-        results.saturating_sub(1) * self.stride + self.kernel
+        let last = volume([results.saturating_sub(1), self.stride]);
+        last.checked_add(self.kernel).expect("an image's side fits in memory")
     }
 
     /// Step between positions.
@@ -92,10 +98,10 @@ impl Convolution {
         let Images { values, count, height, width } = images;
         assert_eq!(
             values.len(),
-            count * self.reach(height) * self.reach(width) * self.channels,
+            volume([count, self.reach(height), self.reach(width), self.channels]),
             "images are [count, height, width, channels] with their borders"
         );
-        assert_eq!(out.len(), count * height * width * self.columns(), "out is [count, height, width, columns]");
+        assert_eq!(out.len(), volume([count, height, width, self.columns()]), "out is [count, height, width, columns]");
         let out = Out::new(out, self.columns());
         let panels = self.linear.count();
         let share = panels.div_ceil(threads.clamp(1, panels.max(1))).max(1);
@@ -114,7 +120,7 @@ impl Convolution {
         let row = self.reach(width) * self.channels;
         let image = self.reach(height) * row;
         let step = self.stride * self.channels;
-        let tiles = Tiles::new(width, kernels::rows(self.isa));
+        let tiles = Tiles::new(width, f32_tile::rows(self.isa));
         let mut sums = Sums::new();
         let mut expanded = Vec::new();
         for panel in panels.map(|index| self.linear.panel(index)) {
@@ -131,7 +137,7 @@ impl Convolution {
                         runs: self.kernel,
                         step: row,
                     };
-                    kernels::multiply(self.isa, rows, panel.width, tile, &mut sums);
+                    f32_tile::multiply(self.isa, rows, panel.width, tile, &mut sums);
                     let how = Finish {
                         bias: self.linear.panel_bias(panel),
                         resume: false,
@@ -145,7 +151,7 @@ impl Convolution {
                         columns: panel.width.min(self.columns() - panel.start),
                     };
                     // SAFETY: `apply_on` gives every panel to one thread, and panels share no columns.
-                    unsafe { finish(self.isa, &mut sums.0, &how, out) };
+                    unsafe { finish_tile(self.isa, &mut sums.0, &how, out) };
                 }
             }
         }
@@ -153,11 +159,18 @@ impl Convolution {
 }
 
 /// Images `[count, height, width, channels]` with a border of zeros around each.
+///
+/// # Panics
+/// If these are no whole images, or are too large with their border.
 pub fn padded(images: &[f32], count: usize, height: usize, width: usize, border: usize) -> Vec<f32> {
-    let channels = images.len() / (count * height * width).max(1);
-    let row = (width + 2 * border) * channels;
-    let image = (height + 2 * border) * row;
-    let mut out = vec![0.0; count * image];
+    let positions = volume([count, height, width]);
+    let channels = images.len() / positions.max(1);
+    assert_eq!(images.len(), positions * channels, "images are [count, height, width, channels]");
+    let both = volume([2, border]);
+    let with_border = |side: usize| side.checked_add(both).expect("an image's side fits in memory");
+    let row = volume([with_border(width), channels]);
+    let image = volume([with_border(height), row]);
+    let mut out = vec![0.0; volume([count, image])];
     for (line, values) in images.chunks_exact((width * channels).max(1)).enumerate() {
         let start = line / height * image + (line % height + border) * row + border * channels;
         out[start..start + values.len()].copy_from_slice(values);
@@ -231,5 +244,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// A square of sizes whose product wraps around to nothing: the kernels would read far beyond their slices.
+    #[test]
+    #[should_panic(expected = "a shape that fits in memory")]
+    fn kernels_whose_area_overflows_are_refused() {
+        let kernel = 1 << (usize::BITS / 2);
+        let convolution = Convolution::new(&[], &[0.0], 1, kernel, Isa::best());
+        let images = Images { values: &[], count: 1, height: 1, width: 1 };
+        convolution.apply_on(1, images, Activation::None, &mut [0.0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "a shape that fits in memory")]
+    fn strides_that_overflow_are_refused() {
+        let convolution = Convolution::new(&[1.0], &[0.0], 1, 1, Isa::best()).with_stride(1 << (usize::BITS - 1));
+        let images = Images { values: &[1.0], count: 1, height: 1, width: 3 };
+        convolution.apply_on(1, images, Activation::None, &mut [0.0; 3]);
     }
 }

@@ -11,11 +11,13 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
+use crate::epilogue::{Finish, finish_tile};
+use crate::f32_tile::{self, MOST_COLUMNS, NARROW, Sums, Tile};
 use crate::isa::vectorised;
-use crate::kernels::{self, MOST_COLUMNS, NARROW, Sums, Tile};
 use crate::math::Multiply;
-use crate::store::{Finish, Out, finish};
-use crate::tiles::Tiles;
+use crate::output::Out;
+use crate::row_tiles::Tiles;
+use crate::shape::volume;
 use crate::{Activation, Isa, Linear};
 
 /// Most of the depth that is summed at a time, so that a panel's part fits the second-level cache.
@@ -74,9 +76,9 @@ impl PackedLinear {
     /// Packs weights given as `[columns, depth]` (PyTorch's order, a row an output) and a bias of `columns` values.
     ///
     /// # Panics
-    /// If the lengths do not fit; they come from a model that was checked when it was loaded.
+    /// If the lengths do not fit or the depth is 0; they come from a model that was checked when it was loaded.
     pub fn new(weights: &[f32], bias: &[f32], depth: usize, isa: Isa) -> Self {
-        assert_eq!(weights.len(), depth * bias.len(), "weights are [columns, depth]");
+        assert_eq!(weights.len(), volume([depth, bias.len()]), "weights are [columns, depth]");
         Self::pack(bias, depth, isa, |k, first, out| {
             for (column, out) in (first..).zip(out) {
                 *out = weights[column * depth + k];
@@ -87,10 +89,10 @@ impl PackedLinear {
     /// Packs weights given as `[depth, columns]` (burn's order, a column an output) and a bias of `columns` values.
     ///
     /// # Panics
-    /// If the lengths do not fit.
+    /// As [`new`](Self::new).
     pub fn transposed(weights: &[f32], bias: &[f32], depth: usize, isa: Isa) -> Self {
         let columns = bias.len();
-        assert_eq!(weights.len(), depth * columns, "weights are [depth, columns]");
+        assert_eq!(weights.len(), volume([depth, columns]), "weights are [depth, columns]");
         Self::pack(bias, depth, isa, |k, first, out| {
             out.copy_from_slice(&weights[k * columns + first..][..out.len()]);
         })
@@ -98,6 +100,7 @@ impl PackedLinear {
 
     /// `copy` writes values of a position of the depth, from a column on.
     fn pack(bias: &[f32], depth: usize, isa: Isa, copy: impl Fn(usize, usize, &mut [f32])) -> Self {
+        assert!(depth > 0, "there is an input");
         let columns = bias.len();
         let padded = bias.iter().copied().chain(std::iter::repeat(0.0)).take(columns.next_multiple_of(MOST_COLUMNS));
         let mut panels = vec![0.0; depth * columns.next_multiple_of(NARROW)];
@@ -140,11 +143,11 @@ impl PackedLinear {
 
     /// Number of panels.
     pub(crate) fn count(&self) -> usize {
-        self.columns.div_ceil(kernels::panel(self.isa))
+        self.columns.div_ceil(f32_tile::panel(self.isa))
     }
 
     pub(crate) fn panel(&self, index: usize) -> Panel {
-        let full = kernels::panel(self.isa);
+        let full = f32_tile::panel(self.isa);
         let start = index * full;
         Panel { start, width: if self.columns - start > NARROW { full } else { NARROW } }
     }
@@ -177,10 +180,10 @@ impl PackedLinear {
     pub fn apply_on(&self, threads: usize, left: &[f32], activation: Activation, add: Option<&[f32]>, out: &mut [f32]) {
         let rows = left.len() / self.depth;
         assert_eq!(left.len(), rows * self.depth, "left is [rows, depth]");
-        assert_eq!(out.len(), rows * self.columns, "out is [rows, columns]");
+        assert_eq!(out.len(), volume([rows, self.columns]), "out is [rows, columns]");
         assert!(add.is_none_or(|add| add.len() == out.len()), "what is added has the shape of out");
         let out = Out::new(out, self.columns);
-        let tiles = Tiles::new(rows, kernels::rows(self.isa));
+        let tiles = Tiles::new(rows, f32_tile::rows(self.isa));
         let pack = self.columns >= PACK_FROM && self.depth >= PACK_DEPTH;
         // Parts of like size, so that none is too short to be worth its overhead.
         let parts = if pack { self.depth.div_ceil(DEPTH) } else { 1 };
@@ -284,7 +287,7 @@ impl Step<'_> {
                     &self.left[row * linear.depth + self.from..]
                 };
                 let stride = (!self.packed).then_some(linear.depth);
-                kernels::multiply(linear.isa, rows, width, Tile::of_rows(left, stride, panel, self.depth), &mut sums);
+                f32_tile::multiply(linear.isa, rows, width, Tile::of_rows(left, stride, panel, self.depth), &mut sums);
                 let how = Finish {
                     bias: &linear.bias[start..],
                     resume: self.from > 0,
@@ -298,7 +301,7 @@ impl Step<'_> {
                     columns: width.min(linear.columns - start),
                 };
                 // SAFETY: `apply_on` gives every panel to one thread, and panels share no columns.
-                unsafe { finish(linear.isa, &mut sums.0, &how, self.out) };
+                unsafe { finish_tile(linear.isa, &mut sums.0, &how, self.out) };
             }
         }
     }

@@ -7,36 +7,29 @@
 //! All that is `unsafe` in the CPU path is in this crate.
 
 mod activation;
-mod ahead;
 pub mod attention;
 pub mod buffer;
-mod codes;
-#[cfg(target_arch = "x86_64")]
-mod codes_x86;
 pub mod convolution;
 pub mod depthwise;
-#[cfg(target_arch = "x86_64")]
-mod depthwise_x86;
-mod dots;
-#[cfg(target_arch = "x86_64")]
-mod dots_x86;
+pub mod epilogue;
+mod f32_tile;
 pub mod gemm;
+pub mod gemv;
+mod int8_tile;
 mod isa;
-mod kernels;
 mod linear;
 mod math;
 pub mod norm;
+mod output;
 pub mod patches;
+mod prefetch;
+mod quantise;
 pub mod quantised;
-pub mod rows;
-#[cfg(target_arch = "x86_64")]
-mod rows_x86;
-mod store;
+mod row_tiles;
+mod shape;
 #[cfg(test)]
 mod testing;
-mod tiles;
 pub mod transformer;
-mod weights;
 
 pub use activation::Activation;
 pub use isa::Isa;

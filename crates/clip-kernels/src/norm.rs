@@ -20,8 +20,9 @@ impl LayerNorm {
     /// From a gain and a bias of `width` values; `epsilon` is added to the variance.
     ///
     /// # Panics
-    /// If the lengths differ.
+    /// If the lengths differ or are 0.
     pub fn new(gain: &[f32], bias: &[f32], epsilon: f32, isa: Isa) -> Self {
+        assert!(!gain.is_empty(), "a row has values");
         assert_eq!(gain.len(), bias.len(), "gain and bias are of one width");
         Self { gain: gain.to_vec(), bias: bias.to_vec(), epsilon, isa }
     }

@@ -2,6 +2,7 @@
 //!
 //! Patches are gathered for a few rows of the grid at a time, enough to be worth a pass over the weights.
 
+use crate::shape::volume;
 use crate::{Activation, Linear};
 
 /// Patches that are gathered at a time, at least, where there are so many.
@@ -38,7 +39,8 @@ impl PatchEmbedding {
         order: Order,
         linear: impl Fn(&[f32]) -> Box<dyn Linear>,
     ) -> Self {
-        let depth = channels * side * side;
+        let depth = volume([channels, side, side]);
+        assert!(depth > 0 && weights.len().is_multiple_of(depth), "weights are [columns, channels, side, side]");
         let linear = match order {
             Order::Planes => linear(weights),
             Order::Positions => {
@@ -80,8 +82,8 @@ impl PatchEmbedding {
     ) {
         let grid = size / self.side;
         let columns = self.columns();
-        assert_eq!(image.len(), self.channels * size * size, "the image is square");
-        assert_eq!(out.len(), grid * grid * columns, "out is [patches, columns]");
+        assert_eq!(image.len(), volume([self.channels, size, size]), "the image is square");
+        assert_eq!(out.len(), volume([grid, grid, columns]), "out is [patches, columns]");
         let rows = BAND.div_ceil(grid.max(1)).min(grid.max(1));
         let depth = self.linear.depth();
         let mut patches = vec![0.0; rows * grid * depth];

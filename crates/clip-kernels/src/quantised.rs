@@ -9,14 +9,15 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::codes::{self, Map, Ranges};
-use crate::dots::{self, CHUNK, Dots, Results, Tile};
+use crate::epilogue::{Finish, finish_tile};
+use crate::f32_tile::{MOST_COLUMNS, MOST_ROWS, Sums};
+use crate::int8_tile::{self, CHUNK, Dots, Map, Results, Tile};
 use crate::isa::vectorised;
-use crate::kernels::{MOST_COLUMNS, MOST_ROWS, Sums};
 use crate::math::Multiply;
-use crate::store::{Finish, Out, finish};
-use crate::tiles::Tiles;
-use crate::weights;
+use crate::output::Out;
+use crate::quantise::{self, Ranges, weights};
+use crate::row_tiles::Tiles;
+use crate::shape::volume;
 use crate::{Activation, Isa, Linear};
 
 /// Most bytes of the left side that are quantised at a time: they share the second-level cache with panels and results.
@@ -49,10 +50,10 @@ impl QuantisedLinear {
     /// `columns` values.
     ///
     /// # Panics
-    /// If the lengths do not fit, or the depth is more than 65,536; they come from a model that was checked when it was
+    /// If the lengths do not fit, or the depth is 0 or more than 65,536; they come from a model that was checked when it was
     /// loaded.
     pub fn new(weights: &[f32], bias: &[f32], depth: usize, isa: Isa) -> Self {
-        assert_eq!(weights.len(), depth * bias.len(), "weights are [columns, depth]");
+        assert_eq!(weights.len(), volume([depth, bias.len()]), "weights are [columns, depth]");
         Self::pack(bias, depth, isa, |column, k| weights[column * depth + k])
     }
 
@@ -62,7 +63,7 @@ impl QuantisedLinear {
     /// As `new`.
     pub fn transposed(weights: &[f32], bias: &[f32], depth: usize, isa: Isa) -> Self {
         let columns = bias.len();
-        assert_eq!(weights.len(), depth * columns, "weights are [depth, columns]");
+        assert_eq!(weights.len(), volume([depth, columns]), "weights are [depth, columns]");
         Self::pack(bias, depth, isa, |column, k| weights[k * columns + column])
     }
 
@@ -74,6 +75,7 @@ impl QuantisedLinear {
     }
 
     fn pack(bias: &[f32], depth: usize, isa: Isa, weight: impl Fn(usize, usize) -> f32) -> Self {
+        assert!(depth > 0, "there is an input");
         assert!(depth <= MOST_DEPTH, "sums are of at most {MOST_DEPTH} products");
         let dots = Dots::of(isa);
         let (columns, group, panel) = (bias.len(), dots.group(), dots.panel());
@@ -95,7 +97,7 @@ impl QuantisedLinear {
         for column in 0..columns {
             weights.clear();
             weights.extend((0..depth).map(|k| weight(column, k)));
-            let (scale, codes) = weights::quantise(dots, &weights);
+            let (scale, codes) = weights::quantise(&weights, dots.adds_pairs());
             packed.scales[column] = scale;
             let start = column / panel * panel * groups * group + column % panel * group;
             for (k, code) in codes.into_iter().enumerate() {
@@ -124,7 +126,7 @@ impl Linear for QuantisedLinear {
     fn apply_on(&self, threads: usize, left: &[f32], activation: Activation, add: Option<&[f32]>, out: &mut [f32]) {
         let rows = left.len() / self.depth;
         assert_eq!(left.len(), rows * self.depth, "left is [rows, depth]");
-        assert_eq!(out.len(), rows * self.columns, "out is [rows, columns]");
+        assert_eq!(out.len(), volume([rows, self.columns]), "out is [rows, columns]");
         assert!(add.is_none_or(|add| add.len() == out.len()), "what is added has the shape of out");
         let out = Out::new(out, self.columns);
         let tiles = Tiles::new(rows, self.dots.rows());
@@ -179,7 +181,7 @@ impl Scratch {
             let codes = &mut self.codes[start * length..(start + height) * length];
             let values = &left[start * linear.depth..(start + height) * linear.depth];
             let maps = &mut self.maps[start..start + height];
-            codes::quantise(linear.isa, linear.dots, linear.ranges.as_ref(), values, codes, maps);
+            quantise::quantise(linear.isa, linear.dots, linear.ranges.as_ref(), values, codes, maps);
         }
     }
 }
@@ -202,7 +204,7 @@ impl Step<'_> {
         let (width, length) = (linear.dots.panel(), linear.length());
         let depth = linear.groups * linear.dots.group();
         let first = self.tiles.start(self.block.start);
-        let mut integers = dots::Sums([0; MOST_ROWS * MOST_COLUMNS]);
+        let mut integers = int8_tile::Sums([0; MOST_ROWS * MOST_COLUMNS]);
         let mut sums = Sums::new();
         for panel in panels {
             let start = panel * width;
@@ -221,11 +223,11 @@ impl Step<'_> {
                     let to = Results { rows: maps, scales, totals, bias, bounds, add, out, stride, columns };
                     // SAFETY: `apply_on` gives every panel to one thread, and panels share no columns; what is added has
                     // the shape of `out`.
-                    if unsafe { dots::multiply_to(linear.dots, rows, tile, &to) } {
+                    if unsafe { int8_tile::multiply_to(linear.dots, rows, tile, &to) } {
                         continue;
                     }
                 }
-                dots::multiply(linear.dots, rows, tile, &mut integers);
+                int8_tile::multiply(linear.dots, rows, tile, &mut integers);
                 numbers(linear.isa, &integers.0, maps, Columns { scales, totals }, &mut sums.0);
                 let how = Finish {
                     bias,
@@ -240,7 +242,7 @@ impl Step<'_> {
                     columns,
                 };
                 // SAFETY: as above.
-                unsafe { finish(linear.isa, &mut sums.0, &how, self.out) };
+                unsafe { finish_tile(linear.isa, &mut sums.0, &how, self.out) };
             }
         }
     }
@@ -278,14 +280,14 @@ mod tests {
     /// What the codes of a row stand for.
     fn coded(values: &[f32]) -> Vec<f64> {
         let (mut codes, mut maps) = (vec![0; values.len().next_multiple_of(CHUNK)], [Map::default()]);
-        codes::quantise(Isa::Portable, Dots::Portable, None, values, &mut codes, &mut maps);
+        quantise::quantise(Isa::portable(), Dots::Portable, None, values, &mut codes, &mut maps);
         let [map] = maps;
         codes[..values.len()].iter().map(|code| f64::from(i32::from(*code) - map.zero) * f64::from(map.scale)).collect()
     }
 
     /// A column's weights as they are stored.
     fn rounded(isa: Isa, weights: &[f32]) -> Vec<f64> {
-        let (scale, codes) = weights::quantise(Dots::of(isa), weights);
+        let (scale, codes) = weights::quantise(weights, Dots::of(isa).adds_pairs());
         codes.into_iter().map(|code| f64::from(code) * f64::from(scale)).collect()
     }
 

@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn threads_and_instruction_sets_agree() {
         let states = noise(7, 60 * 48);
-        let reference = stack(true, Isa::Portable).forward(states.clone(), &[60], None, 1);
+        let reference = stack(true, Isa::portable()).forward(states.clone(), &[60], None, 1);
         for isa in Isa::available() {
             for threads in [1, 3] {
                 let found = stack(true, isa).forward(states.clone(), &[60], None, threads);

@@ -2,10 +2,9 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::str::FromStr;
 
-use burn::tensor::{DType, Device, DeviceKind, DeviceType, FloatDType, Tensor};
+use burn::tensor::{DType, Device, FloatDType, Tensor};
 
 use crate::shown::shown;
 use crate::{ModelError, Precision};
@@ -13,12 +12,12 @@ use crate::{ModelError, Precision};
 /// The device that a caller asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DeviceChoice {
-    /// A real GPU if there is one that works, else the CPU.
+    /// A real GPU if there is one that works and the feature `gpu` is on, else the CPU.
     #[default]
     Auto,
     /// The CPU.
     Cpu,
-    /// A real GPU; an error if there is none.
+    /// A real GPU; an error if there is none, or if the feature `gpu` is off.
     Gpu,
 }
 
@@ -72,21 +71,18 @@ impl SelectedDevice {
 /// right; one that fails is replaced by the CPU, and [`SelectedDevice::notice`] says so.
 ///
 /// # Errors
-/// [`ModelError::Device`] if a GPU was asked for and the machine has none; [`ModelError::Precision`] if it has one that
-/// does not compute in this precision.
+/// If a GPU was asked for: [`ModelError::NoGpuSupport`] if this build has none, [`ModelError::Device`] if the machine has
+/// none, [`ModelError::Precision`] if it has one that does not compute in this precision.
 pub fn select(choice: DeviceChoice, precision: Precision) -> Result<SelectedDevice, ModelError> {
     // No GPU computes in integers here.
     let never = choice == DeviceChoice::Auto && precision == Precision::Int8;
     if choice == DeviceChoice::Cpu || never {
         return Ok(SelectedDevice::cpu());
     }
-    let Some(device) = real_gpu() else {
-        return match choice {
-            DeviceChoice::Gpu => Err(ModelError::Device {
-                reason: "no adapter of a real GPU was found (software renderers do not count)".into(),
-            }),
-            _ => Ok(SelectedDevice::cpu()),
-        };
+    let device = match gpu::find() {
+        Ok(device) => device,
+        Err(error) if choice == DeviceChoice::Gpu => return Err(error),
+        Err(_) => return Ok(SelectedDevice::cpu()),
     };
     if !computes(&device, precision) {
         return match choice {
@@ -103,23 +99,67 @@ pub fn select(choice: DeviceChoice, precision: Precision) -> Result<SelectedDevi
     }
 }
 
-/// The best adapter that is hardware. Adapters are listed before any device is made: making one without an adapter
-/// would panic, and a software renderer is slower than the CPU backend.
-fn real_gpu() -> Option<Device> {
-    if !may_have_gpu(Path::new("/dev")) {
-        return None;
+/// Finding a GPU, where the feature `gpu` is on.
+#[cfg(feature = "gpu")]
+mod gpu {
+    use std::panic::catch_unwind;
+    use std::path::Path;
+
+    use burn::tensor::{Device, DeviceKind, DeviceType};
+
+    use crate::ModelError;
+
+    /// The best adapter that is hardware.
+    pub(super) fn find() -> Result<Device, ModelError> {
+        real_gpu().ok_or_else(|| ModelError::Device {
+            reason: "no adapter of a real GPU was found (software renderers do not count)".into(),
+        })
     }
-    let found = catch_unwind(|| Device::enumerate(DeviceType::Wgpu)).ok()?;
-    let kinds = [DeviceKind::DiscreteGpu, DeviceKind::IntegratedGpu, DeviceKind::VirtualGpu];
-    kinds.iter().map(|kind| Device::wgpu(kind(0))).find(|device| found.contains(device))
+
+    /// Adapters are listed before any device is made: making one without an adapter would panic, and a software
+    /// renderer is slower than the CPU backend.
+    fn real_gpu() -> Option<Device> {
+        if !may_have_gpu(Path::new("/dev")) {
+            return None;
+        }
+        let found = catch_unwind(|| Device::enumerate(DeviceType::Wgpu)).ok()?;
+        let kinds = [DeviceKind::DiscreteGpu, DeviceKind::IntegratedGpu, DeviceKind::VirtualGpu];
+        kinds.iter().map(|kind| Device::wgpu(kind(0))).find(|device| found.contains(device))
+    }
+
+    /// Whether a GPU's driver has left a file in `devices`, the folder of device files, on systems that have one.
+    /// Graphics libraries take a while to find nothing, and some write complaints to the standard error meanwhile.
+    fn may_have_gpu(devices: &Path) -> bool {
+        // Of Mesa's drivers, Nvidia's, Windows' for Linux, Arm's and Qualcomm's.
+        let nodes = ["dri", "nvidiactl", "dxg", "mali0", "kgsl-3d0"];
+        !cfg!(target_os = "linux") || nodes.iter().any(|node| devices.join(node).exists())
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        #[cfg(target_os = "linux")]
+        fn a_gpu_has_a_device_file() {
+            let devices = tempfile::tempdir().unwrap();
+            assert!(!may_have_gpu(devices.path()));
+            std::fs::create_dir(devices.path().join("dri")).unwrap();
+            assert!(may_have_gpu(devices.path()));
+        }
+    }
 }
 
-/// Whether a GPU's driver has left a file in `devices`, the folder of device files, on systems that have one. Graphics
-/// libraries take a while to find nothing, and some write complaints to the standard error meanwhile.
-fn may_have_gpu(devices: &Path) -> bool {
-    // Of Mesa's drivers, Nvidia's, Windows' for Linux, Arm's and Qualcomm's.
-    let nodes = ["dri", "nvidiactl", "dxg", "mali0", "kgsl-3d0"];
-    !cfg!(target_os = "linux") || nodes.iter().any(|node| devices.join(node).exists())
+/// What stands for it in a build without GPU support.
+#[cfg(not(feature = "gpu"))]
+mod gpu {
+    use burn::tensor::Device;
+
+    use crate::ModelError;
+
+    pub(super) fn find() -> Result<Device, ModelError> {
+        Err(ModelError::NoGpuSupport)
+    }
 }
 
 /// What a GPU computes an image tower in.
@@ -160,15 +200,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(target_os = "linux")]
-    fn a_gpu_has_a_device_file() {
-        let devices = tempfile::tempdir().unwrap();
-        assert!(!may_have_gpu(devices.path()));
-        std::fs::create_dir(devices.path().join("dri")).unwrap();
-        assert!(may_have_gpu(devices.path()));
-    }
-
-    #[test]
     fn auto_always_finds_a_device_that_computes() {
         for precision in Precision::ALL {
             let selected = select(DeviceChoice::Auto, precision).unwrap();
@@ -181,7 +212,10 @@ mod tests {
     fn a_gpu_that_is_asked_for_is_a_gpu_or_an_error() {
         match select(DeviceChoice::Gpu, Precision::F32) {
             Ok(selected) => assert!(selected.is_gpu || selected.notice.is_some()),
-            Err(error) => assert_eq!(error.remedy(), Some(crate::Remedy::UseCpu), "{error}"),
+            Err(error) => {
+                assert_eq!(matches!(error, ModelError::Device { .. }), cfg!(feature = "gpu"), "{error}");
+                assert_eq!(error.remedy(), Some(crate::Remedy::UseCpu), "{error}");
+            }
         }
     }
 }

@@ -149,6 +149,9 @@ pub enum ModelError {
         /// What was found instead.
         reason: String,
     },
+    /// A GPU was asked for, and this build has no support for GPUs.
+    #[error("this program was built without GPU support")]
+    NoGpuSupport,
     /// The device failed while computing.
     #[error("the {device} failed: {}", shown(reason))]
     Execution {
@@ -186,9 +189,6 @@ pub enum ModelError {
         /// Which input of the call.
         index: usize,
     },
-    /// Training cannot start or go on.
-    #[error("training: {0}")]
-    Train(String),
 }
 
 /// What kind of file was found where weights were expected.
@@ -263,7 +263,7 @@ impl ModelError {
             Self::DamagedWeights { .. } => Remedy::FetchAgain,
             Self::NotNative { .. } => Remedy::NameFolder,
             Self::NewerFormat { .. } => Remedy::UpdateOrExportAgain,
-            Self::Device { .. } | Self::NotFinite { .. } => Remedy::UseCpu,
+            Self::Device { .. } | Self::NoGpuSupport | Self::NotFinite { .. } => Remedy::UseCpu,
             Self::Precision { .. } => Remedy::UseCpuOrOtherPrecision,
             Self::TowerNotLoaded { .. } => Remedy::LoadBothTowers,
             _ => return None,
@@ -300,6 +300,7 @@ mod tests {
             ModelError::UnknownLayout { folder: bad().into(), reason: reason() },
             ModelError::Tokenizer { origin: origin(), reason: reason() },
             ModelError::Device { reason: reason() },
+            ModelError::NoGpuSupport,
             ModelError::Execution { device: "GPU", reason: reason() },
             ModelError::Input(bad()),
             ModelError::TowerNotLoaded { tower: "text", model: model() },

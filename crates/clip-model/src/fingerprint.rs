@@ -44,7 +44,10 @@ impl Fingerprint {
     /// Of a tensor larger than 64 KiB only blocks are hashed, evenly spread over it. Training moves all values of a
     /// tensor, so models that differ do so in these blocks as well; and a search for words need not read an image
     /// tower of a gigabyte first. It is no protection against someone who wants two models to look alike.
-    pub(crate) fn of(checkpoint: &Checkpoint, precision: Precision) -> Result<Self, ModelError> {
+    ///
+    /// # Errors
+    /// Those of reading the checkpoint's files.
+    pub fn of(checkpoint: &Checkpoint, precision: Precision) -> Result<Self, ModelError> {
         Self::with_config(checkpoint, &checkpoint.own_config(), precision)
     }
 

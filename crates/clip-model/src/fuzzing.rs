@@ -113,7 +113,7 @@ pub fn native_model(bytes: &[u8]) {
     if let Ok(fingerprint) = Fingerprint::of(&checkpoint, Precision::Int8) {
         assert_eq!(Fingerprint::precision_of(fingerprint.as_str()), Precision::Int8);
     }
-    if let Ok(Some(tower)) = checkpoint.cpu_text_tower(Isa::Portable) {
+    if let Ok(Some(tower)) = checkpoint.cpu_text_tower(Isa::portable()) {
         assert_eq!(tower.forward(&[&[1, 2]]).len(), checkpoint.config().embed_dim);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A [`Model`] is what most callers want: it embeds photos and texts, and says by its [`Fingerprint`] which embeddings
 //! belong together. Below it are the parts: a [`ClipConfig`] describes a checkpoint, [`weights`] reads one,
-//! [`clip::Clip`] is the dual encoder that [`train`] trains.
+//! [`clip::Clip`] is the dual encoder as one module.
 //!
 //! ```no_run
 //! use clip_model::{LoadOptions, Model, ModelSource};
@@ -22,7 +22,6 @@ extern crate self as clip_model;
 mod activation;
 mod batches;
 pub mod checkpoint;
-pub mod classify;
 pub mod clip;
 pub mod config;
 pub mod conv_mixer;
@@ -30,6 +29,7 @@ mod cost;
 pub mod cpu;
 mod device;
 mod embeddings;
+mod encoder;
 mod end_of_text;
 mod error;
 pub mod families;
@@ -39,17 +39,14 @@ mod formats;
 #[doc(hidden)]
 pub mod fuzzing;
 mod limits;
-mod memory;
 mod model;
 mod pocket;
 mod precision;
 pub mod preprocess;
 mod presets;
 pub mod projection;
-pub mod retrieval;
 mod shown;
 pub mod tokenizer;
-pub mod train;
 pub mod transformer;
 pub mod weights;
 
@@ -60,7 +57,6 @@ pub use device::{DeviceChoice, SelectedDevice, select as select_device};
 pub use embeddings::{Embeddings, HiddenStates};
 pub use error::{FileKind, ModelError, Remedy};
 pub use fingerprint::Fingerprint;
-pub use memory::give_back as give_back_memory;
 pub use model::{LoadOptions, Model, Towers};
 pub use precision::Precision;
 pub use preprocess::Pixels;

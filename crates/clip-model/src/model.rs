@@ -19,7 +19,6 @@ use crate::device::{self, DeviceChoice, SelectedDevice};
 use crate::embeddings::{Embeddings, HiddenStates};
 use crate::families::{CpuImageTower, ImageTower, TextTower};
 use crate::fingerprint::Fingerprint;
-use crate::memory;
 use crate::pocket;
 use crate::precision::Precision;
 use crate::preprocess::{Pixels, Preprocessor};
@@ -129,7 +128,7 @@ impl ImageEncoder {
             return Self::Burn(tower.cast(floats), floats);
         }
         let tower = CpuImageTower::of(tower, Packing::best(precision));
-        memory::give_back();
+        clip_memory::give_back();
         Self::Cpu(tower)
     }
 

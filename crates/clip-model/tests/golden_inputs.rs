@@ -1,4 +1,4 @@
-//! Tokenizers, preprocessing and recall against the libraries they follow; `tests/golden/{tokenizer,preprocess,
+//! Tokenizers and preprocessing against the libraries they follow; `tests/golden/{tokenizer,preprocess,
 //! retrieval}.py` made the fixtures.
 #![allow(clippy::print_stdout, reason = "figures of tests that are run by hand")]
 
@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use clip_model::config::{Interpolation, PreprocessConfig, ResizeMode, TokenizerConfig, TokenizerKind};
 use clip_model::preprocess::Preprocessor;
-use clip_model::retrieval;
 use clip_model::tokenizer::{CLIP_VOCABULARY, MAX_TEXT_BYTES, Padding, Tokenizer};
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -200,30 +199,4 @@ fn pixels_of_many_photos_equal_those_of_pillow_and_torchvision() {
     let within_one: usize = differences.range(..=1).map(|(_, count)| count).sum();
     assert!(within_one as f64 >= 0.999 * total as f64, "{differences:?}");
     println!("values by their difference in steps of 1/255: {differences:?}");
-}
-
-#[derive(Deserialize)]
-struct GoldenRecall {
-    dimension: usize,
-    images: Vec<f32>,
-    captions: Vec<f32>,
-    image_of_caption: Vec<usize>,
-    text_to_image: serde_json::Value,
-    image_to_text: serde_json::Value,
-}
-
-#[test]
-fn recall_equals_that_of_numpy() {
-    let golden = std::fs::read(fixture("retrieval/golden.json")).unwrap();
-    let golden: GoldenRecall = serde_json::from_slice(&golden).unwrap();
-    let found =
-        retrieval::evaluate(&golden.images, &golden.captions, golden.dimension, &golden.image_of_caption).unwrap();
-    for (found, golden) in [(found.text_to_image, golden.text_to_image), (found.image_to_text, golden.image_to_text)] {
-        for (name, found) in
-            [("r1", found.r1), ("r5", found.r5), ("r10", found.r10), ("median_rank", found.median_rank)]
-        {
-            let expected = golden[name].as_f64().unwrap();
-            assert!((found - expected).abs() < 1e-9, "{name}: {found}, expected {expected}");
-        }
-    }
 }

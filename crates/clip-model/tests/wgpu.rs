@@ -2,6 +2,7 @@
 //!
 //! The adapter is Mesa's software Vulkan (Debian's `mesa-vulkan-drivers`), which computes what a GPU would, slowly. Where it is
 //! missing the tests say so and pass; CI installs it.
+#![cfg(feature = "gpu")]
 #![allow(clippy::print_stderr, reason = "a test that is passed over has to be seen")]
 
 #[path = "support/families.rs"]

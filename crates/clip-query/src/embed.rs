@@ -1,21 +1,22 @@
 //! From weighted terms to the one unit vector that is searched for.
 
+use std::borrow::Cow;
 use std::path::Path;
 
+use clip_encoder::{BoxedError, Encoder};
 use clip_image::Limits;
+use clip_index::{IndexError, IndexReader};
 use image::RgbImage;
 
-use crate::encoder::{BoxedError, Encoder};
-use crate::error::QueryError;
+use crate::error::{Example, QueryError};
 use crate::query::{Query, Term};
 
 /// Below this length a sum of weighted unit vectors is rounding, not a direction.
 const NOTHING: f64 = 1e-4;
 
-/// Embeds a query: unit length, the model's dimension.
-pub(crate) fn embed(query: &Query, encoder: &impl Encoder) -> Result<Vec<f32>, QueryError> {
-    let model = encoder.id();
-    let dimension = model.dimension;
+/// Embeds a query: unit length, the model's dimension. `index` is where photos of the index are looked up.
+pub(crate) fn embed(query: &Query, index: &IndexReader, encoder: &impl Encoder) -> Result<Vec<f32>, QueryError> {
+    let dimension = encoder.dimension();
     if query.terms.is_empty() {
         return Err(QueryError::NoTerms);
     }
@@ -30,11 +31,17 @@ pub(crate) fn embed(query: &Query, encoder: &impl Encoder) -> Result<Vec<f32>, Q
         match term {
             Term::Text(text) if text.trim().is_empty() => return Err(QueryError::EmptyText),
             Term::Text(text) => texts.push((text.as_str(), *weight)),
-            Term::Image(path) => images.push((path.as_path(), *weight)),
+            Term::Image(path) => images.push((Picture::File(path), *weight)),
+            Term::Bytes(bytes) => images.push((Picture::Bytes(bytes), *weight)),
+            Term::Pixels(image) => images.push((Picture::Pixels(image), *weight)),
+            Term::Like(id) => {
+                let row = index.embedding(*id).ok_or(IndexError::UnknownId { id: *id })?;
+                add(&mut sum, row, *weight);
+            }
             Term::Embedding(values) => {
                 let unit = unit(values, dimension).map_err(|found| QueryError::Embedding {
                     expected: dimension,
-                    model: model.name.clone(),
+                    model: encoder.name().to_owned(),
                     found,
                 })?;
                 add(&mut sum, &unit, *weight);
@@ -50,9 +57,9 @@ pub(crate) fn embed(query: &Query, encoder: &impl Encoder) -> Result<Vec<f32>, Q
         }
     }
     // One at a time: decoded photos are large, and there are rarely more than one or two.
-    for (path, weight) in images {
-        let photo = decode(path, &query.image_limits, encoder.shorter_side())?;
-        let row = checked(encoder.embed_images(&[photo]), dimension)?;
+    for (picture, weight) in images {
+        let image = picture.decode(&query.image_limits, encoder.shorter_side())?;
+        let row = checked(encoder.embed_images(std::slice::from_ref(image.as_ref())), dimension)?;
         add(&mut sum, &row, weight);
     }
 
@@ -64,10 +71,28 @@ pub(crate) fn embed(query: &Query, encoder: &impl Encoder) -> Result<Vec<f32>, Q
     Ok(sum.iter().map(|x| (x / length) as f32).collect())
 }
 
-fn decode(path: &Path, limits: &Limits, shorter_side: Option<u32>) -> Result<RgbImage, QueryError> {
-    match clip_image::decode_for(path, limits, shorter_side) {
-        Ok(photo) => Ok(photo.image),
-        Err(source) => Err(QueryError::Image { path: path.to_path_buf(), source }),
+/// An example photo.
+enum Picture<'a> {
+    File(&'a Path),
+    Bytes(&'a [u8]),
+    Pixels(&'a RgbImage),
+}
+
+impl<'a> Picture<'a> {
+    fn decode(self, limits: &Limits, shorter_side: Option<u32>) -> Result<Cow<'a, RgbImage>, QueryError> {
+        let (photo, example) = match self {
+            Picture::Pixels(image) => return Ok(Cow::Borrowed(image)),
+            Picture::File(path) => {
+                (clip_image::decode_for(path, limits, shorter_side), Example::File(path.to_path_buf()))
+            }
+            Picture::Bytes(bytes) => {
+                (clip_image::decode_bytes_for(bytes, limits, shorter_side), Example::Bytes(bytes.len()))
+            }
+        };
+        match photo {
+            Ok(photo) => Ok(Cow::Owned(photo.image)),
+            Err(source) => Err(QueryError::Image { example, source }),
+        }
     }
 }
 

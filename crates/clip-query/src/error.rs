@@ -1,12 +1,31 @@
 //! Why a query has no answer.
 
+use std::fmt;
 use std::path::PathBuf;
 
+use clip_encoder::BoxedError;
 use clip_image::ImageError;
 use clip_index::IndexError;
 use thiserror::Error;
 
-use crate::encoder::BoxedError;
+
+/// Where an example photo came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Example {
+    /// A file.
+    File(PathBuf),
+    /// This many bytes, which the caller had in memory.
+    Bytes(usize),
+}
+
+impl fmt::Display for Example {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Example::File(path) => write!(f, "{}", path.display()),
+            Example::Bytes(count) => write!(f, "a photo of {count} bytes"),
+        }
+    }
+}
 
 /// Why a query has no answer. That nothing was found is none of these: it is an empty list.
 #[derive(Debug, Error)]
@@ -42,10 +61,10 @@ pub enum QueryError {
     #[error("the terms cancel one another out, which leaves nothing to look for; change a weight or leave out a term")]
     Cancelled,
     /// An example photo cannot be read or decoded.
-    #[error("cannot use {} as an example: {source}", path.display())]
+    #[error("cannot use {example} as an example: {source}")]
     Image {
         /// The photo.
-        path: PathBuf,
+        example: Example,
         /// Why not.
         source: ImageError,
     },

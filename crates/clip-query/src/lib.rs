@@ -13,16 +13,16 @@
 
 mod cached_encoder;
 mod embed;
-mod encoder;
 mod error;
 mod plan;
 mod query;
 mod searcher;
 mod text_cache;
 
-pub use cached_encoder::CachedEncoder;
-pub use encoder::{BoxedError, Encoder};
-pub use error::QueryError;
+pub use cached_encoder::{CachedEncoder, CachedTexts};
+/// What makes embeddings of queries.
+pub use clip_encoder::{BoxedError, Encoder};
+pub use error::{Example, QueryError};
 pub use plan::{EXACT_UP_TO, Method};
 pub use query::{Query, Strategy, Term};
 pub use searcher::{Hit, Searcher};

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clip_image::Limits;
+use image::RgbImage;
 
 /// One thing to look for.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,6 +12,12 @@ pub enum Term {
     Text(String),
     /// A photo that the results should resemble. It need not be in the index; if it is, it comes first.
     Image(PathBuf),
+    /// The same, as the bytes of an image file: what a browser uploads.
+    Bytes(Vec<u8>),
+    /// The same, decoded and upright.
+    Pixels(RgbImage),
+    /// The photo of the index with this id, by the embedding that the index holds. It comes first among the results.
+    Like(u64),
     /// An embedding by the model of the index, of any length but zero.
     Embedding(Vec<f32>),
 }
@@ -58,6 +65,16 @@ impl Query {
     /// Looks for photos that resemble the one in the file.
     pub fn image(path: impl Into<PathBuf>) -> Query {
         Query::new(Term::Image(path.into()))
+    }
+
+    /// Looks for photos that resemble the one in the bytes of an image file.
+    pub fn bytes(bytes: impl Into<Vec<u8>>) -> Query {
+        Query::new(Term::Bytes(bytes.into()))
+    }
+
+    /// Looks for photos that resemble a photo of the index.
+    pub fn like(id: u64) -> Query {
+        Query::new(Term::Like(id))
     }
 
     /// Looks for photos near an embedding.
@@ -137,6 +154,14 @@ impl Query {
         &self.terms
     }
 
+    /// The texts among the terms, in their order.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.terms.iter().filter_map(|(term, _)| match term {
+            Term::Text(text) => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
     /// Whether a model needs its text tower for this query.
     pub fn needs_text_tower(&self) -> bool {
         self.terms.iter().any(|(term, _)| matches!(term, Term::Text(_)))
@@ -144,6 +169,6 @@ impl Query {
 
     /// Whether a model needs its image tower for this query.
     pub fn needs_image_tower(&self) -> bool {
-        self.terms.iter().any(|(term, _)| matches!(term, Term::Image(_)))
+        self.terms.iter().any(|(term, _)| matches!(term, Term::Image(_) | Term::Bytes(_) | Term::Pixels(_)))
     }
 }

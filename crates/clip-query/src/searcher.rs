@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use clip_encoder::Encoder;
 use clip_index::{IndexError, IndexReader, Neighbour, PhotoRecord};
-use clip_model::Model;
 use roaring::RoaringTreemap;
 
 use crate::embed::embed;
-use crate::encoder::Encoder;
 use crate::error::QueryError;
 use crate::plan::{Method, SCANS_BEFORE_GRAPH, Sizes, choose};
 use crate::query::{Query, Strategy};
@@ -35,7 +34,7 @@ pub struct Hit {
 /// Answers queries over one index as it was when the searcher was opened. Searching takes `&self`: a server shares one
 /// searcher among its threads, and opens another when the index has changed.
 #[derive(Debug)]
-pub struct Searcher<E = Model> {
+pub struct Searcher<E> {
     reader: IndexReader,
     encoder: E,
     in_graph: OnceLock<Option<u64>>,
@@ -50,16 +49,22 @@ impl<E: Encoder> Searcher<E> {
     /// [`IndexError::NotFound`] if there is no index, [`IndexError::Fingerprint`] if another model made it: both within
     /// [`QueryError::Index`], and both messages say what to do.
     pub fn open(index: impl AsRef<Path>, encoder: E) -> Result<Searcher<E>, QueryError> {
-        let index = index.as_ref();
-        let reader = IndexReader::open(index)?;
-        let (made_with, wanted) = (reader.model(), encoder.id());
-        if made_with.fingerprint != wanted.fingerprint {
+        Searcher::over(IndexReader::open(index)?, encoder)
+    }
+
+    /// Searches an index that is open already, with the model that made it.
+    ///
+    /// # Errors
+    /// [`IndexError::Fingerprint`], within [`QueryError::Index`], if another model made the index.
+    pub fn over(reader: IndexReader, encoder: E) -> Result<Searcher<E>, QueryError> {
+        let made_with = reader.model();
+        if made_with.fingerprint != encoder.fingerprint() {
             return Err(QueryError::Index(IndexError::Fingerprint {
-                dir: index.to_path_buf(),
+                dir: reader.dir().to_path_buf(),
                 indexed_name: made_with.name.clone(),
                 indexed_fingerprint: made_with.fingerprint.clone(),
-                wanted_name: wanted.name,
-                wanted_fingerprint: wanted.fingerprint,
+                wanted_name: encoder.name().to_owned(),
+                wanted_fingerprint: encoder.fingerprint().to_owned(),
             }));
         }
         Ok(Searcher { reader, encoder, in_graph: OnceLock::new(), scans: AtomicU32::new(0) })
@@ -74,7 +79,7 @@ impl<E: Encoder> Searcher<E> {
     /// See [`QueryError`].
     pub fn search(&self, query: &Query) -> Result<Vec<Hit>, QueryError> {
         // Encoded first, so that a query that makes no sense says so over an empty index too.
-        let vector = embed(query, &self.encoder)?;
+        let vector = self.embed(query)?;
         let filter = self.filter(query)?;
         let neighbours = self.neighbours(query, &vector, filter.as_ref())?;
         self.hits(query, neighbours)
@@ -94,7 +99,7 @@ impl<E: Encoder> Searcher<E> {
     /// # Errors
     /// Those of [`search`](Searcher::search) that are about the query or the model.
     pub fn embed(&self, query: &Query) -> Result<Vec<f32>, QueryError> {
-        embed(query, &self.encoder)
+        embed(query, &self.reader, &self.encoder)
     }
 
     /// The index that is searched.

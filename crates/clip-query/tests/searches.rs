@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use clip_index::{GraphOptions, IndexError, IndexWriter, ModelId, NewPhoto};
-use clip_query::{BoxedError, Encoder, Method, Query, QueryError, Searcher, Strategy};
+use clip_query::{BoxedError, Encoder, Method, Query, QueryError, Searcher, Strategy, Term};
 use image::RgbImage;
 
 /// Red, green and blue are the axes; a text is the sum of those that it names.
@@ -16,8 +16,18 @@ struct Colours {
 const COLOURS: Colours = Colours { fingerprint: "colours-1" };
 
 impl Encoder for Colours {
-    fn id(&self) -> ModelId {
-        ModelId { name: "colours".into(), fingerprint: self.fingerprint.into(), dimension: 3 }
+    type Pixels = [f32; 3];
+
+    fn name(&self) -> &str {
+        "colours"
+    }
+
+    fn fingerprint(&self) -> &str {
+        self.fingerprint
+    }
+
+    fn dimension(&self) -> usize {
+        3
     }
 
     fn embed_texts(&self, texts: &[&str]) -> Result<Vec<f32>, BoxedError> {
@@ -30,13 +40,14 @@ impl Encoder for Colours {
             .map(|rows| rows.concat())
     }
 
-    fn embed_images(&self, images: &[RgbImage]) -> Result<Vec<f32>, BoxedError> {
-        let mean = |image: &RgbImage| {
-            let mut sum = [0.0; 3];
-            image.pixels().for_each(|p| (0..3).for_each(|i| sum[i] += f32::from(p.0[i])));
-            unit(sum)
-        };
-        Ok(images.iter().flat_map(mean).collect())
+    fn preprocess(&self, image: &RgbImage) -> Result<[f32; 3], BoxedError> {
+        let mut sum = [0.0; 3];
+        image.pixels().for_each(|p| (0..3).for_each(|i| sum[i] += f32::from(p.0[i])));
+        Ok(unit(sum))
+    }
+
+    fn embed_pixels(&self, batch: &[[f32; 3]]) -> Result<Vec<f32>, BoxedError> {
+        Ok(batch.concat())
     }
 }
 
@@ -61,7 +72,8 @@ impl Fixture {
     }
 
     fn writer(&self) -> IndexWriter {
-        IndexWriter::open_or_create(self.index(), &COLOURS.id()).unwrap()
+        let model = ModelId { name: "colours".into(), fingerprint: COLOURS.fingerprint.into(), dimension: 3 };
+        IndexWriter::open_or_create(self.index(), &model).unwrap()
     }
 
     fn index(&self) -> PathBuf {
@@ -232,4 +244,32 @@ fn a_query_knows_which_towers_it_needs() {
     assert!(!image.needs_text_tower() && image.needs_image_tower());
     let both = Query::embedding([1.0]).and_text("red", 1.0).and_image("a.jpg", 1.0);
     assert!(both.needs_text_tower() && both.needs_image_tower());
+}
+
+/// The bytes of a PNG file of one colour.
+fn png(colour: [u8; 3]) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    RgbImage::from_pixel(6, 4, colour.into()).write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+#[test]
+fn an_example_may_be_a_file_bytes_pixels_or_a_photo_of_the_index() {
+    let fixture = Fixture::new(&[("red", [1.0, 0.0, 0.0]), ("pink", [1.0, 0.4, 0.4]), ("blue", [0.0, 0.0, 1.0])]);
+    let file = fixture.dir.path().join("example.png");
+    std::fs::write(&file, png([255, 0, 0])).unwrap();
+    let pixels = RgbImage::from_pixel(6, 4, [255, 0, 0].into());
+    let by_file = fixture.searcher().search(&Query::image(&file)).unwrap();
+    assert_eq!(by_file[0].path, Path::new("red"));
+    for query in [Query::bytes(png([255, 0, 0])), Query::new(Term::Pixels(pixels)), Query::like(by_file[0].id)] {
+        assert!(!query.needs_text_tower());
+        assert_eq!(fixture.searcher().search(&query).unwrap(), by_file, "{query:?}");
+    }
+    // The embedding is in the index: no model is asked.
+    assert!(!Query::like(1).needs_image_tower() && Query::bytes(png([0; 3])).needs_image_tower());
+
+    let error = fixture.error(Query::bytes(b"no image".to_vec())).to_string();
+    assert!(error.contains("a photo of 8 bytes"), "{error}");
+    let error = fixture.error(Query::like(99)).to_string();
+    assert!(error.contains("99"), "{error}");
 }

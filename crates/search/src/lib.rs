@@ -4,22 +4,21 @@
 //! words' are the answer. A small model is built in; nothing is downloaded and nothing leaves the machine.
 //!
 //! ```
-//! use clip_search::{Indexer, LoadOptions, Model, ModelSource, Query, Searcher};
+//! use std::sync::atomic::AtomicBool;
+//! use clip_search::{Library, Query, Silent, UpdateOptions};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = tempfile::tempdir()?;
 //! # let index = folder.path().join("index");
 //! # let photos = std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples"));
-//! // The built-in model, on a GPU if there is one.
-//! let model = Model::load(&ModelSource::Default, &LoadOptions::default())?;
+//! // With the built-in model, on a GPU if there is one.
+//! let library = Library::builder(&index).open_or_create()?;
 //!
 //! // Makes the index agree with a folder; run again, it takes only what has changed.
-//! let report = Indexer::new(&model, &index).run(&[photos])?;
-//! assert_eq!(report.skipped.len(), 0);
+//! let update = library.update(&[photos], &UpdateOptions::default(), &Silent, &AtomicBool::new(false))?;
+//! assert_eq!(update.report.skipped.len(), 0);
 //!
-//! // The same model must be used to search.
-//! let searcher = Searcher::open(&index, model)?;
-//! let hits = searcher.search(&Query::text("a photo of a cat").limit(3))?;
+//! let hits = library.search(&Query::text("a photo of a cat").limit(3))?;
 //! for hit in &hits {
 //!     println!("{:.3}  {}", hit.score, hit.path.display());
 //! }
@@ -28,28 +27,71 @@
 //! # }
 //! ```
 //!
-//! - [`Model`] is the encoder: [`ModelSource`] says which, [`LoadOptions`] on what device and which towers.
+//! - [`Library`] is an index with the model that made it. It [updates](Library::update) the index, changes its model,
+//!   [searches](Library::search) it and takes up what other processes have committed. [`Models`] finds models by name.
+//! - [`Query`] says what to look for: words, example photos, photos of the index or embeddings, each with a weight.
+//! - [`classify`] says which of some labels a photo shows, by the labels' names or by example photos.
+//!
+//! Below are the parts that a library is made of, for programs that put them together in another way:
+//!
+//! - [`Model`] is the encoder: [`ModelSource`] says which, [`LoadOptions`] on what device and which towers. Programs with
+//!   an encoder of their own implement [`Encoder`].
 //! - [`Indexer`] walks folders and keeps an index up to date. It tells a [`Progress`] listener what it does, stops when
 //!   asked to, and what it did so far is on disk: the next run goes on from there.
-//! - [`Searcher`] answers a [`Query`] in words or by example with [`Hit`]s, best first; through a [`CachedEncoder`] it
-//!   embeds the same words once.
-//! - [`classify`] says which of some labels a photo shows, by the labels' names or by example photos.
+//! - [`Searcher`] answers a [`Query`] with [`Hit`]s, best first; through a [`CachedEncoder`] it embeds the same words
+//!   once.
 //! - [`IndexReader`] looks into an index without a model; [`verify`] checks every byte of it.
 //!
-//! Nothing here prints, reads the environment or ends the process. Errors are typed, one enum a crate, and their
-//! messages say what to do. Models, readers and searchers can be shared between threads; one process at a time may
-//! write an index while any number read it.
+//! # Features
+//!
+//! - `gpu` (on by default): compute on a GPU where there is one, through wgpu.
+//! - `hub` (on by default): published models by name, and their downloads.
+//! - `json` (on by default): the JSON of results.
+//! - `gpu-cache`: remember on disk which of a GPU's kernels are fastest.
+//!
+//! Nothing here prints, reads the environment or ends the process. Errors are typed, and say in neutral words what was
+//! expected and what was found; their `remedy` says what to do, as data. Libraries, models, readers and searchers can be
+//! shared between threads; one process at a time may write an index while any number read it.
 
-pub use clip_image::{Format, ImageError, Limits, Metadata, Photo, decode, decode_for};
+mod error;
+#[cfg(feature = "json")]
+pub mod json;
+mod library;
+mod model;
+mod models;
+mod update;
+
+pub use error::{LibraryError, Remedy};
+pub use library::{Library, LibraryBuilder, LibrarySearcher, Removed};
+pub use model::LazyModel;
+pub use models::{Models, POCKET};
+pub use update::{Update, UpdateOptions, UpdateResult};
+
+pub use clip_encoder::{BoxedError, Encoder};
+pub use clip_image::{
+    ContentHash, Format, Gps, ImageError, Limits, Metadata, Photo, decode, decode_bytes, decode_bytes_for, decode_for,
+    hash_bytes, looks_like_photo, read_file,
+};
 pub use clip_index::{
-    GraphOptions, GraphStatus, IndexError, IndexReader, ModelId, PhotoRecord, Problem, Status, VerifyReport, verify,
+    GraphOptions, GraphStatus, GraphUpdate, IndexError, IndexReader, IndexWriter, KnownFile, ModelId, Neighbour,
+    NewPhoto, PhotoRecord, Problem, Rebuild, Remedy as IndexRemedy, RoaringTreemap, Status, VerifyReport, verify,
 };
 pub use clip_indexer::{
-    Event, IndexOptions, Indexer, IndexerError, Outcome, Progress, Report, SkipReason, Skipped, StageTimes, Unreachable,
+    Event, IndexOptions, Indexer, IndexerError, Outcome, Progress, Report, SYSTEM_FOLDERS, Silent, SkipReason, Skipped,
+    StageTimes, Unreachable,
 };
-pub use clip_model::classify;
 pub use clip_model::{
     DeviceChoice, Embeddings, Fingerprint, HiddenStates, LoadOptions, Model, ModelError, ModelSource, Pixels,
-    Precision, Towers,
+    Precision, Remedy as ModelRemedy, Towers,
 };
-pub use clip_query::{CachedEncoder, Hit, Method, Query, QueryError, Searcher, Strategy, Term, TextCache};
+pub use clip_query::{
+    CachedEncoder, CachedTexts, EXACT_UP_TO, Example, Hit, Method, Query, QueryError, Searcher, Strategy, Term, TextCache,
+};
+
+/// Which of some labels a photo shows.
+pub use clip_classify as classify;
+/// Published models by name: what [`Models`] uses.
+#[cfg(feature = "hub")]
+pub use clip_hub as hub;
+/// Decoded photos are this crate's.
+pub use image;

@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use clip_search::json::base64_unless_text;
 use clip_search::{Model, Towers};
 use serde::Serialize;
 
 use crate::args::EmbedArgs;
 use crate::exit::Exit;
-use crate::output::{Results, base64_unless_text, escaped};
+use crate::output::{Results, escaped};
 use crate::photo::prepare;
 use crate::settings::ModelSettings;
 

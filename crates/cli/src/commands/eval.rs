@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
 use anyhow::{Context, Result, anyhow, bail};
-use clip_model::retrieval;
+use clip_classify::retrieval;
 use clip_search::{Model, Pixels, Towers};
 use rayon::prelude::*;
 

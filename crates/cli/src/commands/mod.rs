@@ -7,7 +7,6 @@ mod eval;
 mod index;
 mod model;
 mod query;
-mod rebuild;
 mod status;
 mod train;
 mod verify;

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use clip_hub::{Catalogue, CheckedFile, Checkpoint, Entry, FileState, Hub, HubError, Machine, Verified};
+use clip_hub::{Catalogue, CheckedFile, Checkpoint, Entry, FileState, Hub, HubError, Machine, Named, Verified};
+use clip_search::json::JsonPath;
 use serde::Serialize;
 
 use crate::args::{ModelCommand, ModelListArgs, PublishedModelArgs};
@@ -11,8 +12,7 @@ use crate::download::Download;
 use crate::exit::Exit;
 use crate::interrupt;
 use crate::machine::{memory, modest_gflops};
-use crate::output::{JsonPath, Results, count, escaped, grouped, notice, size};
-use crate::settings::{Published, published};
+use crate::output::{Results, count, escaped, grouped, notice, size};
 
 /// The sets whose figures the list has room for.
 const LISTED_SET: &str = "MSCOCO 5k";
@@ -123,9 +123,9 @@ struct Unlisted<'a> {
 }
 
 fn info(hub: &Hub, args: &PublishedModelArgs) -> Result<Exit> {
-    let (entry, folder, missing) = match published(&args.model)? {
-        Published::BuiltIn(entry) => (entry, None, None),
-        Published::OnHub(checkpoint, entry) => {
+    let (entry, folder, missing) = match Catalogue::built_in()?.resolve(&args.model)? {
+        Named::BuiltIn(entry) => (entry, None, None),
+        Named::OnHub { checkpoint, entry } => {
             let (folder, missing) = match hub.locate(&checkpoint) {
                 Ok(located) => (Some(located.folder), None),
                 Err(HubError::NotCached { missing, .. }) => (None, Some(missing)),
@@ -227,14 +227,15 @@ struct PulledLine<'a> {
 }
 
 fn pull(hub: &Hub, args: &PublishedModelArgs) -> Result<Exit> {
-    let checkpoint = match published(&args.model)? {
-        Published::BuiltIn(entry) => {
+    let checkpoint = match Catalogue::built_in()?.resolve(&args.model)? {
+        Named::BuiltIn(entry) => {
             return built_in(&entry, args.json);
         }
-        Published::OnHub(checkpoint, _) => checkpoint,
+        Named::OnHub { checkpoint, .. } => checkpoint,
     };
-    let mut download = Download::new(interrupt::listen()?);
-    let outcome = hub.pull(&checkpoint, &mut download);
+    let cancel = interrupt::listen()?;
+    let download = Download::new();
+    let outcome = hub.pull(&checkpoint, &download, &cancel);
     download.clear();
     let pulled = match outcome {
         Err(HubError::Cancelled) => {
@@ -309,12 +310,13 @@ struct FileLine<'a> {
 }
 
 fn verify(hub: &Hub, args: &PublishedModelArgs) -> Result<Exit> {
-    let checkpoint = match published(&args.model)? {
-        Published::BuiltIn(entry) => return built_in(&entry, args.json),
-        Published::OnHub(checkpoint, _) => checkpoint,
+    let checkpoint = match Catalogue::built_in()?.resolve(&args.model)? {
+        Named::BuiltIn(entry) => return built_in(&entry, args.json),
+        Named::OnHub { checkpoint, .. } => checkpoint,
     };
-    let mut download = Download::new(interrupt::listen()?);
-    let outcome = hub.verify(&checkpoint, &mut download);
+    let cancel = interrupt::listen()?;
+    let download = Download::new();
+    let outcome = hub.verify(&checkpoint, &download, &cancel);
     download.clear();
     let verified = match outcome {
         Err(HubError::Cancelled) => return Ok(Exit::Interrupted),

@@ -5,39 +5,12 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 use clip_search::IndexReader;
-use serde::Serialize;
+use clip_search::json::JsonStatus;
 
 use crate::args::StatusArgs;
 use crate::exit::Exit;
-use crate::output::{Results, base64_unless_text, count, escaped, grouped, size};
+use crate::output::{Results, count, escaped, escaped_text, grouped, size};
 use crate::progress::duration;
-
-#[derive(Serialize)]
-struct Line<'a> {
-    photos: u64,
-    model: &'a str,
-    fingerprint: &'a str,
-    dimension: usize,
-    roots: Vec<String>,
-    /// A root's bytes in base64 where it is no UTF-8, else null; in the order of `roots`. Left out if all are text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    roots_bytes: Option<Vec<Option<String>>>,
-    bytes: u64,
-    index: String,
-    committed_at: i64,
-    generation: u64,
-    segments: usize,
-    deleted: u64,
-    format_version: u32,
-    graph: Option<Graph>,
-}
-
-#[derive(Serialize)]
-struct Graph {
-    nodes: u64,
-    removed: u64,
-    missing: u64,
-}
 
 pub(crate) fn run(index: &Path, args: &StatusArgs) -> Result<Exit> {
     let reader = IndexReader::open(index)?;
@@ -46,35 +19,17 @@ pub(crate) fn run(index: &Path, args: &StatusArgs) -> Result<Exit> {
     let roots = reader.roots();
     let mut results = Results::new();
     if args.json {
-        let bytes: Vec<_> = roots.iter().map(|root| base64_unless_text(root)).collect();
-        results.json(&Line {
-            photos: status.photos,
-            model: &model.name,
-            fingerprint: &model.fingerprint,
-            dimension: model.dimension,
-            roots: roots.iter().map(|root| root.to_string_lossy().into_owned()).collect(),
-            roots_bytes: bytes.iter().any(Option::is_some).then_some(bytes),
-            bytes: status.bytes,
-            index: index.to_string_lossy().into_owned(),
-            committed_at: status.committed_at,
-            generation: status.generation,
-            segments: status.segments,
-            deleted: status.deleted,
-            format_version: status.format_version,
-            graph: status.graph.map(|graph| Graph {
-                nodes: graph.nodes,
-                removed: graph.removed,
-                missing: graph.missing,
-            }),
-        })?;
+        results.json(&JsonStatus::new(&reader, &status))?;
     } else {
         results.line(format_args!("index        {}", escaped(index)))?;
         results.line(format_args!("photos       {}", grouped(status.photos)))?;
         for root in &roots {
             results.line(format_args!("folder       {}", escaped(root)))?;
         }
-        results.line(format_args!("model        {} ({} numbers a photo)", model.name, model.dimension))?;
-        results.line(format_args!("fingerprint  {}", model.fingerprint))?;
+        results.line(format_args!("model        {} ({} numbers a photo)",
+            escaped_text(&model.name),
+            model.dimension))?;
+        results.line(format_args!("fingerprint  {}", escaped_text(&model.fingerprint)))?;
         results.line(format_args!(
             "size         {} in {}",
             size(status.bytes),

@@ -1,13 +1,12 @@
 //! `train`: a model from a recipe.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
+use clip_classify::retrieval::Retrieval;
 use clip_model::Precision;
-use clip_model::retrieval::Retrieval;
-use clip_model::train::{self, TrainError, TrainEvent, TrainObserver};
 use clip_search::Limits;
+use clip_train::{Event, Progress, TrainError, Trainer};
 
 use crate::args::TrainArgs;
 use crate::exit::Exit;
@@ -21,14 +20,16 @@ pub(crate) fn run(args: &TrainArgs) -> Result<Exit> {
     if let Some(message) = &selected.notice {
         warning(message);
     }
-    let mut observer = Observer { cancel: interrupt::listen()?, meter: Meter::new("pair"), shown: String::new() };
+    let cancel = interrupt::listen()?;
+    let progress = TrainProgress { meter: Meter::new("pair"), shown: Mutex::default() };
     let decode = |path: &std::path::Path| match clip_search::decode(path, &Limits::default()) {
         Ok(photo) => Ok(photo.image),
         Err(error) => Err(error.to_string()),
     };
-    let outcome = train::run(&args.recipe, &args.out, args.resume, &selected.device, &decode, &mut observer);
-    observer.meter.clear();
-    match outcome {
+    let trainer = Trainer::new(&args.recipe, &args.out, &selected.device, &decode);
+    let trained = trainer.resume(args.resume).progress(&progress).cancel(&cancel).run();
+    progress.meter.clear();
+    match trained {
         Ok(_) => Ok(Exit::Done),
         Err(TrainError::Stopped) => {
             notice("interrupted: go on from the last checkpoint with --resume");
@@ -38,46 +39,46 @@ pub(crate) fn run(args: &TrainArgs) -> Result<Exit> {
     }
 }
 
-/// Shows a run, and stops it on Ctrl-C. Figures of epochs are results and go to stdout; the rest is progress.
-struct Observer {
-    cancel: Arc<AtomicBool>,
+/// Shows a run. Figures of epochs are results and go to stdout; the rest is progress.
+struct TrainProgress {
     meter: Meter,
     /// What the meter counts just now.
-    shown: String,
+    shown: Mutex<String>,
 }
 
-impl Observer {
-    fn show(&mut self, what: String, done: usize, total: usize) {
-        if self.shown != what {
+impl TrainProgress {
+    fn show(&self, what: String, done: usize, total: usize) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if *shown != what {
             self.meter.start(&what, total as u64);
-            self.shown = what;
+            *shown = what;
         }
         self.meter.set(done as u64);
     }
 
     /// Prints a result. A stdout that is gone does not stop a training run of hours.
-    fn print(&mut self, line: std::fmt::Arguments<'_>) {
+    fn print(&self, line: std::fmt::Arguments<'_>) {
         self.meter.clear();
-        self.shown.clear();
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let mut results = Results::new();
         let _ = results.line(line).and_then(|()| results.finish());
     }
 }
 
-impl TrainObserver for Observer {
-    fn event(&mut self, event: TrainEvent<'_>) -> bool {
+impl Progress for TrainProgress {
+    fn event(&self, event: Event<'_>) {
         match event {
-            TrainEvent::Data { photos, texts, dev_photos } => notice(format_args!(
+            Event::Data { photos, texts, dev_photos } => notice(format_args!(
                 "training on {} and {}, measuring on {}",
                 count(photos as u64, "photo"),
                 count(texts as u64, "text"),
                 count(dev_photos as u64, "photo")
             )),
-            TrainEvent::Caching { what, done, total } => self.show(format!("caching {what}"), done, total),
-            TrainEvent::Batch { stage, epoch, done, total, loss: _ } => {
+            Event::Caching { what, done, total } => self.show(format!("caching {what}"), done, total),
+            Event::Batch { stage, epoch, done, total, loss: _ } => {
                 self.show(format!("{stage}, epoch {epoch}"), done, total);
             }
-            TrainEvent::Epoch { stage, epoch, epochs, loss, scale, pairs_per_second, recall, best } => {
+            Event::Epoch { stage, epoch, epochs, loss, scale, pairs_per_second, recall, best } => {
                 self.print(format_args!(
                     "{stage}, epoch {epoch} of {epochs}: loss {loss:.4}, scale {scale:.1}, {pairs_per_second:.0} \
                      pairs/s, dev {}{}",
@@ -85,7 +86,7 @@ impl TrainObserver for Observer {
                     if best { " (best)" } else { "" }
                 ));
             }
-            TrainEvent::Written { path, bytes, trained, stored } => {
+            Event::Written { path, bytes, trained, stored } => {
                 self.print(format_args!(
                     "{} ({}): dev {} as stored, {} as trained",
                     escaped(path),
@@ -94,8 +95,8 @@ impl TrainObserver for Observer {
                     figures(trained)
                 ));
             }
+            _ => {}
         }
-        !self.cancel.load(Ordering::Relaxed)
     }
 }
 

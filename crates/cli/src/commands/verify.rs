@@ -3,44 +3,20 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use serde::Serialize;
+use clip_search::json::JsonVerifyReport;
 
 use crate::args::VerifyArgs;
 use crate::exit::Exit;
-use crate::output::{JsonPath, Results, count, escaped};
-
-#[derive(Serialize)]
-struct Line<'a> {
-    ok: bool,
-    problems: Vec<Entry<'a>>,
-    photos: u64,
-    generation: Option<u64>,
-}
-
-#[derive(Serialize)]
-struct Entry<'a> {
-    #[serde(flatten)]
-    path: JsonPath<'a>,
-    message: &'a str,
-}
+use crate::output::{Results, count, escaped, escaped_text};
 
 pub(crate) fn run(index: &Path, args: &VerifyArgs) -> Result<Exit> {
     let report = clip_search::verify(index)?;
     let mut results = Results::new();
     if args.json {
-        let problems = report
-            .problems
-            .iter()
-            .map(|problem| Entry { path: JsonPath::from(problem.path.as_path()), message: &problem.message });
-        results.json(&Line {
-            ok: report.is_clean(),
-            problems: problems.collect(),
-            photos: report.photos,
-            generation: report.generation,
-        })?;
+        results.json(&JsonVerifyReport::from(&report))?;
     } else {
         for problem in &report.problems {
-            results.line(format_args!("{}: {}", escaped(&problem.path), problem.message))?;
+            results.line(format_args!("{}: {}", escaped(&problem.path), escaped_text(&problem.message)))?;
         }
         if report.is_clean() {
             results.line(format_args!("{}: no damage found", count(report.photos, "photo")))?;

@@ -24,7 +24,7 @@ pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 /// What goes wrong with a content request, in the order of the requests for a file.
 #[derive(Debug, Clone)]
 pub enum Fault {
-    /// The connection ends after so many bytes of the body.
+    /// The connection ends after this many bytes of the body.
     Drop(usize),
     /// Other bytes of the same length.
     Garbage,
@@ -66,6 +66,12 @@ struct State {
     bad_tags: bool,
     /// Small files are redirected to another path of the same server.
     resolve_cache: bool,
+    /// Whether it is a proxy.
+    tunnels: bool,
+    /// Sizes that are announced in place of the true ones, by name.
+    sizes: HashMap<String, u64>,
+    /// What is answered to whoever asks for a listing.
+    listing: Option<String>,
     requests: Vec<Request>,
 }
 
@@ -148,6 +154,21 @@ impl Server {
         self.state.lock().unwrap().bad_tags = true;
     }
 
+    /// Connects whoever asks for it with other servers.
+    pub fn tunnel(&self) {
+        self.state.lock().unwrap().tunnels = true;
+    }
+
+    /// Announces this size for a large file, whatever size it has.
+    pub fn announce_size(&self, name: &str, size: u64) {
+        self.state.lock().unwrap().sizes.insert(name.to_owned(), size);
+    }
+
+    /// Answers this text to whoever asks for a repository's files.
+    pub fn answer_listing(&self, text: &str) {
+        self.state.lock().unwrap().listing = Some(text.to_owned());
+    }
+
     /// All requests so far.
     pub fn requests(&self) -> Vec<Request> {
         self.state.lock().unwrap().requests.clone()
@@ -213,6 +234,10 @@ fn serve(mut connection: TcpStream, state: &Mutex<State>) {
         let answer = {
             let mut state = state.lock().unwrap();
             state.requests.push(request.clone());
+            if request.method == "CONNECT" && state.tunnels {
+                drop(state);
+                return tunnel(connection, &request.path);
+            }
             answer(&mut state, &request)
         };
         let mut head = format!("HTTP/1.1 {} X\r\n", answer.status);
@@ -228,6 +253,21 @@ fn serve(mut connection: TcpStream, state: &Mutex<State>) {
             return;
         }
     }
+}
+
+/// Connects a client with the server that it asked for, until one of them ends it.
+fn tunnel(mut client: TcpStream, target: &str) {
+    let Ok(mut server) = TcpStream::connect(target) else { return };
+    let (Ok(mut from_client), Ok(mut to_server)) = (client.try_clone(), server.try_clone()) else { return };
+    if client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").is_err() {
+        return;
+    }
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut from_client, &mut to_server);
+        let _ = to_server.shutdown(Shutdown::Both);
+    });
+    let _ = std::io::copy(&mut server, &mut client);
+    let _ = client.shutdown(Shutdown::Both);
 }
 
 fn read_request(reader: &mut impl BufRead) -> Option<Request> {
@@ -280,8 +320,8 @@ fn answer(state: &mut State, request: &Request) -> Answer {
             let files: Vec<String> =
                 state.files[&repository].keys().map(|name| format!(r#"{{"rfilename":"{name}"}}"#)).collect();
             let mut answer = Answer::status(200);
-            answer.body =
-                format!(r#"{{"id":"{repository}","sha":"{commit}","siblings":[{}]}}"#, files.join(",")).into();
+            let listing = format!(r#"{{"id":"{repository}","sha":"{commit}","siblings":[{}]}}"#, files.join(","));
+            answer.body = state.listing.clone().unwrap_or(listing).into();
             answer.length = answer.body.len();
             answer
         }
@@ -338,7 +378,8 @@ fn content(state: &mut State, request: &Request, commit: &str, name: &str, store
         (_, false) => format!("\"{}\"", git_sha1(content)),
     };
     if stored.lfs {
-        answer.headers.push(("X-Linked-Size", content.len().to_string()));
+        let size = state.sizes.get(name).copied().unwrap_or(content.len() as u64);
+        answer.headers.push(("X-Linked-Size", size.to_string()));
         answer.headers.push(("X-Linked-ETag", tag));
         answer.headers.push(("ETag", "\"that of the redirect\"".to_owned()));
         if let Some(storage) = state.storage {

@@ -50,8 +50,16 @@ pub struct Colour([f32; 3], [u8; 3]);
 impl Encoder for MeanColour {
     type Pixels = Colour;
 
-    fn id(&self) -> ModelId {
-        ModelId { name: "mean-colour".into(), fingerprint: "mean-colour-1".into(), dimension: 4 }
+    fn name(&self) -> &str {
+        "mean-colour"
+    }
+
+    fn fingerprint(&self) -> &str {
+        "mean-colour-1"
+    }
+
+    fn dimension(&self) -> usize {
+        4
     }
 
     fn shorter_side(&self) -> Option<u32> {
@@ -62,7 +70,7 @@ impl Encoder for MeanColour {
         self.at_once.unwrap_or(1)
     }
 
-    fn preprocess(&self, image: &RgbImage) -> Colour {
+    fn preprocess(&self, image: &RgbImage) -> Result<Colour, BoxedError> {
         self.sizes.lock().unwrap().push(image.dimensions());
         let mut sum = [0_u64; 3];
         for Rgb(pixel) in image.pixels() {
@@ -73,10 +81,14 @@ impl Encoder for MeanColour {
         let pixels = u64::from(image.width()) * u64::from(image.height());
         let bytes = sum.map(|s| (s / pixels) as u8);
         assert!(self.panics_at != Some(bytes), "I do not like this colour");
-        Colour(sum.map(|s| s as f32 / pixels as f32), bytes)
+        Ok(Colour(sum.map(|s| s as f32 / pixels as f32), bytes))
     }
 
-    fn embed(&self, batch: &[Colour]) -> Result<Vec<f32>, BoxedError> {
+    fn embed_texts(&self, _: &[&str]) -> Result<Vec<f32>, BoxedError> {
+        Err("it knows no words".into())
+    }
+
+    fn embed_pixels(&self, batch: &[Colour]) -> Result<Vec<f32>, BoxedError> {
         let upset = |colour: &Colour| self.fails_at.is_some_and(|at| at.is_none_or(|at| at == colour.1));
         if batch.iter().any(upset) {
             return Err("the device is on fire".into());
@@ -95,6 +107,11 @@ impl Encoder for MeanColour {
         self.batches.lock().unwrap().push(batch.len());
         Ok(batch.iter().flat_map(|colour| unit(colour.0)).collect())
     }
+}
+
+/// What the index stores of the encoder.
+pub fn model() -> ModelId {
+    ModelId { name: "mean-colour".into(), fingerprint: "mean-colour-1".into(), dimension: 4 }
 }
 
 fn unit([r, g, b]: [f32; 3]) -> [f32; 4] {

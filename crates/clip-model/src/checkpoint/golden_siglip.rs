@@ -13,6 +13,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::Deserialize;
 
 use super::{Checkpoint, ModelSource};
+use crate::weights::TensorSource;
 use crate::Precision;
 use crate::config::{TokenizerConfig, TokenizerKind};
 use crate::tokenizer::{Padding, Tokenizer};

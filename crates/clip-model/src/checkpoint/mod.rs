@@ -213,7 +213,10 @@ impl Checkpoint {
     }
 
     /// The tokenizer's file and where it is from.
-    pub(crate) fn tokenizer_bytes(&self) -> Result<(String, &[u8]), ModelError> {
+    ///
+    /// # Errors
+    /// [`ModelError::Tokenizer`] if the checkpoint has none.
+    pub fn tokenizer_bytes(&self) -> Result<(String, &[u8]), ModelError> {
         match (&self.tokenizer, &*self.tensors) {
             (Some((origin, bytes)), _) => Ok((origin.clone(), bytes)),
             (None, Tensors::One(file)) => Ok((file.origin(), native::tokenizer(file)?)),

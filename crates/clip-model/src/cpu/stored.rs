@@ -1,7 +1,7 @@
 //! Linear maps and tables that are used as they are stored: nothing is read before it is needed.
 
+use clip_kernels::epilogue;
 use clip_kernels::norm::LayerNorm;
-use clip_kernels::rows::finish;
 use clip_kernels::{Activation, Isa, Linear};
 
 use crate::ModelError;
@@ -60,7 +60,7 @@ impl Linear for StoredLinear {
             rows.multiply(self.isa, left, bias, out, self.columns, at);
             at += rows.outputs();
         }
-        finish(self.isa, activation, add, out);
+        epilogue::apply(self.isa, activation, add, out);
     }
 }
 

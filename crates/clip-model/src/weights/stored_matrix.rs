@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use clip_kernels::rows::{Format, StoredRows};
+use clip_kernels::gemv::{Format, StoredRows};
 
 use super::file_bytes::Bytes;
 use super::stored_tensor::StoredTensor;

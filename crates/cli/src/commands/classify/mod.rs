@@ -6,13 +6,14 @@ mod labels;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use clip_search::classify::{FewShot, Templates, ZeroShot};
-use clip_search::{ImageError, Model, ModelError, Towers};
+use clip_search::classify::{ClassifyError, FewShot, Link, Templates, ZeroShot};
+use clip_search::json::JsonPath;
+use clip_search::{ImageError, Model, Towers};
 use serde::Serialize;
 
 use crate::args::{ClassifyArgs, TemplatesArg};
 use crate::exit::Exit;
-use crate::output::{JsonPath, Results, escaped, notice};
+use crate::output::{Results, escaped, notice};
 use crate::photo::embed_each;
 use crate::progress::Meter;
 use crate::settings::ModelSettings;
@@ -39,7 +40,7 @@ enum Classifier {
 }
 
 impl Classifier {
-    fn probabilities(&self, photo: &[f32]) -> Result<Vec<f32>, ModelError> {
+    fn probabilities(&self, photo: &[f32]) -> Result<Vec<f32>, ClassifyError> {
         match self {
             Self::ZeroShot(classifier) => classifier.probabilities(photo),
             Self::FewShot(classifier) => classifier.probabilities(photo),
@@ -115,7 +116,8 @@ fn write(path: &Path, labels: &[Label<'_>], json: bool, results: &mut Results) -
 fn embed_labels(model: &Model, labels: &[String], templates: &Templates) -> Result<ZeroShot> {
     let meter = Meter::new("prompt");
     meter.start("embedding", (labels.len() * templates.count()) as u64);
-    let embedded = ZeroShot::from_prompts(model, labels, templates, |done| meter.set(done as u64));
+    let link = Link::new(model.logit_scale(), model.logit_bias());
+    let embedded = ZeroShot::from_prompts(model, link, labels, templates, |done| meter.set(done as u64));
     meter.clear();
     Ok(embedded?)
 }

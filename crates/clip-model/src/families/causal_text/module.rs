@@ -84,6 +84,7 @@ impl TextModule for CausalText {
 
 #[cfg(test)]
 mod tests {
+    use crate::activation::Activation;
     use super::*;
 
     fn tower(end_of_text: EndOfText) -> CausalText {

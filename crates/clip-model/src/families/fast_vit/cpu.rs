@@ -3,7 +3,7 @@
 use burn::nn::conv::Conv2d;
 use clip_kernels::attention::Attention;
 use clip_kernels::depthwise::Depthwise;
-use clip_kernels::rows::finish;
+use clip_kernels::epilogue;
 use clip_kernels::{Activation, Isa, Linear};
 use rayon::prelude::*;
 
@@ -55,7 +55,7 @@ impl CpuFastVit {
         let map = self.stem_depthwise.run(map).product(&*self.stem_pointwise, Activation::Gelu, None);
         let map = self.stages.iter().fold(map, |map, stage| stage.run(map));
         let mut map = self.features_gate.run(self.features.run(map));
-        finish(self.isa, Activation::Gelu, None, &mut map.data);
+        epilogue::apply(self.isa, Activation::Gelu, None, &mut map.data);
         let mut out = vec![0.0; self.projection.columns()];
         self.projection.apply_on(1, &map.mean(), Activation::None, None, &mut out);
         out
@@ -167,7 +167,7 @@ impl CpuDownsample {
             Some(gate) => gate.run(map),
             None => map,
         };
-        finish(self.isa, Activation::Gelu, None, &mut map.data);
+        epilogue::apply(self.isa, Activation::Gelu, None, &mut map.data);
         map.product(&*self.pointwise, Activation::Gelu, None)
     }
 }

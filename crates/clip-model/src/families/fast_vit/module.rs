@@ -221,6 +221,7 @@ fn position_mean(x: Tensor<4>) -> Tensor<4> {
 
 #[cfg(test)]
 mod tests {
+    use crate::families::interface::ImageSizes;
     use super::*;
 
     fn small() -> FastVitConfig {

@@ -176,7 +176,7 @@ struct Scratch {
 
 #[cfg(test)]
 mod tests {
-    use super::config::{BackboneConfig, StageConfig};
+    use super::super::config::{BackboneConfig, StageConfig};
     use super::*;
     use burn::module::{Module, ModuleMapper, Param};
     use burn::tensor::{Device, Distribution, Tensor};

@@ -128,6 +128,9 @@ impl TextModule for MobileText {
 
 #[cfg(test)]
 mod tests {
+    use super::super::config::TextMixerConfig;
+    use crate::activation::Activation;
+    use crate::families::interface::TextSizes;
     use super::*;
 
     fn config(mixer: Option<TextMixerConfig>) -> MobileTextConfig {

@@ -226,6 +226,7 @@ impl AttentionPool {
 
 #[cfg(test)]
 mod tests {
+    use crate::families::interface::ImageSizes;
     use super::*;
 
     #[test]

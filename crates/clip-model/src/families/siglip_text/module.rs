@@ -79,6 +79,7 @@ impl TextModule for SiglipText {
 
 #[cfg(test)]
 mod tests {
+    use crate::activation::Activation;
     use super::*;
 
     #[test]

@@ -88,6 +88,8 @@ impl AttentionPool {
 
 #[cfg(test)]
 mod tests {
+    use crate::activation::Activation;
+    use crate::families::interface::ImageSizes;
     use super::*;
 
     #[test]

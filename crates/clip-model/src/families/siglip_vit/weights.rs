@@ -218,6 +218,7 @@ fn mlp(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::families::interface::ImageSizes;
     use super::*;
 
     #[test]

@@ -1,0 +1,131 @@
+//! What a run starts from: a checkpoint as it is, or a configuration with the weights of a file where it has them and random
+//! ones elsewhere.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use burn::tensor::Device;
+use clip_model::clip::Clip;
+use clip_model::weights::module::{apply, collect, shapes};
+use clip_model::weights::safetensors::SafetensorsFile;
+use clip_model::weights::{Native, StoredTensor, TensorSource};
+use clip_model::{Checkpoint, ClipConfig, Fingerprint, ModelError, ModelSource, Precision};
+
+use crate::error::TrainError;
+use crate::recipe::Recipe;
+
+/// A model before its training.
+pub struct Start {
+    /// What it is.
+    pub config: ClipConfig,
+    /// The configuration as the recipe has it, for telling runs apart.
+    pub config_text: Vec<u8>,
+    /// The tokenizer's file.
+    pub tokenizer: Vec<u8>,
+    /// Where that is from.
+    pub tokenizer_origin: String,
+    /// The model with its weights.
+    pub model: Clip,
+    /// The tensors whose weights are not random.
+    pub given: Vec<String>,
+    /// What tells the given weights from others.
+    pub identity: Option<Vec<u8>>,
+}
+
+impl Start {
+    /// Reads what the recipe starts from.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the files, by name.
+    pub fn read(recipe: &Recipe, device: &Device) -> Result<Self, TrainError> {
+        let read = |path: &Path| std::fs::read(path).map_err(TrainError::reading(path));
+        let (Some(config_path), Some(tokenizer_path)) = (&recipe.config, &recipe.tokenizer) else {
+            // The recipe was checked: then it names a checkpoint.
+            return Self::checkpoint(recipe.start.as_deref().unwrap_or(Path::new("")), &recipe.name, device);
+        };
+        let config_text = read(config_path)?;
+        let config = ClipConfig::from_json(&String::from_utf8_lossy(&config_text), &config_path.to_string_lossy())?;
+        let mut model = Clip::init(&config, device);
+        let (mut given, mut identity) = (Vec::new(), None);
+        if let Some(path) = &recipe.start {
+            (model, given) = lay_over(model, path)?;
+            identity = Some(read(path)?);
+        }
+        Ok(Self {
+            config,
+            config_text,
+            tokenizer: read(tokenizer_path)?,
+            tokenizer_origin: tokenizer_path.to_string_lossy().into_owned(),
+            model,
+            given,
+            identity,
+        })
+    }
+
+    fn checkpoint(path: &Path, name: &str, device: &Device) -> Result<Self, TrainError> {
+        let source =
+            if path.is_file() { ModelSource::File(path.to_owned()) } else { ModelSource::Folder(path.to_owned()) };
+        let checkpoint = Checkpoint::open(&source)?;
+        let config = ClipConfig { name: name.to_owned(), ..checkpoint.config().clone() };
+        config.check("the recipe")?;
+        let (tokenizer_origin, tokenizer) = checkpoint.tokenizer_bytes()?;
+        let tokenizer = tokenizer.to_vec();
+        let model = checkpoint.clip(device)?;
+        Ok(Self {
+            config_text: config.to_json().into_bytes(),
+            config,
+            tokenizer,
+            tokenizer_origin,
+            given: shapes(&model).into_iter().map(|(name, _)| name).collect(),
+            model,
+            identity: Some(Fingerprint::of(&checkpoint, Precision::F32)?.as_str().as_bytes().to_vec()),
+        })
+    }
+}
+
+/// Tensors of a file laid over others.
+struct Overlay<'a> {
+    file: &'a dyn TensorSource,
+    below: BTreeMap<String, StoredTensor>,
+}
+
+impl TensorSource for Overlay<'_> {
+    fn origin(&self) -> String {
+        self.file.origin()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names = self.file.names();
+        names.extend(self.below.keys().cloned());
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        self.file.shape(name).or_else(|| self.below.get(name).map(|tensor| tensor.shape.clone()))
+    }
+
+    fn read(&self, name: &str) -> Result<StoredTensor, ModelError> {
+        if self.file.shape(name).is_some() {
+            return self.file.read(name);
+        }
+        self.below.get(name).cloned().ok_or_else(|| ModelError::MissingTensor {
+            origin: self.file.origin(),
+            name: name.to_owned(),
+            expected: Vec::new(),
+        })
+    }
+}
+
+/// Replaces the tensors of `model` that the file at `path` has; the names of those.
+///
+/// # Errors
+/// As [`apply`]: a tensor the model has no place for, or one of another shape.
+fn lay_over(model: Clip, path: &Path) -> Result<(Clip, Vec<String>), ModelError> {
+    let file = SafetensorsFile::open(path)?;
+    let names = file.names();
+    let below = collect(&model)?.into_iter().map(|(name, shape, data)| (name, StoredTensor { shape, data })).collect();
+    let model = apply(model, &Overlay { file: &file, below }, &Native { prefix: "" })?;
+    Ok((model, names))
+}

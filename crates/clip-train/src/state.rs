@@ -1,0 +1,184 @@
+//! The saved state of a run at the end of an epoch, complete enough to go on to the same losses.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::module::{Module, ModuleMapper, Param, ParamId, list_param_ids};
+use burn::optim::ModuleOptimizer;
+use burn::tensor::{Bytes, Tensor};
+use clip_model::clip::Clip;
+use clip_model::weights::Native;
+use clip_model::weights::module::{apply, collect};
+use clip_model::weights::safetensors::{self, Contents, SafetensorsFile};
+use serde::{Deserialize, Serialize};
+
+use crate::error::TrainError;
+
+/// Where in the recipe a run stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// Hash of everything that the run depends on.
+    pub key: String,
+    /// Index of the stage.
+    pub stage: usize,
+    /// Finished epochs of the stage.
+    pub epoch: usize,
+    /// Steps in the average.
+    pub averaged_steps: u64,
+    /// Best dev recall of the stage and the epoch in which it was reached, once there is one.
+    pub best: Option<(f64, usize)>,
+    /// Ids of the parameters in visiting order: the optimizer's state is kept by them.
+    pub ids: Vec<u64>,
+}
+
+/// The weights of a training state: as they are, averaged, and the stage's best.
+#[derive(Debug)]
+pub struct Weights {
+    /// As the optimizer left them.
+    pub current: Clip,
+    /// Averaged.
+    pub average: Clip,
+    /// The stage's best average.
+    pub best: Clip,
+}
+
+fn folder(out: &Path) -> PathBuf {
+    out.join("checkpoint")
+}
+
+/// Writes the state beside the old one and puts it in its place.
+pub fn save(out: &Path, position: &Position, weights: &Weights, optimizer: &ModuleOptimizer) -> Result<(), TrainError> {
+    let new = out.join("checkpoint-new");
+    if new.exists() {
+        fs::remove_dir_all(&new).map_err(TrainError::writing(&new))?;
+    }
+    fs::create_dir_all(&new).map_err(TrainError::writing(&new))?;
+    for (name, model) in [("current", &weights.current), ("average", &weights.average), ("best", &weights.best)] {
+        write_tensors(&new.join(name).with_extension("safetensors"), model)?;
+    }
+    let bytes = optimizer.into_bytes().map_err(|error| TrainError::State {
+        path: new.clone(),
+        reason: format!("the optimizer's state cannot be written: {error:?}"),
+    })?;
+    let optimizer_path = new.join("optimizer");
+    fs::write(&optimizer_path, &bytes[..]).map_err(TrainError::writing(&optimizer_path))?;
+    let state = new.join("position.json");
+    let json = serde_json::to_vec_pretty(position).unwrap_or_default();
+    fs::write(&state, json).map_err(TrainError::writing(&state))?;
+    let place = folder(out);
+    if place.exists() {
+        fs::remove_dir_all(&place).map_err(TrainError::writing(&place))?;
+    }
+    fs::rename(&new, &place).map_err(TrainError::writing(&place))
+}
+
+/// Reads the position of the last saved state.
+///
+/// # Errors
+/// [`TrainError::State`] if there is none, or it belongs to another run than that of `key`, or to a
+/// stage beyond the recipe's `stages`.
+pub fn position(out: &Path, key: &str, stages: usize) -> Result<Position, TrainError> {
+    // A run that was killed between the two steps of `save` leaves a complete new folder.
+    let (place, new) = (folder(out), out.join("checkpoint-new"));
+    if !place.exists() && new.join("position.json").exists() {
+        fs::rename(&new, &place).map_err(TrainError::writing(&new))?;
+    }
+    let fail = |reason: String| TrainError::State { path: place.clone(), reason };
+    let text = fs::read_to_string(place.join("position.json")).map_err(|error| fail(error.to_string()))?;
+    let position: Position = serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
+    if position.key != key {
+        return Err(fail("it belongs to another recipe, configuration or starting weights".into()));
+    }
+    if position.stage >= stages {
+        return Err(fail(format!("it stands in stage {} of {stages}", position.stage.saturating_add(1))));
+    }
+    Ok(position)
+}
+
+/// Reads the state's weights into copies of `plain`, with the parameter ids they had.
+pub fn load(out: &Path, position: &Position, plain: &Clip) -> Result<Weights, TrainError> {
+    let place = folder(out);
+    if list_param_ids(plain).len() != position.ids.len() {
+        return Err(TrainError::State {
+            path: place,
+            reason: "it has another number of tensors than the model".into(),
+        });
+    }
+    let read = |name: &str| -> Result<Clip, TrainError> {
+        let file = SafetensorsFile::open(&place.join(name).with_extension("safetensors"))?;
+        let model = apply(plain.clone(), &file, &Native { prefix: "" })?;
+        Ok(model.map(&mut WithIds { ids: position.ids.iter() }))
+    };
+    Ok(Weights { current: read("current")?, average: read("average")?, best: read("best")? })
+}
+
+/// Puts the saved optimizer state into `optimizer`, which was made for the loaded weights.
+pub fn load_optimizer(out: &Path, optimizer: ModuleOptimizer) -> Result<ModuleOptimizer, TrainError> {
+    let path = folder(out).join("optimizer");
+    let bytes = fs::read(&path).map_err(TrainError::reading(&path))?;
+    optimizer
+        .from_bytes(Bytes::from_bytes_vec(bytes))
+        .map_err(|error| TrainError::State { path, reason: format!("the optimizer's state cannot be read: {error:?}") })
+}
+
+/// The parameters' ids in visiting order.
+pub fn ids<M: Module>(module: &M) -> Vec<u64> {
+    list_param_ids(module).iter().map(|id| id.val()).collect()
+}
+
+struct WithIds<'a> {
+    ids: std::slice::Iter<'a, u64>,
+}
+
+impl ModuleMapper for WithIds<'_> {
+    fn map_float<const D: usize>(&mut self, mut param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if let Some(&id) = self.ids.next() {
+            param.id = ParamId::from(id);
+        }
+        param
+    }
+}
+
+fn write_tensors(path: &Path, model: &Clip) -> Result<(), TrainError> {
+    let tensors = collect(&model.valid())?;
+    safetensors::write(path, &Contents { tensors: &tensors, ..Contents::default() })?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_that_is_not_of_this_run_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |key: &str, stage: usize| {
+            let position = Position {
+                key: key.to_owned(),
+                stage,
+                epoch: 3,
+                averaged_steps: 7,
+                best: Some((0.5, 2)),
+                ids: vec![1],
+            };
+            fs::create_dir_all(folder(dir.path())).unwrap();
+            fs::write(folder(dir.path()).join("position.json"), serde_json::to_vec(&position).unwrap()).unwrap();
+        };
+        let refused = |reason: &str| {
+            let error = position(dir.path(), "a", 2).unwrap_err();
+            assert!(matches!(error, TrainError::State { .. }) && error.to_string().contains(reason), "{error}");
+        };
+        refused("No such file");
+        write("a", 1);
+        assert_eq!(position(dir.path(), "a", 2).unwrap().stage, 1);
+        // All stages would be passed over, and the starting weights written as the result.
+        write("a", 2);
+        refused("stage 3 of 2");
+        write("a", usize::MAX);
+        refused("of 2");
+        write("b", 1);
+        refused("another recipe");
+        fs::write(folder(dir.path()).join("position.json"), "{").unwrap();
+        refused("EOF");
+    }
+}

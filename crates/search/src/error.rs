@@ -1,0 +1,120 @@
+//! Why a library could not do what it was asked for.
+
+use std::io;
+use std::path::PathBuf;
+
+use clip_index::IndexError;
+use clip_indexer::IndexerError;
+use clip_model::ModelError;
+use clip_query::QueryError;
+use thiserror::Error;
+
+/// Why a [`Library`](crate::Library) could not do what it was asked for. Messages say what was expected and what was
+/// found; [`remedy`](LibraryError::remedy) says what to do, as data, so that a program can put it into its own words.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LibraryError {
+    /// The index could not be opened, read or written.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// Photos could not be indexed.
+    #[error(transparent)]
+    Indexer(#[from] IndexerError),
+    /// A query has no answer.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// A model could not be loaded or run.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A published model could not be found or downloaded.
+    #[cfg(feature = "hub")]
+    #[error(transparent)]
+    Hub(#[from] clip_hub::HubError),
+    /// No model has this name.
+    #[error(
+        "unknown model {}: expected `pocket`, the name of a published model, a repository (ORG/NAME), a checkpoint folder \
+         or a model file (.safetensors), found nothing that can be opened under that name ({reason}){}",
+        model.display(),
+        nearest.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+    )]
+    UnknownModel {
+        /// What was asked for.
+        model: PathBuf,
+        /// Why nothing of that name could be opened.
+        reason: String,
+        /// A published model with a similar name.
+        nearest: Option<String>,
+    },
+    /// A published model was asked for, and nobody said where those are kept.
+    #[error("the model {model} is a published one, and no folder for downloaded models is known")]
+    NoModelCache {
+        /// The model.
+        model: String,
+    },
+    /// The model that the index was made with is not on this disk.
+    #[error("the index was made with the model {model}, which cannot be used: {source}")]
+    ModelOfIndex {
+        /// The model.
+        model: String,
+        /// What is missing.
+        source: Box<LibraryError>,
+    },
+    /// An index that cannot be read is to be rebuilt, and nobody said of which folders.
+    #[error("the index cannot be read, so it does not tell which folders to index again: {0}")]
+    UnknownFolders(#[source] IndexError),
+    /// A folder that the index knows is away, and its photos would be lost if the index were made anew without it.
+    #[error("{} cannot be reached, and its photos would be lost when the index is made anew", folder.display())]
+    FolderAway {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A path could not be made absolute.
+    #[error("cannot resolve {}: {source}", path.display())]
+    Path {
+        /// As it was given.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// What to do about an error, as data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Remedy {
+    /// What the index advises.
+    Index(clip_index::Remedy),
+    /// What the model advises.
+    Model(clip_model::Remedy),
+    /// What the hub advises.
+    #[cfg(feature = "hub")]
+    Hub(clip_hub::Remedy),
+    /// Name a model that there is.
+    ChooseModel,
+    /// Say where downloaded models are kept.
+    SetModelCache,
+    /// Name the folders.
+    NameFolders,
+    /// Make the folder reachable (mount its drive), or say that its photos may be forgotten.
+    ReachOrForget,
+}
+
+impl LibraryError {
+    /// What to do about it, where there is something.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Index(error) | Self::Query(QueryError::Index(error)) | Self::Indexer(IndexerError::Index(error)) => {
+                error.remedy().map(Remedy::Index)
+            }
+            Self::Model(error) => error.remedy().map(Remedy::Model),
+            #[cfg(feature = "hub")]
+            Self::Hub(error) => error.remedy().map(Remedy::Hub),
+            Self::ModelOfIndex { source, .. } => source.remedy(),
+            Self::UnknownModel { .. } => Some(Remedy::ChooseModel),
+            Self::NoModelCache { .. } => Some(Remedy::SetModelCache),
+            Self::UnknownFolders(_) => Some(Remedy::NameFolders),
+            Self::FolderAway { .. } => Some(Remedy::ReachOrForget),
+            Self::Indexer(_) | Self::Query(_) | Self::Path { .. } => None,
+        }
+    }
+}

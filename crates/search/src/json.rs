@@ -1,0 +1,303 @@
+//! The JSON of results, as the program prints it with `--json`: for servers and scripts that are to agree with it.
+//!
+//! Every type borrows what it shows and is made by `From`. Members are only ever added.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use clip_index::{IndexReader, Status, VerifyReport};
+use clip_indexer::{Report, StageTimes};
+use clip_query::Hit;
+use serde::Serialize;
+
+/// A path: as text, and byte for byte besides where text cannot hold it.
+#[derive(Debug, Serialize)]
+pub struct JsonPath<'a> {
+    /// With a replacement character for what is not UTF-8.
+    pub path: Cow<'a, str>,
+    /// The bytes in base64, if they are not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_bytes: Option<String>,
+}
+
+impl<'a> From<&'a Path> for JsonPath<'a> {
+    fn from(path: &'a Path) -> Self {
+        Self { path: path.to_string_lossy(), path_bytes: base64_unless_text(path) }
+    }
+}
+
+/// The bytes of a path in base64 if they are not UTF-8.
+pub fn base64_unless_text(path: &Path) -> Option<String> {
+    path.to_str().is_none().then(|| BASE64_STANDARD.encode(path.as_os_str().as_encoded_bytes()))
+}
+
+/// A result of a query.
+#[derive(Debug, Serialize)]
+pub struct JsonHit<'a> {
+    /// 1 for the best.
+    pub rank: usize,
+    /// Cosine similarity, -1 to 1.
+    pub score: f32,
+    /// Where the photo is.
+    #[serde(flatten)]
+    pub path: JsonPath<'a>,
+    /// Its id in the index.
+    pub id: u64,
+    /// Width in pixels, upright.
+    pub width: u32,
+    /// Height in pixels, upright.
+    pub height: u32,
+    /// When it was taken, in seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken_at: Option<i64>,
+    /// Make and model of the camera.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub camera: Option<&'a str>,
+    /// Lens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lens: Option<&'a str>,
+    /// Latitude and longitude in degrees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gps: Option<(f64, f64)>,
+}
+
+impl<'a> From<&'a Hit> for JsonHit<'a> {
+    fn from(hit: &'a Hit) -> Self {
+        Self {
+            rank: hit.rank,
+            score: hit.score,
+            path: JsonPath::from(hit.path.as_path()),
+            id: hit.id,
+            width: hit.record.width,
+            height: hit.record.height,
+            taken_at: hit.record.taken_at,
+            camera: hit.record.camera.as_deref(),
+            lens: hit.record.lens.as_deref(),
+            gps: hit.record.gps,
+        }
+    }
+}
+
+/// What an update did.
+#[derive(Debug, Serialize)]
+pub struct JsonReport<'a> {
+    /// New or changed photos.
+    pub indexed: u64,
+    /// Photos that the index knew as they are.
+    pub unchanged: u64,
+    /// Photos that lie elsewhere now.
+    pub moved: u64,
+    /// Photos that left the index.
+    pub removed: u64,
+    /// Files that could not be indexed.
+    pub skipped: Vec<JsonPlace<'a>>,
+    /// Places that could not be looked into.
+    pub unreachable: Vec<JsonPlace<'a>>,
+    /// How many of `indexed` took over the embedding of a photo with the same bytes.
+    pub copied: u64,
+    /// Whether the run was interrupted.
+    pub cancelled: bool,
+    /// From its start to its end.
+    pub seconds: f64,
+    /// Where the time went.
+    pub stage_seconds: JsonStages,
+}
+
+/// A file or folder, and why it is named.
+#[derive(Debug, Serialize)]
+pub struct JsonPlace<'a> {
+    /// Where it is.
+    #[serde(flatten)]
+    pub path: JsonPath<'a>,
+    /// A phrase that goes after the path.
+    pub reason: String,
+    /// How many photos the index keeps there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub photos_kept: Option<u64>,
+}
+
+/// Seconds of each stage of an update; see [`StageTimes`].
+#[derive(Debug, Clone, Copy, Serialize)]
+#[allow(missing_docs)]
+pub struct JsonStages {
+    pub walk: f64,
+    pub read: f64,
+    pub hash: f64,
+    pub decode: f64,
+    pub preprocess: f64,
+    pub encode: f64,
+    pub wait: f64,
+    pub write: f64,
+    pub graph: f64,
+}
+
+impl From<StageTimes> for JsonStages {
+    fn from(times: StageTimes) -> Self {
+        Self {
+            walk: times.walk.as_secs_f64(),
+            read: times.read.as_secs_f64(),
+            hash: times.hash.as_secs_f64(),
+            decode: times.decode.as_secs_f64(),
+            preprocess: times.preprocess.as_secs_f64(),
+            encode: times.encode.as_secs_f64(),
+            wait: times.wait.as_secs_f64(),
+            write: times.write.as_secs_f64(),
+            graph: times.graph.as_secs_f64(),
+        }
+    }
+}
+
+impl<'a> From<&'a Report> for JsonReport<'a> {
+    fn from(report: &'a Report) -> Self {
+        let skipped = report.skipped.iter().map(|skipped| JsonPlace {
+            path: JsonPath::from(skipped.path.as_path()),
+            reason: skipped.reason.to_string(),
+            photos_kept: None,
+        });
+        let unreachable = report.unreachable.iter().map(|place| JsonPlace {
+            path: JsonPath::from(place.path.as_path()),
+            reason: place.reason.clone(),
+            photos_kept: Some(place.photos_kept),
+        });
+        Self {
+            indexed: report.indexed,
+            unchanged: report.unchanged,
+            moved: report.moved,
+            removed: report.removed,
+            skipped: skipped.collect(),
+            unreachable: unreachable.collect(),
+            copied: report.copied,
+            cancelled: report.cancelled,
+            seconds: report.elapsed.as_secs_f64(),
+            stage_seconds: report.stages.into(),
+        }
+    }
+}
+
+/// What an index holds.
+#[derive(Debug, Serialize)]
+pub struct JsonStatus<'a> {
+    /// Photos that can be found.
+    pub photos: u64,
+    /// Name of the model that made the embeddings.
+    pub model: &'a str,
+    /// Its fingerprint.
+    pub fingerprint: &'a str,
+    /// Length of every embedding.
+    pub dimension: usize,
+    /// The folders that are indexed.
+    pub roots: Vec<String>,
+    /// A root's bytes in base64 where it is not UTF-8, else null; in the order of `roots`. Left out if all are text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roots_bytes: Option<Vec<Option<String>>>,
+    /// Size on disk.
+    pub bytes: u64,
+    /// Folder of the index.
+    pub index: String,
+    /// Time of the last commit, in seconds since 1970.
+    pub committed_at: i64,
+    /// Counts commits.
+    pub generation: u64,
+    /// Vector files.
+    pub segments: usize,
+    /// Rows of removed photos that still take up space.
+    pub deleted: u64,
+    /// Version of the format on disk.
+    pub format_version: u32,
+    /// The search graph, if one was built.
+    pub graph: Option<JsonGraph>,
+}
+
+/// The state of a search graph.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct JsonGraph {
+    /// Photos in the graph.
+    pub nodes: u64,
+    /// How many of them were removed since.
+    pub removed: u64,
+    /// Photos that the graph lacks.
+    pub missing: u64,
+}
+
+impl<'a> JsonStatus<'a> {
+    /// The status of the index that is open in `reader`.
+    pub fn new(reader: &'a IndexReader, status: &Status) -> Self {
+        let (model, roots) = (reader.model(), reader.roots());
+        let bytes: Vec<_> = roots.iter().map(|root| base64_unless_text(root)).collect();
+        Self {
+            photos: status.photos,
+            model: &model.name,
+            fingerprint: &model.fingerprint,
+            dimension: model.dimension,
+            roots: roots.iter().map(|root| root.to_string_lossy().into_owned()).collect(),
+            roots_bytes: bytes.iter().any(Option::is_some).then_some(bytes),
+            bytes: status.bytes,
+            index: reader.dir().to_string_lossy().into_owned(),
+            committed_at: status.committed_at,
+            generation: status.generation,
+            segments: status.segments,
+            deleted: status.deleted,
+            format_version: status.format_version,
+            graph: status.graph.as_ref().map(|graph| JsonGraph {
+                nodes: graph.nodes,
+                removed: graph.removed,
+                missing: graph.missing,
+            }),
+        }
+    }
+}
+
+/// What a check of an index found.
+#[derive(Debug, Serialize)]
+pub struct JsonVerifyReport<'a> {
+    /// Whether nothing is wrong.
+    pub ok: bool,
+    /// All that is wrong.
+    pub problems: Vec<JsonProblem<'a>>,
+    /// Photos in the index.
+    pub photos: u64,
+    /// The generation that was checked; null if it could not be opened.
+    pub generation: Option<u64>,
+}
+
+/// Something that is wrong with an index.
+#[derive(Debug, Serialize)]
+pub struct JsonProblem<'a> {
+    /// The file or folder.
+    #[serde(flatten)]
+    pub path: JsonPath<'a>,
+    /// What is wrong.
+    pub message: &'a str,
+}
+
+impl<'a> From<&'a VerifyReport> for JsonVerifyReport<'a> {
+    fn from(report: &'a VerifyReport) -> Self {
+        let problems = report
+            .problems
+            .iter()
+            .map(|problem| JsonProblem { path: JsonPath::from(problem.path.as_path()), message: &problem.message });
+        Self {
+            ok: report.is_clean(),
+            problems: problems.collect(),
+            photos: report.photos,
+            generation: report.generation,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn names_that_are_not_text_keep_their_bytes() {
+        use std::os::unix::ffi::OsStrExt;
+        let path = Path::new(std::ffi::OsStr::from_bytes(b"x\xff.jpg"));
+        let json = serde_json::to_string(&JsonPath::from(path)).unwrap();
+        assert_eq!(json, "{\"path\":\"x\u{fffd}.jpg\",\"path_bytes\":\"eP8uanBn\"}");
+        assert_eq!(serde_json::to_string(&JsonPath::from(Path::new("x"))).unwrap(), "{\"path\":\"x\"}");
+    }
+}

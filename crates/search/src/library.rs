@@ -1,0 +1,347 @@
+//! An index, its model and its folders as one thing.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use clip_index::{IndexError, IndexReader, IndexWriter, ModelId, Status, VerifyReport};
+use clip_model::{DeviceChoice, Fingerprint, LoadOptions, ModelSource, Precision, Towers};
+use clip_query::{CachedEncoder, Hit, Query, Searcher, TextCache};
+
+use crate::error::LibraryError;
+use crate::model::LazyModel;
+use crate::models::{Models, name_of};
+
+/// What a [`Library`] searches with.
+pub type LibrarySearcher = Searcher<CachedEncoder<Arc<LazyModel>>>;
+
+/// An index with the model that made it: everything that a program needs to keep photos searchable.
+///
+/// ```
+/// use std::sync::atomic::AtomicBool;
+/// use clip_search::{Library, Query, Silent, UpdateOptions};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let index = folder.path().join("index");
+/// # let photos = std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples"));
+/// let library = Library::builder(&index).open_or_create()?;
+/// // Run again, it takes only what is new, changed, moved or gone.
+/// library.update(&[photos], &UpdateOptions::default(), &Silent, &AtomicBool::new(false))?;
+/// for hit in library.search(&Query::text("a photo of a cat").limit(3))? {
+///     println!("{:.3}  {}", hit.score, hit.path.display());
+/// }
+/// # assert!(library.search(&Query::text("a photo of a cat"))?[0].path.ends_with("samples/cat.jpg"));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// All methods take `&self`, so that a server can share a library among its threads. A search goes on in the state of the
+/// index in which it began; [`reload`](Library::reload) takes up what other processes have committed since.
+pub struct Library {
+    index: PathBuf,
+    pub(crate) models: Models,
+    pub(crate) choice: Choice,
+    cache: Arc<TextCache>,
+    /// `None` as long as there is no index that can be read.
+    searcher: RwLock<Option<Arc<LibrarySearcher>>>,
+}
+
+/// The model that was asked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Choice {
+    pub model: Option<ModelSource>,
+    pub precision: Option<Precision>,
+    pub device: DeviceChoice,
+}
+
+impl Choice {
+    /// Whether the caller named a model or a precision, so that an index that has another one is to be changed.
+    pub fn is_explicit(&self) -> bool {
+        self.model.is_some() || self.precision.is_some()
+    }
+}
+
+/// Says how a [`Library`] is opened.
+#[derive(Debug)]
+#[must_use = "a builder does nothing until the library is opened"]
+pub struct LibraryBuilder {
+    index: PathBuf,
+    models: Models,
+    choice: Choice,
+    cache: TextCache,
+}
+
+impl LibraryBuilder {
+    /// Says where models are found by name; only on this disk unless this is called.
+    pub fn models(mut self, models: Models) -> LibraryBuilder {
+        self.models = models;
+        self
+    }
+
+    /// Uses this model. Without it, the model is the one that the index was made with, and the built-in one for a new index.
+    pub fn model(mut self, model: ModelSource) -> LibraryBuilder {
+        self.choice.model = Some(model);
+        self
+    }
+
+    /// Uses this precision. Without it, the precision is that of the index, and what suits the model for a new index.
+    pub fn precision(mut self, precision: Precision) -> LibraryBuilder {
+        self.choice.precision = Some(precision);
+        self
+    }
+
+    /// Computes on this device.
+    pub fn device(mut self, device: DeviceChoice) -> LibraryBuilder {
+        self.choice.device = device;
+        self
+    }
+
+    /// Keeps the embeddings of recent texts here; in memory unless this is called.
+    pub fn text_cache(mut self, cache: TextCache) -> LibraryBuilder {
+        self.cache = cache;
+        self
+    }
+
+    /// Opens a library whose index exists.
+    ///
+    /// # Errors
+    /// [`IndexError::NotFound`], within [`LibraryError::Index`], if there is no index; whatever keeps the index from being
+    /// read, or its model from being found.
+    pub fn open(self) -> Result<Library, LibraryError> {
+        let library = self.closed()?;
+        library.reload()?;
+        Ok(library)
+    }
+
+    /// Opens a library whose index need not exist yet, and need not be readable: [`Library::update`] makes it.
+    ///
+    /// # Errors
+    /// Whatever keeps the model from being found.
+    pub fn open_or_create(self) -> Result<Library, LibraryError> {
+        let library = self.closed()?;
+        match library.reload() {
+            // What cannot be read is for an update to tell of, or to replace.
+            Ok(_) | Err(LibraryError::Index(_)) => Ok(library),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn closed(self) -> Result<Library, LibraryError> {
+        let index = std::path::absolute(&self.index)
+            .map_err(|source| LibraryError::Path { path: self.index.clone(), source })?;
+        let Self { models, choice, cache, .. } = self;
+        Ok(Library { index, models, choice, cache: Arc::new(cache), searcher: RwLock::new(None) })
+    }
+}
+
+impl fmt::Debug for Library {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Library")
+            .field("index", &self.index)
+            .field("models", &self.models)
+            .field("choice", &self.choice)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Library {
+    /// Begins to open the library whose index lies in this folder.
+    pub fn builder(index: impl Into<PathBuf>) -> LibraryBuilder {
+        LibraryBuilder {
+            index: index.into(),
+            models: Models::local(),
+            choice: Choice::default(),
+            cache: TextCache::in_memory(),
+        }
+    }
+
+    /// Opens the library whose index lies in this folder, with the model that the index was made with.
+    ///
+    /// # Errors
+    /// Those of [`LibraryBuilder::open`].
+    pub fn open(index: impl Into<PathBuf>) -> Result<Library, LibraryError> {
+        Library::builder(index).open()
+    }
+
+    /// The folder of the index, absolute.
+    pub fn index(&self) -> &Path {
+        &self.index
+    }
+
+    /// Where models are found by name.
+    pub fn models(&self) -> &Models {
+        &self.models
+    }
+
+    /// The photos that answer the query best, best first. Loads the towers that the query needs, the first time; words
+    /// that are cached need none.
+    ///
+    /// # Errors
+    /// [`IndexError::NotFound`], within [`LibraryError::Index`], if there is no index yet; [`IndexError::Fingerprint`] if
+    /// a model was asked for that did not make it; otherwise as [`Searcher::search`].
+    pub fn search(&self, query: &Query) -> Result<Vec<Hit>, LibraryError> {
+        let searcher = self.searcher()?;
+        self.load_for(&searcher, query)?;
+        Ok(searcher.search(query)?)
+    }
+
+    /// The index as it was at the last [`reload`](Library::reload) or change, ready to be searched.
+    ///
+    /// # Errors
+    /// [`LibraryError::Index`] if there is no index that can be read.
+    pub fn searcher(&self) -> Result<Arc<LibrarySearcher>, LibraryError> {
+        if let Some(searcher) = self.opened() {
+            return Ok(searcher);
+        }
+        self.reload()?;
+        self.opened().ok_or_else(|| IndexError::NotFound { dir: self.index.clone() }.into())
+    }
+
+    /// Takes up the newest commit, of whatever process; `true` if there was a newer one. The model stays loaded, unless
+    /// the index was made anew with another.
+    ///
+    /// # Errors
+    /// [`LibraryError::Index`] if the index cannot be read, and whatever keeps its model from being found.
+    pub fn reload(&self) -> Result<bool, LibraryError> {
+        let opened = self.opened();
+        if let Some(searcher) = &opened
+            && searcher.reader().is_current()?
+        {
+            return Ok(false);
+        }
+        let reader = IndexReader::open(&self.index)?;
+        let model = match &opened {
+            Some(searcher) if searcher.reader().model() == reader.model() => {
+                Arc::clone(searcher.encoder().encoder())
+            }
+            _ => Arc::new(self.model_of(reader.model())?),
+        };
+        self.set(reader, model)?;
+        Ok(true)
+    }
+
+    /// Sizes and counts of the index as it was opened.
+    ///
+    /// # Errors
+    /// [`LibraryError::Index`] if there is no index that can be read.
+    pub fn status(&self) -> Result<Status, LibraryError> {
+        Ok(self.searcher()?.reader().status()?)
+    }
+
+    /// Checks every byte of the index.
+    ///
+    /// # Errors
+    /// Those of [`clip_index::verify`]. Damage is no error but part of the report.
+    pub fn verify(&self) -> Result<VerifyReport, LibraryError> {
+        Ok(clip_index::verify(&self.index)?)
+    }
+
+    /// Whether the model is the built-in one, as far as names tell.
+    pub fn uses_built_in_model(&self) -> bool {
+        match self.opened() {
+            Some(searcher) => *searcher.encoder().encoder().source() == ModelSource::Default,
+            None => self.choice.model.as_ref().is_none_or(|model| *model == ModelSource::Default),
+        }
+    }
+
+    /// Removes photos from the index, never from the disk: those at `paths`, and those inside where a path is a folder.
+    /// Folders that were indexed and lie at or inside one of the paths are forgotten; a photo whose folder is still
+    /// indexed comes back with the next update if its file is still there. Paths are compared as the index stores them:
+    /// absolute, and with links resolved where the path exists.
+    ///
+    /// # Errors
+    /// [`LibraryError::Index`] if the index cannot be read or written.
+    pub fn remove(&self, paths: &[PathBuf]) -> Result<Removed, LibraryError> {
+        let paths = paths.iter().map(|path| resolved(path)).collect::<Result<Vec<_>, _>>()?;
+        let inside = |path: &Path| paths.iter().any(|removed| path.starts_with(removed));
+        let model = IndexReader::open(&self.index)?.model().clone();
+        let mut writer = IndexWriter::open_or_create(&self.index, &model)?;
+        let mut removed = Removed::default();
+        for file in writer.files()? {
+            removed.photos += u64::from(inside(&file.path) && writer.remove(file.id));
+        }
+        let (gone, kept): (Vec<_>, Vec<_>) = writer.roots().into_iter().partition(|root| inside(root));
+        removed.folders = gone;
+        writer.set_roots(&kept)?;
+        writer.commit()?;
+        writer.close()?;
+        self.reload()?;
+        Ok(removed)
+    }
+
+    fn opened(&self) -> Option<Arc<LibrarySearcher>> {
+        // A searcher is put in whole or not at all.
+        self.searcher.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set(&self, reader: IndexReader, model: Arc<LazyModel>) -> Result<(), LibraryError> {
+        let searcher = Searcher::over(reader, CachedEncoder::new(model, Arc::clone(&self.cache)))?;
+        *self.searcher.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(searcher));
+        Ok(())
+    }
+
+    /// The model of an index, as far as names tell: the one that was asked for, else the one that the index names.
+    pub(crate) fn model_of(&self, indexed: &ModelId) -> Result<LazyModel, LibraryError> {
+        let (source, options) = self.source_of(indexed)?;
+        Ok(LazyModel::new(source, options, indexed.clone(), &self.index))
+    }
+
+    /// Where the model for an index comes from, and how it is loaded. It keeps the precision that it has there, unless
+    /// another was asked for.
+    pub(crate) fn source_of(&self, indexed: &ModelId) -> Result<(ModelSource, LoadOptions), LibraryError> {
+        let source = match &self.choice.model {
+            Some(source) => source.clone(),
+            None => self.models.of_index(indexed)?,
+        };
+        let precision = match self.choice.precision {
+            None if name_of(&source)? == indexed.name => Some(Fingerprint::precision_of(&indexed.fingerprint)),
+            precision => precision,
+        };
+        Ok((source, LoadOptions { device: self.choice.device, towers: Towers::Both, precision }))
+    }
+
+    /// Loads what a query needs of the model, so that what is wrong with it is told as it is, before the search begins.
+    fn load_for(&self, searcher: &LibrarySearcher, query: &Query) -> Result<(), LibraryError> {
+        let model = searcher.encoder().encoder();
+        if query.needs_image_tower() {
+            model.image()?;
+        }
+        if query.needs_text_tower() && !self.answers_from_cache(searcher, query)? {
+            model.text()?;
+        }
+        Ok(())
+    }
+
+    /// Whether all texts of a query are cached, and may be taken from there: the model is by its name and precision the
+    /// one that made the index, and nobody insisted on a device.
+    fn answers_from_cache(&self, searcher: &LibrarySearcher, query: &Query) -> Result<bool, LibraryError> {
+        let (indexed, model) = (searcher.reader().model(), searcher.encoder().encoder());
+        Ok(self.choice.device != DeviceChoice::Gpu
+            && model.precision() == Some(Fingerprint::precision_of(&indexed.fingerprint))
+            && query.texts().all(|text| self.cache.get(&indexed.fingerprint, text, indexed.dimension).is_some())
+            && name_of(model.source())? == indexed.name)
+    }
+}
+
+/// What [`Library::remove`] took out of the index.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// How many photos.
+    pub photos: u64,
+    /// Folders that are not indexed any more.
+    pub folders: Vec<PathBuf>,
+}
+
+/// The path as the index stores it. What does not exist any more has no links to resolve, but its folder may.
+fn resolved(path: &Path) -> Result<PathBuf, LibraryError> {
+    if let Ok(path) = path.canonicalize() {
+        return Ok(path);
+    }
+    let path =
+        std::path::absolute(path).map_err(|source| LibraryError::Path { path: path.to_path_buf(), source })?;
+    Ok(match (path.parent().and_then(|parent| parent.canonicalize().ok()), path.file_name()) {
+        (Some(parent), Some(name)) => parent.join(name),
+        _ => path,
+    })
+}

@@ -1,0 +1,148 @@
+//! From the name of a model to its files.
+
+use std::path::Path;
+
+use clip_index::ModelId;
+use clip_model::{Model, ModelSource};
+
+use crate::error::LibraryError;
+
+/// The name of the built-in model. A folder of that name is reached as `./pocket`.
+pub const POCKET: &str = "pocket";
+
+/// Where models come from: the one that is built in, files and folders on this disk, and, with the feature `hub`, published
+/// models in the cache that all programs around the Hugging Face hub share.
+#[derive(Debug, Default)]
+pub struct Models {
+    #[cfg(feature = "hub")]
+    hub: Option<clip_hub::Hub>,
+}
+
+impl Models {
+    /// The built-in model, and files and folders on this disk.
+    pub fn local() -> Models {
+        Models::default()
+    }
+
+    /// Published models in the hub's cache too. Only [`pull`](Models::pull) ever uses the network.
+    #[cfg(feature = "hub")]
+    pub fn with_hub(hub: clip_hub::Hub) -> Models {
+        Models { hub: Some(hub) }
+    }
+
+    /// The hub, if one was given.
+    #[cfg(feature = "hub")]
+    pub fn hub(&self) -> Option<&clip_hub::Hub> {
+        self.hub.as_ref()
+    }
+
+    /// Finds a model on this disk. The names of published models come first, then files and folders, then repositories
+    /// (`ORG/NAME`). Nothing is downloaded.
+    ///
+    /// # Errors
+    /// [`LibraryError::UnknownModel`] if nothing has that name; with the feature `hub`, [`LibraryError::Hub`] if a
+    /// published model was not downloaded yet.
+    pub fn find(&self, model: &Path) -> Result<ModelSource, LibraryError> {
+        if model.as_os_str() == POCKET {
+            return Ok(ModelSource::Default);
+        }
+        #[cfg(feature = "hub")]
+        if let Some(name) = model.to_str()
+            && clip_hub::Catalogue::built_in()?.find(name).is_some()
+        {
+            return self.downloaded(name);
+        }
+        match std::fs::metadata(model) {
+            Ok(metadata) if metadata.is_dir() => Ok(ModelSource::Folder(model.to_owned())),
+            Ok(_) => Ok(ModelSource::File(model.to_owned())),
+            Err(error) => self.repository(model, &error),
+        }
+    }
+
+    /// Finds the model that an index was made with. The index knows the name of a published model's repository, without
+    /// the organisation; any other model is taken for the built-in one, and comparing fingerprints then tells whether it
+    /// is.
+    ///
+    /// # Errors
+    /// With the feature `hub`: [`LibraryError::ModelOfIndex`] if the model was published and is not on this disk.
+    pub fn of_index(&self, indexed: &ModelId) -> Result<ModelSource, LibraryError> {
+        #[cfg(feature = "hub")]
+        {
+            let catalogue = clip_hub::Catalogue::built_in()?;
+            if let Some(hub) = &self.hub {
+                return match hub.resolve_model(&catalogue, &indexed.name) {
+                    Ok(found) => Ok(found.map_or(ModelSource::Default, source)),
+                    Err(error) => {
+                        Err(LibraryError::ModelOfIndex { model: indexed.name.clone(), source: Box::new(error.into()) })
+                    }
+                };
+            }
+            if catalogue.find_model(&indexed.name).is_some_and(|entry| entry.name != POCKET) {
+                let source = Box::new(LibraryError::NoModelCache { model: indexed.name.clone() });
+                return Err(LibraryError::ModelOfIndex { model: indexed.name.clone(), source });
+            }
+        }
+        let _ = indexed;
+        Ok(ModelSource::Default)
+    }
+
+    /// Downloads a published model by its name in the catalogue or its repository, or goes on with that. A model that is
+    /// on this disk already is only looked up.
+    ///
+    /// # Errors
+    /// [`LibraryError::Hub`]: the name is unknown, or the download failed; [`LibraryError::NoModelCache`] if no hub was
+    /// given.
+    #[cfg(feature = "hub")]
+    pub fn pull(
+        &self,
+        name: &str,
+        progress: &dyn clip_hub::PullProgress,
+        cancel: &std::sync::atomic::AtomicBool,
+    ) -> Result<ModelSource, LibraryError> {
+        match clip_hub::Catalogue::built_in()?.resolve(name)? {
+            clip_hub::Named::BuiltIn(_) => Ok(ModelSource::Default),
+            clip_hub::Named::OnHub { checkpoint, .. } => {
+                let hub =
+                    self.hub.as_ref().ok_or_else(|| LibraryError::NoModelCache { model: name.to_owned() })?;
+                Ok(ModelSource::Folder(hub.pull(&checkpoint, progress, cancel)?.folder))
+            }
+        }
+    }
+
+    #[cfg(feature = "hub")]
+    fn downloaded(&self, name: &str) -> Result<ModelSource, LibraryError> {
+        let hub = self.hub.as_ref().ok_or_else(|| LibraryError::NoModelCache { model: name.to_owned() })?;
+        Ok(source(hub.resolve(&clip_hub::Catalogue::built_in()?, name)?))
+    }
+
+    /// What is neither a published name nor a file: a repository, or a mistake.
+    fn repository(&self, model: &Path, error: &std::io::Error) -> Result<ModelSource, LibraryError> {
+        #[cfg(feature = "hub")]
+        let nearest = {
+            let name = model.to_string_lossy();
+            if clip_hub::Repository::parse(&name).is_ok() {
+                return self.downloaded(&name);
+            }
+            clip_hub::Catalogue::built_in()?.nearest(&name).map(|entry| entry.name.clone())
+        };
+        #[cfg(not(feature = "hub"))]
+        let nearest = None;
+        Err(LibraryError::UnknownModel { model: model.to_owned(), reason: error.to_string(), nearest })
+    }
+}
+
+#[cfg(feature = "hub")]
+fn source(found: clip_hub::Resolved) -> ModelSource {
+    match found {
+        clip_hub::Resolved::BuiltIn(_) => ModelSource::Default,
+        clip_hub::Resolved::Downloaded { located, .. } => ModelSource::Folder(located.folder),
+    }
+}
+
+/// The name that an index has of the model from this source.
+pub(crate) fn name_of(source: &ModelSource) -> Result<String, LibraryError> {
+    match source {
+        ModelSource::Default => Ok(POCKET.to_owned()),
+        _ => Ok(Model::name_of(source)?),
+    }
+}

@@ -1,0 +1,254 @@
+//! Making an index agree with folders, with the model that is wanted.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clip_index::{IndexError, IndexReader, ModelId, Rebuild};
+use clip_indexer::{IndexOptions, Indexer, Progress, Report, SkipReason, Unreachable};
+use clip_model::{LoadOptions, Model, ModelSource, Towers};
+
+use crate::error::LibraryError;
+use crate::library::Library;
+use crate::model::LazyModel;
+
+/// How [`Library::update`] goes about its work.
+#[derive(Debug, Clone, Default)]
+pub struct UpdateOptions {
+    /// How the run goes about its work.
+    pub indexing: IndexOptions,
+    /// Encode every photo again. The old index answers until the new one is complete.
+    pub rebuild: bool,
+}
+
+/// What [`Library::update`] did.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Update {
+    /// Photo by photo.
+    pub report: Report,
+    /// What became of the index as a whole.
+    pub result: UpdateResult,
+}
+
+/// What became of an index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UpdateResult {
+    /// It was brought up to date where it is.
+    Updated,
+    /// It was made anew, and the new one has taken its place.
+    Replaced,
+    /// It is being made anew, and the run was cancelled. The old index is as it was; the next update of the same kind goes
+    /// on from there.
+    Interrupted,
+    /// It was made anew, but some places could not be reached ([`Report::unreachable`]), and their photos would be lost. The
+    /// old index is as it was; the next update of the same kind goes on from there.
+    Withheld,
+}
+
+impl Library {
+    /// Makes the index agree with folders: what is new or changed is read and encoded, what moved keeps its embedding, what
+    /// is gone leaves the index. Without folders, those that the index knows are taken.
+    ///
+    /// Where the library was opened with a model or precision other than the index has, the index is changed: all folders
+    /// that it knows, and `folders` besides, are encoded anew, and the old index answers until all is done. So it is with
+    /// [`UpdateOptions::rebuild`], of `folders` alone if some are given. An interrupted change goes on where it was.
+    ///
+    /// # Errors
+    /// [`LibraryError::Indexer`] if a folder cannot be used, the index cannot be written or the model fails; what was
+    /// committed before stays. [`LibraryError::FolderAway`] if a folder of an index that is to change its model is away.
+    /// A file that cannot be indexed is no error: the report names it.
+    pub fn update(
+        &self,
+        folders: &[PathBuf],
+        options: &UpdateOptions,
+        progress: &dyn Progress,
+        cancel: &AtomicBool,
+    ) -> Result<Update, LibraryError> {
+        let work = Work { folders, options, progress, cancel };
+        let known = Known::read(self.index(), &work)?;
+        let (source, load) = match &known {
+            Known::Index(reader) => self.source_of(reader.model())?,
+            Known::Nothing | Known::Unreadable => self.source_of_new(),
+        };
+        let model = self.image_model(&known, &source, &load)?;
+        let id = ModelId {
+            name: model.name().to_owned(),
+            fingerprint: model.fingerprint().to_string(),
+            dimension: model.dimension(),
+        };
+        let folders = if options.rebuild {
+            known.folders_to_rebuild(folders)
+        } else if self.choice.is_explicit() {
+            // If the index has another model or precision, the caller wants to change it.
+            known.folders_to_change(&id, &work)?
+        } else {
+            None
+        };
+        let update = match folders {
+            Some(folders) => self.replace(&known, &folders, &id, &model, &work)?,
+            None => Update { report: work.run(&model, self.index(), work.folders)?, result: UpdateResult::Updated },
+        };
+        drop(known);
+        // An interrupted first run may not have come as far as an index.
+        match IndexReader::open(self.index()) {
+            Ok(reader) if *reader.model() == id => {
+                let lazy = LazyModel::new(source, LoadOptions { precision: Some(model.precision()), ..load }, id, self.index());
+                lazy.set_image(model);
+                self.set(reader, Arc::new(lazy))?;
+            }
+            Ok(_) => drop(self.reload()?),
+            Err(IndexError::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(update)
+    }
+
+    /// Makes a new index inside the old one's folder and puts it in its place.
+    fn replace(
+        &self,
+        known: &Known,
+        folders: &[PathBuf],
+        id: &ModelId,
+        model: &Arc<Model>,
+        work: &Work<'_>,
+    ) -> Result<Update, LibraryError> {
+        let rebuild = Rebuild::begin(self.index(), id)?;
+        let mut report = work.run(model, rebuild.dir(), folders)?;
+        if report.cancelled {
+            return Ok(Update { report, result: UpdateResult::Interrupted });
+        }
+        if !work.options.indexing.forget_unreachable {
+            known.add_unreachable(&mut report)?;
+            if !report.unreachable.is_empty() {
+                return Ok(Update { report, result: UpdateResult::Withheld });
+            }
+        }
+        rebuild.commit()?;
+        Ok(Update { report, result: UpdateResult::Replaced })
+    }
+
+    /// The model for an index that does not exist yet, or does not tell.
+    fn source_of_new(&self) -> (ModelSource, LoadOptions) {
+        let options =
+            LoadOptions { device: self.choice.device, towers: Towers::Both, precision: self.choice.precision };
+        (self.choice.model.clone().unwrap_or_default(), options)
+    }
+
+    /// The model with its image tower; that of the searcher where it is the same and loaded already.
+    fn image_model(
+        &self,
+        known: &Known,
+        source: &ModelSource,
+        load: &LoadOptions,
+    ) -> Result<Arc<Model>, LibraryError> {
+        if let Known::Index(reader) = known
+            && let Ok(searcher) = self.searcher()
+            && searcher.reader().model() == reader.model()
+        {
+            match searcher.encoder().encoder().image() {
+                // It is another model than the index was made with: what is wanted now.
+                Err(LibraryError::Index(IndexError::Fingerprint { .. })) => {}
+                model => return model,
+            }
+        }
+        Ok(Arc::new(Model::load(source, &LoadOptions { towers: Towers::ImageOnly, ..*load })?))
+    }
+}
+
+/// What a run is about.
+struct Work<'a> {
+    folders: &'a [PathBuf],
+    options: &'a UpdateOptions,
+    progress: &'a dyn Progress,
+    cancel: &'a AtomicBool,
+}
+
+impl Work<'_> {
+    fn run(&self, model: &Arc<Model>, index: &Path, folders: &[PathBuf]) -> Result<Report, LibraryError> {
+        let indexer = Indexer::new(model, index).options(self.options.indexing.clone());
+        Ok(indexer.progress(self.progress).cancel(self.cancel).run(folders)?)
+    }
+}
+
+/// What there is before an update.
+enum Known {
+    Nothing,
+    /// Something that is to be replaced.
+    Unreadable,
+    Index(IndexReader),
+}
+
+impl Known {
+    /// An index that cannot be read is an error, unless it is to be replaced; but then it does not tell of which folders.
+    fn read(index: &Path, work: &Work<'_>) -> Result<Known, LibraryError> {
+        match IndexReader::open(index) {
+            Ok(reader) => Ok(Known::Index(reader)),
+            Err(IndexError::NotFound { .. }) => Ok(Known::Nothing),
+            Err(error @ (IndexError::Corrupt { .. } | IndexError::Metadata { .. })) if work.options.rebuild => {
+                if work.folders.is_empty() { Err(LibraryError::UnknownFolders(error)) } else { Ok(Known::Unreadable) }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Which folders a rebuild is of: those that are `given`, else those that the index knows. `None` if there is nothing to
+    /// replace.
+    fn folders_to_rebuild(&self, given: &[PathBuf]) -> Option<Vec<PathBuf>> {
+        match self {
+            Known::Nothing => None,
+            Known::Index(reader) if given.is_empty() => Some(reader.roots()),
+            Known::Index(_) | Known::Unreadable => Some(given.to_vec()),
+        }
+    }
+
+    /// Which folders a change to the model `wanted` is of: all that the index knows, and those that are given besides.
+    /// `None` if the index has this model already.
+    ///
+    /// A folder that is not there cannot be encoded anew, and an index that lacks it must not take the place of one that has
+    /// it; unless the caller says so, such a folder is an error.
+    fn folders_to_change(&self, wanted: &ModelId, work: &Work<'_>) -> Result<Option<Vec<PathBuf>>, LibraryError> {
+        let Known::Index(reader) = self else { return Ok(None) };
+        if reader.model().fingerprint == wanted.fingerprint {
+            return Ok(None);
+        }
+        let (mut folders, away): (Vec<_>, Vec<_>) = reader.roots().into_iter().partition(|root| root.is_dir());
+        if let Some(folder) = away.into_iter().next()
+            && !work.options.indexing.forget_unreachable
+        {
+            return Err(LibraryError::FolderAway { folder });
+        }
+        folders.extend_from_slice(work.folders);
+        Ok(Some(folders))
+    }
+
+    /// Adds to the report of a new index the places whose photos only the old one has, because they could not be looked
+    /// into: a new index knows no photos there, so its report does not tell of them.
+    fn add_unreachable(&self, report: &mut Report) -> Result<(), LibraryError> {
+        let Known::Index(reader) = self else { return Ok(()) };
+        let mut places: Vec<(PathBuf, String)> = Vec::new();
+        for skipped in &report.skipped {
+            if let SkipReason::Unreadable { error } = &skipped.reason {
+                places.push((skipped.path.clone(), format!("cannot be read: {error}")));
+            }
+        }
+        for root in reader.roots() {
+            let is_empty = std::fs::read_dir(&root).is_ok_and(|mut entries| entries.next().is_none());
+            if is_empty {
+                places.push((root, "is empty; is its drive mounted?".to_owned()));
+            }
+        }
+        if places.is_empty() {
+            return Ok(());
+        }
+        let photos = reader.all_photos()?;
+        for (path, reason) in places {
+            let photos_kept = photos.iter().filter(|photo| photo.path.starts_with(&path)).count() as u64;
+            if photos_kept > 0 && !report.unreachable.iter().any(|place| place.path == path) {
+                report.unreachable.push(Unreachable { path, reason, photos_kept });
+            }
+        }
+        Ok(())
+    }
+}
