@@ -166,7 +166,7 @@ impl DevData {
             data.image_of.push(at);
         }
         if data.images.is_empty() {
-            return Err(TrainError::Data { path: set.csv.clone(), reason: "it names no photo to measure on".into() });
+            return Err(TrainError::Data { path: set.csv.clone(), reason: "it lists no photos to evaluate on".into() });
         }
         Ok(data)
     }
@@ -193,7 +193,7 @@ pub struct Pairs {
 
 /// Pairs of the `image` column and the first of `columns` that the header has.
 fn read_pairs(path: &Path, columns: &[&'static str]) -> Result<Pairs, TrainError> {
-    table(std::fs::File::open(path).map_err(TrainError::reading(path))?, path, columns)
+    table(clip_files::regular::open(path).map_err(TrainError::reading(path))?, path, columns)
 }
 
 /// As [`read_pairs`], for what stands in the file at `path`.

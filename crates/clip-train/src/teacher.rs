@@ -35,7 +35,7 @@ impl Teacher {
         mut intern: impl FnMut(&str) -> u32,
     ) -> Result<Self, TrainError> {
         let fail = |reason: String| TrainError::Data { path: spec.names.clone(), reason };
-        let names = std::fs::read_to_string(&spec.names).map_err(TrainError::reading(&spec.names))?;
+        let names = clip_files::regular::read_to_string(&spec.names).map_err(TrainError::reading(&spec.names))?;
         let texts: Vec<Vec<u32>> = names
             .lines()
             .map(|line| {
@@ -46,7 +46,7 @@ impl Teacher {
             })
             .collect();
         if texts.is_empty() {
-            return Err(fail("no class is named; expected one a line".into()));
+            return Err(fail("it names no class; expected one per line".into()));
         }
         let file = SafetensorsFile::open(&spec.weights)?;
         let mut layers = Vec::new();

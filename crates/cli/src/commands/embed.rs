@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use crate::args::EmbedArgs;
 use crate::exit::Exit;
-use crate::output::{Results, escaped};
+use crate::escape::escaped;
+use crate::output::Results;
 use crate::photo::prepare;
 use crate::settings::ModelSettings;
 

@@ -8,7 +8,8 @@ use clip_search::{Query, Strategy};
 
 use crate::args::QueryArgs;
 use crate::exit::Exit;
-use crate::output::{Results, escaped, notice};
+use crate::escape::escaped;
+use crate::output::{Results, notice};
 use crate::settings::{library, query_cache};
 
 pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
@@ -25,7 +26,7 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
     };
     if library.searcher()?.reader().is_empty() {
         notice(format_args!(
-            "the index in {} holds no photos yet; index some with `clip-search index DIR`",
+            "the index in {} is empty; add photos with `clip-search index DIR`",
             escaped(index)
         ));
         return Ok(Exit::Partly);
@@ -54,7 +55,7 @@ fn words(arguments: &[String]) -> Result<String> {
     let text = arguments.join(" ");
     if text.trim().is_empty() {
         bail!(
-            "the description is empty; say what the photos show, for instance `clip-search query \"a dog on a beach\"`"
+            "the query is empty; describe the photos, for example `clip-search query \"a dog on a beach\"`"
         );
     }
     Ok(text)

@@ -13,7 +13,8 @@ use serde::Serialize;
 
 use crate::args::{ClassifyArgs, TemplatesArg};
 use crate::exit::Exit;
-use crate::output::{Results, escaped, notice};
+use crate::escape::escaped;
+use crate::output::{Results, notice};
 use crate::photo::embed_each;
 use crate::progress::Meter;
 use crate::settings::ModelSettings;
