@@ -36,8 +36,7 @@ impl PullProgress for Download {
                 self.meter.notice(format_args!("{}: {cause}; retrying", shown(file)));
             }
             PullEvent::Waiting { file } => {
-                self.meter
-                    .notice(format_args!("waiting for another program to finish downloading {}", shown(file)));
+                self.meter.notice(format_args!("waiting for another program to finish downloading {}", shown(file)));
             }
             _ => {}
         }

@@ -27,9 +27,9 @@ pub(crate) fn hub_settings(
         let caches = folder("XDG_CACHE_HOME").or_else(|| Some(home?.join(".cache")))?;
         Some(caches.join("huggingface"))
     });
-    let cache = folder("HF_HUB_CACHE").or_else(|| Some(hf_home.as_ref()?.join("hub"))).context(
-        "cannot determine the cache folder for models (is HOME set?); set HF_HUB_CACHE or HF_HOME",
-    )?;
+    let cache = folder("HF_HUB_CACHE")
+        .or_else(|| Some(hf_home.as_ref()?.join("hub")))
+        .context("cannot determine the cache folder for models (is HOME set?); set HF_HUB_CACHE or HF_HOME")?;
     let mut settings = HubSettings::new(std::path::absolute(&cache).unwrap_or(cache));
     if let Some(endpoint) = text("HF_ENDPOINT") {
         settings.endpoint = endpoint;

@@ -286,6 +286,9 @@ mod tests {
         assert_eq!(Unit::Bytes.count(1536), "1.5 KiB");
         assert_eq!(Unit::Bytes.number(1536), "1.5 KiB");
         assert_eq!(Unit::Bytes.rate(2048.7), "2.0 KiB/s");
-        assert_eq!((Unit::Things("photo").number(1536), Unit::Things("photo").rate(2.25)), ("1,536".into(), "2.2/s".into()));
+        assert_eq!(
+            (Unit::Things("photo").number(1536), Unit::Things("photo").rate(2.25)),
+            ("1,536".into(), "2.2/s".into())
+        );
     }
 }

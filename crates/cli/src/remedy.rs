@@ -60,9 +60,11 @@ fn library(error: &LibraryError) -> Option<String> {
         Remedy::ChooseModel => "`clip-search model list` shows the published models that --model accepts".to_owned(),
         Remedy::SetModelCache => "set HF_HUB_CACHE or HF_HOME".to_owned(),
         Remedy::NameFolders => "name the folders: `clip-search index --rebuild DIR...`".to_owned(),
-        Remedy::ReachOrForget => "mount its drive and run the same command again, or pass --forget-unreachable to drop \
+        Remedy::ReachOrForget => {
+            "mount its drive and run the same command again, or pass --forget-unreachable to drop \
                                   its photos"
-            .to_owned(),
+                .to_owned()
+        }
         _ => return None,
     })
 }
@@ -88,9 +90,11 @@ fn indexer(error: &IndexerError) -> Option<String> {
     }
     Some(match error.remedy()? {
         Remedy::NameFolders => "name the folder that contains your photos: `clip-search index DIR`".to_owned(),
-        Remedy::MountOrIndexParent => "if it is on a drive, mount the drive; if it was deleted, index its parent folder \
+        Remedy::MountOrIndexParent => {
+            "if it is on a drive, mount the drive; if it was deleted, index its parent folder \
                                        to remove its photos from the index"
-            .to_owned(),
+                .to_owned()
+        }
         Remedy::CheckPermissions => CHECK_PERMISSIONS.to_owned(),
         Remedy::NameParentFolder => "name the folder that it is in".to_owned(),
         Remedy::Resume => "run the same command again to continue".to_owned(),
@@ -241,7 +245,11 @@ mod tests {
     }
 
     fn not_cached() -> clip_hub::HubError {
-        clip_hub::HubError::NotCached { name: "siglip-b-16".into(), cache: "/c".into(), missing: "it is missing".into() }
+        clip_hub::HubError::NotCached {
+            name: "siglip-b-16".into(),
+            cache: "/c".into(),
+            missing: "it is missing".into(),
+        }
     }
 
     #[test]
@@ -249,7 +257,8 @@ mod tests {
         let pull = "download it with `clip-search model pull siglip-b-16`";
         assert_eq!(advice(not_cached()), pull);
         assert_eq!(advice(LibraryError::Hub(not_cached())), pull);
-        let of_index = LibraryError::ModelOfIndex { model: "x".into(), source: Box::new(LibraryError::Hub(not_cached())) };
+        let of_index =
+            LibraryError::ModelOfIndex { model: "x".into(), source: Box::new(LibraryError::Hub(not_cached())) };
         assert_eq!(advice(of_index), pull);
         assert_eq!(advice(anyhow::Error::from(not_cached()).context("cannot index")), pull);
         let encoder = QueryError::Encoder(Box::new(ModelError::NoGpuSupport));

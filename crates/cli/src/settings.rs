@@ -19,9 +19,7 @@ pub(crate) fn index_folder(asked: Option<PathBuf>) -> Result<PathBuf> {
     let named = || std::env::var_os("CLIP_SEARCH_INDEX").filter(|folder| !folder.is_empty()).map(PathBuf::from);
     match asked.or_else(named) {
         Some(folder) if folder.as_os_str().is_empty() => bail!("--index is empty; give a folder, or omit the option"),
-        Some(folder) => {
-            std::path::absolute(&folder).with_context(|| format!("cannot resolve {}", escaped(&folder)))
-        }
+        Some(folder) => std::path::absolute(&folder).with_context(|| format!("cannot resolve {}", escaped(&folder))),
         None => default_index_folder().context(
             "cannot determine the user's data folder (is HOME set?); give the index folder with --index DIR or \
              CLIP_SEARCH_INDEX",

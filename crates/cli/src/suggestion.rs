@@ -6,8 +6,8 @@ use std::path::Path;
 use clip_hub::{Catalogue, Machine};
 use clip_search::Report;
 
-use crate::machine::{gflops, memory};
 use crate::escape::escaped;
+use crate::machine::{gflops, memory};
 use crate::output::notice;
 use crate::settings::{data_folder, default_index_folder};
 

@@ -82,12 +82,7 @@ pub enum HubError {
         missing: String,
     },
     /// The network is switched off and the cache does not hold everything.
-    #[error(
-        "{} is not in the cache ({}): {}; offline mode is on",
-        Escaped(name),
-        EscapedPath(cache),
-        Escaped(missing)
-    )]
+    #[error("{} is not in the cache ({}): {}; offline mode is on", Escaped(name), EscapedPath(cache), Escaped(missing))]
     Offline {
         /// The name under which it was asked for.
         name: String,
@@ -125,12 +120,7 @@ pub enum HubError {
         file: String,
     },
     /// The server refuses to hand out the repository.
-    #[error(
-        "access to {} denied by {} (HTTP {status}){}",
-        Escaped(repository),
-        Escaped(endpoint),
-        words(message)
-    )]
+    #[error("access to {} denied by {} (HTTP {status}){}", Escaped(repository), Escaped(endpoint), words(message))]
     Denied {
         /// The repository.
         repository: String,
@@ -152,7 +142,10 @@ pub enum HubError {
         message: String,
     },
     /// The server could not be reached, or the connection broke too often.
-    #[error("cannot download {}: {cause} (gave up after {attempts} attempts); the partial download is kept", Escaped(url))]
+    #[error(
+        "cannot download {}: {cause} (gave up after {attempts} attempts); the partial download is kept",
+        Escaped(url)
+    )]
     Network {
         /// What was asked for.
         url: String,

@@ -70,7 +70,8 @@ mod tests {
 
     #[test]
     fn decoding_threads_are_bounded() {
-        let threads = |count| IndexOptions { threads: NonZeroUsize::new(count), ..IndexOptions::default() }.decode_threads();
+        let threads =
+            |count| IndexOptions { threads: NonZeroUsize::new(count), ..IndexOptions::default() }.decode_threads();
         assert_eq!(threads(3), 3);
         assert_eq!(threads(100_000), MAX_DECODE_THREADS);
         assert_eq!(threads(usize::MAX), MAX_DECODE_THREADS);

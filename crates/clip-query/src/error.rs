@@ -43,9 +43,7 @@ pub enum QueryError {
         weight: f32,
     },
     /// A ready-made embedding does not belong to this model.
-    #[error(
-        "expected a finite, non-zero embedding of {expected} dimensions from the model {model}, found {found}"
-    )]
+    #[error("expected a finite, non-zero embedding of {expected} dimensions from the model {model}, found {found}")]
     Embedding {
         /// The dimension of the index.
         expected: usize,

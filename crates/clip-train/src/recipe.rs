@@ -282,7 +282,10 @@ impl Recipe {
         }
         for (index, stage) in self.stages.iter().enumerate() {
             if stage.name.is_empty() || !stage.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-                return Err(format!("the stage name {:?} is invalid; expected letters, digits and hyphens", stage.name));
+                return Err(format!(
+                    "the stage name {:?} is invalid; expected letters, digits and hyphens",
+                    stage.name
+                ));
             }
             if self.stages[..index].iter().any(|other| other.name == stage.name) {
                 return Err(format!("two stages are named {:?}", stage.name));

@@ -99,10 +99,7 @@ pub fn position(out: &Path, key: &str, stages: usize) -> Result<Position, TrainE
 pub fn load(out: &Path, position: &Position, plain: &Clip) -> Result<Weights, TrainError> {
     let place = folder(out);
     if list_param_ids(plain).len() != position.ids.len() {
-        return Err(TrainError::State {
-            path: place,
-            reason: "its number of tensors does not match the model".into(),
-        });
+        return Err(TrainError::State { path: place, reason: "its number of tensors does not match the model".into() });
     }
     let read = |name: &str| -> Result<Clip, TrainError> {
         let file = SafetensorsFile::open(&place.join(name).with_extension("safetensors"))?;

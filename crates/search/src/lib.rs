@@ -77,15 +77,16 @@ pub use clip_index::{
     NewPhoto, PhotoRecord, Problem, Rebuild, Remedy as IndexRemedy, RoaringTreemap, Status, VerifyReport, verify,
 };
 pub use clip_indexer::{
-    Event, IndexOptions, Indexer, IndexerError, Outcome, Progress, Remedy as IndexerRemedy, Report, SYSTEM_FOLDERS, Silent,
-    SkipReason, Skipped, StageTimes, Unreachable,
+    Event, IndexOptions, Indexer, IndexerError, Outcome, Progress, Remedy as IndexerRemedy, Report, SYSTEM_FOLDERS,
+    Silent, SkipReason, Skipped, StageTimes, Unreachable,
 };
 pub use clip_model::{
-    DeviceChoice, Embeddings, Fingerprint, HiddenStates, LoadOptions, Model, ModelError, ModelSource, Pixels,
-    Precision, Towers,
+    DeviceChoice, Embeddings, FileKind, Fingerprint, HiddenStates, LoadOptions, Model, ModelError, ModelSource, Pixels,
+    Precision, Remedy as ModelRemedy, Towers,
 };
 pub use clip_query::{
-    CachedEncoder, CachedTexts, EXACT_UP_TO, Example, Hit, Method, Query, QueryError, Searcher, Strategy, Term, TextCache,
+    CachedEncoder, CachedTexts, EXACT_UP_TO, Example, Hit, Method, Query, QueryError, Searcher, Strategy, Term,
+    TextCache,
 };
 
 /// Which of some labels a photo shows.

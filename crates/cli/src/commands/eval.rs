@@ -11,8 +11,8 @@ use clip_search::{Model, Pixels, Towers};
 use rayon::prelude::*;
 
 use crate::args::EvalArgs;
-use crate::exit::Exit;
 use crate::escape::escaped;
+use crate::exit::Exit;
 use crate::output::{Results, count};
 use crate::photo::prepare;
 use crate::progress::Meter;

@@ -7,9 +7,9 @@ use clip_search::json::JsonReport;
 use clip_search::{IndexOptions, Report, Skipped, Unreachable, UpdateOptions, UpdateResult};
 
 use crate::args::IndexArgs;
+use crate::escape::{escaped, escaped_text};
 use crate::exit::Exit;
 use crate::interrupt;
-use crate::escape::{escaped, escaped_text};
 use crate::output::{Results, count, grouped, notice, warning};
 use crate::progress::{IndexProgress, duration};
 use crate::settings::{library, start_threads};

@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use crate::args::{ModelCommand, ModelListArgs, PublishedModelArgs};
 use crate::download::Download;
+use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::interrupt;
 use crate::machine::{memory, modest_gflops};
-use crate::escape::escaped;
 use crate::output::{Results, count, grouped, notice, size};
 
 /// The sets whose figures the list has room for.
@@ -162,8 +162,7 @@ fn info(hub: &Hub, args: &PublishedModelArgs) -> Result<Exit> {
         if let Some(gflops) = entry.image_gflops {
             results.line(format_args!("compute      {gflops:.1} GFLOP per photo"))?;
         }
-        let texts =
-            if entry.speaks("mul") { "more than 100 languages".to_owned() } else { entry.languages.join(", ") };
+        let texts = if entry.speaks("mul") { "more than 100 languages".to_owned() } else { entry.languages.join(", ") };
         results.line(format_args!("languages    {texts}"))?;
         let limit = if entry.research_only { " (research only)" } else { "" };
         results.line(format_args!("licence      {}{limit}", entry.licence))?;

@@ -8,8 +8,8 @@ use clip_search::IndexReader;
 use clip_search::json::JsonStatus;
 
 use crate::args::StatusArgs;
-use crate::exit::Exit;
 use crate::escape::{escaped, escaped_text};
+use crate::exit::Exit;
 use crate::output::{Results, count, grouped, size};
 use crate::progress::duration;
 
@@ -27,9 +27,7 @@ pub(crate) fn run(index: &Path, args: &StatusArgs) -> Result<Exit> {
         for root in &roots {
             results.line(format_args!("folder       {}", escaped(root)))?;
         }
-        results.line(format_args!("model        {} ({} dimensions)",
-            escaped_text(&model.name),
-            model.dimension))?;
+        results.line(format_args!("model        {} ({} dimensions)", escaped_text(&model.name), model.dimension))?;
         results.line(format_args!("fingerprint  {}", escaped_text(&model.fingerprint)))?;
         results.line(format_args!(
             "size         {} in {}",

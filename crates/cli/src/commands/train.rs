@@ -9,9 +9,9 @@ use clip_search::Limits;
 use clip_train::{Event, Progress, TrainError, Trainer};
 
 use crate::args::TrainArgs;
+use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::interrupt;
-use crate::escape::escaped;
 use crate::output::{Results, count, notice, size, warning};
 use crate::progress::Meter;
 use crate::settings::device_choice;

@@ -6,8 +6,8 @@ use anyhow::{Result, bail};
 use clip_search::json::JsonVerifyReport;
 
 use crate::args::VerifyArgs;
-use crate::exit::Exit;
 use crate::escape::{escaped, escaped_text};
+use crate::exit::Exit;
 use crate::output::{Results, count};
 
 pub(crate) fn run(index: &Path, args: &VerifyArgs) -> Result<Exit> {
