@@ -40,7 +40,7 @@ fn an_index_without_photos() {
     fs::write(sandbox.photos().join("sub/notes.txt"), "no photo").unwrap();
     sandbox.update(0);
     let message = failure(sandbox.run(&["query", "a cat"]), 1);
-    assert_says(&message, &["holds no photos", "clip-search index DIR"]);
+    assert_says(&message, &["is empty", "clip-search index DIR"]);
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn an_index_of_another_model() {
 #[test]
 fn nothing_is_described() {
     let message = failure(on_samples(&["query", "  "]), 2);
-    assert_says(&message, &["error: the description is empty", "a dog on a beach"]);
+    assert_says(&message, &["error: the query is empty", "a dog on a beach"]);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn captions_that_cannot_be_used() {
     fs::write(&csv, "file,text\na,b\n").unwrap();
     assert_says(&failure(eval(&sandbox), 2), &["no column `image`", "found `file`, `text`"]);
     fs::write(&csv, "image,caption\nno-such.jpg,b\n").unwrap();
-    assert_says(&failure(eval(&sandbox), 2), &["no-such.jpg", "no such file", "mend the photo"]);
+    assert_says(&failure(eval(&sandbox), 2), &["no-such.jpg", "no such file", "repair the photo"]);
 }
 
 #[test]

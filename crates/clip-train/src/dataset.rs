@@ -265,7 +265,7 @@ mod tests {
         }
         std::fs::write(dir.path().join("dev.csv"), "image,caption\n").unwrap();
         let dev = DevSet { csv: dir.path().join("dev.csv"), images: dir.path().to_owned() };
-        assert!(DevData::read(&dev).unwrap_err().to_string().contains("no photo to measure"));
+        assert!(DevData::read(&dev).unwrap_err().to_string().contains("no photos to evaluate"));
     }
 
     #[test]

@@ -84,6 +84,8 @@ pub enum LibraryError {
 pub enum Remedy {
     /// What the index advises.
     Index(clip_index::Remedy),
+    /// What the indexer advises.
+    Indexer(clip_indexer::Remedy),
     /// What the model advises.
     Model(clip_model::Remedy),
     /// What the hub advises.
@@ -114,7 +116,8 @@ impl LibraryError {
             Self::NoModelCache { .. } => Some(Remedy::SetModelCache),
             Self::UnknownFolders(_) => Some(Remedy::NameFolders),
             Self::FolderAway { .. } => Some(Remedy::ReachOrForget),
-            Self::Indexer(_) | Self::Query(_) | Self::Path { .. } => None,
+            Self::Indexer(error) => error.remedy().map(Remedy::Indexer),
+            Self::Query(_) | Self::Path { .. } => None,
         }
     }
 }
