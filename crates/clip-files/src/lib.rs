@@ -8,3 +8,4 @@ pub mod kind;
 pub mod lock;
 pub mod path_bytes;
 pub mod private;
+pub mod regular;

@@ -12,7 +12,7 @@ pub enum ImageError {
     /// A directory, FIFO, socket or device. It was not read from.
     #[error("not a regular file but {found}")]
     NotARegularFile {
-        /// What it is, with its article: "a directory".
+        /// What it is, with its article: "a folder".
         found: &'static str,
     },
     /// The file holds no bytes at all.

@@ -193,7 +193,7 @@ pub struct Pairs {
 
 /// Pairs of the `image` column and the first of `columns` that the header has.
 fn read_pairs(path: &Path, columns: &[&'static str]) -> Result<Pairs, TrainError> {
-    table(std::fs::File::open(path).map_err(TrainError::reading(path))?, path, columns)
+    table(clip_files::regular::open(path).map_err(TrainError::reading(path))?, path, columns)
 }
 
 /// As [`read_pairs`], for what stands in the file at `path`.

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
 
+/// Largest recipe that is read.
+const MAX_RECIPE_BYTES: u64 = 1 << 20;
+
 /// Everything that determines a training run besides the data itself.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -221,7 +224,7 @@ impl Recipe {
     /// # Errors
     /// [`TrainError::Io`] and [`TrainError::Recipe`].
     pub fn read(path: &Path) -> Result<Self, TrainError> {
-        let text = std::fs::read_to_string(path).map_err(TrainError::reading(path))?;
+        let text = clip_files::regular::read_to_string(path, MAX_RECIPE_BYTES).map_err(TrainError::reading(path))?;
         Self::parse(&text, path)
     }
 

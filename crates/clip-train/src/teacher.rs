@@ -15,6 +15,9 @@ use crate::error::TrainError;
 use crate::frozen::FrozenImages;
 use crate::recipe::Classifier;
 
+/// Largest list of class names that is read.
+const MAX_NAMES_BYTES: u64 = 16 << 20;
+
 /// See the [module](self) documentation.
 #[derive(Debug)]
 pub struct Teacher {
@@ -35,7 +38,8 @@ impl Teacher {
         mut intern: impl FnMut(&str) -> u32,
     ) -> Result<Self, TrainError> {
         let fail = |reason: String| TrainError::Data { path: spec.names.clone(), reason };
-        let names = std::fs::read_to_string(&spec.names).map_err(TrainError::reading(&spec.names))?;
+        let names = clip_files::regular::read_to_string(&spec.names, MAX_NAMES_BYTES)
+            .map_err(TrainError::reading(&spec.names))?;
         let texts: Vec<Vec<u32>> = names
             .lines()
             .map(|line| {

@@ -1,0 +1,109 @@
+//! Reading files whose paths come from outside, which may lead to anything.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::path::Path;
+
+use crate::kind;
+
+/// Opens a regular file for reading. Links are followed. Never waits for another process: a named pipe is refused, even
+/// one that takes the file's place between the first look and the opening.
+///
+/// # Errors
+/// The system's, and [`io::ErrorKind::InvalidInput`] for what is not a regular file: "expected a file, found a named pipe".
+pub fn open(path: &Path) -> io::Result<File> {
+    // Looked at first because opening alone can do something to a device (rewind a tape) ...
+    check(&std::fs::metadata(path)?)?;
+    let file = open_without_waiting(path)?;
+    // ... and again, because what was opened is what counts.
+    check(&file.metadata()?)?;
+    Ok(file)
+}
+
+/// Reads a regular file of at most `limit` bytes whole.
+///
+/// # Errors
+/// Those of [`open`], and [`io::ErrorKind::FileTooLarge`] for a file that is larger or grows beyond the limit.
+pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = open(path)?;
+    let too_large = || {
+        let message = format!("expected a file of at most {limit} bytes, found a larger one");
+        io::Error::new(io::ErrorKind::FileTooLarge, message)
+    };
+    let expected = file.metadata()?.len();
+    if expected > limit {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(usize::try_from(expected).map_err(|_| too_large())?)?;
+    // A file may grow while it is read; one byte more than the limit is enough to know.
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) }
+}
+
+/// Reads a regular file of UTF-8 text of at most `limit` bytes whole.
+///
+/// # Errors
+/// Those of [`read`], and [`io::ErrorKind::InvalidData`] for what is not UTF-8.
+pub fn read_to_string(path: &Path, limit: u64) -> io::Result<String> {
+    String::from_utf8(read(path, limit)?).map_err(|error| {
+        let message = format!("expected UTF-8 text, found other bytes at {}", error.utf8_error().valid_up_to());
+        io::Error::new(io::ErrorKind::InvalidData, message)
+    })
+}
+
+fn check(metadata: &Metadata) -> io::Result<()> {
+    if metadata.is_file() {
+        return Ok(());
+    }
+    let message = format!("expected a file, found {}", kind::name(metadata.file_type()));
+    Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+}
+
+#[cfg(unix)]
+fn open_without_waiting(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
+}
+
+#[cfg(not(unix))]
+fn open_without_waiting(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_read_up_to_a_limit() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        std::fs::write(&path, "grün").unwrap();
+        assert_eq!(read_to_string(&path, 5).unwrap(), "grün");
+        assert_eq!(read(&path, 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        std::fs::write(&path, b"a\xff").unwrap();
+        assert!(read_to_string(&path, 5).unwrap_err().to_string().contains("at 1"));
+        assert_eq!(read(&dir.path().join("none"), 5).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_else_is_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        let name = std::ffi::CString::new(pipe.to_str().unwrap()).unwrap();
+        // SAFETY: the name is a C string that outlives the call.
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+        for (path, found) in
+            [(pipe.as_path(), "a named pipe"), (dir.path(), "a folder"), (Path::new("/dev/zero"), "a device")]
+        {
+            let error = open(path).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+            assert!(error.to_string().contains(found), "{error}");
+        }
+        // As if it had taken a file's place after the first look.
+        let file = open_without_waiting(&pipe).unwrap();
+        assert!(check(&file.metadata().unwrap()).is_err());
+    }
+}
