@@ -41,6 +41,9 @@ mod exif_data;
 mod file;
 mod format;
 mod formats;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hash;
 mod limits;
 mod metadata;

@@ -6,7 +6,7 @@
 mod bmp;
 pub(crate) mod codec;
 mod gif;
-mod jpeg;
+pub(crate) mod jpeg;
 #[cfg(any(feature = "png", feature = "gif", feature = "webp", feature = "tiff", feature = "bmp", feature = "pnm"))]
 mod library;
 mod png;

@@ -3,6 +3,9 @@
 #[cfg(feature = "jpeg")]
 mod decoder;
 
+#[cfg(all(feature = "jpeg", any(test, fuzzing)))]
+pub(crate) use decoder::decode_with_each;
+
 use super::codec::Definition;
 
 pub(super) const DEFINITION: Definition = Definition {

@@ -43,3 +43,20 @@ pub(super) fn exif_block(bytes: &[u8]) -> Option<&[u8]> {
         .filter(|segment| segment.code == APP1)
         .find_map(|segment| segment.payload.strip_prefix(b"Exif\0\0"))
 }
+
+/// What each of our own decoders makes of a file, for fuzzing.
+#[cfg(any(test, fuzzing))]
+pub(crate) struct Decoded {
+    /// The stored size.
+    pub(crate) size: (u32, u32),
+    /// The samples a block becomes on either side, and the picture; none if the file is left to the tolerant decoder.
+    pub(crate) images: [(u32, Option<RgbImage>); 4],
+}
+
+/// Decodes a file with each of our own decoders; none if it has no size, or more than the given number of pixels.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn decode_with_each(bytes: &[u8], max_pixels: u64) -> Option<Decoded> {
+    let size = header::size(bytes).filter(|(width, height)| u64::from(*width) * u64::from(*height) <= max_pixels)?;
+    let [eighth, quarter, half] = [1, 2, 4].map(|samples| (samples, scaled::decode(bytes, samples)));
+    Some(Decoded { size, images: [eighth, quarter, half, (8, exact::decode(bytes))] })
+}
