@@ -1,11 +1,11 @@
-//! Reading a file without being held up by what is no file.
+//! Reads regular files, and never waits for a pipe or a device.
 
 use std::io::Read;
 use std::path::Path;
 
 use crate::{ImageError, Limits};
 
-/// Reads a regular file whole. Links are followed.
+/// Reads a whole regular file. Symbolic links are followed.
 ///
 /// # Errors
 /// [`ImageError::NotARegularFile`], [`ImageError::Empty`], [`ImageError::FileTooLarge`], or
@@ -25,7 +25,7 @@ pub fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
     let mut bytes = Vec::new();
     let expected = usize::try_from(metadata.len()).map_err(|_| too_large(metadata.len()))?;
     bytes.try_reserve_exact(expected).map_err(std::io::Error::from)?;
-    // A file may grow while it is read; one byte more than the limit is enough to know.
+    // A file may grow while it is read. One byte above the limit is enough to notice.
     file.take(limits.max_file_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limits.max_file_bytes {
         return Err(too_large(bytes.len() as u64));
