@@ -9,7 +9,7 @@
 //! weights as a model's file has them, so they need one; a text is ten words between two marks. `ISA` is avx512, avx2, neon
 //! or portable; the best that the processor has if none is given.
 //!
-//! With `--ask`, one model, and for each number that is written to its standard input it encodes so many photos or texts
+//! With `--ask`, one model, and for each number that is written to its standard input it encodes that many photos or texts
 //! at once, and prints the milliseconds that each took: for scripts that alternate with something else.
 #![allow(clippy::print_stdout)]
 
@@ -18,10 +18,8 @@ use std::time::{Duration, Instant};
 use std::{fs, io};
 
 use clip_kernels::Isa;
-use clip_model::cpu::image::FastImageTower;
 use clip_model::cpu::packing::Packing;
-use clip_model::cpu::text::FastTextTower;
-use clip_model::image_tower::ImageTower;
+use clip_model::families::{CpuImageTower, ImageTower};
 use clip_model::{Checkpoint, ClipConfig, ModelSource, Precision, SelectedDevice};
 
 /// The model in the program, by name.
@@ -77,7 +75,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Encodes so many photos or texts at once.
+/// Encodes this many photos or texts at once.
 type Tower = Box<dyn Fn(usize) -> Vec<f32>>;
 
 fn isa(name: &str) -> Result<Isa, Box<dyn Error>> {
@@ -97,7 +95,7 @@ fn image(model: &str, packing: Packing) -> Result<Tower, Box<dyn Error>> {
         let config = ClipConfig::preset(model)?;
         (ImageTower::init(&config.image, config.embed_dim, &device), config.preprocess.size)
     };
-    let tower = FastImageTower::of(tower, packing);
+    let tower = CpuImageTower::of(tower, packing);
     let pixels: Vec<f32> = (0..3 * size * size).map(|at| (at % 251) as f32 / 125.0 - 1.0).collect();
     Ok(Box::new(move |photos| tower.forward(&vec![pixels.as_slice(); photos], size)))
 }
@@ -108,7 +106,7 @@ fn text(model: &str, isa: Isa) -> Result<Tower, Box<dyn Error>> {
     let ids = checkpoint.tokenizer()?.encode("two small dogs are running on a wide sandy beach");
     assert_eq!(ids.length, TOKENS, "each of the words is one token");
     let ids = ids.ids[..TOKENS].to_vec();
-    let tower = FastTextTower::find(&checkpoint, isa)?.ok_or("this text tower has no fast form")?;
+    let tower = checkpoint.cpu_text_tower(isa)?.ok_or("this text tower has no form for the CPU kernels")?;
     Ok(Box::new(move |texts| tower.forward(&vec![ids.as_slice(); texts])))
 }
 
@@ -118,7 +116,7 @@ struct Encoder {
 }
 
 impl Encoder {
-    /// Encodes so many at once, often enough that the clock, which advances by milliseconds, is exact.
+    /// Encodes this many at once, often enough that the clock, which advances by milliseconds, is exact.
     fn milliseconds(&self, count: usize) -> f64 {
         let repeats = ENCODED.div_ceil(count.max(1));
         let before = cpu_time(self.started);

@@ -4,6 +4,7 @@
 //! tantivy's files from the same bytes, has one committed state and no mixture of two.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -21,24 +22,28 @@ pub(crate) struct CommitPoint {
 impl CommitPoint {
     /// Reads the commit point; [`IndexError::NotFound`] if nothing was ever committed.
     pub(crate) fn read(layout: &Layout) -> Result<CommitPoint, IndexError> {
-        #[derive(Deserialize)]
-        struct Payload {
-            payload: Option<String>,
-        }
         let path = layout.commit_point();
         let not_found = || IndexError::NotFound { dir: layout.root().to_path_buf() };
         let bytes = fs::read(&path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => not_found(),
             _ => IndexError::io("read", &path)(error),
         })?;
-        let point: Payload = serde_json::from_slice(&bytes)
-            .map_err(|error| IndexError::corrupt(&path, format!("it is not valid JSON: {error}")))?;
         // Without a payload the very first commit was never made.
-        let payload = point.payload.ok_or_else(not_found)?;
-        let generation = parse_generation(&payload).ok_or_else(|| {
-            IndexError::corrupt(&path, format!("expected a generation as payload, found {payload:?}"))
-        })?;
-        Ok(CommitPoint { bytes: bytes.into(), generation })
+        CommitPoint::parse(bytes, &path)?.ok_or_else(not_found)
+    }
+
+    /// `None` if there is no payload.
+    pub(crate) fn parse(bytes: Vec<u8>, path: &Path) -> Result<Option<CommitPoint>, IndexError> {
+        #[derive(Deserialize)]
+        struct Payload {
+            payload: Option<String>,
+        }
+        let point: Payload = serde_json::from_slice(&bytes)
+            .map_err(|error| IndexError::corrupt(path, format!("it is not valid JSON: {error}")))?;
+        let Some(payload) = point.payload else { return Ok(None) };
+        let generation = parse_generation(&payload)
+            .ok_or_else(|| IndexError::corrupt(path, format!("expected a generation as payload, found {payload:?}")))?;
+        Ok(Some(CommitPoint { bytes: bytes.into(), generation }))
     }
 
     /// The content of `meta.json`.
@@ -50,11 +55,12 @@ impl CommitPoint {
         self.generation
     }
 
-    /// The content of a `meta.json` for the same state of the metadata as another generation.
-    pub(crate) fn with_generation(&self, generation: u64) -> Vec<u8> {
-        let mut point: serde_json::Value = serde_json::from_slice(&self.bytes).expect("it was read as JSON before");
-        point["payload"] = generation.to_string().into();
-        serde_json::to_vec_pretty(&point).expect("a JSON value is always valid JSON")
+    /// The content of a `meta.json` for the same state of the metadata as another generation; `None` if this one is not
+    /// the JSON object that tantivy writes, of which only the payload was looked at so far.
+    pub(crate) fn with_generation(&self, generation: u64) -> Option<Vec<u8>> {
+        let mut point: serde_json::Value = serde_json::from_slice(&self.bytes).ok()?;
+        point.as_object_mut()?.insert("payload".into(), generation.to_string().into());
+        serde_json::to_vec_pretty(&point).ok()
     }
 }
 
@@ -81,4 +87,21 @@ pub(crate) fn at_commit<T>(
 
 pub(crate) fn parse_generation(payload: &str) -> Option<u64> {
     payload.parse().ok().filter(|generation: &u64| generation.to_string() == payload)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_tantivy_writes_is_given_another_generation() {
+        let parse = |text: &str| CommitPoint::parse(text.into(), Path::new("f")).unwrap().unwrap();
+        let again = parse(r#"{"segments":[],"payload":"3"}"#).with_generation(8).unwrap();
+        assert_eq!(CommitPoint::parse(again, Path::new("f")).unwrap().unwrap().generation(), 8);
+        // Members that are skipped are not checked.
+        for text in [r#"["3"]"#, r#"{"payload":"3","schema":"\ud800"}"#] {
+            assert_eq!(parse(text).generation(), 3);
+            assert_eq!(parse(text).with_generation(8), None, "{text}");
+        }
+    }
 }

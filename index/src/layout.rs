@@ -14,7 +14,7 @@ pub(crate) const REBUILD_DIR: &str = "rebuild";
 pub(crate) const MANAGED_FILES: &str = ".managed.json";
 const COMMIT_POINT: &str = "meta.json";
 /// Prefix of files that are being written. Only a writer that died leaves one behind.
-pub(crate) const TEMP_PREFIX: &str = ".tmp-";
+pub(crate) use clip_files::atomic::TEMP_PREFIX;
 
 const GRAPH_SUFFIXES: [&str; 4] = [".json", ".ids", ".hnsw.graph", ".hnsw.data"];
 
@@ -35,6 +35,10 @@ impl Layout {
 
     pub(crate) fn lock(&self) -> PathBuf {
         self.root.join(LOCK)
+    }
+
+    pub(crate) fn lock_holder(&self) -> PathBuf {
+        self.root.join(LOCK_HOLDER)
     }
 
     pub(crate) fn meta(&self) -> PathBuf {

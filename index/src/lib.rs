@@ -45,13 +45,16 @@ mod dot;
 mod error;
 mod exact;
 mod files;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod graph;
 mod id_set;
 mod layout;
 mod lock;
 mod manifest;
 mod metadata;
-mod path_bytes;
+mod privacy;
 mod reader;
 mod rebuild;
 mod recognise;
@@ -63,7 +66,7 @@ mod sweep;
 mod verify;
 mod writer;
 
-pub use error::IndexError;
+pub use error::{IndexError, Remedy};
 pub use graph::{GraphOptions, GraphUpdate};
 pub use reader::IndexReader;
 pub use rebuild::Rebuild;

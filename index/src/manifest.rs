@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use clip_files::path_bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::checked_json;
 use crate::error::IndexError;
-use crate::record::ModelId;
+use crate::record::{ModelId, stored_path};
 
 pub(crate) const KIND: &str = "clip-search manifest";
 /// Version of the format of the index as a whole.
@@ -71,14 +72,14 @@ impl Root {
     pub(crate) fn new(path: &Path) -> Result<Root, IndexError> {
         match path.to_str() {
             Some(text) => Ok(Root::Text(text.into())),
-            None => Ok(Root::Bytes(crate::path_bytes::encode(path)?)),
+            None => Ok(Root::Bytes(stored_path(path)?.into_owned())),
         }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
         match self {
             Root::Text(text) => PathBuf::from(text),
-            Root::Bytes(bytes) => crate::path_bytes::decode(bytes),
+            Root::Bytes(bytes) => path_bytes::to_path(bytes),
         }
     }
 }

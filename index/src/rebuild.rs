@@ -10,6 +10,7 @@ use crate::layout::{Entry, Layout};
 use crate::lock::WriteLock;
 use crate::manifest::{self, DeletedEntry, Manifest};
 use crate::metadata::{self, MetadataReader, ReadDirectory};
+use crate::privacy;
 use crate::reader::open_commit;
 use crate::recognise::{Standing, refuse_foreign_files};
 use crate::record::ModelId;
@@ -91,6 +92,7 @@ impl Rebuild {
         files::create_dir(layout.root())?;
         let lock = WriteLock::acquire(&layout)?;
         let base = Base::of(&layout)?;
+        privacy::tighten(&layout)?;
         let staged = layout.rebuild();
         if staging::exists(&layout)? && !may_go_on(&staged, model, &base)? {
             // Nobody should be writing there while we hold the outer lock.
@@ -156,7 +158,10 @@ impl Rebuild {
         metadata::adopt_list_of_files(&self.staged.meta(), &self.layout.meta())?;
         let moves = self.moves(&manifest, &metadata_files);
         let live: std::collections::HashSet<PathBuf> = metadata_files.names().cloned().collect();
-        let commit_point = metadata_files.commit_point().with_generation(generation);
+        let commit_point = metadata_files
+            .commit_point()
+            .with_generation(generation)
+            .ok_or_else(|| IndexError::corrupt(&self.staged.commit_point(), "it is not as tantivy writes it"))?;
         // Mapped files cannot be moved everywhere.
         drop((snapshot, metadata_files));
         for (from, to) in moves {
@@ -313,5 +318,111 @@ impl Base {
             return Err(exhausted());
         }
         Ok(base)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::reader::IndexReader;
+    use crate::record::NewPhoto;
+    use crate::verify::verify;
+
+    fn model(dimension: usize) -> ModelId {
+        ModelId { name: "test".into(), fingerprint: format!("test-{dimension}"), dimension }
+    }
+
+    fn fill(dir: &Path, dimension: usize, photos: u64) {
+        let mut writer = IndexWriter::open_or_create(dir, &model(dimension)).unwrap();
+        for number in writer.len() as u64..photos {
+            let mut embedding = vec![0.0; dimension];
+            embedding[number as usize % dimension] = 1.0;
+            let photo = NewPhoto {
+                path: format!("/{dimension}/{photos}/{number}.jpg").into(),
+                hash: [0; 16],
+                size: number,
+                mtime_ns: 0,
+                width: 1,
+                height: 1,
+                taken_at: None,
+                camera: None,
+                lens: None,
+                gps: None,
+                embedding,
+            };
+            writer.add(photo).unwrap();
+        }
+        writer.commit().unwrap();
+        let first = IndexReader::open(dir).unwrap().ids().next().unwrap();
+        assert!(writer.remove(first));
+        writer.commit().unwrap();
+        writer.close().unwrap();
+    }
+
+    fn ids(dir: &Path) -> Vec<u64> {
+        let reader = IndexReader::open(dir).unwrap();
+        let ids: Vec<u64> = reader.ids().collect();
+        assert_eq!(reader.photos(&ids).unwrap().len(), ids.len());
+        assert!(verify(dir).unwrap().is_clean());
+        ids
+    }
+
+    /// Stops before every step in turn, as a full disk or a sudden death would.
+    #[test]
+    fn a_commit_that_stops_anywhere_leaves_the_old_index_or_the_new_one() {
+        let mut steps = 0;
+        for stop in 0.. {
+            let dir = tempfile::tempdir().unwrap();
+            fill(dir.path(), 2, 5);
+            let old = ids(dir.path());
+            let rebuild = Rebuild::begin(dir.path(), &model(3)).unwrap();
+            fill(rebuild.dir(), 3, 7);
+            let new = ids(rebuild.dir());
+            let mut count = 0;
+            let mut last = "";
+            let result = rebuild.promote(&mut |step| {
+                count += 1;
+                last = step;
+                if count > stop { Err(IndexError::NoGraph { dir: step.into() }) } else { Ok(()) }
+            });
+            drop(rebuild);
+            let committed = last.starts_with("removal");
+            assert_eq!(ids(dir.path()), if committed { new.clone() } else { old.clone() }, "before the {last}");
+            if count <= stop {
+                result.unwrap();
+                steps = stop;
+                break;
+            }
+            // Whoever comes next gets what he expects: the old index with its staging area, or the new one without.
+            if stop % 2 == 0 {
+                fill(dir.path(), if committed { 3 } else { 2 }, 9);
+            }
+            let before = ids(dir.path());
+            let rebuild = Rebuild::begin(dir.path(), &model(3)).unwrap();
+            let staged = IndexReader::open(rebuild.dir()).unwrap().len();
+            assert_eq!(staged, if committed { 0 } else { new.len() }, "before the {last}");
+            fill(rebuild.dir(), 3, 11);
+            rebuild.commit().unwrap();
+            assert!(ids(dir.path())[0] > *before.last().unwrap(), "before the {last}");
+            assert!(!dir.path().join("rebuild").exists());
+            let manifests = fs::read_dir(dir.path())
+                .unwrap()
+                .filter(|entry| entry.as_ref().unwrap().file_name().to_str().unwrap().starts_with("manifest-"));
+            assert_eq!(manifests.count(), 1);
+        }
+        assert!(steps > 10, "only {steps} steps");
+    }
+
+    #[test]
+    fn numbers_that_are_used_up_are_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path());
+        let create = IndexWriter::create(dir.path(), &model(2), manifest::GREATEST - 5, 1).unwrap();
+        create.close().unwrap();
+        let error = Rebuild::begin(dir.path(), &model(2)).unwrap_err();
+        assert!(matches!(error, IndexError::Corrupt { .. }), "{error}");
+        assert!(!layout.rebuild().root().exists());
     }
 }

@@ -17,8 +17,9 @@ use crate::layout::Layout;
 use crate::lock::WriteLock;
 use crate::manifest::{self, DeletedEntry, GraphEntry, Manifest, Root, SegmentEntry};
 use crate::metadata::MetadataWriter;
+use crate::privacy;
 use crate::recognise::refuse_foreign_files;
-use crate::record::{KnownFile, ModelId, NewPhoto, PhotoRecord};
+use crate::record::{KnownFile, ModelId, NewPhoto, PhotoRecord, stored_path};
 use crate::segment::{self, Segment};
 use crate::snapshot::{self, Snapshot};
 use crate::staging;
@@ -126,6 +127,7 @@ impl IndexWriter {
         let lock = WriteLock::acquire(&layout)?;
         // Again, now that nobody changes it.
         refuse_foreign_files(&layout)?;
+        privacy::tighten(&layout)?;
         files::create_dir(&layout.vectors())?;
         files::create_dir(&layout.graphs())?;
         let (snapshot, is_new) = match Snapshot::open(&layout) {
@@ -212,7 +214,7 @@ impl IndexWriter {
         if length.is_nan() || (length - 1.0).abs() > UNIT_TOLERANCE {
             return Err(IndexError::NotUnit { length });
         }
-        crate::path_bytes::encode(&photo.path)?;
+        stored_path(&photo.path)?;
         let id = self.next_id;
         self.next_id += 1;
         let (record, row) = photo.into_parts(id);
@@ -240,7 +242,7 @@ impl IndexWriter {
     /// # Errors
     /// [`IndexError::UnknownId`], or those of reading the metadata.
     pub fn relocate(&mut self, id: u64, path: &Path, size: u64, mtime_ns: i128) -> Result<(), IndexError> {
-        crate::path_bytes::encode(path)?;
+        stored_path(path)?;
         let record = self.record_mut(id)?;
         record.path = path.to_path_buf();
         record.size = size;

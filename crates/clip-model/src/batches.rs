@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::ModelError;
+use crate::shown::shown;
 
 /// How many items a GPU takes at once. It begins with a size that suits most, and is halved for good when a batch fails:
 /// GPUs do not tell beforehand how much memory a batch may take, and drivers report its end in whatever way.
@@ -42,7 +43,7 @@ impl BatchSize {
             if batch == 1 {
                 return Err(ModelError::Execution { device: "GPU", reason });
             }
-            log::warn!("the GPU failed on {batch} inputs at once ({reason}); taking {}", batch / 2);
+            log::warn!("the GPU failed on {batch} inputs at once ({}); taking {}", shown(&reason), batch / 2);
             self.0.fetch_min(batch / 2, Ordering::Relaxed);
         }
         Ok(values)

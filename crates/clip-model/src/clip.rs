@@ -4,8 +4,8 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Int, Tensor};
 
 use crate::config::ClipConfig;
-use crate::image_tower::ImageTower;
-use crate::text_tower::TextTower;
+use crate::families::ImageTower;
+use crate::families::TextTower;
 
 /// Two towers that map photos and texts to unit vectors of one space.
 #[derive(Module, Debug)]

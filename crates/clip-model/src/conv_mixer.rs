@@ -1,4 +1,4 @@
-//! The convolutional parts that MobileCLIP's towers share (FastViT, Vasu et al. 2023; MobileCLIP, Vasu et al. 2024).
+//! The convolutional parts that MobileCLIP's towers share (CpuViT, Vasu et al. 2023; MobileCLIP, Vasu et al. 2024).
 //!
 //! All are in re-parameterised form: the branches that a block has in training, its batch norms and its layer scales are
 //! folded into single convolutions when the weights are read.

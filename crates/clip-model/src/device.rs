@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use burn::tensor::{DType, Device, FloatDType, Tensor};
 
+use crate::shown::shown;
 use crate::{ModelError, Precision};
 
 /// The device that a caller asks for.
@@ -92,7 +93,7 @@ pub fn select(choice: DeviceChoice, precision: Precision) -> Result<SelectedDevi
     match try_out(&device, floats(precision)) {
         Ok(()) => Ok(SelectedDevice { device, is_gpu: true, notice: None }),
         Err(reason) => Ok(SelectedDevice {
-            notice: Some(format!("the GPU fails ({reason}); using the CPU")),
+            notice: Some(format!("the GPU fails ({}); using the CPU", shown(&reason))),
             ..SelectedDevice::cpu()
         }),
     }
@@ -211,8 +212,10 @@ mod tests {
     fn a_gpu_that_is_asked_for_is_a_gpu_or_an_error() {
         match select(DeviceChoice::Gpu, Precision::F32) {
             Ok(selected) => assert!(selected.is_gpu || selected.notice.is_some()),
-            Err(error) if cfg!(feature = "gpu") => assert!(matches!(error, ModelError::Device { .. }), "{error}"),
-            Err(error) => assert!(matches!(error, ModelError::NoGpuSupport), "{error}"),
+            Err(error) => {
+                assert_eq!(matches!(error, ModelError::Device { .. }), cfg!(feature = "gpu"), "{error}");
+                assert_eq!(error.remedy(), Some(crate::Remedy::UseCpu), "{error}");
+            }
         }
     }
 }

@@ -3,15 +3,17 @@
 use std::path::PathBuf;
 
 use crate::precision::Precision;
+use crate::shown::{shown, shown_path};
 
 /// Why a model could not be loaded or run.
 ///
-/// Every message says what was expected, what was found and, where there is one, the remedy.
+/// Every message says what was expected and what was found; what can be done about it, [`remedy`](Self::remedy) says. Names
+/// that come from files are escaped in messages and stand in the fields as they are.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
     /// A file could not be read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}", shown_path(path))]
     Io {
         /// What was being done: `read`, `map`, `write`.
         action: &'static str,
@@ -21,18 +23,15 @@ pub enum ModelError {
         source: std::io::Error,
     },
     /// The bytes are not a safetensors file at all.
-    #[error(
-        "{origin} is not a safetensors file but {found}; only safetensors weights are read, \
-         convert the checkpoint first"
-    )]
+    #[error("{} is not a safetensors file but {found}; only safetensors weights are read", shown(origin))]
     NotSafetensors {
         /// The file.
         origin: String,
         /// What it looks like.
-        found: &'static str,
+        found: FileKind,
     },
     /// The file claims to be safetensors but its header lies or is cut off.
-    #[error("{origin} is damaged: {reason}; fetch or convert it again, its size is {len} bytes now")]
+    #[error("{} is damaged: {}; its size is {len} bytes", shown(origin), shown(reason))]
     DamagedWeights {
         /// The file.
         origin: String,
@@ -43,8 +42,10 @@ pub enum ModelError {
     },
     /// A tensor that the configuration calls for is not in the file.
     #[error(
-        "{origin} has no tensor `{name}` (expected shape {expected:?}); \
-         the configuration belongs to another checkpoint or the file is incomplete"
+        "{} has no tensor `{}` (expected shape {expected:?}); \
+         the configuration belongs to another checkpoint or the file is incomplete",
+        shown(origin),
+        shown(name)
     )]
     MissingTensor {
         /// The file.
@@ -56,10 +57,10 @@ pub enum ModelError {
     },
     /// The file holds tensors that the configuration has no place for.
     #[error(
-        "{origin} holds {} that the configuration has no place for: `{}`{}; \
-         the configuration belongs to another checkpoint",
+        "{} holds {} that the configuration has no place for: {}{}; the configuration belongs to another checkpoint",
+        shown(origin),
         counted(names.len(), "tensor"),
-        names.iter().take(4).map(String::as_str).collect::<Vec<_>>().join("`, `"),
+        names.iter().take(4).map(|name| format!("`{}`", shown(name))).collect::<Vec<_>>().join(", "),
         if names.len() > 4 { " and more" } else { "" }
     )]
     UnexpectedTensors {
@@ -69,7 +70,11 @@ pub enum ModelError {
         names: Vec<String>,
     },
     /// A tensor has another shape than the configuration calls for.
-    #[error("tensor `{name}` in {origin} has shape {found:?}, the configuration calls for {expected:?}")]
+    #[error(
+        "tensor `{}` in {} has shape {found:?}, the configuration calls for {expected:?}",
+        shown(name),
+        shown(origin)
+    )]
     MisshapenTensor {
         /// The file.
         origin: String,
@@ -81,7 +86,7 @@ pub enum ModelError {
         found: Vec<usize>,
     },
     /// A tensor is stored in a number format that is not read.
-    #[error("tensor `{name}` in {origin} is stored as {found}; {expected} can be read")]
+    #[error("tensor `{}` in {} is stored as {}; {expected} can be read", shown(name), shown(origin), shown(found))]
     TensorType {
         /// The file.
         origin: String,
@@ -93,18 +98,21 @@ pub enum ModelError {
         expected: &'static str,
     },
     /// A configuration cannot be parsed, contradicts itself or is beyond the limits.
-    #[error("the configuration in {origin} is not usable: {reason}")]
+    #[error("the configuration in {} is not usable: {}", shown(origin), shown(reason))]
     Config {
         /// The file or preset.
         origin: String,
         /// What is wrong, with the value found and the one expected.
         reason: String,
     },
+    /// A file has weights and does not describe the model that they are of.
+    #[error("{} has weights but no description of the model; it was written by another program", shown(origin))]
+    NotNative {
+        /// The file.
+        origin: String,
+    },
     /// A native model file was written by a newer version of this software.
-    #[error(
-        "{origin} has model format {found}, this version reads up to {supported}; \
-         update clip-search or export the model again"
-    )]
+    #[error("{} has model format {found}, this version reads up to {supported}", shown(origin))]
     NewerFormat {
         /// The file.
         origin: String,
@@ -115,10 +123,11 @@ pub enum ModelError {
     },
     /// A folder is in none of the known checkpoint layouts.
     #[error(
-        "{} is not a checkpoint folder: {reason}; expected `config.json` with \
+        "{} is not a checkpoint folder: {}; expected `config.json` with \
          `model.safetensors` (Hugging Face) or `open_clip_config.json` with \
          `open_clip_model.safetensors` (open_clip)",
-        folder.display()
+        shown_path(folder),
+        shown(reason)
     )]
     UnknownLayout {
         /// The folder.
@@ -127,7 +136,7 @@ pub enum ModelError {
         reason: String,
     },
     /// The tokenizer's data cannot be used.
-    #[error("the tokenizer in {origin} is not usable: {reason}")]
+    #[error("the tokenizer in {} is not usable: {}", shown(origin), shown(reason))]
     Tokenizer {
         /// The file.
         origin: String,
@@ -135,7 +144,7 @@ pub enum ModelError {
         reason: String,
     },
     /// A device was asked for by name and is not there.
-    #[error("no usable GPU: {reason}; use the CPU (`--device cpu`) or `auto`")]
+    #[error("no usable GPU: {}", shown(reason))]
     Device {
         /// What was found instead.
         reason: String,
@@ -144,7 +153,7 @@ pub enum ModelError {
     #[error("this program was built without GPU support")]
     NoGpuSupport,
     /// The device failed while computing.
-    #[error("the {device} failed: {reason}")]
+    #[error("the {device} failed: {}", shown(reason))]
     Execution {
         /// Which device.
         device: &'static str,
@@ -152,10 +161,10 @@ pub enum ModelError {
         reason: String,
     },
     /// An input has the wrong size or type.
-    #[error("{0}")]
+    #[error("{}", shown(.0))]
     Input(String),
     /// The tower that an operation needs was left out when the model was loaded.
-    #[error("the {tower} tower of {model} was not loaded; load the model with both towers")]
+    #[error("the {tower} tower of {} was not loaded", shown(model))]
     TowerNotLoaded {
         /// `image` or `text`.
         tower: &'static str,
@@ -163,18 +172,16 @@ pub enum ModelError {
         model: String,
     },
     /// A GPU does not compute in this precision.
-    #[error(
-        "this GPU does not compute in {precision}; choose the CPU (`--device cpu`) or another precision (an index is then \
-         to be made anew)"
-    )]
+    #[error("this GPU does not compute in {precision}")]
     Precision {
         /// What was asked for.
         precision: Precision,
     },
     /// The model answered with NaN or infinity.
     #[error(
-        "{model} gave an embedding that is not a finite unit vector for input {index}; \
-         its weights are broken or overflow on this device (try `--device cpu`)"
+        "{} gave an embedding that is not a finite unit vector for input {index}; \
+         its weights are broken or overflow on this device",
+        shown(model)
     )]
     NotFinite {
         /// The model's name.
@@ -184,6 +191,139 @@ pub enum ModelError {
     },
 }
 
+/// What kind of file was found where weights were expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FileKind {
+    /// It has no bytes.
+    Empty,
+    /// A folder, a device or a pipe.
+    NotRegular,
+    /// A zip archive, as PyTorch writes.
+    Zip,
+    /// A Python pickle.
+    Pickle,
+    /// HDF5, as Keras writes.
+    Hdf5,
+    /// GGUF, as llama.cpp reads.
+    Gguf,
+    /// What Git LFS leaves in the place of a file that was not fetched.
+    GitLfsPointer,
+    /// Text.
+    Text,
+}
+
+impl std::fmt::Display for FileKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "an empty file",
+            Self::NotRegular => "no regular file",
+            Self::Zip => "a zip archive (a PyTorch checkpoint?)",
+            Self::Pickle => "a Python pickle, which could run code and is never read",
+            Self::Hdf5 => "an HDF5 file",
+            Self::Gguf => "a GGUF file",
+            Self::GitLfsPointer => "a Git LFS pointer",
+            Self::Text => "a text file (an error page instead of a download?)",
+        })
+    }
+}
+
+/// What can be done about a [`ModelError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Remedy {
+    /// Convert the checkpoint's weights to safetensors.
+    ConvertWeights,
+    /// Fetch or convert the file again: it is damaged or something else than it should be.
+    FetchAgain,
+    /// Fetch the file that the pointer in its place stands for, with Git LFS.
+    FetchFromGitLfs,
+    /// Name the checkpoint's folder, in which its configuration is, and not the file with its weights.
+    NameFolder,
+    /// Use a newer version of this software, or export the model again with this one.
+    UpdateOrExportAgain,
+    /// Compute on the CPU, or leave the choice of the device to the program.
+    UseCpu,
+    /// Compute on the CPU, or in another precision; an index of the other precision is then to be made anew.
+    UseCpuOrOtherPrecision,
+    /// Load the model with both towers.
+    LoadBothTowers,
+}
+
+impl ModelError {
+    /// What can be done about it, where that is known.
+    pub fn remedy(&self) -> Option<Remedy> {
+        Some(match self {
+            Self::NotSafetensors { found, .. } => match found {
+                FileKind::Zip | FileKind::Pickle | FileKind::Hdf5 | FileKind::Gguf => Remedy::ConvertWeights,
+                FileKind::Empty | FileKind::Text => Remedy::FetchAgain,
+                FileKind::GitLfsPointer => Remedy::FetchFromGitLfs,
+                FileKind::NotRegular => return None,
+            },
+            Self::DamagedWeights { .. } => Remedy::FetchAgain,
+            Self::NotNative { .. } => Remedy::NameFolder,
+            Self::NewerFormat { .. } => Remedy::UpdateOrExportAgain,
+            Self::Device { .. } | Self::NoGpuSupport | Self::NotFinite { .. } => Remedy::UseCpu,
+            Self::Precision { .. } => Remedy::UseCpuOrOtherPrecision,
+            Self::TowerNotLoaded { .. } => Remedy::LoadBothTowers,
+            _ => return None,
+        })
+    }
+}
+
 fn counted(n: usize, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shown::is_deceptive;
+
+    const BAD: &str = "a\u{1b}]0;b\u{7}\u{9b}31m\r\n\u{202e}c\u{2067}d";
+
+    /// One of each kind, with such text wherever there is text.
+    fn all() -> Vec<ModelError> {
+        let bad = || BAD.to_owned();
+        let (origin, name, reason, model) = (bad, bad, bad, bad);
+        vec![
+            ModelError::Io { action: "read", path: bad().into(), source: std::io::Error::other("no") },
+            ModelError::NotSafetensors { origin: origin(), found: FileKind::GitLfsPointer },
+            ModelError::DamagedWeights { origin: origin(), reason: reason(), len: 3 },
+            ModelError::MissingTensor { origin: origin(), name: name(), expected: vec![1] },
+            ModelError::UnexpectedTensors { origin: origin(), names: vec![name(); 5] },
+            ModelError::MisshapenTensor { origin: origin(), name: name(), expected: vec![1], found: vec![2] },
+            ModelError::TensorType { origin: origin(), name: name(), found: bad(), expected: "F32" },
+            ModelError::Config { origin: origin(), reason: reason() },
+            ModelError::NotNative { origin: origin() },
+            ModelError::NewerFormat { origin: origin(), found: 2, supported: 1 },
+            ModelError::UnknownLayout { folder: bad().into(), reason: reason() },
+            ModelError::Tokenizer { origin: origin(), reason: reason() },
+            ModelError::Device { reason: reason() },
+            ModelError::NoGpuSupport,
+            ModelError::Execution { device: "GPU", reason: reason() },
+            ModelError::Input(bad()),
+            ModelError::TowerNotLoaded { tower: "text", model: model() },
+            ModelError::Precision { precision: Precision::F16 },
+            ModelError::NotFinite { model: model(), index: 0 },
+        ]
+    }
+
+    #[test]
+    fn no_message_steers_a_terminal() {
+        for error in all() {
+            let message = error.to_string();
+            assert!(!message.contains(is_deceptive), "{message:?}");
+        }
+    }
+
+    #[test]
+    fn messages_name_no_command_and_no_option() {
+        for error in all() {
+            let message = error.to_string();
+            for word in ["clip-search", "--", "git lfs", "run "] {
+                assert!(!message.contains(word), "{message}");
+            }
+        }
+    }
 }

@@ -2,14 +2,22 @@
 
 use std::fmt;
 
-use crate::weights::checkpoint::Checkpoint;
-use crate::{ModelError, Precision};
+use crate::checkpoint::Checkpoint;
+use crate::{ClipConfig, ModelError, Precision};
+
+/// Stands for the name of a checkpoint that has none of its own.
+const UNNAMED: &str = "checkpoint";
+/// Hexadecimal digits of the hash that are kept.
+const HASH_DIGITS: usize = 16;
 
 /// Identifies a model by what determines its embeddings: an index made with one is useless with another.
 ///
 /// The model's name and the hash of its configuration (preprocessing included), tokenizer and weights. Equal weights
 /// in different files, say at other precision, count as different models: their embeddings differ, too. So do equal
 /// files whose image tower is computed in another precision; of that the fingerprint's end tells.
+///
+/// The name is the one that a native file holds, or that of the repository whose files a Hugging Face cache keeps. The name
+/// of any other folder is no part of the model: there `checkpoint` stands for it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Fingerprint(String);
 
@@ -17,6 +25,11 @@ impl Fingerprint {
     /// The whole fingerprint, as it is stored.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// One that was computed before.
+    pub(crate) fn stored(fingerprint: &str) -> Self {
+        Self(fingerprint.to_owned())
     }
 
     /// The precision of the image tower that a fingerprint, as it was stored, tells of.
@@ -35,9 +48,30 @@ impl Fingerprint {
     /// # Errors
     /// Those of reading the checkpoint's files.
     pub fn of(checkpoint: &Checkpoint, precision: Precision) -> Result<Self, ModelError> {
+        Self::with_config(checkpoint, &checkpoint.own_config(), precision)
+    }
+
+    /// Whether a fingerprint, as it was stored, is one that earlier versions gave this checkpoint: they took the name of
+    /// the folder that it was in for a part of it.
+    ///
+    /// # Errors
+    /// [`ModelError::Io`] if the checkpoint cannot be read.
+    pub(crate) fn is_earlier(stored: &str, checkpoint: &Checkpoint, precision: Precision) -> Result<bool, ModelError> {
+        let own = checkpoint.own_config();
+        let hashed = stored.strip_suffix(&suffix(precision)).unwrap_or_default();
+        let Some((name, hash)) = hashed.rsplit_once('-') else { return Ok(false) };
+        // Only names of folders were taken for a part.
+        if !own.name.is_empty() || name.is_empty() || hash.len() != HASH_DIGITS {
+            return Ok(false);
+        }
+        let named = ClipConfig { name: name.to_owned(), ..own.into_owned() };
+        Ok(Self::with_config(checkpoint, &named, precision)?.as_str() == stored)
+    }
+
+    fn with_config(checkpoint: &Checkpoint, config: &ClipConfig, precision: Precision) -> Result<Self, ModelError> {
         let mut hasher = blake3::Hasher::new();
         let mut bytes = Vec::new();
-        field(&mut bytes, checkpoint.config().to_json().as_bytes());
+        field(&mut bytes, config.to_json().as_bytes());
         field(&mut bytes, checkpoint.tokenizer_bytes()?.1);
         for file in checkpoint.files() {
             for (name, dtype, shape, tensor) in file.raw() {
@@ -56,7 +90,8 @@ impl Fingerprint {
         }
         hasher.update(&bytes);
         let hash = hasher.finalize().to_hex();
-        Ok(Self(format!("{}-{}{}", checkpoint.config().name, &hash[..16], suffix(precision))))
+        let name = if config.name.is_empty() { UNNAMED } else { &config.name };
+        Ok(Self(format!("{name}-{}{}", &hash[..HASH_DIGITS], suffix(precision))))
     }
 }
 

@@ -19,7 +19,9 @@
 #[cfg(test)]
 extern crate self as clip_model;
 
+mod activation;
 mod batches;
+pub mod checkpoint;
 pub mod clip;
 pub mod config;
 pub mod conv_mixer;
@@ -28,26 +30,33 @@ pub mod cpu;
 mod device;
 mod embeddings;
 mod encoder;
+mod end_of_text;
 mod error;
+pub mod families;
 mod fingerprint;
-pub mod image_tower;
+mod formats;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
+mod limits;
 mod model;
 mod pocket;
 mod precision;
 pub mod preprocess;
+mod presets;
 pub mod projection;
-pub mod text_tower;
+mod shown;
 pub mod tokenizer;
 pub mod transformer;
 pub mod weights;
 
+pub use checkpoint::{Checkpoint, ModelSource};
 pub use config::ClipConfig;
 pub use cost::image_flops;
 pub use device::{DeviceChoice, SelectedDevice, select as select_device};
 pub use embeddings::{Embeddings, HiddenStates};
-pub use error::ModelError;
+pub use error::{FileKind, ModelError, Remedy};
 pub use fingerprint::Fingerprint;
 pub use model::{LoadOptions, Model, Towers};
 pub use precision::Precision;
 pub use preprocess::Pixels;
-pub use weights::checkpoint::{Checkpoint, ModelSource};

@@ -10,21 +10,20 @@ use rayon::prelude::*;
 
 use crate::ModelError;
 use crate::batches::BatchSize;
+use crate::checkpoint::{Checkpoint, ModelSource};
 use crate::clip::{normalize, normalize_rows};
-use crate::config::{ClipConfig, TextTowerConfig};
-use crate::cpu::image::FastImageTower;
+use crate::config::ClipConfig;
 use crate::cpu::packing::Packing;
-use crate::cpu::text::FastTextTower;
+use crate::cpu::text::CpuText;
 use crate::device::{self, DeviceChoice, SelectedDevice};
 use crate::embeddings::{Embeddings, HiddenStates};
+use crate::families::{CpuImageTower, ImageTower, TextTower};
 use crate::fingerprint::Fingerprint;
-use crate::image_tower::ImageTower;
 use crate::pocket;
 use crate::precision::Precision;
 use crate::preprocess::{Pixels, Preprocessor};
-use crate::text_tower::TextTower;
+use crate::shown::shown;
 use crate::tokenizer::Tokenizer;
-use crate::weights::checkpoint::{Checkpoint, ModelSource};
 
 /// Photos that go through the image tower at once. Larger batches gain nothing on a CPU and cost memory.
 const IMAGE_BATCH: usize = 32;
@@ -35,7 +34,7 @@ const GPU_BATCHES_AT_ONCE: usize = 2;
 /// Texts that go through the text tower at once.
 const TEXT_BATCH: usize = 64;
 /// The same for weights that are used as they are stored: enough for each pass over them to be worth it.
-const TEXT_BATCH_FAST: usize = 8;
+const TEXT_BATCH_CPU: usize = 8;
 
 /// Which towers are loaded. A query in words needs no image tower, indexing no text tower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -116,7 +115,7 @@ pub struct Model {
 #[allow(clippy::large_enum_variant)]
 enum ImageEncoder {
     /// Laid out for the CPU kernels; burn's own form is gone, so that the weights are in memory once.
-    Fast(FastImageTower),
+    Cpu(CpuImageTower),
     /// By burn, in these floats.
     Burn(ImageTower, FloatDType),
 }
@@ -128,15 +127,15 @@ impl ImageEncoder {
             let floats = device::floats(precision);
             return Self::Burn(tower.cast(floats), floats);
         }
-        let tower = FastImageTower::of(tower, Packing::best(precision));
+        let tower = CpuImageTower::of(tower, Packing::best(precision));
         clip_memory::give_back();
-        Self::Fast(tower)
+        Self::Cpu(tower)
     }
 
     /// Photos' pixels, each `[3, size, size]`, to unit vectors, one behind the other.
     fn encode(&self, photos: &[&[f32]], size: usize, device: &SelectedDevice) -> Result<Vec<f32>, ModelError> {
         match self {
-            Self::Fast(tower) => {
+            Self::Cpu(tower) => {
                 let mut values = tower.forward(photos, size);
                 let dimension = values.len() / photos.len().max(1);
                 normalize_rows(&mut values, dimension.max(1));
@@ -158,7 +157,7 @@ impl ImageEncoder {
 #[allow(clippy::large_enum_variant)]
 enum TextEncoder {
     /// On the CPU, from the weights as they are stored.
-    Fast(FastTextTower),
+    Cpu(Box<dyn CpuText>),
     /// By burn.
     Burn(TextTower),
 }
@@ -185,8 +184,8 @@ impl Loaded {
             Towers::TextOnly => None,
         };
         let text = match towers {
-            Towers::Both | Towers::TextOnly => Some(match Self::fast_text(checkpoint, &device)? {
-                Some(fast) => TextEncoder::Fast(fast),
+            Towers::Both | Towers::TextOnly => Some(match Self::cpu_text(checkpoint, &device)? {
+                Some(tower) => TextEncoder::Cpu(tower),
                 None => TextEncoder::Burn(checkpoint.text_tower(&device.device)?),
             }),
             Towers::ImageOnly => None,
@@ -194,8 +193,8 @@ impl Loaded {
         Ok(Self { image, text, device })
     }
 
-    fn fast_text(checkpoint: &Checkpoint, device: &SelectedDevice) -> Result<Option<FastTextTower>, ModelError> {
-        if device.is_gpu { Ok(None) } else { FastTextTower::find(checkpoint, Isa::best()) }
+    fn cpu_text(checkpoint: &Checkpoint, device: &SelectedDevice) -> Result<Option<Box<dyn CpuText>>, ModelError> {
+        if device.is_gpu { Ok(None) } else { checkpoint.cpu_text_tower(Isa::best()) }
     }
 }
 
@@ -220,7 +219,7 @@ impl Model {
             _ => Precision::F32,
         });
         // Looking for a GPU takes longer than encoding a query in words on the CPU.
-        let words_only = options.towers == Towers::TextOnly && FastTextTower::covers(&checkpoint.config().text);
+        let words_only = options.towers == Towers::TextOnly && checkpoint.config().text.has_cpu_form();
         let device = match options.device {
             DeviceChoice::Auto if words_only => SelectedDevice::cpu(),
             choice => device::select(choice, precision)?,
@@ -263,6 +262,22 @@ impl Model {
         &self.fingerprint
     }
 
+    /// Takes a fingerprint, as an index stored it, for the model's own, if it is one that earlier versions gave the same
+    /// checkpoint in a folder of another name. Says whether it is the model's now.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the checkpoint's files, by name.
+    pub fn recognise(&mut self, stored: &str) -> Result<bool, ModelError> {
+        if self.fingerprint.as_str() == stored {
+            return Ok(true);
+        }
+        let is_earlier = Fingerprint::is_earlier(stored, &Checkpoint::open(&self.source)?, self.precision)?;
+        if is_earlier {
+            self.fingerprint = Fingerprint::stored(stored);
+        }
+        Ok(is_earlier)
+    }
+
     /// Width of the embeddings.
     pub fn dimension(&self) -> usize {
         self.config.embed_dim
@@ -300,7 +315,7 @@ impl Model {
         if loaded.device.is_gpu { IMAGE_BATCH_GPU } else { IMAGE_BATCH }
     }
 
-    /// How many calls of [`embed_pixels`](Self::embed_pixels) are worth making at a time, from as many threads: two on a GPU,
+    /// How many calls of [`embed_pixels`](Self::embed_pixels) are worth making at a time, each from its own thread: two on a GPU,
     /// which then computes one batch while the next one's pixels and the last one's embeddings travel, and one on a CPU,
     /// where a call has all cores.
     pub fn batches_at_once(&self) -> usize {
@@ -387,7 +402,7 @@ impl Model {
         let values = self.run(|loaded| {
             let tower = loaded.text.as_ref().ok_or_else(|| self.not_loaded("text"))?;
             let parts: Vec<Vec<f32>> = match tower {
-                TextEncoder::Fast(tower) => {
+                TextEncoder::Cpu(tower) => {
                     let encode = |batch: &[usize]| {
                         let rows: Vec<&[u32]> = batch.iter().map(|&index| ids[index].as_slice()).collect();
                         let mut out = tower.forward(&rows);
@@ -396,8 +411,8 @@ impl Model {
                     };
                     match order.len() {
                         // One query must not start a pool of threads.
-                        0..=TEXT_BATCH_FAST => vec![encode(&order)],
-                        _ => order.par_chunks(TEXT_BATCH_FAST).map(encode).collect(),
+                        0..=TEXT_BATCH_CPU => vec![encode(&order)],
+                        _ => order.par_chunks(TEXT_BATCH_CPU).map(encode).collect(),
                     }
                 }
                 TextEncoder::Burn(tower) => order
@@ -429,7 +444,7 @@ impl Model {
         let values = self.run(|loaded| {
             let tower = loaded.text.as_ref().ok_or_else(|| self.not_loaded("text"))?;
             match tower {
-                TextEncoder::Fast(tower) => Ok(tower.hidden_states(&ids)),
+                TextEncoder::Cpu(tower) => Ok(tower.hidden_states(&ids)),
                 TextEncoder::Burn(tower) => {
                     let (tokens, mask) = self.padded(&[&ids], &loaded.device.device);
                     to_host(tower.hidden_states(tokens, mask), loaded.device.label())
@@ -444,9 +459,8 @@ impl Model {
 
     fn ids(&self, text: &str) -> Vec<u32> {
         let mut tokens = self.tokenizer.encode(text);
-        // A causal tower sees nothing of what follows the end token, MobileCLIP's fills texts up by itself. The others
-        // must be given all.
-        if matches!(self.config.text, TextTowerConfig::Causal(_) | TextTowerConfig::Mobile(_)) {
+        // The others must be given all.
+        if self.config.text.ends_texts() {
             tokens.ids.truncate(tokens.length);
         }
         tokens.ids
@@ -491,7 +505,7 @@ impl Model {
         let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
         // Another thread may have been here first.
         if loaded.device.is_gpu {
-            log::warn!("the GPU failed ({failure}); using the CPU");
+            log::warn!("the GPU failed ({}); using the CPU", shown(&failure));
             let checkpoint = Checkpoint::open(&self.source)?;
             *loaded = Loaded::read(&checkpoint, self.towers, self.precision, SelectedDevice::cpu())?;
         }

@@ -7,7 +7,7 @@ use burn::tensor::module::{attention, linear};
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Device, Tensor};
 
-use crate::config::Activation;
+use crate::activation::Activation;
 
 /// Sizes of a [`Transformer`].
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +51,11 @@ impl TransformerConfig {
             activation: self.activation,
         }
     }
+}
+
+/// Multiplications, each with an addition, of transformer layers of these sizes.
+pub(crate) fn multiply_adds(layers: usize, tokens: u64, width: u64, mlp_width: u64) -> u64 {
+    layers as u64 * (tokens * (4 * width * width + 2 * width * mlp_width) + 2 * tokens * tokens * width)
 }
 
 /// A stack of [`Block`]s.

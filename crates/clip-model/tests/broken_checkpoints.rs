@@ -322,16 +322,12 @@ fn weights_that_overflow_do_not_reach_an_index() {
 #[test]
 fn fingerprints_follow_all_that_matters() {
     let fingerprint = |change: &dyn Fn(&std::path::Path)| {
-        let parent = tempfile::tempdir().unwrap();
         let folder = copy(OURS);
         change(folder.path());
-        // The name is that of the folder, so it must be the same.
-        let place = parent.path().join("tiny");
-        std::fs::rename(folder.keep(), &place).unwrap();
-        load_folder(&place).unwrap().fingerprint().to_string()
+        load_folder(folder.path()).unwrap().fingerprint().to_string()
     };
     let original = fingerprint(&|_| {});
-    assert!(original.starts_with("tiny-") && original.len() == "tiny-".len() + 16, "{original}");
+    assert!(original.starts_with("checkpoint-") && original.len() == "checkpoint-".len() + 16, "{original}");
     assert_eq!(fingerprint(&|_| {}), original);
     let weights = |folder: &std::path::Path| {
         let path = folder.join(WEIGHTS);
@@ -344,5 +340,74 @@ fn fingerprints_follow_all_that_matters() {
     let changes: [&dyn Fn(&std::path::Path); 3] = [&weights, &preprocess, &tokenizer];
     for change in changes {
         assert_ne!(fingerprint(change), original);
+    }
+}
+
+/// A copy of a checkpoint in a folder of this path below a temporary one.
+fn placed(checkpoint: &str, path: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+    let root = tempfile::tempdir().unwrap();
+    let place = root.path().join(path);
+    std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+    std::fs::rename(copy(checkpoint).keep(), &place).unwrap();
+    (root, place)
+}
+
+#[test]
+fn a_renamed_folder_holds_the_same_model() {
+    for checkpoint in [OURS, "tiny-huggingface"] {
+        let load = |path: &str| {
+            let (_root, place) = placed(checkpoint, path);
+            load_folder(&place).unwrap()
+        };
+        let (first, second) = (load("first"), load("snapshots/second"));
+        assert_eq!((first.name(), second.name()), ("first", "second"));
+        assert_eq!(first.fingerprint(), second.fingerprint(), "{checkpoint}");
+    }
+    let file = |name: &str| {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join(name);
+        std::fs::copy(support::fixture("tiny-pocket/model.safetensors"), &path).unwrap();
+        load(&ModelSource::File(path)).unwrap().fingerprint().to_string()
+    };
+    assert_eq!(file("a.safetensors"), file("b.safetensors"));
+}
+
+/// What earlier versions made of the same files: they took the folder's name for a part of the model. Indexes hold such
+/// fingerprints, and for repositories in a cache they stay.
+#[test]
+fn earlier_fingerprints_are_recognised() {
+    const EARLIER: [(&str, &str); 2] = EARLIER_FINGERPRINTS;
+    for (checkpoint, earlier) in EARLIER {
+        let (_root, cached) = placed(checkpoint, "models--someone--tiny/snapshots/0123");
+        assert_eq!(load_folder(&cached).unwrap().fingerprint().as_str(), earlier);
+        let (_root, renamed) = placed(checkpoint, "another name");
+        let mut model = load_folder(&renamed).unwrap();
+        let own = model.fingerprint().clone();
+        for other in ["", "tiny", "tiny-0123456789abcdef", &format!("x{earlier}"), &format!("{earlier}-f16")] {
+            assert!(!model.recognise(other).unwrap(), "{other}");
+        }
+        assert_eq!(*model.fingerprint(), own);
+        assert!(model.recognise(own.as_str()).unwrap());
+        assert!(model.recognise(earlier).unwrap());
+        assert_eq!(model.fingerprint().as_str(), earlier);
+    }
+}
+
+#[test]
+fn names_from_files_do_not_steer_a_terminal() {
+    let bad = "x\u{1b}[2J\u{202e}\n";
+    let folder = copy(OURS);
+    let path = folder.path().join(WEIGHTS);
+    let mut weights = tensors(&path);
+    weights.push((bad.to_owned(), vec![1], vec![0.0]));
+    write(&path, &weights);
+    let unexpected = load_folder(folder.path()).unwrap_err().to_string();
+    let folder = copy(OURS);
+    let config = folder.path().join("open_clip_config.json");
+    edit(&config, "\"embed_dim\"", "\"\\u001b[2J\\u202e\": 1, \"embed_dim\"");
+    let option = load_folder(folder.path()).unwrap_err().to_string();
+    for error in [unexpected, option] {
+        assert!(error.contains("\\u{1b}[2J\\u{202e}"), "{error:?}");
+        assert!(!error.contains(|c: char| c.is_control() || c == '\u{202e}'), "{error:?}");
     }
 }

@@ -9,8 +9,7 @@ mod support;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use clip_kernels::Isa;
 use clip_model::clip::normalize;
-use clip_model::cpu::text::FastTextTower;
-use clip_model::text_tower::TextTower;
+use clip_model::families::TextTower;
 use clip_model::weights::safetensors::{Contents, encode};
 use clip_model::{Checkpoint, ModelSource, Precision};
 
@@ -54,7 +53,7 @@ fn compare(name: &str, checkpoint: &Checkpoint) {
     let expected: Vec<(Vec<f32>, Vec<f32>)> = texts.iter().map(|ids| by_burn(&tower, ids)).collect();
     assert!(worst(&expected[0].0, &expected[2].0) > 1e-2, "{name}: texts hardly differ");
     for isa in Isa::available() {
-        let fast = FastTextTower::find(checkpoint, isa).unwrap().unwrap();
+        let fast = checkpoint.cpu_text_tower(isa).unwrap().unwrap();
         // All at once, and each by itself.
         let together = unit(fast.forward(&texts), dimension);
         for ((ids, (embedding, states)), together) in texts.iter().zip(&expected).zip(together.chunks_exact(dimension))
@@ -73,7 +72,7 @@ fn compare(name: &str, checkpoint: &Checkpoint) {
 fn every_family_agrees_with_burn() {
     let mut covered = 0;
     for (name, _folder, checkpoint) in families::checkpoints() {
-        if FastTextTower::covers(&checkpoint.config().text) {
+        if checkpoint.cpu_text_tower(Isa::best()).unwrap().is_some() {
             compare(name, &checkpoint);
             covered += 1;
         }

@@ -6,9 +6,9 @@ mod fixtures;
 mod support;
 
 use burn::tensor::Device;
+use clip_model::checkpoint::native;
 use clip_model::config::{ImageTowerConfig, TextTowerConfig};
 use clip_model::weights::TensorSource;
-use clip_model::weights::native;
 use clip_model::weights::safetensors::{Contents, SafetensorsFile, encode};
 use clip_model::{Checkpoint, ClipConfig, Model, ModelError, ModelSource, Pixels, Precision};
 

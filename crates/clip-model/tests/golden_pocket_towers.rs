@@ -4,9 +4,9 @@
 use std::path::Path;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use clip_model::text_tower::TextTower;
+use clip_model::checkpoint::native::read_clip;
+use clip_model::families::TextTower;
 use clip_model::weights::TensorSource;
-use clip_model::weights::native::read_clip;
 use clip_model::weights::safetensors::SafetensorsFile;
 use clip_model::{LoadOptions, Model, ModelSource, Pixels};
 

@@ -4,9 +4,10 @@
 mod support;
 
 use burn::tensor::Device;
+use clip_model::checkpoint::native;
 use clip_model::config::{Activation, ImageTowerConfig, TextTowerConfig};
+use clip_model::weights::TensorSource;
 use clip_model::weights::safetensors::SafetensorsFile;
-use clip_model::weights::{TensorSource, native};
 use clip_model::{Checkpoint, ClipConfig, Model, ModelSource, Pixels, Precision};
 
 use support::{copy, edit, fixture, load, load_folder, relative_error};

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use clip_model::checkpoint::native;
 use clip_model::clip::Clip;
 use clip_model::config::ImageTowerConfig;
-use clip_model::weights::native;
 use clip_model::{ClipConfig, Precision};
 
 use crate::error::TrainError;

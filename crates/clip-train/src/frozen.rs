@@ -4,10 +4,10 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use clip_model::Precision;
-use clip_model::cpu::backbone::FastBackbone;
 use clip_model::cpu::packing::Packing;
-use clip_model::image_tower::inverted_residual::InvertedResidual;
-use clip_model::text_tower::bert::{Bert, TokenStates, mean_of_tokens};
+use clip_model::families::bert::{Bert, TokenStates, mean_of_tokens};
+use clip_model::families::inverted_residual::CpuBackbone;
+use clip_model::families::inverted_residual::InvertedResidual;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
@@ -73,8 +73,8 @@ impl FrozenImages {
             (done..total).step_by(IMAGE_CHUNK).map(|from| from..(from + IMAGE_CHUNK).min(total)).collect();
         // On the CPU the kernels of the inference path are several times as fast as burn's layers.
         let packing = Packing::best(Precision::F32);
-        let fast: Option<Vec<FastBackbone>> = (*device == Device::flex())
-            .then(|| tower.backbones.iter().map(|backbone| FastBackbone::new(backbone.clone(), packing)).collect());
+        let fast: Option<Vec<CpuBackbone>> = (*device == Device::flex())
+            .then(|| tower.backbones.iter().map(|backbone| CpuBackbone::new(backbone.clone(), packing)).collect());
         let tell = |done| -> Result<(), TrainError> {
             control.tell(Event::Caching { what, done, total });
             control.check()
@@ -187,7 +187,7 @@ impl FrozenImages {
 }
 
 /// One photo's row of trunk activations, channels outermost as burn has them, and its pooled features.
-fn fast_rows(backbones: &[FastBackbone], pixels: &[f32], size: usize, trunks: &[Trunk]) -> (Vec<f32>, Vec<f32>) {
+fn fast_rows(backbones: &[CpuBackbone], pixels: &[f32], size: usize, trunks: &[Trunk]) -> (Vec<f32>, Vec<f32>) {
     let (mut row, mut means) = (Vec::new(), Vec::new());
     for (index, backbone) in backbones.iter().enumerate() {
         let at = trunks.iter().find(|trunk| trunk.backbone == index);

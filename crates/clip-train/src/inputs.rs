@@ -2,9 +2,9 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use clip_model::clip::normalize;
-use clip_model::image_tower::ImageTower;
-use clip_model::text_tower::TextTower;
-use clip_model::text_tower::bert::TokenStates;
+use clip_model::families::ImageTower;
+use clip_model::families::TextTower;
+use clip_model::families::bert::TokenStates;
 
 /// A batch of photos.
 // A batch has one of these, so the size of the larger kind does not matter.

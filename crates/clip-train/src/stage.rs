@@ -6,7 +6,7 @@ use burn::module::{Module, Param};
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use clip_model::clip::{Clip, normalize};
-use clip_model::image_tower::ImageTower;
+use clip_model::families::ImageTower;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 

@@ -5,7 +5,7 @@
 
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
-use clip_model::image_tower::inverted_residual::InvertedResidual;
+use clip_model::families::inverted_residual::InvertedResidual;
 use clip_model::weights::TensorSource;
 use clip_model::weights::safetensors::SafetensorsFile;
 use rand::Rng;
@@ -121,12 +121,11 @@ mod tests {
     fn weights_of_another_shape_are_refused() {
         let device = Device::flex();
         let stages = json!([{ "repeats": 1, "kernel": 3, "stride": 2, "expansion": 1, "channels": 4 }]);
-        let config: clip_model::image_tower::inverted_residual::InvertedResidualConfig =
-            serde_json::from_value(json!({
-                "image_size": 8, "backbones": [{ "stem": 4, "features": 3, "stages": stages }],
-                "head": { "hidden": 4, "output": 4, "dropout": 0.0 }
-            }))
-            .unwrap();
+        let config: clip_model::families::inverted_residual::InvertedResidualConfig = serde_json::from_value(json!({
+            "image_size": 8, "backbones": [{ "stem": 4, "features": 3, "stages": stages }],
+            "head": { "hidden": 4, "output": 4, "dropout": 0.0 }
+        }))
+        .unwrap();
         let tower = config.init(&device);
         let dir = tempfile::tempdir().unwrap();
         let spec = Classifier {

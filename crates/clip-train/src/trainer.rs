@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use burn::tensor::Device;
 use clip_classify::retrieval::Retrieval;
 use clip_model::ModelError;
-use clip_model::image_tower::ImageTower;
+use clip_model::families::ImageTower;
 use clip_model::preprocess::Preprocessor;
 use clip_model::tokenizer::Tokenizer;
 

@@ -82,6 +82,8 @@ pub enum LibraryError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remedy {
+    /// What the index advises.
+    Index(clip_index::Remedy),
 //IM
     /// What the hub advises.
     #[cfg(feature = "hub")]
@@ -100,8 +102,11 @@ impl LibraryError {
     /// What to do about it, where there is something.
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
+            Self::Index(error) | Self::Query(QueryError::Index(error)) | Self::Indexer(IndexerError::Index(error)) => {
+                error.remedy().map(Remedy::Index)
+            }
 //IM2
-            Self::Index(_) | Self::Model(_) => None,
+            Self::Model(_) => None,
             #[cfg(feature = "hub")]
             Self::Hub(error) => error.remedy().map(Remedy::Hub),
             Self::ModelOfIndex { source, .. } => source.remedy(),

@@ -74,7 +74,7 @@ pub use clip_image::{
 };
 pub use clip_index::{
     GraphOptions, GraphStatus, GraphUpdate, IndexError, IndexReader, IndexWriter, KnownFile, ModelId, Neighbour,
-    NewPhoto, PhotoRecord, Problem, Rebuild, RoaringTreemap, Status, VerifyReport, verify,
+    NewPhoto, PhotoRecord, Problem, Rebuild, Remedy as IndexRemedy, RoaringTreemap, Status, VerifyReport, verify,
 };
 pub use clip_indexer::{
     Event, IndexOptions, Indexer, IndexerError, Outcome, Progress, Report, SYSTEM_FOLDERS, Silent, SkipReason, Skipped,

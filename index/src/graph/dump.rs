@@ -192,7 +192,7 @@ pub(super) fn load(snapshot: &Snapshot, entry: &GraphEntry, extended: bool) -> R
     }
     let mut ids: Vec<u64> = stored_ids.iter().collect();
     if extended {
-        let newer = ids.last().map_or(0, |last| last + 1);
+        let newer = ids.last().map_or(0, |last| last.saturating_add(1));
         ids.extend(snapshot.live_from(newer).map(|(id, _)| id));
     }
     let places: Option<Vec<Place>> = ids.iter().map(|&id| snapshot.locate(id)).collect();

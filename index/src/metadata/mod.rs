@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clip_files::path_bytes;
 use roaring::RoaringTreemap;
 use tantivy::collector::TopDocs;
 use tantivy::directory::error::OpenReadError;
@@ -22,8 +23,7 @@ use tantivy::{DocAddress, DocSet, Index, ReloadPolicy, Searcher, TERMINATED, Tan
 use crate::error::IndexError;
 use crate::files;
 use crate::layout::{self, Layout, MetaEntry};
-use crate::path_bytes;
-use crate::record::{KnownFile, PhotoRecord};
+use crate::record::{KnownFile, PhotoRecord, stored_path};
 use guard::guard;
 pub(crate) use read_directory::ReadDirectory;
 use write_directory::{Gate, WriteDirectory};
@@ -85,7 +85,7 @@ impl Fields {
     fn document(&self, record: &PhotoRecord) -> Result<TantivyDocument, IndexError> {
         let mut document = TantivyDocument::new();
         document.add_u64(self.id, record.id);
-        document.add_bytes(self.path, &path_bytes::encode(&record.path)?);
+        document.add_bytes(self.path, &stored_path(&record.path)?);
         document.add_bytes(self.hash, &record.hash);
         document.add_u64(self.size, record.size);
         // Times beyond the range of 64-bit seconds do not occur on any file system.
@@ -119,7 +119,7 @@ impl Fields {
         let text = |field| Some(document.get_first(field)?.as_str()?.to_owned());
         Some(PhotoRecord {
             id: u64(self.id)?,
-            path: path_bytes::decode(document.get_first(self.path)?.as_bytes()?),
+            path: path_bytes::to_path(document.get_first(self.path)?.as_bytes()?),
             hash: document.get_first(self.hash)?.as_bytes()?.try_into().ok()?,
             size: u64(self.size)?,
             mtime_ns: i128::from(i64(self.mtime_s)?) * NANOS + i128::from(u64(self.mtime_ns)?),
@@ -193,7 +193,7 @@ impl MetadataReader {
     }
 
     pub(crate) fn find_path(&self, path: &Path) -> Result<Option<u64>, IndexError> {
-        let Ok(bytes) = path_bytes::encode(path) else { return Ok(None) };
+        let Some(bytes) = path_bytes::exact(path) else { return Ok(None) };
         guard(&self.dir, || match self.find(&Term::from_field_bytes(self.fields.path, &bytes))? {
             Some(address) => Ok(Some(self.record(address)?.id)),
             None => Ok(None),

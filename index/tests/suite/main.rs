@@ -1,5 +1,6 @@
 //! Tests of the index as a whole, through its public interface.
 
+mod access;
 mod common;
 mod concurrency;
 mod corruption;

@@ -36,7 +36,7 @@ impl Map {
         Self { height: self.height, width: self.width, channels: linear.columns(), data }
     }
 
-    /// Each channel so many times, side by side.
+    /// Each channel this many times, side by side.
     pub fn repeated(&self, times: usize) -> Self {
         let data = self.data.iter().flat_map(|value| std::iter::repeat_n(*value, times)).collect();
         Self { channels: times * self.channels, data, ..*self }

@@ -6,22 +6,13 @@
 //! are applied as a product is stored, and a block's wide intermediate rows never leave the cache. Tests hold it to
 //! burn's result.
 
-pub mod backbone;
-pub mod bert;
-pub mod conv_stem_vit;
-pub mod fast_vit;
-pub mod image;
-pub mod inverted_residual;
-mod map;
-pub mod modified_resnet;
+pub mod map;
 pub mod packing;
-mod projection;
-mod share;
-pub mod siglip;
-mod stem;
-mod stored;
+pub(crate) mod projection;
+pub(crate) mod share;
+pub(crate) mod stem;
+pub(crate) mod stored;
 pub mod text;
 pub mod transformer;
 pub mod transformer_text;
-pub mod vit;
-mod weights;
+pub(crate) mod weights;

@@ -8,7 +8,7 @@ use crate::projection::ProjectionHead;
 
 /// A [`ProjectionHead`] with its weights laid out for the kernels. It is in 32-bit floats always: it costs little.
 #[derive(Debug)]
-pub struct FastProjectionHead {
+pub struct CpuProjectionHead {
     mean: Vec<f32>,
     scale: Vec<f32>,
     linear: Box<dyn Linear>,
@@ -16,7 +16,7 @@ pub struct FastProjectionHead {
     output: Box<dyn Linear>,
 }
 
-impl FastProjectionHead {
+impl CpuProjectionHead {
     /// Reads a head's weights.
     pub fn new(head: &ProjectionHead, packing: Packing) -> Self {
         let packing = packing.exact();

@@ -11,9 +11,9 @@ use super::weights::{conv_bias, values};
 
 /// A convolution of pixels with a square kernel. It is always in 32-bit floats: it costs little and decides much.
 #[derive(Debug)]
-pub struct FastStem(Convolution);
+pub struct CpuStem(Convolution);
 
-impl FastStem {
+impl CpuStem {
     /// From a convolution and a bias; the norm behind it may already be in both.
     pub fn new(weights: &[f32], shape: [usize; 4], bias: &[f32], stride: usize, isa: Isa) -> Self {
         let [_, channels, kernel, _] = shape;

@@ -6,7 +6,7 @@ use clip_kernels::{Activation, Linear};
 
 use super::packing::Packing;
 use super::weights::{layer_norm, linear};
-use crate::config;
+use crate::activation;
 use crate::transformer::{Block, Transformer};
 
 /// A transformer with its weights laid out for the kernels. Each layer of burn's is dropped when it was read.
@@ -32,11 +32,11 @@ fn layer(block: &Block, epsilon: f64, packing: Packing) -> Layer {
 }
 
 /// The kernels' name for an activation.
-pub fn activation(activation: config::Activation) -> Activation {
+pub fn activation(activation: activation::Activation) -> Activation {
     match activation {
-        config::Activation::QuickGelu => Activation::QuickGelu,
-        config::Activation::Gelu => Activation::Gelu,
-        config::Activation::GeluTanh => Activation::GeluTanh,
+        activation::Activation::QuickGelu => Activation::QuickGelu,
+        activation::Activation::Gelu => Activation::Gelu,
+        activation::Activation::GeluTanh => Activation::GeluTanh,
     }
 }
 

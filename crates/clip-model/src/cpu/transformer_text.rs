@@ -5,17 +5,16 @@ use clip_kernels::transformer::{Layer, Stack};
 use clip_kernels::{Isa, Linear};
 
 use super::stored::{StoredLinear, TokenTables, layer_norm};
+use super::text::CpuText;
 use super::transformer::{activation, normed, project};
 use crate::ModelError;
-use crate::config::{CausalTextConfig, EndOfText};
-use crate::text_tower::siglip::SiglipTextConfig;
+use crate::end_of_text::EndOfText;
 use crate::transformer::TransformerConfig;
 use crate::weights::places::Places;
 
-/// A [`CausalText`](crate::text_tower::causal::CausalText) or
-/// [`SiglipText`](crate::text_tower::siglip::SiglipText).
+/// A causal text tower, or one whose last token is the feature.
 #[derive(Debug)]
-pub struct FastTransformerText {
+pub struct CpuTransformerText {
     tables: TokenTables,
     layers: Stack,
     norm: LayerNorm,
@@ -25,18 +24,12 @@ pub struct FastTransformerText {
     vocab_size: usize,
 }
 
-impl FastTransformerText {
-    /// Finds a causal tower's weights.
-    pub(crate) fn causal(places: &Places<'_>, config: &CausalTextConfig, isa: Isa) -> Result<Self, ModelError> {
-        Self::find(places, &config.transformer(), config.vocab_size, Some(config.end_of_text), isa)
-    }
-
-    /// Finds the weights of SigLIP's tower.
-    pub(crate) fn siglip(places: &Places<'_>, config: &SiglipTextConfig, isa: Isa) -> Result<Self, ModelError> {
-        Self::find(places, &config.transformer(), config.vocab_size, None, isa)
-    }
-
-    fn find(
+impl CpuTransformerText {
+    /// Finds the weights of a tower of these sizes. `end` is what ends a text, `None` where its last place is the feature.
+    ///
+    /// # Errors
+    /// Whatever is wrong with one of the tensors, by name.
+    pub(crate) fn find(
         places: &Places<'_>,
         config: &TransformerConfig,
         vocab_size: usize,
@@ -75,25 +68,6 @@ impl FastTransformerText {
         })
     }
 
-    /// Ids to embeddings, one behind the other, not normalised. Nothing after a causal tower's end token is computed.
-    pub fn forward(&self, texts: &[&[u32]]) -> Vec<f32> {
-        let width = self.norm.width();
-        let texts: Vec<&[u32]> = texts.iter().map(|ids| &ids[..self.length(ids)]).collect();
-        let lengths: Vec<usize> = texts.iter().map(|ids| ids.len()).collect();
-        let last: Vec<usize> = lengths.iter().map(|length| length - 1).collect();
-        let states = self.layers.forward(self.tables.embed(&texts, width), &lengths, Some(&last), 1);
-        match &self.projection {
-            Some(projection) => project(&self.norm, projection, &states, 1),
-            None => normed(&self.norm, &states),
-        }
-    }
-
-    /// A text's ids to its tokens' states after the final norm, `[tokens, width]`.
-    pub fn hidden_states(&self, ids: &[u32]) -> Vec<f32> {
-        let states = self.layers.forward(self.tables.embed(&[ids], self.norm.width()), &[ids.len()], None, 1);
-        normed(&self.norm, &states)
-    }
-
     /// How many of a text's tokens count: in a causal tower, those up to the first end token, the first alone where
     /// there is none.
     fn length(&self, ids: &[u32]) -> usize {
@@ -105,5 +79,25 @@ impl FastTransformerText {
             Some(EndOfText::Id(id)) => id as usize,
         };
         ids.iter().position(|id| clamped(id) == end).map_or(1, |at| at + 1).min(ids.len())
+    }
+}
+
+impl CpuText for CpuTransformerText {
+    /// Nothing after a causal tower's end token is computed.
+    fn forward(&self, texts: &[&[u32]]) -> Vec<f32> {
+        let width = self.norm.width();
+        let texts: Vec<&[u32]> = texts.iter().map(|ids| &ids[..self.length(ids)]).collect();
+        let lengths: Vec<usize> = texts.iter().map(|ids| ids.len()).collect();
+        let last: Vec<usize> = lengths.iter().map(|length| length - 1).collect();
+        let states = self.layers.forward(self.tables.embed(&texts, width), &lengths, Some(&last), 1);
+        match &self.projection {
+            Some(projection) => project(&self.norm, projection, &states, 1),
+            None => normed(&self.norm, &states),
+        }
+    }
+
+    fn hidden_states(&self, ids: &[u32]) -> Vec<f32> {
+        let states = self.layers.forward(self.tables.embed(&[ids], self.norm.width()), &[ids.len()], None, 1);
+        normed(&self.norm, &states)
     }
 }

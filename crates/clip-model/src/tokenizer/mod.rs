@@ -9,10 +9,10 @@
 
 mod clean;
 mod clip_bpe;
+pub mod config;
 mod error;
 mod html;
 mod hugging_face;
-mod prune;
 mod siglip;
 mod wordpiece;
 
@@ -20,12 +20,11 @@ use std::borrow::Cow;
 use std::io::Read;
 
 use crate::ModelError;
-use crate::config::{TokenizerConfig, TokenizerKind};
 
 use clip_bpe::ClipBpe;
+use config::{TokenizerConfig, TokenizerKind};
 use error::TokenizerError;
 use hugging_face::HuggingFace;
-pub use prune::{PrunedVocabulary, is_latin_token, prune_vocabulary};
 use siglip::Siglip;
 use wordpiece::WordPiece;
 

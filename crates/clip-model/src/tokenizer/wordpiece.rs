@@ -2,7 +2,7 @@
 //!
 //! A command that answers one query pays for building the vocabulary every time, so this is two hash maps over a
 //! plain list of tokens and nothing else. The vocabulary is one token a line and ids are line numbers (from 0), so a
-//! model may carry a pruned one; see [`prune`](super::prune).
+//! model may carry a smaller one than BERT's.
 
 use hashbrown::HashMap;
 use unicode_categories::UnicodeCategories;
@@ -11,10 +11,10 @@ use unicode_normalization::UnicodeNormalization;
 use super::error::TokenizerError;
 
 /// Tokens with a meaning of their own. A text that spells one of them gets it, as in the original.
-pub(super) const SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+const SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 
 /// What marks a token that continues a word.
-pub(super) const CONTINUES: &str = "##";
+const CONTINUES: &str = "##";
 
 /// Longer words are unknown, as in the original.
 const MAX_WORD_CHARS: usize = 100;

@@ -13,7 +13,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{Layout, Location, StoredTensor, TensorSource};
+use super::layout::Location;
+use super::layout::TensorLayout;
+use super::source::TensorSource;
+use super::stored_tensor::StoredTensor;
 use crate::ModelError;
 
 /// Fills every parameter of `module` from `source`, strictly.
@@ -23,8 +26,8 @@ use crate::ModelError;
 ///
 /// # Errors
 /// The first missing or misshapen tensor, or all tensors of the source that are neither used nor
-/// [ignored](Layout::ignores) by the layout. Names and shapes are the file's own.
-pub fn apply<M: Module>(module: M, source: &dyn TensorSource, layout: &dyn Layout) -> Result<M, ModelError> {
+/// [ignored](TensorLayout::ignores) by the layout. Names and shapes are the file's own.
+pub fn apply<M: Module>(module: M, source: &dyn TensorSource, layout: &dyn TensorLayout) -> Result<M, ModelError> {
     fill(module, Source::Now(source), layout)
 }
 
@@ -32,11 +35,11 @@ pub fn apply<M: Module>(module: M, source: &dyn TensorSource, layout: &dyn Layou
 /// has all in memory.
 ///
 /// # Errors
-/// As [`apply`], but for what is wrong with a tensor besides its name and shape: that comes out at [`Lazy::take`].
+/// As [`apply`], except for faults in a tensor other than its name and shape: [`Lazy::take`] reports those.
 pub(crate) fn apply_lazily<M: Module>(
     module: M,
     source: SharedSource,
-    layout: &dyn Layout,
+    layout: &dyn TensorLayout,
 ) -> Result<Lazy<M>, ModelError> {
     let failure = Arc::default();
     let module = fill(module, Source::Later(&source, &failure), layout)?;
@@ -68,7 +71,7 @@ impl<M> Lazy<M> {
     }
 }
 
-fn fill<M: Module>(module: M, source: Source<'_>, layout: &dyn Layout) -> Result<M, ModelError> {
+fn fill<M: Module>(module: M, source: Source<'_>, layout: &dyn TensorLayout) -> Result<M, ModelError> {
     let mut loader = Loader { path: Path::default(), source, layout, used: BTreeSet::new(), error: None };
     let module = module.map(&mut loader);
     if let Some(error) = loader.error {
@@ -78,10 +81,10 @@ fn fill<M: Module>(module: M, source: Source<'_>, layout: &dyn Layout) -> Result
     Ok(module)
 }
 
-/// Refuses a source with tensors that are neither used nor [ignored](Layout::ignores).
+/// Refuses a source with tensors that are neither used nor [ignored](TensorLayout::ignores).
 pub(crate) fn check_all_used(
     source: &dyn TensorSource,
-    layout: &dyn Layout,
+    layout: &dyn TensorLayout,
     used: &BTreeSet<String>,
 ) -> Result<(), ModelError> {
     let mut names: Vec<String> =
@@ -189,7 +192,7 @@ impl<'a> Source<'a> {
 struct Loader<'a> {
     path: Path,
     source: Source<'a>,
-    layout: &'a dyn Layout,
+    layout: &'a dyn TensorLayout,
     used: BTreeSet<String>,
     error: Option<ModelError>,
 }
@@ -410,14 +413,29 @@ impl ModuleVisitor for Lister {
 
 #[cfg(test)]
 mod tests {
+    use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
+    use burn::tensor::Device;
     use std::collections::BTreeMap;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
-    use burn::tensor::Device;
-
     use super::*;
-    use crate::weights::{Native, Renamed};
+    use crate::weights::Native;
+
+    /// A layout from two closures.
+    struct Renamed<L, I> {
+        locate: L,
+        ignores: I,
+    }
+
+    impl<L: Fn(&str) -> Location, I: Fn(&str) -> bool> TensorLayout for Renamed<L, I> {
+        fn locate(&self, name: &str) -> Location {
+            (self.locate)(name)
+        }
+
+        fn ignores(&self, stored: &str) -> bool {
+            (self.ignores)(stored)
+        }
+    }
 
     #[derive(Module, Debug)]
     struct Layer {

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use burn::module::Module;
 
+use super::layout::Location;
+use super::layout::TensorLayout;
 use super::module::{check_all_used, check_located, read_located, shapes, transpose};
+use super::source::TensorSource;
 use super::stored_matrix::StoredMatrix;
-use super::{Layout, Location, StoredTensor, TensorSource};
+use super::stored_tensor::StoredTensor;
 use crate::ModelError;
 
 /// The tensors of a module, found and checked as strictly as when the module itself is
@@ -24,7 +27,7 @@ impl<'a> Places<'a> {
     pub fn of<M: Module>(
         module: &M,
         source: &'a dyn TensorSource,
-        layout: &dyn Layout,
+        layout: &dyn TensorLayout,
     ) -> Result<Places<'a>, ModelError> {
         let mut places = BTreeMap::new();
         let mut used = BTreeSet::new();

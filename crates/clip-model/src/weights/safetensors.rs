@@ -17,8 +17,10 @@ use memmap2::Mmap;
 use safetensors::tensor::{Dtype, Metadata, SafeTensorError, SafeTensors, TensorView};
 
 use super::file_bytes::Bytes;
+use super::source::TensorSource;
 use super::stored_matrix::StoredMatrix;
-use super::{StoredTensor, TensorSource};
+use super::stored_tensor::StoredTensor;
+use crate::error::FileKind;
 use crate::{ModelError, Precision};
 
 /// Largest header that is parsed. That of a model with 10,000 tensors takes about 1 MiB; parsing
@@ -56,7 +58,7 @@ impl SafetensorsFile {
         let io = |action| move |source| ModelError::Io { action, path: path.to_path_buf(), source };
         // A FIFO or device would block or never end.
         if !std::fs::metadata(path).map_err(io("read"))?.is_file() {
-            return Err(ModelError::NotSafetensors { origin: path.display().to_string(), found: "no regular file" });
+            return Err(ModelError::NotSafetensors { origin: path.display().to_string(), found: FileKind::NotRegular });
         }
         let file = File::open(path).map_err(io("read"))?;
         // SAFETY: a mapping is sound as long as nobody changes or truncates the file meanwhile.
@@ -72,6 +74,15 @@ impl SafetensorsFile {
     /// As [`open`](Self::open), but for `Io`.
     pub fn from_static(bytes: &'static [u8], origin: &str) -> Result<Self, ModelError> {
         Self::parse(Bytes::Embedded(bytes), origin.to_owned())
+    }
+
+    /// Parses a file in memory.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), but for `Io`.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn from_bytes(bytes: Vec<u8>, origin: &str) -> Result<Self, ModelError> {
+        Self::parse(Bytes::Owned(bytes), origin.to_owned())
     }
 
     fn parse(bytes: Bytes, origin: String) -> Result<Self, ModelError> {
@@ -283,22 +294,16 @@ fn read_header(bytes: &[u8], origin: &str) -> Result<(usize, Metadata), ModelErr
 }
 
 /// Names the kind of a file that is known not to be safetensors.
-fn foreign_kind(bytes: &[u8]) -> Option<&'static str> {
+fn foreign_kind(bytes: &[u8]) -> Option<FileKind> {
     match bytes {
-        [] => Some("an empty file"),
-        [b'P', b'K', 3, 4, ..] => Some("a zip archive (a PyTorch checkpoint?)"),
+        [] => Some(FileKind::Empty),
+        [b'P', b'K', 3, 4, ..] => Some(FileKind::Zip),
         // The opcode of pickle's protocol 2 to 5 and the frame, class or dict that follows.
-        [0x80, 2..=5, b'}' | b'c' | b'(' | b']' | 0x8a | 0x95 | b'X', ..] => {
-            Some("a Python pickle, which could run code and is never read")
-        }
-        [0x89, b'H', b'D', b'F', ..] => Some("an HDF5 file"),
-        [b'G', b'G', b'U', b'F', ..] => Some("a GGUF file"),
-        [b'v', b'e', b'r', b's', b'i', b'o', b'n', b' ', b'h', ..] => {
-            Some("a Git LFS pointer (run `git lfs pull` in its repository)")
-        }
-        [b'<' | b'{', ..] if bytes.iter().take(512).all(|b| b.is_ascii()) => {
-            Some("a text file (an error page instead of a download?)")
-        }
+        [0x80, 2..=5, b'}' | b'c' | b'(' | b']' | 0x8a | 0x95 | b'X', ..] => Some(FileKind::Pickle),
+        [0x89, b'H', b'D', b'F', ..] => Some(FileKind::Hdf5),
+        [b'G', b'G', b'U', b'F', ..] => Some(FileKind::Gguf),
+        [b'v', b'e', b'r', b's', b'i', b'o', b'n', b' ', b'h', ..] => Some(FileKind::GitLfsPointer),
+        [b'<' | b'{', ..] if bytes.iter().take(512).all(|b| b.is_ascii()) => Some(FileKind::Text),
         _ => None,
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use clip_kernels::gemv::{Format, StoredRows};
 
-use super::StoredTensor;
 use super::file_bytes::Bytes;
+use super::stored_tensor::StoredTensor;
 
 /// A matrix in its file, which stays mapped as long as this lives.
 #[derive(Clone)]

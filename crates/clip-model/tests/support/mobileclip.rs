@@ -2,8 +2,8 @@
 
 use clip_model::ClipConfig;
 use clip_model::config::{ImageTowerConfig, TextTowerConfig};
-use clip_model::image_tower::fast_vit::{FastVitConfig, FastVitStageConfig, TokenMixer};
-use clip_model::text_tower::mobile::TextMixerConfig;
+use clip_model::families::fast_vit::{FastVitConfig, FastVitStageConfig, TokenMixer};
+use clip_model::families::mobile_text::TextMixerConfig;
 
 use crate::support::{self, fixture};
 

@@ -1,0 +1,6 @@
+//! Native model files.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| clip_model::fuzzing::native_model(bytes));

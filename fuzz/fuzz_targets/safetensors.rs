@@ -1,0 +1,6 @@
+//! Files with weights.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| clip_model::fuzzing::safetensors(bytes));

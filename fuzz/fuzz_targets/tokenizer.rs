@@ -1,0 +1,6 @@
+//! Tokenizer files of all kinds, and texts.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| clip_model::fuzzing::tokenizer(bytes));
