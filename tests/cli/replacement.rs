@@ -74,7 +74,8 @@ fn whoever_searches_meanwhile_gets_no_wrong_photo() {
                         break;
                     }
                     let photo = &photos[turn % photos.len()];
-                    let run = sandbox.run(&["query", "--json", "-n", "1", "--image", photo.to_str().unwrap()]).expect(0);
+                    let run =
+                        sandbox.run(&["query", "--json", "-n", "1", "--image", photo.to_str().unwrap()]).expect(0);
                     assert_eq!(run.json()["path"], photo.to_str().unwrap(), "{run:?}");
                     answers.fetch_add(1, Ordering::Relaxed);
                 }

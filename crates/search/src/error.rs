@@ -84,7 +84,8 @@ pub enum LibraryError {
 pub enum Remedy {
     /// What the index advises.
     Index(clip_index::Remedy),
-//IM
+    /// What the model advises.
+    Model(clip_model::Remedy),
     /// What the hub advises.
     #[cfg(feature = "hub")]
     Hub(clip_hub::Remedy),
@@ -105,8 +106,7 @@ impl LibraryError {
             Self::Index(error) | Self::Query(QueryError::Index(error)) | Self::Indexer(IndexerError::Index(error)) => {
                 error.remedy().map(Remedy::Index)
             }
-//IM2
-            Self::Model(_) => None,
+            Self::Model(error) => error.remedy().map(Remedy::Model),
             #[cfg(feature = "hub")]
             Self::Hub(error) => error.remedy().map(Remedy::Hub),
             Self::ModelOfIndex { source, .. } => source.remedy(),
