@@ -112,9 +112,7 @@ pub(crate) fn is_about_content(reason: &SkipReason) -> bool {
         SkipReason::Unreadable { .. }
             | SkipReason::Panicked { .. }
             | SkipReason::NotEncoded { .. }
-            | SkipReason::Image(
-                ImageError::Io(_) | ImageError::NotBuiltIn { .. } | ImageError::Panicked { .. }
-            )
+            | SkipReason::Image(ImageError::Io(_) | ImageError::NotBuiltIn { .. } | ImageError::Panicked { .. })
     )
 }
 

@@ -84,6 +84,8 @@ pub enum LibraryError {
 pub enum Remedy {
     /// What the index advises.
     Index(clip_index::Remedy),
+    /// What is advised about an example photo.
+    Image(clip_image::Remedy),
     /// What the model advises.
     Model(clip_model::Remedy),
     /// What the hub advises.
@@ -106,6 +108,7 @@ impl LibraryError {
             Self::Index(error) | Self::Query(QueryError::Index(error)) | Self::Indexer(IndexerError::Index(error)) => {
                 error.remedy().map(Remedy::Index)
             }
+            Self::Query(QueryError::Image { source, .. }) => source.remedy().map(Remedy::Image),
             Self::Model(error) => error.remedy().map(Remedy::Model),
             #[cfg(feature = "hub")]
             Self::Hub(error) => error.remedy().map(Remedy::Hub),
