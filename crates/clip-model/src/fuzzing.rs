@@ -202,6 +202,7 @@ mod tests {
             tokenizer_seed(3, text, unigram),
             tokenizer_seed(4, text, &fixture("tokenizer-siglip/siglip2/tokenizer.json")),
             tokenizer_seed(5, text, word_level),
+            tokenizer_seed(3, text, &fixture("tokenizer-siglip/siglip/tokenizer.json")),
         ];
         damage(tokenizer, &seeds, 4000);
     }

@@ -13,10 +13,10 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::Deserialize;
 
 use super::{Checkpoint, ModelSource};
-use crate::weights::TensorSource;
 use crate::Precision;
 use crate::config::{TokenizerConfig, TokenizerKind};
 use crate::tokenizer::{Padding, Tokenizer};
+use crate::weights::TensorSource;
 use crate::weights::safetensors::{Contents, SafetensorsFile, encode};
 use crate::{Model, ModelError, Pixels};
 use support::{copy, edit, fixture, load_folder, relative_error, tensors, write};

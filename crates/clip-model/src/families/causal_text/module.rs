@@ -84,8 +84,8 @@ impl TextModule for CausalText {
 
 #[cfg(test)]
 mod tests {
-    use crate::activation::Activation;
     use super::*;
+    use crate::activation::Activation;
 
     fn tower(end_of_text: EndOfText) -> CausalText {
         let config = CausalTextConfig {

@@ -221,8 +221,8 @@ fn position_mean(x: Tensor<4>) -> Tensor<4> {
 
 #[cfg(test)]
 mod tests {
-    use crate::families::interface::ImageSizes;
     use super::*;
+    use crate::families::interface::ImageSizes;
 
     fn small() -> FastVitConfig {
         let stage = |channels, mixer| FastVitStageConfig {

@@ -129,9 +129,9 @@ impl TextModule for MobileText {
 #[cfg(test)]
 mod tests {
     use super::super::config::TextMixerConfig;
+    use super::*;
     use crate::activation::Activation;
     use crate::families::interface::TextSizes;
-    use super::*;
 
     fn config(mixer: Option<TextMixerConfig>) -> MobileTextConfig {
         MobileTextConfig {

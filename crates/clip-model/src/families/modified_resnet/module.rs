@@ -226,8 +226,8 @@ impl AttentionPool {
 
 #[cfg(test)]
 mod tests {
-    use crate::families::interface::ImageSizes;
     use super::*;
+    use crate::families::interface::ImageSizes;
 
     #[test]
     fn batch_norm_standardises_then_scales() {

@@ -79,8 +79,8 @@ impl TextModule for SiglipText {
 
 #[cfg(test)]
 mod tests {
-    use crate::activation::Activation;
     use super::*;
+    use crate::activation::Activation;
 
     #[test]
     fn every_token_and_the_padding_reach_the_last_place() {

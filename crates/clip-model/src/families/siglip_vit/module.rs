@@ -88,9 +88,9 @@ impl AttentionPool {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::activation::Activation;
     use crate::families::interface::ImageSizes;
-    use super::*;
 
     #[test]
     fn left_over_pixels_are_not_looked_at() {

@@ -218,8 +218,8 @@ fn mlp(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::families::interface::ImageSizes;
     use super::*;
+    use crate::families::interface::ImageSizes;
 
     #[test]
     fn every_model_is_possible_and_named_after_its_sizes() {
