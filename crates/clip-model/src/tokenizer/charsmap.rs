@@ -13,8 +13,8 @@ pub(super) fn check(base64: &str) -> Result<(), String> {
     let replacements = std::str::from_utf8(replacements).map_err(|_| "its character map is not UTF-8 text")?;
     let units: Vec<usize> = trie.as_chunks::<4>().0.iter().map(|unit| u32::from_le_bytes(*unit) as usize).collect();
     let sound = |at: usize, unit: usize| {
-        // Only what holds a value has this bit, and no byte leads there.
-        if unit >> 31 == 1 {
+        // Only what holds a value has this bit, and no byte leads there. The search begins at the first, whatever it is.
+        if at > 0 && unit >> 31 == 1 {
             return true;
         }
         let offset = (unit >> 10) << ((unit & (1 << 9)) >> 6);
@@ -110,6 +110,9 @@ mod tests {
         assert!(refused(&good[..20]).contains("cut off"));
         assert!(refused(&[0; 4]).contains("together"));
         assert!(refused(&[0xff; 9]).contains("cut off"));
+        let mut root = good.clone();
+        root[7] = 0xff;
+        assert!(refused(&root).contains("together"));
         let mut astray = good.clone();
         astray[4..8].copy_from_slice(&(4096u32 << 10).to_le_bytes());
         assert!(refused(&astray).contains("together"));
