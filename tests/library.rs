@@ -5,7 +5,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clip_search::{
-    DeviceChoice, Event, IndexReader, Indexer, LoadOptions, Model, ModelSource, Query, QueryError, Searcher, Strategy,
+    DeviceChoice, Event, IndexError, IndexReader, Indexer, Library, LibraryBuilder, LibraryError, LoadOptions, Model,
+    ModelId, ModelSource, Models, Precision, Query, QueryError, Remedy, Removed, Searcher, Silent, Strategy, Update,
+    UpdateOptions, UpdateResult,
 };
 
 fn samples() -> PathBuf {
@@ -22,7 +24,8 @@ fn a_server_can_share_them() {
     fn shared<T: Send + Sync>() {}
     shared::<Model>();
     shared::<IndexReader>();
-    shared::<Searcher>();
+    shared::<Searcher<Model>>();
+    shared::<Library>();
     shared::<Query>();
 }
 
@@ -59,4 +62,233 @@ fn a_cancelled_run_is_no_error() {
     let paths: Vec<&Path> = exact.iter().map(|hit| hit.path.as_path()).collect();
     assert!(paths[..2].iter().any(|path| path.ends_with("cat.jpg")), "{paths:?}");
     assert!(matches!(searcher.search(&Query::text(" ")), Err(QueryError::EmptyText)));
+}
+
+/// A library over an index in a folder, computed on the CPU.
+fn library(index: &Path) -> LibraryBuilder {
+    Library::builder(index).device(DeviceChoice::Cpu)
+}
+
+fn update(library: &Library, folders: &[PathBuf], options: &UpdateOptions) -> Update {
+    library.update(folders, options, &Silent, &AtomicBool::new(false)).unwrap()
+}
+
+fn paths(library: &Library, text: &str) -> Vec<PathBuf> {
+    library.search(&Query::text(text).limit(100)).unwrap().into_iter().map(|hit| hit.path).collect()
+}
+
+/// Copies the sample photos, so that they can be moved about.
+fn copy_of_samples(folder: &Path) -> PathBuf {
+    let photos = folder.join("photos");
+    std::fs::create_dir(&photos).unwrap();
+    for entry in std::fs::read_dir(samples()).unwrap() {
+        let path = entry.unwrap().path();
+        if clip_search::looks_like_photo(&path) {
+            std::fs::copy(&path, photos.join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    photos.canonicalize().unwrap()
+}
+
+#[test]
+fn a_library_is_made_updated_and_searched() {
+    let folder = tempfile::tempdir().unwrap();
+    let (index, photos) = (folder.path().join("index"), copy_of_samples(folder.path()));
+    let missing = Library::open(&index).unwrap_err();
+    assert!(matches!(missing, LibraryError::Index(IndexError::NotFound { .. })), "{missing}");
+    assert!(matches!(missing.remedy(), Some(Remedy::Index(_))), "{missing:?}");
+
+    let library = library(&index).open_or_create().unwrap();
+    let error = library.search(&Query::text("a cat")).unwrap_err();
+    assert!(matches!(error, LibraryError::Index(IndexError::NotFound { .. })), "{error}");
+    let first = update(&library, std::slice::from_ref(&photos), &UpdateOptions::default());
+    assert_eq!((first.report.indexed, first.result), (10, UpdateResult::Updated));
+    assert_eq!(paths(&library, "a cat")[0], photos.join("cat.jpg"));
+    assert_eq!(library.status().unwrap().photos, 10);
+    assert!(library.verify().unwrap().is_clean());
+
+    // A photo of the index is an example without its file being read.
+    let cat = library.search(&Query::text("a cat").limit(1)).unwrap().remove(0);
+    std::fs::remove_file(&cat.path).unwrap();
+    assert_eq!(library.search(&Query::like(cat.id).limit(1)).unwrap()[0].id, cat.id);
+    // Without folders, those that the index knows.
+    assert_eq!(update(&library, &[], &UpdateOptions::default()).report.removed, 1);
+    assert!(matches!(
+        library.search(&Query::like(cat.id)).unwrap_err(),
+        LibraryError::Query(QueryError::Index(IndexError::UnknownId { .. }))
+    ));
+}
+
+#[test]
+fn a_rebuild_and_a_change_of_precision_never_give_an_id_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let (index, photos) = (folder.path().join("index"), copy_of_samples(folder.path()));
+    let first = library(&index).open_or_create().unwrap();
+    update(&first, std::slice::from_ref(&photos), &UpdateOptions::default());
+    let ids = |library: &Library| library.searcher().unwrap().reader().ids().collect::<Vec<_>>();
+    let before = ids(&first);
+    let old = first.searcher().unwrap();
+
+    let rebuilt = update(&first, &[], &UpdateOptions { rebuild: true, ..UpdateOptions::default() });
+    assert_eq!((rebuilt.report.indexed, rebuilt.result), (10, UpdateResult::Replaced));
+    let after = ids(&first);
+    assert!(after.iter().all(|id| !before.contains(id)), "{before:?} {after:?}");
+
+    // The other library does not know yet, and is right about what it knows.
+    let changed = library(&index).precision(Precision::F32).open_or_create().unwrap();
+    let change = update(&changed, &[], &UpdateOptions::default());
+    assert_eq!((change.report.indexed, change.result), (10, UpdateResult::Replaced));
+    assert!(ids(&changed).iter().all(|id| !before.contains(id) && !after.contains(id)));
+    assert_eq!(paths(&changed, "a cat")[0], photos.join("cat.jpg"));
+    assert_eq!(paths(&first, "a cat")[0], photos.join("cat.jpg"));
+    assert!(first.reload().unwrap() && !first.reload().unwrap());
+    assert_eq!(ids(&first), ids(&changed));
+    assert_eq!(paths(&first, "a cat")[0], photos.join("cat.jpg"));
+    let fingerprint = |library: &Library| library.searcher().unwrap().reader().model().fingerprint.clone();
+    assert!(!fingerprint(&first).ends_with("-int8"));
+
+    // A searcher from before all that still answers as it did then.
+    let hits = old.search(&Query::text("a cat").limit(10)).unwrap();
+    assert_eq!((hits.len(), &hits[0].path), (10, &photos.join("cat.jpg")));
+    assert!(hits.iter().all(|hit| before.contains(&hit.id)));
+
+    // Nothing is changed any more, and an update in another precision by someone who did not ask for one is none.
+    assert_eq!(update(&changed, &[], &UpdateOptions::default()).report.unchanged, 10);
+    let plain = library(&index).open().unwrap();
+    assert_eq!(update(&plain, &[], &UpdateOptions::default()).report.unchanged, 10);
+}
+
+#[test]
+fn a_change_that_would_lose_photos_is_withheld() {
+    let folder = tempfile::tempdir().unwrap();
+    let (index, photos) = (folder.path().join("index"), copy_of_samples(folder.path()));
+    let drive = folder.path().join("drive");
+    std::fs::create_dir(&drive).unwrap();
+    std::fs::rename(photos.join("cat.jpg"), drive.join("cat.jpg")).unwrap();
+    let drive = drive.canonicalize().unwrap();
+    update(&library(&index).open_or_create().unwrap(), &[photos, drive.clone()], &UpdateOptions::default());
+
+    // An empty folder is what a drive that is not mounted leaves.
+    let away = folder.path().join("away.jpg");
+    std::fs::rename(drive.join("cat.jpg"), &away).unwrap();
+    let changed = library(&index).precision(Precision::F32).open_or_create().unwrap();
+    let change = update(&changed, &[], &UpdateOptions::default());
+    assert_eq!(change.result, UpdateResult::Withheld);
+    let kept: Vec<_> = change.report.unreachable.iter().map(|place| (&place.path, place.photos_kept)).collect();
+    assert_eq!(kept, [(&drive, 1)]);
+    assert_eq!(library(&index).open().unwrap().status().unwrap().photos, 10);
+    // A folder that is not there at all is told before anything is encoded.
+    std::fs::remove_dir(&drive).unwrap();
+    let error = changed.update(&[], &UpdateOptions::default(), &Silent, &AtomicBool::new(false)).unwrap_err();
+    assert!(matches!(&error, LibraryError::FolderAway { folder } if *folder == drive), "{error}");
+    assert_eq!(error.remedy(), Some(Remedy::ReachOrForget));
+
+    // Back again, the change goes on from where it was.
+    std::fs::create_dir(&drive).unwrap();
+    std::fs::rename(&away, drive.join("cat.jpg")).unwrap();
+    let change = update(&changed, &[], &UpdateOptions::default());
+    assert_eq!(change.result, UpdateResult::Replaced);
+    assert_eq!((change.report.indexed, change.report.unchanged), (1, 9));
+    assert_eq!(changed.status().unwrap().photos, 10);
+}
+
+#[test]
+fn photos_and_folders_leave_the_index_and_stay_on_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let (index, photos) = (folder.path().join("index"), copy_of_samples(folder.path()));
+    let library = library(&index).open_or_create().unwrap();
+    update(&library, std::slice::from_ref(&photos), &UpdateOptions::default());
+    let removed = library.remove(&[photos.join("cat.jpg")]).unwrap();
+    assert_eq!(removed, Removed { photos: 1, folders: Vec::new() });
+    assert!(photos.join("cat.jpg").exists() && !paths(&library, "a cat").contains(&photos.join("cat.jpg")));
+    let removed = library.remove(std::slice::from_ref(&photos)).unwrap();
+    assert_eq!(removed, Removed { photos: 9, folders: vec![photos.clone()] });
+    assert!(library.search(&Query::text("a cat")).unwrap().is_empty());
+    assert!(photos.join("rocket.jpg").exists());
+    assert!(library.verify().unwrap().is_clean());
+}
+
+#[test]
+fn models_by_name_file_and_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let models = Models::local();
+    assert_eq!(models.find(Path::new("pocket")).unwrap(), ModelSource::Default);
+    assert_eq!(models.find(folder.path()).unwrap(), ModelSource::Folder(folder.path().into()));
+    let file = folder.path().join("m.safetensors");
+    std::fs::write(&file, "x").unwrap();
+    assert_eq!(models.find(&file).unwrap(), ModelSource::File(file));
+    let error = models.find(Path::new("clip-vit-b32")).unwrap_err();
+    assert!(error.to_string().contains("did you mean `clip-vit-b-32`?"), "{error}");
+    assert_eq!(error.remedy(), Some(Remedy::ChooseModel));
+    let error = models.find(Path::new("clip-vit-b-32")).unwrap_err();
+    assert!(matches!(error, LibraryError::NoModelCache { .. }), "{error}");
+
+    let cache = folder.path().join("cache");
+    let models = Models::with_hub(clip_search::hub::Hub::new(clip_search::hub::HubSettings::new(&cache)));
+    for name in ["clip-vit-b-32", "no-such/model"] {
+        let error = models.find(Path::new(name)).unwrap_err();
+        assert!(matches!(error.remedy(), Some(Remedy::Hub(_))), "{error}");
+    }
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let repository = cache.join("models--timm--vit_base_patch32_clip_224.openai");
+    let snapshot = repository.join("snapshots").join(commit);
+    for folder in [&snapshot, &repository.join("refs")] {
+        std::fs::create_dir_all(folder).unwrap();
+    }
+    std::fs::write(repository.join("refs/main"), commit).unwrap();
+    for file in ["open_clip_config.json", "open_clip_model.safetensors"] {
+        std::fs::write(snapshot.join(file), "").unwrap();
+    }
+    let expected = ModelSource::Folder(snapshot);
+    for name in ["clip-vit-b-32", "CLIP-ViT-B-32", "timm/vit_base_patch32_clip_224.openai"] {
+        assert_eq!(models.find(Path::new(name)).unwrap(), expected, "{name}");
+    }
+    let indexed = |name: &str| ModelId { name: name.into(), fingerprint: String::new(), dimension: 1 };
+    assert_eq!(models.of_index(&indexed("vit_base_patch32_clip_224.openai")).unwrap(), expected);
+    assert_eq!(models.of_index(&indexed("mine")).unwrap(), ModelSource::Default);
+    let error = models.of_index(&indexed("ViT-B-16-SigLIP")).unwrap_err();
+    assert!(error.to_string().contains("siglip-b-16") && matches!(error.remedy(), Some(Remedy::Hub(_))), "{error}");
+}
+
+#[test]
+fn an_index_may_lie_behind_a_link_and_a_slash() {
+    let folder = tempfile::tempdir().unwrap();
+    let photos = copy_of_samples(folder.path());
+    let real = folder.path().join("real");
+    std::fs::create_dir(&real).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(&real, folder.path().join("index")).unwrap();
+    #[cfg(not(unix))]
+    std::fs::create_dir(folder.path().join("index")).unwrap();
+    let index = folder.path().join("index/");
+    let library = library(&index).open_or_create().unwrap();
+    let rebuild = UpdateOptions { rebuild: true, ..UpdateOptions::default() };
+    update(&library, std::slice::from_ref(&photos), &UpdateOptions::default());
+    for _ in 0..2 {
+        assert_eq!(update(&library, &[], &rebuild).result, UpdateResult::Replaced);
+        assert_eq!(paths(&library, "a cat")[0], photos.join("cat.jpg"));
+    }
+    let mut beside: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    beside.sort();
+    assert_eq!(beside, ["index", "photos", "real"], "nothing lies beside the index");
+    assert!(folder.path().join("index").symlink_metadata().unwrap().is_symlink() || cfg!(not(unix)));
+}
+
+#[test]
+fn what_is_not_an_index_is_never_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let photos = copy_of_samples(folder.path());
+    let mine = folder.path().join("mine");
+    for name in ["graph/work.txt", "vectors/work.svg", "meta/notes.txt", "lock"] {
+        std::fs::create_dir_all(mine.join(name).parent().unwrap()).unwrap();
+        std::fs::write(mine.join(name), name).unwrap();
+    }
+    let library = library(&mine).open_or_create().unwrap();
+    for options in [UpdateOptions::default(), UpdateOptions { rebuild: true, ..UpdateOptions::default() }] {
+        let result = library.update(std::slice::from_ref(&photos), &options, &Silent, &AtomicBool::new(false));
+        assert!(matches!(result, Err(LibraryError::Index(_) | LibraryError::Indexer(_))), "{result:?}");
+        for name in ["graph/work.txt", "vectors/work.svg", "meta/notes.txt", "lock"] {
+            assert_eq!(std::fs::read_to_string(mine.join(name)).unwrap(), name, "{name} is the user's");
+        }
+    }
 }

@@ -25,6 +25,11 @@ pub(crate) fn encode(kind: &str, version: u32, document: &impl Serialize) -> ser
     Ok(bytes)
 }
 
+/// Does a file that begins with these bytes say to be of this kind? It may be damaged all the same, or newer.
+pub(crate) fn is_kind(kind: &str, beginning: &[u8]) -> bool {
+    beginning.starts_with(format!("{{\"kind\":\"{kind}\",\"version\":").as_bytes())
+}
+
 /// Reads what [`encode`] wrote. The version comes first, so that a newer file is told from a damaged one.
 pub(crate) fn decode<T: DeserializeOwned>(
     kind: &str,
@@ -79,6 +84,7 @@ mod tests {
         #[test]
         fn round_trip(values: Vec<u32>) {
             let bytes = encode("thing", 1, &values).unwrap();
+            prop_assert!(is_kind("thing", &bytes) && !is_kind("thin", &bytes));
             prop_assert_eq!(decode::<Vec<u32>>("thing", 1, &bytes, Path::new("f")).unwrap(), values);
         }
 

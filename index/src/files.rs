@@ -1,34 +1,22 @@
 //! The only module that changes files: everything else writes through it.
 //!
-//! A file appears under its name complete and synced, or not at all: it is written under a temporary name in the same
-//! directory, synced, renamed, and the directory is synced too. Files are never changed after that.
+//! A file appears under its name complete and synced, or not at all: see [`clip_files::atomic`]. Files are never changed
+//! after that, and nobody but their owner can read them.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use clip_files::{atomic, private};
+
 use crate::error::IndexError;
-use crate::layout::TEMP_PREFIX;
 
 /// Writes `path` in one step; `fill` writes the content and may seek.
 pub(crate) fn write(
     path: &Path,
     fill: impl FnOnce(&mut BufWriter<&File>) -> std::io::Result<()>,
 ) -> Result<(), IndexError> {
-    let temp = tempfile::Builder::new()
-        .prefix(TEMP_PREFIX)
-        .tempfile_in(parent(path))
-        .map_err(IndexError::io("create a temporary file in", parent(path)))?;
-    let write = || {
-        let mut out = BufWriter::with_capacity(1 << 18, temp.as_file());
-        fill(&mut out)?;
-        out.flush()?;
-        drop(out);
-        temp.as_file().sync_all()
-    };
-    write().map_err(IndexError::io("write", path))?;
-    temp.persist(path).map_err(|error| error.error).map_err(IndexError::io("rename a temporary file to", path))?;
-    sync_dir(parent(path))
+    atomic::write(path, fill).map_err(IndexError::io("write", path))
 }
 
 /// Writes `path` in one step from bytes in memory.
@@ -39,59 +27,88 @@ pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), IndexError> {
 /// Gives a file that another library has written under a temporary name its own name, synced. The caller syncs the
 /// directory.
 pub(crate) fn publish(temporary: &Path, path: &Path) -> Result<(), IndexError> {
-    File::options()
-        .write(true)
-        .open(temporary)
-        .and_then(|file| file.sync_all())
+    private::tighten(temporary)
+        .and_then(|()| File::options().write(true).open(temporary)?.sync_all())
         .map_err(IndexError::io("sync", temporary))?;
     fs::rename(temporary, path).map_err(IndexError::io("rename a temporary file to", path))
 }
 
 /// A directory for another library to write in; removed when dropped, or by the next writer's sweep.
 pub(crate) fn temporary_dir(parent: &Path) -> Result<tempfile::TempDir, IndexError> {
-    tempfile::Builder::new()
-        .prefix(TEMP_PREFIX)
-        .tempdir_in(parent)
-        .map_err(IndexError::io("create a temporary directory in", parent))
+    atomic::temporary_dir(parent).map_err(IndexError::io("create a temporary directory in", parent))
 }
 
 /// Creates a directory and its parents, synced; it may exist already.
 pub(crate) fn create_dir(path: &Path) -> Result<(), IndexError> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    fs::create_dir_all(path).map_err(IndexError::io("create the directory", path))?;
-    sync_dir(path)?;
-    sync_dir(parent(path))
+    private::create_dir(path).map_err(IndexError::io("create the directory", path))
 }
 
 /// Makes renames in a directory durable.
 pub(crate) fn sync_dir(path: &Path) -> Result<(), IndexError> {
-    // Windows cannot open a directory for that; its file systems journal renames themselves.
-    if cfg!(unix) {
-        File::open(path).and_then(|dir| dir.sync_all()).map_err(IndexError::io("sync the directory", path))?;
-    }
-    Ok(())
+    atomic::sync_dir(path).map_err(IndexError::io("sync the directory", path))
 }
 
-/// Removes something that no live manifest names. Failure is no error: a reader may have it open (Windows), and the
-/// next writer tries again.
+/// Takes away other users' access to what an earlier version has written. It is no reason not to write that this fails,
+/// where the files belong to another user for instance.
+pub(crate) fn tighten(path: &Path) {
+    match private::tighten(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            log::warn!("{} may be readable by other users: {error}", path.display());
+        }
+        _ => {}
+    }
+}
+
+/// Removes a file that no live manifest names. Failure is no error: a reader may have it open (Windows), and the next
+/// writer tries again. A directory of such a name is not ours and stays.
 pub(crate) fn remove_orphan(path: &Path) {
-    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    log_removal(path, fs::remove_file(path));
+}
+
+/// Removes a temporary file or directory, as [`remove_orphan`] does.
+pub(crate) fn remove_temporary(path: &Path) {
+    let is_dir = path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
+    log_removal(path, if is_dir { fs::remove_dir_all(path) } else { fs::remove_file(path) });
+}
+
+fn log_removal(path: &Path, removed: std::io::Result<()>) {
     match removed {
         Ok(()) => log::debug!("removed {}", path.display()),
         Err(error) => log::debug!("could not remove {}: {error}", path.display()),
     }
 }
 
-/// Opens (creating if need be) the file that the writers' lock is taken on.
-pub(crate) fn open_lock_file(path: &Path) -> Result<File, IndexError> {
-    File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .map_err(IndexError::io("open the lock file", path))
+/// Gives a synced file a second name, `to`, in another directory of the same index. Where the file system has no hard
+/// links the file moves there; where it cannot be renamed either, it is copied. A file that has the name `to` already is
+/// replaced. The caller syncs the directory.
+pub(crate) fn link_or_move(from: &Path, to: &Path) -> Result<(), IndexError> {
+    link_or_move_by(&[hard_link, rename, atomic::copy], from, to)
+}
+
+type Method = fn(&Path, &Path) -> std::io::Result<()>;
+
+fn link_or_move_by(methods: &[Method], from: &Path, to: &Path) -> Result<(), IndexError> {
+    match fs::remove_file(to) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(IndexError::io("replace", to)(error)),
+        _ => {}
+    }
+    let mut result = Ok(());
+    for method in methods {
+        result = method(from, to);
+        match &result {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {}
+            _ => break,
+        }
+    }
+    result.map_err(IndexError::io("link a file to", to))
+}
+
+fn hard_link(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::hard_link(from, to)
+}
+
+fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::rename(from, to)
 }
 
 /// The entries of a directory, none if it is missing.
@@ -109,9 +126,25 @@ pub(crate) fn list(dir: &Path) -> Result<Vec<PathBuf>, IndexError> {
     Ok(paths)
 }
 
-fn parent(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_gets_its_second_name_where_links_are_not_supported() {
+        let unsupported: Method = |_, _| Err(std::io::ErrorKind::Unsupported.into());
+        let cases: [&[Method]; 3] =
+            [&[hard_link], &[unsupported, rename, unsupported], &[unsupported, unsupported, atomic::copy]];
+        for methods in cases {
+            let dir = tempfile::tempdir().unwrap();
+            let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+            fs::write(&from, "content").unwrap();
+            fs::write(&to, "left over").unwrap();
+            link_or_move_by(methods, &from, &to).unwrap();
+            assert_eq!(fs::read(&to).unwrap(), b"content");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        assert!(link_or_move(&from, &to).unwrap_err().is_missing_file());
     }
 }

@@ -9,7 +9,7 @@ use roaring::RoaringTreemap;
 
 use crate::error::IndexError;
 
-const MAGIC: [u8; 8] = *b"clipids\0";
+pub(crate) const MAGIC: [u8; 8] = *b"clipids\0";
 const VERSION: u32 = 1;
 const BODY: usize = 16;
 

@@ -3,11 +3,18 @@
 use std::path::{Path, PathBuf};
 
 pub(crate) const LOCK: &str = "lock";
+/// Says who is writing, where the system has no locks.
+pub(crate) const LOCK_HOLDER: &str = "lock.holder";
 pub(crate) const META_DIR: &str = "meta";
 pub(crate) const VECTORS_DIR: &str = "vectors";
 pub(crate) const GRAPH_DIR: &str = "graph";
+/// An index that is being built to take the place of the one around it.
+pub(crate) const REBUILD_DIR: &str = "rebuild";
+/// Tantivy's list of the files that it has written, in [`META_DIR`].
+pub(crate) const MANAGED_FILES: &str = ".managed.json";
+const COMMIT_POINT: &str = "meta.json";
 /// Prefix of files that are being written. Only a writer that died leaves one behind.
-pub(crate) const TEMP_PREFIX: &str = ".tmp-";
+pub(crate) use clip_files::atomic::TEMP_PREFIX;
 
 const GRAPH_SUFFIXES: [&str; 4] = [".json", ".ids", ".hnsw.graph", ".hnsw.data"];
 
@@ -30,12 +37,16 @@ impl Layout {
         self.root.join(LOCK)
     }
 
+    pub(crate) fn lock_holder(&self) -> PathBuf {
+        self.root.join(LOCK_HOLDER)
+    }
+
     pub(crate) fn meta(&self) -> PathBuf {
         self.root.join(META_DIR)
     }
 
     pub(crate) fn commit_point(&self) -> PathBuf {
-        self.meta().join("meta.json")
+        self.meta().join(COMMIT_POINT)
     }
 
     pub(crate) fn vectors(&self) -> PathBuf {
@@ -44,6 +55,11 @@ impl Layout {
 
     pub(crate) fn graphs(&self) -> PathBuf {
         self.root.join(GRAPH_DIR)
+    }
+
+    /// The index in the staging area.
+    pub(crate) fn rebuild(&self) -> Layout {
+        Layout::new(&self.root.join(REBUILD_DIR))
     }
 
     pub(crate) fn manifest(&self, generation: u64) -> PathBuf {
@@ -77,6 +93,11 @@ impl Layout {
 
     pub(crate) fn graph_data(&self, id: u64) -> PathBuf {
         self.graphs().join(Layout::graph_base(id) + ".hnsw.data")
+    }
+
+    /// All files of a graph.
+    pub(crate) fn graph_files(&self, id: u64) -> [PathBuf; 4] {
+        [self.graph_descriptor(id), self.graph_ids(id), self.graph_topology(id), self.graph_data(id)]
     }
 }
 
@@ -118,6 +139,36 @@ pub(crate) fn entry_in_graphs(name: &str) -> Option<Entry> {
     GRAPH_SUFFIXES.iter().find_map(|suffix| number(name.strip_suffix(suffix)?)).map(Entry::Graph)
 }
 
+/// A file in `meta/`, as far as its name tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MetaEntry {
+    /// A part of one of tantivy's segments.
+    OfSegment,
+    CommitPoint,
+    /// Tantivy's list of files, and the locks that earlier versions of this crate let it take.
+    Administration,
+    Temporary,
+}
+
+/// Reads a name in `meta/`.
+pub(crate) fn entry_in_meta(name: &str) -> Option<MetaEntry> {
+    match name {
+        COMMIT_POINT => return Some(MetaEntry::CommitPoint),
+        MANAGED_FILES | ".tantivy-meta.lock" | ".tantivy-writer.lock" => return Some(MetaEntry::Administration),
+        _ => {}
+    }
+    // As the crate tempfile names its files.
+    if let Some(random) = name.strip_prefix(".tmp") {
+        let temporary = random.len() == 6 && random.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        return temporary.then_some(MetaEntry::Temporary);
+    }
+    let (id, part) = name.split_once('.')?;
+    let is_id = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    let is_part = matches!(part, "idx" | "pos" | "term" | "store" | "store.temp" | "fast" | "fieldnorm")
+        || part.strip_suffix(".del").is_some_and(|stamp| stamp.parse::<u64>().is_ok());
+    (is_id && is_part).then_some(MetaEntry::OfSegment)
+}
+
 fn number(hex: &str) -> Option<u64> {
     u64::from_str_radix(hex, 16).ok().filter(|n| format!("{n:08x}") == hex)
 }
@@ -143,11 +194,25 @@ mod tests {
     }
 
     #[test]
+    fn names_of_tantivy_are_known() {
+        let id = "9e2ed7ed089944678219efe497413138";
+        for part in ["idx", "pos", "term", "store", "store.temp", "fast", "fieldnorm", "21.del"] {
+            assert_eq!(entry_in_meta(&format!("{id}.{part}")), Some(MetaEntry::OfSegment), "{part}");
+        }
+        assert_eq!(entry_in_meta("meta.json"), Some(MetaEntry::CommitPoint));
+        assert_eq!(entry_in_meta(".managed.json"), Some(MetaEntry::Administration));
+        assert_eq!(entry_in_meta(".tmpAb3xY9"), Some(MetaEntry::Temporary));
+    }
+
+    #[test]
     fn foreign_names_are_left_alone() {
         for name in
             ["lock", "meta", "manifest-.json", "manifest-01.json", "manifest-1.json.bak", "photo.jpg", "deleted-x.bin"]
         {
             assert_eq!(entry_in_root(name), None, "{name}");
+        }
+        for name in ["d41d8cd98f00b204e9800998ecf8427e.jpg", ".tmp-notes", "x.idx", "meta.json.bak"] {
+            assert_eq!(entry_in_meta(name), None, "{name}");
         }
         for name in ["1.vec", "00000001.VEC", "0000000g.vec", "+0000001.vec"] {
             assert_eq!(entry_in_vectors(name), None, "{name}");

@@ -39,28 +39,37 @@
 
 mod cast;
 mod checked_json;
+mod commit_point;
 mod compaction;
 mod dot;
 mod error;
 mod exact;
 mod files;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod graph;
 mod id_set;
 mod layout;
 mod lock;
 mod manifest;
 mod metadata;
-mod path_bytes;
+mod privacy;
 mod reader;
+mod rebuild;
+mod recognise;
 mod record;
 mod segment;
 mod snapshot;
+mod staging;
+mod sweep;
 mod verify;
 mod writer;
 
-pub use error::IndexError;
+pub use error::{IndexError, Remedy};
 pub use graph::{GraphOptions, GraphUpdate};
 pub use reader::IndexReader;
+pub use rebuild::Rebuild;
 pub use record::{GraphStatus, KnownFile, ModelId, Neighbour, NewPhoto, PhotoRecord, Status};
 pub use verify::{Problem, VerifyReport, verify};
 pub use writer::IndexWriter;

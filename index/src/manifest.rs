@@ -2,16 +2,20 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use clip_files::path_bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::checked_json;
 use crate::error::IndexError;
-use crate::record::ModelId;
+use crate::record::{ModelId, stored_path};
 
-const KIND: &str = "clip-search manifest";
+pub(crate) const KIND: &str = "clip-search manifest";
 /// Version of the format of the index as a whole.
 pub(crate) const VERSION: u32 = 1;
+/// No id, file number or generation is greater, so that counting on from one that was read never overflows.
+pub(crate) const GREATEST: u64 = 1 << 62;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,19 +72,34 @@ impl Root {
     pub(crate) fn new(path: &Path) -> Result<Root, IndexError> {
         match path.to_str() {
             Some(text) => Ok(Root::Text(text.into())),
-            None => Ok(Root::Bytes(crate::path_bytes::encode(path)?)),
+            None => Ok(Root::Bytes(stored_path(path)?.into_owned())),
         }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
         match self {
             Root::Text(text) => PathBuf::from(text),
-            Root::Bytes(bytes) => crate::path_bytes::decode(bytes),
+            Root::Bytes(bytes) => path_bytes::to_path(bytes),
         }
     }
 }
 
 impl Manifest {
+    /// Of an index without photos in which nothing was committed yet.
+    pub(crate) fn empty(model: &ModelId, next_id: u64, next_file: u64) -> Manifest {
+        Manifest {
+            generation: 0,
+            committed_at: now(),
+            model: model.clone(),
+            next_id,
+            next_file,
+            roots: Vec::new(),
+            segments: Vec::new(),
+            deleted: None,
+            graph: None,
+        }
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         // Plain structs of numbers and strings: nothing in them can fail to become JSON.
         checked_json::encode(KIND, VERSION, self).expect("a manifest is always valid JSON")
@@ -100,7 +119,18 @@ impl Manifest {
         if manifest.model.dimension == 0 {
             return Err(IndexError::corrupt(path, "the dimension is 0"));
         }
+        if manifest.generation.max(manifest.next_id).max(manifest.next_file) > GREATEST {
+            return Err(IndexError::corrupt(path, "a generation, id or file number is too great"));
+        }
         Ok(manifest)
+    }
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> i64 {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => since.as_secs() as i64,
+        Err(before) => -(before.duration().as_secs() as i64),
     }
 }
 

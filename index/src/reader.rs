@@ -5,24 +5,26 @@ use std::sync::OnceLock;
 
 use roaring::RoaringTreemap;
 
+use crate::commit_point::{CommitPoint, at_commit};
 use crate::error::IndexError;
 use crate::exact;
 use crate::files;
 use crate::graph::{self, Graph, GraphSearcher};
 use crate::layout::Layout;
 use crate::manifest;
-use crate::metadata::MetadataReader;
+use crate::metadata::{MetadataReader, ReadDirectory};
 use crate::record::{GraphStatus, ModelId, Neighbour, PhotoRecord, Status};
 use crate::snapshot::Snapshot;
 
-/// A view of the index as it was committed when the reader was opened. It takes no lock, and writers do not disturb it.
+/// A view of the index as it was committed when the reader was opened: vectors and metadata of one commit, whatever
+/// writers and rebuilds do meanwhile. It takes no lock and writes nothing.
 ///
-/// Opening maps the vector files and reads a few small ones. The metadata and the graph are opened when they are first
-/// asked for. The metadata may then be newer than the vectors: photos that were removed meanwhile have no record any
-/// more, and moved ones have their new path.
+/// Opening maps the files of the vectors and of the metadata and reads a few small ones. The metadata is checked when it
+/// is first asked for, and the graph is loaded then.
 #[derive(Debug)]
 pub struct IndexReader {
     snapshot: Snapshot,
+    metadata_files: ReadDirectory,
     metadata: OnceLock<MetadataReader>,
     graph: OnceLock<Result<GraphSearcher, String>>,
 }
@@ -34,8 +36,19 @@ impl IndexReader {
     /// [`IndexError::NotFound`] if there is none, [`IndexError::NewerFormat`] or [`IndexError::Corrupt`] if it cannot be
     /// read.
     pub fn open(dir: impl AsRef<Path>) -> Result<IndexReader, IndexError> {
-        let snapshot = Snapshot::open(&Layout::new(dir.as_ref()))?;
-        Ok(IndexReader { snapshot, metadata: OnceLock::new(), graph: OnceLock::new() })
+        let layout = Layout::new(dir.as_ref());
+        let (snapshot, metadata_files) = open_commit(&layout)?;
+        Ok(IndexReader { snapshot, metadata_files, metadata: OnceLock::new(), graph: OnceLock::new() })
+    }
+
+    /// False if another commit was made after the one that this reader shows, be it by a writer or by a rebuild. Reads one
+    /// small file.
+    ///
+    /// # Errors
+    /// [`IndexError::NotFound`] if the index is gone, [`IndexError::Io`] or [`IndexError::Corrupt`] if its commit point
+    /// cannot be read.
+    pub fn is_current(&self) -> Result<bool, IndexError> {
+        Ok(CommitPoint::read(self.snapshot.layout())?.generation() == self.generation())
     }
 
     /// The directory of the index, as it was given.
@@ -88,7 +101,7 @@ impl IndexReader {
         self.snapshot.locate_live(id).map(|place| self.snapshot.row(place))
     }
 
-    /// Sizes and counts.
+    /// Sizes and counts. The bytes on disk include those of a rebuild under way.
     ///
     /// # Errors
     /// [`IndexError::Io`] if the directory cannot be listed.
@@ -158,7 +171,8 @@ impl IndexReader {
         Ok(graph.search(&self.snapshot, query, k, ef, filter))
     }
 
-    /// The records of photos, in the order of `ids`. Ids without a record are left out.
+    /// The records of photos, in the order of `ids`, as they were when the reader was opened. Ids that name no photo are
+    /// left out.
     ///
     /// # Errors
     /// [`IndexError::Metadata`] if the metadata cannot be read.
@@ -197,7 +211,7 @@ impl IndexReader {
         if let Some(metadata) = self.metadata.get() {
             return Ok(metadata);
         }
-        let opened = MetadataReader::open(self.snapshot.layout())?;
+        let opened = MetadataReader::open(&self.metadata_files)?;
         Ok(self.metadata.get_or_init(|| opened))
     }
 
@@ -213,6 +227,18 @@ impl IndexReader {
         });
         loaded.as_ref().map_err(|reason| IndexError::Graph { dir: layout.graphs(), reason: reason.clone() })
     }
+}
+
+/// The vectors and the metadata of the newest commit.
+pub(crate) fn open_commit(layout: &Layout) -> Result<(Snapshot, ReadDirectory), IndexError> {
+    at_commit(layout, |point| {
+        let snapshot = Snapshot::open_generation(layout, point.generation())?;
+        let files = ReadDirectory::pin(&layout.meta(), point)?;
+        if !files.is_complete() && CommitPoint::read(layout)? != *point {
+            return Err(IndexError::corrupt(&layout.commit_point(), "it was replaced while its files were opened"));
+        }
+        Ok((snapshot, files))
+    })
 }
 
 fn directory_bytes(dir: &Path) -> Result<u64, IndexError> {

@@ -1,6 +1,11 @@
 //! The plain types that go in and out of an index.
 
-use std::path::PathBuf;
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use clip_files::path_bytes;
+
+use crate::error::IndexError;
 
 /// Which model made the embeddings of an index. Vectors of different models cannot be compared, so an index belongs to
 /// exactly one.
@@ -142,4 +147,9 @@ pub struct GraphStatus {
     pub removed: u64,
     /// Photos that the graph lacks; a graph search scans them besides.
     pub missing: u64,
+}
+
+/// A path as it is stored: byte-exact on Unix, UTF-8 elsewhere.
+pub(crate) fn stored_path(path: &Path) -> Result<Cow<'_, [u8]>, IndexError> {
+    path_bytes::exact(path).ok_or_else(|| IndexError::Path { path: path.to_path_buf() })
 }

@@ -14,7 +14,7 @@ use crate::cast;
 use crate::error::IndexError;
 use crate::files;
 
-const MAGIC: [u8; 8] = *b"clipvec\0";
+pub(crate) const MAGIC: [u8; 8] = *b"clipvec\0";
 pub(crate) const VERSION: u32 = 1;
 /// Length of the header; ids begin here, and rows at a multiple of it, so that rows are aligned for any instruction.
 const HEADER: usize = 64;
@@ -96,6 +96,10 @@ impl Segment {
     pub(crate) fn open(path: &Path, file_id: u64) -> Result<Segment, IndexError> {
         let file = File::open(path).map_err(IndexError::io("open", path))?;
         let map = map(&file).map_err(IndexError::io("map", path))?;
+        Segment::parse(map, path, file_id)
+    }
+
+    fn parse(map: Mmap, path: &Path, file_id: u64) -> Result<Segment, IndexError> {
         let header = Header::decode(&map, path)?;
         let (rows_start, end) =
             header.extent().ok_or_else(|| IndexError::corrupt(path, "it claims to hold more vectors than it can"))?;
@@ -223,6 +227,24 @@ fn map(file: &File) -> std::io::Result<Mmap> {
     // unlinking, which keeps mappings valid. A foreign process that truncates one breaks that, as it would break any
     // program that maps files.
     unsafe { Mmap::map(file) }
+}
+
+/// Reads bytes as a vector file and asserts what must hold of the result. For the module `fuzzing`.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn check_file(bytes: &[u8]) {
+    let mut map = memmap2::MmapMut::map_anon(bytes.len().max(1)).expect("a little memory");
+    map[..bytes.len()].copy_from_slice(bytes);
+    let map = map.make_read_only().expect("less access");
+    let Ok(segment) = Segment::parse(map, Path::new("fuzzed.vec"), 1) else { return };
+    assert!(segment.len() > 0 && segment.dimension() > 0);
+    assert_eq!(segment.rows().len(), segment.len() * segment.dimension());
+    assert!(segment.ids().is_sorted_by(|a, b| a < b));
+    assert_eq!((segment.first_id(), segment.last_id()), (segment.ids()[0], segment.ids()[segment.len() - 1]));
+    for (row, &id) in segment.ids().iter().enumerate() {
+        assert_eq!(segment.position(id), Some(row));
+        assert_eq!(segment.row(row).len(), segment.dimension());
+    }
+    let _ = segment.verify_rows();
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use roaring::RoaringTreemap;
-use serde::Deserialize;
 
+use crate::commit_point::at_commit;
 use crate::error::IndexError;
 use crate::id_set;
 use crate::layout::Layout;
@@ -34,23 +34,10 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     /// Opens the committed generation. Takes no lock: where a writer replaces files meanwhile, it begins again.
     pub(crate) fn open(layout: &Layout) -> Result<Snapshot, IndexError> {
-        let mut generation = committed_generation(layout)?;
-        loop {
-            let result = Snapshot::open_generation(layout, generation);
-            // Files of a committed generation never change, so a snapshot that could be opened is whole, even if it is
-            // not the newest any more. Only what could not be opened may have been replaced.
-            if result.is_ok() {
-                return result;
-            }
-            let now = committed_generation(layout)?;
-            if now == generation {
-                return result;
-            }
-            generation = now;
-        }
+        at_commit(layout, |point| Snapshot::open_generation(layout, point.generation()))
     }
 
-    fn open_generation(layout: &Layout, generation: u64) -> Result<Snapshot, IndexError> {
+    pub(crate) fn open_generation(layout: &Layout, generation: u64) -> Result<Snapshot, IndexError> {
         let path = layout.manifest(generation);
         let manifest = Manifest::read(&path, generation).map_err(missing_is_corrupt)?;
         let mut segments = Vec::with_capacity(manifest.segments.len());
@@ -188,31 +175,6 @@ impl Snapshot {
 /// Euclidean length, in double precision inside: it decides whether a vector is accepted.
 pub(crate) fn length(vector: &[f32]) -> f32 {
     vector.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt() as f32
-}
-
-/// The generation that was committed last: the payload of tantivy's `meta.json`, which a commit replaces in one step.
-/// Only that file is read; tantivy itself is not opened.
-pub(crate) fn committed_generation(layout: &Layout) -> Result<u64, IndexError> {
-    #[derive(Deserialize)]
-    struct CommitPoint {
-        payload: Option<String>,
-    }
-    let path = layout.commit_point();
-    let not_found = || IndexError::NotFound { dir: layout.root().to_path_buf() };
-    let bytes = fs::read(&path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => not_found(),
-        _ => IndexError::io("read", &path)(error),
-    })?;
-    let point: CommitPoint = serde_json::from_slice(&bytes)
-        .map_err(|error| IndexError::corrupt(&path, format!("it is not valid JSON: {error}")))?;
-    // Without a payload the very first commit was never made.
-    let payload = point.payload.ok_or_else(not_found)?;
-    parse_generation(&payload)
-        .ok_or_else(|| IndexError::corrupt(&path, format!("expected a generation as payload, found {payload:?}")))
-}
-
-fn parse_generation(payload: &str) -> Option<u64> {
-    payload.parse().ok().filter(|generation: &u64| generation.to_string() == payload)
 }
 
 fn locate(segments: &[Arc<Segment>], id: u64) -> Option<Place> {

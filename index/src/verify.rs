@@ -9,7 +9,8 @@ use roaring::RoaringTreemap;
 use crate::error::IndexError;
 use crate::graph::Graph;
 use crate::layout::Layout;
-use crate::metadata::MetadataReader;
+use crate::metadata::{MetadataReader, ReadDirectory};
+use crate::reader::open_commit;
 use crate::record::PhotoRecord;
 use crate::segment::Segment;
 use crate::snapshot::{self, Snapshot};
@@ -46,8 +47,8 @@ impl VerifyReport {
 /// and vectors know the same photos, and that the search graph loads. Takes no lock.
 ///
 /// # Errors
-/// [`IndexError::NotFound`] if there is no index, [`IndexError::NewerFormat`] if it is not for this version to judge.
-/// Damage is no error but a [`Problem`].
+/// [`IndexError::NotFound`] if there is no index, [`IndexError::NewerFormat`] if it is not for this version to judge,
+/// [`IndexError::Io`] if the system refuses to read a file. Damage is no error but a [`Problem`].
 pub fn verify(dir: impl AsRef<Path>) -> Result<VerifyReport, IndexError> {
     let layout = Layout::new(dir.as_ref());
     loop {
@@ -62,37 +63,39 @@ pub fn verify(dir: impl AsRef<Path>) -> Result<VerifyReport, IndexError> {
 
 fn verify_once(layout: &Layout) -> Result<VerifyReport, IndexError> {
     let mut report = VerifyReport { generation: None, photos: 0, problems: Vec::new() };
-    let snapshot = match Snapshot::open(layout) {
-        Ok(snapshot) => snapshot,
-        Err(error @ (IndexError::NotFound { .. } | IndexError::NewerFormat { .. })) => return Err(error),
+    let (snapshot, metadata_files) = match open_commit(layout) {
+        Ok(opened) => opened,
         Err(error) => {
-            report.add(layout.root(), error);
+            report.add(layout.root(), error)?;
             return Ok(report);
         }
     };
     report.generation = Some(snapshot.manifest().generation);
     report.photos = snapshot.live();
     for segment in snapshot.segments() {
-        check_segment(segment, &mut report);
+        check_segment(segment, &mut report)?;
     }
     if let Some(entry) = &snapshot.manifest().graph
         && let Err(error) = Graph::load(&snapshot, entry)
     {
-        report.add(&layout.graphs(), error);
+        report.add(&layout.graphs(), error)?;
     }
-    check_metadata(layout, &snapshot, &mut report);
+    check_metadata(layout, &snapshot, &metadata_files, &mut report)?;
     Ok(report)
 }
 
 impl VerifyReport {
-    fn add(&mut self, path: &Path, error: IndexError) {
+    /// Notes damage. What is none is an error of the check itself: a file that the system refuses to read may be whole.
+    fn add(&mut self, path: &Path, error: IndexError) -> Result<(), IndexError> {
         let (path, message) = match error {
             IndexError::Corrupt { path, reason } => (path, reason),
             IndexError::Graph { dir, reason } | IndexError::Metadata { dir, reason } => (dir, reason),
-            IndexError::Io { ref path, .. } => (path.clone(), error.to_string()),
+            IndexError::Io { ref path, .. } if error.is_missing_file() => (path.clone(), error.to_string()),
+            IndexError::Io { .. } | IndexError::NotFound { .. } | IndexError::NewerFormat { .. } => return Err(error),
             other => (path.to_path_buf(), other.to_string()),
         };
         self.note(&path, message);
+        Ok(())
     }
 
     fn note(&mut self, path: &Path, message: impl Into<String>) {
@@ -100,10 +103,9 @@ impl VerifyReport {
     }
 }
 
-fn check_segment(segment: &Segment, report: &mut VerifyReport) {
+fn check_segment(segment: &Segment, report: &mut VerifyReport) -> Result<(), IndexError> {
     if let Err(error) = segment.verify_rows() {
-        report.add(segment.path(), error);
-        return;
+        return report.add(segment.path(), error);
     }
     let mut wrong =
         segment.ids().iter().zip(segment.rows().chunks_exact(segment.dimension())).filter_map(|(id, row)| {
@@ -116,23 +118,29 @@ fn check_segment(segment: &Segment, report: &mut VerifyReport) {
         let message = format!("expected vectors of length 1, found {length} for the photo {id} (and {others} others)");
         report.note(segment.path(), message);
     }
+    Ok(())
 }
 
-fn check_metadata(layout: &Layout, snapshot: &Snapshot, report: &mut VerifyReport) {
+fn check_metadata(
+    layout: &Layout,
+    snapshot: &Snapshot,
+    files: &ReadDirectory,
+    report: &mut VerifyReport,
+) -> Result<(), IndexError> {
     let dir = layout.meta();
-    match MetadataReader::damaged_files(layout) {
+    match MetadataReader::damaged_files(files) {
         Ok(damaged) if damaged.is_empty() => {}
         // Reading what is known to be damaged would tell nothing more.
         Ok(damaged) => {
             for file in damaged {
                 report.note(&dir.join(file), "the checksum does not match");
             }
-            return;
+            return Ok(());
         }
         Err(error) => return report.add(&dir, error),
     }
     let read = || {
-        let metadata = MetadataReader::open(layout)?;
+        let metadata = MetadataReader::open(files)?;
         let records = metadata.all()?;
         metadata.check(&records)?;
         Ok(records)
@@ -162,4 +170,5 @@ fn check_metadata(layout: &Layout, snapshot: &Snapshot, report: &mut VerifyRepor
     if let Some(id) = no_vector.min() {
         report.note(&dir, format!("{} photos have a record but no vector, the photo {id} for one", no_vector.len()));
     }
+    Ok(())
 }

@@ -4,22 +4,26 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use roaring::RoaringTreemap;
 
+use crate::commit_point::CommitPoint;
 use crate::compaction;
 use crate::error::IndexError;
 use crate::files;
 use crate::graph::{self, Graph, GraphOptions, GraphUpdate};
 use crate::id_set;
-use crate::layout::{self, Entry, Layout};
+use crate::layout::Layout;
 use crate::lock::WriteLock;
-use crate::manifest::{DeletedEntry, GraphEntry, Manifest, Root, SegmentEntry};
+use crate::manifest::{self, DeletedEntry, GraphEntry, Manifest, Root, SegmentEntry};
 use crate::metadata::MetadataWriter;
-use crate::record::{KnownFile, ModelId, NewPhoto, PhotoRecord};
+use crate::privacy;
+use crate::recognise::refuse_foreign_files;
+use crate::record::{KnownFile, ModelId, NewPhoto, PhotoRecord, stored_path};
 use crate::segment::{self, Segment};
-use crate::snapshot::{self, Snapshot, committed_generation};
+use crate::snapshot::{self, Snapshot};
+use crate::staging;
+use crate::sweep::sweep;
 
 /// How far an embedding's length may be from 1.
 pub(crate) const UNIT_TOLERANCE: f32 = 1e-3;
@@ -29,20 +33,19 @@ pub(crate) const UNIT_TOLERANCE: f32 = 1e-3;
 /// Changes are kept in memory until [`IndexWriter::commit`] makes them all visible and durable in one step. What is not
 /// committed is lost with the writer. Memory grows with the uncommitted photos, so callers commit every thousand or so.
 pub struct IndexWriter {
-    _lock: WriteLock,
     snapshot: Snapshot,
     metadata: MetadataWriter,
     model: ModelId,
     roots: Vec<Root>,
     next_id: u64,
     pending: Pending,
+    /// Given back last, when nothing writes any more.
+    _lock: WriteLock,
 }
 
 /// What the next commit will change.
 #[derive(Debug, Default)]
 struct Pending {
-    /// Forget all that was committed.
-    clear: bool,
     roots_changed: bool,
     /// Ids of added photos, ascending, and their rows.
     added: Vec<u64>,
@@ -57,11 +60,7 @@ struct Pending {
 
 impl Pending {
     fn is_empty(&self) -> bool {
-        !self.clear
-            && !self.roots_changed
-            && self.added.is_empty()
-            && self.removed.is_empty()
-            && self.records.is_empty()
+        !self.roots_changed && self.added.is_empty() && self.removed.is_empty() && self.records.is_empty()
     }
 
     fn has_added(&self, id: u64) -> bool {
@@ -93,7 +92,7 @@ impl IndexWriter {
     /// [`IndexError::Locked`] if there is a writer already, [`IndexError::Fingerprint`] if the index was made with
     /// another model, [`IndexError::NotAnIndex`] if the directory holds other files.
     pub fn open_or_create(dir: impl AsRef<Path>, model: &ModelId) -> Result<IndexWriter, IndexError> {
-        let writer = IndexWriter::open(dir.as_ref(), model)?;
+        let writer = IndexWriter::open(dir.as_ref(), model, (1, 1))?;
         let indexed = &writer.snapshot.manifest().model;
         if indexed.fingerprint != model.fingerprint || indexed.dimension != model.dimension {
             return Err(IndexError::Fingerprint {
@@ -107,18 +106,18 @@ impl IndexWriter {
         Ok(writer)
     }
 
-    /// As [`IndexWriter::open_or_create`], but begins anew, whatever model the index was made with. The folders are
-    /// kept, the photos forgotten with the first commit; until then, readers find what they did before.
-    ///
-    /// # Errors
-    /// Those of [`IndexWriter::open_or_create`], except [`IndexError::Fingerprint`].
-    pub fn open_for_rebuild(dir: impl AsRef<Path>, model: &ModelId) -> Result<IndexWriter, IndexError> {
-        let mut writer = IndexWriter::open(dir.as_ref(), model)?;
-        writer.pending.clear = true;
-        Ok(writer)
+    /// Creates an index whose ids and file numbers begin with these, greater than 0.
+    pub(crate) fn create(
+        dir: &Path,
+        model: &ModelId,
+        first_id: u64,
+        first_file: u64,
+    ) -> Result<IndexWriter, IndexError> {
+        IndexWriter::open(dir, model, (first_id, first_file))
     }
 
-    fn open(dir: &Path, model: &ModelId) -> Result<IndexWriter, IndexError> {
+    /// `first` are the id and the file number that a new index begins with.
+    fn open(dir: &Path, model: &ModelId, first: (u64, u64)) -> Result<IndexWriter, IndexError> {
         if model.dimension == 0 {
             return Err(IndexError::Dimension { expected: 1, found: 0 });
         }
@@ -126,24 +125,31 @@ impl IndexWriter {
         refuse_foreign_files(&layout)?;
         files::create_dir(dir)?;
         let lock = WriteLock::acquire(&layout)?;
+        // Again, now that nobody changes it.
+        refuse_foreign_files(&layout)?;
+        privacy::tighten(&layout)?;
         files::create_dir(&layout.vectors())?;
         files::create_dir(&layout.graphs())?;
         let (snapshot, is_new) = match Snapshot::open(&layout) {
             Ok(snapshot) => (snapshot, false),
             Err(IndexError::NotFound { .. }) => {
-                (Snapshot::assemble(layout.clone(), first_manifest(model), Vec::new(), RoaringTreemap::new())?, true)
+                let manifest = Manifest::empty(model, first.0, first.1);
+                (Snapshot::assemble(layout.clone(), manifest, Vec::new(), RoaringTreemap::new())?, true)
             }
             Err(error) => return Err(error),
         };
-        sweep(&layout, snapshot.manifest())?;
+        sweep(&layout, Some(snapshot.manifest()))?;
+        if !is_new {
+            staging::remove_spent(&layout, snapshot.manifest());
+        }
         let mut writer = IndexWriter {
-            _lock: lock,
             metadata: MetadataWriter::open_or_create(&layout)?,
             model: model.clone(),
             roots: snapshot.manifest().roots.clone(),
             next_id: snapshot.manifest().next_id,
             pending: Pending::default(),
             snapshot,
+            _lock: lock,
         };
         if is_new {
             // So that a reader finds an empty index, not none, before the first photos are committed.
@@ -179,9 +185,6 @@ impl IndexWriter {
     /// # Errors
     /// [`IndexError::Metadata`] if the metadata cannot be read.
     pub fn files(&self) -> Result<Vec<KnownFile>, IndexError> {
-        if self.pending.clear {
-            return Ok(Vec::new());
-        }
         let mut files = self.metadata.reader().files()?;
         files.sort_unstable_by_key(|file| file.id);
         Ok(files)
@@ -189,7 +192,7 @@ impl IndexWriter {
 
     /// Number of photos, uncommitted changes included.
     pub fn len(&self) -> usize {
-        let committed = if self.pending.clear { 0 } else { self.snapshot.live() - self.pending.removed.len() };
+        let committed = self.snapshot.live() - self.pending.removed.len();
         committed as usize + self.pending.added.len() - self.pending.withdrawn.len() as usize
     }
 
@@ -211,7 +214,7 @@ impl IndexWriter {
         if length.is_nan() || (length - 1.0).abs() > UNIT_TOLERANCE {
             return Err(IndexError::NotUnit { length });
         }
-        crate::path_bytes::encode(&photo.path)?;
+        stored_path(&photo.path)?;
         let id = self.next_id;
         self.next_id += 1;
         let (record, row) = photo.into_parts(id);
@@ -239,7 +242,7 @@ impl IndexWriter {
     /// # Errors
     /// [`IndexError::UnknownId`], or those of reading the metadata.
     pub fn relocate(&mut self, id: u64, path: &Path, size: u64, mtime_ns: i128) -> Result<(), IndexError> {
-        crate::path_bytes::encode(path)?;
+        stored_path(path)?;
         let record = self.record_mut(id)?;
         record.path = path.to_path_buf();
         record.size = size;
@@ -329,7 +332,7 @@ impl IndexWriter {
     }
 
     fn is_committed(&self, id: u64) -> bool {
-        !self.pending.clear && !self.pending.removed.contains(id) && self.snapshot.locate_live(id).is_some()
+        !self.pending.removed.contains(id) && self.snapshot.locate_live(id).is_some()
     }
 
     /// The record that the next commit will write.
@@ -349,15 +352,11 @@ impl IndexWriter {
         let layout = self.snapshot.layout();
         let manifest = self.snapshot.manifest();
         let pending = &self.pending;
-        let mut staged = if pending.clear {
-            Staged { segments: Vec::new(), deleted: RoaringTreemap::new(), graph: None, next_file: manifest.next_file }
-        } else {
-            Staged {
-                segments: self.snapshot.segments().to_vec(),
-                deleted: self.snapshot.deleted() | &pending.removed,
-                graph: manifest.graph.clone(),
-                next_file: manifest.next_file,
-            }
+        let mut staged = Staged {
+            segments: self.snapshot.segments().to_vec(),
+            deleted: self.snapshot.deleted() | &pending.removed,
+            graph: manifest.graph.clone(),
+            next_file: manifest.next_file,
         };
         let kept = || {
             let rows = pending.rows.chunks_exact(self.model.dimension);
@@ -395,7 +394,7 @@ impl IndexWriter {
         };
         let manifest = Manifest {
             generation,
-            committed_at: now(),
+            committed_at: manifest::now(),
             model: self.model.clone(),
             next_id: self.next_id,
             next_file: staged.next_file,
@@ -406,15 +405,15 @@ impl IndexWriter {
         };
         files::write_bytes(&layout.manifest(generation), &manifest.encode())?;
         let next = Snapshot::assemble(layout.clone(), manifest, staged.segments, staged.deleted)?;
-        let Pending { clear, removed, records, .. } = &self.pending;
-        let result = self.metadata.commit(generation, *clear, removed, records);
+        let Pending { removed, records, .. } = &self.pending;
+        let result = self.metadata.commit(generation, removed, records);
         // Even where an error came back, what counts is whether the commit point was replaced.
-        if result.is_err() && committed_generation(&layout).ok() != Some(generation) {
+        if result.is_err() && CommitPoint::read(&layout).ok().map(|point| point.generation()) != Some(generation) {
             return result;
         }
         self.snapshot = next;
         self.pending = Pending::default();
-        if let Err(error) = sweep(&layout, self.snapshot.manifest()) {
+        if let Err(error) = sweep(&layout, Some(self.snapshot.manifest())) {
             // The commit is made; the next writer tries again.
             log::warn!("files of older generations were not removed: {error}");
         }
@@ -451,68 +450,4 @@ fn compact(layout: &Layout, staged: &mut Staged) -> Result<(), IndexError> {
         staged.segments.splice(range, merged.map(Arc::new));
     }
     Ok(())
-}
-
-/// Removes what no live manifest names: leftovers of a writer that died, and what the last commit replaced.
-fn sweep(layout: &Layout, manifest: &Manifest) -> Result<(), IndexError> {
-    let is_live = |entry: Entry| match entry {
-        Entry::Manifest(generation) => generation == manifest.generation,
-        Entry::Deleted(generation) => manifest.deleted.as_ref().is_some_and(|entry| entry.generation == generation),
-        Entry::Segment(file) => manifest.segments.iter().any(|entry| entry.file == file),
-        Entry::Graph(file) => manifest.graph.as_ref().is_some_and(|entry| entry.file == file),
-        Entry::Temporary => false,
-    };
-    type Parse = fn(&str) -> Option<Entry>;
-    let places: [(PathBuf, Parse); 3] = [
-        (layout.root().to_path_buf(), layout::entry_in_root),
-        (layout.vectors(), layout::entry_in_vectors),
-        (layout.graphs(), layout::entry_in_graphs),
-    ];
-    for (dir, parse) in places {
-        for path in files::list(&dir)? {
-            let entry = path.file_name().and_then(|name| parse(name.to_str()?));
-            if entry.is_some_and(|entry| !is_live(entry)) {
-                files::remove_orphan(&path);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// An index is not created among other files: a mistyped path must not fill a folder of photos with ours.
-fn refuse_foreign_files(layout: &Layout) -> Result<(), IndexError> {
-    if layout.commit_point().exists() {
-        return Ok(());
-    }
-    let own = |name: &str| {
-        matches!(name, layout::LOCK | layout::META_DIR | layout::VECTORS_DIR | layout::GRAPH_DIR)
-            || layout::entry_in_root(name).is_some()
-    };
-    for path in files::list(layout.root())? {
-        if !path.file_name().and_then(|name| name.to_str()).is_some_and(own) {
-            return Err(IndexError::NotAnIndex { dir: layout.root().to_path_buf(), found: path });
-        }
-    }
-    Ok(())
-}
-
-fn first_manifest(model: &ModelId) -> Manifest {
-    Manifest {
-        generation: 0,
-        committed_at: now(),
-        model: model.clone(),
-        next_id: 1,
-        next_file: 1,
-        roots: Vec::new(),
-        segments: Vec::new(),
-        deleted: None,
-        graph: None,
-    }
-}
-
-fn now() -> i64 {
-    match SystemTime::now().duration_since(UNIX_EPOCH) {
-        Ok(since) => since.as_secs() as i64,
-        Err(before) => -(before.duration().as_secs() as i64),
-    }
 }

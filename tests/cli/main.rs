@@ -10,6 +10,7 @@ mod hostile;
 mod incremental;
 mod model;
 mod query_cache;
+mod replacement;
 #[path = "../../crates/clip-hub/tests/support/mod.rs"]
 mod server;
 mod streams;

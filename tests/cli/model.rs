@@ -258,6 +258,30 @@ fn tokens_from_the_variable_and_from_the_file() {
 }
 
 #[test]
+fn proxies_and_the_hosts_without_one() {
+    let place = Place::new();
+    let proxy = Server::new();
+    proxy.tunnel();
+    let pull = |variables: &[(&str, &str)]| {
+        proxy.forget_requests();
+        let mut command = place.command(&["model", "pull", NAME]);
+        command.envs(variables.iter().copied());
+        Run::from(command.output().unwrap()).expect(0);
+        !proxy.requests().is_empty()
+    };
+    let endpoint = proxy.endpoint();
+    let endpoint = endpoint.as_str();
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        assert!(pull(&[(name, endpoint)]), "{name}");
+        assert!(pull(&[(name, endpoint), ("NO_PROXY", "example.com")]), "{name}");
+        assert!(!pull(&[(name, endpoint), ("NO_PROXY", "example.com, 127.0.0.1")]), "{name}");
+        assert!(!pull(&[(name, endpoint), ("no_proxy", "127.0.0.0/8")]), "{name}");
+        assert!(!pull(&[(name, "")]), "{name}");
+    }
+    assert!(!pull(&[("HTTPS_PROXY", endpoint)]), "the hub's address is not of https");
+}
+
+#[test]
 fn offline_by_option_and_variable() {
     let place = Place::new();
     let runs = || {

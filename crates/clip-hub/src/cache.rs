@@ -9,7 +9,7 @@
 //! ```
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -97,11 +97,16 @@ impl Cache {
         }
         create_parent(&path)?;
         let temporary = beside(&path);
-        fs::write(&temporary, commit).map_err(|source| HubError::Io {
-            action: "write",
-            path: temporary.clone(),
-            source,
-        })?;
+        let io = |source| HubError::Io { action: "write", path: temporary.clone(), source };
+        // On the disk before it gets its name: after a power failure the reference is the old or the new one.
+        let written = File::create(&temporary).and_then(|mut file| {
+            file.write_all(commit.as_bytes())?;
+            file.sync_all()
+        });
+        if let Err(error) = written {
+            let _ = fs::remove_file(&temporary);
+            return Err(io(error));
+        }
         rename(&temporary, &path)
     }
 

@@ -352,9 +352,29 @@ mod tests {
         for error in all("evil\u{1b}]0;x\u{7}\r\n\u{9b}31m\u{202e}\u{2066}\u{200f}name") {
             let message = error.to_string();
             assert!(!message.contains(crate::escape::is_deceptive), "{message:?}");
-            if !matches!(error, HubError::Cancelled | HubError::Io { .. }) && error.to_string().contains("evil") {
+            if message.contains("evil") {
                 assert!(message.contains("\\u{1b}]0;x"), "{message}");
             }
+        }
+    }
+
+    #[test]
+    fn remedies_fit_what_went_wrong() {
+        let name = || "x".to_owned();
+        let remedies: Vec<Remedy> = all("x").iter().filter_map(HubError::remedy).collect();
+        for expected in [
+            Remedy::ChooseModel { nearest: Some("pocket".to_owned()) },
+            Remedy::CorrectSetting(Setting::Endpoint),
+            Remedy::Download { name: name() },
+            Remedy::AllowNetwork { name: name() },
+            Remedy::CheckNameOrToken,
+            Remedy::AcceptConditions { page: "x/x".to_owned() },
+            Remedy::TryLater,
+            Remedy::Resume,
+            Remedy::TryAgain,
+            Remedy::ConvertWeights,
+        ] {
+            assert!(remedies.contains(&expected), "{expected:?}");
         }
     }
 

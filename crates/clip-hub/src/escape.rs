@@ -55,6 +55,8 @@ pub(crate) fn is_deceptive(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -99,6 +101,16 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(without_secrets(url), shown);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn escaped_text_is_plain_and_plain_text_stays(text: String) {
+            let escaped = Escaped(&text).to_string();
+            prop_assert!(!escaped.contains(is_deceptive));
+            prop_assert_eq!(Escaped(&escaped).to_string(), escaped.clone());
+            prop_assert_eq!(escaped == text, !text.contains(is_deceptive));
         }
     }
 }

@@ -10,7 +10,7 @@ use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::cache::parse_reference;
 use crate::digest::Digest;
-use crate::escape::{Escaped, EscapedPath, is_deceptive, shortened, without_secrets};
+use crate::escape::{Escaped, EscapedPath, shortened, without_secrets};
 use crate::files::{choose, parse_shards};
 use crate::headers::{self, MAX_FILE_BYTES};
 use crate::listing::parse_listing;
@@ -37,6 +37,7 @@ pub fn listing(bytes: &[u8]) {
     match parse_listing(bytes) {
         Ok(listing) => {
             assert!(is_commit(&listing.commit) && components(&listing.commit) == 1);
+            listing.files.iter().for_each(|name| assert!(components(name) > 0, "{name:?}"));
             match choose(&repository, &listing.files) {
                 Ok(chosen) => {
                     let different: BTreeSet<&String> = chosen.iter().collect();
@@ -142,8 +143,10 @@ fn components(name: &str) -> usize {
     components.len()
 }
 
+/// What a message must not have in it, listed apart from what is escaped.
 fn assert_plain(message: &str) {
-    assert!(!message.contains(is_deceptive), "{message:?}");
+    let acts = |c: char| matches!(c, '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    assert!(!message.contains(acts), "{message:?}");
 }
 
 #[cfg(test)]
@@ -222,6 +225,10 @@ mod tests {
             &[
                 br#"{"metadata":{"total_size":12},"weight_map":{"a":"model-00001-of-00002.safetensors","b":"model-00002-of-00002.safetensors"}}"#,
                 br#"{"weight_map":{"a":"../secret"}}"#,
+                br#"{"weight_map":{"a":".."}}"#,
+                br#"{"weight_map":{"a":"."}}"#,
+                br#"{"weight_map":{"a":"\u001b[31m\u202e"}}"#,
+                br#"{"weight_map":{"a":{"\u001b":1}}}"#,
                 br#"{"weight_map":{}}"#,
             ],
         );
@@ -235,6 +242,8 @@ mod tests {
                 br#"{"sha":"0123456789abcdef0123456789abcdef01234567","siblings":[{"rfilename":"config.json"},{"rfilename":"model.safetensors"},{"rfilename":"tokenizer.json"}]}"#,
                 br#"{"sha":"0123456789abcdef0123456789abcdef01234567","siblings":[{"rfilename":"config.json"},{"rfilename":"model.safetensors.index.json"},{"rfilename":"model-00001-of-00001.safetensors"}]}"#,
                 br#"{"sha":"0123456789abcdef0123456789abcdef01234567","siblings":[{"rfilename":"config.json"},{"rfilename":"pytorch_model.bin"}]}"#,
+                br#"{"sha":"0123456789abcdef0123456789abcdef01234567","siblings":[{"rfilename":"config.json"},{"rfilename":"a/../b"},{"rfilename":".."},{"rfilename":"/etc/passwd"},{"rfilename":"\u001b[31m\u202e.bin"}]}"#,
+                br#"{"sha":"\u001b[31m\u202e","siblings":[]}"#,
             ],
         );
     }
@@ -261,6 +270,12 @@ mod tests {
                 b"timm/vit_base_patch32_clip_224.openai",
                 b"models--timm--vit_base_patch32_clip_224.openai",
                 b"clip-vit-b-32",
+                b"\x1b[31m\xe2\x80\xae",
+                b"org/\x1b[31m\xe2\x80\xae",
+                b"..",
+                b"a/../b",
+                b"/etc/passwd",
+                b"../a",
                 b"refs/pr/1",
                 b"model-00001-of-00002.safetensors",
                 b"0123456789abcdef0123456789abcdef01234567\n",

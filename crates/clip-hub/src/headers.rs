@@ -92,6 +92,7 @@ fn number(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use ureq::http::{HeaderName, HeaderValue};
 
     use super::*;
@@ -174,5 +175,18 @@ mod tests {
         let strange = headers(&[("x-error-message", "a\u{202e}b"), ("x-error-code", "é")]);
         assert_eq!((error_message(&strange).as_str(), error_code(&strange)), ("", None));
         assert_eq!(error_message(&headers(&[("x-error-message", "a\tb")])), "a\\u{9}b");
+    }
+
+    proptest! {
+        #[test]
+        fn a_range_is_read_as_it_is_written(first: u64, length in 1u64..1 << 40, rest in 0u64..1 << 40) {
+            let last = first.saturating_add(length - 1);
+            let headers = |size: &str| headers(&[("content-range", &format!("bytes {first}-{last}/{size}"))]);
+            prop_assert_eq!(range_start(&headers("*")), Ok(first));
+            if let Some(size) = last.checked_add(1 + rest) {
+                prop_assert_eq!(range_start(&headers(&size.to_string())), Ok(first));
+            }
+            prop_assert!(range_start(&headers(&last.to_string())).is_err());
+        }
     }
 }

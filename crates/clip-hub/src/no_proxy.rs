@@ -114,6 +114,10 @@ fn is_within(address: IpAddr, network: IpAddr, prefix: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use proptest::prelude::*;
+
     use super::*;
 
     #[track_caller]
@@ -201,6 +205,43 @@ mod tests {
         ] {
             let no_proxy = NoProxy::parse(list);
             assert!(no_proxy.contains(host, 8080) && !no_proxy.contains(host, 443), "{list}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_domain_stands_for_itself_and_all_below(
+            domain in "[a-z]{1,8}(\\.[a-z0-9-]{1,8}){0,3}",
+            below in "[a-z]{1,8}",
+            start in "(|\\.|\\*\\.)",
+            port: u16,
+        ) {
+            let list = NoProxy::parse(&format!("other.example, {start}{domain}"));
+            prop_assert!(list.contains(&domain, port));
+            let (subdomain, longer) = (format!("{below}.{domain}"), format!("{below}{domain}"));
+            prop_assert!(list.contains(&subdomain, port));
+            prop_assert!(!list.contains(&longer, port));
+        }
+
+        #[test]
+        fn a_network_is_its_first_bits(network: u32, address: u32, prefix in 0u32..=32) {
+            let list = NoProxy::parse(&format!("{}/{prefix}", Ipv4Addr::from_bits(network)));
+            let mask = u32::MAX.checked_shl(32 - prefix).unwrap_or(0);
+            for address in [address, network ^ (address & !mask), network] {
+                let host = Ipv4Addr::from_bits(address);
+                prop_assert_eq!(list.contains(&host.to_string(), 1), address & mask == network & mask);
+                prop_assert_eq!(list.contains(&host.to_ipv6_mapped().to_string(), 1), address & mask == network & mask);
+            }
+        }
+
+        #[test]
+        fn a_network_of_ipv6_is_its_first_bits(network: u128, address: u128, prefix in 0u32..=128) {
+            let list = NoProxy::parse(&format!("{}/{prefix}", Ipv6Addr::from_bits(network)));
+            let mask = u128::MAX.checked_shl(128 - prefix).unwrap_or(0);
+            for address in [address, network ^ (address & !mask), network] {
+                let host = Ipv6Addr::from_bits(address).to_string();
+                prop_assert_eq!(list.contains(&host, 1), address & mask == network & mask);
+            }
         }
     }
 }

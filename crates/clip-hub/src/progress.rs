@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::HubError;
 use crate::interruption::Interruption;
 
-/// Something that happened.
+/// Something that happened. Names are as the server has them: escape them before they reach a terminal.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum PullEvent<'a> {

@@ -91,6 +91,8 @@ pub(crate) fn is_revision(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -118,5 +120,14 @@ mod tests {
             assert!(!is_file_name(name), "{name}");
         }
         assert!(is_commit(&"a1".repeat(20)) && !is_commit("main") && !is_commit(&"../".repeat(15)));
+    }
+
+    proptest! {
+        #[test]
+        fn names_of_the_hub_make_a_folder_and_back(name in "[A-Za-z0-9_]{1,20}/[A-Za-z0-9_]([-.]?[A-Za-z0-9_]){0,20}") {
+            let repository = Repository::parse(&name).unwrap();
+            prop_assert_eq!(repository.as_str(), &name);
+            prop_assert_eq!(Repository::of_folder(&repository.folder_name()), Some(repository));
+        }
     }
 }

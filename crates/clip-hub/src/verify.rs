@@ -36,7 +36,7 @@ impl Verified {
 /// A file and its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckedFile {
-    /// Its name in the repository.
+    /// Its name in the repository, as it is: escape it before it reaches a terminal.
     pub name: String,
     /// Its size on this disk.
     pub bytes: u64,

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::Format;
+use crate::format::all_names;
 
 /// Why a file gave no photo. The message is one line that a summary can show next to the path.
 #[derive(Debug, thiserror::Error)]
@@ -41,16 +42,22 @@ pub enum ImageError {
     TooMuchMemory {
         /// Format by content.
         format: Format,
-        /// The decoder's words.
+        /// How much memory it needs, or at least needs.
         reason: String,
     },
     /// The first bytes are those of no picture format known here, whatever the name says.
-    #[error("not a picture: the content is none of JPEG, PNG, GIF, WebP, TIFF, BMP or PNM")]
+    #[error("not a picture: the content is none of {}", all_names())]
     UnknownFormat,
+    /// A known format whose decoder was left out when the program was built. The file may well be good.
+    #[error("{format} is not built in")]
+    NotBuiltIn {
+        /// Format by content.
+        format: Format,
+    },
     /// A picture format, or a variety of one, that is recognised but not decoded.
     #[error("{what} is not supported; convert the photo to JPEG or PNG")]
     Unsupported {
-        /// Which one.
+        /// Which one: "HEIC", "JPEG with arithmetic coding".
         what: String,
     },
     /// The file ends before its picture does: an interrupted copy or download.
@@ -67,12 +74,55 @@ pub enum ImageError {
     Decode {
         /// Format by content.
         format: Format,
-        /// The decoder's words.
+        /// What was expected and what was found.
         reason: String,
+    },
+    /// The decoder panicked. The file may be good or bad; the decoder has a fault in either case.
+    #[error("the {format} decoder failed in an unforeseen way")]
+    Panicked {
+        /// Format by content.
+        format: Format,
+        /// The message of the panic, for a report of the fault.
+        message: String,
     },
     /// The file cannot be opened or read.
     #[error("{}", describe_io(.0))]
     Io(#[from] io::Error),
+}
+
+/// What can be done so that the next attempt succeeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Remedy {
+    /// Raise [`Limits::max_file_bytes`](crate::Limits::max_file_bytes).
+    RaiseMaxFileBytes {
+        /// The least limit that lets the file pass, in bytes.
+        to: u64,
+    },
+    /// Raise [`Limits::max_pixels`](crate::Limits::max_pixels).
+    RaiseMaxPixels {
+        /// The least limit that lets the picture pass, in pixels.
+        to: u64,
+    },
+    /// Build the program with the cargo feature [`Format::feature`].
+    BuildIn {
+        /// The format to build in.
+        format: Format,
+    },
+}
+
+impl ImageError {
+    /// What can be done about it, if it is known.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match *self {
+            Self::FileTooLarge { bytes, .. } => Some(Remedy::RaiseMaxFileBytes { to: bytes }),
+            Self::TooLarge { width, height, .. } => {
+                Some(Remedy::RaiseMaxPixels { to: u64::from(width) * u64::from(height) })
+            }
+            Self::NotBuiltIn { format } => Some(Remedy::BuildIn { format }),
+            _ => None,
+        }
+    }
 }
 
 fn describe_io(error: &io::Error) -> String {

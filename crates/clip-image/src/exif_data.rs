@@ -1,11 +1,9 @@
 //! The few EXIF fields that are of use, from files whose EXIF data is often a little broken.
 
-use std::io::Cursor;
-
 use exif::{Exif, In, Rational, Tag, Value};
 use image::metadata::Orientation;
 
-use crate::{Format, Gps, calendar, jpeg};
+use crate::{Gps, calendar};
 
 /// The fields of use. Each is absent when it is missing, unreadable or impossible.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -17,21 +15,12 @@ pub(crate) struct ExifData {
     pub(crate) gps: Option<Gps>,
 }
 
-/// Reads the fields of use from a whole file. Never fails: what cannot be read is absent.
-pub(crate) fn read(bytes: &[u8], format: Format) -> ExifData {
+/// Reads the fields of use from a block of EXIF data, which begins with a TIFF header. Never fails: what cannot be read
+/// is absent.
+pub(crate) fn read(block: Vec<u8>) -> ExifData {
     let mut reader = exif::Reader::new();
     reader.continue_on_error(true);
-    let parsed = match format {
-        // The library would search the whole of a JPEG that has none.
-        Format::Jpeg => match jpeg::exif_block(bytes) {
-            Some(block) => reader.read_raw(block.to_vec()),
-            None => return ExifData::default(),
-        },
-        Format::Png | Format::WebP | Format::Tiff => reader.read_from_container(&mut Cursor::new(bytes)),
-        // These have no place for it.
-        Format::Gif | Format::Bmp | Format::Pnm => return ExifData::default(),
-    };
-    let parsed = parsed.or_else(|error| error.distill_partial_result(|_| ()));
+    let parsed = reader.read_raw(block).or_else(|error| error.distill_partial_result(|_| ()));
     match parsed {
         Ok(exif) => ExifData {
             orientation: orientation(&exif),

@@ -1,89 +1,75 @@
-//! Which picture format a file has: by its name before it is opened, by its content after.
+//! The list of known picture formats.
 
 use std::fmt;
-use std::path::Path;
 
-use crate::ImageError;
-
-/// A supported picture format, told by content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Format {
-    /// JPEG: baseline, extended and progressive, 8 bits.
-    Jpeg,
-    /// PNG, and the first frame of an animated one.
-    Png,
-    /// GIF, first frame.
-    Gif,
-    /// WebP, lossy or lossless, first frame.
-    WebP,
-    /// TIFF and BigTIFF, first page.
-    Tiff,
-    /// Windows bitmap.
-    Bmp,
-    /// Netpbm: PBM, PGM, PPM and PAM.
-    Pnm,
+/// The list: of each format its description, its variant of [`Format`], its name for people, and its module in
+/// `formats`, which is also the name of the cargo feature that builds its decoder in.
+macro_rules! for_each_format {
+    ($then:ident) => {
+        $then! {
+            /// JPEG: baseline, extended and progressive, 8 bits a sample.
+            Jpeg "JPEG" jpeg,
+            /// PNG, and the default picture of an animated one.
+            Png "PNG" png,
+            /// GIF, first frame.
+            Gif "GIF" gif,
+            /// WebP, lossy or lossless, first frame.
+            WebP "WebP" webp,
+            /// TIFF and BigTIFF, first page.
+            Tiff "TIFF" tiff,
+            /// Windows bitmap.
+            Bmp "BMP" bmp,
+            /// Netpbm: PBM, PGM, PPM and PAM.
+            Pnm "PNM" pnm,
+        }
+    };
 }
+pub(crate) use for_each_format;
+
+macro_rules! define_format {
+    ($($(#[$doc:meta])* $variant:ident $name:literal $module:ident,)*) => {
+        /// A known picture format, recognised by content.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Format {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Format {
+            /// All known formats, whether or not their decoders are built in.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The name for people: "JPEG".
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            /// The cargo feature of this crate that builds the decoder in: "jpeg".
+            pub const fn feature(self) -> &'static str {
+                match self {
+                    $(Self::$variant => stringify!($module),)*
+                }
+            }
+        }
+    };
+}
+for_each_format!(define_format);
 
 impl fmt::Display for Format {
+    /// Writes the name for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Jpeg => "JPEG",
-            Self::Png => "PNG",
-            Self::Gif => "GIF",
-            Self::WebP => "WebP",
-            Self::Tiff => "TIFF",
-            Self::Bmp => "BMP",
-            Self::Pnm => "PNM",
-        })
+        f.pad(self.name())
     }
 }
 
-/// File name extensions of the supported formats, in lower case.
-const EXTENSIONS: [&str; 16] = [
-    "jpg", "jpeg", "jpe", "jfif", "png", "apng", "gif", "webp", "tif", "tiff", "bmp", "dib", "pbm", "pgm", "ppm", "pnm",
-];
-
-/// Whether the name ends like a photo's, in upper or lower case. The file is not touched.
-pub fn looks_like_photo(path: &Path) -> bool {
-    path.extension()
-        .and_then(|extension| extension.to_str())
-        .is_some_and(|extension| EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)))
-}
-
-/// Tells the format from the first bytes of a file.
-///
-/// # Errors
-/// [`ImageError::Unsupported`] names a well-known format that is not decoded, so that an iPhone's
-/// HEIC under a JPEG's name is called what it is; anything else is [`ImageError::UnknownFormat`].
-pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
-    match bytes {
-        [0xff, 0xd8, 0xff, ..] => Ok(Format::Jpeg),
-        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Ok(Format::Png),
-        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Ok(Format::Gif),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Ok(Format::WebP),
-        // 42 is TIFF, 43 is BigTIFF.
-        [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Ok(Format::Tiff),
-        [b'B', b'M', ..] => Ok(Format::Bmp),
-        [b'P', b'1'..=b'7', space, ..] if space.is_ascii_whitespace() || *space == b'#' => Ok(Format::Pnm),
-        _ => Err(unsupported_name(bytes)
-            .map_or(ImageError::UnknownFormat, |name| ImageError::Unsupported { what: name.into() })),
-    }
-}
-
-fn unsupported_name(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] => match brand.get(..4)? {
-            b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" => Some("HEIC"),
-            b"avif" | b"avis" => Some("AVIF"),
-            b"crx " => Some("Canon raw (CR3)"),
-            _ => None,
-        },
-        [0xff, 0x0a, ..] | [0, 0, 0, 0x0c, b'J', b'X', b'L', b' ', ..] => Some("JPEG XL"),
-        [0, 0, 0, 0x0c, b'j', b'P', ..] | [0xff, 0x4f, 0xff, 0x51, ..] => Some("JPEG 2000"),
-        [b'8', b'B', b'P', b'S', ..] => Some("Photoshop (PSD)"),
-        [0x76, 0x2f, 0x31, 0x01, ..] => Some("OpenEXR"),
-        _ => None,
+/// The names of all known formats: "JPEG, PNG or PNM".
+pub(crate) fn all_names() -> String {
+    let names: Vec<_> = Format::ALL.iter().map(|format| format.name()).collect();
+    match names.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => names.concat(),
     }
 }
 
@@ -92,36 +78,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn extensions_in_any_case() {
-        for yes in ["a.jpg", "A.JPG", "x/y.JpEg", "é.tiff", ".x.png", "a.b.webp"] {
-            assert!(looks_like_photo(Path::new(yes)), "{yes}");
-        }
-        for no in ["a.txt", "jpg", ".jpg", "a.jpg.part", "a.heic", "a."] {
-            assert!(!looks_like_photo(Path::new(no)), "{no}");
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_stem_that_is_not_utf8_does_not_matter() {
-        use std::os::unix::ffi::OsStrExt;
-        assert!(looks_like_photo(Path::new(std::ffi::OsStr::from_bytes(b"\xff\xfe.jpg"))));
-        assert!(!looks_like_photo(Path::new(std::ffi::OsStr::from_bytes(b"x.\xffpg"))));
-    }
-
-    #[test]
-    fn content_decides() {
-        assert_eq!(sniff(b"\x89PNG\r\n\x1a\n....").unwrap(), Format::Png);
-        assert_eq!(sniff(b"\xff\xd8\xff\xe0").unwrap(), Format::Jpeg);
-        assert_eq!(sniff(b"MM\0\x2a").unwrap(), Format::Tiff);
-        assert_eq!(sniff(b"P6\n1 1").unwrap(), Format::Pnm);
-        assert!(matches!(sniff(b"Please find the photo"), Err(ImageError::UnknownFormat)));
-        assert!(matches!(sniff(b""), Err(ImageError::UnknownFormat)));
-    }
-
-    #[test]
-    fn names_what_it_does_not_decode() {
-        let error = sniff(b"\0\0\0\x18ftypheic....").unwrap_err();
-        assert!(error.to_string().starts_with("HEIC is not supported"), "{error}");
+    fn names_read_as_a_list() {
+        assert_eq!(all_names(), "JPEG, PNG, GIF, WebP, TIFF, BMP or PNM");
+        assert_eq!(format!("{:>5}", Format::Gif), "  GIF");
     }
 }

@@ -32,6 +32,7 @@
 //! # Ok(())
 //! # }
 //! ```
+#![cfg_attr(not(feature = "default"), allow(dead_code, reason = "parts that formats share, when those are left out"))]
 
 mod calendar;
 mod decode;
@@ -39,16 +40,20 @@ mod error;
 mod exif_data;
 mod file;
 mod format;
+mod formats;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hash;
-mod jpeg;
 mod limits;
 mod metadata;
 mod raster;
 
 pub use decode::{Photo, decode, decode_bytes, decode_bytes_for, decode_for};
-pub use error::ImageError;
+pub use error::{ImageError, Remedy};
 pub use file::read_file;
-pub use format::{Format, looks_like_photo};
+pub use format::Format;
+pub use formats::looks_like_photo;
 pub use hash::{ContentHash, hash_bytes};
 pub use limits::Limits;
 pub use metadata::{Gps, Metadata};

@@ -1,4 +1,5 @@
 //! JPEG pixels against libjpeg-turbo's; `tests/golden/jpeg_pixels.py` made the fixtures.
+#![cfg(feature = "default")]
 #![allow(clippy::print_stdout, reason = "figures of a test that is run by hand")]
 
 use std::path::Path;

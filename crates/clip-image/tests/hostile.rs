@@ -1,4 +1,5 @@
 //! What is no photo, or no longer one, is refused with a reason; nothing panics.
+#![cfg(feature = "default")]
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
 //! Good photos of every kind come out upright, in the right colours and with their metadata.
+#![cfg(feature = "default")]
 
 use std::path::{Path, PathBuf};
 

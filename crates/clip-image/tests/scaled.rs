@@ -1,4 +1,5 @@
 //! A hint gives smaller pictures of large JPEGs, the same ones but for their size.
+#![cfg(feature = "default")]
 
 use std::f64::consts::PI;
 use std::path::Path;

@@ -7,7 +7,6 @@ use clip_encoder::BoxedError;
 use clip_index::IndexError;
 use thiserror::Error;
 
-
 /// Why a run stopped. Whatever was committed before stays; a file that cannot be indexed never stops a run.
 #[derive(Debug, Error)]
 #[non_exhaustive]

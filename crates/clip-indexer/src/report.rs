@@ -7,7 +7,6 @@ use clip_encoder::BoxedError;
 use clip_image::ImageError;
 use thiserror::Error;
 
-
 /// What [`Indexer::run`](crate::Indexer::run) did.
 ///
 /// Every file that looks like a photo is counted exactly once, in `indexed`, `unchanged`, `moved` or `skipped`, unless

@@ -1,4 +1,4 @@
-//! Activations that products apply as they are stored.
+//! Activations that products apply as they store their results.
 
 /// What happens to a sum before it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -7,7 +7,7 @@ pub enum Activation {
     None,
     /// Negative values become 0.
     Relu,
-    /// Negative values become 0, of what is added too: the end of a residual block.
+    /// Negative values become 0 after the residual is added: the end of a residual block.
     SumRelu,
     /// Clamped to 0..=6.
     Relu6,
@@ -15,12 +15,12 @@ pub enum Activation {
     QuickGelu,
     /// `x * Phi(x)`, exact to 1e-6.
     Gelu,
-    /// `x * Phi(x)` with its approximation by a hyperbolic tangent.
+    /// `x * Phi(x)` approximated with a hyperbolic tangent.
     GeluTanh,
 }
 
 impl Activation {
-    /// Least and most of what it makes of a sum, if it does no more than keep that within bounds.
+    /// The smallest and the largest result, if the activation does nothing but clamp.
     pub(crate) fn bounds(self) -> Option<(f32, f32)> {
         match self {
             Self::None => Some((f32::NEG_INFINITY, f32::INFINITY)),

@@ -1,21 +1,20 @@
-//! Multi-head attention (Vaswani et al. 2017) on rows whose heads lie side by side.
+//! Multi-head attention (Vaswani et al. 2017) on rows in which the heads are next to each other.
 //!
 //! A head's keys and values are packed once, then a few queries at a time see all keys: their scores never leave the
-//! first-level cache, and nothing is transposed or copied besides.
+//! first-level cache, and nothing else is transposed or copied.
 
 use std::cell::Cell;
 
-use rayon::prelude::*;
-
 use crate::Isa;
 use crate::epilogue::LANES;
-use crate::f32_tile::{self, MOST_ROWS, NARROW, Sums, Tile};
-use crate::isa::vectorised;
-use crate::math::{self, Multiply};
-use crate::output::Out;
+use crate::f32_tile::{self, Accumulators, MAX_ROWS, NARROW_PANEL, Operands};
+use crate::isa::multiversion;
+use crate::math::{self, MultiplyAdd};
+use crate::output::OutputMatrix;
 use crate::shape::volume;
+use crate::threads;
 
-/// Vectors that stand in rows of a wider matrix.
+/// Vectors that are parts of the rows of a wider matrix.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
     /// The matrix, from its first row on.
@@ -45,11 +44,11 @@ impl<'a> Rows<'a> {
 /// One sequence's attention.
 #[derive(Debug, Clone, Copy)]
 pub struct Attention<'a> {
-    /// What asks.
+    /// The queries.
     pub queries: Rows<'a>,
-    /// What is asked.
+    /// The keys.
     pub keys: Rows<'a>,
-    /// What answers, a row for each key.
+    /// The values, a row for each key.
     pub values: Rows<'a>,
     /// Width of the vectors, all heads together.
     pub width: usize,
@@ -57,13 +56,13 @@ pub struct Attention<'a> {
     pub heads: usize,
     /// Whether a query sees only keys of its own position and those before it.
     pub causal: bool,
-    /// For which instructions.
+    /// The instructions to use.
     pub isa: Isa,
 }
 
 impl<'a> Attention<'a> {
     /// A sequence's attention to itself, from joint rows of queries, keys and values, `[tokens, 3 * width]`.
-    /// Where trailing rows only fill up, set the counts of keys and values.
+    /// If the last rows are padding, set the counts of keys and values.
     pub fn of_joint(joint: &'a [f32], width: usize, heads: usize, isa: Isa) -> Self {
         let rows = |part: usize| Rows {
             values: joint,
@@ -74,7 +73,7 @@ impl<'a> Attention<'a> {
         Self { queries: rows(0), keys: rows(1), values: rows(2), width, heads, causal: false, isa }
     }
 
-    /// Attended values `[queries, width]`; threads of rayon's pool share the heads.
+    /// Attended values `[queries, width]`; up to this many threads of rayon's pool share the heads.
     ///
     /// # Panics
     /// If the lengths do not fit, or there is no key.
@@ -85,19 +84,12 @@ impl<'a> Attention<'a> {
         self.queries.check(self.width);
         self.keys.check(self.width);
         Rows { count: self.keys.count, ..self.values }.check(self.width);
-        let out = Out::new(out, self.width);
-        if threads > 1 {
-            let share = self.heads.div_ceil(threads);
-            (0..self.heads.div_ceil(share)).into_par_iter().for_each(|thread| {
-                self.some_heads(thread * share..((thread + 1) * share).min(self.heads), out);
-            });
-        } else {
-            self.some_heads(0..self.heads, out);
-        }
+        let out = OutputMatrix::new(out, self.width);
+        threads::share(threads, self.heads, |heads| self.some_heads(heads, out));
     }
 
-    /// Computes some heads, which no other thread may do at the same time.
-    fn some_heads(&self, heads: std::ops::Range<usize>, out: Out<'_>) {
+    /// Computes some heads, which no other thread may compute at the same time.
+    fn some_heads(&self, heads: std::ops::Range<usize>, out: OutputMatrix<'_>) {
         let mut scratch = SCRATCH.take();
         for head in heads {
             self.head(head, &mut scratch, out);
@@ -105,33 +97,33 @@ impl<'a> Attention<'a> {
         SCRATCH.set(scratch);
     }
 
-    fn head(&self, head: usize, scratch: &mut Scratch, out: Out<'_>) {
+    fn head(&self, head: usize, scratch: &mut Scratch, out: OutputMatrix<'_>) {
         let isa = self.isa;
         let width = self.width / self.heads;
         let from = head * width;
         let scale = (width as f32).sqrt().recip();
-        let (panel, keys) = (f32_tile::panel(isa), self.keys.count);
+        let (panel, keys) = (f32_tile::panel_width(isa), self.keys.count);
         scratch.pack_keys(self.keys, from, width, panel);
         scratch.pack_values(self.values, keys, from, width, panel);
         let padded = keys.next_multiple_of(panel);
-        // Rows that lie a power of two apart would meet in the same few lines of the cache.
+        // Rows a power of two apart would compete for the same few cache lines.
         let stride = padded + if padded.is_multiple_of(256) { LANES } else { 0 };
-        let height = f32_tile::rows(isa);
+        let height = f32_tile::max_rows(isa);
         scratch.scores.resize(height * stride, 0.0);
-        let mut sums = Sums::new();
+        let mut sums = Accumulators::new();
         for first in (0..self.queries.count).step_by(height) {
             let rows = height.min(self.queries.count - first);
             // None of these queries sees more keys than the last of them.
             let seen = if self.causal { keys.min(first + rows) } else { keys };
             for (index, keys) in scratch.keys.chunks_exact(panel * width).take(seen.div_ceil(panel)).enumerate() {
                 let left = &self.queries.values[first * self.queries.stride + self.queries.start + from..];
-                let tile = Tile::of_rows(left, Some(self.queries.stride), keys, width);
+                let tile = Operands::of_rows(left, Some(self.queries.stride), keys, width);
                 f32_tile::multiply(isa, rows, panel, tile, &mut sums);
                 for (row, sums) in sums.0.chunks_exact(panel).take(rows).enumerate() {
                     scratch.scores[row * stride + index * panel..][..panel].copy_from_slice(sums);
                 }
             }
-            let mut shares = [0.0; MOST_ROWS];
+            let mut shares = [0.0; MAX_ROWS];
             let visible = |row: usize| if self.causal { keys.min(first + row + 1) } else { keys };
             for (row, (scores, share)) in
                 scratch.scores.chunks_exact_mut(stride).zip(&mut shares).take(rows).enumerate()
@@ -140,10 +132,10 @@ impl<'a> Attention<'a> {
             }
             let mut at = 0;
             for start in (0..width).step_by(panel) {
-                let columns = if width - start > NARROW { panel } else { NARROW };
+                let columns = if width - start > NARROW_PANEL { panel } else { NARROW_PANEL };
                 let values = &scratch.values[at..at + keys * columns];
                 at += values.len();
-                let tile = Tile::of_rows(&scratch.scores, Some(stride), values, seen);
+                let tile = Operands::of_rows(&scratch.scores, Some(stride), values, seen);
                 f32_tile::multiply(isa, rows, columns, tile, &mut sums);
                 let count = columns.min(width - start);
                 for (row, (sums, share)) in sums.0.chunks_exact(columns).zip(shares).take(rows).enumerate() {
@@ -166,7 +158,7 @@ thread_local! {
 /// A head's packed keys and values, and the scores of a few queries.
 #[derive(Default)]
 struct Scratch {
-    /// Panels of keys, `[width, panel]` each; zeros behind the last key.
+    /// Panels of keys, `[width, panel]` each, padded with zeros.
     keys: Vec<f32>,
     /// Panels of the values' columns, `[keys, panel]` each.
     values: Vec<f32>,
@@ -191,7 +183,7 @@ impl Scratch {
     fn pack_values(&mut self, values: Rows<'_>, keys: usize, from: usize, width: usize, panel: usize) {
         self.values.clear();
         for start in (0..width).step_by(panel) {
-            let columns = if width - start > NARROW { panel } else { NARROW };
+            let columns = if width - start > NARROW_PANEL { panel } else { NARROW_PANEL };
             let count = columns.min(width - start);
             for row in 0..keys {
                 self.values.extend_from_slice(values.part(row, from + start, count));
@@ -202,30 +194,30 @@ impl Scratch {
 }
 
 /// Exponentials of the first `visible` scores times `scale`, less their maximum; zeros from there to `seen`. `share` is
-/// the reciprocal of their sum.
+/// set to the reciprocal of their sum.
 fn softmax(isa: Isa, scores: &mut [f32], visible: usize, seen: usize, scale: f32, share: &mut f32) {
-    vectorised!(
+    multiversion!(
         isa,
         softmax_in(scores: &mut [f32], visible: usize, seen: usize, scale: f32, share: &mut f32)
     );
 }
 
 #[inline(always)]
-fn softmax_in<M: Multiply>(scores: &mut [f32], visible: usize, seen: usize, scale: f32, share: &mut f32) {
-    // Whole vectors: what fills the last one up is too small to count.
+fn softmax_in<M: MultiplyAdd>(scores: &mut [f32], visible: usize, seen: usize, scale: f32, share: &mut f32) {
+    // Whole vectors: the padding of the last one is too small to count.
     let whole = visible.next_multiple_of(LANES);
     scores[visible..whole].fill(f32::MIN);
-    let mut most = [f32::MIN; LANES];
+    let mut max = [f32::MIN; LANES];
     for scores in scores[..whole].chunks_exact(LANES) {
-        for (most, score) in most.iter_mut().zip(scores) {
-            *most = math::at_least(*score, *most);
+        for (max, score) in max.iter_mut().zip(scores) {
+            *max = math::at_least(*score, *max);
         }
     }
-    let most = most.into_iter().fold(f32::MIN, f32::max) * scale;
+    let max = max.into_iter().fold(f32::MIN, f32::max) * scale;
     let mut sums = [0.0; LANES];
     for scores in scores[..whole].chunks_exact_mut(LANES) {
         for (sum, score) in sums.iter_mut().zip(scores) {
-            *score = math::exp::<M>(M::add(*score, scale, -most));
+            *score = math::exp::<M>(M::mul_add(*score, scale, -max));
             *sum += *score;
         }
     }

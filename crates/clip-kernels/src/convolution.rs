@@ -1,18 +1,17 @@
-//! Convolutions of images whose channels lie side by side.
+//! Convolutions of images in channels-last order.
 //!
-//! What a row of the kernel meets of an image lies in one piece, and the next position's begins a stride later: tiles of
-//! neighbouring positions are read where they are, with nothing gathered or copied.
+//! The part of an image under a row of the kernel is contiguous, and that of the next position starts a stride later. So
+//! tiles of neighbouring positions are read in place; nothing is gathered or copied.
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
-use crate::epilogue::{Finish, finish_tile};
-use crate::f32_tile::{self, Sums, Tile};
+use crate::epilogue::{TileEpilogue, store_tile};
+use crate::f32_tile::{self, Accumulators, Operands};
 use crate::gemm::PackedLinear;
-use crate::output::Out;
-use crate::row_tiles::Tiles;
+use crate::output::OutputMatrix;
+use crate::row_tiles::RowTiles;
 use crate::shape::volume;
+use crate::threads;
 use crate::{Activation, Isa};
 
 /// Weights of a convolution with a square kernel, and its bias.
@@ -26,7 +25,7 @@ pub struct Convolution {
     isa: Isa,
 }
 
-/// Images side by side, each with the border that its results need.
+/// Images one after the other, each with the border that its results need.
 #[derive(Debug, Clone, Copy)]
 pub struct Images<'a> {
     /// `[count, reach(height), reach(width), channels]`, see [`Convolution::reach`].
@@ -55,7 +54,7 @@ impl Convolution {
         Self { linear: PackedLinear::new(&turned, bias, depth, isa), channels, kernel, stride: 1, isa }
     }
 
-    /// With another step between its positions.
+    /// The same with another step between positions.
     #[must_use]
     pub fn with_stride(self, stride: usize) -> Self {
         Self { stride, ..self }
@@ -75,7 +74,7 @@ impl Convolution {
         self.stride
     }
 
-    /// Values of a position.
+    /// Values per position.
     pub fn channels(&self) -> usize {
         self.channels
     }
@@ -85,12 +84,13 @@ impl Convolution {
         self.kernel
     }
 
-    /// Outputs of a position.
+    /// Outputs per position.
     pub fn columns(&self) -> usize {
         self.linear.columns()
     }
 
-    /// Images to `out`, `[count, height, width, columns]`; threads of rayon's pool share the columns.
+    /// Convolves images into `out`, `[count, height, width, columns]`; up to this many threads of rayon's pool share the
+    /// columns.
     ///
     /// # Panics
     /// If the lengths do not fit.
@@ -102,26 +102,18 @@ impl Convolution {
             "images are [count, height, width, channels] with their borders"
         );
         assert_eq!(out.len(), volume([count, height, width, self.columns()]), "out is [count, height, width, columns]");
-        let out = Out::new(out, self.columns());
-        let panels = self.linear.count();
-        let share = panels.div_ceil(threads.clamp(1, panels.max(1))).max(1);
-        if share >= panels {
-            self.panels(0..panels, images, activation, out);
-        } else {
-            (0..panels.div_ceil(share)).into_par_iter().for_each(|thread| {
-                self.panels(thread * share..((thread + 1) * share).min(panels), images, activation, out);
-            });
-        }
+        let out = OutputMatrix::new(out, self.columns());
+        threads::share(threads, self.linear.count(), |panels| self.panels(panels, images, activation, out));
     }
 
     /// Computes the columns of some panels, which no other thread may do at the same time.
-    fn panels(&self, panels: Range<usize>, images: Images<'_>, activation: Activation, out: Out<'_>) {
+    fn panels(&self, panels: Range<usize>, images: Images<'_>, activation: Activation, out: OutputMatrix<'_>) {
         let Images { values, count, height, width } = images;
         let row = self.reach(width) * self.channels;
         let image = self.reach(height) * row;
         let step = self.stride * self.channels;
-        let tiles = Tiles::new(width, f32_tile::rows(self.isa));
-        let mut sums = Sums::new();
+        let tiles = RowTiles::new(width, f32_tile::max_rows(self.isa));
+        let mut sums = Accumulators::new();
         let mut expanded = Vec::new();
         for panel in panels.map(|index| self.linear.panel(index)) {
             let weights = self.linear.panel_weights(panel, &mut expanded);
@@ -129,7 +121,7 @@ impl Convolution {
                 let start = line / height * image + line % height * self.stride * row;
                 for tile in 0..tiles.count() {
                     let (first, rows) = (tiles.start(tile), tiles.height(tile));
-                    let tile = Tile {
+                    let tile = Operands {
                         left: &values[start + first * step..],
                         stride: Some(step),
                         panel: weights,
@@ -138,9 +130,9 @@ impl Convolution {
                         step: row,
                     };
                     f32_tile::multiply(self.isa, rows, panel.width, tile, &mut sums);
-                    let how = Finish {
+                    let epilogue = TileEpilogue {
                         bias: self.linear.panel_bias(panel),
-                        resume: false,
+                        accumulate: false,
                         partial: false,
                         activation,
                         add: None,
@@ -151,7 +143,7 @@ impl Convolution {
                         columns: panel.width.min(self.columns() - panel.start),
                     };
                     // SAFETY: `apply_on` gives every panel to one thread, and panels share no columns.
-                    unsafe { finish_tile(self.isa, &mut sums.0, &how, out) };
+                    unsafe { store_tile(self.isa, &mut sums.0, &epilogue, out) };
                 }
             }
         }
@@ -161,7 +153,7 @@ impl Convolution {
 /// Images `[count, height, width, channels]` with a border of zeros around each.
 ///
 /// # Panics
-/// If these are no whole images, or are too large with their border.
+/// If these are not whole images, or are too large with their border.
 pub fn padded(images: &[f32], count: usize, height: usize, width: usize, border: usize) -> Vec<f32> {
     let positions = volume([count, height, width]);
     let channels = images.len() / positions.max(1);

@@ -1,24 +1,25 @@
-//! What happens to a tile's sums on their way to memory: bias, activation, addition.
+//! What follows a product: bias, activation and residual, applied as a tile's sums are stored or in a pass of its own.
 
-use crate::f32_tile::MOST_COLUMNS;
-use crate::isa::vectorised;
-use crate::math::{self, Multiply};
-use crate::output::Out;
+use crate::f32_tile::MAX_COLUMNS;
+use crate::isa::multiversion;
+use crate::math::{self, MultiplyAdd};
+use crate::output::OutputMatrix;
 use crate::{Activation, Isa};
 
-/// Values that are finished at a time.
+/// Values per step.
 pub(crate) const LANES: usize = 16;
 
-/// Applies an activation to the results of [`StoredRows::multiply`](crate::gemv::StoredRows::multiply) and then adds `add`, of the same shape.
+/// Applies an activation to `out` and then adds `add`, of the same shape: for products that do not do so themselves, such
+/// as [`StoredRows::multiply`](crate::gemv::StoredRows::multiply).
 ///
 /// # Panics
 /// If `add` is of another length.
 pub fn apply(isa: Isa, activation: Activation, add: Option<&[f32]>, out: &mut [f32]) {
-    vectorised!(isa, apply_in(activation: Activation, add: Option<&[f32]>, out: &mut [f32]));
+    multiversion!(isa, apply_in(activation: Activation, add: Option<&[f32]>, out: &mut [f32]));
 }
 
 #[inline(always)]
-fn apply_in<M: Multiply>(activation: Activation, add: Option<&[f32]>, out: &mut [f32]) {
+fn apply_in<M: MultiplyAdd>(activation: Activation, add: Option<&[f32]>, out: &mut [f32]) {
     match activation {
         Activation::None | Activation::SumRelu => (),
         Activation::Relu => out.iter_mut().for_each(|x| *x = x.max(0.0)),
@@ -38,18 +39,18 @@ fn apply_in<M: Multiply>(activation: Activation, add: Option<&[f32]>, out: &mut 
     }
 }
 
-/// How sums become results.
+/// How a tile's sums become results.
 #[derive(Clone, Copy)]
-pub(crate) struct Finish<'a> {
-    /// Added first; of the tile's columns, filled up to a multiple of [`LANES`].
+pub(crate) struct TileEpilogue<'a> {
+    /// Added first: a value for each of the tile's columns, padded to a multiple of [`LANES`].
     pub bias: &'a [f32],
     /// Whether `out` holds the sums over an earlier part of the depth.
-    pub resume: bool,
-    /// Whether more of the depth follows: nothing but the sums is stored then.
+    pub accumulate: bool,
+    /// Whether more of the depth follows: the sums are then stored as they are.
     pub partial: bool,
     /// Applied to sum and bias.
     pub activation: Activation,
-    /// Of `out`'s shape, added last.
+    /// Added last; has the shape of `out`.
     pub add: Option<&'a [f32]>,
     /// First row.
     pub row: usize,
@@ -63,40 +64,40 @@ pub(crate) struct Finish<'a> {
     pub columns: usize,
 }
 
-/// Finishes a tile. What the sums are afterwards is of no use.
+/// Stores a tile's results in `out`. Overwrites the sums.
 ///
 /// # Safety
-/// No one else may use these rows of these columns of `out`.
-pub(crate) unsafe fn finish_tile(isa: Isa, sums: &mut [f32], how: &Finish<'_>, out: Out<'_>) {
-    vectorised!(isa, finish_tile_in(sums: &mut [f32], how: &Finish<'_>, out: Out<'_>));
+/// Nobody else may use these rows of these columns of `out` at the same time.
+pub(crate) unsafe fn store_tile(isa: Isa, sums: &mut [f32], epilogue: &TileEpilogue<'_>, out: OutputMatrix<'_>) {
+    multiversion!(isa, store_tile_in(sums: &mut [f32], epilogue: &TileEpilogue<'_>, out: OutputMatrix<'_>));
 }
 
 #[inline(always)]
-fn finish_tile_in<M: Multiply>(sums: &mut [f32], how: &Finish<'_>, out: Out<'_>) {
-    let sums = &mut sums[..how.rows * how.stride];
-    if how.partial {
-        return finish_with(sums, how, out, |x| x);
+fn store_tile_in<M: MultiplyAdd>(sums: &mut [f32], epilogue: &TileEpilogue<'_>, out: OutputMatrix<'_>) {
+    let sums = &mut sums[..epilogue.rows * epilogue.stride];
+    if epilogue.partial {
+        return store_with(sums, epilogue, out, |x| x);
     }
-    match how.activation {
-        Activation::None => finish_with(sums, how, out, |x| x),
-        Activation::Relu => finish_with(sums, how, out, |x| math::at_least(x, 0.0)),
-        Activation::SumRelu => finish_with(sums, how, out, |x| x),
-        Activation::Relu6 => finish_with(sums, how, out, |x| math::at_most(math::at_least(x, 0.0), 6.0)),
-        Activation::QuickGelu => finish_slow(sums, how, out, math::quick_gelu::<M>),
-        Activation::Gelu => finish_slow(sums, how, out, math::gelu::<M>),
-        Activation::GeluTanh => finish_slow(sums, how, out, math::gelu_tanh::<M>),
+    match epilogue.activation {
+        Activation::None => store_with(sums, epilogue, out, |x| x),
+        Activation::Relu => store_with(sums, epilogue, out, |x| math::at_least(x, 0.0)),
+        Activation::SumRelu => store_with(sums, epilogue, out, |x| x),
+        Activation::Relu6 => store_with(sums, epilogue, out, |x| math::at_most(math::at_least(x, 0.0), 6.0)),
+        Activation::QuickGelu => store_slow(sums, epilogue, out, math::quick_gelu::<M>),
+        Activation::Gelu => store_slow(sums, epilogue, out, math::gelu::<M>),
+        Activation::GeluTanh => store_slow(sums, epilogue, out, math::gelu_tanh::<M>),
     }
 }
 
-/// With an activation of many instructions, in a pass of its own over the whole tile, which is in the first-level cache:
-/// the compiler makes more of one long loop.
+/// Applies an activation of many instructions in a pass of its own over the whole tile, which is in the first-level cache:
+/// the compiler optimises one long loop better.
 #[inline(always)]
-fn finish_slow(sums: &mut [f32], how: &Finish<'_>, out: Out<'_>, activation: impl Fn(f32) -> f32) {
-    let bias = &how.bias[..how.stride];
-    for (index, sums) in sums.chunks_exact_mut(how.stride).enumerate() {
-        if how.resume {
-            // SAFETY: `finish_tile`'s callers promise that these columns of these rows are theirs.
-            let before = unsafe { out.part(how.row + index, how.column, how.columns) };
+fn store_slow(sums: &mut [f32], epilogue: &TileEpilogue<'_>, out: OutputMatrix<'_>, activation: impl Fn(f32) -> f32) {
+    let bias = &epilogue.bias[..epilogue.stride];
+    for (index, sums) in sums.chunks_exact_mut(epilogue.stride).enumerate() {
+        if epilogue.accumulate {
+            // SAFETY: `store_tile`'s callers promise that these columns of these rows are theirs.
+            let before = unsafe { out.part(epilogue.row + index, epilogue.column, epilogue.columns) };
             for (sum, before) in sums.iter_mut().zip(before.iter()) {
                 *sum += *before;
             }
@@ -108,28 +109,28 @@ fn finish_slow(sums: &mut [f32], how: &Finish<'_>, out: Out<'_>, activation: imp
     for sum in sums.iter_mut() {
         *sum = activation(*sum);
     }
-    finish_with(sums, &Finish { bias: &[0.0; MOST_COLUMNS], resume: false, ..*how }, out, |x| x);
+    store_with(sums, &TileEpilogue { bias: &[0.0; MAX_COLUMNS], accumulate: false, ..*epilogue }, out, |x| x);
 }
 
 #[inline(always)]
-fn finish_with(sums: &[f32], how: &Finish<'_>, out: Out<'_>, activation: impl Fn(f32) -> f32) {
-    let add = how.add.filter(|_| !how.partial);
-    let (bias, _) = how.bias.as_chunks();
-    for (index, sums) in sums.chunks_exact(how.stride).enumerate() {
-        let row = how.row + index;
-        // SAFETY: `finish_tile`'s callers promise that these columns of these rows are theirs.
-        let out_row = unsafe { out.part(row, how.column, how.columns) };
-        let add = add.map(|add| add[row * out.columns() + how.column..][..how.columns].as_chunks());
+fn store_with(sums: &[f32], epilogue: &TileEpilogue<'_>, out: OutputMatrix<'_>, activation: impl Fn(f32) -> f32) {
+    let add = epilogue.add.filter(|_| !epilogue.partial);
+    let (bias, _) = epilogue.bias.as_chunks();
+    for (index, sums) in sums.chunks_exact(epilogue.stride).enumerate() {
+        let row = epilogue.row + index;
+        // SAFETY: `store_tile`'s callers promise that these columns of these rows are theirs.
+        let out_row = unsafe { out.part(row, epilogue.column, epilogue.columns) };
+        let add = add.map(|add| add[row * out.columns() + epilogue.column..][..epilogue.columns].as_chunks());
         let (sums, _) = sums.as_chunks();
         let (whole, rest) = out_row.as_chunks_mut();
         let count = whole.len();
         for (chunk, ((out, sums), bias)) in whole.iter_mut().zip(sums).zip(bias).enumerate() {
-            *out = finished(how, sums, bias, out, add.map(|(whole, _)| &whole[chunk]), &activation);
+            *out = finish_lanes(epilogue, sums, bias, out, add.map(|(whole, _)| &whole[chunk]), &activation);
         }
         if !rest.is_empty() {
             let before = filled(rest);
             let add = add.map(|(_, rest)| filled(rest));
-            let x = finished(how, &sums[count], &bias[count], &before, add.as_ref(), &activation);
+            let x = finish_lanes(epilogue, &sums[count], &bias[count], &before, add.as_ref(), &activation);
             rest.copy_from_slice(&x[..rest.len()]);
         }
     }
@@ -137,10 +138,10 @@ fn finish_with(sums: &[f32], how: &Finish<'_>, out: Out<'_>, activation: impl Fn
 
 type Lanes = [f32; LANES];
 
-/// What becomes of some sums. Not a closure: those are not inlined for sure, and then not vectorised.
+/// Results of [`LANES`] sums. Not a closure: the compiler may leave a closure out of line, and then it is not vectorised.
 #[inline(always)]
-fn finished(
-    how: &Finish<'_>,
+fn finish_lanes(
+    epilogue: &TileEpilogue<'_>,
     sums: &Lanes,
     bias: &Lanes,
     before: &Lanes,
@@ -148,10 +149,10 @@ fn finished(
     activation: &impl Fn(f32) -> f32,
 ) -> Lanes {
     let mut x = *sums;
-    if how.resume {
+    if epilogue.accumulate {
         x = plus(x, before);
     }
-    if !how.partial {
+    if !epilogue.partial {
         x = plus(x, bias);
         for x in &mut x {
             *x = activation(*x);
@@ -160,7 +161,7 @@ fn finished(
     if let Some(add) = add {
         x = plus(x, add);
     }
-    if how.activation == Activation::SumRelu && !how.partial {
+    if epilogue.activation == Activation::SumRelu && !epilogue.partial {
         for x in &mut x {
             *x = math::at_least(*x, 0.0);
         }
@@ -168,7 +169,7 @@ fn finished(
     x
 }
 
-/// Fewer than [`LANES`] values, zeros behind them.
+/// Fewer than [`LANES`] values, padded with zeros.
 fn filled(values: &[f32]) -> Lanes {
     let mut x = [0.0; LANES];
     x[..values.len()].copy_from_slice(values);

@@ -1,34 +1,35 @@
-//! Matrix products with weights that were packed once, bias and activation applied as the result is stored.
+//! Matrix products with packed weights; bias and activation are applied as the result is stored.
 //!
-//! The weights are laid out in panels of columns, so that the innermost loop reads them in order. A tile of rows by
-//! columns is kept in registers; a stretch of the rows is packed too, and stays in the second-level cache while all
-//! panels pass over it (Goto & van de Geijn 2008).
+//! The weights are packed once, in panels of columns, so that the micro-kernel reads them in order. It keeps a tile of rows
+//! by columns in registers. A block of the rows is packed too, and stays in the second-level cache while all panels are
+//! multiplied with it (Goto & van de Geijn 2008).
 
 use std::cell::Cell;
 use std::ops::Range;
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
-use rayon::prelude::*;
 
-use crate::epilogue::{Finish, finish_tile};
-use crate::f32_tile::{self, MOST_COLUMNS, NARROW, Sums, Tile};
-use crate::isa::vectorised;
-use crate::math::Multiply;
-use crate::output::Out;
-use crate::row_tiles::Tiles;
+use crate::epilogue::{TileEpilogue, store_tile};
+use crate::f32_tile::{self, Accumulators, MAX_COLUMNS, NARROW_PANEL, Operands};
+use crate::isa::multiversion;
+use crate::linear;
+use crate::math::MultiplyAdd;
+use crate::output::OutputMatrix;
+use crate::row_tiles::RowTiles;
 use crate::shape::volume;
+use crate::threads;
 use crate::{Activation, Isa, Linear};
 
-/// Most of the depth that is summed at a time, so that a panel's part fits the second-level cache.
-const DEPTH: usize = 768;
-/// Most values of the left side that are packed at a time: a quarter of a common second-level cache, which panels and
-/// results share.
-const BLOCK: usize = 64 << 10;
+/// Largest part of the depth that is summed at a time, so that a panel's part fits in the second-level cache.
+const DEPTH_BLOCK: usize = 768;
+/// Largest number of values of the left side that are packed at a time: a quarter of a common second-level cache, which
+/// panels and results share.
+const MAX_PACKED: usize = 64 << 10;
 /// With fewer columns, packing the left side costs more than it gains.
-const PACK_FROM: usize = 192;
-/// Shallower rows lie close enough together as they are.
-const PACK_DEPTH: usize = 256;
+const MIN_PACKED_COLUMNS: usize = 192;
+/// Shallower rows are close enough together without packing.
+const MIN_PACKED_DEPTH: usize = 256;
 
 /// Weights `[depth, columns]` of a linear map and its bias, packed for [`PackedLinear::apply`].
 #[derive(Debug, Clone)]
@@ -36,7 +37,7 @@ pub struct PackedLinear {
     depth: usize,
     columns: usize,
     panels: Panels,
-    /// Filled up to whole panels.
+    /// Padded to whole panels.
     bias: Vec<f32>,
     isa: Isa,
 }
@@ -45,12 +46,12 @@ pub struct PackedLinear {
 #[derive(Debug, Clone)]
 enum Panels {
     F32(Vec<f32>),
-    /// Expanded when a panel's turn comes, once for a block of rows.
+    /// Converted panel by panel, once for each block of rows.
     F16(Vec<f16>),
 }
 
 impl Panels {
-    /// Some values, in `expanded` if they are not stored as such.
+    /// Some values; converted into `expanded` unless they are stored as `f32`.
     fn get<'a>(&'a self, range: Range<usize>, expanded: &'a mut Vec<f32>) -> &'a [f32] {
         match self {
             Self::F32(values) => &values[range],
@@ -63,7 +64,7 @@ impl Panels {
     }
 }
 
-/// Where a panel lies among the others.
+/// Position of a panel.
 #[derive(Clone, Copy)]
 pub(crate) struct Panel {
     /// First column.
@@ -102,8 +103,8 @@ impl PackedLinear {
     fn pack(bias: &[f32], depth: usize, isa: Isa, copy: impl Fn(usize, usize, &mut [f32])) -> Self {
         assert!(depth > 0, "there is an input");
         let columns = bias.len();
-        let padded = bias.iter().copied().chain(std::iter::repeat(0.0)).take(columns.next_multiple_of(MOST_COLUMNS));
-        let mut panels = vec![0.0; depth * columns.next_multiple_of(NARROW)];
+        let padded = bias.iter().copied().chain(std::iter::repeat(0.0)).take(columns.next_multiple_of(MAX_COLUMNS));
+        let mut panels = vec![0.0; depth * columns.next_multiple_of(NARROW_PANEL)];
         let mut packed = Self { depth, columns, panels: Panels::F32(Vec::new()), bias: padded.collect(), isa };
         for index in 0..packed.count() {
             let Panel { start, width } = packed.panel(index);
@@ -116,8 +117,8 @@ impl PackedLinear {
         packed
     }
 
-    /// The same with its weights, not its bias, rounded to half precision: half the memory for a little more time. What
-    /// is out of its range becomes infinite.
+    /// The same map with its weights, not its bias, rounded to half precision: half the memory for a little more time.
+    /// Weights beyond its range become infinite.
     #[must_use]
     pub fn halved(self) -> Self {
         let panels = match self.panels {
@@ -131,41 +132,41 @@ impl PackedLinear {
         Self { panels, ..self }
     }
 
-    /// Inputs a row.
+    /// Inputs per row.
     pub fn depth(&self) -> usize {
         self.depth
     }
 
-    /// Outputs a row.
+    /// Outputs per row.
     pub fn columns(&self) -> usize {
         self.columns
     }
 
     /// Number of panels.
     pub(crate) fn count(&self) -> usize {
-        self.columns.div_ceil(f32_tile::panel(self.isa))
+        self.columns.div_ceil(f32_tile::panel_width(self.isa))
     }
 
     pub(crate) fn panel(&self, index: usize) -> Panel {
-        let full = f32_tile::panel(self.isa);
+        let full = f32_tile::panel_width(self.isa);
         let start = index * full;
-        Panel { start, width: if self.columns - start > NARROW { full } else { NARROW } }
+        Panel { start, width: if self.columns - start > NARROW_PANEL { full } else { NARROW_PANEL } }
     }
 
-    /// A panel's weights, `[depth, width]`; in `expanded` if they are not stored as such.
+    /// A panel's weights, `[depth, width]`; converted into `expanded` unless they are stored as `f32`.
     pub(crate) fn panel_weights<'a>(&'a self, panel: Panel, expanded: &'a mut Vec<f32>) -> &'a [f32] {
         let first = panel.start * self.depth;
         self.panels.get(first..first + panel.width * self.depth, expanded)
     }
 
-    /// The bias of the columns from the first of a panel on, filled up to whole panels.
+    /// The bias from the first column of a panel on, padded to whole panels.
     pub(crate) fn panel_bias(&self, panel: Panel) -> &[f32] {
         &self.bias[panel.start..]
     }
 
     /// `out = activation(left * weights + bias)`, `left` `[rows, depth]` and `out` `[rows, columns]` without gaps.
     ///
-    /// With `add`, of the same shape as `out`, that is added too, after the activation or where it says.
+    /// `add`, of the same shape as `out`, is added after the activation, or before it with [`Activation::SumRelu`].
     ///
     /// # Panics
     /// If the lengths do not fit.
@@ -173,22 +174,19 @@ impl PackedLinear {
         self.apply_on(1, left, activation, add, out);
     }
 
-    /// [`apply`](Self::apply) on so many threads of rayon's pool, which share the columns.
+    /// [`apply`](Self::apply) on up to this many threads of rayon's pool, which share the columns.
     ///
     /// # Panics
     /// If the lengths do not fit.
     pub fn apply_on(&self, threads: usize, left: &[f32], activation: Activation, add: Option<&[f32]>, out: &mut [f32]) {
-        let rows = left.len() / self.depth;
-        assert_eq!(left.len(), rows * self.depth, "left is [rows, depth]");
-        assert_eq!(out.len(), volume([rows, self.columns]), "out is [rows, columns]");
-        assert!(add.is_none_or(|add| add.len() == out.len()), "what is added has the shape of out");
-        let out = Out::new(out, self.columns);
-        let tiles = Tiles::new(rows, f32_tile::rows(self.isa));
-        let pack = self.columns >= PACK_FROM && self.depth >= PACK_DEPTH;
-        // Parts of like size, so that none is too short to be worth its overhead.
-        let parts = if pack { self.depth.div_ceil(DEPTH) } else { 1 };
+        let rows = linear::check_shapes(self.depth, self.columns, left, add, out);
+        let out = OutputMatrix::new(out, self.columns);
+        let tiles = RowTiles::new(rows, f32_tile::max_rows(self.isa));
+        let pack = self.columns >= MIN_PACKED_COLUMNS && self.depth >= MIN_PACKED_DEPTH;
+        // Parts of similar size, so that none is too short to be worth its overhead.
+        let parts = if pack { self.depth.div_ceil(DEPTH_BLOCK) } else { 1 };
         let part = self.depth.div_ceil(parts.max(1)).max(1);
-        let block = if pack { (BLOCK / (part * tiles.most())).max(1) } else { tiles.count() };
+        let block = if pack { (MAX_PACKED / (part * tiles.max_height())).max(1) } else { tiles.count() };
         let mut buffer = if pack { SCRATCH.take() } else { Vec::new() };
         for first in (0..tiles.count()).step_by(block.max(1)) {
             let block = first..(first + block).min(tiles.count());
@@ -219,15 +217,7 @@ impl PackedLinear {
                     add,
                     out,
                 };
-                let count = self.count();
-                let share = count.div_ceil(threads.clamp(1, count.max(1))).max(1);
-                if share >= count {
-                    step.panels(0..count);
-                } else {
-                    (0..count.div_ceil(share))
-                        .into_par_iter()
-                        .for_each(|thread| step.panels(thread * share..((thread + 1) * share).min(count)));
-                }
+                threads::share(threads, self.count(), |panels| step.panels(panels));
             }
         }
         if pack {
@@ -255,25 +245,25 @@ thread_local! {
     static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
-/// A part of the depth of a block of rows.
+/// One part of the depth for one block of rows.
 struct Step<'a> {
     linear: &'a PackedLinear,
     left: &'a [f32],
     packed: bool,
-    tiles: Tiles,
+    tiles: RowTiles,
     block: Range<usize>,
     from: usize,
     depth: usize,
     activation: Activation,
     add: Option<&'a [f32]>,
-    out: Out<'a>,
+    out: OutputMatrix<'a>,
 }
 
 impl Step<'_> {
     /// Computes the columns of some panels, which no other thread may do at the same time.
     fn panels(&self, panels: Range<usize>) {
         let linear = self.linear;
-        let mut sums = Sums::new();
+        let mut sums = Accumulators::new();
         let mut expanded = Vec::new();
         for panel in panels {
             let Panel { start, width } = linear.panel(panel);
@@ -287,10 +277,16 @@ impl Step<'_> {
                     &self.left[row * linear.depth + self.from..]
                 };
                 let stride = (!self.packed).then_some(linear.depth);
-                f32_tile::multiply(linear.isa, rows, width, Tile::of_rows(left, stride, panel, self.depth), &mut sums);
-                let how = Finish {
+                f32_tile::multiply(
+                    linear.isa,
+                    rows,
+                    width,
+                    Operands::of_rows(left, stride, panel, self.depth),
+                    &mut sums,
+                );
+                let epilogue = TileEpilogue {
                     bias: &linear.bias[start..],
-                    resume: self.from > 0,
+                    accumulate: self.from > 0,
                     partial: self.from + self.depth < linear.depth,
                     activation: self.activation,
                     add: self.add,
@@ -301,19 +297,19 @@ impl Step<'_> {
                     columns: width.min(linear.columns - start),
                 };
                 // SAFETY: `apply_on` gives every panel to one thread, and panels share no columns.
-                unsafe { finish_tile(linear.isa, &mut sums.0, &how, self.out) };
+                unsafe { store_tile(linear.isa, &mut sums.0, &epilogue, self.out) };
             }
         }
     }
 }
 
-/// Packs the first values of `height` rows, `stride` apart, into `[depth, height]`.
+/// Packs the first values of `height` rows, whose starts are `stride` values apart, into `[depth, height]`.
 fn pack_rows(isa: Isa, rows: &[f32], stride: usize, height: usize, out: &mut [f32]) {
-    vectorised!(isa, pack_rows_in(rows: &[f32], stride: usize, height: usize, out: &mut [f32]));
+    multiversion!(isa, pack_rows_in(rows: &[f32], stride: usize, height: usize, out: &mut [f32]));
 }
 
 #[inline(always)]
-fn pack_rows_in<M: Multiply>(rows: &[f32], stride: usize, height: usize, out: &mut [f32]) {
+fn pack_rows_in<M: MultiplyAdd>(rows: &[f32], stride: usize, height: usize, out: &mut [f32]) {
     /// Positions at a time, so that what is written stays in the first-level cache until it is complete.
     const POSITIONS: usize = 256;
     let depth = out.len() / height;
@@ -332,7 +328,7 @@ fn pack_rows_in<M: Multiply>(rows: &[f32], stride: usize, height: usize, out: &m
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::noise;
+    use crate::testing::{noise, transposed};
     use proptest::prelude::*;
 
     fn naive(left: &[f32], weights: &[f32], bias: &[f32], depth: usize) -> Vec<f64> {
@@ -385,12 +381,7 @@ mod tests {
         let weights: Vec<f32> = weights.iter().map(|w| w * scale).collect();
         let (bias, add) = (noise(seed ^ 2, columns), noise(seed ^ 3, rows * columns));
         let exact = naive(&left, &weights, &bias, depth);
-        let mut turned = vec![0.0; weights.len()];
-        for (column, weights) in weights.chunks_exact(depth).enumerate() {
-            for (k, weight) in weights.iter().enumerate() {
-                turned[k * columns + column] = *weight;
-            }
-        }
+        let turned = transposed(&weights, depth);
         for isa in Isa::available() {
             let both =
                 [PackedLinear::new(&weights, &bias, depth, isa), PackedLinear::transposed(&turned, &bias, depth, isa)];
@@ -421,16 +412,16 @@ mod tests {
 
     #[test]
     fn many_rows_and_long_sums_are_taken_in_parts() {
-        check(31, 2 * DEPTH + 5, 203, Activation::Gelu, 1);
-        check(3, DEPTH + 1, 401, Activation::QuickGelu, 2);
+        check(31, 2 * DEPTH_BLOCK + 5, 203, Activation::Gelu, 1);
+        check(3, DEPTH_BLOCK + 1, 401, Activation::QuickGelu, 2);
         // More rows than are packed at a time.
-        check(2 * BLOCK / DEPTH + 9, DEPTH, PACK_FROM, Activation::None, 3);
-        check(1, 4 * DEPTH, PACK_FROM + 1, Activation::None, 4);
+        check(2 * MAX_PACKED / DEPTH_BLOCK + 9, DEPTH_BLOCK, MIN_PACKED_COLUMNS, Activation::None, 3);
+        check(1, 4 * DEPTH_BLOCK, MIN_PACKED_COLUMNS + 1, Activation::None, 4);
     }
 
     #[test]
     fn half_precision_is_that_of_the_weights_alone() {
-        let (rows, depth, columns) = (17, 2 * DEPTH + 5, 203);
+        let (rows, depth, columns) = (17, 2 * DEPTH_BLOCK + 5, 203);
         let (left, bias) = (noise(1, rows * depth), noise(2, columns));
         let weights: Vec<f32> = noise(3, columns * depth).iter().map(|w| w * 0.02).collect();
         let rounded: Vec<f32> = weights.iter().map(|w| f16::from_f32(*w).to_f32()).collect();

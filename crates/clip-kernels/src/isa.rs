@@ -153,10 +153,11 @@ impl fmt::Debug for Isa {
     }
 }
 
-/// Runs `body::<M>(arguments)`, `M` a [`Multiply`](crate::math::Multiply), compiled for an instruction set.
+/// Function multiversioning: runs `body::<M>(arguments)`, `M` a [`MultiplyAdd`](crate::math::MultiplyAdd), in the version
+/// that is compiled for an instruction set.
 ///
 /// `body` must be `#[inline(always)]`, as must be what it calls in its loops, or it is compiled for the baseline.
-macro_rules! vectorised {
+macro_rules! multiversion {
     ($isa:expr, $body:ident($($argument:ident: $type:ty),* $(,)?)) => {{
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,f16c")]
@@ -179,7 +180,7 @@ macro_rules! vectorised {
         }
     }};
 }
-pub(crate) use vectorised;
+pub(crate) use multiversion;
 
 #[cfg(test)]
 mod tests {

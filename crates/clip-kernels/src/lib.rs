@@ -1,10 +1,23 @@
-//! The inner loops of the encoders on a CPU.
+//! The encoders' inner loops on a CPU.
 //!
-//! Nothing here knows of models or of burn: slices go in and come out, with shapes in the documentation, so that the
-//! kernels build in seconds and are tested alone. Weights are laid out once. What is vectorised comes in several
-//! instruction sets, chosen at run time by [`Isa`], and in plain Rust, which tests hold the others to.
+//! Nothing here knows about models or burn: slices go in and slices come out, with their shapes in the documentation. So
+//! the kernels build in seconds and are tested alone. Weights are packed once. Vectorised code exists for several
+//! instruction sets, chosen at run time by an [`Isa`], and in plain Rust; tests hold all of them to naive versions.
 //!
-//! All that is `unsafe` in the CPU path is in this crate.
+//! | module | computes |
+//! | --- | --- |
+//! | [`gemm`] | matrix products with packed `f32` or `f16` weights |
+//! | [`quantised`] | the same with `int8` weights |
+//! | [`gemv`] | products of a few rows with weights as a file stores them |
+//! | [`convolution`], [`depthwise`], [`patches`] | convolutions |
+//! | [`attention`], [`norm`], [`transformer`] | transformer layers |
+//! | [`epilogue`] | what follows a product: bias, activation, residual |
+//!
+//! Each kernel with vector instructions is a folder: its types, a file for each form (`portable`, `x86`, `neon`) and
+//! `mod.rs`, which checks lengths and chooses a form. These files import in that direction only.
+//!
+//! All `unsafe` code of the CPU path is in this crate. Two things make it sound: an [`Isa`] proves that the processor has
+//! the instructions, and lengths are checked, without overflow, before a kernel reads without checks.
 
 mod activation;
 pub mod attention;
@@ -29,6 +42,7 @@ mod row_tiles;
 mod shape;
 #[cfg(test)]
 mod testing;
+mod threads;
 pub mod transformer;
 
 pub use activation::Activation;

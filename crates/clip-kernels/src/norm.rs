@@ -1,10 +1,10 @@
 //! Layer normalisation (Ba et al. 2016) of rows.
 
 use crate::Isa;
-use crate::isa::vectorised;
-use crate::math::Multiply;
+use crate::isa::multiversion;
+use crate::math::MultiplyAdd;
 
-/// Values that are summed side by side.
+/// Partial sums per row.
 const LANES: usize = 16;
 
 /// Gain and bias of a layer norm.
@@ -32,28 +32,28 @@ impl LayerNorm {
         self.gain.len()
     }
 
-    /// Normalises rows `[rows, width]`.
+    /// Normalises `rows`, `[rows, width]`, into `out`, of the same shape.
     ///
     /// # Panics
-    /// If the lengths differ or are no whole number of rows.
+    /// If the lengths differ or are not a whole number of rows.
     pub fn apply(&self, rows: &[f32], out: &mut [f32]) {
         assert_eq!(rows.len(), out.len(), "as many values come out as go in");
         assert!(rows.len().is_multiple_of(self.width()), "rows are [rows, width]");
         let norm = self;
-        vectorised!(self.isa, apply_in(norm: &LayerNorm, rows: &[f32], out: &mut [f32]));
+        multiversion!(self.isa, apply_in(norm: &LayerNorm, rows: &[f32], out: &mut [f32]));
     }
 }
 
 #[inline(always)]
-fn apply_in<M: Multiply>(norm: &LayerNorm, rows: &[f32], out: &mut [f32]) {
+fn apply_in<M: MultiplyAdd>(norm: &LayerNorm, rows: &[f32], out: &mut [f32]) {
     let width = norm.width();
     for (row, out) in rows.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
         let mean = sum(row, |sum, x| sum + x) / width as f32;
         // In a second pass: the mean of squares less the square of the mean loses digits.
-        let variance = sum(row, |sum, x| M::add(x - mean, x - mean, sum)) / width as f32;
+        let variance = sum(row, |sum, x| M::mul_add(x - mean, x - mean, sum)) / width as f32;
         let scale = (variance + norm.epsilon).sqrt().recip();
         for (((out, x), gain), bias) in out.iter_mut().zip(row).zip(&norm.gain).zip(&norm.bias) {
-            *out = M::add((x - mean) * scale, *gain, *bias);
+            *out = M::mul_add((x - mean) * scale, *gain, *bias);
         }
     }
 }

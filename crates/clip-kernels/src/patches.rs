@@ -1,19 +1,19 @@
-//! Convolutions whose stride is their kernel: patches that do not overlap are rows of a product.
+//! Convolutions whose stride is the size of their kernel: patches do not overlap and are rows of a product.
 //!
 //! Patches are gathered for a few rows of the grid at a time, enough to be worth a pass over the weights.
 
 use crate::shape::volume;
 use crate::{Activation, Linear};
 
-/// Patches that are gathered at a time, at least, where there are so many.
+/// At least this many patches are gathered at a time, if there are this many.
 const BAND: usize = 56;
 
-/// How the values of an image lie.
+/// Order of the values of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// `[channels, height, width]`, as pixels come.
     Planes,
-    /// `[height, width, channels]`, as products leave it.
+    /// `[height, width, channels]`, as products leave them.
     Positions,
 }
 
@@ -27,8 +27,8 @@ pub struct PatchEmbedding {
 }
 
 impl PatchEmbedding {
-    /// From weights `[columns, channels, side, side]`, for images in some order. `linear` makes the map of a patch's values,
-    /// in their order, from weights `[columns, depth]`.
+    /// From weights `[columns, channels, side, side]`, for images in this order. `linear` makes the linear map of a patch's
+    /// values from weights `[columns, depth]`, whose depth is in the same order.
     ///
     /// # Panics
     /// If the lengths do not fit.
@@ -56,7 +56,7 @@ impl PatchEmbedding {
         Self { linear, channels, side, order }
     }
 
-    /// Outputs a patch.
+    /// Outputs per patch.
     pub fn columns(&self) -> usize {
         self.linear.columns()
     }
@@ -66,8 +66,8 @@ impl PatchEmbedding {
         self.side
     }
 
-    /// A square image of `size` to `out`, `[patches, columns]`, row by row of the grid; `add`, of the same shape, is
-    /// added after the activation. What is left over by whole patches is not looked at.
+    /// Embeds a square image of `size` into `out`, `[patches, columns]`, row by row of the grid; `add`, of the same shape, is
+    /// added after the activation. The remainder beyond whole patches is ignored.
     ///
     /// # Panics
     /// If the lengths do not fit.

@@ -1,23 +1,23 @@
-//! Memory that is going to be read, fetched while there is something else to do.
+//! Fetching memory into the cache before it is read.
 
 /// Bytes of a cache line, on most processors.
-pub const LINE: usize = 64;
+pub const CACHE_LINE: usize = 64;
 
-/// What will be read soon.
+/// What a loop fetches ahead of its use.
 #[derive(Debug, Clone, Copy)]
-pub struct Ahead {
+pub struct Prefetch {
     /// Any address.
     pub from: *const u8,
-    /// Cache lines from there on for each step.
+    /// Cache lines to fetch in each step.
     pub lines: usize,
 }
 
-impl Ahead {
-    /// Fetches a step's lines into the second-level cache. The first one is for what is being used, and must not lose it.
+impl Prefetch {
+    /// Fetches a step's lines into the second-level cache. The first-level cache must keep what is in use.
     #[inline(always)]
     pub fn fetch(self, step: usize) {
         for line in 0..self.lines {
-            prefetch(self.from.wrapping_add((step * self.lines + line) * LINE));
+            prefetch(self.from.wrapping_add((step * self.lines + line) * CACHE_LINE));
         }
     }
 }
@@ -26,7 +26,7 @@ impl Ahead {
 #[inline(always)]
 fn prefetch(at: *const u8) {
     use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-    // SAFETY: a prefetch touches nothing, whatever the address, and all 64-bit processors have it.
+    // SAFETY: a prefetch has no effect on memory, whatever the address, and all 64-bit processors have it.
     unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) };
 }
 

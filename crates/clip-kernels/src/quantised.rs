@@ -1,48 +1,50 @@
-//! Matrix products in eight bits: weights are quantised once, a factor for each output, and the left side as it comes, a
-//! factor and a zero for each row (dynamic quantisation; Dettmers et al. 2022 call it vector-wise).
+//! Matrix products in eight bits. Weights are quantised once, with a scale for each output; rows of the left side are
+//! quantised when they are multiplied, with a scale and a zero point each (dynamic quantisation; Dettmers et al. 2022 call
+//! it vector-wise).
 //!
-//! All sums are of integers and therefore exact: every instruction set gives the same ones, but for AVX2 without VNNI, which
-//! has room for some weights in somewhat coarser steps only (the module `weights`).
+//! Sums are of integers and therefore exact: every instruction set gives the same ones, except for AVX2 without VNNI, which
+//! must quantise some weights more coarsely (module `quantise::weights`).
 
 use std::cell::Cell;
 use std::ops::Range;
 
-use rayon::prelude::*;
-
-use crate::epilogue::{Finish, finish_tile};
-use crate::f32_tile::{MOST_COLUMNS, MOST_ROWS, Sums};
-use crate::int8_tile::{self, CHUNK, Dots, Map, Results, Tile};
-use crate::isa::vectorised;
-use crate::math::Multiply;
-use crate::output::Out;
+use crate::epilogue::{TileEpilogue, store_tile};
+use crate::f32_tile::{Accumulators, MAX_COLUMNS, MAX_ROWS};
+use crate::int8_tile::{self, CHUNK, FusedEpilogue, Int8Kernel, Operands, RowQuantisation};
+use crate::isa::multiversion;
+use crate::linear;
+use crate::math::MultiplyAdd;
+use crate::output::OutputMatrix;
 use crate::quantise::{self, Ranges, weights};
-use crate::row_tiles::Tiles;
+use crate::row_tiles::RowTiles;
 use crate::shape::volume;
+use crate::threads;
 use crate::{Activation, Isa, Linear};
 
-/// Most bytes of the left side that are quantised at a time: they share the second-level cache with panels and results.
-const BLOCK: usize = 256 << 10;
-/// Longest sums: more could overflow 32 bits.
-const MOST_DEPTH: usize = 1 << 16;
+/// Largest number of bytes of the left side that are quantised at a time: they share the second-level cache with panels
+/// and results.
+const MAX_QUANTISED: usize = 256 << 10;
+/// Greatest depth: longer sums could overflow 32 bits.
+const MAX_DEPTH: usize = 1 << 16;
 
 /// Weights `[depth, columns]` of a linear map in eight bits and its bias.
 #[derive(Debug, Clone)]
 pub struct QuantisedLinear {
     depth: usize,
     columns: usize,
-    /// The depth in groups, the last one filled up with zeros.
+    /// The depth in groups, the last one padded with zeros.
     groups: usize,
     /// Panels of columns, `[groups, panel, group]` each.
     panels: Vec<i8>,
-    /// A factor for each column, filled up to whole panels, as are all below.
+    /// A scale for each column, padded to whole panels like the next two.
     scales: Vec<f32>,
-    /// The sum of each column's weights, which makes up for the left side's zeros.
+    /// The sum of each column's weights, to correct for the zero points of the left side.
     totals: Vec<i32>,
     bias: Vec<f32>,
-    /// What the left side lies in, if that is known.
+    /// The range of the left side, if it is known.
     ranges: Option<Ranges>,
     isa: Isa,
-    dots: Dots,
+    kernel: Int8Kernel,
 }
 
 impl QuantisedLinear {
@@ -67,18 +69,18 @@ impl QuantisedLinear {
         Self::pack(bias, depth, isa, |column, k| weights[k * columns + column])
     }
 
-    /// For a left side of numbers from zero to `most`, as [`Activation::Relu6`] makes them: no row's range is looked for. Numbers
-    /// outside become the nearest inside.
+    /// For a left side of numbers from zero to `max`, such as the results of [`Activation::Relu6`]: skips the search for each
+    /// row's range. Numbers outside are clamped.
     #[must_use]
-    pub fn up_to(self, most: f32) -> Self {
-        Self { ranges: Some(Ranges::up_to(most)), ..self }
+    pub fn up_to(self, max: f32) -> Self {
+        Self { ranges: Some(Ranges::up_to(max)), ..self }
     }
 
     fn pack(bias: &[f32], depth: usize, isa: Isa, weight: impl Fn(usize, usize) -> f32) -> Self {
         assert!(depth > 0, "there is an input");
-        assert!(depth <= MOST_DEPTH, "sums are of at most {MOST_DEPTH} products");
-        let dots = Dots::of(isa);
-        let (columns, group, panel) = (bias.len(), dots.group(), dots.panel());
+        assert!(depth <= MAX_DEPTH, "sums are of at most {MAX_DEPTH} products");
+        let kernel = Int8Kernel::of(isa);
+        let (columns, group, panel) = (bias.len(), kernel.group_size(), kernel.panel_width());
         let groups = depth.div_ceil(group);
         let padded = columns.next_multiple_of(panel);
         let mut packed = Self {
@@ -91,13 +93,13 @@ impl QuantisedLinear {
             bias: bias.iter().copied().chain(std::iter::repeat(0.0)).take(padded).collect(),
             ranges: None,
             isa,
-            dots,
+            kernel,
         };
         let mut weights = Vec::with_capacity(depth);
         for column in 0..columns {
             weights.clear();
             weights.extend((0..depth).map(|k| weight(column, k)));
-            let (scale, codes) = weights::quantise(&weights, dots.adds_pairs());
+            let (scale, codes) = weights::quantise_column(&weights, kernel.adds_pairs());
             packed.scales[column] = scale;
             let start = column / panel * panel * groups * group + column % panel * group;
             for (k, code) in codes.into_iter().enumerate() {
@@ -124,29 +126,19 @@ impl Linear for QuantisedLinear {
     }
 
     fn apply_on(&self, threads: usize, left: &[f32], activation: Activation, add: Option<&[f32]>, out: &mut [f32]) {
-        let rows = left.len() / self.depth;
-        assert_eq!(left.len(), rows * self.depth, "left is [rows, depth]");
-        assert_eq!(out.len(), volume([rows, self.columns]), "out is [rows, columns]");
-        assert!(add.is_none_or(|add| add.len() == out.len()), "what is added has the shape of out");
-        let out = Out::new(out, self.columns);
-        let tiles = Tiles::new(rows, self.dots.rows());
+        let rows = linear::check_shapes(self.depth, self.columns, left, add, out);
+        let out = OutputMatrix::new(out, self.columns);
+        let tiles = RowTiles::new(rows, self.kernel.max_rows());
         let length = self.length();
-        let at_once = (BLOCK / (length * tiles.most()).max(1)).max(1);
+        let at_once = (MAX_QUANTISED / (length * tiles.max_height()).max(1)).max(1);
         let mut scratch = SCRATCH.take();
         for first in (0..tiles.count()).step_by(at_once) {
             let block = first..(first + at_once).min(tiles.count());
             let (top, bottom) = (tiles.start(block.start), tiles.start(block.end));
             scratch.quantise(self, tiles, block.clone(), &left[top * self.depth..bottom * self.depth]);
             let step = Step { linear: self, scratch: &scratch, tiles, block, activation, add, out };
-            let count = self.columns.div_ceil(self.dots.panel());
-            let share = count.div_ceil(threads.clamp(1, count.max(1))).max(1);
-            if share >= count {
-                step.panels(0..count);
-            } else {
-                (0..count.div_ceil(share))
-                    .into_par_iter()
-                    .for_each(|thread| step.panels(thread * share..((thread + 1) * share).min(count)));
-            }
+            let count = self.columns.div_ceil(self.kernel.panel_width());
+            threads::share(threads, count, |panels| step.panels(panels));
         }
         SCRATCH.set(scratch);
     }
@@ -154,25 +146,25 @@ impl Linear for QuantisedLinear {
 
 thread_local! {
     /// Taken while in use, since a thread that waits for others may start another product.
-    static SCRATCH: Cell<Scratch> = const { Cell::new(Scratch { codes: Vec::new(), maps: Vec::new() }) };
+    static SCRATCH: Cell<Scratch> = const { Cell::new(Scratch { codes: Vec::new(), parameters: Vec::new() }) };
 }
 
-/// A block of the left side.
+/// A block of the left side, quantised.
 #[derive(Default)]
 struct Scratch {
     /// Tiles, `[chunks, rows, chunk]` each.
     codes: Vec<u8>,
-    /// How each row's codes stand for numbers.
-    maps: Vec<Map>,
+    /// Scale and zero point of each row.
+    parameters: Vec<RowQuantisation>,
 }
 
 impl Scratch {
     /// Quantises the rows of some tiles.
-    fn quantise(&mut self, linear: &QuantisedLinear, tiles: Tiles, block: Range<usize>, left: &[f32]) {
+    fn quantise(&mut self, linear: &QuantisedLinear, tiles: RowTiles, block: Range<usize>, left: &[f32]) {
         let length = linear.length();
         let rows = left.len() / linear.depth;
         let first = tiles.start(block.start);
-        self.maps.resize(rows, Map::default());
+        self.parameters.resize(rows, RowQuantisation::default());
         if self.codes.len() < rows * length {
             self.codes.resize(rows * length, 0);
         }
@@ -180,8 +172,8 @@ impl Scratch {
             let (start, height) = (tiles.start(tile) - first, tiles.height(tile));
             let codes = &mut self.codes[start * length..(start + height) * length];
             let values = &left[start * linear.depth..(start + height) * linear.depth];
-            let maps = &mut self.maps[start..start + height];
-            quantise::quantise(linear.isa, linear.dots, linear.ranges.as_ref(), values, codes, maps);
+            let parameters = &mut self.parameters[start..start + height];
+            quantise::quantise_rows(linear.isa, linear.kernel, linear.ranges.as_ref(), values, codes, parameters);
         }
     }
 }
@@ -190,22 +182,22 @@ impl Scratch {
 struct Step<'a> {
     linear: &'a QuantisedLinear,
     scratch: &'a Scratch,
-    tiles: Tiles,
+    tiles: RowTiles,
     block: Range<usize>,
     activation: Activation,
     add: Option<&'a [f32]>,
-    out: Out<'a>,
+    out: OutputMatrix<'a>,
 }
 
 impl Step<'_> {
     /// Computes the columns of some panels, which no other thread may do at the same time.
     fn panels(&self, panels: Range<usize>) {
         let linear = self.linear;
-        let (width, length) = (linear.dots.panel(), linear.length());
-        let depth = linear.groups * linear.dots.group();
+        let (width, length) = (linear.kernel.panel_width(), linear.length());
+        let depth = linear.groups * linear.kernel.group_size();
         let first = self.tiles.start(self.block.start);
-        let mut integers = int8_tile::Sums([0; MOST_ROWS * MOST_COLUMNS]);
-        let mut sums = Sums::new();
+        let mut integers = int8_tile::Accumulators([0; MAX_ROWS * MAX_COLUMNS]);
+        let mut sums = Accumulators::new();
         for panel in panels {
             let start = panel * width;
             let weights = &linear.panels[start * depth..][..width * depth];
@@ -215,23 +207,24 @@ impl Step<'_> {
             for tile in self.block.clone() {
                 let (row, rows) = (self.tiles.start(tile), self.tiles.height(tile));
                 let left = &self.scratch.codes[(row - first) * length..][..rows * length];
-                let tile = Tile { left, panel: weights, groups: linear.groups };
-                let maps = &self.scratch.maps[row - first..][..rows];
+                let tile = Operands { left, panel: weights, groups: linear.groups };
+                let parameters = &self.scratch.parameters[row - first..][..rows];
                 if let Some(bounds) = self.activation.bounds() {
                     let add = self.add.map(|add| add[row * linear.columns + start..].as_ptr());
                     let (out, stride) = (self.out.start(row..row + rows, start..start + columns), self.out.columns());
-                    let to = Results { rows: maps, scales, totals, bias, bounds, add, out, stride, columns };
+                    let to =
+                        FusedEpilogue { rows: parameters, scales, totals, bias, bounds, add, out, stride, columns };
                     // SAFETY: `apply_on` gives every panel to one thread, and panels share no columns; what is added has
                     // the shape of `out`.
-                    if unsafe { int8_tile::multiply_to(linear.dots, rows, tile, &to) } {
+                    if unsafe { int8_tile::multiply_fused(linear.kernel, rows, tile, &to) } {
                         continue;
                     }
                 }
-                int8_tile::multiply(linear.dots, rows, tile, &mut integers);
-                numbers(linear.isa, &integers.0, maps, Columns { scales, totals }, &mut sums.0);
-                let how = Finish {
+                int8_tile::multiply(linear.kernel, rows, tile, &mut integers);
+                numbers(linear.isa, &integers.0, parameters, Columns { scales, totals }, &mut sums.0);
+                let epilogue = TileEpilogue {
                     bias,
-                    resume: false,
+                    accumulate: false,
                     partial: false,
                     activation: self.activation,
                     add: self.add,
@@ -242,31 +235,31 @@ impl Step<'_> {
                     columns,
                 };
                 // SAFETY: as above.
-                unsafe { finish_tile(linear.isa, &mut sums.0, &how, self.out) };
+                unsafe { store_tile(linear.isa, &mut sums.0, &epilogue, self.out) };
             }
         }
     }
 }
 
-/// What makes numbers of a panel's sums.
+/// Scales and totals of a panel's columns.
 #[derive(Clone, Copy)]
 struct Columns<'a> {
     scales: &'a [f32],
     totals: &'a [i32],
 }
 
-/// Sums of codes to the sums of the numbers that they stand for.
-fn numbers(isa: Isa, sums: &[i32], rows: &[Map], columns: Columns<'_>, out: &mut [f32]) {
-    vectorised!(isa, numbers_in(sums: &[i32], rows: &[Map], columns: Columns<'_>, out: &mut [f32]));
+/// Converts sums of codes to the sums of the numbers that they stand for.
+fn numbers(isa: Isa, sums: &[i32], rows: &[RowQuantisation], columns: Columns<'_>, out: &mut [f32]) {
+    multiversion!(isa, numbers_in(sums: &[i32], rows: &[RowQuantisation], columns: Columns<'_>, out: &mut [f32]));
 }
 
 #[inline(always)]
-fn numbers_in<M: Multiply>(sums: &[i32], rows: &[Map], columns: Columns<'_>, out: &mut [f32]) {
+fn numbers_in<M: MultiplyAdd>(sums: &[i32], rows: &[RowQuantisation], columns: Columns<'_>, out: &mut [f32]) {
     let width = columns.scales.len();
     let lines = sums.chunks_exact(width).zip(out.chunks_exact_mut(width));
-    for (map, (sums, out)) in rows.iter().zip(lines) {
+    for (row, (sums, out)) in rows.iter().zip(lines) {
         for (out, ((sum, scale), total)) in out.iter_mut().zip(sums.iter().zip(columns.scales).zip(columns.totals)) {
-            *out = (sum - map.zero * total) as f32 * (map.scale * scale);
+            *out = (sum - row.zero_point * total) as f32 * (row.scale * scale);
         }
     }
 }
@@ -274,20 +267,23 @@ fn numbers_in<M: Multiply>(sums: &[i32], rows: &[Map], columns: Columns<'_>, out
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::noise;
+    use crate::testing::{noise, transposed};
     use proptest::prelude::*;
 
-    /// What the codes of a row stand for.
+    /// The numbers that the codes of a row stand for.
     fn coded(values: &[f32]) -> Vec<f64> {
-        let (mut codes, mut maps) = (vec![0; values.len().next_multiple_of(CHUNK)], [Map::default()]);
-        quantise::quantise(Isa::portable(), Dots::Portable, None, values, &mut codes, &mut maps);
-        let [map] = maps;
-        codes[..values.len()].iter().map(|code| f64::from(i32::from(*code) - map.zero) * f64::from(map.scale)).collect()
+        let (mut codes, mut parameters) = (vec![0; values.len().next_multiple_of(CHUNK)], [RowQuantisation::default()]);
+        quantise::quantise_rows(Isa::portable(), Int8Kernel::Portable, None, values, &mut codes, &mut parameters);
+        let [row] = parameters;
+        codes[..values.len()]
+            .iter()
+            .map(|code| f64::from(i32::from(*code) - row.zero_point) * f64::from(row.scale))
+            .collect()
     }
 
     /// A column's weights as they are stored.
     fn rounded(isa: Isa, weights: &[f32]) -> Vec<f64> {
-        let (scale, codes) = weights::quantise(weights, Dots::of(isa).adds_pairs());
+        let (scale, codes) = weights::quantise_column(weights, Int8Kernel::of(isa).adds_pairs());
         codes.into_iter().map(|code| f64::from(code) * f64::from(scale)).collect()
     }
 
@@ -299,12 +295,7 @@ mod tests {
         ) {
             let (left, weights) = (noise(seed, rows * depth), noise(seed ^ 1, columns * depth));
             let (bias, add) = (noise(seed ^ 2, columns), noise(seed ^ 3, rows * columns));
-            let mut turned = vec![0.0; weights.len()];
-            for (column, weights) in weights.chunks_exact(depth).enumerate() {
-                for (k, weight) in weights.iter().enumerate() {
-                    turned[k * columns + column] = *weight;
-                }
-            }
+            let turned = transposed(&weights, depth);
             let activation = if relu { Activation::Relu } else { Activation::None };
             let mut before: Option<Vec<f32>> = None;
             for isa in Isa::available() {
@@ -322,7 +313,7 @@ mod tests {
                             prop_assert!((f64::from(out) - expected).abs() < 1e-4, "{isa:?}: {out}, not {expected}");
                         }
                     }
-                    if Dots::of(isa).adds_pairs() {
+                    if Int8Kernel::of(isa).adds_pairs() {
                         continue;
                     }
                     // Equal but for the last rounding, which fused instructions spare.
@@ -376,7 +367,7 @@ mod tests {
     #[test]
     fn many_rows_are_taken_in_blocks() {
         let (depth, columns) = (1000, 20);
-        let rows = 2 * BLOCK / depth + 9;
+        let rows = 2 * MAX_QUANTISED / depth + 9;
         let (left, weights) = (noise(1, rows * depth), noise(2, columns * depth));
         let linear = QuantisedLinear::new(&weights, &vec![0.0; columns], depth, Isa::best());
         let mut together = vec![0.0; rows * columns];

@@ -1,19 +1,19 @@
-//! How rows are cut into tiles.
+//! How rows are divided into tiles.
 
-/// Rows in tiles of like height.
+/// Rows in tiles whose heights differ by one at most.
 #[derive(Clone, Copy)]
-pub struct Tiles {
+pub struct RowTiles {
     count: usize,
-    /// Height of the lower ones.
+    /// Height of the shorter tiles.
     height: usize,
-    /// How many are one row higher; these come first.
+    /// How many tiles are one row taller; these come first.
     higher: usize,
 }
 
-impl Tiles {
-    /// At most `most` rows each.
-    pub fn new(rows: usize, most: usize) -> Self {
-        let count = rows.div_ceil(most);
+impl RowTiles {
+    /// Divides rows into as few tiles of at most `max_height` rows as possible.
+    pub fn new(rows: usize, max_height: usize) -> Self {
+        let count = rows.div_ceil(max_height);
         Self { count, height: rows / count.max(1), higher: rows % count.max(1) }
     }
 
@@ -22,12 +22,12 @@ impl Tiles {
         self.count
     }
 
-    /// Height of the highest.
-    pub fn most(&self) -> usize {
+    /// Height of the tallest tile.
+    pub fn max_height(&self) -> usize {
         self.height + usize::from(self.higher > 0)
     }
 
-    /// First row of a tile; of the one behind the last, the number of rows.
+    /// First row of a tile; for the index after the last tile, the number of rows.
     pub fn start(&self, tile: usize) -> usize {
         tile * self.height + tile.min(self.higher)
     }

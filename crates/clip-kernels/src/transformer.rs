@@ -1,7 +1,7 @@
 //! Pre-norm transformers: `x + attention(norm(x))`, then `x + mlp(norm(x))`, layer by layer.
 //!
-//! The rows of several sequences go through the products together; each sequence attends to itself. Buffers are used
-//! again by every layer.
+//! The rows of several sequences go through the products together; each sequence attends to itself. All layers share their
+//! buffers.
 
 use crate::attention::{Attention, Rows};
 use crate::buffer::sized;
@@ -13,9 +13,9 @@ use crate::{Activation, Isa, Linear};
 pub struct Layer {
     /// Norm before attention.
     pub attention_norm: LayerNorm,
-    /// To queries, keys and values side by side, `[width]` to `[3 * width]`.
+    /// To joint queries, keys and values, `[width]` to `[3 * width]`.
     pub joint: Box<dyn Linear>,
-    /// Of the joined heads.
+    /// Output projection of the joined heads.
     pub output: Box<dyn Linear>,
     /// Number of attention heads.
     pub heads: usize,
@@ -34,13 +34,13 @@ pub struct Layer {
 /// Layers, one after the other.
 #[derive(Debug)]
 pub struct Stack {
-    /// In their order.
+    /// The layers, first to last.
     pub layers: Vec<Layer>,
-    /// For which instructions.
+    /// The instructions to use.
     pub isa: Isa,
 }
 
-/// What layers need besides their states.
+/// Scratch space of the layers.
 #[derive(Default)]
 struct Buffers {
     normed: Vec<f32>,
@@ -51,11 +51,11 @@ struct Buffers {
 }
 
 impl Stack {
-    /// States of all sequences, one behind the other, `[tokens, width]`, to the same after the last layer.
+    /// Takes the states of all sequences, one after the other, `[tokens, width]`, to their states after the last layer.
     ///
-    /// `lengths` are the sequences' numbers of tokens. With `wanted`, a token's place for each sequence, only these
+    /// `lengths` are the sequences' numbers of tokens. With `wanted`, the position of a token in each sequence, only these
     /// tokens' states are computed to the end and returned, `[sequences, width]`: the last layer then costs a fraction.
-    /// The work is shared by so many threads of rayon's pool.
+    /// Up to this many threads of rayon's pool share the work.
     ///
     /// # Panics
     /// If the lengths do not fit.

@@ -8,7 +8,6 @@ use clip_image::ImageError;
 use clip_index::IndexError;
 use thiserror::Error;
 
-
 /// Where an example photo came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Example {

@@ -14,6 +14,9 @@
 mod cached_encoder;
 mod embed;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod plan;
 mod query;
 mod searcher;

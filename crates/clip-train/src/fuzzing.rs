@@ -36,7 +36,7 @@ pub fn recipe(bytes: &[u8]) {
 /// A data set, as CSV.
 pub fn data_set(bytes: &[u8]) {
     match table(bytes, Path::new("data.csv"), &["caption", "label"]) {
-        Ok(pairs) => pairs.pairs.iter().for_each(|(_, text)| drop(says_side(text))),
+        Ok(pairs) => pairs.pairs.iter().for_each(|(_, text)| _ = says_side(text)),
         Err(error) => assert_plain(&error),
     }
 }

@@ -81,11 +81,12 @@ pub use clip_indexer::{
     StageTimes, Unreachable,
 };
 pub use clip_model::{
-    DeviceChoice, Embeddings, Fingerprint, HiddenStates, LoadOptions, Model, ModelError, ModelSource, Pixels,
+    DeviceChoice, Embeddings, FileKind, Fingerprint, HiddenStates, LoadOptions, Model, ModelError, ModelSource, Pixels,
     Precision, Remedy as ModelRemedy, Towers,
 };
 pub use clip_query::{
-    CachedEncoder, CachedTexts, EXACT_UP_TO, Example, Hit, Method, Query, QueryError, Searcher, Strategy, Term, TextCache,
+    CachedEncoder, CachedTexts, EXACT_UP_TO, Example, Hit, Method, Query, QueryError, Searcher, Strategy, Term,
+    TextCache,
 };
 
 /// Which of some labels a photo shows.

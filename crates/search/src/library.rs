@@ -212,9 +212,7 @@ impl Library {
         }
         let reader = IndexReader::open(&self.index)?;
         let model = match &opened {
-            Some(searcher) if searcher.reader().model() == reader.model() => {
-                Arc::clone(searcher.encoder().encoder())
-            }
+            Some(searcher) if searcher.reader().model() == reader.model() => Arc::clone(searcher.encoder().encoder()),
             _ => Arc::new(self.model_of(reader.model())?),
         };
         self.set(reader, model)?;
@@ -338,8 +336,7 @@ fn resolved(path: &Path) -> Result<PathBuf, LibraryError> {
     if let Ok(path) = path.canonicalize() {
         return Ok(path);
     }
-    let path =
-        std::path::absolute(path).map_err(|source| LibraryError::Path { path: path.to_path_buf(), source })?;
+    let path = std::path::absolute(path).map_err(|source| LibraryError::Path { path: path.to_path_buf(), source })?;
     Ok(match (path.parent().and_then(|parent| parent.canonicalize().ok()), path.file_name()) {
         (Some(parent), Some(name)) => parent.join(name),
         _ => path,

@@ -104,18 +104,18 @@ impl Encoder for LazyModel {
 
     fn shorter_side(&self) -> Option<u32> {
         // Asked for before the photo is decoded. A model that cannot be loaded says so when it is used.
-        Encoder::shorter_side(&*self.image().ok()?)
+        self.image().ok()?.shorter_side()
     }
 
     fn preprocess(&self, image: &RgbImage) -> Result<Pixels, BoxedError> {
-        Ok(self.image()?.preprocess(image))
+        self.image()?.preprocess(image)
     }
 
     fn embed_pixels(&self, batch: &[Pixels]) -> Result<Vec<f32>, BoxedError> {
-        Ok(self.image()?.embed_pixels(batch)?.into_vec())
+        self.image()?.embed_pixels(batch)
     }
 
     fn embed_texts(&self, texts: &[&str]) -> Result<Vec<f32>, BoxedError> {
-        Ok(self.text()?.embed_texts(texts)?.into_vec())
+        self.text()?.embed_texts(texts)
     }
 }

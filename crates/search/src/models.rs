@@ -102,8 +102,7 @@ impl Models {
         match clip_hub::Catalogue::built_in()?.resolve(name)? {
             clip_hub::Named::BuiltIn(_) => Ok(ModelSource::Default),
             clip_hub::Named::OnHub { checkpoint, .. } => {
-                let hub =
-                    self.hub.as_ref().ok_or_else(|| LibraryError::NoModelCache { model: name.to_owned() })?;
+                let hub = self.hub.as_ref().ok_or_else(|| LibraryError::NoModelCache { model: name.to_owned() })?;
                 Ok(ModelSource::Folder(hub.pull(&checkpoint, progress, cancel)?.folder))
             }
         }

@@ -94,7 +94,12 @@ impl Library {
         // An interrupted first run may not have come as far as an index.
         match IndexReader::open(self.index()) {
             Ok(reader) if *reader.model() == id => {
-                let lazy = LazyModel::new(source, LoadOptions { precision: Some(model.precision()), ..load }, id, self.index());
+                let lazy = LazyModel::new(
+                    source,
+                    LoadOptions { precision: Some(model.precision()), ..load },
+                    id,
+                    self.index(),
+                );
                 lazy.set_image(model);
                 self.set(reader, Arc::new(lazy))?;
             }
@@ -137,12 +142,7 @@ impl Library {
     }
 
     /// The model with its image tower; that of the searcher where it is the same and loaded already.
-    fn image_model(
-        &self,
-        known: &Known,
-        source: &ModelSource,
-        load: &LoadOptions,
-    ) -> Result<Arc<Model>, LibraryError> {
+    fn image_model(&self, known: &Known, source: &ModelSource, load: &LoadOptions) -> Result<Arc<Model>, LibraryError> {
         if let Known::Index(reader) = known
             && let Ok(searcher) = self.searcher()
             && searcher.reader().model() == reader.model()

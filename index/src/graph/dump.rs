@@ -24,7 +24,7 @@ use crate::layout::Layout;
 use crate::manifest::GraphEntry;
 use crate::snapshot::{Place, Snapshot, read_file};
 
-const KIND: &str = "clip-search graph";
+pub(crate) const KIND: &str = "clip-search graph";
 const VERSION: u32 = 1;
 /// hnsw_rs writes numbers as the machine has them, so a dump is good only for machines alike.
 const PLATFORM: &str = if cfg!(target_pointer_width = "64") { "64-bit little-endian" } else { "32-bit little-endian" };
@@ -183,6 +183,8 @@ pub(super) fn load(snapshot: &Snapshot, entry: &GraphEntry, extended: bool) -> R
     let unusable = |reason: String| IndexError::Graph { dir: layout.graphs(), reason };
     let (descriptor, stored_ids) = read_verified(layout, entry).map_err(|error| match error {
         error @ IndexError::Graph { .. } => error,
+        // It may be whole: the system did not let us look.
+        error @ IndexError::Io { .. } if !error.is_missing_file() => error,
         other => unusable(other.to_string()),
     })?;
     if descriptor.dimension != snapshot.dimension() {
@@ -190,7 +192,7 @@ pub(super) fn load(snapshot: &Snapshot, entry: &GraphEntry, extended: bool) -> R
     }
     let mut ids: Vec<u64> = stored_ids.iter().collect();
     if extended {
-        let newer = ids.last().map_or(0, |last| last + 1);
+        let newer = ids.last().map_or(0, |last| last.saturating_add(1));
         ids.extend(snapshot.live_from(newer).map(|(id, _)| id));
     }
     let places: Option<Vec<Place>> = ids.iter().map(|&id| snapshot.locate(id)).collect();

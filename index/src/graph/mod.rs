@@ -25,6 +25,7 @@ use crate::manifest::GraphEntry;
 use crate::record::Neighbour;
 use crate::snapshot::{Place, Snapshot};
 use distance::{RowDistance, encode_query};
+pub(crate) use dump::KIND;
 use layers::Layers;
 
 /// hnsw_rs can store graphs with this number of layers only.

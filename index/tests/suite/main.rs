@@ -1,5 +1,6 @@
 //! Tests of the index as a whole, through its public interface.
 
+mod access;
 mod common;
 mod concurrency;
 mod corruption;
@@ -7,5 +8,6 @@ mod crash;
 mod fixture;
 mod graph;
 mod oracle;
+mod rebuild;
 mod refusals;
 mod search;

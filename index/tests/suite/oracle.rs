@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use clip_index::{GraphOptions, GraphUpdate, IndexReader, IndexWriter, verify};
+use clip_index::{GraphOptions, GraphUpdate, IndexReader, IndexWriter, Rebuild, verify};
 use rand::rngs::StdRng;
 use rand::seq::IteratorRandom;
 use rand::{Rng, SeedableRng};
@@ -117,7 +117,8 @@ fn ids_are_never_used_twice() {
         assert!(writer.is_empty());
     }
     // Not even by an index that was begun anew.
-    let mut writer = IndexWriter::open_for_rebuild(dir.path(), &model(4)).unwrap();
+    let rebuild = Rebuild::begin(dir.path(), &model(4)).unwrap();
+    let mut writer = IndexWriter::open_or_create(rebuild.dir(), &model(4)).unwrap();
     assert!(writer.add(photo(9, 4)).unwrap() > last);
 }
 

@@ -26,9 +26,11 @@ pub(crate) fn run(index: &Path, args: &StatusArgs) -> Result<Exit> {
         for root in &roots {
             results.line(format_args!("folder       {}", escaped(root)))?;
         }
-        results.line(format_args!("model        {} ({} numbers a photo)",
+        results.line(format_args!(
+            "model        {} ({} numbers a photo)",
             escaped_text(&model.name),
-            model.dimension))?;
+            model.dimension
+        ))?;
         results.line(format_args!("fingerprint  {}", escaped_text(&model.fingerprint)))?;
         results.line(format_args!(
             "size         {} in {}",

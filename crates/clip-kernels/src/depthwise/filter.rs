@@ -1,4 +1,4 @@
-//! The weights, and what every way of computing needs to know besides.
+//! The weights, and what else every form of the kernel needs.
 
 #[cfg(target_arch = "x86_64")]
 use std::ops::Range;
@@ -11,12 +11,12 @@ pub struct Filter {
     pub bias: Vec<f32>,
     pub kernel: usize,
     pub stride: usize,
-    /// Least and most of the results.
+    /// Smallest and largest result.
     pub bounds: (f32, f32),
 }
 
 #[cfg(target_arch = "x86_64")]
-/// Positions of an output row whose taps all lie inside.
+/// Positions of an output row whose taps are all inside the input.
 pub struct Inside<'a> {
     pub rows: &'a [Option<&'a [f32]>],
     pub left: usize,

@@ -1,4 +1,4 @@
-//! Depthwise convolution of rows whose channels lie side by side.
+//! Depthwise convolution of rows in channels-last order.
 
 mod filter;
 mod portable;
@@ -10,7 +10,7 @@ use self::filter::Filter;
 use self::filter::Inside;
 use self::portable::{Position, position};
 use crate::epilogue;
-use crate::isa::vectorised;
+use crate::isa::multiversion;
 use crate::shape::volume;
 use crate::{Activation, Isa};
 
@@ -48,7 +48,7 @@ impl Depthwise {
         self.filter.kernel
     }
 
-    /// Step between outputs.
+    /// Step between output positions.
     pub fn stride(&self) -> usize {
         self.filter.stride
     }
@@ -58,7 +58,7 @@ impl Depthwise {
         self.filter.bias.len()
     }
 
-    /// One output row, activation applied.
+    /// Computes one output row, activation included.
     ///
     /// `rows` are the `kernel` input rows `[width, channels]`, `None` where they lie outside; `left` is the padding
     /// before the first column; `out` is `[out_width, channels]`.
@@ -86,7 +86,7 @@ impl Depthwise {
         }
     }
 
-    /// Computes the positions inside, for as many channels as whole vectors have, which are returned.
+    /// Computes the positions inside for the channels of whole vectors, and returns the number of these channels.
     #[cfg(target_arch = "x86_64")]
     fn whole(&self, inside: Inside<'_>, out: &mut [f32]) -> usize {
         let (instructions, filter) = (self.isa.instructions(), &self.filter);
@@ -101,7 +101,7 @@ impl Depthwise {
         }
     }
 
-    /// Computes some positions from some channel on.
+    /// Computes positions, each from its channel on.
     fn some(
         &self,
         rows: &[Option<&[f32]>],
@@ -114,7 +114,7 @@ impl Depthwise {
             let at = Position { rows, width, left, x, from };
             let out = &mut out[x * self.channels()..][..self.channels()];
             let filter = &self.filter;
-            vectorised!(self.isa, position(filter: &Filter, at: Position<'_>, out: &mut [f32]));
+            multiversion!(self.isa, position(filter: &Filter, at: Position<'_>, out: &mut [f32]));
         }
     }
 }

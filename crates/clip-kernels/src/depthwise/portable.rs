@@ -1,7 +1,7 @@
-//! The same in plain Rust.
+//! Depthwise convolution in plain Rust.
 
 use super::filter::Filter;
-use crate::math::{Multiply, at_least, at_most};
+use crate::math::{MultiplyAdd, at_least, at_most};
 
 /// Channels that are summed at a time; four AVX-512 registers.
 const CHUNK: usize = 64;
@@ -17,11 +17,11 @@ pub struct Position<'a> {
     pub from: usize,
 }
 
-/// One position, activation applied where that is no more than bounds.
+/// Computes one position and clamps its results.
 #[inline(always)]
-pub fn position<M: Multiply>(filter: &Filter, at: Position<'_>, out: &mut [f32]) {
+pub fn position<M: MultiplyAdd>(filter: &Filter, at: Position<'_>, out: &mut [f32]) {
     let channels = out.len();
-    let (least, most) = filter.bounds;
+    let (min, max) = filter.bounds;
     // Taps that fall inside the row.
     let first = (at.x * filter.stride).wrapping_sub(at.left);
     for start in (at.from..channels).step_by(CHUNK) {
@@ -38,19 +38,19 @@ pub fn position<M: Multiply>(filter: &Filter, at: Position<'_>, out: &mut [f32])
                 let input = &row[column * channels + start..][..count];
                 let taps = &filter.taps[(ky * filter.kernel + kx) * channels + start..][..count];
                 if count == CHUNK {
-                    // A constant length lets the sums stay in registers.
+                    // A constant length keeps the sums in registers.
                     for i in 0..CHUNK {
-                        sums[i] = M::add(input[i], taps[i], sums[i]);
+                        sums[i] = M::mul_add(input[i], taps[i], sums[i]);
                     }
                 } else {
                     for ((sum, input), tap) in sums.iter_mut().zip(input).zip(taps) {
-                        *sum = M::add(*input, *tap, *sum);
+                        *sum = M::mul_add(*input, *tap, *sum);
                     }
                 }
             }
         }
         for (out, sum) in out[start..start + count].iter_mut().zip(&sums) {
-            *out = at_most(at_least(*sum, least), most);
+            *out = at_most(at_least(*sum, min), max);
         }
     }
 }

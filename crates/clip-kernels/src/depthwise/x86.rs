@@ -8,9 +8,9 @@ use crate::isa::Instructions;
 use crate::shape::volume;
 
 /// Positions at a time: enough sums to hide the latency of an addition.
-const MOST: usize = 8;
+const MAX_POSITIONS: usize = 8;
 
-/// Computes the positions, for as many channels as whole vectors have, which are returned.
+/// Computes the positions for the channels of whole vectors, and returns the number of these channels.
 pub fn positions<const KERNEL: usize, const STRIDE: usize>(
     instructions: Instructions,
     filter: &Filter,
@@ -28,7 +28,7 @@ pub fn positions<const KERNEL: usize, const STRIDE: usize>(
     if positions.is_empty() {
         return whole;
     }
-    // What the loops rely on.
+    // The loops rely on this.
     assert!(filter.kernel == KERNEL && filter.stride == STRIDE && rows.len() == KERNEL);
     assert!(filter.taps.len() == volume([KERNEL, KERNEL, channels]) && filter.bias.len() == channels);
     assert!(volume([positions.start, STRIDE]) >= left && volume([positions.end, channels]) <= out.len());
@@ -41,11 +41,11 @@ pub fn positions<const KERNEL: usize, const STRIDE: usize>(
         // SAFETY: the variant proves the features; lengths were checked above.
         x += unsafe {
             match (positions.end - x, instructions) {
-                (MOST.., Instructions::Avx512(_)) => block.avx512::<KERNEL, STRIDE, MOST>(out),
+                (MAX_POSITIONS.., Instructions::Avx512(_)) => block.avx512::<KERNEL, STRIDE, MAX_POSITIONS>(out),
                 (4.., Instructions::Avx512(_)) => block.avx512::<KERNEL, STRIDE, 4>(out),
                 (2.., Instructions::Avx512(_)) => block.avx512::<KERNEL, STRIDE, 2>(out),
                 (_, Instructions::Avx512(_)) => block.avx512::<KERNEL, STRIDE, 1>(out),
-                (MOST.., Instructions::Avx2(_)) => block.avx2::<KERNEL, STRIDE, MOST>(out),
+                (MAX_POSITIONS.., Instructions::Avx2(_)) => block.avx2::<KERNEL, STRIDE, MAX_POSITIONS>(out),
                 (4.., Instructions::Avx2(_)) => block.avx2::<KERNEL, STRIDE, 4>(out),
                 (2.., Instructions::Avx2(_)) => block.avx2::<KERNEL, STRIDE, 2>(out),
                 (_, Instructions::Avx2(_)) => block.avx2::<KERNEL, STRIDE, 1>(out),
@@ -69,15 +69,15 @@ struct Block<'a> {
 macro_rules! block {
     ($name:ident, $features:literal, $lanes:literal, $vector:ty, $load:ident, $store:ident, $add:ident,
      $set:ident, $max:ident, $min:ident) => {
-        /// `COUNT` positions, which are returned.
+        /// Computes `COUNT` positions, and returns how many.
         ///
         /// # Safety
         /// The processor has the features, and rows, taps and `out` are as long as `positions` checks.
         #[target_feature(enable = $features)]
         unsafe fn $name<const KERNEL: usize, const STRIDE: usize, const COUNT: usize>(&self, out: &mut [f32]) -> usize {
             let channels = self.filter.bias.len();
-            let (least, most) = self.filter.bounds;
-            let (least, most) = ($set(least), $set(most));
+            let (min, max) = self.filter.bounds;
+            let (min, max) = ($set(min), $set(max));
             for start in (0..self.whole).step_by($lanes) {
                 // SAFETY: `start` and a vector more are within the channels, of which there is a bias each.
                 let bias = unsafe { $load(self.filter.bias.as_ptr().add(start)) };
@@ -96,9 +96,9 @@ macro_rules! block {
                     }
                 }
                 for (index, sum) in sums.into_iter().enumerate() {
-                    // In this order NaN stays.
+                    // In this order NaN is kept.
                     // SAFETY: `out` has `COUNT` positions.
-                    unsafe { $store(out.as_mut_ptr().add(index * channels + start), $min(most, $max(least, sum))) };
+                    unsafe { $store(out.as_mut_ptr().add(index * channels + start), $min(max, $max(min, sum))) };
                 }
             }
             COUNT

@@ -1,14 +1,14 @@
-//! The innermost loop of matrix products: a tile of results that is summed in registers.
+//! The `f32` micro-kernel: the innermost loop of matrix products, which sums a tile of results in registers.
 //!
-//! A tile's left side is a few rows, either as they lie or packed (the rows' values side by side, position after
-//! position), and its right side a panel of packed columns.
+//! A tile's left side is a few rows, either in place or packed (`[depth, rows]`), and its right side is a panel of packed
+//! columns.
 
 mod operands;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub use self::operands::{MOST_COLUMNS, MOST_ROWS, NARROW, Sums, Tile};
+pub use self::operands::{Accumulators, MAX_COLUMNS, MAX_ROWS, NARROW_PANEL, Operands};
 use self::portable::portable;
 #[cfg(target_arch = "x86_64")]
 use self::x86::{avx2, avx512_narrow, avx512_wide};
@@ -17,8 +17,8 @@ use crate::Isa;
 use crate::isa::Instructions;
 use crate::shape::volume;
 
-/// Columns of a panel.
-pub fn panel(isa: Isa) -> usize {
+/// Columns of a full panel.
+pub fn panel_width(isa: Isa) -> usize {
     match isa.instructions() {
         #[cfg(target_arch = "x86_64")]
         Instructions::Avx512(_) => 32,
@@ -26,8 +26,8 @@ pub fn panel(isa: Isa) -> usize {
     }
 }
 
-/// Rows of a full tile: as many as leave registers for a step's columns and one value of the left side.
-pub fn rows(isa: Isa) -> usize {
+/// Rows of a full tile: as many as leave enough registers for a step's columns and one value of the left side.
+pub fn max_rows(isa: Isa) -> usize {
     match isa.instructions() {
         #[cfg(target_arch = "x86_64")]
         Instructions::Avx512(_) => 14,
@@ -51,11 +51,11 @@ macro_rules! by_rows {
     };
 }
 
-/// `rows` (at most [`rows`] of the instruction set) times `columns` (its [`panel`], or [`NARROW`]) sums.
-pub fn multiply(isa: Isa, rows: usize, columns: usize, tile: Tile<'_>, sums: &mut Sums) {
-    // What the kernels rely on.
-    assert!(columns == panel(isa) || columns == NARROW);
-    assert!(rows > 0 && rows <= self::rows(isa));
+/// `rows` (at most [`max_rows`] of the instruction set) times `columns` (its [`panel_width`], or [`NARROW_PANEL`]) sums.
+pub fn multiply(isa: Isa, rows: usize, columns: usize, tile: Operands<'_>, sums: &mut Accumulators) {
+    // The kernels rely on this.
+    assert!(columns == panel_width(isa) || columns == NARROW_PANEL);
+    assert!(rows > 0 && rows <= max_rows(isa));
     assert!(tile.runs > 0 && (tile.runs == 1 || tile.stride.is_some()));
     assert!(tile.panel.len() >= volume([tile.runs, tile.depth, columns]));
     let (last_row, last_run) =
@@ -65,7 +65,7 @@ pub fn multiply(isa: Isa, rows: usize, columns: usize, tile: Tile<'_>, sums: &mu
     match isa.instructions() {
         // SAFETY: the variant proves AVX-512F; lengths were checked above.
         #[cfg(target_arch = "x86_64")]
-        Instructions::Avx512(_) if columns == NARROW => unsafe {
+        Instructions::Avx512(_) if columns == NARROW_PANEL => unsafe {
             by_rows!(rows, tile, sums, avx512_narrow, [1 2 3 4 5 6 7 8 9 10 11 12 13 14])
         },
         // SAFETY: as above.
@@ -88,7 +88,8 @@ mod tests {
     #[test]
     fn sizes_that_overflow_are_refused() {
         const HALF: usize = 1 << (usize::BITS / 2);
-        let tile = |stride, depth, runs, step| Tile { left: &[0.0; 64], stride, panel: &[0.0; 64], depth, runs, step };
+        let tile =
+            |stride, depth, runs, step| Operands { left: &[0.0; 64], stride, panel: &[0.0; 64], depth, runs, step };
         let wrong = [
             (1, tile(Some(0), HALF, HALF, HALF)),
             (1, tile(None, 1 << (usize::BITS - 4), 1, 0)),
@@ -98,7 +99,8 @@ mod tests {
         ];
         for isa in Isa::available() {
             for (rows, tile) in wrong {
-                let result = std::panic::catch_unwind(|| multiply(isa, rows, NARROW, tile, &mut Sums::new()));
+                let result =
+                    std::panic::catch_unwind(|| multiply(isa, rows, NARROW_PANEL, tile, &mut Accumulators::new()));
                 assert!(result.is_err(), "{isa:?}: {rows} rows, stride {:?}, {} runs", tile.stride, tile.runs);
             }
         }

@@ -1,16 +1,16 @@
-//! What a tile is computed from and into.
+//! What a micro-kernel reads and writes.
 
-/// Most rows that any tile has.
-pub const MOST_ROWS: usize = 14;
-/// Most columns that any tile has.
-pub const MOST_COLUMNS: usize = 32;
+/// Largest number of rows of any tile.
+pub const MAX_ROWS: usize = 14;
+/// Largest number of columns of any tile.
+pub const MAX_COLUMNS: usize = 32;
 
-/// Columns of the narrow panel that a wide one's place is taken by at the end, where that is enough.
-pub const NARROW: usize = 16;
+/// Columns of the narrow panel that may replace the last wide one.
+pub const NARROW_PANEL: usize = 16;
 
-/// What a tile is computed from.
+/// The operands of a tile.
 #[derive(Clone, Copy)]
-pub struct Tile<'a> {
+pub struct Operands<'a> {
     /// The left side.
     pub left: &'a [f32],
     /// Values between the starts of two rows; `None` if they are packed: `[depth, rows]`.
@@ -25,20 +25,20 @@ pub struct Tile<'a> {
     pub step: usize,
 }
 
-impl<'a> Tile<'a> {
-    /// Of rows that lie in one piece, or packed.
+impl<'a> Operands<'a> {
+    /// Of rows that are contiguous, or packed.
     pub fn of_rows(left: &'a [f32], stride: Option<usize>, panel: &'a [f32], depth: usize) -> Self {
         Self { left, stride, panel, depth, runs: 1, step: 0 }
     }
 }
 
-/// Results of a tile, row by row without gaps.
+/// Sums of a tile, row by row without gaps.
 #[repr(align(64))]
-pub struct Sums(pub [f32; MOST_ROWS * MOST_COLUMNS]);
+pub struct Accumulators(pub [f32; MAX_ROWS * MAX_COLUMNS]);
 
-impl Sums {
+impl Accumulators {
     /// Zeros.
     pub fn new() -> Self {
-        Self([0.0; MOST_ROWS * MOST_COLUMNS])
+        Self([0.0; MAX_ROWS * MAX_COLUMNS])
     }
 }

@@ -1,45 +1,45 @@
 //! The number formats of stored weights, read from bytes.
 
 /// A number format that is read from bytes.
-pub trait Stored {
+pub trait Element {
     const BYTES: usize;
 
     /// The number that the first bytes hold.
-    fn one(bytes: &[u8]) -> f32;
+    fn read(bytes: &[u8]) -> f32;
 
     /// The numbers that the first bytes hold.
-    fn several<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT];
+    fn read_array<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT];
 }
 
-/// The first bytes as `COUNT` groups of `SIZE`, without a check for each.
+/// The first bytes as `COUNT` groups of `SIZE`, with a single check.
 #[inline(always)]
 fn groups<const SIZE: usize, const COUNT: usize>(bytes: &[u8]) -> &[[u8; SIZE]; COUNT] {
     let groups = &bytes[..SIZE * COUNT].as_chunks::<SIZE>().0;
     groups.first_chunk::<COUNT>().unwrap_or(&[[0; SIZE]; COUNT])
 }
 
-impl Stored for f32 {
+impl Element for f32 {
     const BYTES: usize = 4;
 
     #[inline(always)]
-    fn one(bytes: &[u8]) -> f32 {
+    fn read(bytes: &[u8]) -> f32 {
         f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
     }
 
     #[inline(always)]
-    fn several<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT] {
-        groups::<4, COUNT>(bytes).map(|bytes| Self::one(&bytes))
+    fn read_array<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT] {
+        groups::<4, COUNT>(bytes).map(|bytes| Self::read(&bytes))
     }
 }
 
 /// A 16-bit IEEE number.
-pub struct Half;
+pub struct F16;
 
-impl Stored for Half {
+impl Element for F16 {
     const BYTES: usize = 2;
 
     #[inline(always)]
-    fn one(bytes: &[u8]) -> f32 {
+    fn read(bytes: &[u8]) -> f32 {
         let bits = u32::from(u16::from_le_bytes([bytes[0], bytes[1]]));
         // Exponent and fraction moved to their places; the product corrects the exponent's offset, and normalises what
         // was too small to be normal.
@@ -48,38 +48,38 @@ impl Stored for Half {
     }
 
     #[inline(always)]
-    fn several<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT] {
-        groups::<2, COUNT>(bytes).map(|bytes| Self::one(&bytes))
+    fn read_array<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT] {
+        groups::<2, COUNT>(bytes).map(|bytes| Self::read(&bytes))
     }
 }
 
 /// The upper 16 bits of an `f32`.
-pub struct Brain;
+pub struct Bf16;
 
-impl Stored for Brain {
+impl Element for Bf16 {
     const BYTES: usize = 2;
 
     #[inline(always)]
-    fn one(bytes: &[u8]) -> f32 {
+    fn read(bytes: &[u8]) -> f32 {
         f32::from_bits(u32::from(u16::from_le_bytes([bytes[0], bytes[1]])) << 16)
     }
 
     #[inline(always)]
-    fn several<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT] {
-        groups::<2, COUNT>(bytes).map(|bytes| Self::one(&bytes))
+    fn read_array<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT] {
+        groups::<2, COUNT>(bytes).map(|bytes| Self::read(&bytes))
     }
 }
 
-impl Stored for i8 {
+impl Element for i8 {
     const BYTES: usize = 1;
 
     #[inline(always)]
-    fn one(bytes: &[u8]) -> f32 {
+    fn read(bytes: &[u8]) -> f32 {
         f32::from(bytes[0].cast_signed())
     }
 
     #[inline(always)]
-    fn several<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT] {
-        groups::<1, COUNT>(bytes).map(|bytes| Self::one(&bytes))
+    fn read_array<const COUNT: usize>(bytes: &[u8]) -> [f32; COUNT] {
+        groups::<1, COUNT>(bytes).map(|bytes| Self::read(&bytes))
     }
 }

@@ -1,27 +1,27 @@
-//! Products of a few rows with a matrix as checkpoints store it: `[outputs, depth]`, a row an output, in the number format of
-//! the file.
+//! Matrix by vector, or by a few: products of a few rows with a matrix as checkpoints store it, `[outputs, depth]`, in the
+//! number format of the file.
 //!
-//! Packing weights for [`gemm`](crate::gemm) pays when they are used many times. One text is encoded once, and then the
-//! best layout is the one that is mapped already: each row of weights is read once, converted in registers, and
+//! Packing weights for [`gemm`](crate::gemm) pays off when they are used many times. A text is encoded once, and then the
+//! best layout is the one that is already mapped: each row of weights is read once, converted in registers, and
 //! multiplied with a handful of tokens.
 
-mod dots;
+mod dot_products;
 mod element;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use self::dots::Dots;
+use self::dot_products::DotProducts;
 #[cfg(not(target_arch = "x86_64"))]
-use self::element::Stored as Load;
-use self::element::{Brain, Half, Stored};
-use self::portable::Plain;
+use self::element::Element as LoadVector;
+use self::element::{Bf16, Element, F16};
+use self::portable::Portable;
 #[cfg(target_arch = "x86_64")]
-use self::x86::Load;
+use self::x86::LoadVector;
 use crate::Isa;
 #[cfg(target_arch = "x86_64")]
 use crate::isa::Instructions;
-use crate::prefetch::{Ahead, LINE};
+use crate::prefetch::{CACHE_LINE, Prefetch};
 use crate::shape::volume;
 
 /// Number format of stored weights. All are little-endian and need no alignment.
@@ -33,12 +33,12 @@ pub enum Format {
     F16,
     /// The upper half of a 32-bit float.
     Bf16,
-    /// Signed bytes with a factor for each row.
+    /// Signed bytes with a scale for each row.
     Int8,
 }
 
 impl Format {
-    /// Bytes a weight takes.
+    /// Bytes per weight.
     pub fn bytes(self) -> usize {
         match self {
             Self::F32 => 4,
@@ -53,13 +53,13 @@ impl Format {
 pub struct StoredRows<'a> {
     format: Format,
     bytes: &'a [u8],
-    /// Factors of the rows, little-endian `f32`; empty for formats without.
+    /// Scales of the rows, little-endian `f32`; empty for formats without scales.
     scales: &'a [u8],
     depth: usize,
 }
 
 impl<'a> StoredRows<'a> {
-    /// A matrix of this depth. `scales` are the rows' factors, as `f32`, for [`Format::Int8`] and empty for others.
+    /// A matrix of this depth. `scales` are the rows' scales, little-endian `f32`, for [`Format::Int8`], and empty for others.
     ///
     /// # Panics
     /// If the lengths do not fit.
@@ -68,7 +68,7 @@ impl<'a> StoredRows<'a> {
         let rows = Self { format, bytes, scales, depth };
         assert_eq!(bytes.len(), volume([rows.outputs(), row]), "the matrix is [outputs, depth]");
         let expected = if format == Format::Int8 { volume([rows.outputs(), 4]) } else { 0 };
-        assert_eq!(scales.len(), expected, "a factor for each row of int8 weights and none for others");
+        assert_eq!(scales.len(), expected, "int8 weights have a scale for each row, others have none");
         rows
     }
 
@@ -92,18 +92,19 @@ impl<'a> StoredRows<'a> {
         let row = &self.bytes[index * self.depth * size..][..self.depth * size];
         match self.format {
             Format::F32 => add::<f32>(row, 1.0, out),
-            Format::F16 => add::<Half>(row, 1.0, out),
-            Format::Bf16 => add::<Brain>(row, 1.0, out),
+            Format::F16 => add::<F16>(row, 1.0, out),
+            Format::Bf16 => add::<Bf16>(row, 1.0, out),
             Format::Int8 => add::<i8>(row, self.scale(index), out),
         }
     }
 
     fn scale(&self, row: usize) -> f32 {
-        if self.scales.is_empty() { 1.0 } else { f32::one(&self.scales[4 * row..]) }
+        if self.scales.is_empty() { 1.0 } else { f32::read(&self.scales[4 * row..]) }
     }
 
     /// `out[:, at..] = left * matrix^T + bias`: `left` is `[rows, depth]`, `out` `[rows, stride]`, of whose columns the
-    /// matrix's outputs fill those from `at` on; `bias` is empty or has a value for each output. [`epilogue::apply`](crate::epilogue::apply) does the rest.
+    /// matrix's outputs fill those from `at` on; `bias` is empty or has a value for each output.
+    /// [`epilogue::apply`](crate::epilogue::apply) does the rest.
     ///
     /// # Panics
     /// If the lengths do not fit.
@@ -117,14 +118,14 @@ impl<'a> StoredRows<'a> {
         let product = Product { weights: *self, left, bias, stride, at };
         match self.format {
             Format::F32 => multiply::<f32>(isa, product, out),
-            Format::F16 => multiply::<Half>(isa, product, out),
-            Format::Bf16 => multiply::<Brain>(isa, product, out),
+            Format::F16 => multiply::<F16>(isa, product, out),
+            Format::Bf16 => multiply::<Bf16>(isa, product, out),
             Format::Int8 => multiply::<i8>(isa, product, out),
         }
     }
 }
 
-/// A product and where in `out` its results go.
+/// A product, and where its results go in `out`.
 #[derive(Clone, Copy)]
 struct Product<'a> {
     weights: StoredRows<'a>,
@@ -134,40 +135,44 @@ struct Product<'a> {
     at: usize,
 }
 
-fn add<S: Stored>(row: &[u8], scale: f32, out: &mut [f32]) {
+fn add<S: Element>(row: &[u8], scale: f32, out: &mut [f32]) {
     for (out, stored) in out.iter_mut().zip(row.chunks_exact(S::BYTES)) {
-        *out += scale * S::one(stored);
+        *out += scale * S::read(stored);
     }
 }
 
-/// In blocks of outputs and tokens whose sums fit the registers of each instruction set.
-fn multiply<S: Load>(isa: Isa, product: Product<'_>, out: &mut [f32]) {
+/// Multiplies in blocks of outputs and tokens whose sums fit in the registers of each instruction set.
+fn multiply<S: LoadVector>(isa: Isa, product: Product<'_>, out: &mut [f32]) {
     match isa.instructions() {
         #[cfg(target_arch = "x86_64")]
         Instructions::Avx512(proof) => in_blocks::<S, _, 4>(proof, product, out),
         #[cfg(target_arch = "x86_64")]
         Instructions::Avx2(proof) => in_blocks::<S, _, 2>(proof, product, out),
-        _ => in_blocks::<S, _, 2>(Plain, product, out),
+        _ => in_blocks::<S, _, 2>(Portable, product, out),
     }
 }
 
-/// Most tokens of a block.
+/// Largest number of tokens in a block.
 const TOKENS: usize = 6;
 
-/// Some outputs at a time. Their weights come from memory for the first block of tokens and from a cache for the others,
-/// while the next outputs' weights are fetched: by itself, a stream of short rows that are read several at a time finds
-/// memory idle for half of the time.
-fn in_blocks<S: Stored, D: Dots<S, OUTPUTS>, const OUTPUTS: usize>(proof: D, product: Product<'_>, out: &mut [f32]) {
+/// Computes some outputs at a time. Their weights come from memory for the first block of tokens and from a cache for the
+/// others, while the next outputs' weights are fetched: the processor does not foresee a stream of short rows that are read
+/// several at a time, and without the fetching memory is idle half of the time.
+fn in_blocks<S: Element, D: DotProducts<S, OUTPUTS>, const OUTPUTS: usize>(
+    proof: D,
+    product: Product<'_>,
+    out: &mut [f32],
+) {
     let Product { weights, left, bias, .. } = product;
     let depth = weights.depth;
     let rows = left.len() / depth.max(1);
     let outputs = weights.outputs();
-    // Of about the same size, since a block of one token takes longer than a sixth of one of six.
+    // Blocks of about the same size, since a block of one token takes longer than a sixth of a block of six.
     let blocks = rows.div_ceil(TOKENS);
-    let lines = (OUTPUTS * D::LANES * S::BYTES).div_ceil(LINE);
+    let lines = (OUTPUTS * D::LANES * S::BYTES).div_ceil(CACHE_LINE);
     let lines_of_block = lines.div_ceil(blocks.max(1));
     for first in (0..outputs).step_by(OUTPUTS) {
-        // The last ones may look at a row several times; that is cheaper than code for every number.
+        // The last group may read a row several times; that is cheaper than code for every number of outputs.
         let count = OUTPUTS.min(outputs - first);
         let output = |i: usize| first + i.min(count - 1);
         let group = Group {
@@ -180,17 +185,17 @@ fn in_blocks<S: Stored, D: Dots<S, OUTPUTS>, const OUTPUTS: usize>(proof: D, pro
         let mut lines_left = lines;
         let mut from = group.weights[0].as_ptr().wrapping_add(OUTPUTS * depth * S::BYTES);
         for block in 0..blocks {
-            let ahead = Ahead { from, lines: lines_of_block.min(lines_left) };
-            lines_left -= ahead.lines;
-            from = from.wrapping_add(ahead.lines * (depth / D::LANES) * LINE);
+            let prefetch = Prefetch { from, lines: lines_of_block.min(lines_left) };
+            lines_left -= prefetch.lines;
+            from = from.wrapping_add(prefetch.lines * (depth / D::LANES) * CACHE_LINE);
             let tokens = block * rows / blocks..(block + 1) * rows / blocks;
             match tokens.len() {
-                1 => group.multiply::<S, D, 1>(proof, product, tokens.start, ahead, out),
-                2 => group.multiply::<S, D, 2>(proof, product, tokens.start, ahead, out),
-                3 => group.multiply::<S, D, 3>(proof, product, tokens.start, ahead, out),
-                4 => group.multiply::<S, D, 4>(proof, product, tokens.start, ahead, out),
-                5 => group.multiply::<S, D, 5>(proof, product, tokens.start, ahead, out),
-                _ => group.multiply::<S, D, TOKENS>(proof, product, tokens.start, ahead, out),
+                1 => group.multiply::<S, D, 1>(proof, product, tokens.start, prefetch, out),
+                2 => group.multiply::<S, D, 2>(proof, product, tokens.start, prefetch, out),
+                3 => group.multiply::<S, D, 3>(proof, product, tokens.start, prefetch, out),
+                4 => group.multiply::<S, D, 4>(proof, product, tokens.start, prefetch, out),
+                5 => group.multiply::<S, D, 5>(proof, product, tokens.start, prefetch, out),
+                _ => group.multiply::<S, D, TOKENS>(proof, product, tokens.start, prefetch, out),
             }
         }
     }
@@ -202,29 +207,29 @@ struct Group<'a, const OUTPUTS: usize> {
     scales: [f32; OUTPUTS],
     bias: [f32; OUTPUTS],
     first: usize,
-    /// Of the outputs, how many are different ones.
+    /// How many of the outputs are distinct.
     count: usize,
 }
 
 impl<const OUTPUTS: usize> Group<'_, OUTPUTS> {
     /// The results for the tokens from `row` on.
     #[inline(always)]
-    fn multiply<S: Stored, D: Dots<S, OUTPUTS>, const TOKENS: usize>(
+    fn multiply<S: Element, D: DotProducts<S, OUTPUTS>, const TOKENS: usize>(
         &self,
         proof: D,
         product: Product<'_>,
         row: usize,
-        ahead: Ahead,
+        prefetch: Prefetch,
         out: &mut [f32],
     ) {
         let Product { weights, left, stride, at, .. } = product;
         let tokens: [&[f32]; TOKENS] = std::array::from_fn(|t| &left[(row + t) * weights.depth..][..weights.depth]);
-        let (mut sums, whole) = proof.dots::<TOKENS>(self.weights, tokens, ahead);
+        let (mut sums, whole) = proof.dot_products::<TOKENS>(self.weights, tokens, prefetch);
         if whole < weights.depth {
             for (sums, token) in sums.iter_mut().zip(tokens) {
                 for (sum, weights) in sums.iter_mut().zip(self.weights) {
                     let rest = token[whole..].iter().zip(weights[whole * S::BYTES..].chunks_exact(S::BYTES));
-                    *sum = rest.fold(*sum, |sum, (value, weight)| sum + value * S::one(weight));
+                    *sum = rest.fold(*sum, |sum, (value, weight)| sum + value * S::read(weight));
                 }
             }
         }

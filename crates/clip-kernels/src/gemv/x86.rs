@@ -1,60 +1,60 @@
-//! The dot products of [`rows`](crate::gemv) with vector instructions.
+//! Dot products with vector instructions.
 
 use std::arch::x86_64::*;
 
-use super::dots::Dots;
-use super::element::{Brain, Half, Stored};
+use super::dot_products::DotProducts;
+use super::element::{Bf16, Element, F16};
 use crate::isa::{Avx2, Avx512};
-use crate::prefetch::Ahead;
+use crate::prefetch::Prefetch;
 
 /// A number format that is read a vector at a time.
-pub trait Load: Stored {
+pub trait LoadVector: Element {
     /// Sixteen numbers.
     ///
     /// # Safety
-    /// They are there to be read, and the processor has AVX-512.
-    unsafe fn sixteen(at: *const u8) -> __m512;
+    /// They can be read, and the processor has AVX-512.
+    unsafe fn load16(at: *const u8) -> __m512;
 
     /// Eight numbers.
     ///
     /// # Safety
-    /// They are there to be read, and the processor has AVX2 and F16C.
-    unsafe fn eight(at: *const u8) -> __m256;
+    /// They can be read, and the processor has AVX2 and F16C.
+    unsafe fn load8(at: *const u8) -> __m256;
 }
 
-// All are inlined into functions with these features before the intrinsics are inlined into them.
+// All of these are inlined into functions with the features first, and the intrinsics into them after that.
 
-impl Load for f32 {
+impl LoadVector for f32 {
     #[inline(always)]
-    unsafe fn sixteen(at: *const u8) -> __m512 {
+    unsafe fn load16(at: *const u8) -> __m512 {
         // SAFETY: the caller's promise.
         unsafe { _mm512_loadu_ps(at.cast()) }
     }
 
     #[inline(always)]
-    unsafe fn eight(at: *const u8) -> __m256 {
+    unsafe fn load8(at: *const u8) -> __m256 {
         // SAFETY: the caller's promise.
         unsafe { _mm256_loadu_ps(at.cast()) }
     }
 }
 
-impl Load for Half {
+impl LoadVector for F16 {
     #[inline(always)]
-    unsafe fn sixteen(at: *const u8) -> __m512 {
+    unsafe fn load16(at: *const u8) -> __m512 {
         // SAFETY: the caller's promise.
         unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(at.cast())) }
     }
 
     #[inline(always)]
-    unsafe fn eight(at: *const u8) -> __m256 {
+    unsafe fn load8(at: *const u8) -> __m256 {
         // SAFETY: the caller's promise.
         unsafe { _mm256_cvtph_ps(_mm_loadu_si128(at.cast())) }
     }
 }
 
-impl Load for Brain {
+impl LoadVector for Bf16 {
     #[inline(always)]
-    unsafe fn sixteen(at: *const u8) -> __m512 {
+    unsafe fn load16(at: *const u8) -> __m512 {
         // SAFETY: the caller's promise.
         unsafe {
             let bits = _mm512_cvtepu16_epi32(_mm256_loadu_si256(at.cast()));
@@ -63,7 +63,7 @@ impl Load for Brain {
     }
 
     #[inline(always)]
-    unsafe fn eight(at: *const u8) -> __m256 {
+    unsafe fn load8(at: *const u8) -> __m256 {
         // SAFETY: the caller's promise.
         unsafe {
             let bits = _mm256_cvtepu16_epi32(_mm_loadu_si128(at.cast()));
@@ -72,51 +72,51 @@ impl Load for Brain {
     }
 }
 
-impl Load for i8 {
+impl LoadVector for i8 {
     #[inline(always)]
-    unsafe fn sixteen(at: *const u8) -> __m512 {
+    unsafe fn load16(at: *const u8) -> __m512 {
         // SAFETY: the caller's promise.
         unsafe { _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(at.cast()))) }
     }
 
     #[inline(always)]
-    unsafe fn eight(at: *const u8) -> __m256 {
+    unsafe fn load8(at: *const u8) -> __m256 {
         // SAFETY: the caller's promise.
         unsafe { _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(at.cast()))) }
     }
 }
 
-impl<S: Load, const OUTPUTS: usize> Dots<S, OUTPUTS> for Avx512 {
+impl<S: LoadVector, const OUTPUTS: usize> DotProducts<S, OUTPUTS> for Avx512 {
     const LANES: usize = 16;
 
-    fn dots<const TOKENS: usize>(
+    fn dot_products<const TOKENS: usize>(
         self,
         weights: [&[u8]; OUTPUTS],
         tokens: [&[f32]; TOKENS],
-        ahead: Ahead,
+        prefetch: Prefetch,
     ) -> ([[f32; OUTPUTS]; TOKENS], usize) {
         // SAFETY: `self` proves these instructions.
-        unsafe { avx512::<S, OUTPUTS, TOKENS>(weights, tokens, ahead) }
+        unsafe { avx512::<S, OUTPUTS, TOKENS>(weights, tokens, prefetch) }
     }
 }
 
-impl<S: Load, const OUTPUTS: usize> Dots<S, OUTPUTS> for Avx2 {
+impl<S: LoadVector, const OUTPUTS: usize> DotProducts<S, OUTPUTS> for Avx2 {
     const LANES: usize = 8;
 
-    fn dots<const TOKENS: usize>(
+    fn dot_products<const TOKENS: usize>(
         self,
         weights: [&[u8]; OUTPUTS],
         tokens: [&[f32]; TOKENS],
-        ahead: Ahead,
+        prefetch: Prefetch,
     ) -> ([[f32; OUTPUTS]; TOKENS], usize) {
         // SAFETY: `self` proves these instructions.
-        unsafe { avx2::<S, OUTPUTS, TOKENS>(weights, tokens, ahead) }
+        unsafe { avx2::<S, OUTPUTS, TOKENS>(weights, tokens, prefetch) }
     }
 }
 
-/// Checks what the loops below rely on: all rows are of the tokens' length, which is returned.
+/// Checks what the loops below rely on: all rows and tokens have one length, which is returned.
 #[inline(always)]
-fn check<S: Stored, const OUTPUTS: usize, const TOKENS: usize>(
+fn check<S: Element, const OUTPUTS: usize, const TOKENS: usize>(
     weights: &[&[u8]; OUTPUTS],
     tokens: &[&[f32]; TOKENS],
 ) -> usize {
@@ -128,19 +128,19 @@ fn check<S: Stored, const OUTPUTS: usize, const TOKENS: usize>(
 
 /// The sums over all whole vectors of 16, and how many values those are.
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,f16c")]
-fn avx512<S: Load, const OUTPUTS: usize, const TOKENS: usize>(
+fn avx512<S: LoadVector, const OUTPUTS: usize, const TOKENS: usize>(
     weights: [&[u8]; OUTPUTS],
     tokens: [&[f32]; TOKENS],
-    ahead: Ahead,
+    prefetch: Prefetch,
 ) -> ([[f32; OUTPUTS]; TOKENS], usize) {
     const LANES: usize = 16;
     let depth = check::<S, OUTPUTS, TOKENS>(&weights, &tokens);
     let mut sums = [[_mm512_setzero_ps(); OUTPUTS]; TOKENS];
     let whole = depth / LANES * LANES;
     for k in (0..whole).step_by(LANES) {
-        ahead.fetch(k / LANES);
+        prefetch.fetch(k / LANES);
         // SAFETY: `check` made sure that the rows have `depth` weights, and `k + LANES` is no more.
-        let weights = weights.map(|row| unsafe { S::sixteen(row.as_ptr().add(k * S::BYTES)) });
+        let weights = weights.map(|row| unsafe { S::load16(row.as_ptr().add(k * S::BYTES)) });
         for (sums, token) in sums.iter_mut().zip(tokens) {
             // SAFETY: as above, the tokens have `depth` values.
             let value = unsafe { _mm512_loadu_ps(token.as_ptr().add(k)) };
@@ -162,21 +162,21 @@ fn avx512<S: Load, const OUTPUTS: usize, const TOKENS: usize>(
     (all, whole)
 }
 
-/// The same over vectors of 8.
+/// The same for vectors of 8.
 #[target_feature(enable = "avx2,fma,f16c")]
-fn avx2<S: Load, const OUTPUTS: usize, const TOKENS: usize>(
+fn avx2<S: LoadVector, const OUTPUTS: usize, const TOKENS: usize>(
     weights: [&[u8]; OUTPUTS],
     tokens: [&[f32]; TOKENS],
-    ahead: Ahead,
+    prefetch: Prefetch,
 ) -> ([[f32; OUTPUTS]; TOKENS], usize) {
     const LANES: usize = 8;
     let depth = check::<S, OUTPUTS, TOKENS>(&weights, &tokens);
     let mut sums = [[_mm256_setzero_ps(); OUTPUTS]; TOKENS];
     let whole = depth / LANES * LANES;
     for k in (0..whole).step_by(LANES) {
-        ahead.fetch(k / LANES);
+        prefetch.fetch(k / LANES);
         // SAFETY: `check` made sure that the rows have `depth` weights, and `k + LANES` is no more.
-        let weights = weights.map(|row| unsafe { S::eight(row.as_ptr().add(k * S::BYTES)) });
+        let weights = weights.map(|row| unsafe { S::load8(row.as_ptr().add(k * S::BYTES)) });
         for (sums, token) in sums.iter_mut().zip(tokens) {
             // SAFETY: as above, the tokens have `depth` values.
             let value = unsafe { _mm256_loadu_ps(token.as_ptr().add(k)) };

@@ -1,6 +1,6 @@
-//! Which instructions multiply bytes, and what shapes they take.
+//! Which instructions multiply bytes, and the shapes that they work on.
 
-use super::operands::GROUP;
+use super::operands::GROUP_SIZE;
 use crate::Isa;
 use crate::isa::Instructions;
 #[cfg(target_arch = "aarch64")]
@@ -8,32 +8,32 @@ use crate::isa::NeonDotProduct;
 #[cfg(target_arch = "x86_64")]
 use crate::isa::{Avx2, Avx512Vnni, AvxVnni};
 
-/// How sums are computed. All but the last hold a proof of their instructions.
+/// A form of the micro-kernel. All but the last hold a proof that the processor has its instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dots {
-    /// By AVX-512's instruction for just this.
+pub enum Int8Kernel {
+    /// With AVX-512 VNNI, vectors of 512 bits.
     #[cfg(target_arch = "x86_64")]
-    Vnni(Avx512Vnni),
-    /// By the same in half as long vectors, which processors without AVX-512 have.
+    Avx512Vnni(Avx512Vnni),
+    /// With AVX-VNNI, vectors of 256 bits, on processors without AVX-512 VNNI.
     #[cfg(target_arch = "x86_64")]
-    Vnni256(AvxVnni),
-    /// By AVX2, whose instruction adds up pairs in 16 bits.
+    AvxVnni(AvxVnni),
+    /// With AVX2, whose instruction adds up pairs of products in 16 bits.
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
-    /// By Arm's instruction for the same, whose left side has signs as well.
+    /// With Arm's dot products, whose left side is signed as well.
     #[cfg(target_arch = "aarch64")]
     Neon(NeonDotProduct),
     /// In plain Rust.
     Portable,
 }
 
-impl Dots {
-    /// The best way within an instruction set.
+impl Int8Kernel {
+    /// The best form for an instruction set.
     pub fn of(isa: Isa) -> Self {
         match isa.instructions() {
             #[cfg(target_arch = "x86_64")]
             Instructions::Avx512(proof) => {
-                Avx512Vnni::detect().map_or_else(|| Self::of_256_bits(proof.avx2()), Self::Vnni)
+                Avx512Vnni::detect().map_or_else(|| Self::of_256_bits(proof.avx2()), Self::Avx512Vnni)
             }
             #[cfg(target_arch = "x86_64")]
             Instructions::Avx2(proof) => Self::of_256_bits(proof),
@@ -45,16 +45,17 @@ impl Dots {
 
     #[cfg(target_arch = "x86_64")]
     fn of_256_bits(proof: Avx2) -> Self {
-        AvxVnni::detect().map_or(Self::Avx2(proof), Self::Vnni256)
+        AvxVnni::detect().map_or(Self::Avx2(proof), Self::AvxVnni)
     }
 
-    /// Positions of the depth that lie side by side.
-    pub fn group(self) -> usize {
-        if matches!(self, Self::Portable) { 1 } else { GROUP }
+    /// Positions of the depth in a group.
+    pub fn group_size(self) -> usize {
+        if matches!(self, Self::Portable) { 1 } else { GROUP_SIZE }
     }
 
-    /// Whether the products of two neighbours are added up in 16 bits. These have no room for two of 8 bits each, so that the
-    /// weights must be smaller: see [`MOST_PAIR`](super::MOST_PAIR). To give them 16 bits instead takes half as long again.
+    /// Whether the products of two neighbours are added up in 16 bits. These have no room for two products of 8 bits by 8, so
+    /// the weights must be smaller: see [`MAX_PAIR_SUM`](super::MAX_PAIR_SUM). Weights of 16 bits instead would take half as
+    /// long again.
     pub fn adds_pairs(self) -> bool {
         match self {
             #[cfg(target_arch = "x86_64")]
@@ -63,8 +64,8 @@ impl Dots {
         }
     }
 
-    /// What codes of the left side, 0 to 255, are stored less of.
-    pub fn offset(self) -> u8 {
+    /// What is subtracted from the codes of the left side, 0 to 255, when they are stored.
+    pub fn code_offset(self) -> u8 {
         match self {
             #[cfg(target_arch = "aarch64")]
             Self::Neon(_) => 128,
@@ -73,19 +74,19 @@ impl Dots {
     }
 
     /// Columns of a panel.
-    pub fn panel(self) -> usize {
+    pub fn panel_width(self) -> usize {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Vnni(_) => 32,
+            Self::Avx512Vnni(_) => 32,
             _ => 16,
         }
     }
 
     /// Rows of a full tile.
-    pub fn rows(self) -> usize {
+    pub fn max_rows(self) -> usize {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Vnni(_) => 14,
+            Self::Avx512Vnni(_) => 14,
             Self::Portable => 4,
             #[allow(unreachable_patterns)]
             _ => 6,

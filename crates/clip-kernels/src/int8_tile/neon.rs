@@ -1,25 +1,25 @@
-//! The same with vector instructions, which need what `multiply` checks.
+//! The micro-kernel with Arm's dot products. Relies on what `check` asserts.
 
 use std::arch::aarch64::*;
 use std::arch::asm;
 
-use super::operands::{CHUNK, GROUP, GROUPS, Sums, Tile};
+use super::operands::{Accumulators, CHUNK, GROUP_SIZE, GROUPS_PER_CHUNK, Operands};
 
 /// `ROWS` x 16 sums.
 #[target_feature(enable = "neon,dotprod")]
-pub unsafe fn neon<const ROWS: usize>(tile: Tile<'_>, out: &mut Sums) {
+pub unsafe fn neon<const ROWS: usize>(tile: Operands<'_>, out: &mut Accumulators) {
     const VECTORS: usize = 4;
     const STEP: usize = 16;
     let mut sums = [[vdupq_n_s32(0); VECTORS]; ROWS];
     let mut right = tile.panel.as_ptr();
-    for (chunk, first) in (0..tile.groups).step_by(GROUPS).enumerate() {
+    for (chunk, first) in (0..tile.groups).step_by(GROUPS_PER_CHUNK).enumerate() {
         let left = tile.left.as_ptr().wrapping_add(chunk * ROWS * CHUNK);
-        for group in 0..GROUPS.min(tile.groups - first) {
+        for group in 0..GROUPS_PER_CHUNK.min(tile.groups - first) {
             // SAFETY: the panel has `groups` times as many bytes as are read here.
             let columns: [int8x16_t; VECTORS] = std::array::from_fn(|v| unsafe { vld1q_s8(right.add(STEP * v)) });
             for (row, sums) in sums.iter_mut().enumerate() {
                 // SAFETY: every chunk of the left side has `ROWS` times `CHUNK` bytes.
-                let bytes = unsafe { left.add(row * CHUNK + group * GROUP).cast::<i32>().read_unaligned() };
+                let bytes = unsafe { left.add(row * CHUNK + group * GROUP_SIZE).cast::<i32>().read_unaligned() };
                 let values = vreinterpretq_s8_s32(vdupq_n_s32(bytes));
                 for (sum, column) in sums.iter_mut().zip(columns) {
                     *sum = dot(*sum, values, column);
@@ -31,7 +31,7 @@ pub unsafe fn neon<const ROWS: usize>(tile: Tile<'_>, out: &mut Sums) {
     let out = out.0.as_mut_ptr();
     for (row, sums) in sums.iter().enumerate() {
         for (v, sum) in sums.iter().enumerate() {
-            // SAFETY: `Sums` has room for the largest tile.
+            // SAFETY: `Accumulators` has room for the largest tile.
             unsafe { vst1q_s32(out.add((row * VECTORS + v) * 4), *sum) };
         }
     }

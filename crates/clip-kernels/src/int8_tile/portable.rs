@@ -1,9 +1,9 @@
-//! The same in plain Rust.
+//! The micro-kernel in plain Rust.
 
-use super::operands::{CHUNK, Sums, Tile};
+use super::operands::{Accumulators, CHUNK, Operands};
 
 /// `ROWS` x 16 sums.
-pub fn portable<const ROWS: usize>(tile: Tile<'_>, out: &mut Sums) {
+pub fn portable<const ROWS: usize>(tile: Operands<'_>, out: &mut Accumulators) {
     const COLUMNS: usize = 16;
     let mut sums = [[0i32; COLUMNS]; ROWS];
     let left = tile.left.as_chunks::<CHUNK>().0.as_chunks::<ROWS>().0;
@@ -12,7 +12,7 @@ pub fn portable<const ROWS: usize>(tile: Tile<'_>, out: &mut Sums) {
         for (k, right) in right.iter().enumerate() {
             for (sums, left) in sums.iter_mut().zip(left) {
                 for (sum, right) in sums.iter_mut().zip(right) {
-                    // A product fits 16 bits, of which twice as many are multiplied at a time.
+                    // A product fits in 16 bits, and twice as many of those are multiplied at a time.
                     *sum += i32::from(i16::from(left[k]) * i16::from(*right));
                 }
             }

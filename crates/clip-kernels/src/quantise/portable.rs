@@ -1,10 +1,10 @@
-//! The same in plain Rust.
+//! Quantisation of rows in plain Rust.
 
-use super::ranges::{Ends, LANES, Ranges};
+use super::ranges::{LANES, MinMax, Ranges};
 use crate::int8_tile::CHUNK;
 use crate::math;
 
-/// Whole vectors of a row, and the rest filled up with zeros if there is one.
+/// Whole vectors of a row, and the rest, if any, padded with zeros.
 fn vectors(values: &[f32]) -> (&[[f32; LANES]], Option<[f32; LANES]>) {
     let (whole, rest) = values.as_chunks::<LANES>();
     let filled = || {
@@ -17,28 +17,28 @@ fn vectors(values: &[f32]) -> (&[[f32; LANES]], Option<[f32; LANES]>) {
 
 /// The ranges of rows `[rows, depth]`.
 pub fn ranges(values: &[f32], depth: usize) -> Ranges {
-    let mut ends = Ends::default();
+    let mut extremes = MinMax::default();
     for (row, values) in values.chunks_exact(depth).enumerate() {
         // Arrays of a length that the compiler knows are vectorised.
         let (whole, last) = vectors(values);
-        let (mut least, mut most, mut poison) = ([0.0f32; LANES], [0.0f32; LANES], [0.0f32; LANES]);
+        let (mut min, mut max, mut poison) = ([0.0f32; LANES], [0.0f32; LANES], [0.0f32; LANES]);
         for values in whole.iter().chain(&last) {
             for i in 0..LANES {
-                least[i] = math::at_most(values[i], least[i]);
-                most[i] = math::at_least(values[i], most[i]);
+                min[i] = math::at_most(values[i], min[i]);
+                max[i] = math::at_least(values[i], max[i]);
                 // Comparisons lose NaN; this keeps it.
                 poison[i] += values[i] * 0.0;
             }
         }
-        ends.least[row] = least.into_iter().fold(0.0, f32::min);
-        ends.most[row] = most.into_iter().fold(0.0, f32::max);
-        ends.poison[row] = poison.into_iter().sum();
+        extremes.min[row] = min.into_iter().fold(0.0, f32::min);
+        extremes.max[row] = max.into_iter().fold(0.0, f32::max);
+        extremes.non_finite[row] = poison.into_iter().sum();
     }
-    Ranges::of(&ends)
+    Ranges::of(&extremes)
 }
 
-/// Codes as bytes, less `offset`.
-pub fn bytes(values: &[f32], depth: usize, rows: usize, ranges: &Ranges, codes: &mut [u8], offset: u8) {
+/// The codes of rows `[rows, depth]`, less `offset`.
+pub fn codes(values: &[f32], depth: usize, rows: usize, ranges: &Ranges, codes: &mut [u8], offset: u8) {
     let chunks = codes.as_chunks_mut::<CHUNK>().0;
     for (row, values) in values.chunks_exact(depth).enumerate() {
         let (whole, last) = vectors(values);

@@ -1,8 +1,8 @@
-//! Numbers to bytes with vector instructions.
+//! Quantisation of rows with vector instructions.
 
 use std::arch::x86_64::*;
 
-use super::ranges::{Ends, LANES, Ranges};
+use super::ranges::{LANES, MinMax, Ranges};
 use crate::int8_tile::CHUNK;
 
 /// Quiet and signalling NaN and both infinities, as `fpclass` has them.
@@ -10,13 +10,13 @@ const NOT_FINITE: i32 = 0x01 | 0x80 | 0x08 | 0x10;
 
 /// The ranges of rows `[rows, depth]`.
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,f16c")]
-pub fn ranges512(values: &[f32], depth: usize) -> Ranges {
-    let mut ends = Ends::default();
+pub fn ranges_avx512(values: &[f32], depth: usize) -> Ranges {
+    let mut extremes = MinMax::default();
     for (row, values) in values.chunks_exact(depth).enumerate() {
-        let (mut least, mut most, mut wrong) = (_mm512_setzero_ps(), _mm512_setzero_ps(), 0);
+        let (mut min, mut max, mut wrong) = (_mm512_setzero_ps(), _mm512_setzero_ps(), 0);
         let mut look = |x| {
-            least = _mm512_min_ps(x, least);
-            most = _mm512_max_ps(x, most);
+            min = _mm512_min_ps(x, min);
+            max = _mm512_max_ps(x, max);
             // Comparisons lose NaN; this keeps it.
             wrong |= _mm512_fpclass_ps_mask::<NOT_FINITE>(x);
         };
@@ -25,16 +25,16 @@ pub fn ranges512(values: &[f32], depth: usize) -> Ranges {
         if !rest.is_empty() {
             look(rest512(rest));
         }
-        ends.least[row] = _mm512_reduce_min_ps(least);
-        ends.most[row] = _mm512_reduce_max_ps(most);
-        ends.poison[row] = if wrong == 0 { 0.0 } else { f32::NAN };
+        extremes.min[row] = _mm512_reduce_min_ps(min);
+        extremes.max[row] = _mm512_reduce_max_ps(max);
+        extremes.non_finite[row] = if wrong == 0 { 0.0 } else { f32::NAN };
     }
-    Ranges::of(&ends)
+    Ranges::of(&extremes)
 }
 
-/// Codes as bytes.
+/// The codes of rows `[rows, depth]`.
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,f16c")]
-pub fn bytes512(values: &[f32], depth: usize, rows: usize, ranges: &Ranges, codes: &mut [u8]) {
+pub fn codes_avx512(values: &[f32], depth: usize, rows: usize, ranges: &Ranges, codes: &mut [u8]) {
     let chunks = codes.as_chunks_mut::<CHUNK>().0;
     for (row, values) in values.chunks_exact(depth).enumerate() {
         let (inverse, low) = (_mm512_set1_ps(ranges.inverse[row]), _mm512_set1_ps(ranges.low[row]));
@@ -64,25 +64,25 @@ fn load512(values: &[f32; LANES]) -> __m512 {
     unsafe { _mm512_loadu_ps(values.as_ptr()) }
 }
 
-/// Fewer values, zeros behind them.
+/// Fewer values, padded with zeros.
 #[target_feature(enable = "avx512f")]
 #[inline]
 fn rest512(values: &[f32]) -> __m512 {
     let mask = (1u16 << values.len().min(LANES - 1)) - 1;
-    // SAFETY: nothing is read but what the mask has, for which there are values.
+    // SAFETY: only what the mask selects is read, and for that there are values.
     unsafe { _mm512_maskz_loadu_ps(mask, values.as_ptr()) }
 }
 
 /// The ranges of rows `[rows, depth]`.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub fn ranges256(values: &[f32], depth: usize) -> Ranges {
+pub fn ranges_avx2(values: &[f32], depth: usize) -> Ranges {
     let zero = _mm256_setzero_ps();
-    let mut ends = Ends::default();
+    let mut extremes = MinMax::default();
     for (row, values) in values.chunks_exact(depth).enumerate() {
-        let (mut least, mut most, mut poison) = (zero, zero, zero);
+        let (mut min, mut max, mut poison) = (zero, zero, zero);
         let mut look = |x| {
-            least = _mm256_min_ps(x, least);
-            most = _mm256_max_ps(x, most);
+            min = _mm256_min_ps(x, min);
+            max = _mm256_max_ps(x, max);
             // Comparisons lose NaN; this keeps it.
             poison = _mm256_fmadd_ps(x, zero, poison);
         };
@@ -92,22 +92,22 @@ pub fn ranges256(values: &[f32], depth: usize) -> Ranges {
             look(rest256(rest));
         }
         let finite = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(poison, zero)) == 0xff;
-        let least = _mm_min_ps(_mm256_castps256_ps128(least), _mm256_extractf128_ps::<1>(least));
-        let least = _mm_min_ps(least, _mm_movehl_ps(least, least));
-        let least = _mm_min_ss(least, _mm_movehdup_ps(least));
-        let most = _mm_max_ps(_mm256_castps256_ps128(most), _mm256_extractf128_ps::<1>(most));
-        let most = _mm_max_ps(most, _mm_movehl_ps(most, most));
-        let most = _mm_max_ss(most, _mm_movehdup_ps(most));
-        ends.least[row] = _mm_cvtss_f32(least);
-        ends.most[row] = _mm_cvtss_f32(most);
-        ends.poison[row] = if finite { 0.0 } else { f32::NAN };
+        let min = _mm_min_ps(_mm256_castps256_ps128(min), _mm256_extractf128_ps::<1>(min));
+        let min = _mm_min_ps(min, _mm_movehl_ps(min, min));
+        let min = _mm_min_ss(min, _mm_movehdup_ps(min));
+        let max = _mm_max_ps(_mm256_castps256_ps128(max), _mm256_extractf128_ps::<1>(max));
+        let max = _mm_max_ps(max, _mm_movehl_ps(max, max));
+        let max = _mm_max_ss(max, _mm_movehdup_ps(max));
+        extremes.min[row] = _mm_cvtss_f32(min);
+        extremes.max[row] = _mm_cvtss_f32(max);
+        extremes.non_finite[row] = if finite { 0.0 } else { f32::NAN };
     }
-    Ranges::of(&ends)
+    Ranges::of(&extremes)
 }
 
-/// [`bytes512`] in vectors of 256 bits.
+/// [`codes_avx512`] in vectors of 256 bits.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub fn bytes256(values: &[f32], depth: usize, rows: usize, ranges: &Ranges, codes: &mut [u8]) {
+pub fn codes_avx2(values: &[f32], depth: usize, rows: usize, ranges: &Ranges, codes: &mut [u8]) {
     let byte = _mm256_set1_epi32(0xff);
     let chunks = codes.as_chunks_mut::<CHUNK>().0;
     for (row, values) in values.chunks_exact(depth).enumerate() {
@@ -119,7 +119,7 @@ pub fn bytes256(values: &[f32], depth: usize, rows: usize, ranges: &Ranges, code
         };
         let mut place = row;
         let mut store = |first, second| {
-            // Packing goes by halves of both, whose order is then mended.
+            // Packing interleaves the halves of both; the permutation restores their order.
             let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packus_epi32(turn(first), turn(second)));
             let bytes = _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
             // SAFETY: a chunk has as many bytes as are stored.
@@ -149,12 +149,12 @@ fn load256(values: &[f32; HALF]) -> __m256 {
     unsafe { _mm256_loadu_ps(values.as_ptr()) }
 }
 
-/// Fewer values, zeros behind them.
+/// Fewer values, padded with zeros.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn rest256(values: &[f32]) -> __m256 {
     let count = _mm256_set1_epi32(values.len().min(HALF) as i32);
     let mask = _mm256_cmpgt_epi32(count, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-    // SAFETY: nothing is read but what the mask has, for which there are values.
+    // SAFETY: only what the mask selects is read, and for that there are values.
     unsafe { _mm256_maskload_ps(values.as_ptr(), mask) }
 }

@@ -1,15 +1,20 @@
 //! What is known of each photo, in tantivy; and its commit, which is the index's commit point.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+mod guard;
+mod read_directory;
+mod write_directory;
 
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clip_files::path_bytes;
 use roaring::RoaringTreemap;
 use tantivy::collector::TopDocs;
-use tantivy::directory::MmapDirectory;
+use tantivy::directory::error::OpenReadError;
 use tantivy::error::DataCorruption;
-use tantivy::query::{AllQuery, BooleanQuery, Occur, Query, TermQuery};
+use tantivy::query::{BooleanQuery, Occur, Query, TermQuery};
 use tantivy::schema::{
     BytesOptions, Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions, Value,
 };
@@ -17,9 +22,11 @@ use tantivy::{DocAddress, DocSet, Index, ReloadPolicy, Searcher, TERMINATED, Tan
 
 use crate::error::IndexError;
 use crate::files;
-use crate::layout::Layout;
-use crate::path_bytes;
-use crate::record::{KnownFile, PhotoRecord};
+use crate::layout::{self, Layout, MetaEntry};
+use crate::record::{KnownFile, PhotoRecord, stored_path};
+use guard::guard;
+pub(crate) use read_directory::ReadDirectory;
+use write_directory::{Gate, WriteDirectory};
 
 /// Memory for documents that are not written yet, in bytes; tantivy's minimum is 15 million.
 const WRITER_MEMORY: usize = 20_000_000;
@@ -78,7 +85,7 @@ impl Fields {
     fn document(&self, record: &PhotoRecord) -> Result<TantivyDocument, IndexError> {
         let mut document = TantivyDocument::new();
         document.add_u64(self.id, record.id);
-        document.add_bytes(self.path, &path_bytes::encode(&record.path)?);
+        document.add_bytes(self.path, &stored_path(&record.path)?);
         document.add_bytes(self.hash, &record.hash);
         document.add_u64(self.size, record.size);
         // Times beyond the range of 64-bit seconds do not occur on any file system.
@@ -112,7 +119,7 @@ impl Fields {
         let text = |field| Some(document.get_first(field)?.as_str()?.to_owned());
         Some(PhotoRecord {
             id: u64(self.id)?,
-            path: path_bytes::decode(document.get_first(self.path)?.as_bytes()?),
+            path: path_bytes::to_path(document.get_first(self.path)?.as_bytes()?),
             hash: document.get_first(self.hash)?.as_bytes()?.try_into().ok()?,
             size: u64(self.size)?,
             mtime_ns: i128::from(i64(self.mtime_s)?) * NANOS + i128::from(u64(self.mtime_ns)?),
@@ -146,10 +153,14 @@ impl std::fmt::Debug for MetadataReader {
 }
 
 impl MetadataReader {
-    pub(crate) fn open(layout: &Layout) -> Result<MetadataReader, IndexError> {
-        let dir = layout.meta();
+    /// Opens the metadata of one commit, after all its checksums were found to match: tantivy does not check them by
+    /// itself, and damaged records can make it ask for so much memory that the process is ended. Reading everything once
+    /// costs a fraction of what a scan of the vectors does.
+    pub(crate) fn open(files: &ReadDirectory) -> Result<MetadataReader, IndexError> {
+        let dir = files.root().to_path_buf();
         guard(&dir, || {
-            let index = open_undamaged(&dir)?;
+            let index = Index::open(files.clone())?;
+            refuse_damage(&damaged_files(&index)?)?;
             let (expected, fields) = schema();
             if index.schema() != expected {
                 return Err(TantivyError::SchemaError("the fields are not those of this version".into()));
@@ -182,7 +193,7 @@ impl MetadataReader {
     }
 
     pub(crate) fn find_path(&self, path: &Path) -> Result<Option<u64>, IndexError> {
-        let Ok(bytes) = path_bytes::encode(path) else { return Ok(None) };
+        let Some(bytes) = path_bytes::exact(path) else { return Ok(None) };
         guard(&self.dir, || match self.find(&Term::from_field_bytes(self.fields.path, &bytes))? {
             Some(address) => Ok(Some(self.record(address)?.id)),
             None => Ok(None),
@@ -261,9 +272,8 @@ impl MetadataReader {
     }
 
     /// The files whose checksum does not match.
-    pub(crate) fn damaged_files(layout: &Layout) -> Result<Vec<PathBuf>, IndexError> {
-        let dir = layout.meta();
-        guard(&dir, || damaged_files(&dir, &Index::open(MmapDirectory::open(&dir)?)?))
+    pub(crate) fn damaged_files(files: &ReadDirectory) -> Result<Vec<PathBuf>, IndexError> {
+        guard(files.root(), || damaged_files(&Index::open(files.clone())?))
     }
 
     fn find(&self, term: &Term) -> tantivy::Result<Option<DocAddress>> {
@@ -290,8 +300,18 @@ impl MetadataReader {
 pub(crate) struct MetadataWriter {
     dir: PathBuf,
     fields: Fields,
+    /// Closed before anything else goes: see [`Gate`].
+    closing: CloseOnDrop,
     writer: tantivy::IndexWriter,
     reader: tantivy::IndexReader,
+}
+
+struct CloseOnDrop(Arc<Gate>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 impl MetadataWriter {
@@ -301,12 +321,16 @@ impl MetadataWriter {
         files::create_dir(&dir)?;
         guard(&dir, || {
             let (schema, fields) = schema();
-            let index = Index::open_or_create(MmapDirectory::open(&dir)?, schema)?;
-            refuse_damage(&damaged_files(&dir, &index)?)?;
-            sweep(&dir, &index)?;
+            mend_list_of_files(&dir)?;
+            let directory = WriteDirectory::open(&dir)?;
+            let closing = CloseOnDrop(directory.gate());
+            let index = Index::open_or_create(directory, schema)?;
+            refuse_damage(&damaged_files(&index)?)?;
+            let live = index.load_metas()?.list_segment_files();
+            sweep_except(&dir, &live).map_err(|error| TantivyError::SystemError(error.to_string()))?;
             let writer = index.writer_with_num_threads(1, WRITER_MEMORY)?;
             let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-            Ok(MetadataWriter { dir: dir.clone(), fields, writer, reader })
+            Ok(MetadataWriter { dir: dir.clone(), fields, closing, writer, reader })
         })
     }
 
@@ -319,16 +343,12 @@ impl MetadataWriter {
     pub(crate) fn commit(
         &mut self,
         generation: u64,
-        clear: bool,
         removed: &RoaringTreemap,
         changed: &BTreeMap<u64, PhotoRecord>,
     ) -> Result<(), IndexError> {
         let documents = changed.values().map(|record| self.fields.document(record)).collect::<Result<Vec<_>, _>>()?;
-        let Self { dir, fields, writer, reader } = self;
+        let Self { dir, fields, writer, reader, .. } = self;
         let result = guard(dir, || {
-            if clear {
-                writer.delete_query(Box::new(AllQuery))?;
-            }
             for id in removed.iter().chain(changed.keys().copied()) {
                 writer.delete_term(Term::from_field_u64(fields.id, id));
             }
@@ -353,25 +373,10 @@ impl MetadataWriter {
 
     /// Lets background merges finish, instead of throwing their work away.
     pub(crate) fn finish(self) -> Result<(), IndexError> {
-        let Self { dir, writer, .. } = self;
-        guard(&dir, || writer.wait_merging_threads())
-    }
-}
-
-/// Opens tantivy after all its checksums were found to match. It does not check them by itself, and damaged records can
-/// make it ask for so much memory that the process is ended. Reading everything once costs a fraction of what a scan of
-/// the vectors does.
-fn open_undamaged(dir: &Path) -> tantivy::Result<Index> {
-    let commit_point = || fs::read(dir.join("meta.json")).ok();
-    loop {
-        let before = commit_point();
-        let index = Index::open(MmapDirectory::open(dir)?)?;
-        match damaged_files(dir, &index).and_then(|damaged| refuse_damage(&damaged)) {
-            Ok(()) => return Ok(index),
-            // A writer has replaced the files meanwhile.
-            Err(_) if commit_point() != before => {}
-            Err(error) => return Err(error),
-        }
+        let Self { dir, writer, closing, .. } = self;
+        let result = guard(&dir, || writer.wait_merging_threads());
+        drop(closing);
+        result
     }
 }
 
@@ -381,12 +386,15 @@ fn refuse_damage(damaged: &[PathBuf]) -> tantivy::Result<()> {
     Err(TantivyError::DataCorruption(DataCorruption::new(file.clone(), comment)))
 }
 
-fn damaged_files(dir: &Path, index: &Index) -> tantivy::Result<Vec<PathBuf>> {
+fn damaged_files(index: &Index) -> tantivy::Result<Vec<PathBuf>> {
     let mut damaged = Vec::new();
     for file in index.load_metas()?.list_segment_files() {
-        // Some of the names are of files that a segment may have.
-        if dir.join(&file).exists() && !index.directory().validate_checksum(&file)? {
-            damaged.push(file);
+        match index.directory().validate_checksum(&file) {
+            Ok(true) => {}
+            // Some of the names are of files that a segment may have.
+            Err(OpenReadError::FileDoesNotExist(_)) => {}
+            Ok(false) => damaged.push(file),
+            Err(error) => return Err(error.into()),
         }
     }
     damaged.sort();
@@ -395,32 +403,71 @@ fn damaged_files(dir: &Path, index: &Index) -> tantivy::Result<Vec<PathBuf>> {
 
 /// Removes what a writer that died left of a commit that was never made. Tantivy itself would do so only after its next
 /// commit, which fails when it comes upon such a file under a name that it is about to use.
-fn sweep(dir: &Path, index: &Index) -> tantivy::Result<()> {
-    let live = index.load_metas()?.list_segment_files();
-    let paths = files::list(dir).map_err(|error| TantivyError::SystemError(error.to_string()))?;
-    for path in paths {
+pub(crate) fn sweep_except(dir: &Path, live: &HashSet<PathBuf>) -> Result<(), IndexError> {
+    for path in files::list(dir)? {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        // A segment's files are named by its id, 32 hexadecimal digits; temporary files as the crate tempfile does.
-        let of_segment =
-            name.split_once('.').is_some_and(|(id, _)| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()));
-        if of_segment && !live.contains(Path::new(name)) || name.starts_with(".tmp") {
+        let orphan = match layout::entry_in_meta(name) {
+            Some(MetaEntry::OfSegment) => !live.contains(Path::new(name)),
+            Some(MetaEntry::Temporary) => true,
+            Some(MetaEntry::CommitPoint | MetaEntry::Administration) | None => false,
+        };
+        if orphan {
             files::remove_orphan(&path);
         }
     }
     Ok(())
 }
 
-fn unreadable() -> TantivyError {
-    TantivyError::DataCorruption(DataCorruption::comment_only("a photo's record has a missing field"))
+/// Removes all files of tantivy's; the commit point first, so that it is no index any more.
+pub(crate) fn remove_all(dir: &Path) -> Result<(), IndexError> {
+    let mut own: Vec<(PathBuf, MetaEntry)> = files::list(dir)?
+        .into_iter()
+        .filter_map(|path| {
+            let entry = layout::entry_in_meta(path.file_name()?.to_str()?)?;
+            Some((path, entry))
+        })
+        .collect();
+    own.sort_by_key(|(_, entry)| *entry != MetaEntry::CommitPoint);
+    own.iter().try_for_each(|(path, _)| fs::remove_file(path).map_err(IndexError::io("remove", path)))
 }
 
-/// Runs tantivy. It checks its own checksums only when asked to, and may panic over bytes that it did not write: that
-/// must not take down a program that merely searches.
-fn guard<T>(dir: &Path, run: impl FnOnce() -> tantivy::Result<T>) -> Result<T, IndexError> {
-    let reason = match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(Ok(value)) => return Ok(value),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "reading it came to a sudden stop".to_owned(),
-    };
-    Err(IndexError::Metadata { dir: dir.to_path_buf(), reason })
+/// Adds the files that tantivy lists in one folder to those that it lists in another.
+pub(crate) fn adopt_list_of_files(from: &Path, to: &Path) -> Result<(), IndexError> {
+    let mut names: Vec<String> = Vec::new();
+    for dir in [to, from] {
+        // A list that cannot be read is done without: files that are in none are removed by name.
+        match fs::read(dir.join(layout::MANAGED_FILES)) {
+            Ok(bytes) => names.extend(serde_json::from_slice::<Vec<String>>(&bytes).unwrap_or_default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(IndexError::io("read", &dir.join(layout::MANAGED_FILES))(error)),
+        }
+    }
+    names.sort();
+    names.dedup();
+    let bytes = serde_json::to_vec(&names).expect("a list of names is always valid JSON");
+    files::write_bytes(&to.join(layout::MANAGED_FILES), &bytes)
+}
+
+/// The fields, as `meta.json` has them.
+pub(crate) fn schema_as_json() -> serde_json::Value {
+    serde_json::to_value(schema().0).expect("a schema is always valid JSON")
+}
+
+/// Removes tantivy's list of its own files if it cannot be read: it is of use to [`sweep_except`] only, which does without it,
+/// but tantivy refuses to open an index where it is damaged.
+fn mend_list_of_files(dir: &Path) -> tantivy::Result<()> {
+    let path = dir.join(layout::MANAGED_FILES);
+    match fs::read(&path) {
+        Ok(bytes) if serde_json::from_slice::<Vec<String>>(&bytes).is_ok() => Ok(()),
+        Ok(_) => {
+            files::remove_orphan(&path);
+            Ok(())
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(OpenReadError::wrap_io_error(error, layout::MANAGED_FILES.into()).into()),
+    }
+}
+
+fn unreadable() -> TantivyError {
+    TantivyError::DataCorruption(DataCorruption::comment_only("a photo's record has a missing field"))
 }

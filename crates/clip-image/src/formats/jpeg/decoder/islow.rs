@@ -124,7 +124,7 @@ fn pass<const SHIFT: u32>(input: &[Lanes; 8]) -> [Lanes; 8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jpeg::idct;
+    use crate::formats::jpeg::decoder::idct;
 
     #[test]
     fn within_rounding_of_the_definition() {

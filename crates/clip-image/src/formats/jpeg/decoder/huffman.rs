@@ -121,7 +121,7 @@ fn step(lookup: &[(u8, u8); ENTRIES], bits: u32) -> Step {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jpeg::bits::ScanData;
+    use crate::formats::jpeg::decoder::bits::ScanData;
 
     /// The luminance AC table of T.81, K.3.3.2, begins like this: 00 -> 01, 01 -> 02, 100 -> 03,
     /// 1010 -> 00 (end of block), 1011 -> 04, 1100 -> 11. One code of 16 bits is added.

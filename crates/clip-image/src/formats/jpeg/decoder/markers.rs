@@ -97,6 +97,12 @@ pub(super) fn segments(bytes: &[u8]) -> impl Iterator<Item = Segment<'_>> {
     })
 }
 
+/// The frame header: the segment that tells the kind of compression, the size and the components.
+pub(super) fn frame(bytes: &[u8]) -> Option<Segment<'_>> {
+    // The others of this row define Huffman tables, arithmetic conditioning, and nothing yet.
+    segments(bytes).find(|segment| matches!(segment.code, 0xc0..=0xcf if ![0xc4, 0xc8, 0xcc].contains(&segment.code)))
+}
+
 /// Whether the file ends in a run of zeros that no compressed data holds: what a download or a
 /// recovery program leaves when it sets the size first and the content never comes.
 pub(super) fn is_padded_with_zeros(bytes: &[u8]) -> bool {

@@ -1,0 +1,10 @@
+//! Files as the other crates need them: written whole or not at all, readable by their owner only, locked; paths as
+//! bytes; and what to call a file that is none.
+//!
+//! All functions return plain [`std::io::Error`]s: the caller knows which file it is about.
+
+pub mod atomic;
+pub mod kind;
+pub mod lock;
+pub mod path_bytes;
+pub mod private;

@@ -1,0 +1,33 @@
+//! JPEG.
+
+#[cfg(feature = "jpeg")]
+mod decoder;
+
+#[cfg(all(feature = "jpeg", any(test, fuzzing)))]
+pub(crate) use decoder::decode_with_each;
+
+use super::codec::Definition;
+
+pub(super) const DEFINITION: Definition = Definition {
+    // A file called .mpo holds several pictures, of which decoders of JPEG see the first.
+    extensions: &["jpg", "jpeg", "jpe", "jfif", "jif", "jfi", "mpo"],
+    sniff: |bytes| bytes.starts_with(b"\xff\xd8\xff"),
+    #[cfg(feature = "jpeg")]
+    codec: Some(codec::CODEC),
+    #[cfg(not(feature = "jpeg"))]
+    codec: None,
+};
+
+#[cfg(feature = "jpeg")]
+mod codec {
+    use super::decoder;
+    use crate::formats::codec::{Blocks, Codec, Pixels};
+
+    pub(super) const CODEC: Codec = Codec {
+        decode: |bytes, limits, least| {
+            let (image, size) = decoder::decode(bytes, limits, least)?;
+            Ok(Pixels { image, size, orientation: None })
+        },
+        metadata: |bytes| Blocks { exif: decoder::exif_block(bytes).map(<[u8]>::to_vec) },
+    };
+}

@@ -1,0 +1,152 @@
+//! The table of formats, from which everything else about them is derived.
+//!
+//! A format is one module here, whose `DEFINITION` says how its files are named, recognised and decoded, and one line in
+//! the list in `format`.
+
+mod bmp;
+pub(crate) mod codec;
+mod gif;
+pub(crate) mod jpeg;
+#[cfg(any(feature = "png", feature = "gif", feature = "webp", feature = "tiff", feature = "bmp", feature = "pnm"))]
+mod library;
+mod png;
+mod pnm;
+mod tiff;
+mod unsupported;
+mod webp;
+
+use std::path::Path;
+
+use codec::{Codec, Definition};
+
+use crate::format::for_each_format;
+use crate::{Format, ImageError};
+
+macro_rules! define_table {
+    ($($(#[$doc:meta])* $variant:ident $name:literal $module:ident,)*) => {
+        fn definition(format: Format) -> &'static Definition {
+            match format {
+                $(Format::$variant => &$module::DEFINITION,)*
+            }
+        }
+    };
+}
+for_each_format!(define_table);
+
+impl Format {
+    /// The extensions of file names of this format, in lower case and without the dot.
+    pub fn extensions(self) -> &'static [&'static str] {
+        definition(self).extensions
+    }
+
+    /// The format that files with this extension usually have. Upper and lower case are the same.
+    pub fn from_extension(extension: &str) -> Option<Self> {
+        let is_known = |format: &Self| format.extensions().iter().any(|known| extension.eq_ignore_ascii_case(known));
+        Self::ALL.iter().copied().find(is_known)
+    }
+
+    /// Whether the decoder is built in: whether the crate was compiled with the feature of the format.
+    pub fn is_built_in(self) -> bool {
+        definition(self).codec.is_some()
+    }
+}
+
+/// Whether the name ends like a photo's, in upper or lower case. The file is not touched.
+///
+/// A photo whose decoder is not built in counts as one, so that decoding it says what is missing.
+pub fn looks_like_photo(path: &Path) -> bool {
+    path.extension().and_then(|extension| extension.to_str()).and_then(Format::from_extension).is_some()
+}
+
+/// Recognises the format by the first bytes of a file.
+///
+/// # Errors
+/// [`ImageError::Unsupported`] names a well-known format that is not decoded, so that an iPhone's
+/// HEIC under a JPEG's name is called what it is; anything else is [`ImageError::UnknownFormat`].
+pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
+    let known = Format::ALL.iter().copied().find(|format| (definition(*format).sniff)(bytes));
+    known.ok_or_else(|| match unsupported::name(bytes) {
+        Some(name) => ImageError::Unsupported { what: name.into() },
+        None => ImageError::UnknownFormat,
+    })
+}
+
+/// The decoder of a format.
+///
+/// # Errors
+/// [`ImageError::NotBuiltIn`].
+pub(crate) fn codec(format: Format) -> Result<Codec, ImageError> {
+    definition(format).codec.ok_or(ImageError::NotBuiltIn { format })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extensions_in_any_case() {
+        for yes in ["a.jpg", "A.JPG", "x/y.JpEg", "é.tiff", ".x.png", "a.b.webp", "a.pam", "a.PAM"] {
+            assert!(looks_like_photo(Path::new(yes)), "{yes}");
+        }
+        for no in ["a.txt", "jpg", ".jpg", "a.jpg.part", "a.heic", "a."] {
+            assert!(!looks_like_photo(Path::new(no)), "{no}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_stem_that_is_not_utf8_does_not_matter() {
+        use std::os::unix::ffi::OsStrExt;
+        assert!(looks_like_photo(Path::new(std::ffi::OsStr::from_bytes(b"\xff\xfe.jpg"))));
+        assert!(!looks_like_photo(Path::new(std::ffi::OsStr::from_bytes(b"x.\xffpg"))));
+    }
+
+    #[test]
+    fn no_extension_is_listed_twice_or_in_upper_case() {
+        let mut all: Vec<_> = Format::ALL.iter().flat_map(|format| format.extensions()).collect();
+        assert!(all.iter().all(|extension| extension.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())));
+        let count = all.len();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), count);
+    }
+
+    #[test]
+    fn content_decides() {
+        assert_eq!(sniff(b"\x89PNG\r\n\x1a\n....").unwrap(), Format::Png);
+        assert_eq!(sniff(b"\xff\xd8\xff\xe0").unwrap(), Format::Jpeg);
+        assert_eq!(sniff(b"MM\0\x2a").unwrap(), Format::Tiff);
+        assert_eq!(sniff(b"P6\n1 1").unwrap(), Format::Pnm);
+        assert!(matches!(sniff(b"Please find the photo"), Err(ImageError::UnknownFormat)));
+        assert!(matches!(sniff(b""), Err(ImageError::UnknownFormat)));
+    }
+
+    #[test]
+    fn names_what_it_does_not_decode() {
+        let error = sniff(b"\0\0\0\x18ftypheic....").unwrap_err();
+        assert!(error.to_string().starts_with("HEIC is not supported"), "{error}");
+        let error = sniff(b"Pf\n2 2\n-1.0\n").unwrap_err();
+        assert!(error.to_string().starts_with("PFM is not supported"), "{error}");
+    }
+
+    #[test]
+    fn no_two_formats_claim_the_same_bytes() {
+        let starts: [&[u8]; 11] = [
+            b"\xff\xd8\xff\xe0",
+            b"\x89PNG\r\n\x1a\n",
+            b"GIF87a",
+            b"GIF89a",
+            b"RIFF\x40\0\0\0WEBP",
+            b"II*\0",
+            b"MM\0*",
+            b"II+\0",
+            b"BM",
+            b"P3 ",
+            b"P7\n",
+        ];
+        for start in starts {
+            let claims = Format::ALL.iter().filter(|format| (definition(**format).sniff)(start)).count();
+            assert_eq!(claims, 1, "{}", start.escape_ascii());
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The commit point of an index.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| clip_index::fuzzing::commit_point(bytes));

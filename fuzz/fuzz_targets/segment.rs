@@ -1,0 +1,5 @@
+//! A vector file of an index.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| clip_index::fuzzing::segment(bytes));

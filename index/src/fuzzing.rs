@@ -1,0 +1,251 @@
+//! What fuzzers call: one function for each parser of bytes that come from elsewhere.
+//!
+//! An index may lie on a stick or a share that somebody else has written to. Whatever is in its files, reading them gives
+//! an error or a state that is consistent in itself.
+
+use std::fs;
+use std::path::Path;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
+
+use crate::commit_point::CommitPoint;
+use crate::graph::{Graph, GraphOptions};
+use crate::id_set;
+use crate::layout::Layout;
+use crate::manifest::{GraphEntry, Manifest};
+use crate::metadata::{MetadataReader, ReadDirectory};
+use crate::record::{ModelId, NewPhoto};
+use crate::segment;
+use crate::snapshot::Snapshot;
+use crate::writer::IndexWriter;
+
+const PATH: &str = "fuzzed";
+
+/// A manifest.
+pub fn manifest(bytes: &[u8]) {
+    if let Ok(manifest) = Manifest::decode(bytes, Path::new(PATH)) {
+        let again = Manifest::decode(&manifest.encode(), Path::new(PATH));
+        assert_eq!(again.expect("what was read can be written"), manifest);
+    }
+}
+
+/// A set of ids.
+pub fn id_set(bytes: &[u8]) {
+    if let Ok(ids) = id_set::decode(bytes, Path::new(PATH)) {
+        assert_eq!(id_set::decode(&id_set::encode(&ids), Path::new(PATH)).expect("what was read can be written"), ids);
+    }
+}
+
+/// A vector file.
+pub fn segment(bytes: &[u8]) {
+    segment::check_file(bytes);
+}
+
+/// The commit point, `meta.json`, and what tantivy makes of it.
+pub fn commit_point(bytes: &[u8]) {
+    let Ok(Some(point)) = CommitPoint::parse(bytes.to_vec(), Path::new(PATH)) else { return };
+    let other = point.generation() ^ 1;
+    if let Some(again) = point.with_generation(other) {
+        let again = CommitPoint::parse(again, Path::new(PATH));
+        assert_eq!(again.expect("it can be read").expect("it has a payload").generation(), other);
+    }
+    if let Ok(files) = ReadDirectory::pin(&example().layout.meta(), &point)
+        && let Ok(metadata) = MetadataReader::open(&files)
+    {
+        let _ = metadata.all();
+    }
+}
+
+/// The four files of a graph, one after the other, each with its length before it (32 bits, little-endian): descriptor,
+/// ids, topology, data.
+pub fn graph(bytes: &[u8]) {
+    let mut rest = bytes;
+    let mut parts = [&[] as &[u8]; 4];
+    for part in &mut parts {
+        let Some((length, after)) = rest.split_first_chunk::<4>() else { break };
+        let length = (u32::from_le_bytes(*length) as usize).min(after.len());
+        (*part, rest) = after.split_at(length);
+    }
+    let example = example();
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let layout = Layout::new(dir.path());
+    fs::create_dir(layout.graphs()).expect("a directory");
+    for (path, part) in layout.graph_files(1).iter().zip(parts) {
+        fs::write(path, part).expect("a file");
+    }
+    // That the manifest names just this descriptor is the least that an attacker can arrange.
+    let entry = GraphEntry { file: 1, descriptor_crc32: crc32fast::hash(parts[0]) };
+    let snapshot = Snapshot::assemble(
+        layout,
+        example.snapshot.manifest().clone(),
+        example.snapshot.segments().to_vec(),
+        example.snapshot.deleted().clone(),
+    );
+    if let Ok(graph) = Graph::load(&snapshot.expect("its parts were together before"), &entry) {
+        assert!(graph.nodes() <= example.snapshot.rows());
+    }
+}
+
+/// An index with every kind of file.
+struct Example {
+    _dir: tempfile::TempDir,
+    layout: Layout,
+    snapshot: Snapshot,
+}
+
+fn example() -> &'static Example {
+    static EXAMPLE: OnceLock<Example> = OnceLock::new();
+    EXAMPLE.get_or_init(|| {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let model = ModelId { name: "fuzz".into(), fingerprint: "fuzz".into(), dimension: 2 };
+        let mut writer = IndexWriter::open_or_create(dir.path(), &model).expect("a new index");
+        for number in 0..20u8 {
+            let angle = f32::from(number);
+            let photo = NewPhoto {
+                path: format!("/photos/{number}.jpg").into(),
+                hash: [number; 16],
+                size: 1,
+                mtime_ns: 0,
+                width: 1,
+                height: 1,
+                taken_at: None,
+                camera: None,
+                lens: None,
+                gps: None,
+                embedding: vec![angle.cos(), angle.sin()],
+            };
+            writer.add(photo).expect("a unit vector");
+        }
+        writer.commit().expect("a commit");
+        let options = GraphOptions { min_photos: 1, connections: 4, ef_construction: 10, ..GraphOptions::default() };
+        writer.update_graph(&options, &mut |_, _| {}, &AtomicBool::new(false)).expect("a graph");
+        assert!(writer.remove(3) && writer.remove(9));
+        writer.commit().expect("a commit");
+        writer.close().expect("nothing left to do");
+        let layout = Layout::new(dir.path());
+        let snapshot = Snapshot::open(&layout).expect("an index");
+        Example { _dir: dir, layout, snapshot }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::rngs::StdRng;
+    use rand::{Rng, SeedableRng};
+
+    use super::*;
+
+    /// Flips, overwrites, cuts and splices; and now and then bytes that are nothing at all.
+    fn mutate(seeds: &[Vec<u8>], rng: &mut StdRng) -> Vec<u8> {
+        if rng.random_ratio(1, 10) {
+            return (0..rng.random_range(0..200)).map(|_| rng.random()).collect();
+        }
+        let mut bytes = seeds[rng.random_range(0..seeds.len())].clone();
+        for _ in 0..rng.random_range(0..4) {
+            if bytes.is_empty() {
+                break;
+            }
+            let at = rng.random_range(0..bytes.len());
+            match rng.random_range(0..4) {
+                0 => bytes[at] ^= 1 << rng.random_range(0..8),
+                1 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff, b'9', b'"'][rng.random_range(0..7)],
+                2 => bytes.truncate(at),
+                _ => {
+                    let other = &seeds[rng.random_range(0..seeds.len())];
+                    bytes.splice(at.., other[rng.random_range(0..=other.len())..].iter().copied());
+                }
+            }
+        }
+        bytes
+    }
+
+    /// Puts a checksum right, so that what comes after it is reached.
+    type Seal = fn(&mut [u8]);
+
+    fn run(target: fn(&[u8]), seeds: &[Vec<u8>], rounds: usize, seal: Seal) {
+        let mut rng = StdRng::seed_from_u64(7);
+        seeds.iter().for_each(|seed| target(seed));
+        for round in 0..rounds {
+            let mut bytes = mutate(seeds, &mut rng);
+            if round % 2 == 0 {
+                seal(&mut bytes);
+            }
+            target(&bytes);
+        }
+    }
+
+    fn seal_json(bytes: &mut [u8]) {
+        let Some(end) = bytes.iter().position(|&byte| byte == b'\n') else { return };
+        let (line, body) = bytes.split_at_mut(end + 1);
+        let crc = format!("{:08x}\"}}\n", crc32fast::hash(body));
+        if let Some(start) = line.len().checked_sub(crc.len()) {
+            line[start..].copy_from_slice(crc.as_bytes());
+        }
+    }
+
+    fn seal_id_set(bytes: &mut [u8]) {
+        if bytes.len() >= 16 {
+            let crc = crc32fast::hash(&bytes[16..]);
+            bytes[12..16].copy_from_slice(&crc.to_le_bytes());
+        }
+    }
+
+    fn seal_segment(bytes: &mut [u8]) {
+        if bytes.len() >= 64 {
+            let count = u64::from_le_bytes(bytes[16..24].try_into().unwrap());
+            let ids_end = count.saturating_mul(8).saturating_add(64).min(bytes.len() as u64) as usize;
+            let ids_end = ids_end.next_multiple_of(64).min(bytes.len());
+            let crc = crc32fast::hash(&bytes[64..ids_end]);
+            bytes[24..28].copy_from_slice(&crc.to_le_bytes());
+            let crc = crc32fast::hash(&bytes[..60]);
+            bytes[60..64].copy_from_slice(&crc.to_le_bytes());
+        }
+    }
+
+    fn files(paths: &[std::path::PathBuf]) -> Vec<Vec<u8>> {
+        paths.iter().map(|path| fs::read(path).unwrap()).collect()
+    }
+
+    #[test]
+    fn damaged_manifests() {
+        let example = example();
+        let generation = example.snapshot.manifest().generation;
+        run(manifest, &files(&[example.layout.manifest(generation)]), 3000, seal_json);
+    }
+
+    #[test]
+    fn damaged_sets_of_ids() {
+        let large = crate::id_set::encode(&(0..70_000).step_by(3).chain(u64::MAX - 70..u64::MAX).collect());
+        let example = example();
+        let graph = example.snapshot.manifest().graph.as_ref().unwrap().file;
+        let mut seeds = files(&[example.layout.graph_ids(graph)]);
+        seeds.push(large);
+        run(id_set, &seeds, 3000, seal_id_set);
+    }
+
+    #[test]
+    fn damaged_vector_files() {
+        let example = example();
+        let paths: Vec<_> = example.snapshot.segments().iter().map(|segment| segment.path().to_path_buf()).collect();
+        run(segment, &files(&paths), 3000, seal_segment);
+    }
+
+    #[test]
+    fn damaged_commit_points() {
+        run(commit_point, &files(&[example().layout.commit_point()]), 500, |_| {});
+    }
+
+    #[test]
+    fn damaged_graphs() {
+        let example = example();
+        let entry = example.snapshot.manifest().graph.as_ref().unwrap();
+        let mut seed = Vec::new();
+        for part in files(&example.layout.graph_files(entry.file)) {
+            seed.extend((part.len() as u32).to_le_bytes());
+            seed.extend(part);
+        }
+        // The seed is loaded, so the target reaches hnsw_rs.
+        assert!(Graph::load(&example.snapshot, entry).is_ok());
+        run(graph, &[seed], 500, |_| {});
+    }
+}

@@ -1,0 +1,79 @@
+//! Runs tantivy, and turns what goes wrong into this crate's errors.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use tantivy::TantivyError;
+use tantivy::directory::error::{LockError, OpenDirectoryError, OpenReadError, OpenWriteError};
+
+use crate::error::IndexError;
+
+/// Runs tantivy. It checks its own checksums only when asked to, and may panic over bytes that it did not write: that
+/// must not take down a program that merely searches.
+///
+/// What the operating system refused is an [`IndexError::Io`]: it says nothing about the state of the index.
+pub(super) fn guard<T>(dir: &Path, run: impl FnOnce() -> tantivy::Result<T>) -> Result<T, IndexError> {
+    let reason = match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(value)) => return Ok(value),
+        Ok(Err(error)) => match system_error(dir, &error) {
+            Some(error) => return Err(error),
+            None => error.to_string(),
+        },
+        Err(_) => "reading it came to a sudden stop".to_owned(),
+    };
+    Err(IndexError::Metadata { dir: dir.to_path_buf(), reason })
+}
+
+/// The error of the operating system behind one of tantivy's, if there is one. A missing file is none: it belongs to the
+/// index and is damage.
+fn system_error(dir: &Path, error: &TantivyError) -> Option<IndexError> {
+    let (action, path, source): (_, PathBuf, &io::Error) = match error {
+        TantivyError::OpenReadError(OpenReadError::IoError { io_error, filepath }) => {
+            ("read", dir.join(filepath), io_error)
+        }
+        TantivyError::OpenWriteError(OpenWriteError::IoError { io_error, filepath }) => {
+            ("write", dir.join(filepath), io_error)
+        }
+        TantivyError::OpenDirectoryError(OpenDirectoryError::IoError { io_error, directory_path }) => {
+            ("open the directory", directory_path.clone(), io_error)
+        }
+        TantivyError::LockFailure(LockError::IoError(io_error), _) => ("lock", dir.to_path_buf(), io_error),
+        TantivyError::IoError(io_error) => ("read or write files in", dir.to_path_buf(), io_error),
+        _ => return None,
+    };
+    // Errors that tantivy makes up itself, of damaged files for instance, have no number.
+    let source = io::Error::from_raw_os_error(source.raw_os_error()?);
+    (source.kind() != io::ErrorKind::NotFound).then_some(IndexError::Io { action, path, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn what_the_system_refuses_is_not_called_damage() {
+        // EPERM, EIO, EACCES, ENOSPC, EROFS, ENOLCK, ENOSYS, EOPNOTSUPP on Linux: all are numbers of the system.
+        for number in [1, 5, 13, 28, 30, 37, 38, 95] {
+            let source = || Arc::new(io::Error::from_raw_os_error(number));
+            let errors = [
+                TantivyError::OpenReadError(OpenReadError::IoError { io_error: source(), filepath: "x.idx".into() }),
+                TantivyError::OpenWriteError(OpenWriteError::IoError { io_error: source(), filepath: "x".into() }),
+                TantivyError::LockFailure(LockError::IoError(source()), None),
+                TantivyError::IoError(source()),
+            ];
+            for error in errors {
+                let error = guard::<()>(Path::new("/index/meta"), || Err(error)).unwrap_err();
+                let IndexError::Io { path, source, .. } = &error else { panic!("{error}") };
+                assert!(path.starts_with("/index/meta"), "{error}");
+                assert_eq!(source.raw_os_error(), Some(number));
+            }
+        }
+        let made_up = io::Error::new(io::ErrorKind::UnexpectedEof, "too short");
+        let error = OpenReadError::IoError { io_error: Arc::new(made_up), filepath: "x.idx".into() };
+        let error = guard::<()>(Path::new("/index/meta"), || Err(error.into())).unwrap_err();
+        assert!(matches!(error, IndexError::Metadata { .. }), "{error}");
+    }
+}

@@ -1,0 +1,156 @@
+//! What tantivy sees of the metadata when it reads: one committed state, which never changes and is never written to.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tantivy::directory::error::{DeleteError, LockError, OpenReadError, OpenWriteError};
+use tantivy::directory::{
+    Directory, DirectoryLock, FileHandle, Lock, MmapDirectory, WatchCallback, WatchHandle, WritePtr,
+};
+use tantivy::index::SegmentComponent;
+use tantivy::{Index, IndexMeta};
+
+use super::guard::guard;
+use crate::commit_point::CommitPoint;
+use crate::error::IndexError;
+
+const COMMIT_POINT: &str = "meta.json";
+
+/// The files that one `meta.json` names, all mapped, so that they stay readable after a writer has removed them, and that
+/// `meta.json` itself.
+///
+/// Nothing outside this set is visible, no lock is taken, and everything that would write fails.
+#[derive(Clone)]
+pub(crate) struct ReadDirectory {
+    root: PathBuf,
+    commit_point: CommitPoint,
+    files: Arc<HashMap<PathBuf, Arc<dyn FileHandle>>>,
+    /// All files are there that a whole index has.
+    complete: bool,
+}
+
+impl fmt::Debug for ReadDirectory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadDirectory").field("root", &self.root).field("files", &self.files.len()).finish()
+    }
+}
+
+impl ReadDirectory {
+    /// Maps the files in `root` that the commit point names. What is missing or damaged shows when it is read.
+    ///
+    /// # Errors
+    /// [`IndexError::Io`] if the system refuses to open one.
+    pub(crate) fn pin(root: &Path, commit_point: &CommitPoint) -> Result<ReadDirectory, IndexError> {
+        let mut pinned = ReadDirectory {
+            root: root.to_path_buf(),
+            commit_point: commit_point.clone(),
+            files: Arc::default(),
+            complete: true,
+        };
+        let metas = match guard(root, || Index::open(pinned.clone())?.load_metas()) {
+            Ok(metas) => metas,
+            // It will be told again when the metadata is read; until then it harms nothing.
+            Err(IndexError::Metadata { .. }) => return Ok(pinned),
+            Err(error) => return Err(error),
+        };
+        let expected = expected_files(&metas);
+        let (files, complete) = guard(root, || {
+            let on_disk = MmapDirectory::open(root)?;
+            let mut files = HashMap::new();
+            let mut complete = true;
+            // Some of the names are of files that a segment may have.
+            for path in metas.list_segment_files() {
+                match on_disk.get_file_handle(&path) {
+                    Ok(file) => {
+                        files.insert(path, file);
+                    }
+                    Err(OpenReadError::FileDoesNotExist(_)) => complete &= !expected.contains(&path),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Ok((files, complete))
+        })?;
+        (pinned.files, pinned.complete) = (Arc::new(files), complete);
+        Ok(pinned)
+    }
+
+    /// False if a file is missing: the index is damaged, or a writer has just replaced it.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    pub(crate) fn commit_point(&self) -> &CommitPoint {
+        &self.commit_point
+    }
+
+    /// The files, without `meta.json`.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &PathBuf> {
+        self.files.keys()
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+}
+
+/// The files that every segment has.
+fn expected_files(metas: &IndexMeta) -> Vec<PathBuf> {
+    use SegmentComponent::{Delete, FastFields, FieldNorms, Positions, Postings, Store, Terms};
+    let always = [Postings, Positions, FastFields, FieldNorms, Terms, Store];
+    let of_segment = |segment: &tantivy::SegmentMeta| {
+        let deleted = segment.has_deletes().then_some(Delete);
+        always.iter().cloned().chain(deleted).map(|part| segment.relative_path(part)).collect::<Vec<_>>()
+    };
+    metas.segments.iter().flat_map(of_segment).collect()
+}
+
+fn read_only() -> io::Error {
+    io::Error::new(io::ErrorKind::ReadOnlyFilesystem, "readers of an index write nothing")
+}
+
+impl Directory for ReadDirectory {
+    fn get_file_handle(&self, path: &Path) -> Result<Arc<dyn FileHandle>, OpenReadError> {
+        self.files.get(path).cloned().ok_or_else(|| OpenReadError::FileDoesNotExist(path.to_path_buf()))
+    }
+
+    fn exists(&self, path: &Path) -> Result<bool, OpenReadError> {
+        Ok(path == Path::new(COMMIT_POINT) || self.files.contains_key(path))
+    }
+
+    fn atomic_read(&self, path: &Path) -> Result<Vec<u8>, OpenReadError> {
+        // `.managed.json` is of use to writers only.
+        if path == Path::new(COMMIT_POINT) {
+            Ok(self.commit_point.bytes().to_vec())
+        } else {
+            Err(OpenReadError::FileDoesNotExist(path.to_path_buf()))
+        }
+    }
+
+    fn delete(&self, path: &Path) -> Result<(), DeleteError> {
+        Err(DeleteError::IoError { io_error: Arc::new(read_only()), filepath: path.to_path_buf() })
+    }
+
+    fn open_write(&self, path: &Path) -> Result<WritePtr, OpenWriteError> {
+        Err(OpenWriteError::wrap_io_error(read_only(), path.to_path_buf()))
+    }
+
+    fn atomic_write(&self, _path: &Path, _data: &[u8]) -> io::Result<()> {
+        Err(read_only())
+    }
+
+    fn sync_directory(&self) -> io::Result<()> {
+        Err(read_only())
+    }
+
+    /// Tantivy's lock keeps files from being removed while they are opened: here all are open already.
+    fn acquire_lock(&self, _lock: &Lock) -> Result<DirectoryLock, LockError> {
+        Ok(DirectoryLock::from(Box::new(())))
+    }
+
+    fn watch(&self, _callback: WatchCallback) -> tantivy::Result<WatchHandle> {
+        Ok(WatchHandle::empty())
+    }
+}

@@ -1,0 +1,157 @@
+//! What tantivy sees of the metadata when it writes.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard};
+
+use tantivy::directory::error::{DeleteError, LockError, OpenReadError, OpenWriteError};
+use tantivy::directory::{
+    AntiCallToken, Directory, DirectoryLock, FileHandle, Lock, META_LOCK, MmapDirectory, TerminatingWrite,
+    WatchCallback, WatchHandle, WritePtr,
+};
+
+/// The folder `meta/` of an index whose lock is held.
+///
+/// Tantivy's own lock files are not used. The index's lock keeps other writers away, on systems without file locks too;
+/// and what remains, the order between opening and removing files within this process, needs no file.
+#[derive(Debug, Clone)]
+pub(super) struct WriteDirectory {
+    files: MmapDirectory,
+    root: PathBuf,
+    gate: Arc<Gate>,
+    opening: Arc<Turn>,
+}
+
+impl WriteDirectory {
+    pub(super) fn open(root: &Path) -> tantivy::Result<WriteDirectory> {
+        let files = MmapDirectory::open(root)?;
+        Ok(WriteDirectory { files, root: root.to_path_buf(), gate: Arc::default(), opening: Arc::default() })
+    }
+
+    pub(super) fn gate(&self) -> Arc<Gate> {
+        self.gate.clone()
+    }
+}
+
+/// Ends all writing. Threads of tantivy may outlive its writer, and must not touch an index whose lock is given back.
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    closed: RwLock<bool>,
+}
+
+impl Gate {
+    /// Waits for changes that are under way; none is made afterwards.
+    pub(super) fn close(&self) {
+        *self.closed.write().unwrap_or_else(PoisonError::into_inner) = true;
+    }
+
+    fn pass(&self) -> io::Result<RwLockReadGuard<'_, bool>> {
+        let closed = self.closed.read().unwrap_or_else(PoisonError::into_inner);
+        if *closed { Err(io::Error::new(io::ErrorKind::BrokenPipe, "the index is closed")) } else { Ok(closed) }
+    }
+}
+
+/// A lock among the threads of this process.
+#[derive(Debug, Default)]
+struct Turn {
+    taken: Mutex<bool>,
+    given_back: Condvar,
+}
+
+struct Taken(Arc<Turn>);
+
+impl Turn {
+    fn take(self: &Arc<Self>) -> Taken {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        while *taken {
+            taken = self.given_back.wait(taken).unwrap_or_else(PoisonError::into_inner);
+        }
+        *taken = true;
+        Taken(self.clone())
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        *self.0.taken.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.0.given_back.notify_one();
+    }
+}
+
+impl Directory for WriteDirectory {
+    fn get_file_handle(&self, path: &Path) -> Result<Arc<dyn FileHandle>, OpenReadError> {
+        self.files.get_file_handle(path)
+    }
+
+    fn exists(&self, path: &Path) -> Result<bool, OpenReadError> {
+        self.files.exists(path)
+    }
+
+    fn atomic_read(&self, path: &Path) -> Result<Vec<u8>, OpenReadError> {
+        self.files.atomic_read(path)
+    }
+
+    fn delete(&self, path: &Path) -> Result<(), DeleteError> {
+        let error = |error| DeleteError::IoError { io_error: Arc::new(error), filepath: path.to_path_buf() };
+        let _open = self.gate.pass().map_err(error)?;
+        self.files.delete(path)
+    }
+
+    fn open_write(&self, path: &Path) -> Result<WritePtr, OpenWriteError> {
+        let create = || {
+            let _open = self.gate.pass()?;
+            let mut options = OpenOptions::new();
+            options.write(true).create_new(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            options.open(self.root.join(path))
+        };
+        match create() {
+            Ok(file) => Ok(BufWriter::new(Box::new(Synced(file)))),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(OpenWriteError::FileAlreadyExists(path.to_path_buf()))
+            }
+            Err(error) => Err(OpenWriteError::wrap_io_error(error, path.to_path_buf())),
+        }
+    }
+
+    fn atomic_write(&self, path: &Path, data: &[u8]) -> io::Result<()> {
+        let _open = self.gate.pass()?;
+        // By way of a temporary file, which is readable by its owner only.
+        self.files.atomic_write(path, data)
+    }
+
+    fn sync_directory(&self) -> io::Result<()> {
+        self.files.sync_directory()
+    }
+
+    fn acquire_lock(&self, lock: &Lock) -> Result<DirectoryLock, LockError> {
+        let guard: Box<dyn Send + Sync> =
+            if lock.filepath == META_LOCK.filepath { Box::new(self.opening.take()) } else { Box::new(()) };
+        Ok(DirectoryLock::from(Box::new(guard)))
+    }
+
+    fn watch(&self, _callback: WatchCallback) -> tantivy::Result<WatchHandle> {
+        Ok(WatchHandle::empty())
+    }
+}
+
+/// A file that is on the disk when it is finished.
+struct Synced(File);
+
+impl Write for Synced {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl TerminatingWrite for Synced {
+    fn terminate_ref(&mut self, _: AntiCallToken) -> io::Result<()> {
+        self.0.sync_data()
+    }
+}

@@ -1,0 +1,428 @@
+//! Building an index anew, for another model or from scratch, while the old one stays in use.
+
+use std::path::{Path, PathBuf};
+
+use crate::commit_point::CommitPoint;
+use crate::error::IndexError;
+use crate::files;
+use crate::id_set;
+use crate::layout::{Entry, Layout};
+use crate::lock::WriteLock;
+use crate::manifest::{self, DeletedEntry, Manifest};
+use crate::metadata::{self, MetadataReader, ReadDirectory};
+use crate::privacy;
+use crate::reader::open_commit;
+use crate::recognise::{Standing, refuse_foreign_files};
+use crate::record::ModelId;
+use crate::snapshot::Snapshot;
+use crate::staging::{self, Unused};
+use crate::sweep::{entries, sweep};
+use crate::writer::IndexWriter;
+
+/// How far the ids and file numbers of a staged index lie beyond those of the index around it, which may be updated
+/// between an interrupted rebuild and its continuation.
+const GAP: u64 = 1 << 24;
+
+/// A new index that is built inside the directory of the old one, and takes its place in one commit.
+///
+/// It holds the lock of the old index, so that nothing changes there until the new one has taken its place. Readers find
+/// the old index until then, and those that have it open keep it. Ids of the old index are never given out again.
+///
+/// Dropping it leaves the staged index for the next rebuild to go on from.
+///
+/// ```
+/// use clip_index::{IndexReader, IndexWriter, ModelId, Rebuild};
+///
+/// # fn main() -> Result<(), clip_index::IndexError> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let dir = dir.path().join("index");
+/// let old = ModelId { name: "old".into(), fingerprint: "old-1".into(), dimension: 2 };
+/// IndexWriter::open_or_create(&dir, &old)?.close()?;
+///
+/// let new = ModelId { name: "new".into(), fingerprint: "new-1".into(), dimension: 3 };
+/// let rebuild = Rebuild::begin(&dir, &new)?;
+/// let mut writer = IndexWriter::open_or_create(rebuild.dir(), &new)?;
+/// // Photos are added and committed here.
+/// writer.close()?;
+/// assert_eq!(IndexReader::open(&dir)?.model(), &old);
+/// rebuild.commit()?;
+/// assert_eq!(IndexReader::open(&dir)?.model(), &new);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Rebuild {
+    layout: Layout,
+    staged: Layout,
+    model: ModelId,
+    base: Base,
+    _lock: WriteLock,
+}
+
+/// What is known of the index that is to be replaced.
+#[derive(Debug)]
+struct Base {
+    /// The committed generation, if it can be read.
+    manifest: Option<Manifest>,
+    /// No generation in the directory is greater, committed or not.
+    generation: u64,
+    unused: Unused,
+    /// Where a staged index that is begun now starts.
+    first_id: u64,
+    first_file: u64,
+}
+
+impl Rebuild {
+    /// Takes the lock of the index in `dir` and opens the staging area, the directory `rebuild` in it. What an earlier
+    /// rebuild for the same model left there is gone on from; what is left of any other is thrown away.
+    ///
+    /// There need not be an index yet: then `commit` makes the first one. A damaged index may be replaced, as long as it
+    /// can be recognised as one.
+    ///
+    /// # Errors
+    /// [`IndexError::Locked`] if there is a writer or another rebuild, [`IndexError::NotAnIndex`] if the directory holds
+    /// other files and no index: then nothing was created and nothing removed. [`IndexError::NewerFormat`] if a newer
+    /// version made the index, [`IndexError::Io`] if the system refuses something.
+    pub fn begin(dir: impl AsRef<Path>, model: &ModelId) -> Result<Rebuild, IndexError> {
+        if model.dimension == 0 {
+            return Err(IndexError::Dimension { expected: 1, found: 0 });
+        }
+        let layout = Layout::new(dir.as_ref());
+        refuse_foreign_files(&layout)?;
+        files::create_dir(layout.root())?;
+        let lock = WriteLock::acquire(&layout)?;
+        let base = Base::of(&layout)?;
+        privacy::tighten(&layout)?;
+        let staged = layout.rebuild();
+        if staging::exists(&layout)? && !may_go_on(&staged, model, &base)? {
+            // Nobody should be writing there while we hold the outer lock.
+            drop(WriteLock::acquire(&staged)?);
+            staging::remove(&layout)?;
+        }
+        if !staging::exists(&layout)? {
+            IndexWriter::create(staged.root(), model, base.first_id, base.first_file)?.close()?;
+        }
+        Ok(Rebuild { layout, staged, model: model.clone(), base, _lock: lock })
+    }
+
+    /// The staging directory. It is an index of its own, to be filled by an [`IndexWriter`] for the same model, which
+    /// gives ids that were never given out in the old index. Its folders become those of the new index.
+    pub fn dir(&self) -> &Path {
+        self.staged.root()
+    }
+
+    /// Puts the staged index in the place of the old one, in one step: a process that is killed at any moment leaves the
+    /// old index or the new one, whole. Only what was committed in the staged index counts, and its writer must be gone.
+    ///
+    /// # Errors
+    /// [`IndexError::Locked`] if the staged index still has a writer, [`IndexError::Corrupt`] or
+    /// [`IndexError::Metadata`] if it is damaged, [`IndexError::Io`] if something could not be written. The old index is
+    /// as it was then.
+    pub fn commit(self) -> Result<(), IndexError> {
+        self.promote(&mut |_| Ok(()))
+    }
+
+    /// Throws the staged index away. The old index is as it was.
+    ///
+    /// # Errors
+    /// [`IndexError::Locked`] if the staged index still has a writer, [`IndexError::Io`] if something could not be
+    /// removed.
+    pub fn abandon(self) -> Result<(), IndexError> {
+        drop(WriteLock::acquire(&self.staged)?);
+        staging::remove(&self.layout)
+    }
+
+    /// Commits; `before` is called before each step and may fail, so that tests can stop anywhere.
+    fn promote(&self, before: &mut dyn FnMut(&'static str) -> Result<(), IndexError>) -> Result<(), IndexError> {
+        let lock = WriteLock::acquire(&self.staged)?;
+        let (snapshot, metadata_files) = self.open_whole()?;
+        if let Some(manifest) = &self.base.manifest {
+            // An earlier rebuild may have died between the linking of its files and the commit.
+            sweep(&self.layout, Some(manifest))?;
+        }
+        let generation = self.base.generation.max(snapshot.manifest().generation) + 1;
+        for dir in [self.layout.vectors(), self.layout.graphs(), self.layout.meta()] {
+            files::create_dir(&dir)?;
+        }
+        let deleted = match snapshot.deleted() {
+            none if none.is_empty() => None,
+            ids => {
+                before("deleted set")?;
+                let bytes = id_set::encode(ids);
+                files::write_bytes(&self.layout.deleted(generation), &bytes)?;
+                Some(DeletedEntry { generation, crc32: crc32fast::hash(&bytes) })
+            }
+        };
+        let manifest = Manifest { generation, committed_at: manifest::now(), deleted, ..snapshot.manifest().clone() };
+        before("list of metadata files")?;
+        metadata::adopt_list_of_files(&self.staged.meta(), &self.layout.meta())?;
+        let moves = self.moves(&manifest, &metadata_files);
+        let live: std::collections::HashSet<PathBuf> = metadata_files.names().cloned().collect();
+        let commit_point = metadata_files
+            .commit_point()
+            .with_generation(generation)
+            .ok_or_else(|| IndexError::corrupt(&self.staged.commit_point(), "it is not as tantivy writes it"))?;
+        // Mapped files cannot be moved everywhere.
+        drop((snapshot, metadata_files));
+        for (from, to) in moves {
+            before("link")?;
+            files::link_or_move(&from, &to)?;
+        }
+        for dir in [self.layout.vectors(), self.layout.graphs(), self.layout.meta()] {
+            files::sync_dir(&dir)?;
+        }
+        before("manifest")?;
+        files::write_bytes(&self.layout.manifest(generation), &manifest.encode())?;
+        before("commit point")?;
+        if let Err(error) = files::write_bytes(&self.layout.commit_point(), &commit_point) {
+            // What counts is whether the commit point was replaced: syncing it may have failed after that.
+            if CommitPoint::read(&self.layout).ok().map(|point| point.generation()) != Some(generation) {
+                return Err(error);
+            }
+            log::warn!("the commit of a rebuild may not be on the disk yet: {error}");
+        }
+        before("removal of the old files")?;
+        // The commit is made. What is left over is removed by the next writer, if not now.
+        let removed = sweep(&self.layout, Some(&manifest))
+            .and_then(|()| metadata::sweep_except(&self.layout.meta(), &live))
+            .and_then(|()| before("removal of the staging area"))
+            .and_then(|()| {
+                drop(lock);
+                staging::remove(&self.layout)
+            });
+        if let Err(error) = removed {
+            log::warn!("files that a rebuild has replaced were not removed: {error}");
+        }
+        Ok(())
+    }
+
+    /// The staged index, after everything in it was found to be whole: what takes the place of an index is checked first.
+    fn open_whole(&self) -> Result<(Snapshot, ReadDirectory), IndexError> {
+        let (snapshot, metadata_files) = open_commit(&self.staged)?;
+        let manifest = snapshot.manifest();
+        let path = self.staged.manifest(manifest.generation);
+        if manifest.model.fingerprint != self.model.fingerprint || manifest.model.dimension != self.model.dimension {
+            return Err(IndexError::corrupt(&path, "it is for another model than the rebuild was begun for"));
+        }
+        if !self.base.unused.allows(&snapshot) {
+            return Err(IndexError::corrupt(&path, "it uses ids or file numbers of the index that it is to replace"));
+        }
+        snapshot.segments().iter().try_for_each(|segment| segment.verify_rows())?;
+        MetadataReader::open(&metadata_files)?;
+        Ok((snapshot, metadata_files))
+    }
+
+    /// All files that the new generation takes over, and where they go.
+    fn moves(&self, manifest: &Manifest, metadata_files: &ReadDirectory) -> Vec<(PathBuf, PathBuf)> {
+        let (from, to) = (&self.staged, &self.layout);
+        let mut moves: Vec<_> =
+            manifest.segments.iter().map(|entry| (from.segment(entry.file), to.segment(entry.file))).collect();
+        if let Some(entry) = &manifest.graph {
+            // The graph is a cache: a part that is missing is noticed where it is used.
+            let parts = from.graph_files(entry.file).into_iter().zip(to.graph_files(entry.file));
+            moves.extend(parts.filter(|(from, _)| from.is_file()));
+        }
+        moves.extend(metadata_files.names().map(|name| (from.meta().join(name), to.meta().join(name))));
+        moves
+    }
+}
+
+/// May a rebuild go on from this staged index? Damage, another model or used up ids say no; an error of the system, which
+/// says nothing about the index, is an error here too.
+fn may_go_on(staged: &Layout, model: &ModelId, base: &Base) -> Result<bool, IndexError> {
+    let open = || {
+        let (snapshot, metadata_files) = open_commit(staged)?;
+        let made_with = &snapshot.manifest().model;
+        if made_with.fingerprint != model.fingerprint || made_with.dimension != model.dimension {
+            return Ok(false);
+        }
+        if !base.unused.allows(&snapshot) {
+            return Ok(false);
+        }
+        snapshot.segments().iter().try_for_each(|segment| segment.verify_rows())?;
+        MetadataReader::open(&metadata_files)?;
+        Ok(true)
+    };
+    match open() {
+        Err(error @ IndexError::Io { .. }) if !error.is_missing_file() => Err(error),
+        Err(error) => {
+            log::info!("an earlier rebuild is begun anew: {error}");
+            Ok(false)
+        }
+        result => result,
+    }
+}
+
+impl Base {
+    /// Looks at the index whose lock is held.
+    fn of(layout: &Layout) -> Result<Base, IndexError> {
+        if refuse_foreign_files(layout)? == Standing::Empty {
+            sweep(layout, None)?;
+            let unused = Unused { next_id: None, next_file: 1 };
+            return Ok(Base { manifest: None, generation: 0, unused, first_id: 1, first_file: 1 });
+        }
+        let committed = match CommitPoint::read(layout) {
+            Ok(point) => Some(point.generation()),
+            Err(IndexError::NotFound { .. } | IndexError::Corrupt { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let mut base = Base {
+            manifest: None,
+            generation: committed.unwrap_or(0),
+            unused: Unused { next_id: None, next_file: 1 },
+            first_id: 0,
+            first_file: 0,
+        };
+        // Of the files that lie there, whether or not a manifest that can be read names them.
+        let mut past_files = 1;
+        for (path, entry) in entries(layout)? {
+            match entry {
+                Entry::Manifest(generation) => {
+                    base.generation = base.generation.max(generation);
+                    match Manifest::read(&path, generation) {
+                        Ok(manifest) => {
+                            base.unused.next_id = base.unused.next_id.max(Some(manifest.next_id));
+                            base.unused.next_file = base.unused.next_file.max(manifest.next_file);
+                            if committed == Some(generation) {
+                                base.manifest = Some(manifest);
+                            }
+                        }
+                        Err(IndexError::Corrupt { .. }) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Entry::Deleted(generation) => base.generation = base.generation.max(generation),
+                Entry::Segment(file) | Entry::Graph(file) => past_files = past_files.max(file.saturating_add(1)),
+                Entry::Temporary => {}
+            }
+        }
+        if let Some(manifest) = &base.manifest {
+            // What others there are was never committed.
+            base.unused = Unused::by(manifest);
+            (base.first_id, base.first_file) = (manifest.next_id, manifest.next_file);
+        } else {
+            base.unused.next_file = base.unused.next_file.max(past_files);
+            base.first_file = base.unused.next_file;
+            base.first_id = base.unused.next_id.unwrap_or(0);
+            if committed.is_some() || base.unused.next_id.is_none() {
+                // The manifest that would tell which ids were given out cannot be read. No index has added photos faster
+                // than this since 1970.
+                base.first_id = base.first_id.max((manifest::now().max(0) as u64) << 16);
+            }
+        }
+        let exhausted = || IndexError::corrupt(layout.root(), "its ids or file numbers are used up");
+        let beyond = |number: u64| number.checked_add(GAP).filter(|&n| n <= manifest::GREATEST).ok_or_else(exhausted);
+        base.first_id = beyond(base.first_id)?;
+        base.first_file = beyond(base.first_file)?;
+        if base.generation >= manifest::GREATEST {
+            return Err(exhausted());
+        }
+        Ok(base)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::reader::IndexReader;
+    use crate::record::NewPhoto;
+    use crate::verify::verify;
+
+    fn model(dimension: usize) -> ModelId {
+        ModelId { name: "test".into(), fingerprint: format!("test-{dimension}"), dimension }
+    }
+
+    fn fill(dir: &Path, dimension: usize, photos: u64) {
+        let mut writer = IndexWriter::open_or_create(dir, &model(dimension)).unwrap();
+        for number in writer.len() as u64..photos {
+            let mut embedding = vec![0.0; dimension];
+            embedding[number as usize % dimension] = 1.0;
+            let photo = NewPhoto {
+                path: format!("/{dimension}/{photos}/{number}.jpg").into(),
+                hash: [0; 16],
+                size: number,
+                mtime_ns: 0,
+                width: 1,
+                height: 1,
+                taken_at: None,
+                camera: None,
+                lens: None,
+                gps: None,
+                embedding,
+            };
+            writer.add(photo).unwrap();
+        }
+        writer.commit().unwrap();
+        let first = IndexReader::open(dir).unwrap().ids().next().unwrap();
+        assert!(writer.remove(first));
+        writer.commit().unwrap();
+        writer.close().unwrap();
+    }
+
+    fn ids(dir: &Path) -> Vec<u64> {
+        let reader = IndexReader::open(dir).unwrap();
+        let ids: Vec<u64> = reader.ids().collect();
+        assert_eq!(reader.photos(&ids).unwrap().len(), ids.len());
+        assert!(verify(dir).unwrap().is_clean());
+        ids
+    }
+
+    /// Stops before every step in turn, as a full disk or a sudden death would.
+    #[test]
+    fn a_commit_that_stops_anywhere_leaves_the_old_index_or_the_new_one() {
+        let mut steps = 0;
+        for stop in 0.. {
+            let dir = tempfile::tempdir().unwrap();
+            fill(dir.path(), 2, 5);
+            let old = ids(dir.path());
+            let rebuild = Rebuild::begin(dir.path(), &model(3)).unwrap();
+            fill(rebuild.dir(), 3, 7);
+            let new = ids(rebuild.dir());
+            let mut count = 0;
+            let mut last = "";
+            let result = rebuild.promote(&mut |step| {
+                count += 1;
+                last = step;
+                if count > stop { Err(IndexError::NoGraph { dir: step.into() }) } else { Ok(()) }
+            });
+            drop(rebuild);
+            let committed = last.starts_with("removal");
+            assert_eq!(ids(dir.path()), if committed { new.clone() } else { old.clone() }, "before the {last}");
+            if count <= stop {
+                result.unwrap();
+                steps = stop;
+                break;
+            }
+            // Whoever comes next gets what he expects: the old index with its staging area, or the new one without.
+            if stop % 2 == 0 {
+                fill(dir.path(), if committed { 3 } else { 2 }, 9);
+            }
+            let before = ids(dir.path());
+            let rebuild = Rebuild::begin(dir.path(), &model(3)).unwrap();
+            let staged = IndexReader::open(rebuild.dir()).unwrap().len();
+            assert_eq!(staged, if committed { 0 } else { new.len() }, "before the {last}");
+            fill(rebuild.dir(), 3, 11);
+            rebuild.commit().unwrap();
+            assert!(ids(dir.path())[0] > *before.last().unwrap(), "before the {last}");
+            assert!(!dir.path().join("rebuild").exists());
+            let manifests = fs::read_dir(dir.path())
+                .unwrap()
+                .filter(|entry| entry.as_ref().unwrap().file_name().to_str().unwrap().starts_with("manifest-"));
+            assert_eq!(manifests.count(), 1);
+        }
+        assert!(steps > 10, "only {steps} steps");
+    }
+
+    #[test]
+    fn numbers_that_are_used_up_are_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path());
+        let create = IndexWriter::create(dir.path(), &model(2), manifest::GREATEST - 5, 1).unwrap();
+        create.close().unwrap();
+        let error = Rebuild::begin(dir.path(), &model(2)).unwrap_err();
+        assert!(matches!(error, IndexError::Corrupt { .. }), "{error}");
+        assert!(!layout.rebuild().root().exists());
+    }
+}

@@ -1,0 +1,216 @@
+//! Tells an index from a directory with other files in it, before anything is created or removed there.
+//!
+//! Whoever mistypes a path must not find an index among his photos, and least of all must files be removed because their
+//! names happen to be like ours. So as long as no index is recognised by its content, every file that lies there must be
+//! one that a writer leaves that dies before its first commit.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::checked_json;
+use crate::commit_point::parse_generation;
+use crate::error::IndexError;
+use crate::files;
+use crate::graph;
+use crate::id_set;
+use crate::layout::{self, Entry, Layout, MetaEntry};
+use crate::manifest;
+use crate::metadata;
+use crate::segment;
+
+/// What a directory holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// An index, though perhaps a damaged one: a commit point or a manifest says so.
+    Index,
+    /// Nothing at all, or what a writer leaves that dies before its first commit.
+    Empty,
+    /// Something else; this file, for one.
+    Foreign(PathBuf),
+}
+
+/// Looks at the directory, which need not exist.
+pub(crate) fn standing(layout: &Layout) -> Result<Standing, IndexError> {
+    if is_commit_point(layout)? {
+        return Ok(Standing::Index);
+    }
+    let entries = files::list(layout.root())?;
+    for path in &entries {
+        if matches!(name_of(path).and_then(layout::entry_in_root), Some(Entry::Manifest(_)))
+            && checked_json::is_kind(manifest::KIND, &beginning(path)?)
+        {
+            return Ok(Standing::Index);
+        }
+    }
+    for path in entries {
+        let found = match name_of(&path) {
+            Some(layout::LOCK | layout::LOCK_HOLDER) => None,
+            Some(layout::META_DIR) => foreign_in(&path, is_own_in_meta)?,
+            Some(layout::VECTORS_DIR) => foreign_in(&path, is_own_in_vectors)?,
+            Some(layout::GRAPH_DIR) => foreign_in(&path, is_own_in_graphs)?,
+            Some(layout::REBUILD_DIR) if is_directory(&path) => match standing(&Layout::new(&path))? {
+                Standing::Foreign(found) => Some(found),
+                _ => None,
+            },
+            _ if is_own_in_root(&path)? => None,
+            _ => Some(path),
+        };
+        if let Some(found) = found {
+            return Ok(Standing::Foreign(found));
+        }
+    }
+    Ok(Standing::Empty)
+}
+
+/// Refuses a directory that holds other files.
+pub(crate) fn refuse_foreign_files(layout: &Layout) -> Result<Standing, IndexError> {
+    match standing(layout)? {
+        Standing::Foreign(found) => Err(IndexError::NotAnIndex { dir: layout.root().to_path_buf(), found }),
+        standing => Ok(standing),
+    }
+}
+
+/// Is there a `meta.json` that a commit of ours has written?
+fn is_commit_point(layout: &Layout) -> Result<bool, IndexError> {
+    let Some(point) = read_json(&layout.commit_point())? else { return Ok(false) };
+    let payload = point.get("payload").and_then(|payload| payload.as_str());
+    Ok(payload.and_then(parse_generation).is_some() && point.get("schema").is_some())
+}
+
+fn read_json(path: &Path) -> Result<Option<serde_json::Value>, IndexError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(IndexError::io("read", path)(error)),
+    }
+}
+
+/// The first entry of a directory that is not ours; the directory's own path if it is none.
+fn foreign_in(dir: &Path, is_own: fn(&Path) -> Result<bool, IndexError>) -> Result<Option<PathBuf>, IndexError> {
+    if !dir.is_dir() {
+        return Ok(Some(dir.to_path_buf()));
+    }
+    for path in files::list(dir)? {
+        if !is_own(&path)? {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+fn is_own_in_root(path: &Path) -> Result<bool, IndexError> {
+    match name_of(path).and_then(layout::entry_in_root) {
+        Some(Entry::Deleted(_)) => Ok(beginning(path)?.starts_with(&id_set::MAGIC)),
+        Some(Entry::Temporary) => Ok(is_our_temporary(path)),
+        _ => Ok(false),
+    }
+}
+
+fn is_own_in_vectors(path: &Path) -> Result<bool, IndexError> {
+    match name_of(path).and_then(layout::entry_in_vectors) {
+        Some(Entry::Segment(_)) => Ok(beginning(path)?.starts_with(&segment::MAGIC)),
+        Some(Entry::Temporary) => Ok(is_our_temporary(path)),
+        _ => Ok(false),
+    }
+}
+
+fn is_own_in_graphs(path: &Path) -> Result<bool, IndexError> {
+    let Some(name) = name_of(path) else { return Ok(false) };
+    match layout::entry_in_graphs(name) {
+        Some(Entry::Graph(_)) if name.ends_with(".json") => Ok(checked_json::is_kind(graph::KIND, &beginning(path)?)),
+        Some(Entry::Graph(_)) if name.ends_with(".ids") => Ok(beginning(path)?.starts_with(&id_set::MAGIC)),
+        // hnsw_rs's own dumps; nothing else is called that.
+        Some(Entry::Graph(_)) => Ok(true),
+        Some(Entry::Temporary) => Ok(is_our_temporary(path)),
+        _ => Ok(false),
+    }
+}
+
+fn is_own_in_meta(path: &Path) -> Result<bool, IndexError> {
+    match name_of(path).and_then(layout::entry_in_meta) {
+        // Before the first commit tantivy's index is empty, and has our fields.
+        Some(MetaEntry::CommitPoint) => {
+            Ok(read_json(path)?.is_some_and(|point| point.get("schema") == Some(&metadata::schema_as_json())))
+        }
+        entry => Ok(entry.is_some()),
+    }
+}
+
+/// Temporary files have six random characters in their names.
+fn is_our_temporary(path: &Path) -> bool {
+    let random = name_of(path).and_then(|name| name.strip_prefix(layout::TEMP_PREFIX));
+    random.is_some_and(|random| random.len() == 6 && random.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+/// The first bytes of a file, none if it is no file.
+fn beginning(path: &Path) -> Result<Vec<u8>, IndexError> {
+    if !path.is_file() {
+        return Ok(Vec::new());
+    }
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(256).read_to_end(&mut bytes)).map_err(IndexError::io("read", path))?;
+    Ok(bytes)
+}
+
+fn is_directory(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir())
+}
+
+fn name_of(path: &Path) -> Option<&str> {
+    path.file_name()?.to_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_like_ours_are_not_enough() {
+        for name in [
+            "holiday.jpg",
+            "manifest-3.json",
+            "deleted-2.bin",
+            ".tmp-notes",
+            "vectors/00000001.vec",
+            "vectors/drawing.svg",
+            "graph/00000001.json",
+            "graph/plot.png",
+            "meta/meta.json",
+            "meta/d41d8cd98f00b204e9800998ecf8427e.jpg",
+            "rebuild/engine.txt",
+            "meta",
+            "rebuild",
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, r#"{"schema":[],"kind":"mine"}"#).unwrap();
+            let found = standing(&Layout::new(dir.path())).unwrap();
+            assert_eq!(found, Standing::Foreign(path), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_a_dead_writer_leaves_is_no_obstacle() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path());
+        assert_eq!(standing(&Layout::new(&dir.path().join("missing"))).unwrap(), Standing::Empty);
+        for folder in ["meta", "vectors", "graph", "rebuild/vectors"] {
+            fs::create_dir_all(dir.path().join(folder)).unwrap();
+        }
+        segment::write(&layout.segment(1), 1, &[1], [&[1.0f32][..]].into_iter()).unwrap();
+        for name in ["lock", ".tmp-aB3xY9", "meta/.managed.json", "meta/.tmpaB3xY9"] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        let point = serde_json::json!({"segments": [], "schema": metadata::schema_as_json(), "opstamp": 0});
+        fs::write(layout.commit_point(), point.to_string()).unwrap();
+        assert_eq!(standing(&layout).unwrap(), Standing::Empty);
+        let mut point = point;
+        point["payload"] = "1".into();
+        fs::write(layout.commit_point(), point.to_string()).unwrap();
+        assert_eq!(standing(&layout).unwrap(), Standing::Index);
+    }
+}
