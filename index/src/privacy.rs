@@ -20,7 +20,7 @@ pub(crate) fn tighten(layout: &Layout) -> Result<(), IndexError> {
     paths.extend(entries(layout)?.into_iter().map(|(path, _)| path));
     let is_ours = |path: &PathBuf| path.file_name().and_then(|name| layout::entry_in_meta(name.to_str()?)).is_some();
     paths.extend(files::list(&layout.meta())?.into_iter().filter(is_ours));
-    let failed = paths.iter().filter_map(|path| files::tighten(path).err()).last();
+    let failed = paths.iter().filter_map(|path| files::tighten(path).err()).next_back();
     if let Some(error) = failed {
         log::debug!("other users may be able to read {}: {error}", layout.root().display());
     }

@@ -459,15 +459,15 @@ fn compact(layout: &Layout, staged: &mut Staged) -> Result<(), IndexError> {
 /// An index that has lost its commit point must not be taken for one in which nothing was committed yet: its files would
 /// be removed, and its ids given out again.
 fn refuse_lost_commit_point(layout: &Layout) -> Result<(), IndexError> {
-    // A first rebuild that died just before its commit leaves a manifest too, but also what it is of.
-    if staging::exists(layout)? {
-        return Ok(());
-    }
+    // A first rebuild that died just before its commit leaves a manifest too: that of the staged index.
+    let staged = if staging::exists(layout)? { Snapshot::open(&layout.rebuild()).ok() } else { None };
+    let is_staged =
+        |manifest: &Manifest| staged.as_ref().is_some_and(|staged| staged.manifest().segments == manifest.segments);
     for (path, entry) in entries(layout)? {
         let Entry::Manifest(generation) = entry else { continue };
         // The first commit of a new index has no photos. What cannot be read was more than that: it was damaged later.
         let lost = match Manifest::read(&path, generation) {
-            Ok(manifest) => !manifest.segments.is_empty() || manifest.generation > 1,
+            Ok(manifest) => (!manifest.segments.is_empty() || manifest.generation > 1) && !is_staged(&manifest),
             Err(IndexError::Corrupt { .. }) => true,
             Err(error) => return Err(error),
         };
