@@ -50,7 +50,14 @@ pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
 /// Those of the system.
 pub fn sync_dir(path: &Path) -> io::Result<()> {
     // Windows cannot open a directory for that; its file systems journal renames themselves.
-    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    match File::open(path)?.sync_all() {
+        // Nor can some network file systems sync one: it is all that can be done.
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+        result => result,
+    }
 }
 
 /// A temporary file in a directory; removed when dropped.
