@@ -45,7 +45,7 @@ pub(crate) fn create_dir(path: &Path) -> Result<(), IndexError> {
 
 /// Makes renames in a directory durable.
 pub(crate) fn sync_dir(path: &Path) -> Result<(), IndexError> {
-    atomic::sync_dir(path).map_err(IndexError::io("sync the directory", path))
+    clip_files::directory::sync_dir(path).map_err(IndexError::io("sync the directory", path))
 }
 
 /// Takes away other users' access to what an earlier version has written; the file may be missing.

@@ -130,7 +130,7 @@ mod tests {
             "head": { "hidden": 4, "output": 4, "dropout": 0.0 }
         }))
         .unwrap();
-        let tower = config.init(&device);
+        let tower = config.init(0, &device);
         let dir = tempfile::tempdir().unwrap();
         let spec = Classifier {
             weights: dir.path().join("weights.safetensors"),
