@@ -12,11 +12,11 @@ use roaring::RoaringTreemap;
 use crate::error::IndexError;
 use crate::segment::{self, Segment};
 
-/// So many files of a size are merged.
+/// This many files of a size are merged.
 const FAN_IN: usize = 8;
 /// Rows of the smallest size.
 const SMALLEST: u64 = 1000;
-/// Files of at least so many bytes are not merged any more.
+/// Files of at least this many bytes are not merged any more.
 const FULL: u64 = 256 << 20;
 
 /// What decides whether a file is rewritten.

@@ -31,9 +31,9 @@ pub enum IndexError {
     /// The file system has no locks, and a file that stands for one names another writer. Whether it is still there cannot
     /// be told from here.
     #[error(
-        "another process is writing to the index in {}: {} names the process {process} on the host {host:?}, which began \
-         at {since} seconds since 1970",
-        dir.display(), file.display()
+        "another process is writing to the index in {}: {} says that it is the process {process} on the host {host:?}, \
+         since {}",
+        dir.display(), file.display(), utc(*since)
     )]
     LockedBy {
         /// The index directory.
@@ -215,5 +215,70 @@ impl IndexError {
     /// True where a file that should be there is missing: to a reader that may mean that a writer has just replaced it.
     pub(crate) fn is_missing_file(&self) -> bool {
         matches!(self, IndexError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+/// A time in seconds since 1970, for people.
+fn utc(seconds: u64) -> String {
+    // Days from the civil calendar, by Howard Hinnant's algorithm; eras of 400 years begin in March.
+    let days = seconds / 86_400 + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    let (hour, minute) = (seconds / 3600 % 24, seconds / 60 % 60);
+    format!("{:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC", era * 400 + year + next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_for_people() {
+        for (seconds, text) in [
+            (0, "1970-01-01 00:00 UTC"),
+            (951_782_399, "2000-02-28 23:59 UTC"),
+            (951_782_400, "2000-02-29 00:00 UTC"),
+            (951_868_800, "2000-03-01 00:00 UTC"),
+            (1_700_000_000, "2023-11-14 22:13 UTC"),
+            (4_107_542_399, "2100-02-28 23:59 UTC"),
+            (4_107_542_400, "2100-03-01 00:00 UTC"),
+        ] {
+            assert_eq!(utc(seconds), text);
+        }
+        let _ = utc(u64::MAX);
+    }
+
+    #[test]
+    fn messages_name_no_command_of_any_program() {
+        let path = || PathBuf::from("/index");
+        let reason = || "reason".to_owned();
+        let errors = [
+            IndexError::NotFound { dir: path() },
+            IndexError::NotAnIndex { dir: path(), found: path() },
+            IndexError::Locked { dir: path() },
+            IndexError::LockedBy { dir: path(), file: path(), host: "host".into(), process: 1, since: 0 },
+            IndexError::Fingerprint {
+                dir: path(),
+                indexed_name: "a".into(),
+                indexed_fingerprint: "b".into(),
+                wanted_name: "a".into(),
+                wanted_fingerprint: "c".into(),
+            },
+            IndexError::NewerFormat { path: path(), found: 2, supported: 1 },
+            IndexError::Corrupt { path: path(), reason: reason() },
+            IndexError::NoGraph { dir: path() },
+            IndexError::Graph { dir: path(), reason: reason() },
+            IndexError::Metadata { dir: path(), reason: reason() },
+        ];
+        for error in errors {
+            let message = error.to_string();
+            assert!(message.contains("/index"), "{message}");
+            assert!(!message.contains("clip-search") && !message.contains("--"), "{message}");
+            assert!(error.remedy().is_some(), "{message}");
+        }
     }
 }

@@ -13,9 +13,9 @@ use crate::snapshot::{Place, Snapshot};
 
 /// Rows that one task scores.
 const BLOCK: usize = 1024;
-/// Below so many multiplications, waking other threads costs more than they save.
+/// Below this many multiplications, waking other threads costs more than it saves.
 const PARALLEL: usize = 1 << 20;
-/// A filter that lets fewer than one row in so many pass is followed id by id instead of asked for each row.
+/// A filter that lets fewer than one row in this many pass is followed id by id instead of asked for each row.
 const SELECTIVE: u64 = 8;
 
 /// The best `k` live rows, best first; equal scores in ascending order of ids.

@@ -45,17 +45,14 @@ pub(crate) fn create_dir(path: &Path) -> Result<(), IndexError> {
 
 /// Makes renames in a directory durable.
 pub(crate) fn sync_dir(path: &Path) -> Result<(), IndexError> {
-    atomic::sync_dir(path).map_err(IndexError::io("sync the directory", path))
+    clip_files::directory::sync_dir(path).map_err(IndexError::io("sync the directory", path))
 }
 
-/// Takes away other users' access to what an earlier version has written. It is no reason not to write that this fails,
-/// where the files belong to another user for instance.
-pub(crate) fn tighten(path: &Path) {
+/// Takes away other users' access to what an earlier version has written; the file may be missing.
+pub(crate) fn tighten(path: &Path) -> std::io::Result<()> {
     match private::tighten(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            log::warn!("{} may be readable by other users: {error}", path.display());
-        }
-        _ => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        result => result,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Keeps an index to its owner.
 
+use std::path::PathBuf;
+
 use crate::error::IndexError;
 use crate::files;
 use crate::layout::{self, Layout};
@@ -7,21 +9,20 @@ use crate::sweep::entries;
 
 /// Takes away other users' access to everything of ours in the directory: earlier versions left that to the umask. Files
 /// that are not ours keep what access they have, but nobody else can reach them any more.
+///
+/// Where the system does not allow it, because the files are another user's or the file system knows no access rights,
+/// that is no reason not to write.
 pub(crate) fn tighten(layout: &Layout) -> Result<(), IndexError> {
-    for dir in [layout.root().to_path_buf(), layout.meta(), layout.vectors(), layout.graphs()] {
-        // The user may have put one of them elsewhere by a link.
-        if let Ok(dir) = dir.canonicalize() {
-            files::tighten(&dir);
-        }
-    }
-    files::tighten(&layout.lock());
-    for (path, _) in entries(layout)? {
-        files::tighten(&path);
-    }
-    for path in files::list(&layout.meta())? {
-        if path.file_name().and_then(|name| layout::entry_in_meta(name.to_str()?)).is_some() {
-            files::tighten(&path);
-        }
+    let dirs = [layout.root().to_path_buf(), layout.meta(), layout.vectors(), layout.graphs()];
+    // The user may have put one of them elsewhere by a link.
+    let mut paths: Vec<PathBuf> = dirs.iter().filter_map(|dir| dir.canonicalize().ok()).collect();
+    paths.push(layout.lock());
+    paths.extend(entries(layout)?.into_iter().map(|(path, _)| path));
+    let is_ours = |path: &PathBuf| path.file_name().and_then(|name| layout::entry_in_meta(name.to_str()?)).is_some();
+    paths.extend(files::list(&layout.meta())?.into_iter().filter(is_ours));
+    let failed = paths.iter().filter_map(|path| files::tighten(path).err()).next_back();
+    if let Some(error) = failed {
+        log::debug!("other users may be able to read {}: {error}", layout.root().display());
     }
     Ok(())
 }

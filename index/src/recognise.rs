@@ -45,7 +45,8 @@ pub(crate) fn standing(layout: &Layout) -> Result<Standing, IndexError> {
     }
     for path in entries {
         let found = match name_of(&path) {
-            Some(layout::LOCK | layout::LOCK_HOLDER) => None,
+            // The last one is the file system's own, where the directory is a mount point.
+            Some(layout::LOCK | layout::LOCK_HOLDER | "lost+found") => None,
             Some(layout::META_DIR) => foreign_in(&path, is_own_in_meta)?,
             Some(layout::VECTORS_DIR) => foreign_in(&path, is_own_in_vectors)?,
             Some(layout::GRAPH_DIR) => foreign_in(&path, is_own_in_graphs)?,

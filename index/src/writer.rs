@@ -13,7 +13,7 @@ use crate::error::IndexError;
 use crate::files;
 use crate::graph::{self, Graph, GraphOptions, GraphUpdate};
 use crate::id_set;
-use crate::layout::Layout;
+use crate::layout::{Entry, Layout};
 use crate::lock::WriteLock;
 use crate::manifest::{self, DeletedEntry, GraphEntry, Manifest, Root, SegmentEntry};
 use crate::metadata::MetadataWriter;
@@ -23,7 +23,7 @@ use crate::record::{KnownFile, ModelId, NewPhoto, PhotoRecord, stored_path};
 use crate::segment::{self, Segment};
 use crate::snapshot::{self, Snapshot};
 use crate::staging;
-use crate::sweep::sweep;
+use crate::sweep::{entries, sweep};
 
 /// How far an embedding's length may be from 1.
 pub(crate) const UNIT_TOLERANCE: f32 = 1e-3;
@@ -133,6 +133,7 @@ impl IndexWriter {
         let (snapshot, is_new) = match Snapshot::open(&layout) {
             Ok(snapshot) => (snapshot, false),
             Err(IndexError::NotFound { .. }) => {
+                refuse_lost_commit_point(&layout)?;
                 let manifest = Manifest::empty(model, first.0, first.1);
                 (Snapshot::assemble(layout.clone(), manifest, Vec::new(), RoaringTreemap::new())?, true)
             }
@@ -378,6 +379,9 @@ impl IndexWriter {
         let layout = self.snapshot.layout().clone();
         let old = self.snapshot.manifest();
         let generation = old.generation + 1;
+        if generation.max(self.next_id).max(staged.next_file) > manifest::GREATEST {
+            return Err(IndexError::corrupt(layout.root(), "its ids, file numbers or generations are used up"));
+        }
         let deleted = if staged.deleted.is_empty() {
             None
         } else if staged.deleted == *self.snapshot.deleted() && old.deleted.is_some() {
@@ -448,6 +452,28 @@ fn compact(layout: &Layout, staged: &mut Staged) -> Result<(), IndexError> {
         staged.deleted -= &gone;
         staged.next_file += 1;
         staged.segments.splice(range, merged.map(Arc::new));
+    }
+    Ok(())
+}
+
+/// An index that has lost its commit point must not be taken for one in which nothing was committed yet: its files would
+/// be removed, and its ids given out again.
+fn refuse_lost_commit_point(layout: &Layout) -> Result<(), IndexError> {
+    // A first rebuild that died just before its commit leaves a manifest too: that of the staged index.
+    let staged = if staging::exists(layout)? { Snapshot::open(&layout.rebuild()).ok() } else { None };
+    let is_staged =
+        |manifest: &Manifest| staged.as_ref().is_some_and(|staged| staged.manifest().segments == manifest.segments);
+    for (path, entry) in entries(layout)? {
+        let Entry::Manifest(generation) = entry else { continue };
+        // The first commit of a new index has no photos. What cannot be read was more than that: it was damaged later.
+        let lost = match Manifest::read(&path, generation) {
+            Ok(manifest) => (!manifest.segments.is_empty() || manifest.generation > 1) && !is_staged(&manifest),
+            Err(IndexError::Corrupt { .. }) => true,
+            Err(error) => return Err(error),
+        };
+        if lost {
+            return Err(IndexError::corrupt(&layout.commit_point(), "it is missing, but belongs to the index"));
+        }
     }
     Ok(())
 }

@@ -103,7 +103,7 @@ fn labels_for_people_and_from_a_file() {
     let photo = sample("cat.jpg");
     let arguments = ["classify", "--templates", "short", "--labels", file.to_str().unwrap(), &photo];
     let people = on_samples(&arguments).expect(0);
-    assert_eq!(told(&people), ["warning: the label a cat is given more than once and counts once"]);
+    assert_eq!(told(&people), ["warning: duplicate label a cat: it is used once"]);
     let json = on_samples(&["classify", "--templates", "short", "--json", "--labels", LABELS, &photo]).expect(0).json();
     let lines: String = labels(&json)
         .iter()

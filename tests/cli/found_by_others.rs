@@ -35,7 +35,9 @@ fn a_rebuild_removes_nothing_that_is_not_an_index() {
     let sandbox = Sandbox::new();
     sandbox.put("cat.jpg", "cat.jpg");
     let work = sandbox.path().join("work");
-    for name in ["graph/plot.svg", "vectors/fonts.bin", "metadata/notes.txt", "rebuild/script.sh", "meta.json", "letter.txt"] {
+    for name in
+        ["graph/plot.svg", "vectors/fonts.bin", "metadata/notes.txt", "rebuild/script.sh", "meta.json", "letter.txt"]
+    {
         fs::create_dir_all(work.join(name).parent().unwrap()).unwrap();
         fs::write(work.join(name), name).unwrap();
     }

@@ -23,13 +23,21 @@ struct Transcript {
 impl Transcript {
     fn new(sandbox: &Sandbox) -> Self {
         let path = |path: &Path| path.to_str().unwrap().to_owned();
-        let named = vec![(path(&sandbox.path()), "[DIR]"), (path(sample_index()), "[SAMPLE INDEX]"), (path(&samples()), "[SAMPLES]")];
+        let named = vec![
+            (path(&sandbox.path()), "[DIR]"),
+            (path(sample_index()), "[SAMPLE INDEX]"),
+            (path(&samples()), "[SAMPLES]"),
+        ];
         Self { text: String::new(), named }
     }
 
     fn add(&mut self, arguments: &[&str], run: Run) {
         let quoted = arguments.iter().map(|argument| {
-            if argument.is_empty() || argument.contains(' ') { format!("\"{argument}\"") } else { (*argument).to_owned() }
+            if argument.is_empty() || argument.contains(' ') {
+                format!("\"{argument}\"")
+            } else {
+                (*argument).to_owned()
+            }
         });
         let _ = writeln!(self.text, "$ clip-search {}", quoted.collect::<Vec<_>>().join(" "));
         let _ = writeln!(self.text, "status: {}", run.status.map_or("none".to_owned(), |status| status.to_string()));
@@ -185,11 +193,17 @@ fn eval() {
 fn bench() {
     let sandbox = Sandbox::new();
     let mut transcript = Transcript::new(&sandbox);
-    let lines: [&[&str]; 3] =
-        [&["bench", "--device", "cpu", "--threads", "1", "--batch", "2"], &["bench", "--batch", "0"], &["bench", "--model", "none"]];
+    let lines: [&[&str]; 3] = [
+        &["bench", "--device", "cpu", "--threads", "1", "--batch", "2"],
+        &["bench", "--batch", "0"],
+        &["bench", "--model", "none"],
+    ];
     runs(&sandbox, &mut transcript, &lines);
     let numbers = [
-        (r" +\d+\.\d ms \(\d+\.\d ms of CPU time\), \d+\.\d (images|queries)/s", " [N] ms ([N] ms of CPU time), [N] $1/s"),
+        (
+            r" +\d+\.\d ms \(\d+\.\d ms of CPU time\), \d+\.\d (images|queries)/s",
+            " [N] ms ([N] ms of CPU time), [N] $1/s",
+        ),
         (r", \d+ GFLOP/s", ", [N] GFLOP/s"),
         (r"indexing \d+ photos of 12 megapixels took \d+\.\d s", "indexing [N] photos of 12 megapixels took [TIME]"),
         (r"(read|decode|resize|encode|write) \d+ %", "$1 [N] %"),
@@ -233,7 +247,10 @@ fn verify() {
     runs(&sandbox, &mut transcript, &[&["verify"]]);
     fs::write(&segment, &bytes[..10]).unwrap();
     runs(&sandbox, &mut transcript, &[&["verify"], &["query", "a cat"]]);
-    transcript.check("verify", &[(r"\b(expected|found|stored|computed) [0-9a-f]{8}\b", "$1 [CHECKSUM]"), (r"0x[0-9a-f]{8}", "[CHECKSUM]")]);
+    transcript.check(
+        "verify",
+        &[(r"\b(expected|found|stored|computed) [0-9a-f]{8}\b", "$1 [CHECKSUM]"), (r"0x[0-9a-f]{8}", "[CHECKSUM]")],
+    );
 }
 
 #[test]
@@ -250,8 +267,11 @@ fn train() {
     let resumed = [&arguments[..], &["--resume"]].concat();
     fs::write(out.join("state.json"), "").ok();
     transcript.add(&resumed, sandbox.run(&resumed));
-    let numbers =
-        [(r"loss [\d.]+, scale [\d.]+, \d+ pairs/s", "loss [N], scale [N], [N] pairs/s"), (r"[\d.]+/[\d.]+/[\d.]+ %", "[N]/[N]/[N] %"), (r" \(best\)", "")];
+    let numbers = [
+        (r"loss [\d.]+, scale [\d.]+, \d+ pairs/s", "loss [N], scale [N], [N] pairs/s"),
+        (r"[\d.]+/[\d.]+/[\d.]+ %", "[N]/[N]/[N] %"),
+        (r" \(best\)", ""),
+    ];
     transcript.check("train", &numbers);
 }
 

@@ -3,9 +3,11 @@
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+
+use crate::escape::escaped;
 
 /// Find photos by describing them: local, offline semantic photo search.
 #[derive(Debug, Parser)]
@@ -337,6 +339,17 @@ pub(crate) struct TrainArgs {
 
     #[command(flatten)]
     pub device: DeviceArgs,
+}
+
+/// Prints what clap has to say, which may be the help that was asked for, and ends the process. Errors quote arguments,
+/// which are escaped.
+pub(crate) fn refuse(error: &clap::Error) -> ! {
+    if error.use_stderr()
+        && let Err(error) = Cli::try_parse_from(std::env::args_os().map(|argument| escaped(Path::new(&argument))))
+    {
+        error.exit();
+    }
+    error.exit();
 }
 
 /// The most threads: more than machines have cores, and few enough for any system to start.

@@ -33,7 +33,7 @@ pub(crate) fn escaped_lines(text: &str) -> String {
 }
 
 /// Characters that act on a terminal, end a line, or turn the reading direction and so can make a name look like another.
-pub(crate) fn is_deceptive(c: char) -> bool {
+fn is_deceptive(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clip_hub::{HubSettings, NoProxy, Proxies, Token};
 
+/// A file of more bytes has no token in it.
+const MAX_TOKEN_BYTES: u64 = 1 << 16;
+
 /// Where published checkpoints are kept and where they come from. A variable that is set to nothing counts as unset.
 pub(crate) fn hub_settings(
     variable: &dyn Fn(&str) -> Option<OsString>,
@@ -36,7 +39,7 @@ pub(crate) fn hub_settings(
     }
     settings.token = text("HF_TOKEN").and_then(|token| Token::new(&token)).or_else(|| {
         let file = folder("HF_TOKEN_PATH").or_else(|| Some(hf_home.as_ref()?.join("token")))?;
-        Token::new(&clip_files::regular::read_to_string(&file).ok()?)
+        Token::new(&clip_files::regular::read_to_string(&file, MAX_TOKEN_BYTES).ok()?)
     });
     let is_true = |value: String| matches!(value.to_ascii_uppercase().as_str(), "1" | "ON" | "YES" | "TRUE");
     settings.offline = offline || text("HF_HUB_OFFLINE").is_some_and(is_true);

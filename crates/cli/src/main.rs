@@ -37,10 +37,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Exit {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => output::usage(&error),
-    };
+    let cli = Cli::try_parse().unwrap_or_else(|error| args::refuse(&error));
     commands::run(cli).unwrap_or_else(|error| match error.downcast_ref::<OutputError>() {
         // `clip-search query ... | head -1` has what it wanted.
         Some(output) if output.is_broken_pipe() => Exit::Done,

@@ -3,7 +3,6 @@
 //! Whatever is written for people is escaped here as a whole, even if its parts should have been already.
 
 use std::borrow::Cow;
-use std::ffi::OsString;
 use std::fmt::{self, Write as _};
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::Path;
@@ -11,7 +10,7 @@ use std::path::Path;
 use clip_train::TrainError;
 use serde::Serialize;
 
-use crate::escape::{escaped_lines, escaped_text, is_deceptive};
+use crate::escape::{escaped_lines, escaped_text};
 use crate::remedy;
 
 /// Stdout could not be written to. Kept apart from other I/O errors because a reader that went away is no failure.
@@ -73,18 +72,6 @@ pub(crate) fn warning(message: impl fmt::Display) {
 /// Writes an error to stderr, with what can be done about it.
 pub(crate) fn failure(error: &anyhow::Error) {
     print(&format!("error: {}", describe(error)));
-}
-
-/// Prints what clap has to say, which may be the help that was asked for, and ends the process. It quotes arguments.
-pub(crate) fn usage(error: &clap::Error) -> ! {
-    let tricks = |argument: OsString| argument.to_string_lossy().contains(is_deceptive);
-    if error.use_stderr() && std::env::args_os().any(tricks) {
-        // Without colours, because those are made of control characters too.
-        let text = error.render().to_string();
-        print(&text.lines().map(escaped_text).collect::<Vec<_>>().join("\n"));
-        std::process::exit(error.exit_code());
-    }
-    error.exit()
 }
 
 /// Writes what is safe to show.

@@ -57,6 +57,7 @@ fn library(error: &LibraryError) -> Option<String> {
     Some(match error.remedy()? {
         Remedy::Index(remedy) => return index(&remedy),
         Remedy::Model(remedy) => return model(remedy),
+        Remedy::Image(remedy) => return image(remedy),
         Remedy::Hub(remedy) => return hub(&remedy),
         Remedy::ChooseModel => "`clip-search model list` shows the published models that --model accepts".to_owned(),
         Remedy::SetModelCache => "set HF_HUB_CACHE or HF_HOME".to_owned(),

@@ -9,6 +9,8 @@ use std::path::Path;
 
 use tempfile::{NamedTempFile, TempDir};
 
+use crate::directory::{parent, sync_dir};
+
 /// Prefix of the names of temporary files and directories; six random letters and digits follow.
 pub const TEMP_PREFIX: &str = ".tmp-";
 
@@ -44,15 +46,6 @@ pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
     write(to, |out| io::copy(&mut from, out).map(drop))
 }
 
-/// Makes renames, new names and removals in a directory durable.
-///
-/// # Errors
-/// Those of the system.
-pub fn sync_dir(path: &Path) -> io::Result<()> {
-    // Windows cannot open a directory for that; its file systems journal renames themselves.
-    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
-}
-
 /// A temporary file in a directory; removed when dropped.
 ///
 /// # Errors
@@ -71,14 +64,6 @@ pub fn temporary_dir(dir: &Path) -> io::Result<TempDir> {
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(crate::private::DIR_MODE));
     builder.tempdir_in(dir)
-}
-
-/// The directory that a file is in.
-pub fn parent(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::private;
 /// Held until it is dropped.
 #[derive(Debug)]
 pub struct FileLock {
-    _file: File,
+    file: File,
     holder: Option<HolderFile>,
 }
 
@@ -86,12 +86,12 @@ impl FileLock {
                 if let Some(found) = HolderFile::read(holder).map_err(at(holder))? {
                     found.take_away(system, holder)?;
                 }
-                Ok(FileLock { _file: file, holder: None })
+                Ok(FileLock { file, holder: None })
             }
             Err(TryLockError::WouldBlock) => Err(LockError::Held),
             Err(TryLockError::Error(error)) if has_no_locks(&error) => {
                 let created = HolderFile::create(system, holder)?;
-                Ok(FileLock { _file: file, holder: Some(created) })
+                Ok(FileLock { file, holder: Some(created) })
             }
             Err(TryLockError::Error(error)) => Err(LockError::Io(path.to_path_buf(), error)),
         }
@@ -100,6 +100,9 @@ impl FileLock {
 
 impl Drop for FileLock {
     fn drop(&mut self) {
+        // Closing the file is not enough: a process that this one is just starting has a copy of it for a moment, and the
+        // lock would last as long.
+        let _ = self.file.unlock();
         let Some(ours) = &self.holder else { return };
         // Somebody who thought us gone may have taken it over.
         if let Ok(Some(found)) = HolderFile::read(&ours.path)
@@ -317,6 +320,17 @@ mod tests {
         FileLock::acquire(&path, &holder).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"kept");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_copy_of_the_file_does_not_keep_the_lock() {
+        let (_dir, path, holder) = paths();
+        let lock = FileLock::acquire(&path, &holder).unwrap();
+        // What a process that is being started has.
+        let _copy = lock.file.try_clone().unwrap();
+        drop(lock);
+        FileLock::acquire(&path, &holder).unwrap();
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::Path;
 
-use crate::atomic::{parent, sync_dir};
+use crate::directory::{parent, sync_dir};
 
 /// Access to a private file.
 pub const FILE_MODE: u32 = 0o600;

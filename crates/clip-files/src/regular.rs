@@ -1,4 +1,4 @@
-//! Opening a file that somebody named, without being held up if it is not a file.
+//! Reading files whose paths come from outside, which may lead to anything.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -6,14 +6,13 @@ use std::path::Path;
 
 use crate::kind;
 
-/// Opens a regular file for reading. Symbolic links are followed.
+/// Opens a regular file for reading. Links are followed. Never waits for another process: a named pipe is refused, even
+/// one that takes the file's place between the first look and the opening.
 ///
 /// # Errors
-/// Those of the system; [`io::ErrorKind::InvalidInput`] with the kind that was found if it is a folder, a named pipe, a
-/// socket or a device. It never waits for another process, not even if a named pipe takes the file's place between the
-/// check and the opening.
+/// The system's, and [`io::ErrorKind::InvalidInput`] for what is not a regular file: "expected a file, found a named pipe".
 pub fn open(path: &Path) -> io::Result<File> {
-    // Checked first, because opening alone can have an effect on a device (rewind a tape) ...
+    // Looked at first because opening alone can do something to a device (rewind a tape) ...
     check(&std::fs::metadata(path)?)?;
     let file = open_without_waiting(path)?;
     // ... and again, because what was opened is what counts.
@@ -21,22 +20,44 @@ pub fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Reads a regular file as UTF-8 text.
+/// Reads a regular file of at most `limit` bytes whole.
 ///
 /// # Errors
-/// As [`open`], and [`io::ErrorKind::InvalidData`] if it is not UTF-8.
-pub fn read_to_string(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    open(path)?.read_to_string(&mut text)?;
-    Ok(text)
+/// Those of [`open`], and [`io::ErrorKind::FileTooLarge`] for a file that is larger or grows beyond the limit.
+pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = open(path)?;
+    let too_large = || {
+        let message = format!("expected a file of at most {limit} bytes, found a larger one");
+        io::Error::new(io::ErrorKind::FileTooLarge, message)
+    };
+    let expected = file.metadata()?.len();
+    if expected > limit {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(usize::try_from(expected).map_err(|_| too_large())?)?;
+    // A file may grow while it is read; one byte more than the limit is enough to know.
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) }
+}
+
+/// Reads a regular file of UTF-8 text of at most `limit` bytes whole.
+///
+/// # Errors
+/// Those of [`read`], and [`io::ErrorKind::InvalidData`] for what is not UTF-8.
+pub fn read_to_string(path: &Path, limit: u64) -> io::Result<String> {
+    String::from_utf8(read(path, limit)?).map_err(|error| {
+        let message = format!("expected UTF-8 text, found other bytes at {}", error.utf8_error().valid_up_to());
+        io::Error::new(io::ErrorKind::InvalidData, message)
+    })
 }
 
 fn check(metadata: &Metadata) -> io::Result<()> {
     if metadata.is_file() {
         return Ok(());
     }
-    let found = kind::name(metadata.file_type());
-    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("expected a file, found {found}")))
+    let message = format!("expected a file, found {}", kind::name(metadata.file_type()));
+    Err(io::Error::new(io::ErrorKind::InvalidInput, message))
 }
 
 #[cfg(unix)]
@@ -47,7 +68,7 @@ fn open_without_waiting(path: &Path) -> io::Result<File> {
 
 #[cfg(not(unix))]
 fn open_without_waiting(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).open(path)
+    File::open(path)
 }
 
 #[cfg(test)]
@@ -55,39 +76,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_read() {
+    fn files_are_read_up_to_a_limit() {
         let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("file");
-        std::fs::write(&file, "text").unwrap();
-        assert_eq!(read_to_string(&file).unwrap(), "text");
-        std::fs::write(&file, b"caf\xe9").unwrap();
-        assert_eq!(read_to_string(&file).unwrap_err().kind(), io::ErrorKind::InvalidData);
-        assert_eq!(open(&dir.path().join("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
+        let path = dir.path().join("file");
+        std::fs::write(&path, "grün").unwrap();
+        assert_eq!(read_to_string(&path, 5).unwrap(), "grün");
+        assert_eq!(read(&path, 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        std::fs::write(&path, b"a\xff").unwrap();
+        assert!(read_to_string(&path, 5).unwrap_err().to_string().contains("at 1"));
+        assert_eq!(read(&dir.path().join("none"), 5).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[cfg(unix)]
     #[test]
-    fn what_is_not_a_file_is_named_at_once() {
-        use std::os::unix::ffi::OsStrExt;
+    fn nothing_else_is_opened() {
         let dir = tempfile::tempdir().unwrap();
         let pipe = dir.path().join("pipe");
-        let name = std::ffi::CString::new(pipe.as_os_str().as_bytes()).unwrap();
+        let name = std::ffi::CString::new(pipe.to_str().unwrap()).unwrap();
         // SAFETY: the name is a C string that outlives the call.
         assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
-        let link = dir.path().join("link");
-        std::os::unix::fs::symlink("pipe", &link).unwrap();
-        let socket = dir.path().join("socket");
-        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-        for (path, kind) in [
-            (pipe.as_path(), "a named pipe"),
-            (&link, "a named pipe"),
-            (&socket, "a socket"),
-            (dir.path(), "a folder"),
-            (Path::new("/dev/null"), "a device"),
-        ] {
+        for (path, found) in
+            [(pipe.as_path(), "a named pipe"), (dir.path(), "a folder"), (Path::new("/dev/zero"), "a device")]
+        {
             let error = open(path).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
-            assert_eq!(error.to_string(), format!("expected a file, found {kind}"));
+            assert!(error.to_string().contains(found), "{error}");
         }
+        // As if it had taken a file's place after the first look.
+        let file = open_without_waiting(&pipe).unwrap();
+        assert!(check(&file.metadata().unwrap()).is_err());
     }
 }

@@ -1,7 +1,6 @@
 //! Which files of a repository make up a checkpoint, and whether a folder holds them all.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -152,7 +151,7 @@ impl Layout {
 pub(crate) fn shards(index: &Path) -> Result<BTreeSet<String>, HubError> {
     let io = |source| HubError::Io { action: "read", path: index.to_owned(), source };
     let mut bytes = Vec::new();
-    File::open(index).map_err(io)?.take(MAX_INDEX_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
+    clip_files::regular::open(index).map_err(io)?.take(MAX_INDEX_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
     parse_shards(&bytes).map_err(|reason| HubError::ShardIndex { path: index.to_owned(), reason })
 }
 

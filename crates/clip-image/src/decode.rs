@@ -17,7 +17,7 @@ use crate::{Format, ImageError, Limits, Metadata, file, formats};
 pub struct Photo {
     /// The pixels, 8-bit RGB. Smaller than the metadata's size where a hint allowed it.
     pub image: RgbImage,
-    /// What else is known of it.
+    /// What else is known about it.
     pub metadata: Metadata,
 }
 

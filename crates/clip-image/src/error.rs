@@ -12,7 +12,7 @@ pub enum ImageError {
     /// A directory, FIFO, socket or device. It was not read from.
     #[error("not a regular file but {found}")]
     NotARegularFile {
-        /// What it is, with its article: "a directory".
+        /// What it is, with its article: "a folder".
         found: &'static str,
     },
     /// The file holds no bytes at all.
@@ -45,7 +45,7 @@ pub enum ImageError {
         /// How much memory it needs, or at least needs.
         reason: String,
     },
-    /// The first bytes are those of no picture format known here, whatever the name says.
+    /// The first bytes match no known picture format, whatever the name says.
     #[error("not a picture: the content is none of {}", all_names())]
     UnknownFormat,
     /// A known format whose decoder was left out when the program was built. The file may well be good.

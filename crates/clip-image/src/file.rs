@@ -1,25 +1,23 @@
-//! Reading a file without being held up by what is no file.
+//! Reads regular files, and never waits for a pipe or a device.
 
-use std::fs::{File, FileType, Metadata, OpenOptions};
 use std::io::Read;
 use std::path::Path;
 
 use crate::{ImageError, Limits};
 
-/// Reads a regular file whole. Links are followed.
+/// Reads a whole regular file. Symbolic links are followed.
 ///
 /// # Errors
 /// [`ImageError::NotARegularFile`], [`ImageError::Empty`], [`ImageError::FileTooLarge`], or
-/// [`ImageError::Io`]. It never waits for another process: a FIFO is refused even when one takes
+/// [`ImageError::Io`]. It never waits for another process: a named pipe is refused even when one takes
 /// the file's place between the first look and the opening.
 pub fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
-    // Looked at first because opening alone can do something to a device (rewind a tape) ...
-    check_regular(&std::fs::metadata(path)?)?;
-    let file = open_without_waiting(path)?;
-    // ... and again, because what was opened is what counts.
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(ImageError::NotARegularFile { found: clip_files::kind::name(metadata.file_type()) });
+    }
+    let file = clip_files::regular::open(path)?;
     let metadata = file.metadata()?;
-    check_regular(&metadata)?;
-
     let too_large = |bytes| ImageError::FileTooLarge { bytes, max_bytes: limits.max_file_bytes };
     if metadata.len() > limits.max_file_bytes {
         return Err(too_large(metadata.len()));
@@ -27,7 +25,7 @@ pub fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
     let mut bytes = Vec::new();
     let expected = usize::try_from(metadata.len()).map_err(|_| too_large(metadata.len()))?;
     bytes.try_reserve_exact(expected).map_err(std::io::Error::from)?;
-    // A file may grow while it is read; one byte more than the limit is enough to know.
+    // A file may grow while it is read. One byte above the limit is enough to notice.
     file.take(limits.max_file_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limits.max_file_bytes {
         return Err(too_large(bytes.len() as u64));
@@ -36,41 +34,6 @@ pub fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
         return Err(ImageError::Empty);
     }
     Ok(bytes)
-}
-
-fn check_regular(metadata: &Metadata) -> Result<(), ImageError> {
-    if metadata.is_file() {
-        return Ok(());
-    }
-    Err(ImageError::NotARegularFile { found: kind_of(metadata.file_type()) })
-}
-
-#[cfg(unix)]
-fn open_without_waiting(path: &Path) -> std::io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
-}
-
-#[cfg(not(unix))]
-fn open_without_waiting(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().read(true).open(path)
-}
-
-#[cfg(unix)]
-fn kind_of(file_type: FileType) -> &'static str {
-    use std::os::unix::fs::FileTypeExt;
-    match file_type {
-        t if t.is_dir() => "a directory",
-        t if t.is_fifo() => "a FIFO",
-        t if t.is_socket() => "a socket",
-        t if t.is_char_device() || t.is_block_device() => "a device",
-        _ => "something else",
-    }
-}
-
-#[cfg(not(unix))]
-fn kind_of(file_type: FileType) -> &'static str {
-    if file_type.is_dir() { "a directory" } else { "something else" }
 }
 
 #[cfg(test)]
@@ -83,7 +46,7 @@ mod tests {
         let sub = dir.path().join("x.png");
         std::fs::create_dir(&sub).unwrap();
         let error = read_file(&sub, &Limits::default()).unwrap_err();
-        assert_eq!(error.to_string(), "not a regular file but a directory");
+        assert_eq!(error.to_string(), "not a regular file but a folder");
 
         let empty = dir.path().join("empty.jpg");
         std::fs::write(&empty, b"").unwrap();
@@ -116,10 +79,7 @@ mod tests {
         // SAFETY: `name` is a NUL-terminated string that outlives the call.
         assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
         let error = read_file(&path, &Limits::default()).unwrap_err();
-        assert_eq!(error.to_string(), "not a regular file but a FIFO");
-        // As if it had taken a file's place after the first look.
-        let file = open_without_waiting(&path).unwrap();
-        assert!(check_regular(&file.metadata().unwrap()).is_err());
+        assert_eq!(error.to_string(), "not a regular file but a named pipe");
     }
 
     #[cfg(unix)]

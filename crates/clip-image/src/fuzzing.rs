@@ -4,7 +4,9 @@
 //! ones every time.
 
 use crate::exif_data::{self, ExifData};
-use crate::formats::{self, jpeg};
+use crate::formats;
+#[cfg(feature = "jpeg")]
+use crate::formats::jpeg;
 use crate::{ImageError, Limits, Photo, decode_bytes, decode_bytes_for};
 
 /// A good JPEG of 96 x 64 pixels without EXIF data.
@@ -57,6 +59,7 @@ pub fn exif(block: &[u8]) {
 }
 
 /// A JPEG to our own decoders, of the full size and of fractions.
+#[cfg(feature = "jpeg")]
 pub fn scaled_jpeg(bytes: &[u8]) {
     let Some(decoded) = jpeg::decode_with_each(bytes, LIMITS.max_pixels) else { return };
     let (width, height) = decoded.size;

@@ -1,8 +1,8 @@
-//! The name of a file's content.
+//! Identifies a file's content.
 
 use std::fmt;
 
-/// The first 16 bytes of a file's BLAKE3 hash: equal for equal content wherever it lies.
+/// The first 16 bytes of a file's BLAKE3 hash: equal for equal content, wherever the file is.
 ///
 /// 128 bits leave no chance of an accidental collision (one in 10^22 among 100 million photos).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

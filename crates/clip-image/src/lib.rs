@@ -1,27 +1,33 @@
-//! A photo file to an upright RGB image and its metadata.
+//! Turns a photo file into an upright RGB image and its metadata.
 //!
 //! [`decode`] opens a file and [`decode_bytes`] takes one that is already in memory; both return a
-//! [`Photo`]: 8-bit RGB pixels, turned the way the camera was held, and what its EXIF data tells.
-//! An indexer reads a file once with [`read_file`], names its content with [`hash_bytes`] and gives
-//! the same bytes to [`decode_bytes_for`], which may decode a large JPEG at a fraction of its size.
+//! [`Photo`]: 8-bit RGB pixels, turned the way the camera was held, and the metadata from its EXIF
+//! data. An indexer reads a file once with [`read_file`], identifies its content with
+//! [`hash_bytes`] and passes the same bytes to [`decode_bytes_for`], which may decode a large JPEG
+//! at a fraction of its size.
 //!
-//! # What every photo becomes
+//! # How photos are decoded
 //!
-//! - The format is told by the first bytes, never by the name.
+//! - The format is recognised by the first bytes, never by the name.
 //! - EXIF orientations 1 to 8 are applied. Broken EXIF data costs its fields, never the photo.
-//! - Transparency is laid over white; 16-bit and floating-point samples, grey, palettes and CMYK
+//! - Transparent pixels are blended with white; 16-bit and floating-point samples, grey, palettes and CMYK
 //!   become 8-bit RGB.
-//! - Of an animation the first frame is taken, of a TIFF file the first page.
-//! - Colour profiles (ICC) are ignored: samples are taken as sRGB. A wide-gamut photo looks a
-//!   little less saturated to the model than on a managed screen.
+//! - Of an animation, the first frame is decoded; of a TIFF file, the first page.
+//! - Colour profiles (ICC) are ignored: samples are treated as sRGB. A wide-gamut photo looks a
+//!   little less saturated to the model than on a colour-managed screen.
 //!
 //! # What is refused
 //!
 //! Anything but a regular file, empty files, files and pictures larger than [`Limits`] (known from
 //! the header, before pixels are allocated), formats that are not supported, and files that end
 //! before their picture does ([`ImageError::Truncated`]; see there for what is tolerated). A
-//! decoder that panics becomes [`ImageError::Decode`]; the process's panic hook still runs, so a
-//! program that wants its standard error clean sets one.
+//! decoder's panic becomes [`ImageError::Panicked`]; the process's panic hook still runs, so a
+//! program that wants to keep its standard error clean sets one.
+//!
+//! # Cargo features
+//!
+//! One for each format, named by [`Format::feature`]; all are on by default. A format that is left
+//! out is still recognised, and its files are refused with [`ImageError::NotBuiltIn`].
 //!
 //! ```
 //! # fn main() -> Result<(), clip_image::ImageError> {

@@ -5,9 +5,9 @@ use crate::{Format, ImageError};
 /// How large a file or a picture may be. Checked before the memory for it is allocated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Most pixels, width times height.
+    /// The largest number of pixels: width times height.
     pub max_pixels: u64,
-    /// Most bytes in the file.
+    /// The largest size of a file, in bytes.
     pub max_file_bytes: u64,
 }
 

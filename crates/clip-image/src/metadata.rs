@@ -1,8 +1,8 @@
-//! What is known of a photo besides its pixels.
+//! What is known about a photo besides its pixels.
 
 use crate::Format;
 
-/// What is known of a photo besides its pixels.
+/// What is known about a photo besides its pixels.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Metadata {
@@ -19,7 +19,7 @@ pub struct Metadata {
     pub lens: Option<String>,
     /// Where it was taken.
     pub gps: Option<Gps>,
-    /// Format by content.
+    /// The format, recognised by content.
     pub format: Format,
 }
 

@@ -112,7 +112,7 @@ pub(crate) fn is_about_content(reason: &SkipReason) -> bool {
         SkipReason::Unreadable { .. }
             | SkipReason::Panicked { .. }
             | SkipReason::NotEncoded { .. }
-            | SkipReason::Image(ImageError::Io(_))
+            | SkipReason::Image(ImageError::Io(_) | ImageError::NotBuiltIn { .. } | ImageError::Panicked { .. })
     )
 }
 

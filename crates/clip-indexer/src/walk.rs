@@ -6,7 +6,7 @@
 //! no other way. That makes loops harmless and the result independent of the order in which a file system lists names.
 
 use std::collections::{BTreeSet, HashSet};
-use std::fs::{FileType, Metadata};
+use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -220,7 +220,7 @@ impl Walker<'_> {
 
     fn file(&mut self, path: &Path, metadata: &Metadata) {
         if !metadata.is_file() {
-            self.skip(path, SkipReason::NotAFile { kind: kind_of(metadata.file_type()) });
+            self.skip(path, SkipReason::NotAFile { kind: clip_files::kind::name(metadata.file_type()) });
             return;
         }
         if let Some(identity) = Identity::of(path, metadata) {
@@ -300,21 +300,6 @@ pub(crate) fn describe(error: &io::Error) -> String {
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut letters = text.chars();
     letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
-}
-
-fn kind_of(kind: FileType) -> &'static str {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::FileTypeExt;
-        if kind.is_fifo() {
-            return "a named pipe";
-        } else if kind.is_socket() {
-            return "a socket";
-        } else if kind.is_block_device() || kind.is_char_device() {
-            return "a device";
-        }
-    }
-    if kind.is_dir() { "a folder" } else { "a special file" }
 }
 
 #[cfg(test)]

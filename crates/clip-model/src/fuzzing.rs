@@ -6,7 +6,6 @@ use std::str::from_utf8;
 use clip_kernels::Isa;
 use serde_json::Value;
 
-use crate::ClipConfig;
 use crate::checkpoint::{self, Checkpoint};
 use crate::fingerprint::Fingerprint;
 use crate::precision::Precision;
@@ -15,6 +14,7 @@ use crate::tokenizer::Tokenizer;
 use crate::tokenizer::config::{TokenizerConfig, TokenizerKind};
 use crate::weights::TensorSource;
 use crate::weights::safetensors::SafetensorsFile;
+use crate::{ClipConfig, ModelError};
 
 const KINDS: [TokenizerKind; 6] = [
     TokenizerKind::ClipBpe,
@@ -28,16 +28,8 @@ const KINDS: [TokenizerKind; 6] = [
 /// Tokenizer files of all kinds, and texts: a byte for the kind, one for the context, two for the text's length, the text,
 /// the file.
 pub fn tokenizer(bytes: &[u8]) {
-    let Some((&[kind, context_length, low, high], rest)) = bytes.split_first_chunk::<4>() else { return };
-    let length = usize::from(u16::from_le_bytes([low, high])).min(rest.len());
-    let (text, vocabulary) = rest.split_at(length);
-    let text = String::from_utf8_lossy(text);
-    let config = TokenizerConfig {
-        kind: KINDS[usize::from(kind) % KINDS.len()],
-        context_length: usize::from(context_length),
-        pad_id: 1,
-    };
-    match Tokenizer::new(&config, vocabulary, "input") {
+    let Some((config, text, tokenizer)) = parse_tokenizer(bytes) else { return };
+    match tokenizer {
         Ok(tokenizer) => {
             let tokens = tokenizer.encode(&text);
             assert!(tokens.ids.len() <= config.context_length, "{} ids", tokens.ids.len());
@@ -49,6 +41,19 @@ pub fn tokenizer(bytes: &[u8]) {
         }
         Err(error) => assert!(!error.to_string().contains(is_deceptive)),
     }
+}
+
+fn parse_tokenizer(bytes: &[u8]) -> Option<(TokenizerConfig, String, Result<Tokenizer, ModelError>)> {
+    let (&[kind, context_length, low, high], rest) = bytes.split_first_chunk::<4>()?;
+    let length = usize::from(u16::from_le_bytes([low, high])).min(rest.len());
+    let (text, vocabulary) = rest.split_at(length);
+    let config = TokenizerConfig {
+        kind: KINDS[usize::from(kind) % KINDS.len()],
+        context_length: usize::from(context_length),
+        pad_id: 1,
+    };
+    let tokenizer = Tokenizer::new(&config, vocabulary, "input");
+    Some((config, String::from_utf8_lossy(text).into_owned(), tokenizer))
 }
 
 /// Configurations of all layouts, and the files beside them: parts between bytes of zero.
@@ -202,7 +207,12 @@ mod tests {
             tokenizer_seed(3, text, unigram),
             tokenizer_seed(4, text, &fixture("tokenizer-siglip/siglip2/tokenizer.json")),
             tokenizer_seed(5, text, word_level),
+            tokenizer_seed(3, text, &fixture("tokenizer-siglip/siglip/tokenizer.json")),
         ];
+        for (number, seed) in seeds.iter().enumerate() {
+            let (.., tokenizer) = parse_tokenizer(seed).unwrap();
+            assert!(tokenizer.is_ok(), "seed {number}: {tokenizer:?}");
+        }
         damage(tokenizer, &seeds, 4000);
     }
 

@@ -73,8 +73,6 @@ impl<E: Encoder> Searcher<E> {
     /// The photos that answer the query best, best first. An index without photos, or a filter that none passes, gives
     /// an empty list.
     ///
-    /// Fewer results than the limit come back where photos were removed from the index after it was opened.
-    ///
     /// # Errors
     /// See [`QueryError`].
     pub fn search(&self, query: &Query) -> Result<Vec<Hit>, QueryError> {

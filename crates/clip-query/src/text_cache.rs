@@ -195,7 +195,7 @@ impl Entries {
             let mut bytes = HEADER.to_vec();
             bytes.extend(secret);
             bytes.extend(latest.flat_map(|key| self.record(key, &secret)));
-            private::create_dir(atomic::parent(file))?;
+            private::create_dir(clip_files::directory::parent(file))?;
             atomic::write_bytes(file, &bytes)?;
             self.order.len().min(CAPACITY)
         };

@@ -95,22 +95,23 @@ pub enum Remedy {
     LowerLearningRates,
     /// Resume from the last saved training state.
     Resume,
+    /// What helps against the model's error.
+    Model(clip_model::Remedy),
+    /// What helps against the error of measuring recall.
+    Recall(clip_classify::Remedy),
 }
 
 impl TrainError {
-    /// What may help, if that is known. For [`Model`](Self::Model) ask the error in it.
+    /// What may help, if that is known.
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::Photo { .. } => Some(Remedy::RepairOrRemovePhoto),
             Self::State { .. } => Some(Remedy::StartAgain),
             Self::Diverged { .. } => Some(Remedy::LowerLearningRates),
             Self::Stopped => Some(Remedy::Resume),
-            Self::Io { .. }
-            | Self::Recipe { .. }
-            | Self::Data { .. }
-            | Self::Stage { .. }
-            | Self::Model(_)
-            | Self::Recall(_) => None,
+            Self::Model(error) => error.remedy().map(Remedy::Model),
+            Self::Recall(error) => error.remedy().map(Remedy::Recall),
+            Self::Io { .. } | Self::Recipe { .. } | Self::Data { .. } | Self::Stage { .. } => None,
         }
     }
 
@@ -173,5 +174,12 @@ mod tests {
             let text = error.to_string();
             assert!(text.contains(escaped) && !text.chars().any(char::is_control), "{text:?}");
         }
+    }
+
+    #[test]
+    fn the_models_remedy_is_passed_on() {
+        let error = TrainError::from(ModelError::NoGpuSupport);
+        assert_eq!(error.remedy(), Some(Remedy::Model(clip_model::Remedy::UseCpu)));
+        assert_eq!(TrainError::Stopped.remedy(), Some(Remedy::Resume));
     }
 }

@@ -125,7 +125,7 @@ mod tests {
         }
         TABLES.iter().for_each(|seed| data_set(seed.as_bytes()));
         let mut rng = StdRng::seed_from_u64(12);
-        for _ in 0..3000 {
+        for _ in 0..300 {
             recipe(&mutated(&mut rng, &RECIPES));
             data_set(&mutated(&mut rng, &TABLES));
             let noise: Vec<u8> = (0..rng.random_range(0..60)).map(|_| rng.random()).collect();

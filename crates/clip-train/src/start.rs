@@ -14,6 +14,9 @@ use clip_model::{Checkpoint, ClipConfig, Fingerprint, ModelError, ModelSource, P
 use crate::error::TrainError;
 use crate::recipe::Recipe;
 
+/// Largest configuration or tokenizer file that is read.
+const MAX_FILE_BYTES: u64 = 64 << 20;
+
 /// A model before its training.
 pub struct Start {
     /// What it is.
@@ -38,7 +41,7 @@ impl Start {
     /// # Errors
     /// Whatever is wrong with the files, by name.
     pub fn read(recipe: &Recipe, device: &Device) -> Result<Self, TrainError> {
-        let read = |path: &Path| std::fs::read(path).map_err(TrainError::reading(path));
+        let read = |path: &Path| clip_files::regular::read(path, MAX_FILE_BYTES).map_err(TrainError::reading(path));
         let (Some(config_path), Some(tokenizer_path)) = (&recipe.config, &recipe.tokenizer) else {
             // The recipe was checked: then it names a checkpoint.
             return Self::checkpoint(recipe.start.as_deref().unwrap_or(Path::new("")), &recipe.name, device);

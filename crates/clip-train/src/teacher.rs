@@ -15,6 +15,9 @@ use crate::error::TrainError;
 use crate::frozen::FrozenImages;
 use crate::recipe::Classifier;
 
+/// Largest list of class names that is read.
+const MAX_NAMES_BYTES: u64 = 16 << 20;
+
 /// See the [module](self) documentation.
 #[derive(Debug)]
 pub struct Teacher {
@@ -35,7 +38,8 @@ impl Teacher {
         mut intern: impl FnMut(&str) -> u32,
     ) -> Result<Self, TrainError> {
         let fail = |reason: String| TrainError::Data { path: spec.names.clone(), reason };
-        let names = clip_files::regular::read_to_string(&spec.names).map_err(TrainError::reading(&spec.names))?;
+        let names = clip_files::regular::read_to_string(&spec.names, MAX_NAMES_BYTES)
+            .map_err(TrainError::reading(&spec.names))?;
         let texts: Vec<Vec<u32>> = names
             .lines()
             .map(|line| {
@@ -46,7 +50,7 @@ impl Teacher {
             })
             .collect();
         if texts.is_empty() {
-            return Err(fail("it names no class; expected one per line".into()));
+            return Err(fail("no class is named; expected one a line".into()));
         }
         let file = SafetensorsFile::open(&spec.weights)?;
         let mut layers = Vec::new();
@@ -126,7 +130,7 @@ mod tests {
             "head": { "hidden": 4, "output": 4, "dropout": 0.0 }
         }))
         .unwrap();
-        let tower = config.init(&device);
+        let tower = config.init(0, &device);
         let dir = tempfile::tempdir().unwrap();
         let spec = Classifier {
             weights: dir.path().join("weights.safetensors"),

@@ -86,6 +86,8 @@ pub enum Remedy {
     Index(clip_index::Remedy),
     /// What the indexer advises.
     Indexer(clip_indexer::Remedy),
+    /// What is advised about an example photo.
+    Image(clip_image::Remedy),
     /// What the model advises.
     Model(clip_model::Remedy),
     /// What the hub advises.
@@ -108,6 +110,7 @@ impl LibraryError {
             Self::Index(error) | Self::Query(QueryError::Index(error)) | Self::Indexer(IndexerError::Index(error)) => {
                 error.remedy().map(Remedy::Index)
             }
+            Self::Query(QueryError::Image { source, .. }) => source.remedy().map(Remedy::Image),
             Self::Model(error) => error.remedy().map(Remedy::Model),
             #[cfg(feature = "hub")]
             Self::Hub(error) => error.remedy().map(Remedy::Hub),

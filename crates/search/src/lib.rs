@@ -69,8 +69,8 @@ pub use update::{Update, UpdateOptions, UpdateResult};
 
 pub use clip_encoder::{BoxedError, Encoder};
 pub use clip_image::{
-    ContentHash, Format, Gps, ImageError, Limits, Metadata, Photo, decode, decode_bytes, decode_bytes_for, decode_for,
-    hash_bytes, looks_like_photo, read_file,
+    ContentHash, Format, Gps, ImageError, Limits, Metadata, Photo, Remedy as ImageRemedy, decode, decode_bytes,
+    decode_bytes_for, decode_for, hash_bytes, looks_like_photo, read_file,
 };
 pub use clip_index::{
     GraphOptions, GraphStatus, GraphUpdate, IndexError, IndexReader, IndexWriter, KnownFile, ModelId, Neighbour,

@@ -68,8 +68,8 @@ impl LazyModel {
         if let Some(model) = &*place {
             return Ok(Arc::clone(model));
         }
-        let model = Model::load(&self.source, &LoadOptions { towers, ..self.options })?;
-        if model.fingerprint().as_str() != self.id.fingerprint {
+        let mut model = Model::load(&self.source, &LoadOptions { towers, ..self.options })?;
+        if !model.recognise(&self.id.fingerprint)? {
             return Err(LibraryError::Index(IndexError::Fingerprint {
                 dir: self.index.to_path_buf(),
                 indexed_name: self.id.name.clone(),

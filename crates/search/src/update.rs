@@ -153,7 +153,11 @@ impl Library {
                 model => return model,
             }
         }
-        Ok(Arc::new(Model::load(source, &LoadOptions { towers: Towers::ImageOnly, ..*load })?))
+        let mut model = Model::load(source, &LoadOptions { towers: Towers::ImageOnly, ..*load })?;
+        if let Known::Index(reader) = known {
+            model.recognise(&reader.model().fingerprint)?;
+        }
+        Ok(Arc::new(model))
     }
 }
 

@@ -32,7 +32,7 @@ use layers::Layers;
 const LAYERS: usize = 16;
 /// Insertions between two looks at progress and cancellation.
 const STEP: usize = 512;
-/// A filter that leaves fewer than one node in so many is faster, and exact, without the graph.
+/// A filter that leaves fewer than one node in this many is faster, and exact, without the graph.
 const SELECTIVE: u64 = 8;
 
 /// How a graph is built, and when.

@@ -123,7 +123,7 @@ impl Directory for WriteDirectory {
     }
 
     fn sync_directory(&self) -> io::Result<()> {
-        self.files.sync_directory()
+        clip_files::directory::sync_dir(&self.root)
     }
 
     fn acquire_lock(&self, lock: &Lock) -> Result<DirectoryLock, LockError> {

@@ -299,6 +299,21 @@ fn a_damaged_index_is_replaced() {
     assert!(matches!(Rebuild::begin(dir.path(), &model(4)).unwrap_err(), IndexError::NewerFormat { .. }));
 }
 
+/// A rebuild that was interrupted is no reason to take the damaged index around it for a new one.
+#[test]
+fn a_lost_commit_point_is_damage_while_a_rebuild_waits() {
+    let dir = tempfile::tempdir().unwrap();
+    index_of(dir.path(), 10, 10, 4);
+    fs::remove_file(dir.path().join("meta/meta.json")).unwrap();
+    let rebuild = Rebuild::begin(dir.path(), &model(4)).unwrap();
+    fill(rebuild.dir(), &model(4), 0..5);
+    drop(rebuild);
+    let before = tree(dir.path());
+    let error = IndexWriter::open_or_create(dir.path(), &model(4)).unwrap_err();
+    assert!(matches!(error, IndexError::Corrupt { .. }), "{error}");
+    assert_eq!(tree(dir.path()), before);
+}
+
 /// A photo whose embedding tells its path, so that a pair of the two that do not belong together is noticed.
 fn paired(round: u64, number: u64, dimension: usize) -> clip_index::NewPhoto {
     let path = format!("/round {round}/{number}.jpg");

@@ -45,6 +45,36 @@ fn another_model_is_refused_with_both_names() {
     assert_eq!(error.remedy(), Some(Remedy::MatchModel { indexed_name: "test".into(), same_name: false }));
 }
 
+/// It is not the same as an index in which nothing was committed yet.
+#[test]
+fn a_lost_commit_point_is_damage_to_a_writer() {
+    let dir = tempfile::tempdir().unwrap();
+    let oracle = index_of(dir.path(), 10, 10, 4);
+    let commit_point = dir.path().join("meta/meta.json");
+    let bytes = fs::read(&commit_point).unwrap();
+    fs::remove_file(&commit_point).unwrap();
+    for manifest in ["", "{\"kind\":\"clip-search manifest\",\"version\":1,"] {
+        let path = dir.path().join("manifest-2.json");
+        let whole = fs::read(&path).unwrap();
+        if !manifest.is_empty() {
+            fs::write(&path, manifest).unwrap();
+        }
+        let error = IndexWriter::open_or_create(dir.path(), &model(4)).unwrap_err();
+        assert!(matches!(error, IndexError::Corrupt { .. }), "{error}");
+        assert_eq!(error.remedy(), Some(Remedy::Rebuild));
+        fs::write(&path, whole).unwrap();
+    }
+    // Nothing was removed.
+    fs::write(&commit_point, bytes).unwrap();
+    assert_same(&IndexReader::open(dir.path()).unwrap(), &oracle);
+
+    // Where nothing was committed, a writer begins anew.
+    let dir = tempfile::tempdir().unwrap();
+    drop(IndexWriter::open_or_create(dir.path(), &model(4)).unwrap());
+    fs::remove_file(dir.path().join("meta/meta.json")).unwrap();
+    drop(IndexWriter::open_or_create(dir.path(), &model(4)).unwrap());
+}
+
 #[test]
 fn foreign_files_are_left_alone() {
     let dir = tempfile::tempdir().unwrap();

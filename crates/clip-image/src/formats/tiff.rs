@@ -19,7 +19,7 @@ mod codec {
 
     use image::codecs::tiff::TiffDecoder;
     use tiff::decoder::Decoder;
-    use tiff::tags::{CompressionMethod, Tag};
+    use tiff::tags::{CompressionMethod, PhotometricInterpretation, Tag};
     use tiff::{ColorType, TiffError, TiffFormatError, TiffUnsupportedError};
 
     use crate::formats::codec::{Blocks, Codec, Pixels};
@@ -62,7 +62,10 @@ mod codec {
 
     /// What about a file is not supported: its colours, or else how they are compressed or laid out.
     fn variety(bytes: &[u8]) -> String {
-        let Ok(mut decoder) = Decoder::new(Cursor::new(bytes)) else { return "an unusual layout".into() };
+        let mut decoder = match Decoder::new(Cursor::new(bytes)) {
+            Ok(decoder) => decoder,
+            Err(error) => return refusal(&error),
+        };
         let colours = match decoder.colortype() {
             Ok(ColorType::Palette(bits)) => Some(format!("a palette and {bits} bits a pixel")),
             Ok(ColorType::YCbCr(bits)) => Some(format!("YCbCr colours of {bits} bits")),
@@ -78,10 +81,7 @@ mod codec {
                 Some(format!("samples of {bits} bits"))
             }
             Ok(_) => None,
-            Err(TiffError::UnsupportedError(TiffUnsupportedError::InconsistentBitsPerSample(bits))) => {
-                Some(format!("samples of different sizes ({bits:?} bits)"))
-            }
-            Err(_) => Some("an unusual kind of colours".into()),
+            Err(error) => Some(refusal(&error)),
         };
         colours.unwrap_or_else(|| match decoder.find_tag_unsigned::<u16>(Tag::Compression) {
             Ok(Some(method)) => match CompressionMethod::from_u16_exhaustive(method) {
@@ -100,5 +100,29 @@ mod codec {
             },
             _ => "an unusual layout".into(),
         })
+    }
+
+    /// What the decoder says that it does not support, in our words.
+    fn refusal(error: &TiffError) -> String {
+        use TiffUnsupportedError as E;
+        let TiffError::UnsupportedError(error) = error else { return "an unusual layout".into() };
+        match error {
+            E::InconsistentBitsPerSample(bits) => format!("samples of different sizes ({bits:?} bits)"),
+            E::InterpretationWithBits(PhotometricInterpretation::RGBPalette, bits) => match bits[..] {
+                [bits] => format!("a palette and {bits} bits a pixel"),
+                _ => format!("a palette and {} samples a pixel", bits.len()),
+            },
+            E::InterpretationWithBits(colours, bits) => {
+                format!("colours of kind {} and samples of {bits:?} bits", colours.to_u16())
+            }
+            E::UnsupportedInterpretation(colours) => format!("colours of kind {}", colours.to_u16()),
+            E::UnsupportedSampleDepth(samples) => format!("{samples} samples a pixel"),
+            E::UnsupportedBitsPerChannel(bits) => format!("samples of {bits} bits"),
+            E::UnknownInterpretation => "an unknown kind of colours".into(),
+            E::UnknownCompressionMethod => "an unknown compression".into(),
+            E::UnsupportedCompressionMethod(method) => format!("compression {}", method.to_u16()),
+            E::ChromaSubsampling => "colours stored at a fraction of the size".into(),
+            _ => "an unusual layout".into(),
+        }
     }
 }

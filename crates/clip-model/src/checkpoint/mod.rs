@@ -572,7 +572,7 @@ fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, ModelError> {
     use std::io::Read;
     let io = |source| ModelError::Io { action: "read", path: path.to_path_buf(), source };
     let mut bytes = Vec::new();
-    std::fs::File::open(path).map_err(io)?.take(limit + 1).read_to_end(&mut bytes).map_err(io)?;
+    clip_files::regular::open(path).map_err(io)?.take(limit + 1).read_to_end(&mut bytes).map_err(io)?;
     if bytes.len() as u64 > limit {
         return Err(ModelError::Config {
             origin: path.display().to_string(),

@@ -23,6 +23,8 @@ pub(super) enum TokenizerError {
     ModelType { found: String, expected: &'static str },
     #[error("the `tokenizer.json` is refused: {0}")]
     HuggingFace(tokenizers::Error),
+    #[error("the `tokenizer.json` is refused: {0}")]
+    Refused(String),
     #[error("the word pattern is refused: {0}")]
     Pattern(String),
 }

@@ -6,8 +6,10 @@ use std::fmt;
 use hashbrown::HashMap;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
+use serde_json::Value;
 use tokenizers::normalizers::{Lowercase, NormalizerWrapper, Sequence};
 
+use super::charsmap;
 use super::clip_bpe::ClipBpe;
 use super::error::TokenizerError;
 use super::wordpiece::WordPiece;
@@ -137,6 +139,37 @@ pub(super) fn read_wordpiece(bytes: &[u8]) -> Result<WordPiece, TokenizerError> 
     WordPiece::from_lines(tokens.iter().map(|(token, _)| &*token.0))
 }
 
+/// Refuses what the `tokenizers` crate panics on, or looks into without asking whether it holds together.
+fn vet(bytes: &[u8]) -> Result<(), TokenizerError> {
+    #[derive(Deserialize)]
+    struct Steps {
+        #[serde(default)]
+        normalizer: Value,
+        // To be read at all is enough.
+        #[serde(default, rename = "decoder")]
+        _decoder: Value,
+    }
+    let Steps { normalizer, .. } = serde_json::from_slice(bytes)?;
+    let mut steps = vec![&normalizer];
+    while let Some(step) = steps.pop() {
+        match step {
+            Value::Array(parts) => steps.extend(parts),
+            Value::Object(parts) => {
+                if parts.get("type").and_then(Value::as_str) == Some("Precompiled")
+                    || parts.contains_key("precompiled_charsmap")
+                {
+                    let map = parts.get("precompiled_charsmap").and_then(Value::as_str);
+                    let map = map.ok_or_else(|| TokenizerError::Refused("its character map is missing".into()))?;
+                    charsmap::check(map).map_err(TokenizerError::Refused)?;
+                }
+                steps.extend(parts.values());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Any tokenizer that the `tokenizers` crate can build, with its own normalisation and special tokens.
 pub(super) struct HuggingFace {
     tokenizer: tokenizers::Tokenizer,
@@ -144,6 +177,7 @@ pub(super) struct HuggingFace {
 
 impl HuggingFace {
     pub(super) fn new(bytes: &[u8]) -> Result<Self, TokenizerError> {
+        vet(bytes)?;
         let mut tokenizer = tokenizers::Tokenizer::from_bytes(bytes).map_err(TokenizerError::HuggingFace)?;
         // Length and padding are the model's business.
         tokenizer.with_padding(None);

@@ -7,6 +7,7 @@
 //! No input makes a tokenizer panic. Texts are cut at [`MAX_TEXT_BYTES`] before any work is done: that is hundreds
 //! of times what a context holds.
 
+mod charsmap;
 mod clean;
 mod clip_bpe;
 pub mod config;

@@ -60,7 +60,7 @@ impl SafetensorsFile {
         if !std::fs::metadata(path).map_err(io("read"))?.is_file() {
             return Err(ModelError::NotSafetensors { origin: path.display().to_string(), found: FileKind::NotRegular });
         }
-        let file = File::open(path).map_err(io("read"))?;
+        let file = clip_files::regular::open(path).map_err(io("read"))?;
         // SAFETY: a mapping is sound as long as nobody changes or truncates the file meanwhile.
         // Weights are read-only data that their writers (ours included) replace by renaming, which
         // leaves the mapped file intact.

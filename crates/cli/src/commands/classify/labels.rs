@@ -10,12 +10,15 @@ use clip_search::classify::Labels;
 use crate::escape::escaped;
 use crate::output::warning;
 
+/// A file of more bytes is not a list of labels: a photo given by mistake, for instance.
+const MAX_LABELS_BYTES: u64 = 64 << 20;
+
 /// Reads a file with one label per line if the argument names one, else a comma-separated list.
 pub(super) fn read(argument: &OsStr) -> Result<Labels> {
     let path = Path::new(argument);
     let labels = if path.exists() {
-        let text =
-            regular::read_to_string(path).with_context(|| format!("cannot read labels from {}", escaped(path)))?;
+        let text = regular::read_to_string(path, MAX_LABELS_BYTES)
+            .with_context(|| format!("cannot read labels from {}", escaped(path)))?;
         Labels::from_lines(&text)
             .with_context(|| format!("{} contains no labels; expected one per line", escaped(path)))?
     } else {
