@@ -1,6 +1,8 @@
 //! Status, stdout and stderr of every command in its usual case and its likeliest errors, word for word.
 //!
 //! To accept a change: `INSTA_UPDATE=always cargo test --release -p clip-search-cli snapshots`, then read the difference.
+//! Elsewhere paths, the system's messages and what it tells of memory are others.
+#![cfg(target_os = "linux")]
 
 use std::fmt::Write as _;
 use std::fs;

@@ -7,6 +7,7 @@ use std::fmt::{self, Write as _};
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::Path;
 
+use clip_search::ImageError;
 use clip_train::TrainError;
 use serde::Serialize;
 
@@ -79,20 +80,22 @@ fn print(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// The error, its causes and what can be done about it, in one line, escaped. A cause that its parent already quotes is not
-/// repeated, nor is advice that is part of the message. Only a recipe's error has several lines: it shows the place.
+/// The error, its causes and what can be done about it, in one line, escaped. A cause that its parent already quotes, or
+/// has put into words, is not repeated, nor is advice that is part of the message. Only a recipe's error has several lines:
+/// it shows the place.
 pub(crate) fn describe(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
-    for cause in error.chain().skip(1) {
+    for (parent, cause) in error.chain().zip(error.chain().skip(1)) {
         let cause = cause.to_string();
-        if !text.contains(&cause) {
+        if !text.contains(&cause) && !parent.is::<ImageError>() {
             let _ = write!(text, ": {cause}");
         }
     }
     if let Some(words) = remedy::words(error)
         && !text.contains(&words)
     {
-        let _ = write!(text, "; {words}");
+        let joint = if text.ends_with('?') { " " } else { "; " };
+        let _ = write!(text, "{joint}{words}");
     }
     let shows_a_place = matches!(error.downcast_ref(), Some(TrainError::Recipe { .. }));
     if shows_a_place { escaped_lines(&text) } else { escaped_text(&text) }
@@ -158,6 +161,14 @@ mod tests {
         assert_eq!(describe(&inner().context("cannot read x")), "cannot read x: permission denied");
         let quoting = Err::<(), _>(inner()).context("cannot read x: permission denied; look at it").unwrap_err();
         assert_eq!(describe(&quoting), "cannot read x: permission denied; look at it");
+    }
+
+    #[test]
+    fn what_a_photo_is_refused_for_is_told_once() {
+        let missing = || ImageError::Io(io::ErrorKind::NotFound.into());
+        let told = missing().to_string();
+        let error = anyhow::Error::from(missing()).context("cannot embed x.jpg");
+        assert_eq!(describe(&error), format!("cannot embed x.jpg: {told}"));
     }
 
     #[test]

@@ -123,8 +123,9 @@ fn embed_images(model: &Model, paths: &[PathBuf]) -> Result<Vec<f32>> {
 
 /// A photo that cannot be read ends the run: without it the figures would be others.
 fn pixels(model: &Model, path: &Path) -> Result<Pixels> {
-    prepare(model, path)
-        .with_context(|| format!("cannot use {}; repair the photo or remove its rows from the CSV", escaped(path)))
+    prepare(model, path).map_err(|error| {
+        anyhow!("cannot use {}: {error}; repair the photo or remove its rows from the CSV", escaped(path))
+    })
 }
 
 /// Embeds all captions, in parts for the sake of progress.

@@ -79,7 +79,9 @@ fn tell(report: &Report, results: &mut Results) -> Result<()> {
         let kept = match photos_kept {
             0 => String::new(),
             kept => format!(
-                "; its photos stay in the index ({}); pass --forget-unreachable to remove them",
+                "{} photos stay in the index ({}); pass --forget-unreachable to remove them",
+                // A reason may be a question.
+                if reason.ends_with('?') { " Its" } else { "; its" },
                 count(*kept, "photo")
             ),
         };

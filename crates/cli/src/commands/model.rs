@@ -46,7 +46,7 @@ fn list(hub: &Hub, args: &ModelListArgs) -> Result<Exit> {
     let mut results = Results::new();
     if !args.json {
         results.line(format_args!(
-            "{:<22} {:>8} {:>4} {:>4}  {:<5} {:>8} {:>6}  {:<12}",
+            "{:<22} {:>8} {:>4} {:>4}  {:<5} {:>8} {:>6}  {}",
             "name", "size", "dim", "px", "lang", "ImageNet", "COCO", "licence"
         ))?;
     }
