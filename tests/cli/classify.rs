@@ -103,7 +103,7 @@ fn labels_for_people_and_from_a_file() {
     let photo = sample("cat.jpg");
     let arguments = ["classify", "--templates", "short", "--labels", file.to_str().unwrap(), &photo];
     let people = on_samples(&arguments).expect(0);
-    assert_eq!(told(&people), ["warning: the label a cat is given more than once and counts once"]);
+    assert_eq!(told(&people), ["warning: duplicate label a cat: it is used once"]);
     let json = on_samples(&["classify", "--templates", "short", "--json", "--labels", LABELS, &photo]).expect(0).json();
     let lines: String = labels(&json)
         .iter()
@@ -164,7 +164,7 @@ fn a_bad_example_is_named_and_the_others_are_used() {
     }
     let run = on_samples(&arguments).expect(2);
     assert_eq!(run.stdout, "");
-    assert!(run.stderr.contains("second holds no photo that can be read"), "{run:?}");
+    assert!(run.stderr.contains("second contains no readable photo"), "{run:?}");
 }
 
 #[test]
@@ -173,20 +173,20 @@ fn labels_and_examples_that_cannot_be_used() {
     let photo = sample("cat.jpg");
     let path = |name: &str| sandbox.path().join(name).to_str().unwrap().to_owned();
     let by_labels = |labels: &str| on_samples(&["classify", "--labels", labels, &photo]);
-    fails(by_labels(" ,"), &["error: --labels names no label", "apart by commas"]);
-    fails(by_labels(&path("labels.txt")), &["cannot read the labels", "no such file"]);
+    fails(by_labels(" ,"), &["error: --labels is empty", "comma-separated list"]);
+    fails(by_labels(&path("labels.txt")), &["cannot read labels", "no such file"]);
     fs::write(path("labels.txt"), "\n").unwrap();
-    fails(by_labels(&path("labels.txt")), &["holds no labels", "one a line"]);
+    fails(by_labels(&path("labels.txt")), &["contains no labels", "one per line"]);
     fs::write(path("labels.txt"), b"caf\xe9").unwrap();
-    fails(by_labels(&path("labels.txt")), &["cannot read the labels", "UTF-8"]);
+    fails(by_labels(&path("labels.txt")), &["cannot read labels", "UTF-8"]);
 
     let by_examples = |folder: &str| on_samples(&["classify", "--examples", folder, &photo]);
     fails(by_examples(&path("none")), &["cannot read the examples", "none"]);
     fs::create_dir_all(path("examples/only")).unwrap();
     fs::copy(&photo, path("examples/only/cat.jpg")).unwrap();
-    fails(by_examples(&path("examples")), &["has 1 folder", "at least two classes"]);
+    fails(by_examples(&path("examples")), &["has 1 subfolder", "at least two"]);
     fs::create_dir_all(path("examples/empty")).unwrap();
-    fails(by_examples(&path("examples")), &["empty holds no photo that can be read"]);
+    fails(by_examples(&path("examples")), &["empty contains no readable photo"]);
 }
 
 #[cfg(target_os = "linux")]

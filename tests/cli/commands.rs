@@ -240,7 +240,8 @@ fn status_for_people_and_scripts() {
 
     let run = on_samples(&["status"]).expect(0);
     let text = normalise(&run.stdout);
-    for line in ["photos       10\n", "folder       [SAMPLES]\n", "graph        none: every photo is compared\n"] {
+    for line in ["photos       10\n", "folder       [SAMPLES]\n", "graph        none (every query scans all photos)\n"]
+    {
         assert!(text.contains(line), "{text}");
     }
 }

@@ -40,7 +40,7 @@ fn an_index_without_photos() {
     fs::write(sandbox.photos().join("sub/notes.txt"), "no photo").unwrap();
     sandbox.update(0);
     let message = failure(sandbox.run(&["query", "a cat"]), 1);
-    assert_says(&message, &["holds no photos", "clip-search index DIR"]);
+    assert_says(&message, &["is empty", "clip-search index DIR"]);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn folders_that_cannot_be_indexed() {
     let sandbox = Sandbox::new();
     let missing = sandbox.path().join("missing");
     let message = failure(sandbox.run(&["index", missing.to_str().unwrap()]), 2);
-    assert_says(&message, &["error: ", missing.to_str().unwrap(), "expected a folder"]);
+    assert_says(&message, &["error: ", missing.to_str().unwrap(), "expected a readable folder"]);
     let file = sandbox.put("cat.jpg", "cat.jpg");
     let message = failure(sandbox.run(&["index", file.to_str().unwrap()]), 2);
     assert_says(&message, &["expected a folder, found a file"]);
@@ -100,7 +100,7 @@ fn an_index_of_another_model() {
 #[test]
 fn nothing_is_described() {
     let message = failure(on_samples(&["query", "  "]), 2);
-    assert_says(&message, &["error: the description is empty", "a dog on a beach"]);
+    assert_says(&message, &["error: the query is empty", "a dog on a beach"]);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn captions_that_cannot_be_used() {
     fs::write(&csv, "file,text\na,b\n").unwrap();
     assert_says(&failure(eval(&sandbox), 2), &["no column `image`", "found `file`, `text`"]);
     fs::write(&csv, "image,caption\nno-such.jpg,b\n").unwrap();
-    assert_says(&failure(eval(&sandbox), 2), &["no-such.jpg", "no such file", "mend the photo"]);
+    assert_says(&failure(eval(&sandbox), 2), &["no-such.jpg", "no such file", "repair the photo"]);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_folder_that_is_no_index() {
     assert_says(&message, &["cat.jpg", "choose"]);
     let arguments = ["index", "--rebuild", folder];
     let message = failure(Run::from(command(&photos, &arguments).output().unwrap()), 2);
-    assert_says(&message, &["cat.jpg", "would remove"]);
+    assert_says(&message, &["cat.jpg", "choose"]);
     assert!(photos.join("cat.jpg").exists());
 }
 

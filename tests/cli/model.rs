@@ -119,7 +119,7 @@ fn pull_info_verify_and_use() {
     let people = place.run(&["model", "verify", NAME]).expect(0);
     assert_eq!(people.stdout, "clip-vit-b-32: 3 of 3 files checked, no damage found\n");
     let again = place.run(&["model", "pull", NAME]).expect(0);
-    assert!(again.stdout.contains("(0 bytes fetched)"), "{again:?}");
+    assert!(again.stdout.contains("(0 bytes downloaded)"), "{again:?}");
 
     // All names of the model give the vectors of the checkpoint itself.
     let embed = |model: &str| place.run(&["embed", "--json", "--text", "a cat", "--model", model]).expect(0);
@@ -183,7 +183,7 @@ fn a_download_that_breaks_goes_on() {
     let place = Place::new();
     place.server.faults(WEIGHTS, &[Fault::Drop(50_000), Fault::Drop(20_000)]);
     let run = place.run(&["model", "pull", NAME]).expect(0);
-    assert_eq!(run.stderr.matches("trying again").count(), 2, "{run:?}");
+    assert_eq!(run.stderr.matches("retrying").count(), 2, "{run:?}");
     let ranges: Vec<_> =
         place.server.downloads(WEIGHTS).iter().map(|request| request.headers.get("range").cloned()).collect();
     assert_eq!(ranges, [None, Some("bytes=50000-".to_owned()), Some("bytes=70000-".to_owned())]);
@@ -203,16 +203,16 @@ fn downloads_that_must_not_succeed() {
     let place = Place::new();
     place.server.faults(WEIGHTS, &[Fault::Garbage]);
     let message = failure(place.run(&["model", "pull", NAME]));
-    assert!(message.contains("arrived damaged") && message.contains(&sha256(&place.weights())), "{message}");
+    assert!(message.contains("was corrupted in transit") && message.contains(&sha256(&place.weights())), "{message}");
     let message = failure(place.run(&["embed", "--text", "a", "--model", NAME]));
-    assert!(message.contains("is missing") || message.contains("there is nothing of"), "{message}");
+    assert!(message.contains("is missing") || message.contains("nothing of"), "{message}");
 
     let message = failure(place.run(&["model", "pull", "org/none"]));
-    assert!(message.contains("has no repository org/none"), "{message}");
+    assert!(message.contains("no repository org/none"), "{message}");
     place.server.file("org/lacking", "config.json", "{}");
     place.server.large_file("org/lacking", "pytorch_model.bin", noise(50, 1));
     let message = failure(place.run(&["model", "pull", "org/lacking"]));
-    assert!(message.contains("pytorch_model.bin") && message.contains("never read"), "{message}");
+    assert!(message.contains("pytorch_model.bin") && message.contains("never loaded"), "{message}");
     let message = failure(place.run(&["model", "pull", "clip-vit-b32"]));
     assert!(message.contains("unknown model") && message.contains("did you mean `clip-vit-b-32`?"), "{message}");
     let message = failure(place.run_with(("HF_ENDPOINT", "hub.example"), &["model", "pull", NAME]));
@@ -336,9 +336,12 @@ fn what_another_tool_fetched_is_used() {
 fn the_built_in_model_needs_no_download() {
     let place = Place::new();
     for command in ["pull", "verify"] {
-        assert_eq!(place.run(&["model", command, "pocket"]).expect(0).stdout, "pocket is part of the program\n");
+        assert_eq!(
+            place.run(&["model", command, "pocket"]).expect(0).stdout,
+            "pocket is built in; there is nothing to download or check\n"
+        );
     }
-    assert!(place.run(&["model", "info", "pocket"]).expect(0).stdout.contains("part of the program"));
+    assert!(place.run(&["model", "info", "pocket"]).expect(0).stdout.contains("status       built in"));
     assert!(place.server.requests().is_empty());
 }
 

@@ -24,7 +24,7 @@ fn a_full_disk_is_a_failure() {
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
     let output = command(sample_index(), &["query", "a cat"]).stdout(full).output().unwrap();
     let run = Run::from(output).expect(2);
-    assert!(run.stderr.starts_with("error: cannot write the results to standard output: "), "{}", run.stderr);
+    assert!(run.stderr.starts_with("error: cannot write to standard output: "), "{}", run.stderr);
 }
 
 #[test]

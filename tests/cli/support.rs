@@ -143,6 +143,7 @@ pub fn command(index: &Path, arguments: &[impl AsRef<OsStr>]) -> Command {
         "no_proxy",
         "XDG_CACHE_HOME",
         "XDG_DATA_HOME",
+        "RUST_BACKTRACE",
     ] {
         command.env_remove(variable);
     }

@@ -131,14 +131,14 @@ fn a_change_that_is_cut_off_leaves_the_old_index_and_goes_on_later() {
     let mut command = place.command(&["index", "--model", NAME, "--checkpoint", "4"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     // Until it has committed something.
-    let beside = place.sandbox.path().join("index.rebuild");
+    let staged = place.sandbox.index().join("rebuild");
     let started = Instant::now();
-    while committed(&beside) < 3 && started.elapsed() < Duration::from_secs(60) {
+    while committed(&staged) < 3 && started.elapsed() < Duration::from_secs(60) {
         std::thread::sleep(Duration::from_millis(2));
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(beside.exists(), "it was over before it was cut off");
+    assert!(staged.exists(), "it was over before it was cut off");
 
     assert_eq!(model(&place), "pocket");
     place.run(&["query", "waves"]).expect(0);

@@ -3,9 +3,11 @@
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+
+use crate::escape::escaped;
 
 /// Find photos by describing them: local, offline semantic photo search.
 #[derive(Debug, Parser)]
@@ -14,15 +16,16 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
     version,
     about,
     disable_help_subcommand = true,
-    after_help = "Exit status: 0 done or found; 1 nothing found, or done but for some photos that were skipped; \
-                  2 failed; 130 interrupted, with all that was done so far kept."
+    after_help = "Exit status: 0 success; 1 nothing found, or some photos were skipped; 2 error; 130 interrupted, with \
+                  all finished work saved."
 )]
 pub(crate) struct Cli {
-    /// Folder of the index [default: in the platform's data folder]
-    #[arg(long, value_name = "DIR", global = true, env = "CLIP_SEARCH_INDEX", hide_env_values = true)]
+    /// Index folder [env: CLIP_SEARCH_INDEX] [default: in the user's data folder]
+    // Not by clap's `env`, which takes a variable that is set to nothing for an empty argument.
+    #[arg(long, value_name = "DIR", global = true)]
     pub index: Option<PathBuf>,
 
-    /// Never use the network; only `model pull` and `model verify` ever do
+    /// Never access the network; only `model pull` and `model verify` ever do
     #[arg(long, global = true)]
     pub offline: bool,
 
@@ -39,15 +42,15 @@ pub(crate) enum Command {
     Query(QueryArgs),
     /// Print the embeddings of texts or images
     Embed(EmbedArgs),
-    /// Say which of some labels photos show, by the labels' names or by example photos
+    /// Classify photos by label names or by example photos
     Classify(ClassifyArgs),
     /// Measure how well a model matches captions and images
     Eval(EvalArgs),
     /// Measure how fast a model is on this machine
     Bench(BenchArgs),
-    /// Show what the index holds
+    /// Show the contents and size of the index
     Status(StatusArgs),
-    /// Check every checksum of the index
+    /// Verify every checksum in the index
     Verify(VerifyArgs),
     /// Train a model from a recipe
     Train(TrainArgs),
@@ -59,11 +62,11 @@ pub(crate) enum Command {
 /// What to do with published models.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelCommand {
-    /// List the models that are known by name
+    /// List the models in the catalogue
     List(ModelListArgs),
-    /// Show what is known of a model
+    /// Show details of a model
     Info(PublishedModelArgs),
-    /// Download a model into the Hugging Face cache, or go on with that
+    /// Download a model into the Hugging Face cache, resuming an earlier download
     Pull(PublishedModelArgs),
     /// Check the hash of every file of a downloaded model
     Verify(PublishedModelArgs),
@@ -90,13 +93,13 @@ pub(crate) struct PublishedModelArgs {
 /// Which model, and where it computes.
 #[derive(Debug, Args)]
 pub(crate) struct ModelArgs {
-    /// `pocket` (built in), a name from `model list`, a repository on the hub (ORG/NAME), a checkpoint folder, or a
-    /// model file (.safetensors) [default: the model of the index, else pocket]
+    /// Model to use: `pocket` (built in), a name from `model list`, a Hugging Face repository (ORG/NAME), a checkpoint
+    /// folder or a .safetensors file [default: the index's model, else pocket]
     #[arg(long, value_name = "MODEL")]
     pub model: Option<PathBuf>,
 
-    /// Numbers that the image tower computes with; f16 takes half the memory, int8 a quarter and much less time, for
-    /// slightly different embeddings [default: that of the index, else int8 for pocket and f32 for others]
+    /// Numeric precision of the image tower; f16 halves its memory, int8 quarters it and is much faster, with slightly
+    /// different embeddings [default: the index's precision, else int8 for pocket and f32 for other models]
     #[arg(long, value_enum, value_name = "PRECISION")]
     pub precision: Option<PrecisionArg>,
 
@@ -115,7 +118,7 @@ pub(crate) enum PrecisionArg {
 /// Where a model computes.
 #[derive(Debug, Args)]
 pub(crate) struct DeviceArgs {
-    /// Where to compute; `auto` takes a GPU if there is one
+    /// Device to compute on; `auto` uses a GPU if one is available
     #[arg(long, value_enum, value_name = "DEVICE", default_value_t = DeviceArg::Auto)]
     pub device: DeviceArg,
 }
@@ -131,12 +134,12 @@ pub(crate) enum DeviceArg {
 /// How much is done at a time.
 #[derive(Debug, Args)]
 pub(crate) struct WorkArgs {
-    /// Threads that decode and encode [default: one for each core]
-    #[arg(long, value_name = "N")]
+    /// Number of threads for decoding and encoding [default: one per core]
+    #[arg(long, value_name = "N", value_parser = sizes(MAX_THREADS))]
     pub threads: Option<NonZeroUsize>,
 
-    /// How many photos the model takes at a time; more need more memory [default: 32, or 128 on a GPU]
-    #[arg(long, value_name = "N")]
+    /// Batch size; larger batches need more memory [default: 32, or 128 on a GPU]
+    #[arg(long, value_name = "N", value_parser = sizes(MAX_BATCH))]
     pub batch: Option<NonZeroUsize>,
 }
 
@@ -155,21 +158,21 @@ pub(crate) struct BenchArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct IndexArgs {
-    /// Folders to index; without any, the folders that the index knows are brought up to date
+    /// Folders to index [default: the folders already in the index]
     #[arg(value_name = "DIR")]
     pub folders: Vec<PathBuf>,
 
-    /// Embed every photo anew beside the old index, and replace it when done; --model does so by itself where the
+    /// Re-embed every photo into a new index, and replace the old one when it is complete; implied by --model if the
     /// index was made with another model
     #[arg(long)]
     pub rebuild: bool,
 
-    /// Also remove photos whose folder cannot be reached, as when a drive is gone for good
+    /// Also remove photos whose folder cannot be reached, for example on a drive that is gone for good
     #[arg(long)]
     pub forget_unreachable: bool,
 
-    /// Save after so many photos, so that an interruption costs no more than those
-    #[arg(long, value_name = "N", default_value = "1000", value_parser = parse_count)]
+    /// Save after every N photos; an interruption loses at most the photos since the last save
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = counts(MAX_COUNT))]
     pub checkpoint: u64,
 
     #[command(flatten)]
@@ -186,39 +189,39 @@ pub(crate) struct IndexArgs {
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("what").required(true).args(["text", "image"])))]
 pub(crate) struct QueryArgs {
-    /// What the photos show, in words
+    /// Description of the photos to find; several words need no quotes
     #[arg(value_name = "TEXT")]
     pub text: Vec<String>,
 
-    /// Find photos that look like this one
+    /// Find photos similar to this one
     #[arg(long, value_name = "FILE")]
     pub image: Option<PathBuf>,
 
-    /// How many photos to print at most
-    #[arg(short = 'n', long, value_name = "N", default_value = "10", value_parser = parse_count)]
+    /// Maximum number of results
+    #[arg(short = 'n', long, value_name = "N", default_value = "10", value_parser = counts(MAX_COUNT))]
     pub limit: u64,
 
-    /// Print a JSON object per photo
+    /// Print one JSON object per photo
     #[arg(long, conflicts_with_all = ["null", "paths_only"])]
     pub json: bool,
 
-    /// Print paths only, byte for byte, each ended by a zero byte (for `xargs -0`)
+    /// Print only paths, as raw bytes, each followed by a NUL byte (for `xargs -0`)
     #[arg(short = '0', long)]
     pub null: bool,
 
-    /// Print paths only, byte for byte, one a line
+    /// Print only paths, as raw bytes, one per line
     #[arg(long)]
     pub paths_only: bool,
 
-    /// Compare with every photo, however large the index
+    /// Scan every photo, even if the index has a search graph
     #[arg(long, conflicts_with = "graph")]
     pub exact: bool,
 
-    /// Search the graph, however small the index
+    /// Use the search graph, even for a small index
     #[arg(long)]
     pub graph: bool,
 
-    /// Embed the words even if that was done lately; nothing is remembered
+    /// Do not read or write the cache of recent text embeddings
     #[arg(long)]
     pub no_cache: bool,
 
@@ -237,7 +240,7 @@ pub(crate) struct EmbedArgs {
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub image: Vec<PathBuf>,
 
-    /// Print the text tower's state for every token instead of the embedding
+    /// Print the text tower's hidden state for every token instead of the embedding
     #[arg(long, conflicts_with = "image")]
     pub hidden: bool,
 
@@ -256,7 +259,7 @@ pub(crate) struct ClassifyArgs {
     #[arg(value_name = "PHOTO", required = true)]
     pub photos: Vec<PathBuf>,
 
-    /// The labels: a file with one a line, or the labels themselves, apart by commas
+    /// Labels: a file with one label per line, or a comma-separated list
     #[arg(long, value_name = "FILE|A,B,C")]
     pub labels: Option<OsString>,
 
@@ -264,15 +267,15 @@ pub(crate) struct ClassifyArgs {
     #[arg(long, value_name = "DIR")]
     pub examples: Option<PathBuf>,
 
-    /// What labels are embedded in: the 80 sentences of the CLIP paper, 7 of them, or nothing
+    /// Prompt templates for the labels: the 80 of the CLIP paper, 7 of those, or none
     #[arg(long, value_enum, value_name = "SET", default_value_t = TemplatesArg::Short)]
     pub templates: TemplatesArg,
 
-    /// How many labels to print for a photo at most [default: all]
-    #[arg(long, value_name = "K", value_parser = parse_count)]
+    /// Maximum number of labels to print per photo [default: all]
+    #[arg(long, value_name = "K", value_parser = counts(MAX_COUNT))]
     pub top: Option<u64>,
 
-    /// Print a JSON object per photo
+    /// Print one JSON object per photo
     #[arg(long)]
     pub json: bool,
 
@@ -290,15 +293,15 @@ pub(crate) enum TemplatesArg {
 
 #[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
-    /// CSV file with the columns `image` and `caption`, a line per caption
+    /// CSV file with columns `image` and `caption`, one row per caption
     #[arg(long, value_name = "CSV")]
     pub captions: PathBuf,
 
-    /// Folder that the column `image` is relative to
+    /// Folder that paths in the `image` column are relative to
     #[arg(long, value_name = "DIR")]
     pub images: PathBuf,
 
-    /// Print the figures as one JSON object
+    /// Print the results as one JSON object
     #[arg(long)]
     pub json: bool,
 
@@ -322,15 +325,15 @@ pub(crate) struct VerifyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs {
-    /// The recipe: data, starting weights, towers and stages
+    /// Training recipe: data, initial weights, towers and stages
     #[arg(value_name = "RECIPE.toml")]
     pub recipe: PathBuf,
 
-    /// Folder for checkpoints and the finished model
+    /// Output folder for checkpoints and the finished model
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
 
-    /// Go on from the last checkpoint in the folder of --out
+    /// Resume from the last checkpoint in the --out folder
     #[arg(long)]
     pub resume: bool,
 
@@ -338,10 +341,38 @@ pub(crate) struct TrainArgs {
     pub device: DeviceArgs,
 }
 
-fn parse_count(text: &str) -> Result<u64, &'static str> {
-    match text.parse() {
-        Ok(0) | Err(_) => Err("expected a whole number from 1 on"),
-        Ok(count) => Ok(count),
+/// Prints what clap has to say, which may be the help that was asked for, and ends the process. Errors quote arguments,
+/// which are escaped.
+pub(crate) fn refuse(error: &clap::Error) -> ! {
+    if error.use_stderr()
+        && let Err(error) = Cli::try_parse_from(std::env::args_os().map(|argument| escaped(Path::new(&argument))))
+    {
+        error.exit();
+    }
+    error.exit();
+}
+
+/// The most threads: more than machines have cores, and few enough for any system to start.
+const MAX_THREADS: u64 = 1024;
+/// The most photos in a batch: what goes beyond takes gigabytes and gains nothing.
+const MAX_BATCH: u64 = 1024;
+/// The most of anything else that is counted.
+const MAX_COUNT: u64 = 1_000_000_000;
+
+/// Parses whole numbers from 1 to `max`.
+fn counts(max: u64) -> impl Fn(&str) -> Result<u64, String> + Clone + Send + Sync + 'static {
+    move |text| match text.parse() {
+        Ok(count) if (1..=max).contains(&count) => Ok(count),
+        _ => Err(format!("expected a whole number from 1 to {max}")),
+    }
+}
+
+/// As [`counts`], for what is a size in memory.
+fn sizes(max: u64) -> impl Fn(&str) -> Result<NonZeroUsize, String> + Clone + Send + Sync + 'static {
+    let parse = counts(max);
+    move |text| {
+        let size = usize::try_from(parse(text)?).ok().and_then(NonZeroUsize::new);
+        size.ok_or_else(|| format!("expected a whole number from 1 to {max}"))
     }
 }
 
@@ -354,6 +385,30 @@ mod tests {
     #[test]
     fn clap_finds_no_contradiction() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused_in_the_same_words() {
+        for (line, max) in [
+            (&["clip-search", "index", "--threads"][..], MAX_THREADS),
+            (&["clip-search", "bench", "--threads"], MAX_THREADS),
+            (&["clip-search", "index", "--batch"], MAX_BATCH),
+            (&["clip-search", "bench", "--batch"], MAX_BATCH),
+            (&["clip-search", "index", "--checkpoint"], MAX_COUNT),
+            (&["clip-search", "query", "a", "-n"], MAX_COUNT),
+            (&["clip-search", "classify", "x.jpg", "--labels", "a,b", "--top"], MAX_COUNT),
+        ] {
+            let parse = |number: &str| Cli::try_parse_from([line, &[number]].concat());
+            for number in ["1", &max.to_string()] {
+                assert!(parse(number).is_ok(), "{line:?} {number}");
+            }
+            let beyond = (max + 1).to_string();
+            for number in ["0", &beyond, "18446744073709551616", "1e3", "", "many", "1.5"] {
+                let error = parse(number).unwrap_err().to_string();
+                let expected = format!("expected a whole number from 1 to {max}");
+                assert!(number.is_empty() || error.contains(&expected), "{line:?} {number:?}: {error}");
+            }
+        }
     }
 
     #[test]

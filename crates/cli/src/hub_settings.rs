@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clip_hub::{HubSettings, NoProxy, Proxies, Token};
 
+/// A file of more bytes has no token in it.
+const MAX_TOKEN_BYTES: u64 = 1 << 16;
+
 /// Where published checkpoints are kept and where they come from. A variable that is set to nothing counts as unset.
 pub(crate) fn hub_settings(
     variable: &dyn Fn(&str) -> Option<OsString>,
@@ -27,16 +30,16 @@ pub(crate) fn hub_settings(
         let caches = folder("XDG_CACHE_HOME").or_else(|| Some(home?.join(".cache")))?;
         Some(caches.join("huggingface"))
     });
-    let cache = folder("HF_HUB_CACHE").or_else(|| Some(hf_home.as_ref()?.join("hub"))).context(
-        "no folder for downloaded models is known for this user (is HOME set?); name one with HF_HUB_CACHE or HF_HOME",
-    )?;
+    let cache = folder("HF_HUB_CACHE")
+        .or_else(|| Some(hf_home.as_ref()?.join("hub")))
+        .context("cannot determine the cache folder for models (is HOME set?); set HF_HUB_CACHE or HF_HOME")?;
     let mut settings = HubSettings::new(std::path::absolute(&cache).unwrap_or(cache));
     if let Some(endpoint) = text("HF_ENDPOINT") {
         settings.endpoint = endpoint;
     }
     settings.token = text("HF_TOKEN").and_then(|token| Token::new(&token)).or_else(|| {
         let file = folder("HF_TOKEN_PATH").or_else(|| Some(hf_home.as_ref()?.join("token")))?;
-        Token::new(&std::fs::read_to_string(file).ok()?)
+        Token::new(&clip_files::regular::read_to_string(&file, MAX_TOKEN_BYTES).ok()?)
     });
     let is_true = |value: String| matches!(value.to_ascii_uppercase().as_str(), "1" | "ON" | "YES" | "TRUE");
     settings.offline = offline || text("HF_HUB_OFFLINE").is_some_and(is_true);

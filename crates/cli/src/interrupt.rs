@@ -17,8 +17,8 @@ pub(crate) fn listen() -> Result<Arc<AtomicBool>> {
         if seen.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }
-        notice("interrupted: saving what is done (interrupt again to stop at once)");
+        notice("interrupted: saving finished work (press Ctrl-C again to stop immediately)");
     })
-    .context("cannot listen for Ctrl-C")?;
+    .context("cannot install the Ctrl-C handler")?;
     Ok(flag)
 }

@@ -1,4 +1,4 @@
-//! Warnings that the libraries log, shown to the user.
+//! Warnings that the libraries log, shown to the user. They are escaped where they are written.
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 

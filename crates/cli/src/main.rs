@@ -7,14 +7,17 @@ mod commands;
 #[cfg(test)]
 mod docs;
 mod download;
+mod escape;
 mod exit;
 mod hub_settings;
 mod interrupt;
 mod logger;
 mod machine;
 mod output;
+mod panics;
 mod photo;
 mod progress;
+mod remedy;
 mod settings;
 mod suggestion;
 mod usage;
@@ -28,14 +31,19 @@ use crate::exit::Exit;
 use crate::output::OutputError;
 
 fn main() -> ExitCode {
+    panics::install();
     logger::install();
-    let exit = commands::run(Cli::parse()).unwrap_or_else(|error| match error.downcast_ref::<OutputError>() {
+    panics::told(run).into()
+}
+
+fn run() -> Exit {
+    let cli = Cli::try_parse().unwrap_or_else(|error| args::refuse(&error));
+    commands::run(cli).unwrap_or_else(|error| match error.downcast_ref::<OutputError>() {
         // `clip-search query ... | head -1` has what it wanted.
         Some(output) if output.is_broken_pipe() => Exit::Done,
         _ => {
-            output::notice(format_args!("error: {}", output::describe(&error)));
+            output::failure(&error);
             Exit::Failed
         }
-    });
-    exit.into()
+    })
 }

@@ -1,15 +1,21 @@
 //! The only module that writes to the standard streams: results on stdout, all else on stderr.
+//!
+//! Whatever is written for people is escaped here as a whole, even if its parts should have been already.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::Path;
 
+use clip_train::TrainError;
 use serde::Serialize;
+
+use crate::escape::{escaped_lines, escaped_text};
+use crate::remedy;
 
 /// Stdout could not be written to. Kept apart from other I/O errors because a reader that went away is no failure.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write the results to standard output: {0}")]
+#[error("cannot write to standard output: {0}")]
 pub(crate) struct OutputError(#[from] io::Error);
 
 impl OutputError {
@@ -29,9 +35,9 @@ impl Results {
         Self { out: BufWriter::new(io::stdout().lock()) }
     }
 
-    /// Writes a line of text.
+    /// Writes a line of text for people.
     pub fn line(&mut self, line: fmt::Arguments<'_>) -> Result<(), OutputError> {
-        self.out.write_fmt(line)?;
+        self.out.write_all(escaped_text(&line.to_string()).as_bytes())?;
         Ok(self.out.write_all(b"\n")?)
     }
 
@@ -55,7 +61,7 @@ impl Results {
 
 /// Writes a line to stderr. A stderr that is gone is no reason to stop.
 pub(crate) fn notice(message: impl fmt::Display) {
-    let _ = writeln!(io::stderr().lock(), "{message}");
+    print(&escaped_text(&message.to_string()));
 }
 
 /// Writes a warning to stderr.
@@ -63,7 +69,18 @@ pub(crate) fn warning(message: impl fmt::Display) {
     notice(format_args!("warning: {message}"));
 }
 
-/// The error and what lies behind it, in one line. A cause that its parent already quotes is not repeated.
+/// Writes an error to stderr, with what can be done about it.
+pub(crate) fn failure(error: &anyhow::Error) {
+    print(&format!("error: {}", describe(error)));
+}
+
+/// Writes what is safe to show.
+fn print(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// The error, its causes and what can be done about it, in one line, escaped. A cause that its parent already quotes is not
+/// repeated, nor is advice that is part of the message. Only a recipe's error has several lines: it shows the place.
 pub(crate) fn describe(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1) {
@@ -72,35 +89,13 @@ pub(crate) fn describe(error: &anyhow::Error) -> String {
             let _ = write!(text, ": {cause}");
         }
     }
-    text
-}
-
-/// A path for people: control characters, which can play tricks on a terminal, and bytes that are no UTF-8 are escaped.
-pub(crate) fn escaped(path: &Path) -> String {
-    let mut text = String::new();
-    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if c.is_control() || is_direction_mark(c) {
-                text.extend(c.escape_default());
-            } else {
-                text.push(c);
-            }
-        }
-        for byte in chunk.invalid() {
-            let _ = write!(text, "\\x{byte:02x}");
-        }
+    if let Some(words) = remedy::words(error)
+        && !text.contains(&words)
+    {
+        let _ = write!(text, "; {words}");
     }
-    text
-}
-
-/// The same for a text that came from a file or from elsewhere.
-pub(crate) fn escaped_text(text: &str) -> String {
-    escaped(Path::new(text))
-}
-
-/// Characters that turn the reading direction and so can make a name look like another.
-fn is_direction_mark(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    let shows_a_place = matches!(error.downcast_ref(), Some(TrainError::Recipe { .. }));
+    if shows_a_place { escaped_lines(&text) } else { escaped_text(&text) }
 }
 
 #[cfg(unix)]
@@ -158,25 +153,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tricks_in_names_are_shown() {
-        assert_eq!(escaped(Path::new("/a/b c é.jpg")), "/a/b c é.jpg");
-        assert_eq!(escaped(Path::new("a\nb\u{1b}[31m\u{202e}gpj")), "a\\nb\\u{1b}[31m\\u{202e}gpj");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn names_that_are_no_text_keep_their_bytes() {
-        use std::os::unix::ffi::OsStrExt;
-        let path = Path::new(std::ffi::OsStr::from_bytes(b"x\xff.jpg"));
-        assert_eq!(escaped(path), "x\\xff.jpg");
-    }
-
-    #[test]
     fn causes_are_told_once() {
         let inner = || anyhow::anyhow!("permission denied");
         assert_eq!(describe(&inner().context("cannot read x")), "cannot read x: permission denied");
         let quoting = Err::<(), _>(inner()).context("cannot read x: permission denied; look at it").unwrap_err();
         assert_eq!(describe(&quoting), "cannot read x: permission denied; look at it");
+    }
+
+    #[test]
+    fn nothing_in_an_error_acts_on_a_terminal() {
+        let error = anyhow::anyhow!("a\u{1b}]0;b\u{7}\nerror: c").context("\u{9b}31m\u{202e}");
+        assert_eq!(describe(&error), "\\u{9b}31m\\u{202e}: a\\u{1b}]0;b\\u{7}\\nerror: c");
+    }
+
+    #[test]
+    fn a_recipe_shows_the_place_on_lines_of_their_own() {
+        let error = TrainError::Recipe { path: "r\u{1b}".into(), reason: "at line 1\n1 | x\n    ^".into() };
+        let text = describe(&error.into());
+        assert!(text.contains("r\\u{1b}") && text.ends_with("at line 1\n  1 | x\n      ^"), "{text}");
+    }
+
+    #[test]
+    fn advice_follows_the_message_and_is_given_once() {
+        let error = || clip_search::IndexError::NotFound { dir: "x".into() };
+        assert_eq!(describe(&error().into()), "there is no index in x; create one with `clip-search index DIR`");
+        let quoting = anyhow::Error::from(error()).context("create one with `clip-search index DIR`");
+        assert_eq!(describe(&quoting).matches("create one").count(), 1);
     }
 
     #[test]

@@ -10,24 +10,26 @@ use clip_search::{
 };
 
 use crate::args::{DeviceArg, DeviceArgs, ModelArgs, PrecisionArg};
+use crate::escape::escaped;
 use crate::hub_settings::hub_settings;
 
-/// The most threads that are started: more than any machine has cores, and few enough for any system to start.
-const MOST_THREADS: usize = 1024;
-
-/// Where the index lies: what was asked for, else a folder of the platform's data folder.
+/// Where the index is: the folder that was asked for, else the one that `CLIP_SEARCH_INDEX` names, else the default. A
+/// variable that is set to nothing counts as unset.
 pub(crate) fn index_folder(asked: Option<PathBuf>) -> Result<PathBuf> {
-    if let Some(folder) = asked {
-        if folder.as_os_str().is_empty() {
-            bail!("the index folder is an empty text; name a folder with --index DIR, or leave the option out");
-        }
-        return std::path::absolute(&folder).with_context(|| format!("cannot resolve {}", folder.display()));
+    let named = || std::env::var_os("CLIP_SEARCH_INDEX").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    match asked.or_else(named) {
+        Some(folder) if folder.as_os_str().is_empty() => bail!("--index is empty; give a folder, or omit the option"),
+        Some(folder) => std::path::absolute(&folder).with_context(|| format!("cannot resolve {}", escaped(&folder))),
+        None => default_index_folder().context(
+            "cannot determine the user's data folder (is HOME set?); give the index folder with --index DIR or \
+             CLIP_SEARCH_INDEX",
+        ),
     }
-    let folder = data_folder().context(
-        "no data folder is known for this user (is HOME set?); say where the index lies with --index DIR or \
-         CLIP_SEARCH_INDEX",
-    )?;
-    Ok(folder.join("index"))
+}
+
+/// The index of a user who names none; `None` if the user's data folder is not known.
+pub(crate) fn default_index_folder() -> Option<PathBuf> {
+    Some(data_folder()?.join("index"))
 }
 
 /// The folder for what belongs to the user and to no single index.
@@ -51,7 +53,7 @@ pub(crate) fn hub(offline: bool) -> Result<Hub> {
 }
 
 /// Where models are found by name. Commands that need a model never fetch it by themselves: what takes minutes and
-/// gigabytes is for the user to begin.
+/// gigabytes is for the user to start.
 fn models() -> Models {
     hub(true).map_or_else(|_| Models::local(), Models::with_hub)
 }
@@ -113,9 +115,6 @@ pub(crate) fn device_choice(args: &DeviceArgs) -> DeviceChoice {
 
 /// Starts the threads that the encoder shares its work among; once, before any work.
 pub(crate) fn start_threads(threads: NonZeroUsize) -> Result<()> {
-    if threads.get() > MOST_THREADS {
-        bail!("expected at most {MOST_THREADS} threads, found {threads}; more than the machine has cores gain nothing");
-    }
     rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global().context("cannot start the threads")
 }
 
@@ -127,11 +126,5 @@ mod tests {
     fn index_folder_is_absolute_and_never_empty() {
         assert!(index_folder(Some(PathBuf::from("here"))).unwrap().is_absolute());
         assert!(index_folder(Some(PathBuf::new())).is_err());
-    }
-
-    #[test]
-    fn threads_are_bounded() {
-        let error = start_threads(NonZeroUsize::new(100_000).unwrap()).unwrap_err().to_string();
-        assert!(error.contains("1024") && error.contains("100000"), "{error}");
     }
 }

@@ -6,9 +6,10 @@ use std::path::Path;
 use clip_hub::{Catalogue, Machine};
 use clip_search::Report;
 
+use crate::escape::escaped;
 use crate::machine::{gflops, memory};
-use crate::output::{escaped, notice};
-use crate::settings::{data_folder, index_folder};
+use crate::output::notice;
+use crate::settings::{data_folder, default_index_folder};
 
 /// An empty file in the user's data folder: this was said. It lies there and not in the index, which has its folder for
 /// itself, and so that a user with many indexes hears it once.
@@ -29,13 +30,13 @@ pub(crate) fn suggest(index: &Path, report: &Report) {
     }
     let name = &entry.name;
     // The commands must reach this index and no other.
-    let option = match index_folder(None) {
-        Ok(usual) if usual == index => String::new(),
+    let option = match default_index_folder() {
+        Some(usual) if usual == index => String::new(),
         _ => format!("--index {} ", quoted(index)),
     };
     notice(format_args!(
-        "tip: `pocket` knows everyday things; {name} knows far more and suits this machine ({} MB): `clip-search model \
-         pull {name}`, then `clip-search {option}index --model {name}`",
+        "tip: `pocket` is small and knows everyday things; {name} ({} MB) knows far more and is fast enough on this \
+         machine. To switch: `clip-search model pull {name}`, then `clip-search {option}index --model {name}`",
         entry.bytes / 1_000_000
     ));
 }

@@ -7,7 +7,7 @@ use clip_encoder::BoxedError;
 #[non_exhaustive]
 pub enum ClassifyError {
     /// Something is needed, and none was given.
-    #[error("there are no {what}, expected at least one")]
+    #[error("no {what}; expected at least one")]
     Empty {
         /// What is missing: `labels`, `prompt templates`, `photos` or `captions`.
         what: &'static str,
@@ -33,7 +33,7 @@ pub enum ClassifyError {
         dimension: usize,
     },
     /// A vector does not have the width of those that it is compared with.
-    #[error("the photo's vector has {found} values, expected {expected}")]
+    #[error("the photo's embedding has {found} dimensions, expected {expected}")]
     Dimension {
         /// Values of the photo's vector.
         found: usize,
@@ -41,13 +41,13 @@ pub enum ClassifyError {
         expected: usize,
     },
     /// There are too few classes to tell apart.
-    #[error("the number of classes is {found}, expected at least two")]
+    #[error("expected at least two classes, found {found}")]
     Classes {
         /// How many there are.
         found: usize,
     },
     /// A class has no example.
-    #[error("class {class} has no example, expected at least one for every class")]
+    #[error("class {class} has no examples; expected at least one per class")]
     NoExample {
         /// The class, from 0.
         class: usize,

@@ -259,7 +259,7 @@ mod tests {
         assert!(error(&examples, &[0, 1, 1], &two).contains("expected 3 vectors"));
         assert!(error(&examples, &[0, 0], &names((0..1).map(unit))).contains("at least two"));
         let fitted = FewShot::fit(&examples, &[0, 1], &two).unwrap();
-        assert!(fitted.probabilities(&[1.0]).unwrap_err().to_string().contains("has 1 values"));
+        assert!(fitted.probabilities(&[1.0]).unwrap_err().to_string().contains("has 1 dimensions"));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Files as the other crates need them: written whole or not at all, readable by their owner only, locked; paths as
-//! bytes; and what to call a file that is none.
+//! bytes; regular files opened without waiting for anybody, and what to call other kinds of files.
 //!
 //! All functions return plain [`std::io::Error`]s: the caller knows which file it is about.
 

@@ -166,7 +166,7 @@ impl Client {
             206 => {
                 let found = headers::range_start(response.headers()).map_err(|reason| protocol(&url, reason))?;
                 if found != start {
-                    let reason = format!("asked for the bytes from {start} on, found those from {found} on");
+                    let reason = format!("asked for bytes from {start}, got bytes from {found}");
                     return Err(protocol(&url, reason).into());
                 }
                 start
@@ -200,7 +200,7 @@ impl Client {
     }
 
     fn send(&self, method: &str, url: &str, from: Option<u64>) -> Result<Response<Body>, Failure> {
-        let origin = Origin::of_url(url).ok_or_else(|| protocol(url, "it is no address".to_owned()))?;
+        let origin = Origin::of_url(url).ok_or_else(|| protocol(url, "it is not a valid URL".to_owned()))?;
         let mut request = match method {
             "HEAD" => self.agent.head(url),
             _ => self.agent.get(url),
@@ -266,7 +266,7 @@ fn authorization(token: &Token) -> Result<HeaderValue, HubError> {
     let wrong = || HubError::Setting {
         setting: Setting::Token,
         value: "…".to_owned(),
-        reason: "expected one line of ASCII letters, digits and signs",
+        reason: "expected one line of printable ASCII characters",
     };
     let visible = token.secret().bytes().all(|byte| byte.is_ascii_graphic());
     let mut header = HeaderValue::try_from(format!("Bearer {}", token.secret())).ok().filter(|_| visible);

@@ -26,7 +26,7 @@ pub enum HubError {
     },
     /// A name cannot be one of a repository.
     #[error(
-        "`{}` is not the name of a repository: {reason}; expected ORG/NAME, such as `timm/ViT-B-16-SigLIP`",
+        "`{}` is not a valid repository name: {reason}; expected ORG/NAME, such as `timm/ViT-B-16-SigLIP`",
         Escaped(name)
     )]
     Repository {
@@ -37,7 +37,7 @@ pub enum HubError {
     },
     /// A name is neither in the catalogue nor that of a repository.
     #[error(
-        "unknown model `{}`: expected a name of the catalogue or a repository (ORG/NAME){}",
+        "unknown model `{}`: expected a name from the catalogue or a repository (ORG/NAME){}",
         Escaped(name),
         nearest.as_ref().map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default()
     )]
@@ -58,12 +58,12 @@ pub enum HubError {
         reason: &'static str,
     },
     /// The embedded catalogue cannot be read.
-    #[error("the catalogue of models is damaged: {}", Escaped(reason))]
+    #[error("the model catalogue is damaged: {}", Escaped(reason))]
     Catalogue {
         /// What is wrong.
         reason: String,
     },
-    /// An index of shards, which a sharded checkpoint has, is no such thing.
+    /// The shard index of a checkpoint is not valid.
     #[error("{} is not an index of shards: {}", EscapedPath(path), Escaped(reason))]
     ShardIndex {
         /// The index.
@@ -82,12 +82,7 @@ pub enum HubError {
         missing: String,
     },
     /// The network is switched off and the cache does not hold everything.
-    #[error(
-        "{} is not in the cache ({}): {}; the network is switched off",
-        Escaped(name),
-        EscapedPath(cache),
-        Escaped(missing)
-    )]
+    #[error("{} is not in the cache ({}): {}; offline mode is on", Escaped(name), EscapedPath(cache), Escaped(missing))]
     Offline {
         /// The name under which it was asked for.
         name: String,
@@ -97,7 +92,7 @@ pub enum HubError {
         missing: String,
     },
     /// The server knows no such repository, or hides it.
-    #[error("{} has no repository {}, or does not show it to us", Escaped(endpoint), Escaped(repository))]
+    #[error("no repository {} on {}, or no permission to see it", Escaped(repository), Escaped(endpoint))]
     RepositoryNotFound {
         /// The repository.
         repository: String,
@@ -114,7 +109,7 @@ pub enum HubError {
     },
     /// The repository lacks a file that is needed.
     #[error(
-        "{} has no file `{}`, which is needed; the repository has changed or is not such a checkpoint",
+        "{} lacks the required file `{}`; the repository has changed or is not a supported checkpoint",
         Escaped(repository),
         Escaped(file)
     )]
@@ -125,12 +120,7 @@ pub enum HubError {
         file: String,
     },
     /// The server refuses to hand out the repository.
-    #[error(
-        "{} does not let us read {}: it answered {status}{}",
-        Escaped(endpoint),
-        Escaped(repository),
-        words(message)
-    )]
+    #[error("access to {} denied by {} (HTTP {status}){}", Escaped(repository), Escaped(endpoint), words(message))]
     Denied {
         /// The repository.
         repository: String,
@@ -152,7 +142,10 @@ pub enum HubError {
         message: String,
     },
     /// The server could not be reached, or the connection broke too often.
-    #[error("cannot fetch {}: {cause} (tried {attempts} times); what was fetched is kept", Escaped(url))]
+    #[error(
+        "cannot download {}: {cause} (gave up after {attempts} attempts); the partial download is kept",
+        Escaped(url)
+    )]
     Network {
         /// What was asked for.
         url: String,
@@ -163,7 +156,7 @@ pub enum HubError {
         cause: Interruption,
     },
     /// The server does not keep to the hub's protocol.
-    #[error("{} does not answer like a Hugging Face hub: {}", Escaped(url), Escaped(reason))]
+    #[error("{} does not behave like a Hugging Face hub: {}", Escaped(url), Escaped(reason))]
     Protocol {
         /// What was asked for.
         url: String,
@@ -172,7 +165,7 @@ pub enum HubError {
     },
     /// A file arrived with other content than the server announced.
     #[error(
-        "{} of {} arrived damaged: expected the hash {expected}, found {found}; it was removed",
+        "{} of {} was corrupted in transit: expected hash {expected}, found {found}; the download was discarded",
         Escaped(file),
         Escaped(repository)
     )]
@@ -188,7 +181,7 @@ pub enum HubError {
     },
     /// The repository's weights are pickled.
     #[error(
-        "{} holds its weights only as `{}`, a pickle, which can run code and is never read; expected safetensors",
+        "{} has only pickled weights (`{}`), which are never loaded because they can run code; expected safetensors",
         Escaped(repository),
         Escaped(found)
     )]
@@ -200,7 +193,7 @@ pub enum HubError {
     },
     /// The repository is not a checkpoint in a known layout.
     #[error(
-        "{} is not a checkpoint that can be read: {}; expected `config.json` with `model.safetensors` (Hugging Face) \
+        "{} is not a supported checkpoint: {}; expected `config.json` with `model.safetensors` (Hugging Face) \
          or `open_clip_config.json` with `open_clip_model.safetensors` (open_clip)",
         Escaped(repository),
         Escaped(missing)
@@ -212,7 +205,7 @@ pub enum HubError {
         missing: String,
     },
     /// The caller asked to stop. What was fetched is kept.
-    #[error("stopped; what was fetched is kept")]
+    #[error("cancelled; the partial download is kept")]
     Cancelled,
 }
 

@@ -170,7 +170,7 @@ pub(crate) fn parse_shards(bytes: &[u8]) -> Result<BTreeSet<String>, String> {
     let parsed: Index = serde_json::from_slice(bytes).map_err(|error| shortened(&error.to_string(), SHOWN))?;
     let names: BTreeSet<String> = parsed.weight_map.into_values().collect();
     if names.is_empty() {
-        return Err("it names no file".to_owned());
+        return Err("it lists no files".to_owned());
     }
     match names.iter().find(|name| !is_file_name(name) || name.contains('/')) {
         Some(name) => {

@@ -55,7 +55,7 @@ pub(crate) fn error_message(headers: &HeaderMap) -> String {
 pub(crate) fn file_info(status: u16, headers: &HeaderMap, commit: Option<&str>) -> Result<FileInfo, String> {
     let commit = commit
         .filter(|commit| is_commit(commit))
-        .ok_or_else(|| "its header X-Repo-Commit names no commit".to_owned())?;
+        .ok_or_else(|| "its X-Repo-Commit header is not a commit hash".to_owned())?;
     let tag = header(headers, "x-linked-etag").or_else(|| header(headers, "etag")).unwrap_or_default();
     let digest = Digest::parse(tag)
         .ok_or_else(|| format!("expected the file's hash as its ETag, found `{}`", shortened(tag, SHOWN)))?;
@@ -63,9 +63,9 @@ pub(crate) fn file_info(status: u16, headers: &HeaderMap, commit: Option<&str>) 
     let length = if status == 200 { header(headers, "content-length") } else { None };
     let size = header(headers, "x-linked-size")
         .or(length)
-        .ok_or_else(|| "neither X-Linked-Size nor Content-Length tells the file's size".to_owned())?;
+        .ok_or_else(|| "neither X-Linked-Size nor Content-Length gives the file size".to_owned())?;
     let size = number(size).filter(|size| *size <= MAX_FILE_BYTES).ok_or_else(|| {
-        format!("expected a file's size of at most {MAX_FILE_BYTES} bytes, found `{}`", shortened(size, SHOWN))
+        format!("expected a file size of at most {MAX_FILE_BYTES} bytes, found `{}`", shortened(size, SHOWN))
     })?;
     Ok(FileInfo { commit: commit.to_ascii_lowercase(), digest, size })
 }

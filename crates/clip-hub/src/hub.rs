@@ -82,7 +82,7 @@ impl Hub {
     pub(crate) fn find(&self, checkpoint: &Checkpoint) -> Result<Located, String> {
         let Checkpoint { repository, revision, files, .. } = checkpoint;
         let Some(Snapshot { folder, commit }) = self.cache.snapshot(repository, revision) else {
-            return Err(format!("there is nothing of {repository}"));
+            return Err(format!("nothing of {repository} is cached"));
         };
         match files::missing(&folder, files.as_deref()) {
             Some(missing) => Err(missing),

@@ -16,7 +16,7 @@ pub enum Interruption {
     },
     /// The server has fewer bytes than were fetched before (status 416): what is there cannot be a beginning of this
     /// file. It is removed, and the download begins anew.
-    #[error("the server has no byte {from}: what was fetched before belongs to another file")]
+    #[error("the server has no byte {from}: the partial download belongs to a different file")]
     Range {
         /// The first byte that was asked for.
         from: u64,

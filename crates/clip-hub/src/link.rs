@@ -32,7 +32,7 @@ fn place_by(means: &[Means], snapshot: &Path, file: &str, blob: &Path) -> Result
     create_parent(&pointer)?;
     let temporary = beside(&pointer);
     remove(&temporary)?;
-    let mut failure = io::Error::other("there is no way to do it");
+    let mut failure = io::Error::other("links and copies are not supported here");
     for means in means {
         let made = match means {
             Means::SymbolicLink => symbolic_link(&target(file, blob), &temporary),

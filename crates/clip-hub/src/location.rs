@@ -63,7 +63,7 @@ impl Origin {
 /// What is wrong with it, also for one that leads from https to http.
 pub(crate) fn redirect(from: &str, location: &str) -> Result<String, String> {
     let no_address =
-        || format!("it redirects to `{}`, which is no address", shortened(&without_secrets(location), SHOWN));
+        || format!("it redirects to `{}`, which is not a valid URL", shortened(&without_secrets(location), SHOWN));
     let base = from.parse::<Uri>().map_err(|error| error.to_string())?;
     let (Some(scheme), Some(authority)) = (base.scheme_str(), base.authority()) else { return Err(no_address()) };
     let next = if location.starts_with("//") {
@@ -75,7 +75,7 @@ pub(crate) fn redirect(from: &str, location: &str) -> Result<String, String> {
     };
     let origin = Origin::of_url(&next).ok_or_else(no_address)?;
     if Origin::of(&base).is_some_and(|base| base.is_encrypted()) && !origin.is_encrypted() {
-        return Err("it redirects from https to http, which anyone on the way could read".to_owned());
+        return Err("it redirects from https to http, which is not encrypted".to_owned());
     }
     Ok(next)
 }

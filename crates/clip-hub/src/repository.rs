@@ -19,7 +19,7 @@ impl Repository {
     /// [`HubError::Repository`] for anything else.
     pub fn parse(name: &str) -> Result<Self, HubError> {
         let wrong = |reason| HubError::Repository { name: name.to_owned(), reason };
-        let (organisation, model) = name.split_once('/').ok_or_else(|| wrong("there is no `/` in it"))?;
+        let (organisation, model) = name.split_once('/').ok_or_else(|| wrong("it has no `/`"))?;
         if name.len() > MAX_NAME {
             return Err(wrong("it is longer than 96 characters"));
         }

@@ -80,7 +80,7 @@ impl Hub {
             return Err(HubError::NotCached {
                 name: checkpoint.name.clone(),
                 cache: self.cache.root().to_owned(),
-                missing: format!("there is nothing of {}", checkpoint.repository),
+                missing: format!("nothing of {} is cached", checkpoint.repository),
             });
         };
         let mut names = Vec::new();
@@ -134,12 +134,12 @@ impl Hub {
             }
         }
         let Some(client) = client else {
-            return Ok(Err("it is a copy without a blob, and the network is switched off".to_owned()));
+            return Ok(Err("it is a copy without a blob, and offline mode is on".to_owned()));
         };
         Ok(match client.file(&checkpoint.repository, commit, name) {
             Ok(Some(info)) => Ok(info.digest),
-            Ok(None) => Err("the server knows no such file".to_owned()),
-            Err(Failure::Passing(cause)) => Err(format!("the server cannot be asked: {cause}")),
+            Ok(None) => Err("the server has no such file".to_owned()),
+            Err(Failure::Passing(cause)) => Err(format!("cannot ask the server: {cause}")),
             Err(Failure::Lasting(error)) => Err(format!("the server cannot be asked: {error}")),
         })
     }

@@ -1,4 +1,4 @@
-//! Why a run could not go on.
+//! Why a run could not continue.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,26 +7,27 @@ use clip_encoder::BoxedError;
 use clip_index::IndexError;
 use thiserror::Error;
 
-/// Why a run stopped. Whatever was committed before stays; a file that cannot be indexed never stops a run.
+/// Why a run stopped. Whatever was committed before stays; a file that cannot be indexed never stops a run. Messages say
+/// what was expected and what was found; [`remedy`](Self::remedy) says what can be done.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum IndexerError {
-    /// No folder was given, and the index knows none.
-    #[error("no folder to index: none was given and the index at {} knows none yet; name the folder that holds the photos", index.display())]
+    /// No folder was given, and the index has none.
+    #[error("no folder to index: none was given, and the index in {} has none yet", index.display())]
     NoRoots {
-        /// Where the index lies.
+        /// Where the index is.
         index: PathBuf,
     },
     /// A folder that was asked for does not exist or cannot be read.
-    #[error("cannot index {}: {source}; expected a folder that exists and may be read{}", path.display(), remedy(source))]
+    #[error("cannot index {}: {source}; expected a readable folder", path.display())]
     Root {
         /// As it was given.
         path: PathBuf,
         /// What the operating system says.
         source: io::Error,
     },
-    /// Something else than a folder was asked for.
-    #[error("cannot index {}: expected a folder, found a file; name the folder that holds it", path.display())]
+    /// Something other than a folder was asked for.
+    #[error("cannot index {}: expected a folder, found a file", path.display())]
     NotAFolder {
         /// As it was given.
         path: PathBuf,
@@ -35,18 +36,16 @@ pub enum IndexerError {
     #[error(transparent)]
     Index(#[from] IndexError),
     /// The model could not encode. The photos of the batch it was given are not in the index.
-    #[error(
-        "the model failed on a batch of {photos} photos: {source}; what was indexed before is kept, run the same command to go on"
-    )]
+    #[error("the model failed on a batch of {photos} photos: {source}; photos indexed before are saved")]
     Encoder {
         /// How many photos the batch held.
         photos: usize,
         /// What the model says.
         source: BoxedError,
     },
-    /// The model gave something else than it was asked for.
+    /// The model returned something other than it was asked for.
     #[error(
-        "the model failed: expected {expected} values for a batch, found {found}; this is a fault of the model's code, please report it"
+        "the model failed: expected {expected} values for a batch, found {found}; this is a bug in the model's code"
     )]
     EncoderOutput {
         /// Photos times dimension.
@@ -54,17 +53,47 @@ pub enum IndexerError {
         /// What came.
         found: usize,
     },
-    /// The operating system gave no threads.
-    #[error("cannot start the decoding threads: {0}; close other programs or use fewer threads")]
+    /// The operating system refused to start threads.
+    #[error("cannot start the decoding threads: {0}")]
     Threads(#[source] io::Error),
 }
 
-fn remedy(source: &io::Error) -> &'static str {
-    match source.kind() {
-        io::ErrorKind::NotFound => {
-            " (if it lies on a drive, mount that first; if it was deleted, index the folder above to have its photos removed)"
+/// What can be done about an [`IndexerError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Remedy {
+    /// Name the folders that hold the photos.
+    NameFolders,
+    /// If the folder is on a drive, mount the drive. If it was deleted, index its parent folder, which removes its photos
+    /// from the index.
+    MountOrIndexParent,
+    /// Check the permissions of the folder.
+    CheckPermissions,
+    /// Name the folder that the file is in.
+    NameParentFolder,
+    /// Run the same again: what was indexed is kept.
+    Resume,
+    /// Report the fault to the authors of the model's code.
+    Report,
+    /// Close other programs or use fewer threads.
+    UseFewerThreads,
+}
+
+impl IndexerError {
+    /// What can be done about it, where that is known. For [`Index`](Self::Index) ask the error in it.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::NoRoots { .. } => Some(Remedy::NameFolders),
+            Self::Root { source, .. } => match source.kind() {
+                io::ErrorKind::NotFound => Some(Remedy::MountOrIndexParent),
+                io::ErrorKind::PermissionDenied => Some(Remedy::CheckPermissions),
+                _ => None,
+            },
+            Self::NotAFolder { .. } => Some(Remedy::NameParentFolder),
+            Self::Encoder { .. } => Some(Remedy::Resume),
+            Self::EncoderOutput { .. } => Some(Remedy::Report),
+            Self::Threads(_) => Some(Remedy::UseFewerThreads),
+            Self::Index(_) => None,
         }
-        io::ErrorKind::PermissionDenied => " (look at its permissions, with `ls -ld` for instance)",
-        _ => "",
     }
 }

@@ -33,7 +33,7 @@ mod walk;
 
 /// What makes embeddings of photos.
 pub use clip_encoder::{BoxedError, Encoder};
-pub use error::IndexerError;
+pub use error::{IndexerError, Remedy};
 pub use exclude::SYSTEM_FOLDERS;
 pub use indexer::Indexer;
 pub use options::IndexOptions;

@@ -6,19 +6,24 @@ use std::time::Duration;
 use clip_image::Limits;
 use clip_index::GraphOptions;
 
+/// The most threads that decode, whatever was asked for: more than machines have cores, and few enough for any system to
+/// start.
+const MAX_DECODE_THREADS: usize = 1024;
+
 /// Settings of a run; the default suits a desktop machine.
 #[derive(Debug, Clone)]
 pub struct IndexOptions {
-    /// Commit after so many photos. What lies between two commits is lost when the machine or the program dies.
+    /// Commit after this many photos. What lies between two commits is lost if the machine or the program dies.
     pub checkpoint_every: u64,
-    /// Commit at the latest after so long, if there is anything to commit.
+    /// Commit at the latest after this long, if there is anything to commit.
     pub checkpoint_interval: Duration,
     /// How many photos the encoder takes at a time; `None` stands for what suits it ([`Encoder::batch_size`]). More need
     /// more memory and gain little once the device is busy.
     ///
     /// [`Encoder::batch_size`]: crate::Encoder::batch_size
     pub batch: Option<NonZeroUsize>,
-    /// How many threads read and decode; `None` stands for one for every core. Each holds one full picture.
+    /// How many threads read and decode; `None` stands for one per core, and 1024 is the most that are started. Each
+    /// holds one full picture.
     ///
     /// The encoder has threads of its own, in its library's care. Where it is the slower side, the decoding threads
     /// wait for it and cost nothing; where decoding is, the encoder waits and leaves them the cores.
@@ -54,6 +59,22 @@ impl Default for IndexOptions {
 impl IndexOptions {
     /// How many threads read and decode.
     pub(crate) fn decode_threads(&self) -> usize {
-        self.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+        let threads = self.threads.or_else(|| std::thread::available_parallelism().ok());
+        threads.map_or(1, NonZeroUsize::get).min(MAX_DECODE_THREADS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decoding_threads_are_bounded() {
+        let threads =
+            |count| IndexOptions { threads: NonZeroUsize::new(count), ..IndexOptions::default() }.decode_threads();
+        assert_eq!(threads(3), 3);
+        assert_eq!(threads(100_000), MAX_DECODE_THREADS);
+        assert_eq!(threads(usize::MAX), MAX_DECODE_THREADS);
+        assert!(threads(0) >= 1, "one per core");
     }
 }

@@ -50,19 +50,19 @@ pub struct Skipped {
 #[non_exhaustive]
 pub enum SkipReason {
     /// A folder, a named pipe, a socket or a device under a photo's name.
-    #[error("{kind}, not a photo")]
+    #[error("not a file but {kind}")]
     NotAFile {
         /// With its article: "a named pipe".
         kind: &'static str,
     },
     /// A symbolic link whose target does not exist.
-    #[error("a link to {}, which does not exist", target.display())]
+    #[error("broken link to {}", target.display())]
     DanglingLink {
         /// As the link has it, be it absolute or relative to the link.
         target: PathBuf,
     },
     /// A symbolic link that leads nowhere for another reason, such as to itself.
-    #[error("a link that cannot be followed: {error}")]
+    #[error("cannot follow the link: {error}")]
     BadLink {
         /// In the operating system's words.
         error: String,
@@ -77,7 +77,7 @@ pub enum SkipReason {
     #[error("{0}")]
     Image(#[from] ImageError),
     /// The file holds the same bytes as another one, which was skipped.
-    #[error("the same bytes as in {}, which was skipped", other.display())]
+    #[error("identical to {}, which was skipped", other.display())]
     SameAs {
         /// The file whose entry tells the reason.
         other: PathBuf,
@@ -89,7 +89,7 @@ pub enum SkipReason {
         error: BoxedError,
     },
     /// A fault in this program or in a library that it uses, met while the file was being decoded.
-    #[error("the decoder failed in an unforeseen way ({message}); please report this together with the file")]
+    #[error("the decoder crashed ({message}); please report this with the file")]
     Panicked {
         /// What the fault said of itself.
         message: String,

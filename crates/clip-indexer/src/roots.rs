@@ -46,7 +46,7 @@ pub(crate) fn resolve(given: &[PathBuf], known: &[PathBuf], index: &Path) -> Res
                 }
                 let reason = match error.kind() {
                     io::ErrorKind::NotFound => "does not exist; is its drive mounted?".to_owned(),
-                    io::ErrorKind::NotADirectory => "is no longer a folder".to_owned(),
+                    io::ErrorKind::NotADirectory => "is not a folder any more".to_owned(),
                     _ => format!("cannot be read: {}", crate::walk::describe(&error)),
                 };
                 blind.push(Blind { path, reason, root: true });

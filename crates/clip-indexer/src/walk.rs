@@ -281,7 +281,7 @@ impl Walker<'_> {
 }
 
 /// Why an empty root keeps its photos in the index.
-pub(crate) const EMPTY: &str = "is empty, as the mount point of an unmounted drive is";
+pub(crate) const EMPTY: &str = "is empty; is its drive mounted?";
 
 /// Whether a folder can be read and holds nothing at all.
 pub(crate) fn is_empty_folder(path: &Path) -> bool {

@@ -133,7 +133,7 @@ impl Encoder for CachedTexts {
     }
 
     fn preprocess(&self, _: &RgbImage) -> Result<(), BoxedError> {
-        Err("expected texts whose embeddings are cached, found a photo, and no model is loaded".into())
+        Err("no model is loaded: only texts with cached embeddings can be encoded, found a photo".into())
     }
 
     fn embed_pixels(&self, _: &[()]) -> Result<Vec<f32>, BoxedError> {
@@ -144,7 +144,7 @@ impl Encoder for CachedTexts {
         let mut rows = Vec::with_capacity(texts.len() * self.model.dimension);
         for text in texts {
             let row = self.cache.get(&self.model.fingerprint, text, self.model.dimension);
-            rows.extend(row.ok_or("expected a text whose embedding is cached, found another, and no model is loaded")?);
+            rows.extend(row.ok_or("no model is loaded: expected a text with a cached embedding")?);
         }
         Ok(rows)
     }

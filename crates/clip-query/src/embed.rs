@@ -107,12 +107,12 @@ fn checked(rows: Result<Vec<f32>, BoxedError>, expected: usize) -> Result<Vec<f3
 /// Brings a vector to length 1, or says what is wrong with it.
 fn unit(values: &[f32], dimension: usize) -> Result<Vec<f32>, String> {
     if values.len() != dimension {
-        return Err(format!("{} numbers", values.len()));
+        return Err(format!("one of {} dimensions", values.len()));
     }
     let wide: Vec<f64> = values.iter().map(|&x| f64::from(x)).collect();
     let length = length(&wide);
     if !length.is_finite() || length == 0.0 {
-        return Err(format!("one of length {length}"));
+        return Err(format!("one of norm {length}"));
     }
     Ok(wide.iter().map(|x| (x / length) as f32).collect())
 }

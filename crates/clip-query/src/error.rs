@@ -31,33 +31,29 @@ impl fmt::Display for Example {
 #[non_exhaustive]
 pub enum QueryError {
     /// The query has no term at all.
-    #[error(
-        "nothing to look for: expected words, an example photo or an embedding; describe the photo, as in \"a dog on a beach\""
-    )]
+    #[error("the query is empty: expected a text, an example photo or an embedding")]
     NoTerms,
     /// A text is empty or blank.
-    #[error("nothing to look for: the text is empty; describe the photo, as in \"a dog on a beach\"")]
+    #[error("the query text is empty")]
     EmptyText,
     /// A weight is no number to calculate with.
-    #[error("expected a weight that is a finite number, found {weight}")]
+    #[error("expected a finite weight, found {weight}")]
     Weight {
         /// What was found.
         weight: f32,
     },
     /// A ready-made embedding does not belong to this model.
-    #[error(
-        "expected an embedding of {expected} finite numbers that are not all zero, as the model {model} makes them, found {found}"
-    )]
+    #[error("expected a finite, non-zero embedding of {expected} dimensions from the model {model}, found {found}")]
     Embedding {
         /// The dimension of the index.
         expected: usize,
         /// Name of the model.
         model: String,
-        /// What is wrong with it: "7 numbers".
+        /// What is wrong with it: "one of 7 dimensions".
         found: String,
     },
     /// The terms add up to nothing.
-    #[error("the terms cancel one another out, which leaves nothing to look for; change a weight or leave out a term")]
+    #[error("the terms of the query cancel each other out")]
     Cancelled,
     /// An example photo cannot be read or decoded.
     #[error("cannot use {example} as an example: {source}")]
@@ -71,9 +67,7 @@ pub enum QueryError {
     #[error("the model cannot encode the query: {0}")]
     Encoder(#[source] BoxedError),
     /// The model gave something else than it was asked for.
-    #[error(
-        "the model failed: expected {expected} values, found {found}; this is a fault of the model's code, please report it"
-    )]
+    #[error("the model failed: expected {expected} values, found {found}; this is a bug in the model's code")]
     EncoderOutput {
         /// Terms times dimension.
         expected: usize,

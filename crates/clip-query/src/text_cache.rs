@@ -48,7 +48,7 @@ impl TextCache {
         let entries = match read(&file) {
             Ok(bytes) => Entries::parse(&bytes),
             Err(error) => {
-                log::debug!("no embeddings are taken from {}: {error}", file.display());
+                log::debug!("cannot read cached embeddings from {}: {error}", file.display());
                 Entries::new()
             }
         };
@@ -75,7 +75,7 @@ impl TextCache {
         if let Some(file) = &self.file
             && let Err(error) = entries.store(key, file)
         {
-            log::debug!("an embedding is not kept in {}: {error}", file.display());
+            log::debug!("cannot write the embedding to {}: {error}", file.display());
         }
     }
 

@@ -166,7 +166,7 @@ impl DevData {
             data.image_of.push(at);
         }
         if data.images.is_empty() {
-            return Err(TrainError::Data { path: set.csv.clone(), reason: "it names no photo to measure on".into() });
+            return Err(TrainError::Data { path: set.csv.clone(), reason: "it lists no photos to evaluate on".into() });
         }
         Ok(data)
     }
@@ -265,7 +265,7 @@ mod tests {
         }
         std::fs::write(dir.path().join("dev.csv"), "image,caption\n").unwrap();
         let dev = DevSet { csv: dir.path().join("dev.csv"), images: dir.path().to_owned() };
-        assert!(DevData::read(&dev).unwrap_err().to_string().contains("no photo to measure"));
+        assert!(DevData::read(&dev).unwrap_err().to_string().contains("no photos to evaluate"));
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub enum TrainError {
         source: std::io::Error,
     },
     /// The recipe cannot be parsed or asks for something impossible.
-    #[error("the recipe {} is not usable: {}", Shown::path(path), Shown::text(reason))]
+    #[error("the recipe {} is invalid: {}", Shown::path(path), Shown::text(reason))]
     Recipe {
         /// The recipe's file.
         path: PathBuf,
@@ -55,7 +55,7 @@ pub enum TrainError {
         reason: String,
     },
     /// There is no training state to resume from, or it is damaged, or it belongs to another recipe.
-    #[error("the training state in {} cannot be resumed: {}", Shown::path(path), Shown::text(reason))]
+    #[error("cannot resume training from {}: {}", Shown::path(path), Shown::text(reason))]
     State {
         /// The state's folder.
         path: PathBuf,
@@ -73,13 +73,13 @@ pub enum TrainError {
         loss: f32,
     },
     /// The run was cancelled. The last saved training state can be resumed.
-    #[error("training was stopped; its last saved state can be resumed")]
+    #[error("training was cancelled; it can be resumed from the last saved state")]
     Stopped,
     /// The model could not be built, read or written.
     #[error(transparent)]
     Model(#[from] ModelError),
     /// Recall could not be measured.
-    #[error("recall on the dev set cannot be measured: {0}")]
+    #[error("cannot measure recall on the dev set: {0}")]
     Recall(#[from] ClassifyError),
 }
 

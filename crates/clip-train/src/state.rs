@@ -87,10 +87,10 @@ pub fn position(out: &Path, key: &str, stages: usize) -> Result<Position, TrainE
     let text = fs::read_to_string(place.join("position.json")).map_err(|error| fail(error.to_string()))?;
     let position: Position = serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
     if position.key != key {
-        return Err(fail("it belongs to another recipe, configuration or starting weights".into()));
+        return Err(fail("it belongs to a different recipe, configuration or initial weights".into()));
     }
     if position.stage >= stages {
-        return Err(fail(format!("it stands in stage {} of {stages}", position.stage.saturating_add(1))));
+        return Err(fail(format!("it is in stage {}, but the recipe has {stages}", position.stage.saturating_add(1))));
     }
     Ok(position)
 }
@@ -99,10 +99,7 @@ pub fn position(out: &Path, key: &str, stages: usize) -> Result<Position, TrainE
 pub fn load(out: &Path, position: &Position, plain: &Clip) -> Result<Weights, TrainError> {
     let place = folder(out);
     if list_param_ids(plain).len() != position.ids.len() {
-        return Err(TrainError::State {
-            path: place,
-            reason: "it has another number of tensors than the model".into(),
-        });
+        return Err(TrainError::State { path: place, reason: "its number of tensors does not match the model".into() });
     }
     let read = |name: &str| -> Result<Clip, TrainError> {
         let file = SafetensorsFile::open(&place.join(name).with_extension("safetensors"))?;

@@ -33,7 +33,7 @@ pub enum LibraryError {
     /// No model has this name.
     #[error(
         "unknown model {}: expected `pocket`, the name of a published model, a repository (ORG/NAME), a checkpoint folder \
-         or a model file (.safetensors), found nothing that can be opened under that name ({reason}){}",
+         or a model file (.safetensors), found none of these ({reason}){}",
         model.display(),
         nearest.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
     )]
@@ -46,13 +46,13 @@ pub enum LibraryError {
         nearest: Option<String>,
     },
     /// A published model was asked for, and nobody said where those are kept.
-    #[error("the model {model} is a published one, and no folder for downloaded models is known")]
+    #[error("cannot look up the published model {model}: no model cache folder is set")]
     NoModelCache {
         /// The model.
         model: String,
     },
     /// The model that the index was made with is not on this disk.
-    #[error("the index was made with the model {model}, which cannot be used: {source}")]
+    #[error("cannot load the index's model {model}: {source}")]
     ModelOfIndex {
         /// The model.
         model: String,
@@ -60,10 +60,10 @@ pub enum LibraryError {
         source: Box<LibraryError>,
     },
     /// An index that cannot be read is to be rebuilt, and nobody said of which folders.
-    #[error("the index cannot be read, so it does not tell which folders to index again: {0}")]
+    #[error("cannot tell which folders to index again, because the index is unreadable: {0}")]
     UnknownFolders(#[source] IndexError),
-    /// A folder that the index knows is away, and its photos would be lost if the index were made anew without it.
-    #[error("{} cannot be reached, and its photos would be lost when the index is made anew", folder.display())]
+    /// A folder of the index cannot be reached, and a rebuild without it would lose its photos.
+    #[error("cannot reach {}: rebuilding the index would lose its photos", folder.display())]
     FolderAway {
         /// The folder.
         folder: PathBuf,
@@ -84,6 +84,8 @@ pub enum LibraryError {
 pub enum Remedy {
     /// What the index advises.
     Index(clip_index::Remedy),
+    /// What the indexer advises.
+    Indexer(clip_indexer::Remedy),
     /// What is advised about an example photo.
     Image(clip_image::Remedy),
     /// What the model advises.
@@ -117,7 +119,8 @@ impl LibraryError {
             Self::NoModelCache { .. } => Some(Remedy::SetModelCache),
             Self::UnknownFolders(_) => Some(Remedy::NameFolders),
             Self::FolderAway { .. } => Some(Remedy::ReachOrForget),
-            Self::Indexer(_) | Self::Query(_) | Self::Path { .. } => None,
+            Self::Indexer(error) => error.remedy().map(Remedy::Indexer),
+            Self::Query(_) | Self::Path { .. } => None,
         }
     }
 }

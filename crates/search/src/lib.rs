@@ -77,8 +77,8 @@ pub use clip_index::{
     NewPhoto, PhotoRecord, Problem, Rebuild, Remedy as IndexRemedy, RoaringTreemap, Status, VerifyReport, verify,
 };
 pub use clip_indexer::{
-    Event, IndexOptions, Indexer, IndexerError, Outcome, Progress, Report, SYSTEM_FOLDERS, Silent, SkipReason, Skipped,
-    StageTimes, Unreachable,
+    Event, IndexOptions, Indexer, IndexerError, Outcome, Progress, Remedy as IndexerRemedy, Report, SYSTEM_FOLDERS,
+    Silent, SkipReason, Skipped, StageTimes, Unreachable,
 };
 pub use clip_model::{
     DeviceChoice, Embeddings, FileKind, Fingerprint, HiddenStates, LoadOptions, Model, ModelError, ModelSource, Pixels,

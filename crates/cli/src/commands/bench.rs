@@ -177,7 +177,7 @@ fn index_library(
     threads: NonZeroUsize,
     batch: NonZeroUsize,
 ) -> Result<Library> {
-    let folder = tempfile::tempdir().context("cannot make a temporary folder for photos")?;
+    let folder = tempfile::tempdir().context("cannot create a temporary folder for the test photos")?;
     let fitting = LIBRARY_TIME.as_secs_f64() / image.as_secs_f64().max(1e-6);
     let count = (fitting as usize).clamp(LEAST_LIBRARY, MOST_LIBRARY);
     let library = folder.path().join("photos");
@@ -228,20 +228,20 @@ fn photo(number: u32) -> RgbImage {
 }
 
 fn tell(line: &Line<'_>, results: &mut Results) -> Result<()> {
-    let cpu = |cpu: Option<f64>| cpu.map_or_else(String::new, |cpu| format!(" ({cpu:.1} ms of processor time)"));
+    let cpu = |cpu: Option<f64>| cpu.map_or_else(String::new, |cpu| format!(" ({cpu:.1} ms of CPU time)"));
     results.line(format_args!(
-        "{} on the {}, {}, {} threads, batches of {}",
+        "{} on the {}, {}, {} threads, batch size {}",
         line.model, line.device, line.precision, line.threads, line.batch
     ))?;
     results.line(format_args!(
-        "a photo:  {:8.1} ms{}, {:.1} a second, {:.0} GFLOP/s",
+        "image:    {:8.1} ms{}, {:.1} images/s, {:.0} GFLOP/s",
         line.image_ms,
         cpu(line.image_cpu_ms),
         line.images_per_second,
         line.gflops
     ))?;
     results.line(format_args!(
-        "a query:  {:8.1} ms{}, {:.1} a second",
+        "text:     {:8.1} ms{}, {:.1} queries/s",
         line.text_ms,
         cpu(line.text_cpu_ms),
         line.texts_per_second
@@ -260,11 +260,11 @@ fn tell(line: &Line<'_>, results: &mut Results) -> Result<()> {
         share(stages.write)
     ))?;
     results.line(format_args!(
-        "10,000 such photos would take {}",
+        "estimate for 10,000 such photos: {}",
         duration(Duration::from_secs_f64(line.library.ten_thousand_photos_seconds))
     ))?;
     if let Some(peak) = line.peak_memory {
-        results.line(format_args!("most memory in use: {} MiB", grouped(peak >> 20)))?;
+        results.line(format_args!("peak memory: {} MiB", grouped(peak >> 20)))?;
     }
     Ok(())
 }

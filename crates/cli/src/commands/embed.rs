@@ -9,8 +9,9 @@ use clip_search::{Model, Towers};
 use serde::Serialize;
 
 use crate::args::EmbedArgs;
+use crate::escape::escaped;
 use crate::exit::Exit;
-use crate::output::{Results, escaped};
+use crate::output::Results;
 use crate::photo::prepare;
 use crate::settings::ModelSettings;
 

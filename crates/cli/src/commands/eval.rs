@@ -6,12 +6,14 @@ use std::sync::mpsc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clip_classify::retrieval;
+use clip_files::regular;
 use clip_search::{Model, Pixels, Towers};
 use rayon::prelude::*;
 
 use crate::args::EvalArgs;
+use crate::escape::escaped;
 use crate::exit::Exit;
-use crate::output::{Results, count, escaped};
+use crate::output::{Results, count};
 use crate::photo::prepare;
 use crate::progress::Meter;
 use crate::settings::ModelSettings;
@@ -59,8 +61,8 @@ impl CaptionedSet {
     /// Reads a CSV file whose header names the columns `image` and `caption`.
     fn read(csv: &Path, folder: &Path) -> Result<Self> {
         let at = || escaped(csv);
-        let mut reader =
-            csv::Reader::from_path(csv).with_context(|| format!("cannot read the captions in {}", at()))?;
+        let file = regular::open(csv).with_context(|| format!("cannot read the captions in {}", at()))?;
+        let mut reader = csv::Reader::from_reader(file);
         let header = reader.headers().with_context(|| format!("cannot read the header of {}", at()))?;
         let column = |name: &str| {
             header.iter().position(|field| field.trim_start_matches('\u{feff}') == name).ok_or_else(|| {
@@ -86,7 +88,7 @@ impl CaptionedSet {
             set.image_of_caption.push(image);
         }
         if set.captions.is_empty() {
-            bail!("{} holds no captions; expected a line per caption below the header", at());
+            bail!("{} has no captions; expected one row per caption below the header", at());
         }
         Ok(set)
     }
@@ -122,7 +124,7 @@ fn embed_images(model: &Model, paths: &[PathBuf]) -> Result<Vec<f32>> {
 /// A photo that cannot be read ends the run: without it the figures would be others.
 fn pixels(model: &Model, path: &Path) -> Result<Pixels> {
     prepare(model, path)
-        .with_context(|| format!("cannot use {}; mend the photo or take its captions out of the CSV", escaped(path)))
+        .with_context(|| format!("cannot use {}; repair the photo or remove its rows from the CSV", escaped(path)))
 }
 
 /// Embeds all captions, in parts for the sake of progress.
@@ -161,7 +163,7 @@ mod tests {
     fn a_file_that_is_no_caption_list_is_refused() {
         let error = |csv| read(csv).unwrap_err().to_string();
         assert!(error("picture,caption\na,b\n").contains("no column `image`"));
-        assert!(error("image,caption\n").contains("holds no captions"));
+        assert!(error("image,caption\n").contains("has no captions"));
         assert!(error("image,caption\na,b,c\n").contains("cannot read"));
     }
 }

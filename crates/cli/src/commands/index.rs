@@ -7,9 +7,10 @@ use clip_search::json::JsonReport;
 use clip_search::{IndexOptions, Report, Skipped, Unreachable, UpdateOptions, UpdateResult};
 
 use crate::args::IndexArgs;
+use crate::escape::{escaped, escaped_text};
 use crate::exit::Exit;
 use crate::interrupt;
-use crate::output::{Results, count, escaped, escaped_text, grouped, notice, warning};
+use crate::output::{Results, count, grouped, notice, warning};
 use crate::progress::{IndexProgress, duration};
 use crate::settings::{library, start_threads};
 use crate::suggestion::suggest;
@@ -42,14 +43,15 @@ pub(crate) fn run(index: &Path, args: &IndexArgs) -> Result<Exit> {
     } else {
         tell(report, &mut results)?;
         if update.result == UpdateResult::Interrupted {
-            notice("until the new index has every photo, the old one stays as it was");
+            notice("the old index stays in use until the new one is complete");
         }
     }
     results.finish()?;
     if update.result == UpdateResult::Withheld {
         bail!(
-            "the index stays as it was: some folders could not be reached, and their photos would be lost; make them \
-             reachable and run the same command again, or pass --forget-unreachable"
+            "the index was not replaced: some folders could not be reached, and their photos would be lost; mount the \
+             drive or fix the permissions and run the same command again, or pass --forget-unreachable to drop those \
+             photos"
         );
     }
     if library.uses_built_in_model() && !args.json && !report.cancelled {
@@ -77,7 +79,7 @@ fn tell(report: &Report, results: &mut Results) -> Result<()> {
         let kept = match photos_kept {
             0 => String::new(),
             kept => format!(
-                "; what the index knows there stays in it ({}), unless you pass --forget-unreachable",
+                "; its photos stay in the index ({}); pass --forget-unreachable to remove them",
                 count(*kept, "photo")
             ),
         };
@@ -93,7 +95,7 @@ fn tell(report: &Report, results: &mut Results) -> Result<()> {
         duration(report.elapsed)
     ))?;
     if report.cancelled {
-        notice("interrupted: what was done is kept; run the same command to go on");
+        notice("interrupted: finished work is saved; run the same command again to continue");
     }
     Ok(())
 }

@@ -9,10 +9,11 @@ use serde::Serialize;
 
 use crate::args::{ModelCommand, ModelListArgs, PublishedModelArgs};
 use crate::download::Download;
+use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::interrupt;
 use crate::machine::{memory, modest_gflops};
-use crate::output::{Results, count, escaped, grouped, notice, size};
+use crate::output::{Results, count, grouped, notice, size};
 
 /// The sets whose figures the list has room for.
 const LISTED_SET: &str = "MSCOCO 5k";
@@ -46,7 +47,7 @@ fn list(hub: &Hub, args: &ModelListArgs) -> Result<Exit> {
     if !args.json {
         results.line(format_args!(
             "{:<22} {:>8} {:>4} {:>4}  {:<5} {:>8} {:>6}  {:<12}",
-            "name", "size", "dim", "px", "texts", "ImageNet", "COCO", "licence"
+            "name", "size", "dim", "px", "lang", "ImageNet", "COCO", "licence"
         ))?;
     }
     for entry in catalogue.entries() {
@@ -86,8 +87,8 @@ fn list(hub: &Hub, args: &ModelListArgs) -> Result<Exit> {
     results.finish()?;
     if !args.json {
         notice(
-            "ImageNet: zero-shot top-1 in percent; COCO: captions of MSCOCO whose photo comes first, in percent, as \
-             published (`clip-search model info NAME` tells by whom)",
+            "ImageNet: zero-shot top-1 accuracy in percent; COCO: text-to-image recall@1 on MSCOCO in percent; \
+             as published, see `clip-search model info NAME` for the sources",
         );
     }
     Ok(Exit::Done)
@@ -156,14 +157,13 @@ fn info(hub: &Hub, args: &PublishedModelArgs) -> Result<Exit> {
             megabytes(entry.bytes),
             entry.million_parameters
         ))?;
-        results.line(format_args!("embedding    {} numbers", entry.dimension))?;
-        results.line(format_args!("photos       seen at {0} x {0} pixels", entry.image_size))?;
+        results.line(format_args!("embedding    {} dimensions", entry.dimension))?;
+        results.line(format_args!("input size   {0} x {0} pixels", entry.image_size))?;
         if let Some(gflops) = entry.image_gflops {
-            results.line(format_args!("work         {gflops:.1} GFLOP a photo"))?;
+            results.line(format_args!("compute      {gflops:.1} GFLOP per photo"))?;
         }
-        let texts =
-            if entry.speaks("mul") { "a hundred languages and more".to_owned() } else { entry.languages.join(", ") };
-        results.line(format_args!("texts        {texts}"))?;
+        let texts = if entry.speaks("mul") { "more than 100 languages".to_owned() } else { entry.languages.join(", ") };
+        results.line(format_args!("languages    {texts}"))?;
         let limit = if entry.research_only { " (research only)" } else { "" };
         results.line(format_args!("licence      {}{limit}", entry.licence))?;
         if let Some(figure) = &entry.imagenet {
@@ -203,10 +203,10 @@ fn state(
     results: &mut Results,
 ) -> Result<()> {
     match (built_in, folder, missing) {
-        (true, ..) => results.line(format_args!("state        part of the program"))?,
-        (_, Some(folder), _) => results.line(format_args!("state        downloaded: {}", escaped(folder)))?,
+        (true, ..) => results.line(format_args!("status       built in"))?,
+        (_, Some(folder), _) => results.line(format_args!("status       downloaded: {}", escaped(folder)))?,
         (_, None, missing) => results.line(format_args!(
-            "state        not downloaded ({}): `clip-search model pull {name}` fetches it",
+            "status       not downloaded ({}); download it with `clip-search model pull {name}`",
             missing.unwrap_or("it is not in the cache")
         ))?,
     }
@@ -239,7 +239,7 @@ fn pull(hub: &Hub, args: &PublishedModelArgs) -> Result<Exit> {
     download.clear();
     let pulled = match outcome {
         Err(HubError::Cancelled) => {
-            notice("interrupted: what was fetched is kept; run the same command to go on");
+            notice("interrupted: the partial download is kept; run the same command again to resume");
             return Ok(Exit::Interrupted);
         }
         outcome => outcome?,
@@ -257,7 +257,7 @@ fn pull(hub: &Hub, args: &PublishedModelArgs) -> Result<Exit> {
         })?;
     } else {
         results.line(format_args!(
-            "{}: {}, {} ({} fetched) in {}",
+            "{}: {}, {} ({} downloaded) in {}",
             checkpoint.name,
             count(pulled.files as u64, "file"),
             size(pulled.bytes),
@@ -281,7 +281,7 @@ fn built_in(entry: &Entry, json: bool) -> Result<Exit> {
     if json {
         results.json(&Line { name: &entry.name, built_in: true, ok: true })?;
     } else {
-        results.line(format_args!("{} is part of the program", entry.name))?;
+        results.line(format_args!("{} is built in; there is nothing to download or check", entry.name))?;
     }
     results.finish()?;
     Ok(Exit::Done)
@@ -357,7 +357,7 @@ fn verify(hub: &Hub, args: &PublishedModelArgs) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     bail!(
-        "{} in {} is damaged or incomplete; `clip-search model pull {}` fetches what is wrong or missing",
+        "{} in {} is damaged or incomplete; repair it with `clip-search model pull {}`",
         checkpoint.name,
         escaped(&verified.folder),
         checkpoint.name

@@ -7,8 +7,9 @@ use clip_search::json::JsonHit;
 use clip_search::{Query, Strategy};
 
 use crate::args::QueryArgs;
+use crate::escape::escaped;
 use crate::exit::Exit;
-use crate::output::{Results, escaped, notice};
+use crate::output::{Results, notice};
 use crate::settings::{library, query_cache};
 
 pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
@@ -24,10 +25,7 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
         _ => Strategy::Auto,
     };
     if library.searcher()?.reader().is_empty() {
-        notice(format_args!(
-            "the index in {} holds no photos yet; index some with `clip-search index DIR`",
-            escaped(index)
-        ));
+        notice(format_args!("the index in {} is empty; add photos with `clip-search index DIR`", escaped(index)));
         return Ok(Exit::Partly);
     }
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
@@ -53,9 +51,7 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
 fn words(arguments: &[String]) -> Result<String> {
     let text = arguments.join(" ");
     if text.trim().is_empty() {
-        bail!(
-            "the description is empty; say what the photos show, for instance `clip-search query \"a dog on a beach\"`"
-        );
+        bail!("the query is empty; describe the photos, for example `clip-search query \"a dog on a beach\"`");
     }
     Ok(text)
 }

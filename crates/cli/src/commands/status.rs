@@ -8,8 +8,9 @@ use clip_search::IndexReader;
 use clip_search::json::JsonStatus;
 
 use crate::args::StatusArgs;
+use crate::escape::{escaped, escaped_text};
 use crate::exit::Exit;
-use crate::output::{Results, count, escaped, escaped_text, grouped, size};
+use crate::output::{Results, count, grouped, size};
 use crate::progress::duration;
 
 pub(crate) fn run(index: &Path, args: &StatusArgs) -> Result<Exit> {
@@ -26,11 +27,7 @@ pub(crate) fn run(index: &Path, args: &StatusArgs) -> Result<Exit> {
         for root in &roots {
             results.line(format_args!("folder       {}", escaped(root)))?;
         }
-        results.line(format_args!(
-            "model        {} ({} numbers a photo)",
-            escaped_text(&model.name),
-            model.dimension
-        ))?;
+        results.line(format_args!("model        {} ({} dimensions)", escaped_text(&model.name), model.dimension))?;
         results.line(format_args!("fingerprint  {}", escaped_text(&model.fingerprint)))?;
         results.line(format_args!(
             "size         {} in {}",
@@ -40,12 +37,12 @@ pub(crate) fn run(index: &Path, args: &StatusArgs) -> Result<Exit> {
         results.line(format_args!("last change  {}", ago(status.committed_at)))?;
         match status.graph {
             Some(graph) => results.line(format_args!(
-                "graph        {}, {} of them removed since; {} not in it yet",
+                "graph        {}, {} removed since it was built; {} not yet in it",
                 count(graph.nodes, "photo"),
                 grouped(graph.removed),
                 grouped(graph.missing)
             ))?,
-            None => results.line(format_args!("graph        none: every photo is compared"))?,
+            None => results.line(format_args!("graph        none (every query scans all photos)"))?,
         }
     }
     results.finish()?;

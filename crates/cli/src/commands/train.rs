@@ -9,9 +9,10 @@ use clip_search::Limits;
 use clip_train::{Event, Progress, TrainError, Trainer};
 
 use crate::args::TrainArgs;
+use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::interrupt;
-use crate::output::{Results, count, escaped, notice, size, warning};
+use crate::output::{Results, count, notice, size, warning};
 use crate::progress::Meter;
 use crate::settings::device_choice;
 
@@ -32,7 +33,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<Exit> {
     match trained {
         Ok(_) => Ok(Exit::Done),
         Err(TrainError::Stopped) => {
-            notice("interrupted: go on from the last checkpoint with --resume");
+            notice("interrupted: run the same command with --resume to continue from the last checkpoint");
             Ok(Exit::Interrupted)
         }
         Err(error) => Err(error.into()),

@@ -6,8 +6,9 @@ use anyhow::{Result, bail};
 use clip_search::json::JsonVerifyReport;
 
 use crate::args::VerifyArgs;
+use crate::escape::{escaped, escaped_text};
 use crate::exit::Exit;
-use crate::output::{Results, count, escaped, escaped_text};
+use crate::output::{Results, count};
 
 pub(crate) fn run(index: &Path, args: &VerifyArgs) -> Result<Exit> {
     let report = clip_search::verify(index)?;
@@ -27,7 +28,7 @@ pub(crate) fn run(index: &Path, args: &VerifyArgs) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     bail!(
-        "the index in {} is damaged: {}; make it anew with `clip-search index --rebuild DIR`",
+        "the index in {} is damaged ({} found); rebuild it with `clip-search index --rebuild DIR`",
         escaped(index),
         count(report.problems.len() as u64, "problem")
     )

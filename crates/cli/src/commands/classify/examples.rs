@@ -1,13 +1,15 @@
 //! `--examples`: a folder with a subfolder of photos for each class.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clip_search::Model;
 use clip_search::classify::{FewShot, Templates, ZeroShot};
 
-use crate::output::{count, escaped};
+use crate::escape::escaped;
+use crate::output::count;
 use crate::photo::embed_each;
 use crate::progress::Meter;
 
@@ -29,7 +31,7 @@ impl Examples {
         let mut examples = Self::default();
         for class in entries(folder)?.into_iter().filter(|path| path.is_dir()) {
             let Some(name) = class.file_name().and_then(|name| name.to_str()) else {
-                bail!("the name of the class {} is not UTF-8 text; rename the folder", escaped(&class));
+                bail!("the class folder {} has a name that is not valid UTF-8; rename it", escaped(&class));
             };
             let photos =
                 entries(&class)?.into_iter().filter(|path| clip_image::looks_like_photo(path) && path.is_file());
@@ -44,9 +46,9 @@ impl Examples {
         let found = examples.classes.len();
         if found < 2 {
             bail!(
-                "{} has {}; expected a folder of example photos for each of at least two classes",
+                "{} has {}; expected at least two, one per class, each with example photos",
                 escaped(folder),
-                count(found as u64, "folder")
+                count(found as u64, "subfolder")
             );
         }
         examples.check(&examples.class_of)?;
@@ -57,7 +59,7 @@ impl Examples {
     fn check(&self, class_of: &[usize]) -> Result<()> {
         match (0..self.classes.len()).find(|class| !class_of.contains(class)) {
             Some(class) => {
-                bail!("{} holds no photo that can be read; expected at least one", escaped(&self.folders[class]))
+                bail!("{} contains no readable photo; expected at least one", escaped(&self.folders[class]))
             }
             None => Ok(()),
         }
@@ -94,6 +96,11 @@ impl Examples {
 /// The entries of a folder that are not hidden, sorted.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let read = || -> std::io::Result<Vec<PathBuf>> {
+        let kind = fs::metadata(folder)?.file_type();
+        if !kind.is_dir() {
+            let found = clip_files::kind::name(kind);
+            return Err(io::Error::new(io::ErrorKind::NotADirectory, format!("expected a folder, found {found}")));
+        }
         let mut paths = Vec::new();
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
@@ -129,9 +136,9 @@ mod tests {
 
         put("c/notes.txt");
         let error = Examples::list(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("c holds no photo that can be read"), "{error}");
+        assert!(error.contains("c contains no readable photo"), "{error}");
         let error = Examples::list(&folder.path().join("a")).unwrap_err().to_string();
-        assert!(error.contains("has 0 folders; expected"), "{error}");
+        assert!(error.contains("has 0 subfolders; expected"), "{error}");
         let error = Examples::list(&folder.path().join("none")).unwrap_err().to_string();
         assert!(error.contains("cannot read the examples"), "{error}");
     }

@@ -4,32 +4,38 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use clip_files::regular;
 use clip_search::classify::Labels;
 
-use crate::output::{escaped, warning};
+use crate::escape::escaped;
+use crate::output::warning;
 
-/// Reads a file with a label a line if there is one of that name, else labels apart by commas.
+/// A file of more bytes is not a list of labels: a photo given by mistake, for instance.
+const MAX_LABELS_BYTES: u64 = 64 << 20;
+
+/// Reads a file with one label per line if the argument names one, else a comma-separated list.
 pub(super) fn read(argument: &OsStr) -> Result<Labels> {
     let path = Path::new(argument);
     let labels = if path.exists() {
-        let text =
-            std::fs::read_to_string(path).with_context(|| format!("cannot read the labels in {}", escaped(path)))?;
-        Labels::from_lines(&text).with_context(|| format!("{} holds no labels; expected one a line", escaped(path)))?
+        let text = regular::read_to_string(path, MAX_LABELS_BYTES)
+            .with_context(|| format!("cannot read labels from {}", escaped(path)))?;
+        Labels::from_lines(&text)
+            .with_context(|| format!("{} contains no labels; expected one per line", escaped(path)))?
     } else {
         let Some(list) = argument.to_str() else {
-            bail!("the labels {} are not UTF-8 text, and there is no file of that name", escaped(path));
+            bail!("the labels {} are not valid UTF-8, and no file has that name", escaped(path));
         };
         if is_path(list) {
             bail!(
-                "cannot read the labels in {}: no such file; for a list put commas between the labels",
+                "cannot read labels from {}: no such file; to give a list, separate the labels with commas",
                 escaped(path)
             );
         }
         Labels::from_list(list)
-            .context("--labels names no label; expected a file with one a line, or labels apart by commas")?
+            .context("--labels is empty; expected a file with one label per line, or a comma-separated list")?
     };
     for name in labels.repeated() {
-        warning(format_args!("the label {} is given more than once and counts once", escaped(Path::new(name))));
+        warning(format_args!("duplicate label {}: it is used once", escaped(Path::new(name))));
     }
     Ok(labels)
 }
@@ -62,14 +68,15 @@ mod tests {
     fn what_holds_no_labels_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let error = |path: &Path| format!("{:#}", read(path.as_os_str()).unwrap_err());
-        assert!(error(folder.path()).contains("cannot read the labels"));
+        let found = error(folder.path());
+        assert!(found.contains("cannot read labels") && found.contains("found a folder"), "{found}");
         let file = folder.path().join("labels.txt");
         assert!(error(&file).contains("no such file"));
         assert!(error(Path::new("labels.txt")).contains("no such file"));
         std::fs::write(&file, "\n \n").unwrap();
-        assert!(error(&file).contains("holds no labels"));
+        assert!(error(&file).contains("contains no labels"));
         std::fs::write(&file, b"caf\xe9\n").unwrap();
         assert!(error(&file).contains("UTF-8"));
-        assert!(error(Path::new(" , ")).contains("names no label"));
+        assert!(error(Path::new(" , ")).contains("--labels is empty"));
     }
 }

@@ -12,8 +12,9 @@ use clip_search::{ImageError, Model, Towers};
 use serde::Serialize;
 
 use crate::args::{ClassifyArgs, TemplatesArg};
+use crate::escape::escaped;
 use crate::exit::Exit;
-use crate::output::{Results, escaped, notice};
+use crate::output::{Results, notice};
 use crate::photo::embed_each;
 use crate::progress::Meter;
 use crate::settings::ModelSettings;

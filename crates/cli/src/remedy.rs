@@ -1,0 +1,298 @@
+//! What can be done about an error, in this program's words: the libraries' remedies are data, and their messages name
+//! neither options nor commands.
+
+use std::error::Error;
+use std::io;
+
+use clip_search::{ImageError, IndexError, IndexerError, LibraryError, ModelError, QueryError};
+
+/// What can be done about an error, according to the first of its causes that knows; a phrase to go after the message.
+pub(crate) fn words(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(of)
+}
+
+/// The advice of one error of the chain.
+fn of(error: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(error) = error.downcast_ref::<LibraryError>() {
+        return library(error);
+    }
+    if let Some(error) = error.downcast_ref::<QueryError>() {
+        return query(error);
+    }
+    if let Some(error) = error.downcast_ref::<IndexerError>() {
+        return indexer(error);
+    }
+    if let Some(error) = error.downcast_ref::<IndexError>() {
+        return error.remedy().as_ref().and_then(index);
+    }
+    if let Some(error) = error.downcast_ref::<ModelError>() {
+        return error.remedy().and_then(model);
+    }
+    if let Some(error) = error.downcast_ref::<clip_hub::HubError>() {
+        return error.remedy().as_ref().and_then(hub);
+    }
+    if let Some(error) = error.downcast_ref::<clip_train::TrainError>() {
+        return error.remedy().and_then(train);
+    }
+    if let Some(error) = error.downcast_ref::<clip_classify::ClassifyError>() {
+        return error.remedy().and_then(classify);
+    }
+    if let Some(error) = error.downcast_ref::<ImageError>() {
+        return error.remedy().and_then(image);
+    }
+    error.downcast_ref::<io::Error>().and_then(system)
+}
+
+fn library(error: &LibraryError) -> Option<String> {
+    match error {
+        // These say nothing of their own: what they carry does.
+        LibraryError::Query(error) => return query(error),
+        LibraryError::Indexer(error) => return indexer(error),
+        LibraryError::Index(error) => return error.remedy().as_ref().and_then(index),
+        LibraryError::Model(error) => return error.remedy().and_then(model),
+        LibraryError::ModelOfIndex { source, .. } => return library(source),
+        _ => {}
+    }
+    use clip_search::Remedy;
+    Some(match error.remedy()? {
+        Remedy::Index(remedy) => return index(&remedy),
+        Remedy::Model(remedy) => return model(remedy),
+        Remedy::Image(remedy) => return image(remedy),
+        Remedy::Hub(remedy) => return hub(&remedy),
+        Remedy::ChooseModel => "`clip-search model list` shows the published models that --model accepts".to_owned(),
+        Remedy::SetModelCache => "set HF_HUB_CACHE or HF_HOME".to_owned(),
+        Remedy::NameFolders => "name the folders: `clip-search index --rebuild DIR...`".to_owned(),
+        Remedy::ReachOrForget => {
+            "mount its drive and run the same command again, or pass --forget-unreachable to drop \
+                                  its photos"
+                .to_owned()
+        }
+        _ => return None,
+    })
+}
+
+fn query(error: &QueryError) -> Option<String> {
+    match error {
+        QueryError::Index(error) => error.remedy().as_ref().and_then(index),
+        QueryError::EncoderOutput { .. } => Some("please report it".to_owned()),
+        _ => None,
+    }
+}
+
+fn indexer(error: &IndexerError) -> Option<String> {
+    use clip_search::IndexerRemedy as Remedy;
+    if let IndexerError::Index(error) = error {
+        return error.remedy().as_ref().and_then(index);
+    }
+    // What the model advises comes first: running it again as it was would fail again.
+    if let IndexerError::Encoder { source, .. } = error
+        && let Some(words) = of(source.as_ref())
+    {
+        return Some(words);
+    }
+    Some(match error.remedy()? {
+        Remedy::NameFolders => "name the folder that contains your photos: `clip-search index DIR`".to_owned(),
+        Remedy::MountOrIndexParent => {
+            "if it is on a drive, mount the drive; if it was deleted, index its parent folder \
+                                       to remove its photos from the index"
+                .to_owned()
+        }
+        Remedy::CheckPermissions => CHECK_PERMISSIONS.to_owned(),
+        Remedy::NameParentFolder => "name the folder that it is in".to_owned(),
+        Remedy::Resume => "run the same command again to continue".to_owned(),
+        Remedy::Report => "please report it".to_owned(),
+        Remedy::UseFewerThreads => "close other programs or use fewer --threads".to_owned(),
+        _ => return None,
+    })
+}
+
+fn index(remedy: &clip_search::IndexRemedy) -> Option<String> {
+    use clip_search::IndexRemedy as Remedy;
+    Some(match remedy {
+        Remedy::CreateIndex { .. } => "create one with `clip-search index DIR`".to_owned(),
+        Remedy::ChooseOtherDirectory { .. } => "choose an empty or new folder with --index".to_owned(),
+        Remedy::WaitForOtherProcess => "wait for the other process to finish, then try again".to_owned(),
+        Remedy::RemoveLockFile { file } => {
+            format!("if that process is gone, delete {} and try again", file.display())
+        }
+        Remedy::MatchModel { same_name: false, .. } => {
+            "use the index's model (omit --model, or name it), or rebuild the index with `clip-search index --rebuild` \
+             and the same --model"
+                .to_owned()
+        }
+        Remedy::MatchModel { same_name: true, .. } => {
+            "use the index's model and precision (omit --model and --precision), or rebuild the index with `clip-search \
+             index --rebuild` and the same options"
+                .to_owned()
+        }
+        Remedy::UseNewerVersion => "update clip-search".to_owned(),
+        Remedy::Rebuild => "list all damage with `clip-search verify`; rebuild the index with `clip-search index \
+                            --rebuild DIR`"
+            .to_owned(),
+        Remedy::BuildGraph => {
+            "use exact search (omit --graph); the next `clip-search index` builds the graph".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+fn model(remedy: clip_search::ModelRemedy) -> Option<String> {
+    use clip_search::ModelRemedy as Remedy;
+    let words = match remedy {
+        Remedy::ConvertWeights => "convert the checkpoint to safetensors",
+        Remedy::FetchAgain => "download or convert the file again",
+        Remedy::FetchFromGitLfs => "fetch the file with `git lfs pull`",
+        Remedy::NameFolder => "pass the checkpoint folder to --model, not the weights file",
+        Remedy::UpdateOrExportAgain => "update clip-search, or export the model again",
+        Remedy::UseCpu => "use --device cpu",
+        Remedy::UseCpuOrOtherPrecision => {
+            "use --device cpu or another --precision (a different precision needs `clip-search index --rebuild`)"
+        }
+        // Only a fault of our own gets a user here.
+        Remedy::LoadBothTowers => "please report it",
+        _ => return None,
+    };
+    Some(words.to_owned())
+}
+
+fn hub(remedy: &clip_hub::Remedy) -> Option<String> {
+    use clip_hub::{Remedy, Setting};
+    Some(match remedy {
+        Remedy::Download { name } => format!("download it with `clip-search model pull {name}`"),
+        Remedy::AllowNetwork { name } => {
+            format!("go online (omit --offline, unset HF_HUB_OFFLINE) and run `clip-search model pull {name}`")
+        }
+        // The message has the nearest name.
+        Remedy::ChooseModel { .. } => "`clip-search model list` shows the published models".to_owned(),
+        Remedy::CorrectSetting(setting) => {
+            let variable = match setting {
+                Setting::Endpoint => "HF_ENDPOINT",
+                Setting::Token => "HF_TOKEN",
+                Setting::HttpProxy => "HTTP_PROXY (or ALL_PROXY)",
+                Setting::HttpsProxy => "HTTPS_PROXY (or ALL_PROXY)",
+                _ => return None,
+            };
+            format!("correct or unset {variable}")
+        }
+        Remedy::CheckNameOrToken => {
+            "check the name; for a private repository, set HF_TOKEN to a token with read access".to_owned()
+        }
+        Remedy::AcceptConditions { page } => {
+            format!("accept its conditions at {page} and set HF_TOKEN to a token of that account")
+        }
+        Remedy::TryLater => "try again later".to_owned(),
+        Remedy::Resume => "run the same command again to resume".to_owned(),
+        Remedy::TryAgain => {
+            "run the same command again; if it fails in the same way, suspect the server or a proxy".to_owned()
+        }
+        Remedy::ConvertWeights => {
+            "use a repository with safetensors, or convert the weights and pass the folder with --model".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+fn train(remedy: clip_train::Remedy) -> Option<String> {
+    use clip_train::Remedy;
+    let words = match remedy {
+        Remedy::RepairOrRemovePhoto => "repair the photo or remove its rows from the CSV",
+        Remedy::StartAgain => "start again without --resume",
+        Remedy::LowerLearningRates => "lower the learning rates of that stage",
+        Remedy::Resume => "run the same command with --resume to continue",
+        _ => return None,
+    };
+    Some(words.to_owned())
+}
+
+fn classify(remedy: clip_classify::Remedy) -> Option<String> {
+    use clip_classify::Remedy;
+    let words = match remedy {
+        // Templates are ours.
+        Remedy::WriteTemplate => "please report it",
+        Remedy::AddExamples => "add at least one example photo for each class",
+        _ => return None,
+    };
+    Some(words.to_owned())
+}
+
+fn image(remedy: clip_image::Remedy) -> Option<String> {
+    use clip_image::Remedy;
+    match remedy {
+        // No option raises the limits.
+        Remedy::RaiseMaxFileBytes { .. } | Remedy::RaiseMaxPixels { .. } => None,
+        Remedy::BuildIn { format } => Some(format!("build clip-search with the feature `{}`", format.feature())),
+        _ => None,
+    }
+}
+
+const CHECK_PERMISSIONS: &str = "check its permissions";
+
+/// What the system refused for reasons that a user can change.
+fn system(error: &io::Error) -> Option<String> {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => Some(CHECK_PERMISSIONS.to_owned()),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("free some disk space and run the same command again".to_owned())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn advice(error: impl Into<anyhow::Error>) -> String {
+        words(&error.into()).unwrap_or_default()
+    }
+
+    fn not_cached() -> clip_hub::HubError {
+        clip_hub::HubError::NotCached {
+            name: "siglip-b-16".into(),
+            cache: "/c".into(),
+            missing: "it is missing".into(),
+        }
+    }
+
+    #[test]
+    fn advice_is_found_however_deep_the_error_lies() {
+        let pull = "download it with `clip-search model pull siglip-b-16`";
+        assert_eq!(advice(not_cached()), pull);
+        assert_eq!(advice(LibraryError::Hub(not_cached())), pull);
+        let of_index =
+            LibraryError::ModelOfIndex { model: "x".into(), source: Box::new(LibraryError::Hub(not_cached())) };
+        assert_eq!(advice(of_index), pull);
+        assert_eq!(advice(anyhow::Error::from(not_cached()).context("cannot index")), pull);
+        let encoder = QueryError::Encoder(Box::new(ModelError::NoGpuSupport));
+        assert_eq!(advice(LibraryError::Query(encoder)), "use --device cpu");
+        let encoder = IndexerError::Encoder { photos: 3, source: Box::new(ModelError::NoGpuSupport) };
+        assert_eq!(advice(LibraryError::Indexer(encoder)), "use --device cpu");
+        let encoder = IndexerError::Encoder { photos: 3, source: "it broke".into() };
+        assert_eq!(advice(LibraryError::Indexer(encoder)), "run the same command again to continue");
+    }
+
+    #[test]
+    fn errors_of_the_index_keep_their_advice_within_others() {
+        let error = || IndexError::NotFound { dir: "/i".into() };
+        for found in [
+            advice(error()),
+            advice(LibraryError::Index(error())),
+            advice(LibraryError::Query(QueryError::Index(error()))),
+            advice(LibraryError::Indexer(IndexerError::Index(error()))),
+            advice(IndexerError::Index(error())),
+        ] {
+            assert_eq!(found, "create one with `clip-search index DIR`");
+        }
+    }
+
+    #[test]
+    fn what_the_system_refuses() {
+        let io = |kind: io::ErrorKind| IndexError::Io { action: "read", path: "/i".into(), source: kind.into() };
+        assert_eq!(advice(io(io::ErrorKind::PermissionDenied)), "check its permissions");
+        assert!(advice(io(io::ErrorKind::StorageFull)).starts_with("free some disk space"));
+        assert_eq!(advice(io(io::ErrorKind::NotFound)), "");
+        let root = |kind: io::ErrorKind| IndexerError::Root { path: "/p".into(), source: kind.into() };
+        assert!(advice(root(io::ErrorKind::NotFound)).contains("mount the drive"));
+        assert_eq!(advice(root(io::ErrorKind::PermissionDenied)), "check its permissions");
+    }
+}

@@ -1,0 +1,409 @@
+//! Status, stdout and stderr of every command in its usual case and its likeliest errors, word for word.
+//!
+//! To accept a change: `INSTA_UPDATE=always cargo test --release -p clip-search-cli snapshots`, then read the difference.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use regex::Regex;
+
+use crate::model::{NAME, Place, WEIGHTS};
+use crate::server::sha256;
+use crate::support::{Run, Sandbox, normalise, on_samples, sample_index, samples};
+
+/// The runs of one snapshot.
+#[derive(Default)]
+struct Transcript {
+    text: String,
+    /// Texts that differ from run to run, and what stands for them.
+    named: Vec<(String, &'static str)>,
+}
+
+impl Transcript {
+    fn new(sandbox: &Sandbox) -> Self {
+        let path = |path: &Path| path.to_str().unwrap().to_owned();
+        let named = vec![
+            (path(&sandbox.path()), "[DIR]"),
+            (path(sample_index()), "[SAMPLE INDEX]"),
+            (path(&samples()), "[SAMPLES]"),
+        ];
+        Self { text: String::new(), named }
+    }
+
+    fn add(&mut self, arguments: &[&str], run: Run) {
+        let quoted = arguments.iter().map(|argument| {
+            if argument.is_empty() || argument.contains(' ') {
+                format!("\"{argument}\"")
+            } else {
+                (*argument).to_owned()
+            }
+        });
+        let _ = writeln!(self.text, "$ clip-search {}", quoted.collect::<Vec<_>>().join(" "));
+        let _ = writeln!(self.text, "status: {}", run.status.map_or("none".to_owned(), |status| status.to_string()));
+        for (name, text) in [("stdout", &run.stdout), ("stderr", &run.stderr)] {
+            // Progress that a slow machine gets to see.
+            let lines = normalise(text);
+            let lines: Vec<&str> = lines.lines().filter(|line| !line.ends_with(" left")).collect();
+            if !lines.is_empty() {
+                let _ = writeln!(self.text, "{name}:\n{}", lines.join("\n"));
+            }
+        }
+        self.text.push('\n');
+    }
+
+    /// Compares with the snapshot, after replacing what differs between runs and machines: `patterns` for this one alone.
+    #[track_caller]
+    fn check(mut self, name: &str, patterns: &[(&str, &str)]) {
+        for (text, name) in &self.named {
+            self.text = self.text.replace(text, name);
+        }
+        let usual = [
+            // Fingerprints, hashes, sizes, ages.
+            (r"\b(pocket|[a-z0-9_.-]+)-[0-9a-f]{16}\b", "$1-[FINGERPRINT]"),
+            (r"\b[0-9a-f]{64}\b", "[SHA-256]"),
+            (r"\d+(\.\d+)? (KiB|MiB|GiB)", "[SIZE]"),
+            (r"last change  .*", "last change  [AGO]"),
+        ];
+        for (pattern, replacement) in usual.iter().chain(patterns) {
+            self.text = Regex::new(pattern).unwrap().replace_all(&self.text, *replacement).into_owned();
+        }
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cli/snapshots"));
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!(name, self.text.trim_end()));
+    }
+}
+
+/// An index of two photos.
+fn indexed() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.put("cat.jpg", "cat.jpg");
+    sandbox.put("coffee.jpg", "2019/coffee.jpg");
+    sandbox.update(0);
+    sandbox
+}
+
+/// Runs on the sandbox's own index.
+fn runs(sandbox: &Sandbox, transcript: &mut Transcript, lines: &[&[&str]]) {
+    for arguments in lines {
+        transcript.add(arguments, sandbox.run(arguments));
+    }
+}
+
+#[test]
+fn index() {
+    let sandbox = Sandbox::new();
+    sandbox.put("cat.jpg", "cat.jpg");
+    sandbox.put("coffee.jpg", "2019/coffee.jpg");
+    let photos = sandbox.photos();
+    let photos = photos.to_str().unwrap();
+    let missing = format!("{photos}/missing");
+    let mut transcript = Transcript::new(&sandbox);
+    runs(&sandbox, &mut transcript, &[&["index"], &["index", &missing], &["index", photos]]);
+    fs::write(sandbox.photos().join("bad.jpg"), "no photo").unwrap();
+    let file = format!("{photos}/cat.jpg");
+    runs(&sandbox, &mut transcript, &[&["index"], &["index", &file], &["index", "--threads", "0"]]);
+    fs::rename(photos, sandbox.path().join("away")).unwrap();
+    runs(&sandbox, &mut transcript, &[&["index"], &["index", "--rebuild"]]);
+    transcript.check("index", &[]);
+}
+
+#[test]
+fn query() {
+    let sandbox = Sandbox::new();
+    let mut transcript = Transcript::new(&sandbox);
+    let missing = sandbox.path().join("missing.jpg");
+    for arguments in [
+        &["query", "a cat", "-n", "1"][..],
+        &["query", "a cat", "-n", "1", "--paths-only"],
+        &["query", " "],
+        &["query"],
+        &["query", "a cat", "-n", "0"],
+        &["query", "--graph", "a cat"],
+        &["query", "--image", missing.to_str().unwrap()],
+        &["query", "a cat", "--model", "clip-vit-b32"],
+        &["query", "a cat", "--model", "clip-vit-b-32"],
+        &["query", "a cat", "--precision", "f32"],
+    ] {
+        transcript.add(arguments, on_samples(arguments));
+    }
+    runs(&sandbox, &mut transcript, &[&["query", "a cat"]]);
+    transcript.check("query", &[(r"(?m)^0\.\d{3}  ", "[SCORE]  "), (r"\([^()]*huggingface[^()]*\)", "([CACHE])")]);
+}
+
+#[test]
+fn embed() {
+    let sandbox = Sandbox::new();
+    let mut transcript = Transcript::new(&sandbox);
+    let missing = sandbox.path().join("missing.jpg");
+    for arguments in [
+        &["embed", "--text", "a cat"][..],
+        &["embed", "--image", missing.to_str().unwrap()],
+        &["embed", "--text", "a", "--model", missing.to_str().unwrap()],
+        &["embed"],
+    ] {
+        transcript.add(arguments, on_samples(arguments));
+    }
+    transcript.check("embed", &[(r"(?m)^-?\d\.\d+( -?\d\.\d+)+$", "[EMBEDDING]")]);
+}
+
+#[test]
+fn classify() {
+    let sandbox = Sandbox::new();
+    let mut transcript = Transcript::new(&sandbox);
+    fs::write(sandbox.photos().join("bad.jpg"), "no photo").unwrap();
+    let (cat, bad) = (samples().join("cat.jpg"), sandbox.photos().join("bad.jpg"));
+    let (cat, bad) = (cat.to_str().unwrap(), bad.to_str().unwrap());
+    let none = sandbox.path().join("labels.txt");
+    let photos = sandbox.photos();
+    for arguments in [
+        &["classify", "--labels", "a cat,a dog", cat][..],
+        &["classify", "--labels", "a cat,a dog,a cat", cat, bad],
+        &["classify", "--labels", none.to_str().unwrap(), cat],
+        &["classify", "--examples", photos.to_str().unwrap(), cat],
+        &["classify", cat],
+    ] {
+        transcript.add(arguments, on_samples(arguments));
+    }
+    transcript.check("classify", &[(r"(?m)^ +\d+\.\d\d %", "[PERCENT] %")]);
+}
+
+#[test]
+fn eval() {
+    let sandbox = Sandbox::new();
+    let mut transcript = Transcript::new(&sandbox);
+    let (csv, images) = (sandbox.path().join("captions.csv"), samples());
+    let arguments = ["eval", "--captions", csv.to_str().unwrap(), "--images", images.to_str().unwrap()];
+    transcript.add(&arguments, sandbox.run(&arguments));
+    for content in [
+        "image,caption\ncat.jpg,a cat\ncoffee.jpg,a cup of coffee\nphotographer.jpg,a man with a camera\n",
+        "file,text\na,b\n",
+        "image,caption\nmissing.jpg,a cat\n",
+        "image,caption\n",
+    ] {
+        fs::write(&csv, content).unwrap();
+        transcript.add(&arguments, sandbox.run(&arguments));
+    }
+    transcript.check("eval", &[]);
+}
+
+#[test]
+fn bench() {
+    let sandbox = Sandbox::new();
+    let mut transcript = Transcript::new(&sandbox);
+    let lines: [&[&str]; 3] = [
+        &["bench", "--device", "cpu", "--threads", "1", "--batch", "2"],
+        &["bench", "--batch", "0"],
+        &["bench", "--model", "none"],
+    ];
+    runs(&sandbox, &mut transcript, &lines);
+    let numbers = [
+        (
+            r" +\d+\.\d ms \(\d+\.\d ms of CPU time\), \d+\.\d (images|queries)/s",
+            " [N] ms ([N] ms of CPU time), [N] $1/s",
+        ),
+        (r", \d+ GFLOP/s", ", [N] GFLOP/s"),
+        (r"indexing \d+ photos of 12 megapixels took \d+\.\d s", "indexing [N] photos of 12 megapixels took [TIME]"),
+        (r"(read|decode|resize|encode|write) \d+ %", "$1 [N] %"),
+        (r"such photos: .*", "such photos: [TIME]"),
+        (r"peak memory: .*", "peak memory: [SIZE]"),
+        (r" \(HTTP.*", ""),
+    ];
+    transcript.check("bench", &numbers);
+}
+
+#[test]
+fn status() {
+    let sandbox = indexed();
+    let mut transcript = Transcript::new(&sandbox);
+    let missing = sandbox.path().join("missing");
+    let photos = sandbox.photos();
+    runs(
+        &sandbox,
+        &mut transcript,
+        &[
+            &["status"],
+            &["status", "--index", missing.to_str().unwrap()],
+            &["status", "--index", photos.to_str().unwrap()],
+            &["status", "--index", ""],
+        ],
+    );
+    transcript.check("status", &[]);
+}
+
+#[test]
+fn verify() {
+    let sandbox = indexed();
+    let mut transcript = Transcript::new(&sandbox);
+    let missing = sandbox.path().join("missing");
+    runs(&sandbox, &mut transcript, &[&["verify"], &["verify", "--index", missing.to_str().unwrap()]]);
+    let segment = fs::read_dir(sandbox.index().join("vectors")).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = fs::read(&segment).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&segment, &bytes).unwrap();
+    runs(&sandbox, &mut transcript, &[&["verify"]]);
+    fs::write(&segment, &bytes[..10]).unwrap();
+    runs(&sandbox, &mut transcript, &[&["verify"], &["query", "a cat"]]);
+    transcript.check(
+        "verify",
+        &[(r"\b(expected|found|stored|computed) [0-9a-f]{8}\b", "$1 [CHECKSUM]"), (r"0x[0-9a-f]{8}", "[CHECKSUM]")],
+    );
+}
+
+#[test]
+fn train() {
+    let sandbox = Sandbox::new();
+    let mut transcript = Transcript::new(&sandbox);
+    let (recipe, out) = (sandbox.path().join("recipe.toml"), sandbox.path().join("out"));
+    let arguments = ["train", recipe.to_str().unwrap(), "--out", out.to_str().unwrap(), "--device", "cpu"];
+    transcript.add(&arguments, sandbox.run(&arguments));
+    fs::write(&recipe, "name = 7\n").unwrap();
+    transcript.add(&arguments, sandbox.run(&arguments));
+    tiny_recipe::write(&sandbox.path());
+    transcript.add(&arguments, sandbox.run(&arguments));
+    let resumed = [&arguments[..], &["--resume"]].concat();
+    fs::write(out.join("state.json"), "").ok();
+    transcript.add(&resumed, sandbox.run(&resumed));
+    let numbers = [
+        (r"loss [\d.]+, scale [\d.]+, \d+ pairs/s", "loss [N], scale [N], [N] pairs/s"),
+        (r"[\d.]+/[\d.]+/[\d.]+ %", "[N]/[N]/[N] %"),
+        (r" \(best\)", ""),
+    ];
+    transcript.check("train", &numbers);
+}
+
+#[test]
+fn model_list() {
+    let place = Place::new();
+    let mut transcript = Transcript::new(&place.sandbox);
+    for arguments in [&["model", "list"][..], &["model"], &["model", "remove"]] {
+        transcript.add(arguments, place.run(arguments));
+    }
+    // Which one is recommended depends on the machine.
+    transcript.check("model_list", &[(r"(?m) +recommended$", "")]);
+}
+
+#[test]
+fn model_info() {
+    let place = Place::new();
+    let mut transcript = Transcript::new(&place.sandbox);
+    for arguments in [
+        &["model", "info", "pocket"][..],
+        &["model", "info", NAME],
+        &["model", "info", "org/none"],
+        &["model", "info", "clip-vit-b32"],
+        &["model", "info", "no such model"],
+    ] {
+        transcript.add(arguments, place.run(arguments));
+    }
+    transcript.check("model_info", &[]);
+}
+
+#[test]
+fn model_pull() {
+    let place = Place::new();
+    let mut transcript = Transcript::new(&place.sandbox);
+    transcript.named.push((place.server.endpoint(), "[HUB]"));
+    place.server.file("org/pickle", "config.json", "{}");
+    place.server.large_file("org/pickle", "pytorch_model.bin", b"1".to_vec());
+    place.server.gate("org/gated", "token");
+    place.server.file("org/gated", "config.json", "{}");
+    for arguments in [
+        &["model", "pull", NAME, "--offline"][..],
+        &["model", "pull", NAME],
+        &["model", "pull", NAME],
+        &["model", "pull", "pocket"],
+        &["model", "pull", "org/none"],
+        &["model", "pull", "org/gated"],
+        &["model", "pull", "org/pickle"],
+    ] {
+        transcript.add(arguments, place.run(arguments));
+    }
+    transcript.check("model_pull", &[]);
+}
+
+#[test]
+fn model_verify() {
+    let place = Place::new();
+    let mut transcript = Transcript::new(&place.sandbox);
+    transcript.named.push((place.server.endpoint(), "[HUB]"));
+    let arguments = ["model", "verify", NAME];
+    transcript.add(&arguments, place.run(&arguments));
+    place.run(&["model", "pull", NAME]).expect(0);
+    transcript.add(&arguments, place.run(&arguments));
+    let folder = place.hf_home().join("hub/models--timm--vit_base_patch32_clip_224.openai");
+    let weights = fs::read(crate::model::fixture("tiny-open-clip").join(WEIGHTS)).unwrap();
+    let mut damaged = weights.clone();
+    damaged[100_000] ^= 4;
+    fs::write(folder.join("blobs").join(sha256(&weights)), damaged).unwrap();
+    transcript.add(&arguments, place.run(&arguments));
+    transcript.check("model_verify", &[]);
+}
+
+/// A recipe that trains in a second.
+mod tiny_recipe {
+    use std::fs;
+    use std::path::Path;
+
+    use image::{Rgb, RgbImage};
+
+    const CONFIG: &str = r#"{
+      "name": "tiny", "embed_dim": 16,
+      "image": {"kind": "inverted_residual", "image_size": 32,
+        "backbones": [{"stem": 8, "features": 16, "stages": [
+          {"repeats": 1, "kernel": 3, "stride": 2, "expansion": 2, "channels": 8}]}],
+        "head": {"hidden": 32, "output": 16, "dropout": 0.1}},
+      "text": {"kind": "bert", "vocab_size": 8, "context_length": 16, "width": 16, "layers": 1, "heads": 2,
+        "intermediate": 32, "layer_norm_eps": 1e-12, "head": {"hidden": 32, "output": 16}},
+      "tokenizer": {"kind": "word_piece", "context_length": 16, "pad_id": 0},
+      "preprocess": {"size": 32, "resize": "squash", "interpolation": "bicubic", "mean": [0.5, 0.5, 0.5],
+        "std": [0.5, 0.5, 0.5]}
+    }"#;
+
+    const RECIPE: &str = r#"
+    name = "tiny"
+    seed = 11
+    config = "config.json"
+    tokenizer = "vocab.txt"
+    data = "."
+    [dev]
+    csv = "pairs.csv"
+    images = "."
+    [[photos]]
+    csv = "pairs.csv"
+    images = "."
+    [views]
+    count = 2
+    min_area = 0.5
+    max_aspect = 1.3
+    flip = 0.5
+    [export]
+    weights = "f16"
+    [[stages]]
+    name = "all"
+    train = [{ tensors = '.*', rate = 1e-3 }]
+    epochs = 2
+    batch = 2
+    warm_up = 1
+    average = 1
+    "#;
+
+    pub fn write(folder: &Path) {
+        let mut csv = String::from("image,caption\n");
+        for (name, colour) in [("red", [220, 30, 30]), ("green", [30, 200, 40])] {
+            let photo = RgbImage::from_fn(40, 30, |x, y| {
+                Rgb(colour.map(|value: u8| value.saturating_add(((x * 7 + y * 3) % 9) as u8)))
+            });
+            photo.save(folder.join(format!("{name}.png"))).unwrap();
+            csv += &format!("{name}.png,{name}\n");
+        }
+        fs::write(folder.join("pairs.csv"), csv).unwrap();
+        let words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "red", "green"];
+        fs::write(folder.join("vocab.txt"), words.join("\n")).unwrap();
+        fs::write(folder.join("config.json"), CONFIG).unwrap();
+        fs::write(folder.join("recipe.toml"), RECIPE).unwrap();
+    }
+}
