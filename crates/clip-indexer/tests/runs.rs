@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use clip_index::{IndexError, IndexWriter};
-use clip_indexer::{Encoder, Event, IndexOptions, Indexer, IndexerError, Outcome, SkipReason};
+use clip_indexer::{Event, IndexOptions, Indexer, IndexerError, Outcome, SkipReason};
 use support::{Library, counts};
 
 const RED: [u8; 3] = [250, 10, 10];
