@@ -105,4 +105,19 @@ fn files_that_nobody_named_do_not_hang_either() {
     let mut command = sandbox.command(&["model", "list"]);
     command.env("HF_TOKEN_PATH", &pipe);
     run(command).expect(0);
+
+    let checkpoint = crate::model::fixture("tiny-huggingface");
+    for part in ["config.json", "preprocessor_config.json", "merges.txt", "model.safetensors"] {
+        let folder = sandbox.path().join(part.replace('.', "-"));
+        std::fs::create_dir(&folder).unwrap();
+        for name in ["config.json", "preprocessor_config.json", "merges.txt", "model.safetensors"] {
+            if name == part {
+                assert!(Command::new("mkfifo").arg(folder.join(name)).status().unwrap().success());
+            } else {
+                std::fs::copy(checkpoint.join(name), folder.join(name)).unwrap();
+            }
+        }
+        let run = run(sandbox.command(&["embed", "--text", "a", "--model", folder.to_str().unwrap()])).expect(2);
+        assert!(run.stderr.contains(part), "{run:#?}");
+    }
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::escape::{escaped_lines, escaped_text};
 use crate::remedy;
 
-/// Stdout could not be written to. Kept apart from other I/O errors because a reader that went away is no failure.
+/// Stdout could not be written to. Separate from other I/O errors, because a reader that went away is not a failure.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write to standard output: {0}")]
 pub(crate) struct OutputError(#[from] io::Error);

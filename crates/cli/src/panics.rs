@@ -25,7 +25,7 @@ pub(crate) fn install() {
     }
 }
 
-/// Does the whole work of the program. If it panics, says so and goes on panicking, which ends the process.
+/// Does the whole work of the program. If it panics, says so and continues to panic, which ends the process.
 pub(crate) fn told<T>(work: impl FnOnce() -> T) -> T {
     // Nothing is looked at afterwards that a panic could have left half done.
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {

@@ -1,4 +1,4 @@
-//! A file to what the image tower takes, the way the indexer does it: what `embed`, `eval` and `classify` say then holds
+//! From a file to the image tower's input, in the same way as the indexer: what `embed`, `eval` and `classify` say is true
 //! for an index too.
 
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Progress on stderr: a bar where a person watches, a line now and then where a log is kept.
+//! Progress on stderr: a bar if that is a terminal, otherwise an occasional line for the log.
 
 use std::fmt::Write;
 use std::io::{self, IsTerminal};

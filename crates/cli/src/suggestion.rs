@@ -11,7 +11,7 @@ use crate::machine::{gflops, memory};
 use crate::output::notice;
 use crate::settings::{data_folder, default_index_folder};
 
-/// An empty file in the user's data folder: this was said. It lies there and not in the index, which has its folder for
+/// An empty file in the user's data folder: this was said. It is there and not in the index, which has its folder for
 /// itself, and so that a user with many indexes hears it once.
 const SAID: &str = "model-suggested";
 

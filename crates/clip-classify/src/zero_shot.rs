@@ -145,7 +145,7 @@ mod tests {
             assert!(ZeroShot::new(values, dimension, SOFTMAX).is_err());
         }
         let error = ZeroShot::new(vec![1.0, 0.0], 2, SOFTMAX).unwrap().probabilities(&[1.0]).unwrap_err();
-        assert_eq!(error.to_string(), "the photo's vector has 1 values, expected 2");
+        assert_eq!(error.to_string(), "the photo's embedding has 1 dimensions, expected 2");
     }
 
     proptest! {

@@ -140,7 +140,7 @@ impl Hub {
             Ok(Some(info)) => Ok(info.digest),
             Ok(None) => Err("the server has no such file".to_owned()),
             Err(Failure::Passing(cause)) => Err(format!("cannot ask the server: {cause}")),
-            Err(Failure::Lasting(error)) => Err(format!("the server cannot be asked: {error}")),
+            Err(Failure::Lasting(error)) => Err(format!("cannot ask the server: {error}")),
         })
     }
 }

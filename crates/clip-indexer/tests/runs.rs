@@ -243,17 +243,17 @@ fn every_bad_file_is_named_once_and_every_good_one_found() {
 
     let report = library.run();
     let mut expected = vec![
-        ("dangling.jpg", "a link to nowhere.jpg, which does not exist"),
+        ("dangling.jpg", "broken link to nowhere.jpg"),
         ("empty.jpg", "the file is empty"),
         ("huge.png", "the picture claims 60000x60000 pixels, the limit is 250000000 pixels"),
-        ("pipe.jpg", "a named pipe, not a photo"),
+        ("pipe.jpg", "not a file but a named pipe"),
         ("text.jpg", "not a picture: the content is none of JPEG, PNG, GIF, WebP, TIFF, BMP or PNM"),
         ("truncated.jpg", "truncated: the JPEG ends before its picture does"),
     ];
     if !all_readable {
         expected.push(("unreadable.png", "cannot be read: permission denied"));
     }
-    expected.push(("x.png", "a folder, not a photo"));
+    expected.push(("x.png", "not a file but a folder"));
     let skipped: Vec<(String, String)> = report
         .skipped
         .iter()

@@ -192,12 +192,12 @@ fn queries_without_sense_are_refused_in_words() {
         let error = fixture.error(query).to_string();
         assert!(error.contains(expected), "{error:?} lacks {expected:?}");
     };
-    refused(Query::text(" \n"), "the text is empty");
-    refused(Query::text("red").and_text("", 1.0), "the text is empty");
-    refused(Query::text("red").and_text("red", -1.0), "cancel one another out");
+    refused(Query::text(" \n"), "query text is empty");
+    refused(Query::text("red").and_text("", 1.0), "query text is empty");
+    refused(Query::text("red").and_text("red", -1.0), "cancel each other out");
     refused(Query::text("red").and_text("green", f32::NAN), "finite");
-    refused(Query::embedding([1.0; 7]), "expected an embedding of 3 finite numbers");
-    refused(Query::embedding([0.0; 3]), "of length 0");
+    refused(Query::embedding([1.0; 7]), "embedding of 3 dimensions");
+    refused(Query::embedding([0.0; 3]), "of norm 0");
     refused(Query::text("nothing"), "no colour in these words");
     refused(Query::image("/no/such/photo.jpg"), "cannot use /no/such/photo.jpg as an example: no such file");
 }

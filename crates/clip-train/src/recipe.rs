@@ -268,11 +268,11 @@ impl Recipe {
         within("views.flip (expected 0 to 1)", (0.0..=1.0).contains(&self.views.flip))?;
         match (&self.config, &self.tokenizer, &self.start) {
             (Some(_), Some(_), _) | (None, None, Some(_)) => {}
-            (None, None, None) => return Err("it names neither a config and a tokenizer nor a start".into()),
-            _ => return Err("config and tokenizer go together; a start that is a checkpoint has both".into()),
+            (None, None, None) => return Err("it has neither a config and a tokenizer nor a start".into()),
+            _ => return Err("config and tokenizer must be given together, and not with a start, which has both".into()),
         }
         if self.photos.is_empty() {
-            return Err("no [[photos]] set is named; at least one is needed".into());
+            return Err("expected at least one [[photos]] set".into());
         }
         for set in &self.photos {
             within("photos.share (expected above 0, at most 1)", set.share > 0.0 && set.share <= 1.0)?;
@@ -281,11 +281,14 @@ impl Recipe {
             within("classifier.templates (expected at least one)", !classifier.templates.is_empty())?;
         }
         if self.stages.is_empty() {
-            return Err("no [[stages]] are given; at least one is needed".into());
+            return Err("expected at least one [[stages]] entry".into());
         }
         for (index, stage) in self.stages.iter().enumerate() {
             if stage.name.is_empty() || !stage.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-                return Err(format!("the stage name {:?} is not made of letters, digits and hyphens", stage.name));
+                return Err(format!(
+                    "the stage name {:?} is invalid; expected letters, digits and hyphens",
+                    stage.name
+                ));
             }
             if self.stages[..index].iter().any(|other| other.name == stage.name) {
                 return Err(format!("two stages are named {:?}", stage.name));

@@ -50,7 +50,7 @@ impl Teacher {
             })
             .collect();
         if texts.is_empty() {
-            return Err(fail("no class is named; expected one a line".into()));
+            return Err(fail("it names no class; expected one per line".into()));
         }
         let file = SafetensorsFile::open(&spec.weights)?;
         let mut layers = Vec::new();

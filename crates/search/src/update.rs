@@ -177,6 +177,7 @@ impl Work<'_> {
 }
 
 /// What there is before an update.
+#[expect(clippy::large_enum_variant, reason = "there is one of it, for the length of a call")]
 enum Known {
     Nothing,
     /// Something that is to be replaced.

@@ -21,11 +21,11 @@ use crate::usage::{cpu_time, peak_memory};
 
 /// What a phone takes: 12 megapixels.
 const PHOTO: (u32, u32) = (4000, 3000);
-/// As many different photos are made; the library holds copies that differ in a few bytes.
+/// How many different photos are made; the library has copies of them that differ in a few bytes.
 const PHOTOS: u32 = 4;
-/// Each measurement goes on for so long, if it is not done before.
+/// Each measurement is repeated for at least this long.
 const LEAST_TIME: Duration = Duration::from_secs(2);
-/// Photos of the library that is indexed: as many as take about so long to encode, within limits.
+/// The library that is indexed has as many photos as take about this long to encode, within limits.
 const LIBRARY_TIME: Duration = Duration::from_secs(8);
 const LEAST_LIBRARY: usize = 8;
 const MOST_LIBRARY: usize = 256;
@@ -75,7 +75,7 @@ struct Line<'a> {
     precision: &'a str,
     threads: usize,
     batch: usize,
-    /// A photo in a batch, and a text by itself, in milliseconds.
+    /// Per photo in a batch, and for a single text, in milliseconds.
     image_ms: f64,
     text_ms: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,7 +101,7 @@ struct Library {
     cpu_seconds: Option<f64>,
     /// Seconds of all threads in each stage; those that wait for one another add up to more than the run.
     stage_seconds: Stages,
-    /// What so many photos would take at this rate, in seconds.
+    /// What this many photos would take at this rate, in seconds.
     ten_thousand_photos_seconds: f64,
 }
 

@@ -96,7 +96,7 @@ fn hidden(model: &Model, texts: &[String], json: bool, results: &mut Results) ->
     Ok(())
 }
 
-/// Values apart by spaces; as short as they can be and still be read back unchanged.
+/// Values separated by spaces, each as short as it can be and still be read back unchanged.
 fn numbers(values: &[f32]) -> String {
     values.iter().map(f32::to_string).collect::<Vec<_>>().join(" ")
 }

@@ -1,4 +1,4 @@
-//! `status`: what the index holds.
+//! `status`: what is in the index.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -49,7 +49,7 @@ pub(crate) fn run(index: &Path, args: &StatusArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// How long ago a commit was; clocks can be set back, so it may lie ahead.
+/// How long ago a commit was. Clocks can be set back, so it may be in the future.
 fn ago(committed_at: i64) -> String {
     let then = Duration::from_secs(u64::try_from(committed_at).unwrap_or(0));
     match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH + then) {

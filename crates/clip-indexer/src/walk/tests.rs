@@ -98,7 +98,7 @@ fn a_folder_called_like_a_photo_is_named_and_entered() {
     let tree = Tree::new(&["root/x.png/inner.jpg"]);
     let walk = tree.walk();
     assert_eq!(tree.found(&walk), ["root/x.png/inner.jpg"]);
-    assert_eq!(tree.skipped(&walk), [("root/x.png".into(), "a folder, not a photo".into())]);
+    assert_eq!(tree.skipped(&walk), [("root/x.png".into(), "not a file but a folder".into())]);
 }
 
 #[test]
@@ -158,8 +158,8 @@ mod unix {
         assert_eq!(
             tree.skipped(&walk),
             [
-                ("root/pipe.jpg".into(), "a named pipe, not a photo".into()),
-                ("root/socket.png".into(), "a socket, not a photo".into()),
+                ("root/pipe.jpg".into(), "not a file but a named pipe".into()),
+                ("root/socket.png".into(), "not a file but a socket".into()),
             ]
         );
     }
@@ -220,10 +220,7 @@ mod unix {
         let tree = Tree::new(&[]);
         symlink("/media/usb/photos", tree.at("root/usb")).unwrap();
         let walk = tree.walk();
-        assert_eq!(
-            tree.skipped(&walk),
-            [("root/usb".into(), "a link to /media/usb/photos, which does not exist".into())]
-        );
+        assert_eq!(tree.skipped(&walk), [("root/usb".into(), "broken link to /media/usb/photos".into())]);
         assert_eq!(walk.blind.len(), 1);
         assert_eq!(walk.blind[0].path, tree.at("root/usb"));
     }

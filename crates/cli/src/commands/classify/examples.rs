@@ -26,7 +26,7 @@ pub(super) struct Examples {
 }
 
 impl Examples {
-    /// Lists the folder. What is hidden and what is no photo by its name is passed over.
+    /// Lists the folder. Hidden entries and files without a photo's extension are ignored.
     pub fn list(folder: &Path) -> Result<Self> {
         let mut examples = Self::default();
         for class in entries(folder)?.into_iter().filter(|path| path.is_dir()) {

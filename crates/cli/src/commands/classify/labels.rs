@@ -40,7 +40,7 @@ pub(super) fn read(argument: &OsStr) -> Result<Labels> {
     Ok(labels)
 }
 
-/// Whether text that is no list was meant as a file: one label alone would be certain of every photo.
+/// Whether a text that is not a list was meant as a file name: with a single label, every photo would get it.
 fn is_path(text: &str) -> bool {
     let ends_like_a_file = || {
         let extension = Path::new(text).extension().and_then(OsStr::to_str);
