@@ -18,6 +18,8 @@ use crate::zero_shot::{ZeroShot, dot};
 
 /// Degrees of shrinkage that are tried.
 const SHRINKAGES: [f64; 7] = [0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0];
+/// Losses that differ by no more than this, relative to their size, are equal.
+const TIE: f64 = 1e-6;
 /// Examples that are left out in turn, times classes, at most. Three numbers are chosen by them, for which a part of
 /// many examples is plenty; all take part in the fit.
 const LEFT_OUT_SCORES: usize = 1 << 20;
@@ -131,7 +133,8 @@ fn choose<'a>(
         let Some(fitted) = discriminant.whiten(shrinkage) else { continue };
         let scores = fitted.left_out_scores(&left_out);
         let found = Observations { first: &scores, second: &by_name, right: &right }.fit();
-        if best.as_ref().is_none_or(|(_, best)| found.loss < best.loss) {
+        // A little less is not better: it may be the rounding of sums in another order.
+        if best.as_ref().is_none_or(|(_, best)| found.loss < best.loss - TIE * (1.0 + best.loss.abs())) {
             best = Some((fitted, found));
         }
     }
@@ -272,6 +275,33 @@ mod tests {
         assert!((found.iter().sum::<f32>() - 1.0).abs() < 1e-4);
     }
 
+    /// Fits a set and the same in reverse order: both must say the same.
+    fn check_order(counts: &[usize], seed: u64) {
+        let (examples, class_of) = set(counts);
+        let classes = counts.len();
+        let fitted = FewShot::fit(&examples, &class_of, &names((0..classes as u64).map(|c| unit(1 + c)))).unwrap();
+        let found = fitted.probabilities(&unit(seed)).unwrap();
+        assert!((found.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+        assert!(found.iter().all(|p| (0.0..=1.0).contains(p)));
+
+        // The classes in reverse, and so the examples.
+        let reversed: Vec<f32> = examples.chunks_exact(D).rev().flatten().copied().collect();
+        let class_of: Vec<usize> = class_of.iter().rev().map(|class| classes - 1 - class).collect();
+        let back = names((0..classes as u64).rev().map(|c| unit(1 + c)));
+        let other = FewShot::fit(&reversed, &class_of, &back).unwrap().probabilities(&unit(seed)).unwrap();
+        // With two or three examples to leave out, the loss is so flat that sums in another order move its minimum.
+        for (a, b) in found.iter().zip(other.iter().rev()) {
+            assert!((a - b).abs() < 1e-2, "{:?} {:?}", found, other);
+        }
+    }
+
+    /// Degrees of shrinkage whose losses differ only by rounding: whichever came out a little better was taken, which
+    /// depended on the order of the examples.
+    #[test]
+    fn a_tie_is_not_decided_by_rounding() {
+        check_order(&[1, 2, 1], 16_203_654_448_823_509_450);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
@@ -279,22 +309,7 @@ mod tests {
         fn probabilities_sum_to_one_and_do_not_depend_on_the_order(
             counts in prop::collection::vec(1usize..5, 2..8), seed in any::<u64>()
         ) {
-            let (examples, class_of) = set(&counts);
-            let classes = counts.len();
-            let fitted = FewShot::fit(&examples, &class_of, &names((0..classes as u64).map(|c| unit(1 + c)))).unwrap();
-            let found = fitted.probabilities(&unit(seed)).unwrap();
-            prop_assert!((found.iter().sum::<f32>() - 1.0).abs() < 1e-5);
-            prop_assert!(found.iter().all(|p| (0.0..=1.0).contains(p)));
-
-            // The classes in reverse, and so the examples.
-            let reversed: Vec<f32> = examples.chunks_exact(D).rev().flatten().copied().collect();
-            let class_of: Vec<usize> = class_of.iter().rev().map(|class| classes - 1 - class).collect();
-            let back = names((0..classes as u64).rev().map(|c| unit(1 + c)));
-            let other = FewShot::fit(&reversed, &class_of, &back).unwrap().probabilities(&unit(seed)).unwrap();
-            // With two or three examples to leave out, the loss is so flat that sums in another order move its minimum.
-            for (a, b) in found.iter().zip(other.iter().rev()) {
-                prop_assert!((a - b).abs() < 1e-2, "{:?} {:?}", found, other);
-            }
+            check_order(&counts, seed);
         }
     }
 }
