@@ -170,9 +170,9 @@ mod tests {
         assert_eq!(position(dir.path(), "a", 2).unwrap().stage, 1);
         // All stages would be passed over, and the starting weights written as the result.
         write("a", 2);
-        refused("stage 3 of 2");
+        refused("it is in stage 3, but the recipe has 2");
         write("a", usize::MAX);
-        refused("of 2");
+        refused("it is in stage 3, but the recipe has 2");
         write("b", 1);
         refused("another recipe");
         fs::write(folder(dir.path()).join("position.json"), "{").unwrap();

@@ -280,7 +280,7 @@ fn what_does_not_fit_is_named() {
     let message = error(&recipe(&stage("a b", "image", 1)));
     assert!(message.contains("\"a b\""), "{message}");
     let message = error(&recipe(&stage("heads", "image.tail", 1)).replace("stop", ""));
-    assert!(message.contains("image.tail") || message.contains("stopped"), "{message}");
+    assert!(message.contains("image.tail") || message.contains("cancelled"), "{message}");
     let message = error(&recipe(&stage("heads", "image", 1)).replace("tokenizer = \"vocab.txt\"", ""));
     assert!(message.contains("config and tokenizer"), "{message}");
     let message = error(&recipe(&stage("heads", "image", 1)).replace("pairs.csv", "absent.csv"));
