@@ -32,7 +32,7 @@ pub fn write(path: &Path, fill: impl FnOnce(&mut BufWriter<&File>) -> io::Result
 /// Writes `path` in one step from bytes in memory.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write(path, |out| out.write_all(bytes))
 }
@@ -40,7 +40,7 @@ pub fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Copies a file in one step.
 ///
 /// # Errors
-/// As [`write`], or those of reading `from`.
+/// As [`write()`], or those of reading `from`.
 pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let mut from = File::open(from)?;
     write(to, |out| io::copy(&mut from, out).map(drop))

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::families::interface::TextSizes;
 use crate::projection::ProjectionHeadConfig;
 
-/// Sizes of a [`Bert`].
+/// Sizes of a [`Bert`](super::Bert).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BertConfig {

@@ -25,7 +25,7 @@ impl BertConfig {
     }
 }
 
-/// See the [module](self) documentation.
+/// See the [module](super) documentation.
 ///
 /// The segment embedding of BERT is constant here (one segment) and is stored as part of `position`.
 #[derive(Module, Debug)]

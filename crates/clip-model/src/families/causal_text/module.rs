@@ -29,7 +29,7 @@ impl CausalTextConfig {
     }
 }
 
-/// See the [module](self) documentation.
+/// See the [module](super) documentation.
 #[derive(Module, Debug)]
 pub struct CausalText {
     /// Token table.

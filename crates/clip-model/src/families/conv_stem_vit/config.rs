@@ -12,7 +12,7 @@ pub(super) const STRIDES: [usize; 3] = [4, 2, 2];
 /// Side of the patch that a token stands for.
 const PATCH: usize = STRIDES[0] * STRIDES[1] * STRIDES[2];
 
-/// Sizes of a [`ConvStemVit`].
+/// Sizes of a [`ConvStemVit`](super::ConvStemVit).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConvStemVitConfig {

@@ -41,7 +41,7 @@ impl ConvStemVitConfig {
     }
 }
 
-/// See the [module](self) documentation.
+/// See the [module](super) documentation.
 #[derive(Module, Debug)]
 pub struct ConvStemVit {
     /// Convolutions with bias (their batch norms are folded in), an activation behind all but the last.

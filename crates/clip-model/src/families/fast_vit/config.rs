@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::families::interface::ImageSizes;
 
-/// Sizes of a [`FastVit`].
+/// Sizes of a [`FastVit`](super::FastVit).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FastVitConfig {
@@ -22,7 +22,7 @@ pub struct FastVitConfig {
     pub projection_bias: bool,
 }
 
-/// One stage of a [`FastVit`].
+/// One stage of a [`FastVit`](super::FastVit).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FastVitStageConfig {

@@ -21,7 +21,7 @@ const SMALL_KERNEL: usize = 3;
 
 impl FastVitConfig {
     /// A tower with random weights that ends in `embed_dim` values. The configuration should have passed
-    /// [`validate`](Self::validate).
+    /// [`validate`](crate::families::interface::ImageSizes::validate).
     pub fn init(&self, embed_dim: usize, device: &Device) -> FastVit {
         let stem = self.stages.first().map_or(1, |stage| stage.channels);
         let small = [SMALL_KERNEL; 2];
@@ -77,7 +77,7 @@ impl FastVitStageConfig {
     }
 }
 
-/// See the [module](self) documentation.
+/// See the [module](super) documentation.
 #[derive(Module, Debug)]
 pub struct FastVit {
     /// A dense convolution of stride 2, a depthwise one of stride 2, a pointwise one.

@@ -44,7 +44,7 @@ impl BackboneConfig {
     }
 }
 
-/// See the [module](self) documentation.
+/// See the [module](super) documentation.
 #[derive(Module, Debug)]
 pub struct InvertedResidual {
     /// The backbones.

@@ -8,7 +8,7 @@ use crate::families::interface::TextSizes;
 use crate::limits::{self, within};
 use crate::tokenizer::config::TokenizerConfig;
 
-/// Sizes of a [`MobileText`].
+/// Sizes of a [`MobileText`](super::MobileText).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MobileTextConfig {
@@ -39,7 +39,7 @@ pub struct MobileTextConfig {
     pub pad_id: u32,
 }
 
-/// Sizes of the convolutional blocks of a [`MobileText`].
+/// Sizes of the convolutional blocks of a [`MobileText`](super::MobileText).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TextMixerConfig {

@@ -49,7 +49,7 @@ impl MobileTextConfig {
     }
 }
 
-/// See the [module](self) documentation.
+/// See the [module](super) documentation.
 #[derive(Module, Debug)]
 pub struct MobileText {
     /// Token table.

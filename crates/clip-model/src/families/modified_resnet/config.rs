@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::families::interface::ImageSizes;
 use crate::limits::{self, within};
 
-/// Sizes of a [`ModifiedResnet`].
+/// Sizes of a [`ModifiedResnet`](super::ModifiedResnet).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModifiedResnetConfig {

@@ -56,7 +56,7 @@ impl ModifiedResnetConfig {
     }
 }
 
-/// See the [module](self) documentation.
+/// See the [module](super) documentation.
 #[derive(Module, Debug)]
 pub struct ModifiedResnet {
     /// Three convolutions, the first of stride 2, before an average pool.

@@ -8,7 +8,7 @@ use crate::limits::{self, within};
 use crate::tokenizer::config::TokenizerConfig;
 use crate::transformer::TransformerConfig;
 
-/// Sizes of a [`SiglipText`].
+/// Sizes of a [`SiglipText`](super::SiglipText).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SiglipTextConfig {

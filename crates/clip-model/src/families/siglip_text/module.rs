@@ -26,7 +26,7 @@ impl SiglipTextConfig {
     }
 }
 
-/// See the [module](self) documentation.
+/// See the [module](super) documentation.
 #[derive(Module, Debug)]
 pub struct SiglipText {
     /// Token table.

@@ -7,7 +7,7 @@ use crate::families::interface::ImageSizes;
 use crate::limits::{self, within};
 use crate::transformer;
 
-/// Sizes of a [`SiglipVit`].
+/// Sizes of a [`SiglipVit`](super::SiglipVit).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SiglipVitConfig {

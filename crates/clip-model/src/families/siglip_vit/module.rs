@@ -38,7 +38,7 @@ impl SiglipVitConfig {
     }
 }
 
-/// See the [module](self) documentation.
+/// See the [module](super) documentation.
 #[derive(Module, Debug)]
 pub struct SiglipVit {
     /// Patches to tokens: a convolution whose stride is its kernel.

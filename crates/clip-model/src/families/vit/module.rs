@@ -36,7 +36,7 @@ impl VitConfig {
     }
 }
 
-/// See the [module](self) documentation.
+/// See the [module](super) documentation.
 #[derive(Module, Debug)]
 pub struct Vit {
     /// Patches to tokens: a convolution whose stride is its kernel, without bias.
