@@ -174,7 +174,7 @@ mod tests {
         write("a", usize::MAX);
         refused("but the recipe has 2");
         write("b", 1);
-        refused("another recipe");
+        refused("a different recipe");
         fs::write(folder(dir.path()).join("position.json"), "{").unwrap();
         refused("EOF");
     }
