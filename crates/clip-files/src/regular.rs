@@ -1,10 +1,37 @@
 //! Reading files whose paths come from outside, which may lead to anything.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, FileType, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
 
 use crate::kind;
+
+/// Why a file was not opened.
+#[derive(Debug)]
+pub enum OpenError {
+    /// It is not a regular file but something of this kind.
+    NotRegular(FileType),
+    /// The system's reason.
+    System(io::Error),
+}
+
+impl From<io::Error> for OpenError {
+    fn from(error: io::Error) -> OpenError {
+        OpenError::System(error)
+    }
+}
+
+impl From<OpenError> for io::Error {
+    fn from(error: OpenError) -> io::Error {
+        match error {
+            OpenError::NotRegular(kind) => {
+                let message = format!("expected a file, found {}", kind::name(kind));
+                io::Error::new(io::ErrorKind::InvalidInput, message)
+            }
+            OpenError::System(error) => error,
+        }
+    }
+}
 
 /// Opens a regular file for reading. Links are followed. Never waits for another process: a named pipe is refused, even
 /// one that takes the file's place between the first look and the opening.
@@ -12,12 +39,21 @@ use crate::kind;
 /// # Errors
 /// The system's, and [`io::ErrorKind::InvalidInput`] for what is not a regular file: "expected a file, found a named pipe".
 pub fn open(path: &Path) -> io::Result<File> {
+    Ok(open_with_metadata(path)?.0)
+}
+
+/// As [`open`], with the metadata of what was opened, and with the kind of what is not a regular file.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn open_with_metadata(path: &Path) -> Result<(File, Metadata), OpenError> {
     // Looked at first because opening alone can do something to a device (rewind a tape) ...
     check(&std::fs::metadata(path)?)?;
     let file = open_without_waiting(path)?;
     // ... and again, because what was opened is what counts.
-    check(&file.metadata()?)?;
-    Ok(file)
+    let metadata = file.metadata()?;
+    check(&metadata)?;
+    Ok((file, metadata))
 }
 
 /// Reads a regular file of at most `limit` bytes whole.
@@ -25,12 +61,12 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// # Errors
 /// Those of [`open`], and [`io::ErrorKind::FileTooLarge`] for a file that is larger or grows beyond the limit.
 pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let file = open(path)?;
+    let (file, metadata) = open_with_metadata(path)?;
     let too_large = || {
         let message = format!("expected a file of at most {limit} bytes, found a larger one");
         io::Error::new(io::ErrorKind::FileTooLarge, message)
     };
-    let expected = file.metadata()?.len();
+    let expected = metadata.len();
     if expected > limit {
         return Err(too_large());
     }
@@ -52,12 +88,8 @@ pub fn read_to_string(path: &Path, limit: u64) -> io::Result<String> {
     })
 }
 
-fn check(metadata: &Metadata) -> io::Result<()> {
-    if metadata.is_file() {
-        return Ok(());
-    }
-    let message = format!("expected a file, found {}", kind::name(metadata.file_type()));
-    Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+fn check(metadata: &Metadata) -> Result<(), OpenError> {
+    if metadata.is_file() { Ok(()) } else { Err(OpenError::NotRegular(metadata.file_type())) }
 }
 
 #[cfg(unix)]

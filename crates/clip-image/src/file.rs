@@ -3,6 +3,9 @@
 use std::io::Read;
 use std::path::Path;
 
+use clip_files::kind;
+use clip_files::regular::{OpenError, open_with_metadata};
+
 use crate::{ImageError, Limits};
 
 /// Reads a whole regular file. Symbolic links are followed.
@@ -12,12 +15,10 @@ use crate::{ImageError, Limits};
 /// [`ImageError::Io`]. It never waits for another process: a named pipe is refused even when one takes
 /// the file's place between the first look and the opening.
 pub fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
-    let metadata = std::fs::metadata(path)?;
-    if !metadata.is_file() {
-        return Err(ImageError::NotARegularFile { found: clip_files::kind::name(metadata.file_type()) });
-    }
-    let file = clip_files::regular::open(path)?;
-    let metadata = file.metadata()?;
+    let (file, metadata) = open_with_metadata(path).map_err(|error| match error {
+        OpenError::NotRegular(kind) => ImageError::NotARegularFile { found: kind::name(kind) },
+        OpenError::System(error) => ImageError::Io(error),
+    })?;
     let too_large = |bytes| ImageError::FileTooLarge { bytes, max_bytes: limits.max_file_bytes };
     if metadata.len() > limits.max_file_bytes {
         return Err(too_large(metadata.len()));
