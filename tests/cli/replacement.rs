@@ -119,7 +119,7 @@ fn killed_while_the_index_is_made_anew_there_is_the_old_one_or_the_new_one() {
     sandbox.run(&["index", a.to_str().unwrap()]).expect(0);
     let started = Instant::now();
     sandbox.run(&["index", "--rebuild"]).expect(0);
-    let whole = started.elapsed();
+    let mut whole = started.elapsed();
     let mut given_out = 0;
     let (mut kills, mut replaced) = (0, 0);
     for round in 0.. {
@@ -128,10 +128,17 @@ fn killed_while_the_index_is_made_anew_there_is_the_old_one_or_the_new_one() {
         let mut child = command(&sandbox, &arguments(round, &a, &other));
         let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // Spread over the run, with a little more for its end, where the new index takes the place of the old one.
-        std::thread::sleep(whole.mul_f64((round % 23) as f64 / 18.0) + Duration::from_micros(round * 137 % 1000));
-        kills += u64::from(child.try_wait().unwrap().is_none());
-        child.kill().unwrap();
-        child.wait().unwrap();
+        let started = Instant::now();
+        if round % 8 == 7 {
+            // Other tests share the machine: how long a run takes now is measured again and again.
+            assert!(child.wait().unwrap().success());
+            whole = started.elapsed();
+        } else {
+            std::thread::sleep(whole.mul_f64((round % 23) as f64 / 18.0) + Duration::from_micros(round * 137 % 1000));
+            kills += u64::from(child.try_wait().unwrap().is_none());
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
 
         let after = IndexReader::open(sandbox.index()).unwrap();
         let is_old = after.generation() == before.generation();
