@@ -2,7 +2,6 @@
 //!
 //! Whatever is written for people is escaped here as a whole, even if its parts should have been already.
 
-use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::Path;
@@ -50,7 +49,7 @@ impl Results {
 
     /// Writes a path byte for byte, then `end`.
     pub fn path(&mut self, path: &Path, end: u8) -> Result<(), OutputError> {
-        self.out.write_all(&path_bytes(path))?;
+        self.out.write_all(&clip_files::path_bytes::lossy(path))?;
         Ok(self.out.write_all(&[end])?)
     }
 
@@ -99,21 +98,6 @@ pub(crate) fn describe(error: &anyhow::Error) -> String {
     }
     let shows_a_place = matches!(error.downcast_ref(), Some(TrainError::Recipe { .. }));
     if shows_a_place { escaped_lines(&text) } else { escaped_text(&text) }
-}
-
-#[cfg(unix)]
-fn path_bytes(path: &Path) -> Cow<'_, [u8]> {
-    use std::os::unix::ffi::OsStrExt;
-    Cow::Borrowed(path.as_os_str().as_bytes())
-}
-
-/// Elsewhere names are not bytes; UTF-8 is what scripts expect, and a lone surrogate becomes a replacement character.
-#[cfg(not(unix))]
-fn path_bytes(path: &Path) -> Cow<'_, [u8]> {
-    match path.to_string_lossy() {
-        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-    }
 }
 
 /// A count with its noun: "1 photo", "1,234 photos".

@@ -4,6 +4,7 @@
 //! All functions return plain [`std::io::Error`]s: the caller knows which file it is about.
 
 pub mod atomic;
+pub mod deceptive;
 pub mod directory;
 pub mod kind;
 pub mod lock;

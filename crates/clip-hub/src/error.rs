@@ -344,7 +344,7 @@ mod tests {
     fn no_message_carries_what_acts_on_a_terminal() {
         for error in all("evil\u{1b}]0;x\u{7}\r\n\u{9b}31m\u{202e}\u{2066}\u{200f}name") {
             let message = error.to_string();
-            assert!(!message.contains(crate::escape::is_deceptive), "{message:?}");
+            assert!(!message.contains(clip_files::deceptive::is_deceptive), "{message:?}");
             if message.contains("evil") {
                 assert!(message.contains("\\u{1b}]0;x"), "{message}");
             }

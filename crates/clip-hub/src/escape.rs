@@ -3,6 +3,8 @@
 use std::fmt::{self, Write as _};
 use std::path::Path;
 
+use clip_files::deceptive::is_deceptive;
+
 /// Shows text with everything escaped that could act on a terminal or hide what is there: control characters, marks
 /// that turn the reading direction, characters without a shape.
 pub(crate) struct Escaped<'a>(pub &'a str);
@@ -43,14 +45,6 @@ pub(crate) fn without_secrets(url: &str) -> String {
     let host = authority.rsplit('@').next().unwrap_or_default();
     let colon = if scheme.is_empty() { "" } else { "://" };
     format!("{scheme}{colon}{host}{path}")
-}
-
-/// Whether a character acts on a terminal, turns the reading direction, breaks a line or is invisible.
-pub(crate) fn is_deceptive(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! A [`ClipConfig`] describes a checkpoint completely; nothing about a model is decided by its name.
 //! Presets of well-known architectures are JSON files in `presets/`.
 
+use clip_files::deceptive::is_deceptive;
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
@@ -12,7 +13,6 @@ pub use crate::families::{ImageTowerConfig, TextTowerConfig};
 use crate::limits::{self, within};
 pub use crate::preprocess::config::{Interpolation, PreprocessConfig, ResizeMode};
 use crate::presets;
-use crate::shown::is_deceptive;
 pub use crate::tokenizer::config::{TokenizerConfig, TokenizerKind};
 
 /// Longest name of a model.

@@ -278,7 +278,7 @@ fn counted(n: usize, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shown::is_deceptive;
+    use clip_files::deceptive::is_deceptive;
 
     const BAD: &str = "a\u{1b}]0;b\u{7}\u{9b}31m\r\n\u{202e}c\u{2067}d";
 

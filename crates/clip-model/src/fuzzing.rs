@@ -9,12 +9,12 @@ use serde_json::Value;
 use crate::checkpoint::{self, Checkpoint};
 use crate::fingerprint::Fingerprint;
 use crate::precision::Precision;
-use crate::shown::is_deceptive;
 use crate::tokenizer::Tokenizer;
 use crate::tokenizer::config::{TokenizerConfig, TokenizerKind};
 use crate::weights::TensorSource;
 use crate::weights::safetensors::SafetensorsFile;
 use crate::{ClipConfig, ModelError};
+use clip_files::deceptive::is_deceptive;
 
 const KINDS: [TokenizerKind; 6] = [
     TokenizerKind::ClipBpe,

@@ -3,6 +3,8 @@
 use std::fmt::{self, Write};
 use std::path::Path;
 
+use clip_files::deceptive::is_deceptive;
+
 /// Longest text that is shown; what follows is cut off. Far more than any name in a checkpoint that was not made to
 /// deceive, and enough for a list of what is supported.
 const MAX_CHARS: usize = 2000;
@@ -46,24 +48,6 @@ impl Write for Escaping<'_, '_> {
         }
         Ok(())
     }
-}
-
-/// Whether a character steers a terminal, turns the reading direction, breaks the line or cannot be seen, so that one text
-/// can pass for another.
-pub fn is_deceptive(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{ad}'
-                | '\u{61c}'
-                | '\u{180e}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ impl<'a> From<&'a Path> for JsonPath<'a> {
 
 /// The bytes of a path in base64 if they are not UTF-8.
 pub fn base64_unless_text(path: &Path) -> Option<String> {
-    path.to_str().is_none().then(|| BASE64_STANDARD.encode(path.as_os_str().as_encoded_bytes()))
+    path.to_str().is_none().then(|| BASE64_STANDARD.encode(clip_files::path_bytes::lossy(path)))
 }
 
 /// A result of a query.

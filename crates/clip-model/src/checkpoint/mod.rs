@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::Device;
+use clip_files::deceptive::is_deceptive;
 use clip_kernels::Isa;
 
 use crate::ModelError;
@@ -25,7 +26,6 @@ use crate::cpu::text::CpuText;
 use crate::families::{ImageTower, TextTower};
 use crate::formats::Format;
 use crate::formats::mobileclip::Names;
-use crate::shown::is_deceptive;
 use crate::tokenizer::{CLIP_VOCABULARY, Tokenizer};
 use crate::weights::derived::{DerivedSource, DerivedTensors, WithDerived};
 use crate::weights::module::{Lazy, apply, apply_lazily, read_located};
