@@ -1,7 +1,7 @@
 //! AdamW (Loshchilov & Hutter 2019) with a learning rate and weight decay for each group of tensors.
 
 use burn::module::{Module, ModuleMapper, Param, ParamGroup, ParamId};
-use burn::optim::{AdamW, AdamWConfig, LearningRate, ModuleOptimizer, Optimizer};
+use burn::optim::{AdamW, AdamWConfig, LearningRate, ModuleOptimizer, Optimizer, RecordState, StateSink, StateSource};
 use burn::tensor::{Device, Tensor};
 use clip_model::weights::module::shapes;
 
@@ -107,8 +107,26 @@ impl Rated {
     }
 }
 
+/// AdamW's state, which is read from a file into the CPU's memory.
+///
+/// burn reads it onto its default device, the first GPU wherever GPUs are compiled in: training on the CPU would start a
+/// graphics driver when it is resumed, and crash on a machine that has none. The optimizer moves the state to the
+/// parameters' device at the next step.
+#[derive(Clone)]
+struct RatedState<const D: usize>(<AdamW as Optimizer>::State<D>);
+
+impl<const D: usize> RecordState for RatedState<D> {
+    fn state_flatten(&self, prefix: &str, out: &mut StateSink) {
+        self.0.state_flatten(prefix, out);
+    }
+
+    fn state_unflatten(prefix: &str, source: &mut StateSource, _default: &Device) -> Option<Self> {
+        RecordState::state_unflatten(prefix, source, &Device::flex()).map(Self)
+    }
+}
+
 impl Optimizer for Rated {
-    type State<const D: usize> = <AdamW as Optimizer>::State<D>;
+    type State<const D: usize> = RatedState<D>;
 
     fn step<const D: usize>(
         &self,
@@ -117,11 +135,12 @@ impl Optimizer for Rated {
         grad: Tensor<D>,
         state: Option<Self::State<D>>,
     ) -> (Tensor<D>, Option<Self::State<D>>) {
-        self.adamw.step(factor * self.rate, tensor, grad, state)
+        let (tensor, state) = self.adamw.step(factor * self.rate, tensor, grad, state.map(|state| state.0));
+        (tensor, state.map(RatedState))
     }
 
     fn to_device<const D: usize>(state: Self::State<D>, device: &Device) -> Self::State<D> {
-        AdamW::to_device(state, device)
+        RatedState(AdamW::to_device(state.0, device))
     }
 }
 
