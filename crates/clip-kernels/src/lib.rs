@@ -11,6 +11,7 @@
 //! | [`gemv`] | products of a few rows with weights as a file stores them |
 //! | [`convolution`], [`depthwise`], [`patches`] | convolutions |
 //! | [`attention`], [`norm`], [`transformer`] | transformer layers |
+//! | [`similarity`] | dot products of vectors as an index stores them |
 //! | [`epilogue`] | what follows a product: bias, activation, residual |
 //!
 //! Each kernel with vector instructions is a folder: its types, a file for each form (`portable`, `x86`, `neon`) and
@@ -40,6 +41,7 @@ mod quantise;
 pub mod quantised;
 mod row_tiles;
 mod shape;
+pub mod similarity;
 #[cfg(test)]
 mod testing;
 mod threads;
