@@ -8,8 +8,8 @@ use rayon::prelude::*;
 use roaring::RoaringTreemap;
 
 use crate::dot::dot;
-use crate::record::Neighbour;
 use crate::snapshot::{Place, Snapshot};
+use crate::status::Neighbour;
 
 /// Rows that one task scores.
 const BLOCK: usize = 1024;
