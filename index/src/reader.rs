@@ -96,9 +96,10 @@ impl IndexReader {
         self.snapshot.locate_live(id).is_some()
     }
 
-    /// The embedding of a photo, straight from the mapped file; `None` if there is no such photo.
-    pub fn embedding(&self, id: u64) -> Option<&[f32]> {
-        self.snapshot.locate_live(id).map(|place| self.snapshot.row(place))
+    /// The embedding of a photo, as it is stored; `None` if there is no such photo. Rows in half precision differ from
+    /// what was added by the rounding.
+    pub fn embedding(&self, id: u64) -> Option<Vec<f32>> {
+        self.snapshot.locate_live(id).map(|place| self.snapshot.row(place).to_vec())
     }
 
     /// Sizes and counts. The bytes on disk include those of a rebuild under way.
