@@ -46,6 +46,7 @@ mod compaction;
 mod error;
 mod exact;
 mod files;
+mod frame;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
