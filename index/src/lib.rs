@@ -38,11 +38,12 @@
 //! ```
 
 mod asset;
+mod best;
+mod candidates;
 mod cast;
 mod checked_json;
 mod commit_point;
 mod compaction;
-mod dot;
 mod error;
 mod exact;
 mod files;
@@ -61,7 +62,9 @@ mod reader;
 mod rebuild;
 mod recognise;
 mod records;
+mod scan;
 mod segment;
+mod shortlist;
 mod snapshot;
 mod staging;
 mod status;
@@ -77,6 +80,7 @@ pub use graph::{GraphOptions, GraphUpdate};
 pub use model::{ModelId, ModelOrigin, StoredPath};
 pub use reader::IndexReader;
 pub use rebuild::Rebuild;
+pub use segment::RowFormat;
 pub use status::{GraphStatus, Neighbour, Status};
 pub use verify::{Problem, VerifyReport, verify};
 pub use writer::IndexWriter;

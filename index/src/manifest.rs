@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::checked_json;
 use crate::error::IndexError;
 use crate::model::{ModelId, ModelOrigin, StoredPath};
+use crate::segment::RowFormat;
 
 pub(crate) const KIND: &str = "clip-search manifest";
 /// Version of the format of the index as a whole.
@@ -31,6 +32,9 @@ pub(crate) struct Manifest {
     /// The number of the next file. Never falls either: a name stands for one content.
     pub(crate) next_file: u64,
     pub(crate) roots: Vec<StoredPath>,
+    /// How the rows of new vector files are stored.
+    #[serde(default)]
+    pub(crate) rows: RowFormat,
     /// In ascending order of ids; their ranges do not overlap.
     pub(crate) segments: Vec<SegmentEntry>,
     /// The oldest first: newer records of an asset replace older ones.
@@ -84,6 +88,7 @@ impl Manifest {
             next_id,
             next_file,
             roots: Vec::new(),
+            rows: RowFormat::default(),
             segments: Vec::new(),
             records: Vec::new(),
             deleted: None,
@@ -168,6 +173,7 @@ mod tests {
                     model: ModelId { name, fingerprint, dimension },
                     next_id,
                     next_file,
+                    rows: if dimension % 2 == 0 { RowFormat::F16 } else { RowFormat::F32 },
                     roots: roots
                         .into_iter()
                         .map(StoredPath::Text)

@@ -13,6 +13,7 @@ use crate::files;
 use crate::graph::{self, Graph, GraphSearcher};
 use crate::layout::Layout;
 use crate::model::{ModelId, ModelOrigin, StoredPath};
+use crate::scan;
 use crate::snapshot::Snapshot;
 use crate::status::{GraphStatus, Neighbour, Status};
 use crate::words::{ReadDirectory, Words};
@@ -103,9 +104,10 @@ impl IndexReader {
         self.snapshot.locate_live(id).is_some()
     }
 
-    /// The embedding of an item, straight from the mapped file; `None` if there is no such item.
-    pub fn embedding(&self, id: u64) -> Option<&[f32]> {
-        self.snapshot.locate_live(id).map(|place| self.snapshot.row(place))
+    /// The embedding of an item, as it is stored; `None` if there is no such item. Rows in half precision differ from
+    /// what was added by the rounding.
+    pub fn embedding(&self, id: u64) -> Option<Vec<f32>> {
+        self.snapshot.locate_live(id).map(|place| self.snapshot.row(place).to_vec())
     }
 
     /// Sizes and counts. The bytes on disk include those of a rebuild under way.
@@ -153,6 +155,21 @@ impl IndexReader {
     ) -> Result<Vec<Neighbour>, IndexError> {
         self.snapshot.check_query(query)?;
         Ok(exact::search(&self.snapshot, query, k, filter))
+    }
+
+    /// As [`IndexReader::search_exact`], but candidates are found by a scan over eight-bit codes of all rows, which are a
+    /// half or a quarter of the bytes. Scores are exact; in rare cases a photo among the last of the `k` is missed.
+    ///
+    /// # Errors
+    /// [`IndexError::Dimension`] or [`IndexError::NotUnit`] if the query cannot be compared.
+    pub fn search_scan(
+        &self,
+        query: &[f32],
+        k: usize,
+        filter: Option<&RoaringTreemap>,
+    ) -> Result<Vec<Neighbour>, IndexError> {
+        self.snapshot.check_query(query)?;
+        Ok(scan::search(&self.snapshot, query, k, filter))
     }
 
     /// As [`IndexReader::search_exact`], but found by a walk through the graph with `ef` candidates (at least `k`; ten

@@ -216,7 +216,7 @@ impl Rebuild {
 
 /// Compares all checksums of what cannot be made again.
 fn check_whole(snapshot: &Snapshot) -> Result<(), IndexError> {
-    snapshot.segments().iter().try_for_each(|segment| segment.verify_rows())?;
+    snapshot.segments().iter().try_for_each(|segment| segment.verify())?;
     snapshot.records().files().iter().try_for_each(|file| file.verify())
 }
 

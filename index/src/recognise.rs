@@ -245,7 +245,8 @@ mod tests {
         fs::write(layout.manifest(), manifest::Manifest::empty(&model, 1, 1).encode()).unwrap();
         assert_eq!(standing(&layout).unwrap(), Standing::Index);
         fs::remove_file(layout.manifest()).unwrap();
-        segment::write(&layout.segment(1), 1, &[1], [&[1.0f32][..]].into_iter()).unwrap();
+        let row = segment::NewRow::new(1, &[1.0]);
+        segment::write(&layout.segment(1), 1, segment::RowFormat::F16, std::iter::once(row)).unwrap();
         assert_eq!(standing(&layout).unwrap(), Standing::Index);
         fs::remove_file(layout.segment(1)).unwrap();
         let mut point = point;

@@ -13,7 +13,7 @@ use crate::id_set;
 use crate::layout::Layout;
 use crate::manifest::{Manifest, SegmentEntry};
 use crate::records::{RecordFile, Records};
-use crate::segment::Segment;
+use crate::segment::{RowRef, Segment};
 use crate::v1;
 use crate::words::ReadDirectory;
 
@@ -56,18 +56,23 @@ impl V1Records {
 }
 
 impl Snapshot {
-    /// Opens the committed generation. Takes no lock: where a writer replaces files meanwhile, it begins again.
+    /// Opens the committed generation for a writer, which checks the ids. Takes no lock: where a writer replaces files
+    /// meanwhile, it begins again.
     pub(crate) fn open(layout: &Layout) -> Result<Snapshot, IndexError> {
-        at_commit(layout, |point| Snapshot::open_at(layout, point))
+        at_commit(layout, |point| Snapshot::open_by(Segment::open_checked, layout, point))
     }
 
-    /// Opens what a commit point names.
+    /// Opens what a commit point names for a reader, in time that does not grow with the number of rows.
     pub(crate) fn open_at(layout: &Layout, point: &CommitPoint) -> Result<Snapshot, IndexError> {
+        Snapshot::open_by(Segment::open, layout, point)
+    }
+
+    fn open_by(open: OpenSegment, layout: &Layout, point: &CommitPoint) -> Result<Snapshot, IndexError> {
         let manifest = match point {
-            CommitPoint::Version1(point) => return Snapshot::open_v1(layout, point),
+            CommitPoint::Version1(point) => return Snapshot::open_v1(open, layout, point),
             CommitPoint::Version2(manifest) => manifest.as_ref().clone(),
         };
-        let segments = open_segments(layout, &manifest.segments)?;
+        let segments = open_segments(open, layout, &manifest.segments)?;
         let mut records = Vec::with_capacity(manifest.records.len());
         for entry in &manifest.records {
             let path = layout.record_file(entry.file);
@@ -84,7 +89,7 @@ impl Snapshot {
         Snapshot::assemble(layout.clone(), manifest, segments, Records::new(records), deleted)
     }
 
-    fn open_v1(layout: &Layout, point: &v1::CommitPoint) -> Result<Snapshot, IndexError> {
+    fn open_v1(open: OpenSegment, layout: &Layout, point: &v1::CommitPoint) -> Result<Snapshot, IndexError> {
         let path = layout.v1_manifest(point.generation());
         let old = v1::Manifest::read(&path, point.generation()).map_err(missing_is_corrupt)?;
         let mut manifest = Manifest::empty(&old.model, old.next_id, old.next_file);
@@ -98,7 +103,7 @@ impl Snapshot {
             header_crc32: entry.header_crc32,
         };
         manifest.segments = old.segments.into_iter().map(entry).collect();
-        let segments = open_segments(layout, &manifest.segments)?;
+        let segments = open_segments(open, layout, &manifest.segments)?;
         let deleted = match old.deleted {
             None => RoaringTreemap::new(),
             Some(entry) => read_deleted(&layout.v1_deleted(entry.generation), entry.crc32)?,
@@ -228,8 +233,12 @@ impl Snapshot {
         self.dead[segment].as_ref().is_none_or(|bits| bits[row / 64] >> (row % 64) & 1 == 0)
     }
 
-    pub(crate) fn row(&self, place: Place) -> &[f32] {
+    pub(crate) fn row(&self, place: Place) -> RowRef<'_> {
         self.segments[place.segment as usize].row(place.row as usize)
+    }
+
+    pub(crate) fn id_at(&self, place: Place) -> u64 {
+        self.segments[place.segment as usize].ids()[place.row as usize]
     }
 
     /// All live ids, ascending, from `first` on, with their places.
@@ -267,10 +276,16 @@ pub(crate) fn locate(segments: &[Arc<Segment>], id: u64) -> Option<Place> {
     Some(Place { segment: index as u32, row: row as u32 })
 }
 
-fn open_segments(layout: &Layout, entries: &[SegmentEntry]) -> Result<Vec<Arc<Segment>>, IndexError> {
+type OpenSegment = fn(&Path, u64) -> Result<Segment, IndexError>;
+
+fn open_segments(
+    open: OpenSegment,
+    layout: &Layout,
+    entries: &[SegmentEntry],
+) -> Result<Vec<Arc<Segment>>, IndexError> {
     let open = |entry: &SegmentEntry| {
         let path = layout.segment(entry.file);
-        let segment = Segment::open(&path, entry.file).map_err(missing_is_corrupt)?;
+        let segment = open(&path, entry.file).map_err(missing_is_corrupt)?;
         if segment.content_crc() != entry.header_crc32 || segment.len() as u64 != entry.rows {
             return Err(not_the_named_file(&path));
         }

@@ -21,7 +21,7 @@ use crate::model::{ModelId, ModelOrigin, StoredPath};
 use crate::privacy;
 use crate::recognise::refuse_foreign_files;
 use crate::records::{self, RecordFile, Records};
-use crate::segment::{self, Segment};
+use crate::segment::{self, NewRow, RowFormat, Segment};
 use crate::snapshot::{self, Snapshot};
 use crate::staging;
 use crate::sweep::{entries, sweep};
@@ -42,6 +42,7 @@ pub struct IndexWriter {
     origin: Option<ModelOrigin>,
     roots: Vec<StoredPath>,
     next_id: u64,
+    row_format: RowFormat,
     pending: Pending,
     /// Given back last, when nothing writes any more.
     _lock: WriteLock,
@@ -183,6 +184,7 @@ impl IndexWriter {
             origin: snapshot.manifest().origin.clone(),
             roots: snapshot.manifest().roots.clone(),
             next_id: snapshot.manifest().next_id,
+            row_format: snapshot.manifest().rows,
             pending: Pending::default(),
             snapshot,
             _lock: lock,
@@ -202,11 +204,13 @@ impl IndexWriter {
     fn migrate(&mut self) -> Result<(), IndexError> {
         let layout = self.snapshot.layout().clone();
         log::info!("{}: bringing the index to version {} of its format", layout.root().display(), manifest::VERSION);
-        for segment in self.snapshot.segments() {
-            segment.verify_rows()?;
-        }
         self.pending.records = self.snapshot.all_records()?.into_iter().map(|record| (record.id, record)).collect();
-        let staged = self.stage()?;
+        let mut staged = self.stage()?;
+        for segment in staged.segments.iter_mut().filter(|segment| !segment.has_codes()) {
+            let path = layout.segment(staged.next_file);
+            *segment = Arc::new(compaction::rewrite(segment, self.row_format, &path, staged.next_file)?);
+            staged.next_file += 1;
+        }
         self.publish(staged)
     }
 
@@ -230,6 +234,13 @@ impl IndexWriter {
         self.pending.manifest_changed |= roots != self.roots;
         self.roots = roots;
         Ok(())
+    }
+
+    /// Sets how embeddings are stored in vector files that are written from now on. The index remembers it, with the next
+    /// commit.
+    pub fn set_row_format(&mut self, format: RowFormat) {
+        self.pending.manifest_changed |= format != self.row_format;
+        self.row_format = format;
     }
 
     /// Notes where the model came from, with the next commit.
@@ -437,12 +448,12 @@ impl IndexWriter {
         };
         let kept = || {
             let rows = pending.rows.chunks_exact(self.model.dimension);
-            pending.added.iter().zip(rows).filter(|&(&id, _)| !pending.withdrawn.contains(id))
+            let rows = pending.added.iter().zip(rows).filter(|&(&id, _)| !pending.withdrawn.contains(id));
+            rows.map(|(&id, row)| NewRow::new(id, row))
         };
-        let ids: Vec<u64> = kept().map(|(&id, _)| id).collect();
-        if !ids.is_empty() {
+        if kept().next().is_some() {
             let path = layout.segment(staged.next_file);
-            segment::write(&path, self.model.dimension, &ids, kept().map(|(_, row)| row))?;
+            segment::write(&path, self.model.dimension, self.row_format, kept())?;
             staged.segments.push(Arc::new(Segment::open(&path, staged.next_file)?));
             staged.next_file += 1;
         }
@@ -459,7 +470,7 @@ impl IndexWriter {
             staged.records.push(Arc::new(RecordFile::open(&path, staged.next_file)?));
             staged.next_file += 1;
         }
-        compact(layout, &mut staged)?;
+        compact(layout, self.row_format, &mut staged)?;
         compact_records(layout, &mut staged)?;
         Ok(staged)
     }
@@ -498,6 +509,7 @@ impl IndexWriter {
             next_id: self.next_id,
             next_file,
             roots: self.roots.clone(),
+            rows: self.row_format,
             segments: staged.segments.iter().map(segment).collect(),
             records: staged.records.iter().map(records).collect(),
             deleted,
@@ -582,7 +594,7 @@ fn compact_records(layout: &Layout, staged: &mut Staged) -> Result<(), IndexErro
     Ok(())
 }
 
-fn compact(layout: &Layout, staged: &mut Staged) -> Result<(), IndexError> {
+fn compact(layout: &Layout, format: RowFormat, staged: &mut Staged) -> Result<(), IndexError> {
     // The graph refers to rows of removed photos, which must stay as long as it does.
     let purgeable = match &staged.graph {
         None => staged.deleted.clone(),
@@ -594,7 +606,8 @@ fn compact(layout: &Layout, staged: &mut Staged) -> Result<(), IndexError> {
     let mut purgeable = purgeable;
     while let Some(range) = compaction::plan(&staged.segments, &purgeable) {
         let parts = &staged.segments[range.clone()];
-        let merged = match compaction::merge(parts, &purgeable, &layout.segment(staged.next_file), staged.next_file) {
+        let path = layout.segment(staged.next_file);
+        let merged = match compaction::merge(parts, &purgeable, format, &path, staged.next_file) {
             Ok(merged) => merged,
             Err(error @ IndexError::Corrupt { .. }) => {
                 // New photos can be committed all the same.
