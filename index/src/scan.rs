@@ -11,6 +11,7 @@ use roaring::RoaringTreemap;
 
 use crate::candidates::{Block, PARALLEL_BYTES, blocks, places_of};
 use crate::exact;
+use crate::plan::follows_filter;
 use crate::shortlist::{SharedFloor, Shortlist};
 use crate::snapshot::{Place, Snapshot};
 use crate::status::Neighbour;
@@ -21,8 +22,6 @@ const BLOCK_BYTES: usize = 256 << 10;
 const GROUP: usize = 16;
 /// Rows that a walk along a filter asks the memory for ahead of their use.
 const AHEAD: usize = 8;
-/// A filter that lets fewer than one row in this many pass is followed id by id instead of asked for each row.
-const SELECTIVE: u64 = 8;
 
 /// How many candidates are scored again for the best `k`.
 fn shortlist_len(k: usize) -> usize {
@@ -38,7 +37,7 @@ pub(crate) fn search(snapshot: &Snapshot, query: &[f32], k: usize, filter: Optio
     }
     let scan = Scan { snapshot, query, codes: CodeQuery::new(Isa::best(), query), size, floor: SharedFloor::new() };
     let shortlist = match filter {
-        Some(filter) if filter.len() < snapshot.rows() / SELECTIVE => {
+        Some(filter) if follows_filter(snapshot.rows(), filter.len(), similarity::code_len(query.len())) => {
             let places = places_of(snapshot, filter);
             if places.len() <= 2 * size {
                 return exact::search_places(snapshot, query, k, &places);
