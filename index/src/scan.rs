@@ -112,16 +112,18 @@ impl Scan<'_> {
         sums.resize(scales.len(), 0);
         self.codes.dots(codes, sums);
         let unit = self.codes.scale();
-        for (group, (sums, scales)) in sums.chunks(GROUP).zip(scales.chunks(GROUP)).enumerate() {
-            let mut scores = [f32::NEG_INFINITY; GROUP];
-            for ((score, &sum), &scale) in scores.iter_mut().zip(sums).zip(scales) {
-                *score = unit * scale * sum as f32;
-            }
+        let score = |sum: i32, scale: f32| unit * scale * sum as f32;
+        let (groups, _) = sums.as_chunks::<GROUP>();
+        for (group, (sums, scales)) in groups.iter().zip(scales.as_chunks::<GROUP>().0).enumerate() {
+            let scores: [f32; GROUP] = std::array::from_fn(|lane| score(sums[lane], scales[lane]));
             // Hardly any group has one that is good enough. NaN is not below anything.
             if scores.iter().fold(true, |below, &score| below & (score < floor)) {
                 continue;
             }
-            scores[..sums.len()].iter().enumerate().for_each(|(index, &score)| offer(group * GROUP + index, score));
+            scores.iter().enumerate().for_each(|(lane, &score)| offer(group * GROUP + lane, score));
+        }
+        for index in groups.len() * GROUP..sums.len() {
+            offer(index, score(sums[index], scales[index]));
         }
     }
 
