@@ -8,15 +8,16 @@
 //! cargo bench -p clip-index --bench index_scale -- ask DIR QUERIES.npy
 //! ```
 //!
-//! - `build` makes an index in the new folder DIR, and prints for adding and for the graph: CPU and wall time, and the
-//!   peaks of resident memory and of resident memory that is not a mapped file (Linux only).
-//! - `open` opens it, waits for the first answer of the graph and for the records of ten photos, and prints how long each
-//!   took. Then it does the same again for an exact search, with a reader of its own.
-//! - `update` adds a photo and removes it again, several times, and prints how long the commits took and what they wrote.
-//! - `ask` answers each line of its standard input. `exact FROM TO`, `scan FROM TO`, `graph EF FROM TO` and `default FROM
-//!   TO` search for the queries of these numbers, with ` keep SHARE` after it only among a random share of the photos. The
-//!   answer has the seconds that all took and, for each query, the rows of PHOTOS.npy that were found. `stream BYTES` reads
-//!   that many bytes of the vector files for each photo as fast as memory allows; the answer has the seconds.
+//! - `build` makes an index in the new folder DIR. For adding, and for the graph, it prints CPU and wall time, and the
+//!   peak of resident memory and of resident memory that is not a mapped file (Linux only).
+//! - `open` opens it, waits for the first answer of the graph and then for the records of ten photos, and prints how
+//!   long each took. Then it does the same with a scan, with a reader of its own.
+//! - `update` adds photos and removes them again, one by one, and prints how long the commits took and what they wrote.
+//! - `ask` answers each line of its standard input. `exact FROM TO`, `scan FROM TO`, `graph EF FROM TO` and `default
+//!   FROM TO` search for the queries of these numbers, with ` keep SHARE` after it only among a random share of the
+//!   photos. The answer has the seconds that all took and, for each query, the rows of PHOTOS.npy that were found.
+//!   `stream BYTES` reads that many bytes of the vector files for each photo as fast as memory allows; the answer has
+//!   the seconds.
 //!
 //! RAYON_NUM_THREADS says how many threads search.
 #![allow(clippy::print_stdout)]
@@ -56,8 +57,8 @@ fn main() -> Result<()> {
         ["open", dir, queries] => open(dir.as_ref(), queries.as_ref()),
         ["update", dir, photos] => update(dir.as_ref(), photos.as_ref()),
         ["ask", dir, queries] => ask(dir.as_ref(), queries.as_ref()),
-        _ => Err("expected `build DIR PHOTOS.npy [--no-graph]`, `open DIR QUERIES.npy`, `update DIR PHOTOS.npy` or `ask DIR \
-                  QUERIES.npy`"
+        _ => Err("expected `build DIR PHOTOS.npy [--no-graph]`, `open DIR QUERIES.npy`, `update DIR PHOTOS.npy` \
+                  or `ask DIR QUERIES.npy`"
             .into()),
     }
 }
@@ -75,9 +76,9 @@ fn photo(number: usize, embedding: &[f32]) -> NewPhoto {
         width: 4032,
         height: 3024,
         taken_at: Some(1_500_000_000 + number as i64 * 60),
-        camera: (number % 3 != 0).then(|| format!("Maker Model {}", number % 17)),
+        camera: (!number.is_multiple_of(3)).then(|| format!("Maker Model {}", number % 17)),
         lens: None,
-        gps: (number % 2 == 0).then(|| (48.0 + (number % 100) as f64 * 0.01, 11.0)),
+        gps: number.is_multiple_of(2).then_some((48.0 + (number % 100) as f64 * 0.01, 11.0)),
         embedding: embedding.to_vec(),
     }
 }

@@ -1,18 +1,21 @@
 """The index here, hnswlib and usearch, by turns in one run: building, searching, and what an index must keep to.
 
     cargo bench -p clip-index --bench index_scale --no-run      # prints the path of the benchmark's program
-    python benches/compare/index.py PROGRAM DATA [--before OLD] [--sizes 20k 100k 1m] [--rounds 3] [--reuse]
+    python benches/compare/index.py PROGRAM DATA [--before OLD] [--sizes 20k 100k 1m] [--usearch [f32] [f16]] [--reuse]
 
-DATA holds what index_data.py makes, and gets a scratch environment with hnswlib and usearch, and the built indexes. OLD is the
-benchmark's program of an earlier version, whose exact search the scan is held against. With `--reuse`, indexes that an
-earlier run built are searched as they are, and what it printed of their building is printed again.
+DATA holds what index_data.py makes, and gets a scratch environment with hnswlib and usearch, and the built indexes. OLD
+is the benchmark's program of an earlier version, whose exact search the scan is held against. With `--reuse`, indexes
+that an earlier run built are searched as they are, and what it measured when it built them is printed again.
 
-Queries are searched by one thread, in blocks: each block by all programs, before the next; each round does all of it again. A
-time is the sum of each block's best. hnswlib and usearch get a block in one call, so that no time of Python's is in theirs.
-Recall@10 is the share of the ten most similar photos that is found, by similarity, so that equal photos count as one another.
-Theirs is held against float32, and ours against our own exact search, which reads what the index stores; what that loses
-against float32 is printed too. The time at a recall is interpolated between neighbouring values of ef, logarithms of time
-and of what is missed. Exits with 1 if a bar is missed.
+Queries are searched by one thread, in blocks: all programs search a block before the next one, in the opposite order
+every other round. A time is the sum of each block's best. hnswlib and usearch get a block in one call, so none of
+Python's time is in theirs. Recall@10 is the share of the ten most similar photos that was found. Theirs is held against
+float32, and ours against our own exact search, which reads what the index stores; what that loses against float32 is
+printed too. The time at a recall is interpolated between neighbouring values of ef, logarithms of time and of the share
+that was missed.
+
+Exits with 1 if a bar is missed. Indexes are built on all cores, so building is compared by CPU time. A cold query of
+the whole program is for processes.py.
 """
 
 import argparse
@@ -116,7 +119,7 @@ class Hnswlib:
             self.index.load_index(str(path), max_elements=len(rows))
             self.built = json.loads(path.with_suffix(".json").read_text())
             return
-        self.index.init_index(max_elements=len(rows), M=CONNECTIONS, ef_construction=EF_CONSTRUCTION, random_seed=SEED)
+        self.index.init_index(len(rows), M=CONNECTIONS, ef_construction=EF_CONSTRUCTION, random_seed=SEED)
         cpu, wall = time.process_time(), time.monotonic()
         self.index.add_items(rows)
         self.built = {"cpu_s": time.process_time() - cpu, "wall_s": time.monotonic() - wall}
@@ -190,8 +193,8 @@ def overlap(found: list, truth: list) -> float:
 
 
 def time_at(recall: float, points: list[tuple[float, float]]) -> float:
-    """Interpolated between points of recall and time; the first one's time where even that finds enough (so at most that
-    time), and NaN where none does."""
+    """Interpolated between points of recall and time. If even the fastest finds enough, its time (an upper bound); NaN if
+    none does."""
     missed = lambda found: math.log(max(1 - found, 1e-5))
     points = sorted(points, key=lambda point: point[1])
     if points[0][0] >= recall:
@@ -223,8 +226,8 @@ class Size:
         self.is_large = len(self.rows) >= 100_000
 
     def run(self) -> None:
-        log(f"\n{self.name}: {len(self.rows):,} photos of {self.rows.shape[1]} numbers, {len(self.captions):,} captions, "
-            f"{len(self.words):,} words")
+        log(f"\n{self.name}: {len(self.rows):,} photos of {self.rows.shape[1]} numbers, "
+            f"{len(self.captions):,} captions, {len(self.words):,} words")
         self.build()
         self.ours = Ours(self.arguments.program, self.index, self.queries_path)
         self.truths()
@@ -242,16 +245,14 @@ class Size:
         log("building, CPU and wall time:")
         for phase in phases:
             if "cpu_s" in phase:
-                log(f"  ours, {phase['phase']:>6}: {phase['cpu_s']:8.1f} s {phase['wall_s']:8.1f} s; peak {phase['peak_mib']:6.0f} MiB "
-                    f"resident, {phase['heap_peak_mib']:6.0f} MiB not mapped ({phase['heap_before_mib']:.0f} before: "
-                    f"{phase['heap_bytes_per_photo']:.0f} bytes a photo)")
+                log(f"  ours, {phase['phase']:>6}: {phase['cpu_s']:8.1f} s {phase['wall_s']:8.1f} s; peak "
+                    f"{phase['peak_mib']:6.0f} MiB resident, {phase['heap_peak_mib']:6.0f} MiB not mapped "
+                    f"({phase['heap_before_mib']:.0f} before: {phase['heap_bytes_per_photo']:.0f} bytes a photo)")
             else:
                 log(f"  ours, on disk: {phase['bytes'] / 2**20:.0f} MiB")
-        self.others = {
-            "hnswlib": Hnswlib(self.rows, self.work / "hnswlib.bin", reuse),
-            "usearch f32": Usearch(self.rows, self.work / "usearch-f32.bin", reuse, "f32"),
-            "usearch f16": Usearch(self.rows, self.work / "usearch-f16.bin", reuse, "f16"),
-        }
+        self.others = {"hnswlib": Hnswlib(self.rows, self.work / "hnswlib.bin", reuse)}
+        for dtype in self.arguments.usearch:
+            self.others[f"usearch {dtype}"] = Usearch(self.rows, self.work / f"usearch-{dtype}.bin", reuse, dtype)
         for name, other in self.others.items():
             log(f"  {name:>12}: {other.built['cpu_s']:8.1f} s {other.built['wall_s']:8.1f} s")
         graph = next(phase for phase in phases if phase["phase"] == "graph")
@@ -304,17 +305,10 @@ class Size:
         for ef in self.arguments.efs:
             best = {name: {} for name in curves}
             found = {name: {} for name in curves}
-            for _ in range(self.arguments.rounds):
+            for round in range(self.arguments.rounds):
                 for block in self.blocks(which):
-                    queries = self.queries[block.start : block.stop]
-                    answer = self.ours.ask(f"graph {ef} {block.start} {block.stop}")
-                    found["ours"][block] = answer["hits"]
-                    best["ours"][block] = min(answer["seconds"], best["ours"].get(block, math.inf))
-                    for name, other in self.others.items():
-                        start = time.perf_counter()
-                        hits = other.search(queries, ef)
-                        seconds = time.perf_counter() - start
-                        found[name][block] = hits
+                    for name in list(curves)[:: -1 if round % 2 else 1]:
+                        found[name][block], seconds = self.search(name, ef, block)
                         best[name][block] = min(seconds, best[name].get(block, math.inf))
             for name in curves:
                 hits = [numbers for block in self.blocks(which) for numbers in found[name][block]]
@@ -326,6 +320,16 @@ class Size:
                     )
                 curves[name].append((recall, 1e3 * sum(best[name].values()) / len(which)))
         return curves
+
+    def search(self, name: str, ef: int, block: range) -> tuple[list, float]:
+        """What is found for a block of queries, and the seconds that it took."""
+        if name == "ours":
+            answer = self.ours.ask(f"graph {ef} {block.start} {block.stop}")
+            return answer["hits"], answer["seconds"]
+        queries = self.queries[block.start : block.stop]
+        start = time.perf_counter()
+        hits = self.others[name].search(queries, ef)
+        return hits, time.perf_counter() - start
 
     def filters(self) -> None:
         which = self.captions[: min(200, len(self.captions))]
@@ -363,18 +367,19 @@ class Size:
             for _ in range(max(self.arguments.rounds, 3)):
                 for start in range(0, count, 20):
                     stop = min(start + 20, count)
-                    taken = {way: ours.ask(f"{way} {start} {stop}")["seconds"] / (stop - start) for way in ("scan", "exact")}
+                    span = f"{start} {stop}"
+                    taken = {way: ours.ask(f"{way} {span}")["seconds"] / (stop - start) for way in ("scan", "exact")}
                     taken["stream"] = ours.ask(f"stream {code_bytes}")["seconds"]
                     if earlier:
-                        taken["before"] = earlier.ask(f"exact {start} {stop}")["seconds"] / (stop - start)
+                        taken["before"] = earlier.ask(f"exact {span}")["seconds"] / (stop - start)
                     best = {way: min(best[way], taken.get(way, math.inf)) for way in best}
             ours.close()
             if earlier:
                 earlier.close()
             name = "all threads" if threads is None else "one thread"
             log(f"scan, {name}, milliseconds: {1e3 * best['scan']:.3f}; exact {1e3 * best['exact']:.3f}, before "
-                f"{1e3 * best['before']:.3f} (scan/before {best['scan'] / best['before']:.3f}), streaming {code_bytes} bytes a photo "
-                f"{1e3 * best['stream']:.3f} (scan/streaming {best['scan'] / best['stream']:.3f})")
+                f"{1e3 * best['before']:.3f} (scan/before {best['scan'] / best['before']:.3f}), streaming {code_bytes} "
+                f"bytes a photo {1e3 * best['stream']:.3f} (scan/streaming {best['scan'] / best['stream']:.3f})")
             if self.is_large:
                 if earlier:
                     self.bars.most(f"{self.name}: scan against before, {name}", best["scan"] / best["before"], 0.35)
@@ -388,8 +393,8 @@ class Size:
             runs.append(json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout))
         for way in ("graph", "scan"):
             least = {key: min(run[way][key] for run in runs) for key in runs[0][way]}
-            log(f"opening, {way}: open after {least['open_ms']:.2f} ms, first answer after {least['answer_ms']:.2f} ms, records of "
-                f"{K} photos {least['photos_ms']:.2f} ms more")
+            log(f"opening, {way}: open after {least['open_ms']:.2f} ms, first answer after {least['answer_ms']:.2f} "
+                f"ms, records of {K} photos {least['photos_ms']:.2f} ms more")
             if self.is_large and way == "graph":
                 self.bars.most(f"{self.name}: milliseconds until the graph's first answer", least["answer_ms"], 5)
         log(f"opening: peak {max(run['peak_mib'] for run in runs):.0f} MiB resident, mapped pages included")
@@ -408,8 +413,8 @@ class Size:
             times = sorted(line["milliseconds"] for line in lines if line["update"] == what)
             written = sorted(line["bytes"] for line in lines if line["update"] == what)
             middle = len(times) // 2
-            log(f"updating, {what} one photo and commit: median {times[middle]:.1f} ms, at most {times[-1]:.1f} ms; median "
-                f"{written[middle]:,} bytes written, at most {written[-1]:,}")
+            log(f"updating, {what} one photo and commit: median {times[middle]:.1f} ms, at most {times[-1]:.1f} ms; "
+                f"median {written[middle]:,} bytes written, at most {written[-1]:,}")
             self.bars.most(f"{self.name}: milliseconds to {what} one photo and commit, median", times[middle], 150)
 
 
@@ -423,6 +428,7 @@ def main() -> None:
     parser.add_argument("--efs", nargs="+", type=int, default=EFS)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--code-bytes", type=int, help="bytes a photo that a scan reads, if not a code and its scale")
+    parser.add_argument("--usearch", nargs="*", choices=["f32", "f16"], default=["f32", "f16"])
     parser.add_argument("--reuse", action="store_true")
     arguments = parser.parse_args()
     in_environment(arguments.data)

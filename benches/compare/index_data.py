@@ -1,22 +1,24 @@
 """Vectors to compare indexes with: real photos and real captions, and mixtures of the photos where more are wanted.
 
     python -m venv env && env/bin/pip install numpy
-    env/bin/python benches/compare/index_data.py PROGRAM OUT --photos DIR [DIR...] --captions CSV [CSV...] [--sizes N...]
+    env/bin/python benches/compare/index_data.py PROGRAM OUT --photos DIR... --captions CSV... [--sizes N...]
 
-PROGRAM is clip-search. It indexes the photos in OUT/real with `pocket`, and the vectors are read out of its files. All captions
-of the first CSV (a column `caption`, .gz or not) and 3,000 of the others become captions.npy, the 1,000 nouns that are most
-frequent in them words.npy, and 20,000 other captions of the others train-captions.npy: no text is in two of them. The photos
-become photos-20k.npy and so on, real ones first, `sizes` of them. All are float32, a unit vector a row.
+PROGRAM is clip-search. It indexes the photos with `pocket` in OUT/real, and the vectors are read out of its files. All
+captions of the first CSV (a column `caption`, .gz or not) and 3,000 of the others become captions.npy, the 1,000 most
+frequent nouns in all of them words.npy, and 20,000 other captions of the others train-captions.npy; no caption is in
+two of these. The photos become photos-20k.npy and so on, one file for each of the sizes, real photos first. All are
+float32, with a unit vector in each row; the texts are in files of the same names.
 
 A made-up photo is
 
     normalise(a x + (1 - a) y + s (u - v))
 
-where x is a random real photo, y is one of its 20 nearest, u and v are random real photos, and a is uniform between 0.5 and 1. The
-noise u - v has twice the covariance of the real cloud, so it points where photos differ; isotropic noise would point
-where they never do. s is chosen so that a made-up cloud of as many photos as the real one has the same median similarity
-of a caption to its ten best. What was reached is printed: quantiles of that similarity, and of that between neighbours, and the
-intrinsic dimension (the maximum likelihood estimate of Levina and Bickel, over 20 neighbours), of both clouds.
+where x is a random real photo, y is one of its 20 nearest, u and v are random real photos, and a is uniform between 0.5
+and 1. The noise u - v has twice the covariance of the real cloud, so it points where photos differ; isotropic noise
+would point where they never do. s is chosen so that, in a made-up cloud of as many photos as the real one, a caption is
+as similar to its ten best as it is in the real one (the median). For both clouds, what was reached is printed:
+quantiles of that similarity and of that between neighbours, and the intrinsic dimension (the maximum likelihood
+estimate of Levina and Bickel, over 20 neighbours).
 """
 
 import argparse
@@ -74,7 +76,7 @@ def texts(paths: list[Path]) -> dict[str, list[str]]:
 
 
 def nouns(captions: list[str], count: int) -> list[str]:
-    """The most frequent words between an article or number and a word that ends a noun phrase: nouns, nearly all of them."""
+    """The most frequent words between an article or number and a word that ends a noun phrase: nearly all are nouns."""
     before = {"a", "an", "the", "his", "her", "their", "two", "three", "some"}
     after = {"in", "on", "is", "are", "with", "of", "and", "at", "near", "to", "while", "that", "by", "behind", ""}
     found = Counter()
@@ -98,7 +100,7 @@ def embedded(program: str, inputs: list[str]) -> np.ndarray:
 
 
 def rows_of_index(index: Path) -> np.ndarray:
-    """The vectors of an index of version 1, in the order of the ids, as docs/index-format.md of that version describes it."""
+    """The vectors of an index, in the order of the ids. See "Vector files" in docs/index-format.md."""
     found = []
     for path in (index / "vectors").glob("*.vec"):
         data = path.read_bytes()
@@ -166,9 +168,9 @@ def describe(name: str, rows: np.ndarray, queries: np.ndarray) -> None:
     distance = np.sqrt(np.maximum(2 - 2 * near, 1e-12))
     dimension = 1 / np.mean(np.log(distance[:, -1:] / distance[:, :-1]))
     quantiles = lambda values: " ".join(f"{value:.3f}" for value in np.quantile(values, [0.05, 0.25, 0.5, 0.75, 0.95]))
-    log(f"{name}: caption to its ten best {quantiles(similarity)}; to the best {quantiles(similarity[:, 0])}; photo to its nearest "
-        f"{quantiles(near[:, 0])}, to its 20th {quantiles(near[:, -1])}; intrinsic dimension {dimension:.1f}; "
-        f"length of the mean {np.linalg.norm(rows.mean(axis=0)):.3f}")
+    log(f"{name}: caption to its ten best {quantiles(similarity)}, to the best {quantiles(similarity[:, 0])}; "
+        f"photo to its nearest {quantiles(near[:, 0])}, to its 20th {quantiles(near[:, -1])}; "
+        f"intrinsic dimension {dimension:.1f}; length of the mean {np.linalg.norm(rows.mean(axis=0)):.3f}")
 
 
 def short(size: int) -> str:
