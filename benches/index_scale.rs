@@ -2,14 +2,15 @@
 //! alternates with other programs; every result is a line of JSON.
 //!
 //! ```text
-//! cargo bench -p clip-index --bench index_scale -- build DIR PHOTOS.npy [--no-graph]
+//! cargo bench -p clip-index --bench index_scale -- build DIR PHOTOS.npy [--no-graph] [--like INDEX]
 //! cargo bench -p clip-index --bench index_scale -- open DIR QUERIES.npy
 //! cargo bench -p clip-index --bench index_scale -- update DIR PHOTOS.npy
 //! cargo bench -p clip-index --bench index_scale -- ask DIR QUERIES.npy
 //! ```
 //!
-//! - `build` makes an index in the new folder DIR. For adding, and for the graph, it prints CPU and wall time, and the
-//!   peak of resident memory and of resident memory that is not a mapped file (Linux only).
+//! - `build` makes an index in the new folder DIR, for the model of INDEX if one is given. For adding, and for the
+//!   graph, it prints CPU and wall time, and the peak of resident memory and of resident memory that is not a mapped
+//!   file (Linux only).
 //! - `open` opens it, waits for the first answer of the graph and then for the records of ten photos, and prints how
 //!   long each took. Then it does the same with a scan, with a reader of its own.
 //! - `update` adds photos and removes them again, one by one, and prints how long the commits took and what they wrote.
@@ -38,6 +39,8 @@ use serde_json::{Value, json};
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
+const USAGE: &str = "expected `build DIR PHOTOS.npy [--no-graph] [--like INDEX]`, `open DIR QUERIES.npy`, \
+                     `update DIR PHOTOS.npy` or `ask DIR QUERIES.npy`";
 /// Photos that are committed together.
 const COMMIT: usize = 2_000;
 /// Results of a search.
@@ -52,14 +55,22 @@ fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
-        ["build", dir, photos] => build(dir.as_ref(), photos.as_ref(), true),
-        ["build", dir, photos, "--no-graph"] => build(dir.as_ref(), photos.as_ref(), false),
+        ["build", dir, photos, options @ ..] => {
+            let (graph, options) = match options {
+                ["--no-graph", options @ ..] => (false, options),
+                options => (true, options),
+            };
+            let like = match options {
+                [] => None,
+                ["--like", index] => Some(Path::new(*index)),
+                _ => return Err(USAGE.into()),
+            };
+            build(dir.as_ref(), photos.as_ref(), graph, like)
+        }
         ["open", dir, queries] => open(dir.as_ref(), queries.as_ref()),
         ["update", dir, photos] => update(dir.as_ref(), photos.as_ref()),
         ["ask", dir, queries] => ask(dir.as_ref(), queries.as_ref()),
-        _ => Err("expected `build DIR PHOTOS.npy [--no-graph]`, `open DIR QUERIES.npy`, `update DIR PHOTOS.npy` \
-                  or `ask DIR QUERIES.npy`"
-            .into()),
+        _ => Err(USAGE.into()),
     }
 }
 
@@ -106,9 +117,12 @@ fn default_search(reader: &IndexReader, query: &[f32], filter: Option<&RoaringTr
     scan(reader, query, filter)
 }
 
-fn build(dir: &Path, photos: &Path, graph: bool) -> Result<()> {
+fn build(dir: &Path, photos: &Path, graph: bool, like: Option<&Path>) -> Result<()> {
     let photos = Matrix::open(photos)?;
-    let model = ModelId { name: "bench".into(), fingerprint: "bench".into(), dimension: photos.dimension };
+    let model = match like {
+        Some(index) => IndexReader::open(index)?.model().clone(),
+        None => ModelId { name: "bench".into(), fingerprint: "bench".into(), dimension: photos.dimension },
+    };
     let mut writer = IndexWriter::open_or_create(dir, &model)?;
     let phase = Phase::begin("add");
     for number in 0..photos.rows {
@@ -166,7 +180,7 @@ fn open(dir: &Path, queries: &Path) -> Result<()> {
 
 fn update(dir: &Path, photos: &Path) -> Result<()> {
     let photos = Matrix::open(photos)?;
-    let model = ModelId { name: "bench".into(), fingerprint: "bench".into(), dimension: photos.dimension };
+    let model = IndexReader::open(dir)?.model().clone();
     let start = Instant::now();
     let mut writer = IndexWriter::open_or_create(dir, &model)?;
     println!("{}", json!({ "update": "open", "milliseconds": milliseconds(start.elapsed()) }));

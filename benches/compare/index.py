@@ -1,7 +1,8 @@
 """The index here, hnswlib and usearch, by turns in one run: building, searching, and what an index must keep to.
 
     cargo bench -p clip-index --bench index_scale --no-run      # prints the path of the benchmark's program
-    python benches/compare/index.py PROGRAM DATA [--before OLD] [--sizes 20k 100k 1m] [--usearch [f32] [f16]] [--reuse]
+    python benches/compare/index.py PROGRAM DATA [--before OLD] [--clip-search CLIP_SEARCH] [--reuse]
+        [--sizes 20k 100k 1m] [--usearch [f32] [f16]]
 
 DATA holds what index_data.py makes, and gets a scratch environment with hnswlib and usearch, and the built indexes. OLD
 is the benchmark's program of an earlier version, whose exact search the scan is held against. With `--reuse`, indexes
@@ -14,14 +15,15 @@ float32, and ours against our own exact search, which reads what the index store
 printed too. The time at a recall is interpolated between neighbouring values of ef, logarithms of time and of the share
 that was missed.
 
-Exits with 1 if a bar is missed. Indexes are built on all cores, so building is compared by CPU time. A cold query of
-the whole program is for processes.py.
+Exits with 1 if a bar is missed. Indexes are built on all cores, so building is compared by CPU time. If CLIP_SEARCH is
+given, the index is of the model of DATA/real, and cold queries of the whole program are measured too.
 """
 
 import argparse
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -165,6 +167,28 @@ def build_ours(program: Path, index: Path, photos: Path, reuse: bool, *options: 
     return [json.loads(line) for line in notes.read_text().splitlines()]
 
 
+def whole_process(command: list) -> tuple[float, float]:
+    """CPU time in seconds and the peak, as far as looking every millisecond shows it, of memory that is no mapped file,
+    in MiB."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    peak = 0
+    while True:
+        try:
+            status = Path(f"/proc/{process.pid}/status").read_text()
+            found = re.search(r"RssAnon:\s*(\d+)", status)
+            peak = max(peak, int(found[1]) if found else 0)
+        except OSError:
+            pass
+        ended, code, usage = os.wait4(process.pid, os.WNOHANG)
+        if ended:
+            process.returncode = os.waitstatus_to_exitcode(code)
+            break
+        time.sleep(0.001)
+    if process.returncode != 0:
+        sys.exit(f"{command} ended with {process.returncode}")
+    return usage.ru_utime + usage.ru_stime, peak / 1024
+
+
 def similarity_of(rows: "np.ndarray", queries: "np.ndarray", found: "np.ndarray") -> "np.ndarray":
     return np.einsum("qd,qkd->qk", queries, rows[found])
 
@@ -193,8 +217,8 @@ def overlap(found: list, truth: list) -> float:
 
 
 def time_at(recall: float, points: list[tuple[float, float]]) -> float:
-    """Interpolated between points of recall and time. If even the fastest finds enough, its time (an upper bound); NaN if
-    none does."""
+    """Interpolated between points of recall and time. Where the fastest finds enough, its time, an upper bound; where
+    none does, infinity."""
     missed = lambda found: math.log(max(1 - found, 1e-5))
     points = sorted(points, key=lambda point: point[1])
     if points[0][0] >= recall:
@@ -203,7 +227,7 @@ def time_at(recall: float, points: list[tuple[float, float]]) -> float:
         if low < recall <= high:
             share = (missed(low) - missed(recall)) / (missed(low) - missed(high))
             return math.exp(math.log(before) + share * (math.log(after) - math.log(before)))
-    return math.nan
+    return math.inf
 
 
 class Size:
@@ -236,12 +260,16 @@ class Size:
         self.ours.close()
         self.scans()
         self.open()
+        self.query()
         self.update()
 
     def build(self) -> None:
         reuse = self.arguments.reuse
         self.index = self.work / "ours"
-        phases = build_ours(self.arguments.program, self.index, self.photos, reuse)
+        # Of the real index's model, so that clip-search may search it.
+        real = self.arguments.data / "real"
+        like = ["--like", real] if self.arguments.clip_search else []
+        phases = build_ours(self.arguments.program, self.index, self.photos, reuse, *like)
         log("building, CPU and wall time:")
         for phase in phases:
             if "cpu_s" in phase:
@@ -399,6 +427,19 @@ class Size:
                 self.bars.most(f"{self.name}: milliseconds until the graph's first answer", least["answer_ms"], 5)
         log(f"opening: peak {max(run['peak_mib'] for run in runs):.0f} MiB resident, mapped pages included")
 
+    def query(self) -> None:
+        """The whole program, once for each of some captions that it has not seen, files in the page cache."""
+        if not self.arguments.clip_search:
+            return
+        captions = (self.arguments.data / "captions.txt").read_text(encoding="utf-8").splitlines()[::500]
+        command = [self.arguments.clip_search, "--index", self.index, "query", "--no-cache", "--offline"]
+        runs = [whole_process([*command, "--", caption]) for caption in captions]
+        cpu, heap = min(cpu for cpu, _ in runs), max(heap for _, heap in runs)
+        log(f"a cold query: least CPU time {1e3 * cpu:.1f} ms, peak {heap:.0f} MiB not mapped")
+        if len(self.rows) >= 1_000_000:
+            self.bars.most(f"{self.name}: milliseconds of CPU time of a cold query", 1e3 * cpu, 60)
+            self.bars.most(f"{self.name}: MiB of a cold query besides mapped pages", heap, 120)
+
     def update(self) -> None:
         """In a copy, since it leaves traces."""
         copy = self.work / "updated"
@@ -423,6 +464,7 @@ def main() -> None:
     parser.add_argument("program", type=Path)
     parser.add_argument("data", type=Path)
     parser.add_argument("--before", type=Path, help="an earlier version of the benchmark's program")
+    parser.add_argument("--clip-search", type=Path, help="the whole program, to measure a cold query")
     parser.add_argument("--sizes", nargs="+", default=["20k", "100k", "1m"])
     parser.add_argument("--queries", type=int, default=1000, help="how many captions, and how many words")
     parser.add_argument("--efs", nargs="+", type=int, default=EFS)
