@@ -32,7 +32,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use clip_index::{GraphOptions, IndexReader, IndexWriter, ModelId, Neighbour, NewPhoto, RoaringTreemap};
+use clip_index::{
+    Asset, GraphOptions, IndexReader, IndexWriter, Inode, Kind, ModelId, Neighbour, RoaringTreemap, Stamp,
+};
 use memmap2::Mmap;
 use rayon::prelude::*;
 use serde_json::{Value, json};
@@ -75,28 +77,33 @@ fn main() -> Result<()> {
 }
 
 /// A photo as an index may hold it: a path of usual length, and for some of them a camera and a place.
-fn photo(number: usize, embedding: &[f32]) -> NewPhoto {
+fn photo(number: usize) -> Asset {
     let mut hash = [0; 16];
-    hash[..8].copy_from_slice(&(number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes());
-    NewPhoto {
+    hash[..8].copy_from_slice(&mixed(number as u64).to_le_bytes());
+    let mtime_ns = 1_500_000_000_000_000_000 + number as i128 * 1_000_000_007;
+    Asset {
         path: format!("/home/someone/Pictures/{}/holiday-{:03}/IMG_{number:07}.jpg", 2000 + number % 25, number / 200)
             .into(),
+        stamp: Stamp {
+            size: 2_000_000 + number as u64 % 1_000_000,
+            mtime_ns,
+            ctime_ns: Some(mtime_ns),
+            inode: Some(Inode { device: 2049, number: 10_000_000 + number as u64 }),
+        },
         hash,
-        size: 2_000_000 + number as u64 % 1_000_000,
-        mtime_ns: 1_500_000_000_000_000_000 + number as i128 * 1_000_000_007,
+        kind: Kind::Photo,
         width: 4032,
         height: 3024,
         taken_at: Some(1_500_000_000 + number as i64 * 60),
         camera: (!number.is_multiple_of(3)).then(|| format!("Maker Model {}", number % 17)),
         lens: None,
         gps: number.is_multiple_of(2).then_some((48.0 + (number % 100) as f64 * 0.01, 11.0)),
-        embedding: embedding.to_vec(),
     }
 }
 
-/// Adds a photo of row `number` and returns its id.
-fn add(writer: &mut IndexWriter, number: usize, embedding: &[f32]) -> Result<u64> {
-    Ok(writer.add(photo(number, embedding))?)
+/// Adds a photo with the vector of row `number` and returns its id.
+fn add(writer: &mut IndexWriter, number: usize, embedding: Vec<f32>) -> Result<u64> {
+    Ok(writer.add(photo(number), embedding)?)
 }
 
 /// The rows of PHOTOS.npy that were found: ids are given out in the order in which photos are added, from 1.
@@ -106,7 +113,7 @@ fn rows(found: &[Neighbour]) -> Vec<u64> {
 
 /// The scan that a search without a graph does.
 fn scan(reader: &IndexReader, query: &[f32], filter: Option<&RoaringTreemap>) -> Result<Vec<Neighbour>> {
-    Ok(reader.search_exact(query, K, filter)?)
+    Ok(reader.search_scan(query, K, filter)?)
 }
 
 /// The search of a program that keeps the index open and asks for nothing else.
@@ -126,7 +133,7 @@ fn build(dir: &Path, photos: &Path, graph: bool, like: Option<&Path>) -> Result<
     let mut writer = IndexWriter::open_or_create(dir, &model)?;
     let phase = Phase::begin("add");
     for number in 0..photos.rows {
-        let id = add(&mut writer, number, &photos.row(number))?;
+        let id = add(&mut writer, number, photos.row(number))?;
         if id != number as u64 + 1 {
             return Err(format!("expected a new index, found one that gives photo {number} the id {id}").into());
         }
@@ -161,7 +168,7 @@ fn open(dir: &Path, queries: &Path) -> Result<()> {
         };
         let answered = start.elapsed();
         let ids: Vec<u64> = found.iter().map(|neighbour| neighbour.id).collect();
-        let records = reader.photos(&ids)?;
+        let records = reader.records(&ids)?;
         if records.len() != K {
             return Err(format!("expected {K} photos, found {}", records.len()).into());
         }
@@ -169,7 +176,7 @@ fn open(dir: &Path, queries: &Path) -> Result<()> {
         let times = json!({
             "open_ms": milliseconds(opened),
             "answer_ms": milliseconds(answered),
-            "photos_ms": milliseconds(described - answered),
+            "records_ms": milliseconds(described - answered),
         });
         answer.insert(way.to_owned(), times);
     }
@@ -188,13 +195,13 @@ fn update(dir: &Path, photos: &Path) -> Result<()> {
     for number in 0..UPDATES {
         let row = photos.row(number * 37 % photos.rows);
         timed("add", || {
-            added.push(add(&mut writer, photos.rows + number, &row)?);
+            added.push(add(&mut writer, photos.rows + number, row)?);
             Ok(writer.commit()?)
         })?;
     }
     for id in added {
         timed("remove", || {
-            writer.remove(id);
+            writer.remove(id)?;
             Ok(writer.commit()?)
         })?;
     }

@@ -422,7 +422,7 @@ class Size:
         for way in ("graph", "scan"):
             least = {key: min(run[way][key] for run in runs) for key in runs[0][way]}
             log(f"opening, {way}: open after {least['open_ms']:.2f} ms, first answer after {least['answer_ms']:.2f} "
-                f"ms, records of {K} photos {least['photos_ms']:.2f} ms more")
+                f"ms, records of {K} photos {least['records_ms']:.2f} ms more")
             if self.is_large and way == "graph":
                 self.bars.most(f"{self.name}: milliseconds until the graph's first answer", least["answer_ms"], 5)
         log(f"opening: peak {max(run['peak_mib'] for run in runs):.0f} MiB resident, mapped pages included")

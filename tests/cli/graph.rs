@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
-use clip_index::{GraphOptions, IndexWriter, ModelId, NewPhoto};
+use clip_index::{Asset, GraphOptions, IndexWriter, Kind, ModelId, Stamp};
 
 use crate::support::{Run, Sandbox, on_samples};
 
@@ -27,20 +27,19 @@ fn fill(sandbox: &Sandbox) {
     for number in 0..PHOTOS {
         let vector: Vec<f32> = (0..model.dimension).map(|_| uniform()).collect();
         let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-        let photo = NewPhoto {
+        let photo = Asset {
             path: PathBuf::from(format!("/made-up/{number}.jpg")),
+            stamp: Stamp { size: 1, ..Stamp::default() },
             hash: u128::from(number).to_le_bytes(),
-            size: 1,
-            mtime_ns: 0,
+            kind: Kind::Photo,
             width: 1,
             height: 1,
             taken_at: None,
             camera: None,
             lens: None,
             gps: None,
-            embedding: vector.iter().map(|x| x / length).collect(),
         };
-        writer.add(photo).unwrap();
+        writer.add(photo, vector.iter().map(|x| x / length).collect()).unwrap();
     }
     writer.commit().unwrap();
     writer.update_graph(&GraphOptions::default(), &mut |_, _| {}, &AtomicBool::new(false)).unwrap();

@@ -1,12 +1,11 @@
 //! An open index and a model, ready to answer.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use clip_encoder::Encoder;
-use clip_index::{IndexError, IndexReader, Neighbour, PhotoRecord};
+use clip_index::{IndexError, IndexReader, Neighbour, Position, Record};
 use roaring::RoaringTreemap;
 
 use crate::embed::embed;
@@ -25,10 +24,14 @@ pub struct Hit {
     pub score: f32,
     /// The photo's id in the index.
     pub id: u64,
+    /// The id of the item that was found: the photo's own, or that of a moment of a video or a page of a document.
+    pub item: u64,
+    /// Where the item is in its asset.
+    pub position: Position,
     /// Where the photo is; byte-exact.
     pub path: PathBuf,
     /// All that the index knows of it.
-    pub record: PhotoRecord,
+    pub record: Record,
 }
 
 /// Answers queries over one index as it was when the searcher was opened. Searching takes `&self`: a server shares one
@@ -167,32 +170,28 @@ impl<E: Encoder> Searcher<E> {
         if query.under.is_empty() {
             return Ok(None);
         }
-        let photos = self.reader.all_photos()?;
-        let inside = photos.iter().filter(|photo| query.under.iter().any(|folder| photo.path.starts_with(folder)));
-        Ok(Some(inside.map(|photo| photo.id).collect()))
+        let records = self.reader.all_records()?;
+        let is_inside = |record: &&Record| query.under.iter().any(|folder| record.asset.path.starts_with(folder));
+        Ok(Some(records.iter().filter(is_inside).flat_map(Record::items).collect()))
     }
 
     fn hits(&self, query: &Query, mut neighbours: Vec<Neighbour>) -> Result<Vec<Hit>, QueryError> {
         if let Some(least) = query.min_score {
             neighbours.retain(|neighbour| neighbour.score >= least);
         }
-        if neighbours.is_empty() {
-            return Ok(Vec::new());
-        }
-        let ids: Vec<u64> = neighbours.iter().map(|neighbour| neighbour.id).collect();
-        let mut records: HashMap<u64, PhotoRecord> =
-            self.reader.photos(&ids)?.into_iter().map(|record| (record.id, record)).collect();
-        let found =
-            neighbours.into_iter().filter_map(|neighbour| Some((neighbour.score, records.remove(&neighbour.id)?)));
-        Ok(found
-            .enumerate()
-            .map(|(index, (score, record))| Hit {
-                rank: index + 1,
+        let mut hits = Vec::with_capacity(neighbours.len());
+        for Neighbour { id: item, score } in neighbours {
+            let Some(record) = self.reader.records(&[item])?.pop() else { continue };
+            hits.push(Hit {
+                rank: hits.len() + 1,
                 score,
                 id: record.id,
-                path: record.path.clone(),
+                item,
+                position: record.position(item).unwrap_or_default(),
+                path: record.asset.path.clone(),
                 record,
-            })
-            .collect())
+            });
+        }
+        Ok(hits)
     }
 }

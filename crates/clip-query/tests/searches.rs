@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clip_index::{GraphOptions, IndexError, IndexWriter, ModelId, NewPhoto, Remedy};
+use clip_index::{Asset, GraphOptions, IndexError, IndexWriter, Kind, ModelId, Remedy, Stamp};
 use clip_query::{BoxedError, Encoder, Method, Query, QueryError, Searcher, Strategy, Term};
 use image::RgbImage;
 
@@ -65,7 +65,7 @@ impl Fixture {
         let fixture = Fixture { dir: tempfile::tempdir().unwrap() };
         let mut writer = fixture.writer();
         for (path, embedding) in photos {
-            writer.add(photo(path, *embedding)).unwrap();
+            writer.add(photo(path), unit(*embedding).to_vec()).unwrap();
         }
         writer.commit().unwrap();
         fixture
@@ -93,19 +93,18 @@ impl Fixture {
     }
 }
 
-fn photo(path: &str, embedding: [f32; 3]) -> NewPhoto {
-    NewPhoto {
+fn photo(path: &str) -> Asset {
+    Asset {
         path: path.into(),
+        stamp: Stamp { size: 1, ..Stamp::default() },
         hash: [0; 16],
-        size: 1,
-        mtime_ns: 0,
+        kind: Kind::Photo,
         width: 6,
         height: 4,
         taken_at: Some(1_000),
         camera: Some("Leica M6".into()),
         lens: None,
         gps: None,
-        embedding: unit(embedding).to_vec(),
     }
 }
 
@@ -127,7 +126,7 @@ fn hits_come_best_first_with_rank_score_and_record() {
     assert!((hits[0].score - 3.0 / 10_f32.sqrt()).abs() < 1e-6, "{}", hits[0].score);
     assert!(hits.is_sorted_by(|a, b| a.score >= b.score));
     let record = &hits[0].record;
-    assert_eq!((record.id, record.width, record.camera.as_deref()), (hits[0].id, 6, Some("Leica M6")));
+    assert_eq!((record.id, record.asset.width, record.asset.camera.as_deref()), (hits[0].id, 6, Some("Leica M6")));
 }
 
 #[test]
@@ -227,7 +226,7 @@ fn a_graph_finds_what_a_scan_finds_and_its_lack_is_an_error_only_if_it_was_asked
     let mut writer = fixture.writer();
     for number in 0..400_u16 {
         let (a, b) = (f32::from(number % 20) + 0.5, f32::from(number / 20) + 0.5);
-        writer.add(photo(&format!("/many/{number}"), [a, b, 20.0 - a])).unwrap();
+        writer.add(photo(&format!("/many/{number}")), unit([a, b, 20.0 - a]).to_vec()).unwrap();
     }
     let options = GraphOptions { min_photos: 10, ..GraphOptions::default() };
     writer.update_graph(&options, &mut |_, _| {}, &std::sync::atomic::AtomicBool::new(false)).unwrap();

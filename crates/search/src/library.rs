@@ -256,8 +256,8 @@ impl Library {
         let model = IndexReader::open(&self.index)?.model().clone();
         let mut writer = IndexWriter::open_or_create(&self.index, &model)?;
         let mut removed = Removed::default();
-        for file in writer.files()? {
-            removed.photos += u64::from(inside(&file.path) && writer.remove(file.id));
+        for record in writer.records()? {
+            removed.photos += u64::from(inside(&record.asset.path) && writer.remove(record.id)?);
         }
         let (gone, kept): (Vec<_>, Vec<_>) = writer.roots().into_iter().partition(|root| inside(root));
         removed.folders = gone;
