@@ -104,12 +104,18 @@ def rows_of_index(index: Path) -> np.ndarray:
     found = []
     for path in (index / "vectors").glob("*.vec"):
         data = path.read_bytes()
-        magic, version, dimension, rows = struct.unpack_from("<8sIIQ", data)
-        assert magic == b"clipvec\0" and version == 1, path
-        ids = np.frombuffer(data, "<u8", rows, 64)
-        offset = (64 + 8 * rows + 63) // 64 * 64
-        found.append((ids[0], np.frombuffer(data, "<f4", rows * dimension, offset).reshape(rows, dimension)))
-    return np.concatenate([rows for _, rows in sorted(found, key=lambda pair: pair[0])])
+        magic, version, dimension, count, kind = struct.unpack_from("<8sIIQI", data)
+        assert magic == b"clipvec\0" and version in (1, 2), path
+        aligned = lambda offset: (offset + 63) // 64 * 64
+        start = aligned(64 + 8 * count)
+        if version == 2:
+            codes = aligned(start + 4 * count)
+            start = aligned(codes + aligned(dimension) * count)
+        dtype = "<f2" if version == 2 and kind == 1 else "<f4"
+        (first,) = struct.unpack_from("<Q", data, 64)
+        found.append((first, np.frombuffer(data, dtype, count * dimension, start).reshape(count, dimension)))
+    rows = np.concatenate([rows for _, rows in sorted(found, key=lambda pair: pair[0])])
+    return normalised(rows.astype(np.float32))
 
 
 def normalised(rows: np.ndarray) -> np.ndarray:
