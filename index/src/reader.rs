@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use clip_files::medium;
+use clip_kernels::similarity;
 use roaring::RoaringTreemap;
 
 use crate::asset::Record;
+use crate::cast;
 use crate::commit_point::{CommitPoint, at_commit};
 use crate::error::IndexError;
 use crate::exact;
@@ -13,6 +16,7 @@ use crate::files;
 use crate::graph::{self, Graph, GraphSearcher};
 use crate::layout::Layout;
 use crate::model::{ModelId, ModelOrigin, StoredPath};
+use crate::plan::{self, Method, Plan, Reason, SearchOptions, Sizes, Strategy};
 use crate::scan;
 use crate::snapshot::Snapshot;
 use crate::status::{GraphStatus, Neighbour, Status};
@@ -30,7 +34,21 @@ pub struct IndexReader {
     words_files: Option<ReadDirectory>,
     words: OnceLock<Words>,
     graph: OnceLock<Result<GraphSearcher, String>>,
+    in_graph: OnceLock<Option<u64>>,
+    slow_medium: OnceLock<bool>,
 }
+
+/// What a search found, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// The best items, best first.
+    pub neighbours: Vec<Neighbour>,
+    /// How they were found.
+    pub plan: Plan,
+}
+
+/// Where this share of an index is in memory, what is not is soon there.
+const MOSTLY: f32 = 0.9;
 
 impl IndexReader {
     /// Opens the index in `dir`.
@@ -41,7 +59,14 @@ impl IndexReader {
     pub fn open(dir: impl AsRef<Path>) -> Result<IndexReader, IndexError> {
         let layout = Layout::new(dir.as_ref());
         let (snapshot, words_files) = open_commit(&layout)?;
-        Ok(IndexReader { snapshot, words_files, words: OnceLock::new(), graph: OnceLock::new() })
+        Ok(IndexReader {
+            snapshot,
+            words_files,
+            words: OnceLock::new(),
+            graph: OnceLock::new(),
+            in_graph: OnceLock::new(),
+            slow_medium: OnceLock::new(),
+        })
     }
 
     /// False if another commit was made after the one that this reader shows, be it by a writer or by a rebuild. Reads one
@@ -170,6 +195,69 @@ impl IndexReader {
     ) -> Result<Vec<Neighbour>, IndexError> {
         self.snapshot.check_query(query)?;
         Ok(scan::search(&self.snapshot, query, k, filter))
+    }
+
+    /// The `k` items whose embeddings have the greatest dot product with `query`, best first, equal ones in ascending order of
+    /// ids, in the way that is expected to take the least time, or that `options` ask for. Scores are always those of the
+    /// embeddings as they are stored; which items are found is exact with [`Strategy::Exact`], and nearly so otherwise.
+    ///
+    /// # Errors
+    /// [`IndexError::Dimension`] or [`IndexError::NotUnit`] if the query cannot be compared; [`IndexError::NoGraph`] or
+    /// [`IndexError::Graph`] if the graph was asked for and cannot be used.
+    pub fn search(&self, query: &[f32], options: &SearchOptions<'_>) -> Result<Found, IndexError> {
+        let SearchOptions { k, filter, .. } = *options;
+        let mut plan = self.plan(options);
+        let neighbours = match plan.method {
+            Method::Exact => self.search_exact(query, k, filter)?,
+            Method::Scan => self.search_scan(query, k, filter)?,
+            Method::Graph { effort } => match self.search_graph(query, k, effort, filter) {
+                // The graph is only a cache: who did not insist on it gets the same answer a little later.
+                Err(error @ (IndexError::Graph { .. } | IndexError::NoGraph { .. }))
+                    if options.strategy == Strategy::Auto =>
+                {
+                    log::warn!("{error}");
+                    (plan.method, plan.reason) = (Method::Scan, Reason::UnusableGraph);
+                    self.search_scan(query, k, filter)?
+                }
+                result => result?,
+            },
+        };
+        Ok(Found { neighbours, plan })
+    }
+
+    /// How a search would be carried out.
+    pub fn plan(&self, options: &SearchOptions<'_>) -> Plan {
+        let sizes = Sizes {
+            items: self.snapshot.live(),
+            code_bytes: similarity::code_len(self.dimension()),
+            passing: options.filter.map(RoaringTreemap::len),
+            in_graph: self.in_graph(),
+            slow_at_random: false,
+        };
+        let plan = plan::plan(options, sizes);
+        // Looking at the disk takes a while, and is of interest only to a walk that would read here and there.
+        if options.strategy == Strategy::Auto && matches!(plan.method, Method::Graph { .. }) && self.is_slow_at_random()
+        {
+            return plan::plan(options, Sizes { slow_at_random: true, ..sizes });
+        }
+        plan
+    }
+
+    /// Live items that a walk through the graph can find.
+    fn in_graph(&self) -> Option<u64> {
+        *self.in_graph.get_or_init(|| {
+            let entry = self.snapshot.manifest().graph.as_ref()?;
+            let ids = graph::stored_ids(self.snapshot.layout(), entry).ok()?;
+            Some(ids.len() - ids.intersection_len(self.snapshot.deleted()))
+        })
+    }
+
+    /// The index lies where reads out of order are slow, and is not in memory.
+    fn is_slow_at_random(&self) -> bool {
+        let codes = self.snapshot.segments().iter().filter_map(|segment| segment.codes_block(0..segment.len()));
+        let largest = codes.max_by_key(|codes| codes.len()).map(cast::to_bytes);
+        let in_memory = || largest.and_then(medium::share_in_memory).is_some_and(|share| share > MOSTLY);
+        *self.slow_medium.get_or_init(|| medium::is_slow_at_random(self.dir())) && !in_memory()
     }
 
     /// As [`IndexReader::search_exact`], but found by a walk through the graph with `ef` candidates (at least `k`; ten

@@ -67,3 +67,22 @@ fn graph_and_exact_agree() {
     // Vectors without any structure are the hardest case for a graph.
     assert!(common >= 45, "only {common} of 50 in common");
 }
+
+#[test]
+fn a_query_explains_how_it_was_carried_out() {
+    let sandbox = Sandbox::new();
+    fill(&sandbox);
+    for (flag, method) in [("--graph", "graph with"), ("--exact", "exact (as asked for)")] {
+        let run = sandbox.run(&["query", "a dog", "-n", "3", "--explain", flag]).expect(0);
+        assert_eq!(run.stdout.lines().count(), 3);
+        for expected in
+            ["encoding the query: ", method, "searching 2000 photos (2000 in the graph): ", "of 3 results: "]
+        {
+            assert!(run.stderr.contains(expected), "{expected}: {}", run.stderr);
+        }
+    }
+    // Without a flag the least time is what counts; and nothing is explained that nobody asked about.
+    let run = sandbox.run(&["query", "a dog", "-n", "3", "--explain"]).expect(0);
+    assert!(run.stderr.contains("(expected to take the least time)"), "{}", run.stderr);
+    assert_eq!(sandbox.run(&["query", "a dog", "-n", "3"]).expect(0).stderr, "");
+}

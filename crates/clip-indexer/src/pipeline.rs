@@ -396,7 +396,7 @@ struct Stages<P> {
 /// The photo with the content of the photo `id`, for a file of its own, and its embedding.
 fn copy(reader: &IndexReader, id: u64, work: &Work, hash: [u8; 16]) -> Result<(Asset, Vec<f32>), IndexerError> {
     let unknown = || IndexError::UnknownId { id };
-    let embedding = reader.embedding(id).ok_or_else(unknown)?.to_vec();
+    let embedding = reader.embedding(id).ok_or_else(unknown)?;
     let record = reader.records(&[id])?.into_iter().next().ok_or_else(unknown)?;
     let (path, stamp) = (work.file.path.clone(), work.file.stamp);
     Ok((Asset { path, stamp, hash, ..record.asset }, embedding))

@@ -1,17 +1,15 @@
 //! An open index and a model, ready to answer.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use clip_encoder::Encoder;
-use clip_index::{IndexError, IndexReader, Neighbour, Position, Record};
+use clip_index::{IndexError, IndexReader, Neighbour, Plan, Position, Record, SearchOptions};
 use roaring::RoaringTreemap;
 
 use crate::embed::embed;
 use crate::error::QueryError;
-use crate::plan::{Method, SCANS_BEFORE_GRAPH, Sizes, choose};
-use crate::query::{Query, Strategy};
+use crate::query::Query;
 
 /// One result.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,15 +32,42 @@ pub struct Hit {
     pub record: Record,
 }
 
+/// How a query was carried out, and what each part of it took.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// How the index was searched, and why so.
+    pub plan: Plan,
+    /// Encoding the query.
+    pub embedding: Duration,
+    /// Finding what passes the filter.
+    pub filtering: Duration,
+    /// Searching the vectors.
+    pub searching: Duration,
+    /// Reading the records of the results.
+    pub records: Duration,
+}
+
+struct Clock(Instant);
+
+impl Clock {
+    /// The time since the last call.
+    fn lap(&mut self) -> Duration {
+        let now = Instant::now();
+        now.duration_since(std::mem::replace(&mut self.0, now))
+    }
+}
+
+fn options<'a>(query: &Query, filter: Option<&'a RoaringTreemap>) -> SearchOptions<'a> {
+    SearchOptions { k: query.limit, strategy: query.strategy, effort: query.effort, filter }
+}
+
 /// Answers queries over one index as it was when the searcher was opened. Searching takes `&self`: a server shares one
 /// searcher among its threads, and opens another when the index has changed.
 #[derive(Debug)]
 pub struct Searcher<E> {
     reader: IndexReader,
     encoder: E,
-    in_graph: OnceLock<Option<u64>>,
-    /// See [`Sizes::scans`].
-    scans: AtomicU32,
 }
 
 impl<E: Encoder> Searcher<E> {
@@ -70,7 +95,7 @@ impl<E: Encoder> Searcher<E> {
                 wanted_fingerprint: encoder.fingerprint().to_owned(),
             }));
         }
-        Ok(Searcher { reader, encoder, in_graph: OnceLock::new(), scans: AtomicU32::new(0) })
+        Ok(Searcher { reader, encoder })
     }
 
     /// The photos that answer the query best, best first. An index without photos, or a filter that none passes, gives
@@ -79,20 +104,33 @@ impl<E: Encoder> Searcher<E> {
     /// # Errors
     /// See [`QueryError`].
     pub fn search(&self, query: &Query) -> Result<Vec<Hit>, QueryError> {
+        self.search_explained(query).map(|(hits, _)| hits)
+    }
+
+    /// As [`search`](Searcher::search), and how it was done.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub fn search_explained(&self, query: &Query) -> Result<(Vec<Hit>, Explanation), QueryError> {
+        let mut clock = Clock(Instant::now());
         // Encoded first, so that a query that makes no sense says so over an empty index too.
         let vector = self.embed(query)?;
+        let embedding = clock.lap();
         let filter = self.filter(query)?;
-        let neighbours = self.neighbours(query, &vector, filter.as_ref())?;
-        self.hits(query, neighbours)
+        let filtering = clock.lap();
+        let found = self.reader.search(&vector, &options(query, filter.as_ref()))?;
+        let searching = clock.lap();
+        let hits = self.hits(query, found.neighbours)?;
+        Ok((hits, Explanation { plan: found.plan, embedding, filtering, searching, records: clock.lap() }))
     }
 
     /// How a query would be carried out.
     ///
     /// # Errors
     /// Those of reading the index.
-    pub fn method(&self, query: &Query) -> Result<Method, QueryError> {
+    pub fn plan(&self, query: &Query) -> Result<Plan, QueryError> {
         let filter = self.filter(query)?;
-        self.choose(query, filter.as_ref())
+        Ok(self.reader.plan(&options(query, filter.as_ref())))
     }
 
     /// The unit vector that stands for a query.
@@ -111,58 +149,6 @@ impl<E: Encoder> Searcher<E> {
     /// The model that encodes queries.
     pub fn encoder(&self) -> &E {
         &self.encoder
-    }
-
-    fn neighbours(
-        &self,
-        query: &Query,
-        vector: &[f32],
-        filter: Option<&RoaringTreemap>,
-    ) -> Result<Vec<Neighbour>, QueryError> {
-        if let Method::Graph { effort } = self.choose(query, filter)? {
-            match self.reader.search_graph(vector, query.limit, effort, filter) {
-                // The graph is only a cache: who did not insist on it gets the same answer a little later.
-                Err(error @ (IndexError::Graph { .. } | IndexError::NoGraph { .. }))
-                    if query.strategy == Strategy::Auto =>
-                {
-                    log::warn!("{error}");
-                }
-                result => {
-                    // Loaded now.
-                    self.scans.store(SCANS_BEFORE_GRAPH, Ordering::Relaxed);
-                    return Ok(result?);
-                }
-            }
-        } else if filter.is_none() {
-            // Far from overflowing, but a graph that is never used must not bring it there.
-            let counted = |scans: u32| (scans < SCANS_BEFORE_GRAPH).then(|| scans + 1);
-            let _ = self.scans.fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted);
-        }
-        Ok(self.reader.search_exact(vector, query.limit, filter)?)
-    }
-
-    fn choose(&self, query: &Query, filter: Option<&RoaringTreemap>) -> Result<Method, QueryError> {
-        let photos = self.reader.len() as u64;
-        let sizes = Sizes {
-            candidates: filter.map_or(photos, RoaringTreemap::len),
-            photos,
-            in_graph: self.in_graph()?,
-            scans: self.scans.load(Ordering::Relaxed),
-        };
-        Ok(choose(query.strategy, sizes, query.limit, query.effort))
-    }
-
-    /// How many photos a graph search reaches through the graph. Counted once: it takes reading a file.
-    fn in_graph(&self) -> Result<Option<u64>, QueryError> {
-        if let Some(known) = self.in_graph.get() {
-            return Ok(*known);
-        }
-        let in_graph = if self.reader.has_graph() {
-            self.reader.status()?.graph.map(|graph| graph.nodes - graph.removed)
-        } else {
-            None
-        };
-        Ok(*self.in_graph.get_or_init(|| in_graph))
     }
 
     /// The photos inside the folders that the query names; `None` if it names none.

@@ -86,8 +86,8 @@ pub use clip_model::{
     Precision, Remedy as ModelRemedy, Towers,
 };
 pub use clip_query::{
-    CachedEncoder, CachedTexts, EXACT_UP_TO, Example, Hit, Method, Query, QueryError, Searcher, Strategy, Term,
-    TextCache,
+    CachedEncoder, CachedTexts, Example, Explanation, Hit, Method, Plan, Query, QueryError, Reason, Searcher, Strategy,
+    Term, TextCache,
 };
 
 /// Which of some labels a photo shows.
