@@ -33,7 +33,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use clip_index::{
-    Asset, GraphOptions, IndexReader, IndexWriter, Inode, Kind, ModelId, Neighbour, RoaringTreemap, Stamp,
+    Asset, GraphOptions, IndexReader, IndexWriter, Inode, Kind, ModelId, Neighbour, RoaringTreemap, SearchOptions,
+    Stamp,
 };
 use memmap2::Mmap;
 use rayon::prelude::*;
@@ -47,8 +48,8 @@ const USAGE: &str = "expected `build DIR PHOTOS.npy [--no-graph] [--like INDEX]`
 const COMMIT: usize = 2_000;
 /// Results of a search.
 const K: usize = 10;
-/// Candidates of the default search.
-const DEFAULT_EF: usize = 200;
+/// Candidates of the first search of a graph.
+const EF: usize = 128;
 /// Photos that `update` adds, one after the other.
 const UPDATES: usize = 20;
 
@@ -116,12 +117,9 @@ fn scan(reader: &IndexReader, query: &[f32], filter: Option<&RoaringTreemap>) ->
     Ok(reader.search_scan(query, K, filter)?)
 }
 
-/// The search of a program that keeps the index open and asks for nothing else.
+/// The search of a program that asks for nothing else.
 fn default_search(reader: &IndexReader, query: &[f32], filter: Option<&RoaringTreemap>) -> Result<Vec<Neighbour>> {
-    if reader.has_graph() {
-        return Ok(reader.search_graph(query, K, DEFAULT_EF, filter)?);
-    }
-    scan(reader, query, filter)
+    Ok(reader.search(query, &SearchOptions { filter, ..SearchOptions::best(K) })?.neighbours)
 }
 
 fn build(dir: &Path, photos: &Path, graph: bool, like: Option<&Path>) -> Result<()> {
@@ -163,7 +161,7 @@ fn open(dir: &Path, queries: &Path) -> Result<()> {
         let reader = IndexReader::open(dir)?;
         let opened = start.elapsed();
         let found = match way {
-            "graph" => reader.search_graph(&query, K, DEFAULT_EF, None)?,
+            "graph" => reader.search_graph(&query, K, EF, None)?,
             _ => scan(&reader, &query, None)?,
         };
         let answered = start.elapsed();

@@ -3,8 +3,8 @@
     python3 read_index.py INDEX
 
 Prints the index as a JSON object: its model and generation, and its assets with the embeddings of their items. Every
-checksum is compared, and codes are checked against what the document says of them. What is wrong ends the program with an
-error.
+checksum is compared, and codes are checked against what the document says of them. What is wrong ends the program with
+an error.
 """
 
 import json
@@ -238,7 +238,6 @@ def read_index(index: Path) -> dict:
         "model": manifest["model"],
         "roots": manifest["roots"],
         "assets": live,
-        "removed": sorted(deleted),
     }
 
 
