@@ -16,8 +16,9 @@ use crate::segment::{self, NewRow, RowFormat, Segment};
 
 /// This many files of a size are merged.
 const FAN_IN: usize = 8;
-/// Rows of the smallest size.
-const SMALLEST: u64 = 1000;
+/// Rows of the smallest size. A commit of one photo soon rewrites this many, so it is less than what a long run commits at a
+/// time.
+const SMALLEST: u64 = 125;
 /// Files of at least this many bytes are not merged any more.
 const FULL: u64 = 256 << 20;
 
