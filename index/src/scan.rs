@@ -21,8 +21,10 @@ const BLOCK_BYTES: usize = 256 << 10;
 const GROUP: usize = 16;
 /// Rows that a walk along a filter asks the memory for ahead of their use.
 const AHEAD: usize = 8;
-/// A filter that lets fewer than one row in this many pass is followed id by id instead of asked for each row.
-const SELECTIVE: u64 = 8;
+/// A filter that lets fewer than one row in this many pass is followed id by id instead of asked for each row. Over
+/// 100,000 rows of 384, following takes 59 ns for each row that passes, and asking 19 ns for each row there is: with one
+/// thread they cross at 30 %. More threads divide all of the asking, but not the search for the ids.
+const SELECTIVE: u64 = 4;
 
 /// How many candidates are scored again for the best `k`.
 fn shortlist_len(k: usize) -> usize {
@@ -97,7 +99,7 @@ impl Scan<'_> {
         let floor = list.floor(&self.floor);
         let mut offer = |index: usize, score: f32| {
             let row = block.rows.start + index;
-            if (score >= list.own_floor() || score.is_nan())
+            if score >= list.own_floor()
                 && self.snapshot.is_live_at(block.segment, row)
                 && filter.is_none_or(|filter| filter.contains(ids[index]))
             {
@@ -117,8 +119,9 @@ impl Scan<'_> {
         let (groups, _) = sums.as_chunks::<GROUP>();
         for (group, (sums, scales)) in groups.iter().zip(scales.as_chunks::<GROUP>().0).enumerate() {
             let scores: [f32; GROUP] = std::array::from_fn(|lane| score(sums[lane], scales[lane]));
-            // Hardly any group has one that is good enough. NaN is not below anything.
-            if scores.iter().fold(true, |below, &score| below & (score < floor)) {
+            // Hardly any group has one that is good enough. They are counted, since sums of integers become vector
+            // instructions. NaN, which only damage makes, is never among them.
+            if scores.iter().map(|&score| u32::from(score >= floor)).sum::<u32>() == 0 {
                 continue;
             }
             scores.iter().enumerate().for_each(|(lane, &score)| offer(group * GROUP + lane, score));
