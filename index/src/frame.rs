@@ -141,10 +141,10 @@ impl Frame {
         self.map.len() as u64
     }
 
-    /// Identifies the content: the manifest names it, so that no other file can take this one's place.
+    /// Identifies the content: the manifest names it, so that no other file can take this one's place. It is the checksum
+    /// of the header up to itself; the checksum of the whole header would be the same number for all files.
     pub(crate) fn content_crc(&self) -> u32 {
-        // Without the header's own checksum: with it, the result would be the same for every header.
-        crc32fast::hash(&self.header.0[..HEADER_CRC_AT])
+        self.header.u32(HEADER_CRC_AT)
     }
 
     /// A section as numbers. The range must be one that `extent` allowed for, and begin at a multiple of 8.

@@ -4,9 +4,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use clip_index::{IndexError, IndexReader, IndexWriter, ModelId, Status, VerifyReport};
+use clip_index::{IndexError, IndexReader, IndexWriter, Status, VerifyReport};
 use clip_model::{DeviceChoice, Fingerprint, LoadOptions, ModelSource, Precision, Towers};
-use clip_query::{CachedEncoder, Hit, Query, Searcher, TextCache};
+use clip_query::{CachedEncoder, Explanation, Hit, Query, Searcher, TextCache};
 
 use crate::error::LibraryError;
 use crate::model::LazyModel;
@@ -181,9 +181,17 @@ impl Library {
     /// [`IndexError::NotFound`], within [`LibraryError::Index`], if there is no index yet; [`IndexError::Fingerprint`] if
     /// a model was asked for that did not make it; otherwise as [`Searcher::search`].
     pub fn search(&self, query: &Query) -> Result<Vec<Hit>, LibraryError> {
+        self.search_explained(query).map(|(hits, _)| hits)
+    }
+
+    /// As [`search`](Library::search), and how it was done. Loading the model is no part of the times.
+    ///
+    /// # Errors
+    /// Those of [`search`](Library::search).
+    pub fn search_explained(&self, query: &Query) -> Result<(Vec<Hit>, Explanation), LibraryError> {
         let searcher = self.searcher()?;
         self.load_for(&searcher, query)?;
-        Ok(searcher.search(query)?)
+        Ok(searcher.search_explained(query)?)
     }
 
     /// The index as it was at the last [`reload`](Library::reload) or change, ready to be searched.
@@ -213,7 +221,7 @@ impl Library {
         let reader = IndexReader::open(&self.index)?;
         let model = match &opened {
             Some(searcher) if searcher.reader().model() == reader.model() => Arc::clone(searcher.encoder().encoder()),
-            _ => Arc::new(self.model_of(reader.model())?),
+            _ => Arc::new(self.model_of(&reader)?),
         };
         self.set(reader, model)?;
         Ok(true)
@@ -256,8 +264,8 @@ impl Library {
         let model = IndexReader::open(&self.index)?.model().clone();
         let mut writer = IndexWriter::open_or_create(&self.index, &model)?;
         let mut removed = Removed::default();
-        for file in writer.files()? {
-            removed.photos += u64::from(inside(&file.path) && writer.remove(file.id));
+        for record in writer.records()? {
+            removed.photos += u64::from(inside(&record.asset.path) && writer.remove(record.id)?);
         }
         let (gone, kept): (Vec<_>, Vec<_>) = writer.roots().into_iter().partition(|root| inside(root));
         removed.folders = gone;
@@ -280,17 +288,18 @@ impl Library {
     }
 
     /// The model of an index, as far as names tell: the one that was asked for, else the one that the index names.
-    pub(crate) fn model_of(&self, indexed: &ModelId) -> Result<LazyModel, LibraryError> {
-        let (source, options) = self.source_of(indexed)?;
-        Ok(LazyModel::new(source, options, indexed.clone(), &self.index))
+    pub(crate) fn model_of(&self, reader: &IndexReader) -> Result<LazyModel, LibraryError> {
+        let (source, options) = self.source_of(reader)?;
+        Ok(LazyModel::new(source, options, reader.model().clone(), &self.index))
     }
 
     /// Where the model for an index comes from, and how it is loaded. It keeps the precision that it has there, unless
     /// another was asked for.
-    pub(crate) fn source_of(&self, indexed: &ModelId) -> Result<(ModelSource, LoadOptions), LibraryError> {
+    pub(crate) fn source_of(&self, reader: &IndexReader) -> Result<(ModelSource, LoadOptions), LibraryError> {
+        let indexed = reader.model();
         let source = match &self.choice.model {
             Some(source) => source.clone(),
-            None => self.models.of_index(indexed)?,
+            None => self.models.of_origin(indexed, reader.origin())?,
         };
         let precision = match self.choice.precision {
             None if name_of(&source)? == indexed.name => Some(Fingerprint::precision_of(&indexed.fingerprint)),

@@ -127,15 +127,15 @@ pub(super) fn store(graph: &Graph, layout: &Layout, dimension: usize, file: u64)
     let bytes = checked_json::encode(KIND, VERSION, &descriptor).expect("a descriptor is always valid JSON");
     files::write_bytes(&layout.graph_descriptor(file), &bytes)?;
     files::sync_dir(&dir)?;
-    Ok(GraphEntry { file, descriptor_crc32: crc32fast::hash(&bytes) })
+    Ok(GraphEntry { file, header_crc32: crc32fast::hash(&bytes) })
 }
 
 /// The descriptor and the set of ids, both checked.
 pub(super) fn read_ids(layout: &Layout, entry: &GraphEntry) -> Result<(Descriptor, RoaringTreemap), IndexError> {
     let path = layout.graph_descriptor(entry.file);
     let bytes = read_file(&path)?;
-    let descriptor: Descriptor = checked_json::decode(KIND, VERSION, &bytes, &path)?;
-    if crc32fast::hash(&bytes) != entry.descriptor_crc32 {
+    let (descriptor, _): (Descriptor, _) = checked_json::decode(KIND, VERSION, &bytes, &path)?;
+    if crc32fast::hash(&bytes) != entry.header_crc32 {
         return Err(IndexError::corrupt(&path, "it is not the file that the manifest names"));
     }
     let path = layout.graph_ids(entry.file);
