@@ -8,13 +8,15 @@
 //! two indexes that are measured, with rows in 16 and in 32 bits, are made in a temporary directory, or in `DIR`, where
 //! they are found again the next time. All methods take turns; times are the shortest and the median.
 
+#![allow(clippy::print_stdout)]
+
 use std::error::Error;
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use clip_index::{IndexReader, IndexWriter, ModelId, Neighbour, NewPhoto, RoaringTreemap, RowFormat};
+use clip_index::{Asset, IndexReader, IndexWriter, Kind, ModelId, Neighbour, RoaringTreemap, RowFormat, Stamp};
 use memmap2::Mmap;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -163,19 +165,19 @@ fn open(dir: &Path, format: RowFormat, rows: &Rows) -> Result<IndexReader> {
     let mut writer = IndexWriter::open_or_create(dir, &model)?;
     writer.set_row_format(format);
     for number in 0..rows.len() {
-        writer.add(NewPhoto {
+        let photo = Asset {
             path: format!("/{number}").into(),
+            stamp: Stamp::default(),
             hash: (number as u128).to_le_bytes(),
-            size: 1,
-            mtime_ns: 0,
+            kind: Kind::Photo,
             width: 1,
             height: 1,
             taken_at: None,
             camera: None,
             lens: None,
             gps: None,
-            embedding: rows.row(number),
-        })?;
+        };
+        writer.add(photo, rows.row(number))?;
         if number % 20_000 == 19_999 {
             writer.commit()?;
         }

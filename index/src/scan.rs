@@ -96,7 +96,7 @@ impl Scan<'_> {
         let floor = list.floor(&self.floor);
         let mut offer = |index: usize, score: f32| {
             let row = block.rows.start + index;
-            if (score >= list.own_floor() || score.is_nan())
+            if score >= list.own_floor()
                 && self.snapshot.is_live_at(block.segment, row)
                 && filter.is_none_or(|filter| filter.contains(ids[index]))
             {
@@ -116,8 +116,9 @@ impl Scan<'_> {
         let (groups, _) = sums.as_chunks::<GROUP>();
         for (group, (sums, scales)) in groups.iter().zip(scales.as_chunks::<GROUP>().0).enumerate() {
             let scores: [f32; GROUP] = std::array::from_fn(|lane| score(sums[lane], scales[lane]));
-            // Hardly any group has one that is good enough. NaN is not below anything.
-            if scores.iter().fold(true, |below, &score| below & (score < floor)) {
+            // Hardly any group has one that is good enough. They are counted, since sums of integers become vector
+            // instructions. NaN, which only damage makes, is never among them.
+            if scores.iter().map(|&score| u32::from(score >= floor)).sum::<u32>() == 0 {
                 continue;
             }
             scores.iter().enumerate().for_each(|(lane, &score)| offer(group * GROUP + lane, score));
