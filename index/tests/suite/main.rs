@@ -5,6 +5,7 @@ mod common;
 mod concurrency;
 mod corruption;
 mod crash;
+mod exchange;
 mod fixture;
 mod graph;
 mod oracle;
