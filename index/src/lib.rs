@@ -88,7 +88,7 @@ pub use rebuild::Rebuild;
 pub use segment::RowFormat;
 pub use status::{GraphStatus, Neighbour, Status};
 pub use verify::{Problem, VerifyReport, verify};
-pub use writer::IndexWriter;
+pub use writer::{Compacted, IndexWriter};
 
 /// Sets of ids, as filters of searches.
 pub use roaring::RoaringTreemap;

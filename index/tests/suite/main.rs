@@ -2,6 +2,7 @@
 
 mod access;
 mod common;
+mod compact;
 mod concurrency;
 mod corruption;
 mod crash;
