@@ -4,6 +4,7 @@
 //! A row is copied about once for every eightfold growth of the index. Rows of removed photos are left out whenever a
 //! file is rewritten, and files with many of them are rewritten for that alone.
 
+use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +12,9 @@ use std::sync::Arc;
 use roaring::RoaringTreemap;
 
 use crate::error::IndexError;
+use crate::graph;
+use crate::layout::Layout;
+use crate::manifest::GraphEntry;
 use crate::records::{self, RecordFile, Records};
 use crate::segment::{self, NewRow, RowFormat, Segment};
 
@@ -44,6 +48,46 @@ pub(crate) fn plan(segments: &[Arc<Segment>], purgeable: &RoaringTreemap) -> Opt
     choose(&loads)
 }
 
+/// Of these removed ids, those whose rows may go: the graph refers to the others.
+pub(crate) fn purgeable(layout: &Layout, graph: Option<&GraphEntry>, removed: &RoaringTreemap) -> RoaringTreemap {
+    match graph {
+        None => removed.clone(),
+        Some(entry) => match graph::stored_ids(layout, entry) {
+            Ok(in_graph) => removed - in_graph,
+            Err(_) => RoaringTreemap::new(),
+        },
+    }
+}
+
+/// Divides the vector files into as few groups as can be, each of which fits into one file without the rows to be purged.
+pub(crate) fn groups(segments: &[Arc<Segment>], purgeable: &RoaringTreemap) -> Vec<Range<usize>> {
+    group(segments.iter().map(|segment| segment.len() as u64 - count_in(purgeable, segment)))
+}
+
+/// A file that compaction would write again as it is.
+pub(crate) fn is_compact(segment: &Segment, removed: &RoaringTreemap, format: RowFormat) -> bool {
+    segment.has_codes() && segment.format() == format && count_in(removed, segment) == 0
+}
+
+/// Places of rows have 32 bits, so no file has more rows than that.
+fn group(rows: impl Iterator<Item = u64>) -> Vec<Range<usize>> {
+    let mut groups: Vec<Range<usize>> = Vec::new();
+    let mut in_last = 0u64;
+    for (index, rows) in rows.enumerate() {
+        match groups.last_mut() {
+            Some(last) if in_last + rows <= u64::from(u32::MAX) => {
+                last.end = index + 1;
+                in_last += rows;
+            }
+            _ => {
+                groups.push(index..index + 1);
+                in_last = rows;
+            }
+        }
+    }
+    groups
+}
+
 /// The next files of records to be rewritten as one, if any.
 pub(crate) fn plan_records(files: &[Arc<RecordFile>]) -> Option<Range<usize>> {
     let load = |file: &Arc<RecordFile>| Load { rows: file.len() as u64, bytes: file.byte_len(), purgeable: 0 };
@@ -51,11 +95,13 @@ pub(crate) fn plan_records(files: &[Arc<RecordFile>]) -> Option<Range<usize>> {
 }
 
 /// Copies the newest record of each asset in adjacent files into one, without assets that are gone; `None` if none is left.
+/// `step` is called for each record, and stops it by an error.
 pub(crate) fn merge_records(
     files: &[Arc<RecordFile>],
     is_live: &dyn Fn(u64) -> bool,
     path: &Path,
     number: u64,
+    step: &mut dyn FnMut() -> io::Result<()>,
 ) -> Result<Option<RecordFile>, IndexError> {
     // A copy gets checksums of its own: damage must not be copied along with it.
     files.iter().try_for_each(|file| file.verify())?;
@@ -65,7 +111,7 @@ pub(crate) fn merge_records(
         return Ok(None);
     }
     // All were read just now.
-    records::write(path, || kept().map(|found| (found.id(), found.bytes().unwrap_or_default())))?;
+    records::write_watched(path, || kept().map(|found| (found.id(), found.bytes().unwrap_or_default())), step)?;
     RecordFile::open(path, number).map(Some)
 }
 
@@ -89,13 +135,15 @@ fn count_in(ids: &RoaringTreemap, segment: &Segment) -> u64 {
 }
 
 /// Copies the rows of adjacent files, without those to be purged, into one of the current version; `None` if no row is
-/// left. Rows that have the format already are copied with their codes. Nothing is kept in memory but one row.
+/// left. Rows that have the format already are copied with their codes. Nothing is kept in memory but one row. `step` is
+/// called twice for each row, and stops it by an error.
 pub(crate) fn merge(
     segments: &[Arc<Segment>],
     purgeable: &RoaringTreemap,
     format: RowFormat,
     path: &Path,
     file: u64,
+    step: &mut dyn FnMut() -> io::Result<()>,
 ) -> Result<Option<Segment>, IndexError> {
     // A copy gets checksums of its own: damage must not be copied along with it.
     segments.iter().try_for_each(|segment| segment.verify())?;
@@ -107,7 +155,7 @@ pub(crate) fn merge(
     if kept.clone().next().is_none() {
         return Ok(None);
     }
-    segment::write(path, segments[0].dimension(), format, kept)?;
+    segment::write_watched(path, segments[0].dimension(), format, kept, step)?;
     Segment::open(path, file).map(Some)
 }
 
@@ -119,7 +167,7 @@ pub(crate) fn rewrite(
     path: &Path,
     file: u64,
 ) -> Result<Segment, IndexError> {
-    let rewritten = merge(std::slice::from_ref(segment), &RoaringTreemap::new(), format, path, file)?;
+    let rewritten = merge(std::slice::from_ref(segment), &RoaringTreemap::new(), format, path, file, &mut || Ok(()))?;
     rewritten.ok_or_else(|| IndexError::corrupt(segment.path(), "it claims to hold no vectors"))
 }
 
@@ -153,6 +201,14 @@ mod tests {
     }
 
     #[test]
+    fn files_are_grouped_as_far_as_rows_can_be_counted() {
+        let most = u64::from(u32::MAX);
+        assert_eq!(group([3, 5, 8].into_iter()), [0..3]);
+        assert_eq!(group([most - 5, 5, 1, 0, most - 1, 2].into_iter()), [0..2, 2..5, 5..6]);
+        assert!(group(std::iter::empty()).is_empty());
+    }
+
+    #[test]
     fn files_full_of_removed_rows_are_rewritten() {
         let load = |purgeable| Load { rows: 100, bytes: 1, purgeable };
         assert_eq!(choose(&[load(0), load(25), load(0)]), Some(1..2));
@@ -174,7 +230,7 @@ mod tests {
         let path = dir.path().join("merged.vec");
         let parts = [segment(dir.path(), 1, &[1, 2, 5]), segment(dir.path(), 2, &[6, 9])];
         let purgeable: RoaringTreemap = [2, 9, 40].into_iter().collect();
-        let merged = merge(&parts, &purgeable, RowFormat::F16, &path, 3).unwrap().unwrap();
+        let merged = merge(&parts, &purgeable, RowFormat::F16, &path, 3, &mut || Ok(())).unwrap().unwrap();
         merged.verify().unwrap();
         assert_eq!(merged.ids(), [1, 5, 6]);
         for (row, &id) in merged.ids().iter().enumerate() {
@@ -183,7 +239,7 @@ mod tests {
             assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 5e-4), "{found:?} for {expected:?}");
         }
         let all: RoaringTreemap = (0..50).collect();
-        assert!(merge(&parts, &all, RowFormat::F16, &path, 3).unwrap().is_none());
+        assert!(merge(&parts, &all, RowFormat::F16, &path, 3, &mut || Ok(())).unwrap().is_none());
     }
 
     #[test]

@@ -46,6 +46,7 @@ mod commit_point;
 mod compaction;
 mod error;
 mod exact;
+mod exchange;
 mod files;
 mod frame;
 #[cfg(any(test, fuzzing))]
@@ -72,11 +73,13 @@ mod status;
 mod sweep;
 mod v1;
 mod verify;
+mod watch;
 mod words;
 mod writer;
 
 pub use asset::{Asset, Inode, Kind, NewItem, Position, Record, Stamp};
 pub use error::{IndexError, Remedy};
+pub use exchange::{Exported, export};
 pub use graph::{GraphOptions, GraphUpdate};
 pub use model::{ModelId, ModelOrigin, StoredPath};
 pub use plan::{Method, Plan, Reason, SearchOptions, Strategy};
@@ -85,7 +88,7 @@ pub use rebuild::Rebuild;
 pub use segment::RowFormat;
 pub use status::{GraphStatus, Neighbour, Status};
 pub use verify::{Problem, VerifyReport, verify};
-pub use writer::IndexWriter;
+pub use writer::{Compacted, IndexWriter};
 
 /// Sets of ids, as filters of searches.
 pub use roaring::RoaringTreemap;

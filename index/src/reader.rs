@@ -84,6 +84,10 @@ impl IndexReader {
         self.snapshot.layout().root()
     }
 
+    pub(crate) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
     /// The model that made the embeddings.
     pub fn model(&self) -> &ModelId {
         &self.snapshot.manifest().model

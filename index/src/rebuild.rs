@@ -191,7 +191,7 @@ impl Rebuild {
         if !self.base.unused.allows(&snapshot) {
             return Err(IndexError::corrupt(&path, "it uses ids or file numbers of the index that it is to replace"));
         }
-        check_whole(&snapshot)?;
+        snapshot.check_checksums()?;
         Ok(snapshot)
     }
 
@@ -214,12 +214,6 @@ impl Rebuild {
     }
 }
 
-/// Compares all checksums of what cannot be made again.
-fn check_whole(snapshot: &Snapshot) -> Result<(), IndexError> {
-    snapshot.segments().iter().try_for_each(|segment| segment.verify())?;
-    snapshot.records().files().iter().try_for_each(|file| file.verify())
-}
-
 /// May a rebuild go on from this staged index? Damage, another model or used up ids say no; an error of the system, which
 /// says nothing about the index, is an error here too.
 fn may_go_on(staged: &Layout, model: &ModelId, base: &Base) -> Result<bool, IndexError> {
@@ -232,7 +226,7 @@ fn may_go_on(staged: &Layout, model: &ModelId, base: &Base) -> Result<bool, Inde
         if !base.unused.allows(&snapshot) {
             return Ok(false);
         }
-        check_whole(&snapshot)?;
+        snapshot.check_checksums()?;
         Ok(true)
     };
     match open() {

@@ -201,6 +201,12 @@ impl Snapshot {
         Ok(records)
     }
 
+    /// Compares all checksums of vectors and records: of what cannot be made again.
+    pub(crate) fn check_checksums(&self) -> Result<(), IndexError> {
+        self.segments.iter().try_for_each(|segment| segment.verify())?;
+        self.records.files().iter().try_for_each(|file| file.verify())
+    }
+
     /// Is there an item with this id?
     pub(crate) fn is_live(&self, item: u64) -> bool {
         self.locate_live(item).is_some()

@@ -26,6 +26,7 @@ use crate::snapshot::{self, Snapshot};
 use crate::staging;
 use crate::sweep::{entries, sweep};
 use crate::v1;
+use crate::watch::Watch;
 use crate::words::WordsWriter;
 
 /// How far an embedding's length may be from 1.
@@ -57,6 +58,19 @@ enum WordIndex {
     Closed,
     /// To be made again of all records: it is damaged, or there was none.
     Missing,
+}
+
+/// What [`IndexWriter::compact`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compacted {
+    /// Rows of removed items that are gone.
+    pub purged: u64,
+    /// Files of vectors and records before.
+    pub files_before: usize,
+    /// Files of vectors and records now.
+    pub files_after: usize,
+    /// The graph referred to removed rows and went with them.
+    pub graph_dropped: bool,
 }
 
 /// What the next commit will change.
@@ -407,6 +421,40 @@ impl IndexWriter {
         Ok(if is_extended { GraphUpdate::Extended { nodes } } else { GraphUpdate::Built { nodes } })
     }
 
+    /// Makes the vector files one, without the rows of removed items, and the files of records one; commits before and
+    /// after. A graph that refers to rows of removed items goes with them: [`IndexWriter::update_graph`] builds another.
+    ///
+    /// Nothing is kept in memory but one row, but both the old files and the new ones are on the disk for a while.
+    /// `progress` gets the steps done and in all. `None` if `cancel` was set: the index is as it was after the first
+    /// commit then.
+    ///
+    /// # Errors
+    /// Those of [`IndexWriter::commit`]; [`IndexError::Corrupt`] if a file is damaged, which changes nothing.
+    pub fn compact(
+        &mut self,
+        progress: &mut dyn FnMut(usize, usize),
+        cancel: &AtomicBool,
+    ) -> Result<Option<Compacted>, IndexError> {
+        self.commit()?;
+        let watch = Watch::new(self.compaction_steps(), progress, cancel);
+        let Some(staged) = watch.outcome(self.stage_compacted(&watch))? else {
+            // Files that are complete, but of no use: nothing names them.
+            sweep(self.snapshot.layout(), Some(self.snapshot.manifest()))?;
+            return Ok(None);
+        };
+        let old = &self.snapshot;
+        let compacted = Compacted {
+            purged: old.deleted().len(),
+            files_before: old.segments().len() + old.records().files().len(),
+            files_after: staged.segments.len() + staged.records.len(),
+            graph_dropped: old.manifest().graph.is_some() && staged.graph.is_none(),
+        };
+        if staged.next_file > old.manifest().next_file || compacted.graph_dropped {
+            self.publish(staged)?;
+        }
+        Ok(Some(compacted))
+    }
+
     /// Gives the index back. What was not committed is lost, as it is when the writer is dropped.
     ///
     /// # Errors
@@ -472,6 +520,59 @@ impl IndexWriter {
         }
         compact(layout, self.row_format, &mut staged)?;
         compact_records(layout, &mut staged)?;
+        Ok(staged)
+    }
+
+    /// How many steps [`IndexWriter::stage_compacted`] takes at most.
+    fn compaction_steps(&self) -> usize {
+        let records: usize = self.snapshot.records().files().iter().map(|file| file.len()).sum();
+        usize::try_from(self.snapshot.live()).unwrap_or(usize::MAX / 4) * 2 + records
+    }
+
+    /// Writes the committed generation into as few files as can be.
+    fn stage_compacted(&self, watch: &Watch<'_>) -> Result<Staged, IndexError> {
+        let layout = self.snapshot.layout();
+        let manifest = self.snapshot.manifest();
+        let removed = self.snapshot.deleted();
+        let mut staged = Staged {
+            segments: Vec::new(),
+            records: Vec::new(),
+            deleted: RoaringTreemap::new(),
+            graph: manifest.graph.clone(),
+            next_file: manifest.next_file,
+        };
+        if compaction::purgeable(layout, staged.graph.as_ref(), removed) != *removed {
+            staged.graph = None;
+        }
+        for group in compaction::groups(self.snapshot.segments(), removed) {
+            let parts = &self.snapshot.segments()[group];
+            if let [only] = parts
+                && compaction::is_compact(only, removed, self.row_format)
+            {
+                staged.segments.push(Arc::clone(only));
+                watch.steps(2 * only.len()).map_err(IndexError::io("compact", only.path()))?;
+                continue;
+            }
+            let path = layout.segment(staged.next_file);
+            let mut step = || watch.step();
+            let merged = compaction::merge(parts, removed, self.row_format, &path, staged.next_file, &mut step)?;
+            staged.next_file += 1;
+            staged.segments.extend(merged.map(Arc::new));
+        }
+        let files = self.snapshot.records().files();
+        let is_live = |id: u64| self.snapshot.is_live(id);
+        if let [only] = files
+            && only.ids().iter().all(|&id| is_live(id))
+        {
+            staged.records.push(Arc::clone(only));
+        } else if !files.is_empty() {
+            let path = layout.record_file(staged.next_file);
+            let merged = compaction::merge_records(files, &is_live, &path, staged.next_file, &mut || watch.step())?;
+            staged.next_file += 1;
+            staged.records.extend(merged.map(Arc::new));
+        }
+        // The last moment: what comes now commits.
+        watch.check().map_err(IndexError::io("compact", layout.root()))?;
         Ok(staged)
     }
 
@@ -579,7 +680,8 @@ fn compact_records(layout: &Layout, staged: &mut Staged) -> Result<(), IndexErro
         let segments = &staged.segments;
         let is_live = |id: u64| snapshot::locate(segments, id).is_some() && !staged.deleted.contains(id);
         let path = layout.record_file(staged.next_file);
-        let merged = compaction::merge_records(&staged.records[range.clone()], &is_live, &path, staged.next_file);
+        let parts = &staged.records[range.clone()];
+        let merged = compaction::merge_records(parts, &is_live, &path, staged.next_file, &mut || Ok(()));
         let merged = match merged {
             Ok(merged) => merged,
             Err(error @ IndexError::Corrupt { .. }) => {
@@ -595,19 +697,11 @@ fn compact_records(layout: &Layout, staged: &mut Staged) -> Result<(), IndexErro
 }
 
 fn compact(layout: &Layout, format: RowFormat, staged: &mut Staged) -> Result<(), IndexError> {
-    // The graph refers to rows of removed photos, which must stay as long as it does.
-    let purgeable = match &staged.graph {
-        None => staged.deleted.clone(),
-        Some(entry) => match graph::stored_ids(layout, entry) {
-            Ok(in_graph) => &staged.deleted - in_graph,
-            Err(_) => RoaringTreemap::new(),
-        },
-    };
-    let mut purgeable = purgeable;
+    let mut purgeable = compaction::purgeable(layout, staged.graph.as_ref(), &staged.deleted);
     while let Some(range) = compaction::plan(&staged.segments, &purgeable) {
         let parts = &staged.segments[range.clone()];
         let path = layout.segment(staged.next_file);
-        let merged = match compaction::merge(parts, &purgeable, format, &path, staged.next_file) {
+        let merged = match compaction::merge(parts, &purgeable, format, &path, staged.next_file, &mut || Ok(())) {
             Ok(merged) => merged,
             Err(error @ IndexError::Corrupt { .. }) => {
                 // New photos can be committed all the same.

@@ -1,6 +1,6 @@
 //! A file of records: ids in ascending order, where each record begins, and the records.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use super::encode::{decode, item_count};
@@ -116,6 +116,18 @@ pub(crate) fn write<'a, I>(path: &Path, records: impl Fn() -> I) -> Result<(), I
 where
     I: Iterator<Item = (u64, &'a [u8])>,
 {
+    write_watched(path, records, &mut || Ok(()))
+}
+
+/// As [`write()`]; `step` is called for each record, and stops it by an error.
+pub(crate) fn write_watched<'a, I>(
+    path: &Path,
+    records: impl Fn() -> I,
+    step: &mut dyn FnMut() -> io::Result<()>,
+) -> Result<(), IndexError>
+where
+    I: Iterator<Item = (u64, &'a [u8])>,
+{
     let (mut count, mut bytes) = (0u64, 0u64);
     for (_, record) in records() {
         count += 1;
@@ -136,7 +148,10 @@ where
             out.write_all(&offset.to_le_bytes())?;
         }
         out.pad()?;
-        records().try_for_each(|(_, record)| out.write_all(record))
+        records().try_for_each(|(_, record)| {
+            out.write_all(record)?;
+            step()
+        })
     })
 }
 

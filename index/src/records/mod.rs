@@ -16,7 +16,7 @@ pub(crate) use encode::check as check_record;
 pub(crate) use encode::encode;
 #[cfg(any(test, fuzzing))]
 pub(crate) use file::check_file;
-pub(crate) use file::{KIND, RecordFile, write};
+pub(crate) use file::{KIND, RecordFile, write, write_watched};
 
 /// The files of a generation, the oldest first.
 #[derive(Debug, Clone, Default)]

@@ -33,7 +33,7 @@ pub(crate) use find::position_near;
 pub(crate) use header::MAGIC;
 pub use row::RowFormat;
 pub(crate) use row::RowRef;
-pub(crate) use write::{NewRow, write};
+pub(crate) use write::{NewRow, write, write_watched};
 
 /// A mapped vector file.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Writing vector files, from front to back: each section takes a pass of its own over the rows.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use clip_kernels::similarity;
@@ -44,6 +44,17 @@ pub(crate) fn write<'a>(
     format: RowFormat,
     rows: impl Iterator<Item = NewRow<'a>> + Clone,
 ) -> Result<(), IndexError> {
+    write_watched(path, dimension, format, rows, &mut || Ok(()))
+}
+
+/// As [`write()`]; `step` is called twice for each row, and stops it by an error.
+pub(crate) fn write_watched<'a>(
+    path: &Path,
+    dimension: usize,
+    format: RowFormat,
+    rows: impl Iterator<Item = NewRow<'a>> + Clone,
+    step: &mut dyn FnMut() -> io::Result<()>,
+) -> Result<(), IndexError> {
     let Ok(stored_dimension) = u32::try_from(dimension) else {
         return Err(IndexError::Dimension { expected: u32::MAX as usize, found: dimension });
     };
@@ -59,7 +70,7 @@ pub(crate) fn write<'a>(
     let mut encoder = Encoder::new(dimension, format);
     frame::write(path, &KIND, shape.header(), |out| {
         if shape.sections().is_none() {
-            return Err(std::io::Error::other("it would have more rows than a vector file may have"));
+            return Err(io::Error::other("it would have more rows than a vector file may have"));
         }
         for row in rows.clone() {
             out.write_all(&row.id.to_le_bytes())?;
@@ -73,6 +84,7 @@ pub(crate) fn write<'a>(
         for row in rows.clone() {
             let (codes, _) = encoder.codes(row);
             out.write_all(cast::to_bytes(codes))?;
+            step()?;
         }
         out.pad()?;
         for row in rows {
@@ -80,6 +92,7 @@ pub(crate) fn write<'a>(
                 RowRef::F16(row) => out.write_all(cast::to_bytes(row))?,
                 RowRef::F32(row) => out.write_all(cast::to_bytes(row))?,
             }
+            step()?;
         }
         Ok(())
     })

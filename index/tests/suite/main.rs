@@ -2,9 +2,11 @@
 
 mod access;
 mod common;
+mod compact;
 mod concurrency;
 mod corruption;
 mod crash;
+mod exchange;
 mod fixture;
 mod graph;
 mod oracle;

@@ -1,0 +1,127 @@
+//! Writing all embeddings and records for other programs.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use super::ndjson::Line;
+use super::npy;
+use crate::asset::Record;
+use crate::cast;
+use crate::error::IndexError;
+use crate::files;
+use crate::reader::IndexReader;
+use crate::watch::Watch;
+
+/// What [`export`] has written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exported {
+    /// Number of items.
+    pub items: usize,
+    /// The embeddings.
+    pub embeddings: PathBuf,
+    /// The items.
+    pub records: PathBuf,
+    /// The model.
+    pub model: PathBuf,
+}
+
+/// Writes what the index holds into the directory `dir`, which is created if it is missing:
+///
+/// - `embeddings.npy`, a NumPy array of 32-bit floating-point numbers, one row for each item;
+/// - `items.ndjson`, a JSON object for each item on a line of its own, in the same order;
+/// - `model.json`, which says what model made the embeddings.
+///
+/// Nothing is kept in memory but one item. `progress` gets the steps done and in all, two for each item. `None` if
+/// `cancel` was set: nothing is left of what was written then, nor after an error.
+///
+/// # Errors
+/// [`IndexError::Io`] if one of the files is there already or cannot be written; [`IndexError::Corrupt`] or
+/// [`IndexError::Metadata`] if the index is damaged: all checksums are compared first.
+pub fn export(
+    reader: &IndexReader,
+    dir: &Path,
+    progress: &mut dyn FnMut(usize, usize),
+    cancel: &AtomicBool,
+) -> Result<Option<Exported>, IndexError> {
+    let exported = Exported {
+        items: reader.len(),
+        embeddings: dir.join("embeddings.npy"),
+        records: dir.join("items.ndjson"),
+        model: dir.join("model.json"),
+    };
+    let paths = [&exported.embeddings, &exported.records, &exported.model];
+    for path in paths {
+        if path.symlink_metadata().is_ok() {
+            let error = io::Error::new(io::ErrorKind::AlreadyExists, "there is a file of this name already");
+            return Err(IndexError::io("write", path)(error));
+        }
+    }
+    files::create_dir(dir)?;
+    let watch = Watch::new(2 * exported.items, progress, cancel);
+    // A copy has no checksums: damage must not be passed on in it.
+    let result = reader.snapshot().check_checksums().and_then(|()| {
+        write_embeddings(reader, &exported.embeddings, &watch)?;
+        write_records(reader, &exported.records, &watch)?;
+        write_model(reader, &exported.model)
+    });
+    if result.is_err() {
+        for path in paths {
+            // None of them was there before.
+            let _ = fs::remove_file(path);
+        }
+    }
+    watch.outcome(result.map(|()| exported))
+}
+
+fn write_embeddings(reader: &IndexReader, path: &Path, watch: &Watch<'_>) -> Result<(), IndexError> {
+    let snapshot = reader.snapshot();
+    let mut row = vec![0.0f32; reader.dimension()];
+    files::write(path, |out| {
+        npy::write_header(out, reader.len(), reader.dimension())?;
+        for (_, place) in snapshot.live_from(0) {
+            snapshot.row(place).to_f32(&mut row);
+            out.write_all(cast::to_bytes(&row))?;
+            watch.step()?;
+        }
+        Ok(())
+    })
+}
+
+fn write_records(reader: &IndexReader, path: &Path, watch: &Watch<'_>) -> Result<(), IndexError> {
+    let mut error = None;
+    let written = files::write(path, |out| {
+        let mut current: Option<Record> = None;
+        for id in reader.ids() {
+            // The items of an asset follow each other.
+            let is_known = current.as_ref().is_some_and(|record| record.position(id).is_some());
+            if !is_known {
+                match reader.snapshot().record(id) {
+                    Ok(record) => current = record,
+                    Err(found) => {
+                        error = Some(found);
+                        return Err(io::Error::other("a record cannot be read"));
+                    }
+                }
+            }
+            let place = current.as_ref().and_then(|record| Some((record, record.position(id)?)));
+            let Some((record, position)) = place else {
+                error = Some(IndexError::corrupt(reader.dir(), format!("there is no record of the item {id}")));
+                return Err(io::Error::other("a record is missing"));
+            };
+            serde_json::to_writer(&mut *out, &Line::new(id, position, record))?;
+            out.write_all(b"\n")?;
+            watch.step()?;
+        }
+        Ok(())
+    });
+    error.map_or(written, Err)
+}
+
+fn write_model(reader: &IndexReader, path: &Path) -> Result<(), IndexError> {
+    files::write(path, |out| {
+        serde_json::to_writer_pretty(&mut *out, reader.model())?;
+        out.write_all(b"\n")
+    })
+}
