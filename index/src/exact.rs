@@ -6,13 +6,12 @@ use roaring::RoaringTreemap;
 
 use crate::best::Best;
 use crate::candidates::{Block, PARALLEL_BYTES, blocks, places_of};
+use crate::plan::follows_filter;
 use crate::snapshot::{Place, Snapshot};
 use crate::status::Neighbour;
 
 /// Rows that one task scores.
 const BLOCK: usize = 1024;
-/// A filter that lets fewer than one row in this many pass is followed id by id instead of asked for each row.
-const SELECTIVE: u64 = 8;
 
 /// The best `k` live rows, best first; equal scores in ascending order of ids.
 pub(crate) fn search(snapshot: &Snapshot, query: &[f32], k: usize, filter: Option<&RoaringTreemap>) -> Vec<Neighbour> {
@@ -20,7 +19,7 @@ pub(crate) fn search(snapshot: &Snapshot, query: &[f32], k: usize, filter: Optio
         return Vec::new();
     }
     match filter {
-        Some(filter) if filter.len() < snapshot.rows() / SELECTIVE => {
+        Some(filter) if follows_filter(snapshot.rows(), filter.len(), size_of_val(query) / 2) => {
             search_places(snapshot, query, k, &places_of(snapshot, filter))
         }
         _ => search_all(snapshot, query, k, filter),

@@ -1,0 +1,32 @@
+//! `compact`: makes the index as small as it can be.
+
+use std::path::Path;
+
+use anyhow::Result;
+use clip_search::IndexReader;
+
+use crate::exit::Exit;
+use crate::interrupt;
+use crate::output::{Results, count, size};
+use crate::progress::Meter;
+
+pub(crate) fn run(index: &Path) -> Result<Exit> {
+    let before = IndexReader::open(index)?.status()?;
+    let cancel = interrupt::listen()?;
+    let meter = Meter::new("step");
+    let compacted = clip_search::compact(index, &mut meter.steps("compacting"), &cancel);
+    meter.clear();
+    if compacted?.is_none() {
+        return Ok(Exit::Interrupted);
+    }
+    let after = IndexReader::open(index)?.status()?;
+    let mut results = Results::new();
+    results.line(format_args!(
+        "{} in {}, {} before",
+        count(after.photos, "photo"),
+        size(after.bytes),
+        size(before.bytes)
+    ))?;
+    results.finish()?;
+    Ok(Exit::Done)
+}
