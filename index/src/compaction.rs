@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn files_are_grouped_as_far_as_rows_can_be_counted() {
         let most = u64::from(u32::MAX);
-        assert_eq!(group([3, 5, 8].into_iter()), [0..3]);
+        assert!(group([3, 5, 8].into_iter()).into_iter().eq(std::iter::once(0..3)));
         assert_eq!(group([most - 5, 5, 1, 0, most - 1, 2].into_iter()), [0..2, 2..5, 5..6]);
         assert!(group(std::iter::empty()).is_empty());
     }

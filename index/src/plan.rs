@@ -10,9 +10,9 @@ use roaring::RoaringTreemap;
 /// Nanoseconds for each byte of codes of a scan in the order of the file, by one thread.
 const SCAN_BYTE: f64 = 0.031;
 /// Nanoseconds for each row that a filter is followed to, besides its bytes: finding it, and the wait for memory.
-const FOLLOW_ROW: f64 = 47.0;
+const FOLLOW_ROW: f64 = 55.0;
 /// Nanoseconds for each row of a scan of all rows with a filter, besides its bytes.
-const SCAN_FILTER: f64 = 7.0;
+const SCAN_FILTER: f64 = 5.0;
 /// Nanoseconds for each candidate that a walk through the graph keeps: its edges, and the rows at their other ends.
 const WALK_CANDIDATE: f64 = 2500.0;
 /// Nanoseconds for each page that is read out of order from a disk with heads, or over a network.
