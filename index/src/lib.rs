@@ -45,6 +45,7 @@ mod dot;
 mod error;
 mod exact;
 mod files;
+mod frame;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;

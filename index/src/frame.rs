@@ -1,0 +1,329 @@
+//! What all binary files of the index have in common: a header of 64 bytes, sections that begin at multiples of 64, and
+//! a table with the checksum of every block of 1 MiB.
+//!
+//! Little-endian; `docs/index-format.md` is normative. Opening a file checks its header, its length and nothing that
+//! grows with it. The blocks are checked by [`Frame::verify`]: by writers before they copy from a file, and by the
+//! verification of an index.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use memmap2::Mmap;
+
+use crate::cast;
+use crate::error::IndexError;
+use crate::files;
+
+/// Length of the header. Sections begin at multiples of it, so that they are aligned for any instruction.
+pub(crate) const HEADER: usize = 64;
+/// Bytes that one checksum of the table covers.
+const BLOCK: usize = 1 << 20;
+
+/// A kind of file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kind {
+    pub(crate) magic: [u8; 8],
+    /// The version that is written, and the greatest that is read.
+    pub(crate) version: u32,
+    /// As in "it does not begin as a vector file does".
+    pub(crate) name: &'static str,
+}
+
+/// The first 64 bytes: magic, version, checksums, and in between what the kind of file puts there: bytes 12 to 27 and 32
+/// to 59.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header([u8; HEADER]);
+
+const VERSION_AT: usize = 8;
+const TABLE_CRC_AT: usize = 28;
+const HEADER_CRC_AT: usize = 60;
+
+impl Header {
+    pub(crate) fn new() -> Header {
+        Header([0; HEADER])
+    }
+
+    pub(crate) fn u32(&self, at: usize) -> u32 {
+        let mut bytes = [0; 4];
+        bytes.copy_from_slice(&self.0[at..at + 4]);
+        u32::from_le_bytes(bytes)
+    }
+
+    pub(crate) fn u64(&self, at: usize) -> u64 {
+        u64::from(self.u32(at)) | u64::from(self.u32(at + 4)) << 32
+    }
+
+    pub(crate) fn set_u32(&mut self, at: usize, value: u32) {
+        self.0[at..at + 4].copy_from_slice(&value.to_le_bytes());
+    }
+
+    pub(crate) fn set_u64(&mut self, at: usize, value: u64) {
+        self.0[at..at + 8].copy_from_slice(&value.to_le_bytes());
+    }
+
+    fn decode(kind: &Kind, bytes: &[u8], path: &Path) -> Result<Header, IndexError> {
+        let Some(bytes) = bytes.first_chunk::<HEADER>() else {
+            let reason = format!("expected a header of {HEADER} bytes, found {}", bytes.len());
+            return Err(IndexError::corrupt(path, reason));
+        };
+        let header = Header(*bytes);
+        if bytes[..8] != kind.magic {
+            return Err(IndexError::corrupt(path, format!("it does not begin as a {} does", kind.name)));
+        }
+        let version = header.u32(VERSION_AT);
+        if version > kind.version {
+            return Err(IndexError::NewerFormat { path: path.to_path_buf(), found: version, supported: kind.version });
+        }
+        if version == 0 || header.u32(HEADER_CRC_AT) != crc32fast::hash(&bytes[..HEADER_CRC_AT]) {
+            return Err(IndexError::corrupt(path, "the header's checksum does not match"));
+        }
+        Ok(header)
+    }
+}
+
+/// A mapped file.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    path: PathBuf,
+    map: Mmap,
+    header: Header,
+    /// Where the sections end and the table begins.
+    end: usize,
+}
+
+impl Frame {
+    /// Maps a file and checks its header and length. `extent` tells from the header where the sections end, `None` if
+    /// what the header says is impossible.
+    pub(crate) fn open(
+        path: &Path,
+        kind: &Kind,
+        extent: impl FnOnce(&Header) -> Option<usize>,
+    ) -> Result<Frame, IndexError> {
+        let file = File::open(path).map_err(IndexError::io("open", path))?;
+        let map = map(&file).map_err(IndexError::io("map", path))?;
+        Frame::parse(map, path, kind, extent)
+    }
+
+    pub(crate) fn parse(
+        map: Mmap,
+        path: &Path,
+        kind: &Kind,
+        extent: impl FnOnce(&Header) -> Option<usize>,
+    ) -> Result<Frame, IndexError> {
+        let header = Header::decode(kind, &map, path)?;
+        let impossible = || IndexError::corrupt(path, "its header says what cannot be");
+        let end = extent(&header).filter(|&end| end >= HEADER && end % HEADER == 0).ok_or_else(impossible)?;
+        let length = table_len(end).checked_add(end).ok_or_else(impossible)?;
+        if length != map.len() {
+            return Err(IndexError::corrupt(path, format!("expected {length} bytes, found {}", map.len())));
+        }
+        let frame = Frame { path: path.to_path_buf(), map, header, end };
+        Ok(frame)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Bytes of the whole file.
+    pub(crate) fn byte_len(&self) -> u64 {
+        self.map.len() as u64
+    }
+
+    /// Identifies the content: the manifest names it, so that no other file can take this one's place.
+    pub(crate) fn content_crc(&self) -> u32 {
+        crc32fast::hash(&self.header.0)
+    }
+
+    /// A section as numbers. The range must be one that `extent` allowed for, and begin at a multiple of 8.
+    pub(crate) fn section<T: cast::Plain>(&self, range: Range<usize>) -> &[T] {
+        // Mappings begin at a page, so the numbers are aligned; `extent` has checked the range.
+        self.map.get(range).and_then(cast::from_bytes).unwrap_or_default()
+    }
+
+    /// Reads the whole file and compares the checksums of all blocks.
+    pub(crate) fn verify(&self) -> Result<(), IndexError> {
+        let table = &self.map[self.end..];
+        if crc32fast::hash(table) != self.header.u32(TABLE_CRC_AT) {
+            return Err(IndexError::corrupt(&self.path, "the checksum of its checksums does not match"));
+        }
+        for (index, (block, crc)) in self.map[HEADER..self.end].chunks(BLOCK).zip(table.chunks(4)).enumerate() {
+            if crc32fast::hash(block).to_le_bytes() != crc {
+                let start = HEADER + index * BLOCK;
+                let reason = format!("the checksum of the bytes {start} to {} does not match", start + block.len());
+                return Err(IndexError::corrupt(&self.path, reason));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Bytes of the table of a file whose sections end here.
+fn table_len(end: usize) -> usize {
+    (end - HEADER).div_ceil(BLOCK) * 4
+}
+
+/// Where the section after one that ends here begins; `None` if there is no such place.
+pub(crate) fn align(end: usize) -> Option<usize> {
+    end.checked_next_multiple_of(HEADER)
+}
+
+/// Writes a file in one step; `fill` writes the sections, each followed by [`Sections::pad`].
+pub(crate) fn write(
+    path: &Path,
+    kind: &Kind,
+    mut header: Header,
+    fill: impl FnOnce(&mut Sections<'_, '_>) -> io::Result<()>,
+) -> Result<(), IndexError> {
+    files::write(path, |out| {
+        // The header comes last, when the checksum of the table is known: the file has no name before it is complete.
+        out.write_all(&[0; HEADER])?;
+        let mut sections = Sections { out, crc: crc32fast::Hasher::new(), in_block: 0, table: Vec::new(), written: 0 };
+        fill(&mut sections)?;
+        sections.pad()?;
+        let table = sections.finish();
+        out.write_all(&table)?;
+        header.0[..8].copy_from_slice(&kind.magic);
+        header.set_u32(VERSION_AT, kind.version);
+        header.set_u32(TABLE_CRC_AT, crc32fast::hash(&table));
+        let crc = crc32fast::hash(&header.0[..HEADER_CRC_AT]);
+        header.set_u32(HEADER_CRC_AT, crc);
+        out.seek(SeekFrom::Start(0))?;
+        out.write_all(&header.0)
+    })
+}
+
+/// The part of a file between header and table, while it is written.
+pub(crate) struct Sections<'a, 'f> {
+    out: &'a mut BufWriter<&'f File>,
+    crc: crc32fast::Hasher,
+    in_block: usize,
+    table: Vec<u8>,
+    written: usize,
+}
+
+impl Sections<'_, '_> {
+    /// Fills up with zeros to the beginning of the next section.
+    pub(crate) fn pad(&mut self) -> io::Result<()> {
+        let padding = self.written.next_multiple_of(HEADER) - self.written;
+        self.write_all(&[0; HEADER][..padding])
+    }
+
+    fn end_block(&mut self) {
+        let crc = std::mem::take(&mut self.crc).finalize();
+        self.table.extend_from_slice(&crc.to_le_bytes());
+        self.in_block = 0;
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        if self.in_block > 0 {
+            self.end_block();
+        }
+        self.table
+    }
+}
+
+impl Write for Sections<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let part = &bytes[..bytes.len().min(BLOCK - self.in_block)];
+        self.out.write_all(part)?;
+        self.crc.update(part);
+        self.in_block += part.len();
+        self.written += part.len();
+        if self.in_block == BLOCK {
+            self.end_block();
+        }
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[allow(unsafe_code)]
+fn map(file: &File) -> io::Result<Mmap> {
+    // SAFETY: files of an index are written under a temporary name, never changed afterwards, and removed only by
+    // unlinking, which keeps mappings valid. A foreign process that truncates one breaks that, as it would break any
+    // program that maps files.
+    unsafe { Mmap::map(file) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const KIND: Kind = Kind { magic: *b"example\0", version: 3, name: "file of the tests" };
+
+    fn extent(header: &Header) -> Option<usize> {
+        align(HEADER.checked_add(usize::try_from(header.u64(16)).ok()?)?)
+    }
+
+    fn write_example(path: &Path, content: &[u8]) {
+        let mut header = Header::new();
+        header.set_u64(16, content.len() as u64);
+        write(path, &KIND, header, |sections| sections.write_all(content)).unwrap();
+    }
+
+    #[test]
+    fn content_comes_back_and_blocks_are_checked() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        for length in [0, 1, 64, 100, BLOCK - 64, BLOCK, BLOCK + 1, 2 * BLOCK + 5] {
+            let content: Vec<u8> = (0..length).map(|at| (at * 7 % 251) as u8).collect();
+            write_example(&path, &content);
+            let frame = Frame::open(&path, &KIND, extent).unwrap();
+            assert_eq!(frame.section::<u8>(HEADER..HEADER + length), content);
+            frame.verify().unwrap();
+            let mut bytes = std::fs::read(&path).unwrap();
+            for at in [HEADER + length / 2, bytes.len() - 1] {
+                if at >= bytes.len() || length == 0 {
+                    continue;
+                }
+                bytes[at] ^= 1;
+                std::fs::write(&path, &bytes).unwrap();
+                assert!(Frame::open(&path, &KIND, extent).unwrap().verify().is_err(), "{length} {at}");
+                bytes[at] ^= 1;
+            }
+        }
+    }
+
+    #[test]
+    fn a_newer_version_is_told_from_damage() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        write(&path, &Kind { version: 9, ..KIND }, Header::new(), |_| Ok(())).unwrap();
+        let error = Frame::open(&path, &KIND, |_| Some(HEADER)).unwrap_err();
+        assert!(matches!(error, IndexError::NewerFormat { found: 9, supported: 3, .. }), "{error}");
+        let error = Frame::open(&path, &Kind { magic: *b"another\0", ..KIND }, |_| Some(HEADER)).unwrap_err();
+        assert!(error.to_string().contains("does not begin"), "{error}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+        #[test]
+        fn damage_to_header_and_length_is_noticed(length in 0usize..300, at in 0usize..64, bit in 0u8..8, cut in 0usize..400) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("file");
+            write_example(&path, &vec![7; length]);
+            let bytes = std::fs::read(&path).unwrap();
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << bit;
+            std::fs::write(&path, &flipped).unwrap();
+            prop_assert!(Frame::open(&path, &KIND, extent).is_err());
+            if cut < bytes.len() {
+                std::fs::write(&path, &bytes[..cut]).unwrap();
+                prop_assert!(Frame::open(&path, &KIND, extent).is_err());
+            }
+            std::fs::write(&path, [&bytes[..], &[0]].concat()).unwrap();
+            prop_assert!(Frame::open(&path, &KIND, extent).is_err());
+        }
+    }
+}
