@@ -8,6 +8,8 @@
 mod components;
 mod distance;
 mod dump;
+#[allow(dead_code)]
+mod hnsw;
 mod layers;
 
 use std::ops::Range;
