@@ -10,7 +10,7 @@ use std::sync::Arc;
 use roaring::RoaringTreemap;
 
 use crate::error::IndexError;
-use crate::segment::{self, Segment};
+use crate::segment::{self, NewRow, RowFormat, Segment};
 
 /// This many files of a size are merged.
 const FAN_IN: usize = 8;
@@ -57,34 +57,43 @@ fn size_class(load: &Load) -> u32 {
 fn count_in(ids: &RoaringTreemap, segment: &Segment) -> u64 {
     let up_to = |id: u64| ids.rank(id);
     let before = segment.first_id().checked_sub(1).map_or(0, up_to);
-    up_to(segment.last_id()) - before
+    up_to(segment.last_id()).saturating_sub(before)
 }
 
-/// Copies the rows of adjacent files, without those to be purged, into one; `None` if no row is left.
+/// Copies the rows of adjacent files, without those to be purged, into one of the current version; `None` if no row is
+/// left. Rows that have the format already are copied with their codes. Nothing is kept in memory but one row.
 pub(crate) fn merge(
     segments: &[Arc<Segment>],
     purgeable: &RoaringTreemap,
+    format: RowFormat,
     path: &Path,
     file: u64,
 ) -> Result<Option<Segment>, IndexError> {
-    // A copy gets a checksum of its own: damage must not be copied along with it.
-    segments.iter().try_for_each(|segment| segment.verify_rows())?;
-    let kept = || {
-        segments.iter().flat_map(|segment| {
-            segment
-                .ids()
-                .iter()
-                .enumerate()
-                .filter(|&(_, &id)| !purgeable.contains(id))
-                .map(move |(row, &id)| (segment, row, id))
-        })
-    };
-    let ids: Vec<u64> = kept().map(|(_, _, id)| id).collect();
-    if ids.is_empty() {
+    // A copy gets checksums of its own: damage must not be copied along with it.
+    segments.iter().try_for_each(|segment| segment.verify())?;
+    let kept = segments.iter().flat_map(|segment| {
+        let purges = count_in(purgeable, segment) > 0;
+        let ids = segment.ids().iter().enumerate();
+        ids.filter(move |&(_, &id)| !(purges && purgeable.contains(id))).map(|(row, _)| NewRow::stored(segment, row))
+    });
+    if kept.clone().next().is_none() {
         return Ok(None);
     }
-    segment::write(path, segments[0].dimension(), &ids, kept().map(|(segment, row, _)| segment.row(row)))?;
+    segment::write(path, segments[0].dimension(), format, kept)?;
     Segment::open(path, file).map(Some)
+}
+
+/// Writes a file again, as one of the current version with rows in `format`; all ids are kept. For indexes that have
+/// files of version 1, or whose rows shall have another format.
+#[cfg_attr(not(test), allow(dead_code))]
+pub(crate) fn rewrite(
+    segment: &Arc<Segment>,
+    format: RowFormat,
+    path: &Path,
+    file: u64,
+) -> Result<Segment, IndexError> {
+    let rewritten = merge(std::slice::from_ref(segment), &RoaringTreemap::new(), format, path, file)?;
+    rewritten.ok_or_else(|| IndexError::corrupt(segment.path(), "it claims to hold no vectors"))
 }
 
 #[cfg(test)]
@@ -122,5 +131,51 @@ mod tests {
         assert_eq!(choose(&[load(0), load(25), load(0)]), Some(1..2));
         assert_eq!(choose(&[load(24), load(0)]), None);
         assert_eq!(choose(&[]), None);
+    }
+
+    fn segment(dir: &Path, file: u64, ids: &[u64]) -> Arc<Segment> {
+        let rows: Vec<[f32; 3]> = ids.iter().map(|&id| [(id as f32).cos(), 0.0, (id as f32).sin()]).collect();
+        let path = dir.join(format!("{file}.vec"));
+        let rows = ids.iter().zip(&rows).map(|(&id, row)| NewRow::new(id, row));
+        segment::write(&path, 3, RowFormat::F32, rows).unwrap();
+        Arc::new(Segment::open(&path, file).unwrap())
+    }
+
+    #[test]
+    fn merging_leaves_out_what_may_be_purged() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("merged.vec");
+        let parts = [segment(dir.path(), 1, &[1, 2, 5]), segment(dir.path(), 2, &[6, 9])];
+        let purgeable: RoaringTreemap = [2, 9, 40].into_iter().collect();
+        let merged = merge(&parts, &purgeable, RowFormat::F16, &path, 3).unwrap().unwrap();
+        merged.verify().unwrap();
+        assert_eq!(merged.ids(), [1, 5, 6]);
+        for (row, &id) in merged.ids().iter().enumerate() {
+            let expected = [(id as f32).cos(), 0.0, (id as f32).sin()];
+            let found = merged.row(row).to_vec();
+            assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 5e-4), "{found:?} for {expected:?}");
+        }
+        let all: RoaringTreemap = (0..50).collect();
+        assert!(merge(&parts, &all, RowFormat::F16, &path, 3).unwrap().is_none());
+    }
+
+    #[test]
+    fn damage_is_neither_merged_nor_rewritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("merged.vec");
+        drop(segment(dir.path(), 1, &[1, 2, 5]));
+        let file = dir.path().join("1.vec");
+        let good = std::fs::read(&file).unwrap();
+        for at in (64..good.len()).step_by(13) {
+            let mut bytes = good.clone();
+            bytes[at] ^= 1;
+            std::fs::write(&file, bytes).unwrap();
+            let damaged = Arc::new(Segment::open(&file, 1).unwrap());
+            assert!(rewrite(&damaged, RowFormat::F16, &path, 2).is_err(), "byte {at}");
+            assert!(!path.exists());
+        }
+        std::fs::write(&file, good).unwrap();
+        let whole = Arc::new(Segment::open(&file, 1).unwrap());
+        assert_eq!(rewrite(&whole, RowFormat::F16, &path, 2).unwrap().ids(), [1, 2, 5]);
     }
 }

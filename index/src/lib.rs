@@ -37,11 +37,12 @@
 //! # }
 //! ```
 
+mod best;
+mod candidates;
 mod cast;
 mod checked_json;
 mod commit_point;
 mod compaction;
-mod dot;
 mod error;
 mod exact;
 mod files;
@@ -60,7 +61,9 @@ mod reader;
 mod rebuild;
 mod recognise;
 mod record;
+mod scan;
 mod segment;
+mod shortlist;
 mod snapshot;
 mod staging;
 mod sweep;
@@ -72,6 +75,7 @@ pub use graph::{GraphOptions, GraphUpdate};
 pub use reader::IndexReader;
 pub use rebuild::Rebuild;
 pub use record::{GraphStatus, KnownFile, ModelId, Neighbour, NewPhoto, PhotoRecord, Status};
+pub use segment::RowFormat;
 pub use verify::{Problem, VerifyReport, verify};
 pub use writer::IndexWriter;
 

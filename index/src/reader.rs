@@ -14,6 +14,7 @@ use crate::layout::Layout;
 use crate::manifest;
 use crate::metadata::{MetadataReader, ReadDirectory};
 use crate::record::{GraphStatus, ModelId, Neighbour, PhotoRecord, Status};
+use crate::scan;
 use crate::snapshot::Snapshot;
 
 /// A view of the index as it was committed when the reader was opened: vectors and metadata of one commit, whatever
@@ -96,9 +97,10 @@ impl IndexReader {
         self.snapshot.locate_live(id).is_some()
     }
 
-    /// The embedding of a photo, straight from the mapped file; `None` if there is no such photo.
-    pub fn embedding(&self, id: u64) -> Option<&[f32]> {
-        self.snapshot.locate_live(id).map(|place| self.snapshot.row(place))
+    /// The embedding of a photo, as it is stored; `None` if there is no such photo. Rows in half precision differ from
+    /// what was added by the rounding.
+    pub fn embedding(&self, id: u64) -> Option<Vec<f32>> {
+        self.snapshot.locate_live(id).map(|place| self.snapshot.row(place).to_vec())
     }
 
     /// Sizes and counts. The bytes on disk include those of a rebuild under way.
@@ -146,6 +148,21 @@ impl IndexReader {
     ) -> Result<Vec<Neighbour>, IndexError> {
         self.snapshot.check_query(query)?;
         Ok(exact::search(&self.snapshot, query, k, filter))
+    }
+
+    /// As [`IndexReader::search_exact`], but candidates are found by a scan over eight-bit codes of all rows, which are a
+    /// half or a quarter of the bytes. Scores are exact; in rare cases a photo among the last of the `k` is missed.
+    ///
+    /// # Errors
+    /// [`IndexError::Dimension`] or [`IndexError::NotUnit`] if the query cannot be compared.
+    pub fn search_scan(
+        &self,
+        query: &[f32],
+        k: usize,
+        filter: Option<&RoaringTreemap>,
+    ) -> Result<Vec<Neighbour>, IndexError> {
+        self.snapshot.check_query(query)?;
+        Ok(scan::search(&self.snapshot, query, k, filter))
     }
 
     /// As [`IndexReader::search_exact`], but found by a walk through the graph with `ef` candidates (at least `k`; ten

@@ -207,7 +207,7 @@ impl Rebuild {
         if !self.base.unused.allows(&snapshot) {
             return Err(IndexError::corrupt(&path, "it uses ids or file numbers of the index that it is to replace"));
         }
-        snapshot.segments().iter().try_for_each(|segment| segment.verify_rows())?;
+        snapshot.segments().iter().try_for_each(|segment| segment.verify())?;
         MetadataReader::open(&metadata_files)?;
         Ok((snapshot, metadata_files))
     }
@@ -239,7 +239,7 @@ fn may_go_on(staged: &Layout, model: &ModelId, base: &Base) -> Result<bool, Inde
         if !base.unused.allows(&snapshot) {
             return Ok(false);
         }
-        snapshot.segments().iter().try_for_each(|segment| segment.verify_rows())?;
+        snapshot.segments().iter().try_for_each(|segment| segment.verify())?;
         MetadataReader::open(&metadata_files)?;
         Ok(true)
     };

@@ -202,7 +202,8 @@ mod tests {
         for folder in ["meta", "vectors", "graph", "rebuild/vectors"] {
             fs::create_dir_all(dir.path().join(folder)).unwrap();
         }
-        segment::write(&layout.segment(1), 1, &[1], [&[1.0f32][..]].into_iter()).unwrap();
+        let row = segment::NewRow::new(1, &[1.0]);
+        segment::write(&layout.segment(1), 1, segment::RowFormat::F16, std::iter::once(row)).unwrap();
         for name in ["lock", ".tmp-aB3xY9", "meta/.managed.json", "meta/.tmpaB3xY9"] {
             fs::write(dir.path().join(name), "").unwrap();
         }

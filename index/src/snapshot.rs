@@ -11,7 +11,7 @@ use crate::error::IndexError;
 use crate::id_set;
 use crate::layout::Layout;
 use crate::manifest::Manifest;
-use crate::segment::Segment;
+use crate::segment::{RowRef, Segment};
 
 /// Where a row is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,18 +32,28 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Opens the committed generation. Takes no lock: where a writer replaces files meanwhile, it begins again.
+    /// Opens the committed generation for a writer, which checks the ids. Takes no lock: where a writer replaces files
+    /// meanwhile, it begins again.
     pub(crate) fn open(layout: &Layout) -> Result<Snapshot, IndexError> {
-        at_commit(layout, |point| Snapshot::open_generation(layout, point.generation()))
+        at_commit(layout, |point| Snapshot::open_by(Segment::open_checked, layout, point.generation()))
     }
 
+    /// Opens a generation for a reader, in time that does not grow with the number of rows.
     pub(crate) fn open_generation(layout: &Layout, generation: u64) -> Result<Snapshot, IndexError> {
+        Snapshot::open_by(Segment::open, layout, generation)
+    }
+
+    fn open_by(
+        open: fn(&Path, u64) -> Result<Segment, IndexError>,
+        layout: &Layout,
+        generation: u64,
+    ) -> Result<Snapshot, IndexError> {
         let path = layout.manifest(generation);
         let manifest = Manifest::read(&path, generation).map_err(missing_is_corrupt)?;
         let mut segments = Vec::with_capacity(manifest.segments.len());
         for entry in &manifest.segments {
             let path = layout.segment(entry.file);
-            let segment = Segment::open(&path, entry.file).map_err(missing_is_corrupt)?;
+            let segment = open(&path, entry.file).map_err(missing_is_corrupt)?;
             if segment.content_crc() != entry.header_crc32 || segment.len() as u64 != entry.rows {
                 return Err(IndexError::corrupt(&path, "it is not the file that the manifest names"));
             }
@@ -144,8 +154,12 @@ impl Snapshot {
         self.dead[segment].as_ref().is_none_or(|bits| bits[row / 64] >> (row % 64) & 1 == 0)
     }
 
-    pub(crate) fn row(&self, place: Place) -> &[f32] {
+    pub(crate) fn row(&self, place: Place) -> RowRef<'_> {
         self.segments[place.segment as usize].row(place.row as usize)
+    }
+
+    pub(crate) fn id_at(&self, place: Place) -> u64 {
+        self.segments[place.segment as usize].ids()[place.row as usize]
     }
 
     /// All live ids, ascending, from `first` on, with their places.

@@ -104,15 +104,17 @@ impl VerifyReport {
 }
 
 fn check_segment(segment: &Segment, report: &mut VerifyReport) -> Result<(), IndexError> {
-    if let Err(error) = segment.verify_rows() {
+    if let Err(error) = segment.verify() {
         return report.add(segment.path(), error);
     }
-    let mut wrong =
-        segment.ids().iter().zip(segment.rows().chunks_exact(segment.dimension())).filter_map(|(id, row)| {
-            let length = snapshot::length(row);
-            // Written so that NaN is found too.
-            (length.is_nan() || (length - 1.0).abs() > UNIT_TOLERANCE).then_some((id, length))
-        });
+    let mut row = vec![0.0; segment.dimension()];
+    let tolerance = UNIT_TOLERANCE + segment.format().rounding();
+    let mut wrong = segment.ids().iter().enumerate().filter_map(|(index, id)| {
+        segment.row(index).to_f32(&mut row);
+        let length = snapshot::length(&row);
+        // Written so that NaN is found too.
+        (length.is_nan() || (length - 1.0).abs() > tolerance).then_some((id, length))
+    });
     if let Some((id, length)) = wrong.next() {
         let others = wrong.count();
         let message = format!("expected vectors of length 1, found {length} for the photo {id} (and {others} others)");

@@ -20,7 +20,7 @@ use crate::metadata::MetadataWriter;
 use crate::privacy;
 use crate::recognise::refuse_foreign_files;
 use crate::record::{KnownFile, ModelId, NewPhoto, PhotoRecord, stored_path};
-use crate::segment::{self, Segment};
+use crate::segment::{self, NewRow, RowFormat, Segment};
 use crate::snapshot::{self, Snapshot};
 use crate::staging;
 use crate::sweep::{entries, sweep};
@@ -38,6 +38,7 @@ pub struct IndexWriter {
     model: ModelId,
     roots: Vec<Root>,
     next_id: u64,
+    row_format: RowFormat,
     pending: Pending,
     /// Given back last, when nothing writes any more.
     _lock: WriteLock,
@@ -148,6 +149,7 @@ impl IndexWriter {
             model: model.clone(),
             roots: snapshot.manifest().roots.clone(),
             next_id: snapshot.manifest().next_id,
+            row_format: RowFormat::default(),
             pending: Pending::default(),
             snapshot,
             _lock: lock,
@@ -179,6 +181,11 @@ impl IndexWriter {
         self.pending.roots_changed |= roots != self.roots;
         self.roots = roots;
         Ok(())
+    }
+
+    /// Sets how embeddings are stored by the vector files that this writer writes.
+    pub fn set_row_format(&mut self, format: RowFormat) {
+        self.row_format = format;
     }
 
     /// All committed photos, as far as one needs to know them to tell what has changed, in ascending order of ids.
@@ -361,16 +368,16 @@ impl IndexWriter {
         };
         let kept = || {
             let rows = pending.rows.chunks_exact(self.model.dimension);
-            pending.added.iter().zip(rows).filter(|&(&id, _)| !pending.withdrawn.contains(id))
+            let rows = pending.added.iter().zip(rows).filter(|&(&id, _)| !pending.withdrawn.contains(id));
+            rows.map(|(&id, row)| NewRow::new(id, row))
         };
-        let ids: Vec<u64> = kept().map(|(&id, _)| id).collect();
-        if !ids.is_empty() {
+        if kept().next().is_some() {
             let path = layout.segment(staged.next_file);
-            segment::write(&path, self.model.dimension, &ids, kept().map(|(_, row)| row))?;
+            segment::write(&path, self.model.dimension, self.row_format, kept())?;
             staged.segments.push(Arc::new(Segment::open(&path, staged.next_file)?));
             staged.next_file += 1;
         }
-        compact(layout, &mut staged)?;
+        compact(layout, self.row_format, &mut staged)?;
         Ok(staged)
     }
 
@@ -425,7 +432,7 @@ impl IndexWriter {
     }
 }
 
-fn compact(layout: &Layout, staged: &mut Staged) -> Result<(), IndexError> {
+fn compact(layout: &Layout, format: RowFormat, staged: &mut Staged) -> Result<(), IndexError> {
     // The graph refers to rows of removed photos, which must stay as long as it does.
     let purgeable = match &staged.graph {
         None => staged.deleted.clone(),
@@ -437,7 +444,8 @@ fn compact(layout: &Layout, staged: &mut Staged) -> Result<(), IndexError> {
     let mut purgeable = purgeable;
     while let Some(range) = compaction::plan(&staged.segments, &purgeable) {
         let parts = &staged.segments[range.clone()];
-        let merged = match compaction::merge(parts, &purgeable, &layout.segment(staged.next_file), staged.next_file) {
+        let path = layout.segment(staged.next_file);
+        let merged = match compaction::merge(parts, &purgeable, format, &path, staged.next_file) {
             Ok(merged) => merged,
             Err(error @ IndexError::Corrupt { .. }) => {
                 // New photos can be committed all the same.

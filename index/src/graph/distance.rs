@@ -5,8 +5,9 @@ use std::sync::Arc;
 use hnsw_rs::anndists::dist::distances::Distance;
 
 use super::Rows;
-use crate::dot::dot;
-use crate::segment::Segment;
+use clip_kernels::Isa;
+
+use crate::segment::{RowRef, Segment};
 use crate::snapshot::{Place, Snapshot};
 
 /// One minus the dot product, at least 0.
@@ -29,7 +30,7 @@ impl RowDistance {
         RowDistance { segments: Arc::new(snapshot.segments().to_vec()), places: Arc::new(places) }
     }
 
-    fn row(&self, node: u32) -> &[f32] {
+    fn row(&self, node: u32) -> RowRef<'_> {
         let place = self.places[node as usize];
         self.segments[place.segment as usize].row(place.row as usize)
     }
@@ -37,9 +38,10 @@ impl RowDistance {
 
 impl Distance<u32> for RowDistance {
     fn eval(&self, a: &[u32], b: &[u32]) -> f32 {
+        let isa = Isa::best();
         let similarity = match (a, b) {
-            (&[a], &[b]) => dot(self.row(a), self.row(b)),
-            (&[node], [_, query @ ..]) | ([_, query @ ..], &[node]) => dot(as_floats(query), self.row(node)),
+            (&[a], &[b]) => self.row(b).dot(isa, &self.row(a).to_vec()),
+            (&[node], [_, query @ ..]) | ([_, query @ ..], &[node]) => self.row(node).dot(isa, as_floats(query)),
             // Two queries are never compared.
             _ => 0.0,
         };

@@ -60,12 +60,17 @@ pub fn record(id: u64, photo: &NewPhoto) -> PhotoRecord {
     }
 }
 
+/// What is left of an embedding once it is stored in half precision.
+pub fn stored(embedding: &[f32]) -> Vec<f32> {
+    embedding.iter().map(|&x| half::f16::from_f32(x).to_f32()).collect()
+}
+
 /// What the index should hold.
 pub type Oracle = BTreeMap<u64, (PhotoRecord, Vec<f32>)>;
 
 pub fn add(writer: &mut IndexWriter, oracle: &mut Oracle, photo: NewPhoto) -> u64 {
     let id = writer.add(photo.clone()).unwrap();
-    let previous = oracle.insert(id, (record(id, &photo), photo.embedding));
+    let previous = oracle.insert(id, (record(id, &photo), stored(&photo.embedding)));
     assert!(previous.is_none(), "the id {id} was given out twice");
     id
 }
@@ -101,7 +106,7 @@ pub fn assert_same(reader: &IndexReader, oracle: &Oracle) {
     assert_eq!(reader.is_empty(), oracle.is_empty());
     assert_eq!(reader.ids().collect::<Vec<_>>(), oracle.keys().copied().collect::<Vec<_>>());
     for (&id, (_, row)) in oracle {
-        assert_eq!(reader.embedding(id), Some(row.as_slice()));
+        assert_eq!(reader.embedding(id).as_ref(), Some(row));
     }
     let records: Vec<PhotoRecord> = oracle.values().map(|(record, _)| record.clone()).collect();
     assert_eq!(reader.all_photos().unwrap(), records);

@@ -73,7 +73,8 @@ fn read(dir: &Path) -> Result<Content, clip_index::IndexError> {
     let records = reader.all_photos();
     Ok(Content {
         path: path?,
-        rows: reader.ids().map(|id| (id, reader.embedding(id).unwrap().to_vec())).collect(),
+        // Where the ids are damaged, they may not be found.
+        rows: reader.ids().map(|id| (id, reader.embedding(id).unwrap_or_default())).collect(),
         records: records?,
         exact: exact?,
         graph: graph?,
@@ -208,13 +209,16 @@ fn vectors_that_are_not_of_unit_length_are_found() {
     // Rewritten with checksums that fit, as a faulty program might.
     let file = &files(&dir.path().join("vectors"))[0];
     let mut bytes = fs::read(file).unwrap();
-    let rows = 64 + 64;
-    bytes[rows..rows + 4].copy_from_slice(&7.5f32.to_le_bytes());
-    let crc = crc32fast::hash(&bytes[rows..]);
+    // Header, ids, scales and codes of five rows come before them, in multiples of 64 bytes.
+    let (rows, table) = (64 + 64 + 64 + 5 * 64, 64 + 64 + 64 + 5 * 64 + 64);
+    assert_eq!(bytes.len(), table + 4);
+    bytes[rows..rows + 2].copy_from_slice(&half::f16::from_f32(7.5).to_le_bytes());
+    let crc = crc32fast::hash(&bytes[64..table]);
+    bytes[table..].copy_from_slice(&crc.to_le_bytes());
+    let crc = crc32fast::hash(&bytes[table..]);
     bytes[28..32].copy_from_slice(&crc.to_le_bytes());
-    let crc = crc32fast::hash(&bytes[..60]);
-    bytes[60..64].copy_from_slice(&crc.to_le_bytes());
-    let header = crc32fast::hash(&bytes[..64]);
+    let header = crc32fast::hash(&bytes[..60]);
+    bytes[60..64].copy_from_slice(&header.to_le_bytes());
     fs::write(file, &bytes).unwrap();
     let manifest = files(dir.path()).into_iter().find(|file| file.to_str().unwrap().contains("manifest")).unwrap();
     let text = fs::read_to_string(&manifest).unwrap();

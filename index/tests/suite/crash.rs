@@ -37,7 +37,7 @@ fn apply(step: u64, writer: &mut Option<IndexWriter>, oracle: &mut Oracle, next_
     }
     for number in 0..rng.random_range(1..30) {
         let photo = photo(step * 100 + number, DIMENSION);
-        oracle.insert(*next_id, (record(*next_id, &photo), photo.embedding.clone()));
+        oracle.insert(*next_id, (record(*next_id, &photo), stored(&photo.embedding)));
         if let Some(writer) = writer {
             assert_eq!(writer.add(photo).unwrap(), *next_id);
         }

@@ -415,7 +415,7 @@ fn check_round(reader: &IndexReader) -> u64 {
     for (number, record) in photos.iter().enumerate() {
         let expected = paired(round, number as u64, reader.dimension());
         assert_eq!(record.path, expected.path);
-        assert_eq!(reader.embedding(record.id).unwrap(), expected.embedding);
+        assert_eq!(reader.embedding(record.id).unwrap(), stored(&expected.embedding));
     }
     round
 }
