@@ -6,7 +6,7 @@
 //!
 //! Both files hold unit vectors as `f32`, one a row. Keys: `slots`, `connections`, `ef` (while building), `alpha`,
 //! `threads`, `limit` (photos used), `queries` (queries used), `at` (a list of `ef` while searching).
-#![allow(clippy::print_stdout, missing_docs, dead_code)]
+#![allow(clippy::print_stdout, missing_docs, dead_code, unused_imports)]
 
 use std::error::Error;
 use std::fs;

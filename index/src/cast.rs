@@ -22,10 +22,6 @@ unsafe impl Plain for u16 {}
 unsafe impl Plain for u64 {}
 // SAFETY: as above.
 unsafe impl Plain for u8 {}
-// SAFETY: as above.
-unsafe impl Plain for u16 {}
-// SAFETY: as above.
-unsafe impl Plain for i8 {}
 
 /// The bytes as numbers; `None` if they are misaligned or no whole number of them.
 pub(crate) fn from_bytes<T: Plain>(bytes: &[u8]) -> Option<&[T]> {

@@ -136,9 +136,10 @@ impl Frame {
         self.map.len() as u64
     }
 
-    /// Identifies the content: the manifest names it, so that no other file can take this one's place.
+    /// Identifies the content: the manifest names it, so that no other file can take this one's place. Without the header's
+    /// own checksum: with it, the result would be the same for all headers.
     pub(crate) fn content_crc(&self) -> u32 {
-        crc32fast::hash(&self.header.0)
+        crc32fast::hash(&self.header.0[..HEADER_CRC_AT])
     }
 
     /// A section as numbers. The range must be one that `extent` allowed for, and begin at a multiple of 8.
@@ -293,6 +294,18 @@ mod tests {
                 bytes[at] ^= 1;
             }
         }
+    }
+
+    #[test]
+    fn files_with_other_content_are_told_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let crc = |content: &[u8]| {
+            let path = dir.path().join("file");
+            write_example(&path, content);
+            Frame::open(&path, &KIND, extent).unwrap().content_crc()
+        };
+        assert_eq!(crc(&[1, 2, 3]), crc(&[1, 2, 3]));
+        assert_ne!(crc(&[1, 2, 3]), crc(&[1, 2, 4]));
     }
 
     #[test]

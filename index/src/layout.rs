@@ -16,7 +16,8 @@ const COMMIT_POINT: &str = "meta.json";
 /// Prefix of files that are being written. Only a writer that died leaves one behind.
 pub(crate) use clip_files::atomic::TEMP_PREFIX;
 
-const GRAPH_SUFFIXES: [&str; 4] = [".json", ".ids", ".hnsw.graph", ".hnsw.data"];
+/// The first one is that of graphs; the others are parts of graphs of version 1 of the index.
+const GRAPH_SUFFIXES: [&str; 5] = [".hnsw", ".json", ".ids", ".hnsw.graph", ".hnsw.data"];
 
 /// The paths of an index directory.
 #[derive(Debug, Clone)]
@@ -74,30 +75,8 @@ impl Layout {
         self.vectors().join(format!("{id:08x}.vec"))
     }
 
-    /// Base name, in [`Layout::graphs`], of a graph's files.
-    pub(crate) fn graph_base(id: u64) -> String {
-        format!("{id:08x}")
-    }
-
-    pub(crate) fn graph_descriptor(&self, id: u64) -> PathBuf {
-        self.graphs().join(Layout::graph_base(id) + ".json")
-    }
-
-    pub(crate) fn graph_ids(&self, id: u64) -> PathBuf {
-        self.graphs().join(Layout::graph_base(id) + ".ids")
-    }
-
-    pub(crate) fn graph_topology(&self, id: u64) -> PathBuf {
-        self.graphs().join(Layout::graph_base(id) + ".hnsw.graph")
-    }
-
-    pub(crate) fn graph_data(&self, id: u64) -> PathBuf {
-        self.graphs().join(Layout::graph_base(id) + ".hnsw.data")
-    }
-
-    /// All files of a graph.
-    pub(crate) fn graph_files(&self, id: u64) -> [PathBuf; 4] {
-        [self.graph_descriptor(id), self.graph_ids(id), self.graph_topology(id), self.graph_data(id)]
+    pub(crate) fn graph(&self, id: u64) -> PathBuf {
+        self.graphs().join(format!("{id:08x}.hnsw"))
     }
 }
 
@@ -185,10 +164,9 @@ mod tests {
             assert_eq!(entry_in_root(&name(layout.manifest(id))), Some(Entry::Manifest(id)));
             assert_eq!(entry_in_root(&name(layout.deleted(id))), Some(Entry::Deleted(id)));
             assert_eq!(entry_in_vectors(&name(layout.segment(id))), Some(Entry::Segment(id)));
-            for path in
-                [layout.graph_descriptor(id), layout.graph_ids(id), layout.graph_topology(id), layout.graph_data(id)]
-            {
-                assert_eq!(entry_in_graphs(&name(path)), Some(Entry::Graph(id)));
+            assert_eq!(entry_in_graphs(&name(layout.graph(id))), Some(Entry::Graph(id)));
+            for suffix in [".json", ".ids", ".hnsw.graph", ".hnsw.data"] {
+                assert_eq!(entry_in_graphs(&format!("{id:08x}{suffix}")), Some(Entry::Graph(id)));
             }
         }
     }

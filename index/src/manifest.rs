@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clip_files::path_bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::checked_json;
 use crate::error::IndexError;
@@ -32,7 +32,30 @@ pub(crate) struct Manifest {
     /// In ascending order of ids; their ranges do not overlap.
     pub(crate) segments: Vec<SegmentEntry>,
     pub(crate) deleted: Option<DeletedEntry>,
+    #[serde(deserialize_with = "current_graph")]
     pub(crate) graph: Option<GraphEntry>,
+}
+
+/// Leaves out a graph of an earlier version, which is of no use any more: it is only a cache.
+fn current_graph<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<GraphEntry>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, deny_unknown_fields)]
+    enum Stored {
+        Current {
+            file: u64,
+            header_crc32: u32,
+        },
+        Earlier {
+            #[serde(rename = "file")]
+            _file: u64,
+            #[serde(rename = "descriptor_crc32")]
+            _descriptor_crc32: u32,
+        },
+    }
+    Ok(match Option::deserialize(deserializer)? {
+        Some(Stored::Current { file, header_crc32 }) => Some(GraphEntry { file, header_crc32 }),
+        Some(Stored::Earlier { .. }) | None => None,
+    })
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,12 +75,11 @@ pub(crate) struct DeletedEntry {
     pub(crate) crc32: u32,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct GraphEntry {
     pub(crate) file: u64,
-    /// CRC-32 of the graph's descriptor, which holds the checksums of its other files.
-    pub(crate) descriptor_crc32: u32,
+    /// CRC-32 of the file's header without its own checksum.
+    pub(crate) header_crc32: u32,
 }
 
 /// A folder that the index was made of. Text where it is Unicode, bytes where it is not.
@@ -162,7 +184,7 @@ mod tests {
                         .map(|(file, rows, header_crc32)| SegmentEntry { file, rows, header_crc32 })
                         .collect(),
                     deleted: deleted.map(|(generation, crc32)| DeletedEntry { generation, crc32 }),
-                    graph: graph.map(|(file, descriptor_crc32)| GraphEntry { file, descriptor_crc32 }),
+                    graph: graph.map(|(file, header_crc32)| GraphEntry { file, header_crc32 }),
                 }
             })
     }

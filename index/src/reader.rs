@@ -9,11 +9,11 @@ use crate::commit_point::{CommitPoint, at_commit};
 use crate::error::IndexError;
 use crate::exact;
 use crate::files;
-use crate::graph::{self, Graph, GraphSearcher};
+use crate::graph::{self, Graph};
 use crate::layout::Layout;
 use crate::manifest;
 use crate::metadata::{MetadataReader, ReadDirectory};
-use crate::record::{GraphStatus, ModelId, Neighbour, PhotoRecord, Status};
+use crate::record::{ModelId, Neighbour, PhotoRecord, Status};
 use crate::scan;
 use crate::snapshot::Snapshot;
 
@@ -21,13 +21,13 @@ use crate::snapshot::Snapshot;
 /// writers and rebuilds do meanwhile. It takes no lock and writes nothing.
 ///
 /// Opening maps the files of the vectors and of the metadata and reads a few small ones. The metadata is checked when it
-/// is first asked for, and the graph is loaded then.
+/// is first asked for, and the graph is opened then.
 #[derive(Debug)]
 pub struct IndexReader {
     snapshot: Snapshot,
     metadata_files: ReadDirectory,
     metadata: OnceLock<MetadataReader>,
-    graph: OnceLock<Result<GraphSearcher, String>>,
+    graph: OnceLock<Result<Graph, String>>,
 }
 
 impl IndexReader {
@@ -118,15 +118,7 @@ impl IndexReader {
             committed_at: manifest.committed_at,
             deleted: self.snapshot.deleted().len(),
             format_version: manifest::VERSION,
-            graph: manifest.graph.as_ref().and_then(|entry| {
-                let ids = graph::stored_ids(layout, entry).ok()?;
-                let removed = ids.intersection_len(self.snapshot.deleted());
-                Some(GraphStatus {
-                    nodes: ids.len(),
-                    removed,
-                    missing: self.snapshot.live() - (ids.len() - removed).min(self.snapshot.live()),
-                })
-            }),
+            graph: manifest.graph.as_ref().and_then(|entry| graph::status(&self.snapshot, entry).ok()),
         })
     }
 
@@ -169,7 +161,7 @@ impl IndexReader {
     /// times as many find nearly all). Scores are exact, and photos newer than the graph are scanned besides. Where the
     /// graph would not help, because few photos pass or many are asked for, the result is that of an exact search.
     ///
-    /// The first call loads the graph.
+    /// The first call opens the graph.
     ///
     /// # Errors
     /// [`IndexError::NoGraph`] or [`IndexError::Graph`] if there is none that can be used: exact search always can.
@@ -232,17 +224,17 @@ impl IndexReader {
         Ok(self.metadata.get_or_init(|| opened))
     }
 
-    fn graph(&self) -> Result<&GraphSearcher, IndexError> {
+    fn graph(&self) -> Result<&Graph, IndexError> {
         let layout = self.snapshot.layout();
         let Some(entry) = &self.snapshot.manifest().graph else {
             return Err(IndexError::NoGraph { dir: layout.root().to_path_buf() });
         };
-        let loaded = self.graph.get_or_init(|| match Graph::load(&self.snapshot, entry) {
-            Ok(graph) => Ok(GraphSearcher::new(&self.snapshot, graph)),
+        let opened = self.graph.get_or_init(|| match Graph::open(&self.snapshot, entry) {
+            Ok(graph) => Ok(graph),
             Err(IndexError::Graph { reason, .. }) => Err(reason),
             Err(other) => Err(other.to_string()),
         });
-        loaded.as_ref().map_err(|reason| IndexError::Graph { dir: layout.graphs(), reason: reason.clone() })
+        opened.as_ref().map_err(|reason| IndexError::Graph { dir: layout.graphs(), reason: reason.clone() })
     }
 }
 

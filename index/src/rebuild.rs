@@ -218,9 +218,8 @@ impl Rebuild {
         let mut moves: Vec<_> =
             manifest.segments.iter().map(|entry| (from.segment(entry.file), to.segment(entry.file))).collect();
         if let Some(entry) = &manifest.graph {
-            // The graph is a cache: a part that is missing is noticed where it is used.
-            let parts = from.graph_files(entry.file).into_iter().zip(to.graph_files(entry.file));
-            moves.extend(parts.filter(|(from, _)| from.is_file()));
+            // The graph is a cache: that it is missing is noticed where it is used.
+            moves.extend(Some((from.graph(entry.file), to.graph(entry.file))).filter(|(from, _)| from.is_file()));
         }
         moves.extend(metadata_files.names().map(|name| (from.meta().join(name), to.meta().join(name))));
         moves

@@ -11,7 +11,7 @@ use crate::commit_point::CommitPoint;
 use crate::compaction;
 use crate::error::IndexError;
 use crate::files;
-use crate::graph::{self, Graph, GraphOptions, GraphUpdate};
+use crate::graph::{self, GraphOptions, GraphUpdate};
 use crate::id_set;
 use crate::layout::{Entry, Layout};
 use crate::lock::WriteLock;
@@ -303,28 +303,33 @@ impl IndexWriter {
         if live < options.min_photos.max(1) {
             return Ok(if current.is_some() { GraphUpdate::Current } else { GraphUpdate::TooFewPhotos });
         }
+        // With nothing pending, this compacts and no more.
+        let mut staged = self.stage()?;
+        let file = staged.next_file;
         let mut extended = None;
         if let Some(entry) = &current {
             match graph::Coverage::of(&self.snapshot, entry, options) {
                 Ok(coverage) if coverage.suffices(options) => return Ok(GraphUpdate::Current),
                 Ok(coverage) if coverage.may_be_extended(options) => {
-                    match Graph::extend(&self.snapshot, entry, progress, cancel) {
+                    match graph::extend(&self.snapshot, entry, file, progress, cancel) {
                         Ok(None) => return Ok(GraphUpdate::Cancelled),
                         Ok(graph) => extended = graph,
-                        Err(error) => log::warn!("the search graph is built anew: {error}"),
+                        Err(error) => log::warn!("the search graph is rebuilt: {error}"),
                     }
                 }
                 Ok(_) => {}
-                Err(error) => log::warn!("the search graph is built anew: {error}"),
+                Err(error) => log::warn!("the search graph is rebuilt: {error}"),
             }
         }
         let is_extended = extended.is_some();
-        let Some(graph) = extended.or_else(|| Graph::build(&self.snapshot, options, progress, cancel)) else {
+        let built = match extended {
+            Some(extended) => Some(extended),
+            None => graph::build(&self.snapshot, options, file, progress, cancel)?,
+        };
+        let Some(graph::Built { entry, nodes }) = built else {
             return Ok(GraphUpdate::Cancelled);
         };
-        let nodes = graph.nodes();
-        let mut staged = self.stage()?;
-        staged.graph = Some(graph.store(self.snapshot.layout(), self.model.dimension, staged.next_file)?);
+        staged.graph = Some(entry);
         staged.next_file += 1;
         self.publish(staged)?;
         Ok(if is_extended { GraphUpdate::Extended { nodes } } else { GraphUpdate::Built { nodes } })
@@ -436,10 +441,7 @@ fn compact(layout: &Layout, format: RowFormat, staged: &mut Staged) -> Result<()
     // The graph refers to rows of removed photos, which must stay as long as it does.
     let purgeable = match &staged.graph {
         None => staged.deleted.clone(),
-        Some(entry) => match graph::stored_ids(layout, entry) {
-            Ok(in_graph) => &staged.deleted - in_graph,
-            Err(_) => RoaringTreemap::new(),
-        },
+        Some(entry) => graph::unreferenced(layout, entry, &staged.deleted).unwrap_or_default(),
     };
     let mut purgeable = purgeable;
     while let Some(range) = compaction::plan(&staged.segments, &purgeable) {
