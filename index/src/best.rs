@@ -3,7 +3,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-use crate::record::Neighbour;
+use crate::status::Neighbour;
 
 /// The best `k` seen so far. Which they are does not depend on the order in which they are offered.
 pub(crate) struct Best {

@@ -15,11 +15,11 @@ unsafe impl Plain for f32 {}
 // SAFETY: as above.
 unsafe impl Plain for u32 {}
 // SAFETY: as above.
-unsafe impl Plain for i8 {}
+unsafe impl Plain for u64 {}
 // SAFETY: as above.
 unsafe impl Plain for u16 {}
 // SAFETY: as above.
-unsafe impl Plain for u64 {}
+unsafe impl Plain for i8 {}
 // SAFETY: as above.
 unsafe impl Plain for u8 {}
 

@@ -14,13 +14,16 @@ use crate::error::IndexError;
 struct Header {
     kind: String,
     version: u32,
+    /// The oldest version whose readers can read it, if that is not `version` itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    readable_by: Option<u32>,
     crc32: String,
 }
 
 pub(crate) fn encode(kind: &str, version: u32, document: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     let mut body = serde_json::to_vec_pretty(document)?;
     body.push(b'\n');
-    let mut bytes = header(kind, version, &body)?;
+    let mut bytes = header(kind, version, None, &body)?;
     bytes.append(&mut body);
     Ok(bytes)
 }
@@ -30,13 +33,14 @@ pub(crate) fn is_kind(kind: &str, beginning: &[u8]) -> bool {
     beginning.starts_with(format!("{{\"kind\":\"{kind}\",\"version\":").as_bytes())
 }
 
-/// Reads what [`encode`] wrote. The version comes first, so that a newer file is told from a damaged one.
+/// Reads what [`encode`] wrote, and its version. The version comes first, so that a newer file is told from a damaged one;
+/// one that says it can be read by programs of this version is read.
 pub(crate) fn decode<T: DeserializeOwned>(
     kind: &str,
     supported: u32,
     bytes: &[u8],
     path: &Path,
-) -> Result<T, IndexError> {
+) -> Result<(T, u32), IndexError> {
     let corrupt = |reason: String| IndexError::corrupt(path, reason);
     let line_end = bytes
         .iter()
@@ -48,19 +52,21 @@ pub(crate) fn decode<T: DeserializeOwned>(
     if found.kind != kind {
         return Err(corrupt(format!("expected a {kind:?} file, found {:?}", found.kind)));
     }
-    if found.version > supported {
+    if found.readable_by.unwrap_or(found.version) > supported {
         return Err(IndexError::NewerFormat { path: path.to_path_buf(), found: found.version, supported });
     }
     // The whole line must be as `encode` writes it: so a damaged header is noticed even where it still parses.
-    let expected = header(kind, found.version, body).map_err(|error| corrupt(error.to_string()))?;
+    let expected = header(kind, found.version, found.readable_by, body).map_err(|error| corrupt(error.to_string()))?;
     if found.version == 0 || line != expected {
         return Err(corrupt("the checksum does not match".into()));
     }
-    serde_json::from_slice(body).map_err(|error| corrupt(format!("the document is not valid: {error}")))
+    let document =
+        serde_json::from_slice(body).map_err(|error| corrupt(format!("the document is not valid: {error}")))?;
+    Ok((document, found.version))
 }
 
-fn header(kind: &str, version: u32, body: &[u8]) -> serde_json::Result<Vec<u8>> {
-    let header = Header { kind: kind.into(), version, crc32: format!("{:08x}", crc32fast::hash(body)) };
+fn header(kind: &str, version: u32, readable_by: Option<u32>, body: &[u8]) -> serde_json::Result<Vec<u8>> {
+    let header = Header { kind: kind.into(), version, readable_by, crc32: format!("{:08x}", crc32fast::hash(body)) };
     let mut line = serde_json::to_vec(&header)?;
     line.push(b'\n');
     Ok(line)
@@ -80,12 +86,20 @@ mod tests {
         assert!(message.contains('7') && message.contains('2'), "{message}");
     }
 
+    #[test]
+    fn a_newer_version_that_can_be_read_is_read() {
+        let body = b"[1]\n";
+        let file = |readable_by| [header("thing", 7, Some(readable_by), body).unwrap(), body.to_vec()].concat();
+        assert_eq!(decode::<Vec<u32>>("thing", 2, &file(2), Path::new("f")).unwrap(), (vec![1], 7));
+        assert!(decode::<Vec<u32>>("thing", 2, &file(3), Path::new("f")).is_err());
+    }
+
     proptest! {
         #[test]
         fn round_trip(values: Vec<u32>) {
             let bytes = encode("thing", 1, &values).unwrap();
             prop_assert!(is_kind("thing", &bytes) && !is_kind("thin", &bytes));
-            prop_assert_eq!(decode::<Vec<u32>>("thing", 1, &bytes, Path::new("f")).unwrap(), values);
+            prop_assert_eq!(decode::<Vec<u32>>("thing", 1, &bytes, Path::new("f")).unwrap(), (values, 1));
         }
 
         #[test]

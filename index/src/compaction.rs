@@ -1,4 +1,5 @@
-//! Keeps the number of vector files small: every commit writes one, and eight of a size are merged into one.
+//! Keeps the number of files of vectors and records small: every commit writes one, and eight of a size are merged into
+//! one.
 //!
 //! A row is copied about once for every eightfold growth of the index. Rows of removed photos are left out whenever a
 //! file is rewritten, and files with many of them are rewritten for that alone.
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use roaring::RoaringTreemap;
 
 use crate::error::IndexError;
+use crate::records::{self, RecordFile, Records};
 use crate::segment::{self, NewRow, RowFormat, Segment};
 
 /// This many files of a size are merged.
@@ -39,6 +41,31 @@ pub(crate) fn plan(segments: &[Arc<Segment>], purgeable: &RoaringTreemap) -> Opt
         })
         .collect();
     choose(&loads)
+}
+
+/// The next files of records to be rewritten as one, if any.
+pub(crate) fn plan_records(files: &[Arc<RecordFile>]) -> Option<Range<usize>> {
+    let load = |file: &Arc<RecordFile>| Load { rows: file.len() as u64, bytes: file.byte_len(), purgeable: 0 };
+    choose(&files.iter().map(load).collect::<Vec<_>>())
+}
+
+/// Copies the newest record of each asset in adjacent files into one, without assets that are gone; `None` if none is left.
+pub(crate) fn merge_records(
+    files: &[Arc<RecordFile>],
+    is_live: &dyn Fn(u64) -> bool,
+    path: &Path,
+    number: u64,
+) -> Result<Option<RecordFile>, IndexError> {
+    // A copy gets checksums of its own: damage must not be copied along with it.
+    files.iter().try_for_each(|file| file.verify())?;
+    let merged = Records::new(files.to_vec());
+    let kept = || merged.iter().filter(|found| is_live(found.id()));
+    if kept().next().is_none() {
+        return Ok(None);
+    }
+    // All were read just now.
+    records::write(path, || kept().map(|found| (found.id(), found.bytes().unwrap_or_default())))?;
+    RecordFile::open(path, number).map(Some)
 }
 
 fn choose(loads: &[Load]) -> Option<Range<usize>> {
@@ -85,7 +112,6 @@ pub(crate) fn merge(
 
 /// Writes a file again, as one of the current version with rows in `format`; all ids are kept. For indexes that have
 /// files of version 1, or whose rows shall have another format.
-#[cfg_attr(not(test), allow(dead_code))]
 pub(crate) fn rewrite(
     segment: &Arc<Segment>,
     format: RowFormat,

@@ -111,6 +111,12 @@ pub enum IndexError {
         /// The path.
         path: PathBuf,
     },
+    /// An asset without items cannot be found by anything.
+    #[error("no item was given for {}: expected at least one", path.display())]
+    NoItems {
+        /// The asset.
+        path: PathBuf,
+    },
     /// The index has no graph.
     #[error("the index in {} has no search graph", dir.display())]
     NoGraph {
@@ -125,10 +131,11 @@ pub enum IndexError {
         /// What is wrong.
         reason: String,
     },
-    /// The metadata store reported an error: it is damaged.
+    /// The word index cannot be used, or the records of an index of version 1: tantivy reported an error. A word index is
+    /// made again by the next writer.
     #[error("the photo metadata in {} cannot be used ({reason})", dir.display())]
     Metadata {
-        /// The metadata directory.
+        /// The directory of tantivy's index.
         dir: PathBuf,
         /// The store's own message.
         reason: String,
@@ -198,6 +205,7 @@ impl IndexError {
             IndexError::Dimension { .. }
             | IndexError::NotUnit { .. }
             | IndexError::UnknownId { .. }
+            | IndexError::NoItems { .. }
             | IndexError::Path { .. }
             | IndexError::Io { .. } => None,
         }

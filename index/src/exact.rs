@@ -6,8 +6,8 @@ use roaring::RoaringTreemap;
 
 use crate::best::Best;
 use crate::candidates::{Block, PARALLEL_BYTES, blocks, places_of};
-use crate::record::Neighbour;
 use crate::snapshot::{Place, Snapshot};
+use crate::status::Neighbour;
 
 /// Rows that one task scores.
 const BLOCK: usize = 1024;

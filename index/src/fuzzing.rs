@@ -8,15 +8,17 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
-use crate::commit_point::CommitPoint;
+use crate::asset::{Asset, Kind, Stamp};
 use crate::graph::{Graph, GraphOptions};
 use crate::id_set;
 use crate::layout::Layout;
 use crate::manifest::{GraphEntry, Manifest};
-use crate::metadata::{MetadataReader, ReadDirectory};
-use crate::record::{ModelId, NewPhoto};
+use crate::model::ModelId;
+use crate::records;
 use crate::segment;
 use crate::snapshot::Snapshot;
+use crate::v1;
+use crate::words::{self, ReadDirectory, Words};
 use crate::writer::IndexWriter;
 
 const PATH: &str = "fuzzed";
@@ -41,19 +43,42 @@ pub fn segment(bytes: &[u8]) {
     segment::check_file(bytes);
 }
 
-/// The commit point, `meta.json`, and what tantivy makes of it.
-pub fn commit_point(bytes: &[u8]) {
-    let Ok(Some(point)) = CommitPoint::parse(bytes.to_vec(), Path::new(PATH)) else { return };
-    let other = point.generation() ^ 1;
-    if let Some(again) = point.with_generation(other) {
-        let again = CommitPoint::parse(again, Path::new(PATH));
-        assert_eq!(again.expect("it can be read").expect("it has a payload").generation(), other);
+/// A file of records.
+pub fn records(bytes: &[u8]) {
+    records::check_file(bytes);
+}
+
+/// A record.
+pub fn record(bytes: &[u8]) {
+    records::check_record(bytes);
+}
+
+/// The `meta.json` of the word index, which is in the manifest, and what tantivy makes of it.
+pub fn words(bytes: &[u8]) {
+    let dir = example().layout.words();
+    if let Ok(meta) = str::from_utf8(bytes) {
+        let _ = words::live_files(&dir, Some(meta));
     }
-    if let Ok(files) = ReadDirectory::pin(&example().layout.meta(), &point)
-        && let Ok(metadata) = MetadataReader::open(&files)
+    if let Ok(files) = ReadDirectory::pin(&dir, bytes.into())
+        && let Ok(words) = Words::open(&files)
+    {
+        let _ = words.ids();
+        let _ = words.search("photos 7", 5);
+    }
+}
+
+/// The commit point of version 1, `meta.json`, and what tantivy makes of it.
+pub fn commit_point(bytes: &[u8]) {
+    let Ok(Some(point)) = v1::CommitPoint::parse(bytes.to_vec(), Path::new(PATH)) else { return };
+    if let Ok(files) = ReadDirectory::pin(&v1_fixture().v1_meta(), point.bytes().clone())
+        && let Ok(metadata) = v1::Metadata::open(&files)
     {
         let _ = metadata.all();
     }
+}
+
+fn v1_fixture() -> Layout {
+    Layout::new(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1"))
 }
 
 /// A graph.
@@ -64,12 +89,13 @@ pub fn graph(bytes: &[u8]) {
     fs::create_dir(layout.graphs()).expect("a directory");
     fs::write(layout.graph(1), bytes).expect("a file");
     // That the manifest names just this file is the least that an attacker can arrange.
-    let header_crc32 = crc32fast::hash(&bytes[..bytes.len().min(60)]);
-    let entry = GraphEntry { file: 1, header_crc32 };
+    let crc = bytes.get(60..64).and_then(|crc| crc.first_chunk()).map_or(0, |crc| u32::from_le_bytes(*crc));
+    let entry = GraphEntry { file: 1, header_crc32: crc };
     let snapshot = Snapshot::assemble(
         layout,
         example.snapshot.manifest().clone(),
         example.snapshot.segments().to_vec(),
+        example.snapshot.records().clone(),
         example.snapshot.deleted().clone(),
     );
     let snapshot = snapshot.expect("its parts were together before");
@@ -98,25 +124,26 @@ fn example() -> &'static Example {
         let mut writer = IndexWriter::open_or_create(dir.path(), &model).expect("a new index");
         for number in 0..20u8 {
             let angle = f32::from(number);
-            let photo = NewPhoto {
+            let photo = Asset {
                 path: format!("/photos/{number}.jpg").into(),
+                stamp: Stamp { size: 1, ..Stamp::default() },
                 hash: [number; 16],
-                size: 1,
-                mtime_ns: 0,
+                kind: Kind::Photo,
                 width: 1,
                 height: 1,
                 taken_at: None,
                 camera: None,
                 lens: None,
                 gps: None,
-                embedding: vec![angle.cos(), angle.sin()],
             };
-            writer.add(photo).expect("a unit vector");
+            writer.add(photo, vec![angle.cos(), angle.sin()]).expect("a unit vector");
         }
         writer.commit().expect("a commit");
         let options = GraphOptions { min_photos: 1, connections: 4, ef_construction: 10, ..GraphOptions::default() };
         writer.update_graph(&options, &mut |_, _| {}, &AtomicBool::new(false)).expect("a graph");
-        assert!(writer.remove(3) && writer.remove(9));
+        for id in [3, 9] {
+            assert!(writer.remove(id).expect("its record"));
+        }
         writer.commit().expect("a commit");
         writer.close().expect("nothing left to do");
         let layout = Layout::new(dir.path());
@@ -194,13 +221,6 @@ mod tests {
         }
     }
 
-    fn seal_header(bytes: &mut [u8]) {
-        if bytes.len() >= 64 {
-            let crc = crc32fast::hash(&bytes[..60]);
-            bytes[60..64].copy_from_slice(&crc.to_le_bytes());
-        }
-    }
-
     fn files(paths: &[std::path::PathBuf]) -> Vec<Vec<u8>> {
         paths.iter().map(|path| fs::read(path).unwrap()).collect()
     }
@@ -208,15 +228,14 @@ mod tests {
     #[test]
     fn damaged_manifests() {
         let example = example();
-        let generation = example.snapshot.manifest().generation;
-        run(manifest, &files(&[example.layout.manifest(generation)]), 3000, seal_json);
+        run(manifest, &files(&[example.layout.manifest()]), 3000, seal_json);
     }
 
     #[test]
     fn damaged_sets_of_ids() {
         let large = crate::id_set::encode(&(0..70_000).step_by(3).chain(u64::MAX - 70..u64::MAX).collect());
         let example = example();
-        let deleted = example.snapshot.manifest().deleted.as_ref().unwrap().generation;
+        let deleted = example.snapshot.manifest().deleted.as_ref().unwrap().file;
         let mut seeds = files(&[example.layout.deleted(deleted)]);
         seeds.push(large);
         run(id_set, &seeds, 3000, seal_id_set);
@@ -231,9 +250,34 @@ mod tests {
         run(segment, &seeds, 3000, seal_segment);
     }
 
+    /// Puts the header's checksum right.
+    fn seal_frame(bytes: &mut [u8]) {
+        if bytes.len() >= 64 {
+            let crc = crc32fast::hash(&bytes[..60]);
+            bytes[60..64].copy_from_slice(&crc.to_le_bytes());
+        }
+    }
+
+    #[test]
+    fn damaged_records() {
+        let example = example();
+        let files =
+            files(&example.snapshot.records().files().iter().map(|f| f.path().to_path_buf()).collect::<Vec<_>>());
+        run(records, &files, 2000, seal_frame);
+        let seeds: Vec<Vec<u8>> =
+            example.snapshot.records().iter().map(|found| found.bytes().unwrap().to_vec()).collect();
+        run(record, &seeds, 5000, |_| {});
+    }
+
+    #[test]
+    fn damaged_word_indexes() {
+        let meta = example().snapshot.manifest().words.clone().unwrap();
+        run(words, &[meta.into_bytes()], 500, |_| {});
+    }
+
     #[test]
     fn damaged_commit_points() {
-        run(commit_point, &files(&[example().layout.commit_point()]), 500, |_| {});
+        run(commit_point, &files(&[v1_fixture().v1_commit_point()]), 500, |_| {});
     }
 
     #[test]
@@ -243,6 +287,6 @@ mod tests {
         let seed = fs::read(example.layout.graph(entry.file)).unwrap();
         // The seed can be searched, so the target goes all the way.
         assert!(Graph::verify(&example.snapshot, entry).is_ok());
-        run(graph, &[seed], 3000, seal_header);
+        run(graph, &[seed], 3000, seal_frame);
     }
 }

@@ -5,19 +5,21 @@ use std::path::{Path, PathBuf};
 pub(crate) const LOCK: &str = "lock";
 /// Says who is writing, where the system has no locks.
 pub(crate) const LOCK_HOLDER: &str = "lock.holder";
-pub(crate) const META_DIR: &str = "meta";
+pub(crate) const MANIFEST: &str = "manifest.json";
 pub(crate) const VECTORS_DIR: &str = "vectors";
+pub(crate) const RECORDS_DIR: &str = "records";
 pub(crate) const GRAPH_DIR: &str = "graph";
+pub(crate) const WORDS_DIR: &str = "words";
 /// An index that is being built to take the place of the one around it.
 pub(crate) const REBUILD_DIR: &str = "rebuild";
-/// Tantivy's list of the files that it has written, in [`META_DIR`].
-pub(crate) const MANAGED_FILES: &str = ".managed.json";
-const COMMIT_POINT: &str = "meta.json";
+/// Where version 1 has its records and its commit point.
+pub(crate) const V1_META_DIR: &str = "meta";
+const V1_COMMIT_POINT: &str = "meta.json";
 /// Prefix of files that are being written. Only a writer that died leaves one behind.
 pub(crate) use clip_files::atomic::TEMP_PREFIX;
 
-/// The first one is that of graphs; the others are parts of graphs of version 1 of the index.
-const GRAPH_SUFFIXES: [&str; 5] = [".hnsw", ".json", ".ids", ".hnsw.graph", ".hnsw.data"];
+/// The files of a graph of version 1.
+const V1_GRAPH_SUFFIXES: [&str; 4] = [".json", ".ids", ".hnsw.graph", ".hnsw.data"];
 
 /// The paths of an index directory.
 #[derive(Debug, Clone)]
@@ -42,20 +44,30 @@ impl Layout {
         self.root.join(LOCK_HOLDER)
     }
 
-    pub(crate) fn meta(&self) -> PathBuf {
-        self.root.join(META_DIR)
-    }
-
-    pub(crate) fn commit_point(&self) -> PathBuf {
-        self.meta().join(COMMIT_POINT)
+    /// The commit point.
+    pub(crate) fn manifest(&self) -> PathBuf {
+        self.root.join(MANIFEST)
     }
 
     pub(crate) fn vectors(&self) -> PathBuf {
         self.root.join(VECTORS_DIR)
     }
 
+    pub(crate) fn records(&self) -> PathBuf {
+        self.root.join(RECORDS_DIR)
+    }
+
     pub(crate) fn graphs(&self) -> PathBuf {
         self.root.join(GRAPH_DIR)
+    }
+
+    pub(crate) fn words(&self) -> PathBuf {
+        self.root.join(WORDS_DIR)
+    }
+
+    /// The folders of an index of this version.
+    pub(crate) fn folders(&self) -> [PathBuf; 4] {
+        [self.vectors(), self.records(), self.graphs(), self.words()]
     }
 
     /// The index in the staging area.
@@ -63,30 +75,48 @@ impl Layout {
         Layout::new(&self.root.join(REBUILD_DIR))
     }
 
-    pub(crate) fn manifest(&self, generation: u64) -> PathBuf {
-        self.root.join(format!("manifest-{generation}.json"))
+    pub(crate) fn segment(&self, file: u64) -> PathBuf {
+        self.vectors().join(format!("{file:08x}.vec"))
     }
 
-    pub(crate) fn deleted(&self, generation: u64) -> PathBuf {
-        self.root.join(format!("deleted-{generation}.bin"))
+    pub(crate) fn deleted(&self, file: u64) -> PathBuf {
+        self.vectors().join(format!("{file:08x}.del"))
     }
 
-    pub(crate) fn segment(&self, id: u64) -> PathBuf {
-        self.vectors().join(format!("{id:08x}.vec"))
+    pub(crate) fn record_file(&self, file: u64) -> PathBuf {
+        self.records().join(format!("{file:08x}.rec"))
     }
 
     pub(crate) fn graph(&self, id: u64) -> PathBuf {
         self.graphs().join(format!("{id:08x}.hnsw"))
+    }
+
+    pub(crate) fn v1_meta(&self) -> PathBuf {
+        self.root.join(V1_META_DIR)
+    }
+
+    pub(crate) fn v1_commit_point(&self) -> PathBuf {
+        self.v1_meta().join(V1_COMMIT_POINT)
+    }
+
+    pub(crate) fn v1_manifest(&self, generation: u64) -> PathBuf {
+        self.root.join(format!("manifest-{generation}.json"))
+    }
+
+    pub(crate) fn v1_deleted(&self, generation: u64) -> PathBuf {
+        self.root.join(format!("deleted-{generation}.bin"))
     }
 }
 
 /// A file of an index, as far as its name tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Entry {
-    Manifest(u64),
-    Deleted(u64),
     Segment(u64),
+    Deleted(u64),
+    Records(u64),
     Graph(u64),
+    V1Manifest(u64),
+    V1Deleted(u64),
     Temporary,
 }
 
@@ -97,9 +127,9 @@ pub(crate) fn entry_in_root(name: &str) -> Option<Entry> {
         return Some(Entry::Temporary);
     }
     if let Some(rest) = name.strip_prefix("manifest-") {
-        return decimal(rest.strip_suffix(".json")?).map(Entry::Manifest);
+        return decimal(rest.strip_suffix(".json")?).map(Entry::V1Manifest);
     }
-    decimal(name.strip_prefix("deleted-")?.strip_suffix(".bin")?).map(Entry::Deleted)
+    decimal(name.strip_prefix("deleted-")?.strip_suffix(".bin")?).map(Entry::V1Deleted)
 }
 
 /// Reads a name in `vectors/`.
@@ -107,7 +137,18 @@ pub(crate) fn entry_in_vectors(name: &str) -> Option<Entry> {
     if name.starts_with(TEMP_PREFIX) {
         return Some(Entry::Temporary);
     }
-    number(name.strip_suffix(".vec")?).map(Entry::Segment)
+    match name.strip_suffix(".vec") {
+        Some(stem) => number(stem).map(Entry::Segment),
+        None => number(name.strip_suffix(".del")?).map(Entry::Deleted),
+    }
+}
+
+/// Reads a name in `records/`.
+pub(crate) fn entry_in_records(name: &str) -> Option<Entry> {
+    if name.starts_with(TEMP_PREFIX) {
+        return Some(Entry::Temporary);
+    }
+    number(name.strip_suffix(".rec")?).map(Entry::Records)
 }
 
 /// Reads a name in `graph/`.
@@ -115,25 +156,27 @@ pub(crate) fn entry_in_graphs(name: &str) -> Option<Entry> {
     if name.starts_with(TEMP_PREFIX) {
         return Some(Entry::Temporary);
     }
-    GRAPH_SUFFIXES.iter().find_map(|suffix| number(name.strip_suffix(suffix)?)).map(Entry::Graph)
+    let mut suffixes = [".hnsw"].into_iter().chain(V1_GRAPH_SUFFIXES);
+    suffixes.find_map(|suffix| number(name.strip_suffix(suffix)?)).map(Entry::Graph)
 }
 
-/// A file in `meta/`, as far as its name tells.
+/// A file in one of tantivy's folders, as far as its name tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MetaEntry {
     /// A part of one of tantivy's segments.
     OfSegment,
+    /// The commit point of version 1.
     CommitPoint,
-    /// Tantivy's list of files, and the locks that earlier versions of this crate let it take.
+    /// Tantivy's list of files, and the locks that version 1 once let it take.
     Administration,
     Temporary,
 }
 
-/// Reads a name in `meta/`.
-pub(crate) fn entry_in_meta(name: &str) -> Option<MetaEntry> {
+/// Reads a name in `words/`, or in the `meta/` of version 1.
+pub(crate) fn entry_in_words(name: &str) -> Option<MetaEntry> {
     match name {
-        COMMIT_POINT => return Some(MetaEntry::CommitPoint),
-        MANAGED_FILES | ".tantivy-meta.lock" | ".tantivy-writer.lock" => return Some(MetaEntry::Administration),
+        V1_COMMIT_POINT => return Some(MetaEntry::CommitPoint),
+        ".managed.json" | ".tantivy-meta.lock" | ".tantivy-writer.lock" => return Some(MetaEntry::Administration),
         _ => {}
     }
     // As the crate tempfile names its files.
@@ -161,11 +204,13 @@ mod tests {
         let layout = Layout::new(Path::new("/x"));
         let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
         for id in [0, 1, 255, u64::from(u32::MAX) + 7, u64::MAX] {
-            assert_eq!(entry_in_root(&name(layout.manifest(id))), Some(Entry::Manifest(id)));
-            assert_eq!(entry_in_root(&name(layout.deleted(id))), Some(Entry::Deleted(id)));
+            assert_eq!(entry_in_root(&name(layout.v1_manifest(id))), Some(Entry::V1Manifest(id)));
+            assert_eq!(entry_in_root(&name(layout.v1_deleted(id))), Some(Entry::V1Deleted(id)));
+            assert_eq!(entry_in_vectors(&name(layout.deleted(id))), Some(Entry::Deleted(id)));
+            assert_eq!(entry_in_records(&name(layout.record_file(id))), Some(Entry::Records(id)));
             assert_eq!(entry_in_vectors(&name(layout.segment(id))), Some(Entry::Segment(id)));
             assert_eq!(entry_in_graphs(&name(layout.graph(id))), Some(Entry::Graph(id)));
-            for suffix in [".json", ".ids", ".hnsw.graph", ".hnsw.data"] {
+            for suffix in V1_GRAPH_SUFFIXES {
                 assert_eq!(entry_in_graphs(&format!("{id:08x}{suffix}")), Some(Entry::Graph(id)));
             }
         }
@@ -175,11 +220,11 @@ mod tests {
     fn names_of_tantivy_are_known() {
         let id = "9e2ed7ed089944678219efe497413138";
         for part in ["idx", "pos", "term", "store", "store.temp", "fast", "fieldnorm", "21.del"] {
-            assert_eq!(entry_in_meta(&format!("{id}.{part}")), Some(MetaEntry::OfSegment), "{part}");
+            assert_eq!(entry_in_words(&format!("{id}.{part}")), Some(MetaEntry::OfSegment), "{part}");
         }
-        assert_eq!(entry_in_meta("meta.json"), Some(MetaEntry::CommitPoint));
-        assert_eq!(entry_in_meta(".managed.json"), Some(MetaEntry::Administration));
-        assert_eq!(entry_in_meta(".tmpAb3xY9"), Some(MetaEntry::Temporary));
+        assert_eq!(entry_in_words("meta.json"), Some(MetaEntry::CommitPoint));
+        assert_eq!(entry_in_words(".managed.json"), Some(MetaEntry::Administration));
+        assert_eq!(entry_in_words(".tmpAb3xY9"), Some(MetaEntry::Temporary));
     }
 
     #[test]
@@ -190,7 +235,7 @@ mod tests {
             assert_eq!(entry_in_root(name), None, "{name}");
         }
         for name in ["d41d8cd98f00b204e9800998ecf8427e.jpg", ".tmp-notes", "x.idx", "meta.json.bak"] {
-            assert_eq!(entry_in_meta(name), None, "{name}");
+            assert_eq!(entry_in_words(name), None, "{name}");
         }
         for name in ["1.vec", "00000001.VEC", "0000000g.vec", "+0000001.vec"] {
             assert_eq!(entry_in_vectors(name), None, "{name}");

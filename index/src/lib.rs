@@ -1,4 +1,4 @@
-//! The index on disk: embeddings, search graph, metadata, one commit point.
+//! The index on disk: embeddings, records, search graph, words, one commit point.
 //!
 //! An index is a directory. One [`IndexWriter`] at a time changes it, in steps that are committed whole; any number of
 //! [`IndexReader`]s, in any process, see the state that was committed when they were opened. Killing the writer at any
@@ -7,36 +7,37 @@
 //! This crate knows nothing of models or pixels: an embedding is a unit vector, and a [`ModelId`] names what made it.
 //!
 //! ```
-//! use clip_index::{IndexReader, IndexWriter, ModelId, NewPhoto};
+//! use clip_index::{Asset, IndexReader, IndexWriter, Kind, ModelId, Stamp};
 //!
 //! # fn main() -> Result<(), clip_index::IndexError> {
 //! # let dir = tempfile::tempdir().unwrap();
 //! # let dir = dir.path().join("index");
 //! let model = ModelId { name: "example".into(), fingerprint: "example-1".into(), dimension: 2 };
 //! let mut writer = IndexWriter::open_or_create(&dir, &model)?;
-//! let id = writer.add(NewPhoto {
+//! let photo = Asset {
 //!     path: "/photos/beach.jpg".into(),
+//!     stamp: Stamp { size: 1000, ..Stamp::default() },
 //!     hash: [0; 16],
-//!     size: 1000,
-//!     mtime_ns: 0,
+//!     kind: Kind::Photo,
 //!     width: 640,
 //!     height: 480,
 //!     taken_at: None,
 //!     camera: None,
 //!     lens: None,
 //!     gps: None,
-//!     embedding: vec![0.6, 0.8],
-//! })?;
+//! };
+//! let id = writer.add(photo, vec![0.6, 0.8])?;
 //! writer.commit()?;
 //!
 //! let reader = IndexReader::open(&dir)?;
 //! let best = reader.search_exact(&[0.0, 1.0], 10, None)?;
 //! assert_eq!(best[0].id, id);
-//! assert_eq!(reader.photos(&[id])?[0].path, std::path::Path::new("/photos/beach.jpg"));
+//! assert_eq!(reader.records(&[id])?[0].asset.path, std::path::Path::new("/photos/beach.jpg"));
 //! # Ok(())
 //! # }
 //! ```
 
+mod asset;
 mod best;
 mod candidates;
 mod cast;
@@ -55,27 +56,34 @@ mod id_set;
 mod layout;
 mod lock;
 mod manifest;
-mod metadata;
+mod model;
+mod plan;
 mod privacy;
 mod reader;
 mod rebuild;
 mod recognise;
-mod record;
+mod records;
 mod scan;
 mod segment;
 mod shortlist;
 mod snapshot;
 mod staging;
+mod status;
 mod sweep;
+mod v1;
 mod verify;
+mod words;
 mod writer;
 
+pub use asset::{Asset, Inode, Kind, NewItem, Position, Record, Stamp};
 pub use error::{IndexError, Remedy};
 pub use graph::{GraphOptions, GraphUpdate};
-pub use reader::IndexReader;
+pub use model::{ModelId, ModelOrigin, StoredPath};
+pub use plan::{Method, Plan, Reason, SearchOptions, Strategy};
+pub use reader::{Found, IndexReader};
 pub use rebuild::Rebuild;
-pub use record::{GraphStatus, KnownFile, ModelId, Neighbour, NewPhoto, PhotoRecord, Status};
 pub use segment::RowFormat;
+pub use status::{GraphStatus, Neighbour, Status};
 pub use verify::{Problem, VerifyReport, verify};
 pub use writer::IndexWriter;
 

@@ -1,65 +1,54 @@
-//! The manifest: which files make up a generation of the index.
+//! The manifest, `manifest.json`: which files make up the committed generation. Replacing it is what commits.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clip_files::path_bytes;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::checked_json;
 use crate::error::IndexError;
-use crate::record::{ModelId, stored_path};
+use crate::model::{ModelId, ModelOrigin, StoredPath};
+use crate::segment::RowFormat;
 
 pub(crate) const KIND: &str = "clip-search manifest";
 /// Version of the format of the index as a whole.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 /// No id, file number or generation is greater, so that counting on from one that was read never overflows.
 pub(crate) const GREATEST: u64 = 1 << 62;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Manifest {
+    /// The version of the format that the file says it has. What is written has [`VERSION`].
+    #[serde(skip)]
+    pub(crate) version: u32,
     pub(crate) generation: u64,
     /// Seconds since 1970.
     pub(crate) committed_at: i64,
     pub(crate) model: ModelId,
-    /// The next photo's id. Never falls, so that ids are never used twice.
+    #[serde(default)]
+    pub(crate) origin: Option<ModelOrigin>,
+    /// The next item's id. Never falls, so that ids are never used twice.
     pub(crate) next_id: u64,
-    /// The next segment's or graph's file id. Never falls either: a name stands for one content.
+    /// The number of the next file. Never falls either: a name stands for one content.
     pub(crate) next_file: u64,
-    pub(crate) roots: Vec<Root>,
+    pub(crate) roots: Vec<StoredPath>,
+    /// How the rows of new vector files are stored.
+    #[serde(default)]
+    pub(crate) rows: RowFormat,
     /// In ascending order of ids; their ranges do not overlap.
     pub(crate) segments: Vec<SegmentEntry>,
+    /// The oldest first: newer records of an asset replace older ones.
+    pub(crate) records: Vec<RecordsEntry>,
     pub(crate) deleted: Option<DeletedEntry>,
-    #[serde(deserialize_with = "current_graph")]
     pub(crate) graph: Option<GraphEntry>,
-}
-
-/// Leaves out a graph of an earlier version, which is of no use any more: it is only a cache.
-fn current_graph<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<GraphEntry>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, deny_unknown_fields)]
-    enum Stored {
-        Current {
-            file: u64,
-            header_crc32: u32,
-        },
-        Earlier {
-            #[serde(rename = "file")]
-            _file: u64,
-            #[serde(rename = "descriptor_crc32")]
-            _descriptor_crc32: u32,
-        },
-    }
-    Ok(match Option::deserialize(deserializer)? {
-        Some(Stored::Current { file, header_crc32 }) => Some(GraphEntry { file, header_crc32 }),
-        Some(Stored::Earlier { .. }) | None => None,
-    })
+    /// The `meta.json` of tantivy's index in `words/`.
+    pub(crate) words: Option<String>,
+    /// What later versions add. A writer keeps it.
+    #[serde(flatten)]
+    pub(crate) unknown: serde_json::Map<String, serde_json::Value>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct SegmentEntry {
     pub(crate) file: u64,
     pub(crate) rows: u64,
@@ -68,57 +57,44 @@ pub(crate) struct SegmentEntry {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct DeletedEntry {
-    /// The generation in the file's name.
-    pub(crate) generation: u64,
-    pub(crate) crc32: u32,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct GraphEntry {
+pub(crate) struct RecordsEntry {
     pub(crate) file: u64,
-    /// CRC-32 of the file's header without its own checksum.
     pub(crate) header_crc32: u32,
 }
 
-/// A folder that the index was made of. Text where it is Unicode, bytes where it is not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum Root {
-    Text(String),
-    Bytes(Vec<u8>),
+pub(crate) struct DeletedEntry {
+    pub(crate) file: u64,
+    /// CRC-32 of the whole file.
+    pub(crate) crc32: u32,
 }
 
-impl Root {
-    pub(crate) fn new(path: &Path) -> Result<Root, IndexError> {
-        match path.to_str() {
-            Some(text) => Ok(Root::Text(text.into())),
-            None => Ok(Root::Bytes(stored_path(path)?.into_owned())),
-        }
-    }
-
-    pub(crate) fn path(&self) -> PathBuf {
-        match self {
-            Root::Text(text) => PathBuf::from(text),
-            Root::Bytes(bytes) => path_bytes::to_path(bytes),
-        }
-    }
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct GraphEntry {
+    pub(crate) file: u64,
+    /// CRC-32 of the graph's header, which holds the checksums of the rest.
+    pub(crate) header_crc32: u32,
 }
 
 impl Manifest {
     /// Of an index without photos in which nothing was committed yet.
     pub(crate) fn empty(model: &ModelId, next_id: u64, next_file: u64) -> Manifest {
         Manifest {
+            version: VERSION,
             generation: 0,
             committed_at: now(),
             model: model.clone(),
+            origin: None,
             next_id,
             next_file,
             roots: Vec::new(),
+            rows: RowFormat::default(),
             segments: Vec::new(),
+            records: Vec::new(),
             deleted: None,
             graph: None,
+            words: None,
+            unknown: serde_json::Map::new(),
         }
     }
 
@@ -128,16 +104,8 @@ impl Manifest {
     }
 
     pub(crate) fn decode(bytes: &[u8], path: &Path) -> Result<Manifest, IndexError> {
-        checked_json::decode(KIND, VERSION, bytes, path)
-    }
-
-    pub(crate) fn read(path: &Path, generation: u64) -> Result<Manifest, IndexError> {
-        let bytes = fs::read(path).map_err(IndexError::io("read", path))?;
-        let manifest = Manifest::decode(&bytes, path)?;
-        if manifest.generation != generation {
-            let found = manifest.generation;
-            return Err(IndexError::corrupt(path, format!("expected generation {generation}, found {found}")));
-        }
+        let (manifest, version) = checked_json::decode(KIND, VERSION, bytes, path)?;
+        let manifest = Manifest { version, ..manifest };
         if manifest.model.dimension == 0 {
             return Err(IndexError::corrupt(path, "the dimension is 0"));
         }
@@ -145,6 +113,22 @@ impl Manifest {
             return Err(IndexError::corrupt(path, "a generation, id or file number is too great"));
         }
         Ok(manifest)
+    }
+
+    /// Refuses to be written over by this version of the program, if a newer one has written it.
+    pub(crate) fn refuse_newer(&self, path: &Path) -> Result<(), IndexError> {
+        if self.version <= VERSION {
+            return Ok(());
+        }
+        Err(IndexError::NewerFormat { path: path.to_path_buf(), found: self.version, supported: VERSION })
+    }
+
+    /// The numbers of all files that it names.
+    pub(crate) fn files(&self) -> impl Iterator<Item = u64> + '_ {
+        let segments = self.segments.iter().map(|entry| entry.file);
+        let records = self.records.iter().map(|entry| entry.file);
+        let others = self.deleted.iter().map(|entry| entry.file).chain(self.graph.iter().map(|entry| entry.file));
+        segments.chain(records).chain(others)
     }
 }
 
@@ -162,36 +146,61 @@ mod tests {
     use proptest::prelude::*;
 
     fn manifests() -> impl Strategy<Value = Manifest> {
+        let number = || 0..=GREATEST;
         (
-            any::<(u64, i64, String, String, u64, u64)>(),
+            (number(), any::<i64>(), any::<(String, String)>(), number(), number()),
             1usize..5000,
             prop::collection::vec(".*", 0..3),
             prop::collection::vec(any::<(u64, u64, u32)>(), 0..5),
             any::<Option<(u64, u32)>>(),
             any::<Option<(u64, u32)>>(),
+            any::<Option<String>>(),
         )
-            .prop_map(|(plain, dimension, roots, segments, deleted, graph)| {
-                let (generation, committed_at, name, fingerprint, next_id, next_file) = plain;
+            .prop_map(|(plain, dimension, roots, segments, deleted, graph, words)| {
+                let (generation, committed_at, (name, fingerprint), next_id, next_file) = plain;
+                let origins = [
+                    None,
+                    Some(ModelOrigin::BuiltIn),
+                    Some(ModelOrigin::Catalogue { name: name.clone() }),
+                    Some(ModelOrigin::Repository { repository: name.clone(), commit: words.clone() }),
+                    Some(ModelOrigin::Path { path: StoredPath::Bytes(vec![0xff]) }),
+                ];
                 Manifest {
+                    version: VERSION,
                     generation,
                     committed_at,
+                    origin: origins[dimension % origins.len()].clone(),
                     model: ModelId { name, fingerprint, dimension },
                     next_id,
                     next_file,
-                    roots: roots.into_iter().map(Root::Text).chain([Root::Bytes(vec![0xff, b'/'])]).collect(),
+                    rows: if dimension % 2 == 0 { RowFormat::F16 } else { RowFormat::F32 },
+                    roots: roots
+                        .into_iter()
+                        .map(StoredPath::Text)
+                        .chain([StoredPath::Bytes(vec![0xff, b'/'])])
+                        .collect(),
+                    records: segments
+                        .iter()
+                        .map(|&(file, _, header_crc32)| RecordsEntry { file, header_crc32 })
+                        .collect(),
                     segments: segments
                         .into_iter()
                         .map(|(file, rows, header_crc32)| SegmentEntry { file, rows, header_crc32 })
                         .collect(),
-                    deleted: deleted.map(|(generation, crc32)| DeletedEntry { generation, crc32 }),
+                    deleted: deleted.map(|(file, crc32)| DeletedEntry { file, crc32 }),
                     graph: graph.map(|(file, header_crc32)| GraphEntry { file, header_crc32 }),
+                    words,
+                    unknown: serde_json::Map::from_iter([(
+                        "later".to_owned(),
+                        serde_json::json!([1, null, {"a": "b"}]),
+                    )]),
                 }
             })
     }
 
     proptest! {
         #[test]
-        fn round_trip(manifest in manifests()) {
+        fn round_trip_with_what_later_versions_add(manifest in manifests()) {
             prop_assert_eq!(Manifest::decode(&manifest.encode(), Path::new("f")).unwrap(), manifest);
         }
 

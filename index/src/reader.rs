@@ -3,32 +3,52 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use clip_files::medium;
+use clip_kernels::similarity;
 use roaring::RoaringTreemap;
 
+use crate::asset::Record;
+use crate::cast;
 use crate::commit_point::{CommitPoint, at_commit};
 use crate::error::IndexError;
 use crate::exact;
 use crate::files;
 use crate::graph::{self, Graph};
 use crate::layout::Layout;
-use crate::manifest;
-use crate::metadata::{MetadataReader, ReadDirectory};
-use crate::record::{ModelId, Neighbour, PhotoRecord, Status};
+use crate::model::{ModelId, ModelOrigin, StoredPath};
+use crate::plan::{self, Method, Plan, Reason, SearchOptions, Sizes, Strategy};
 use crate::scan;
 use crate::snapshot::Snapshot;
+use crate::status::{Neighbour, Status};
+use crate::words::{ReadDirectory, Words};
 
-/// A view of the index as it was committed when the reader was opened: vectors and metadata of one commit, whatever
+/// A view of the index as it was committed when the reader was opened: vectors and records of one commit, whatever
 /// writers and rebuilds do meanwhile. It takes no lock and writes nothing.
 ///
-/// Opening maps the files of the vectors and of the metadata and reads a few small ones. The metadata is checked when it
-/// is first asked for, and the graph is opened then.
+/// Opening maps the files and reads a few small ones, which takes as long for a million photos as for a thousand. The
+/// graph and the word index are opened when they are first asked for.
 #[derive(Debug)]
 pub struct IndexReader {
     snapshot: Snapshot,
-    metadata_files: ReadDirectory,
-    metadata: OnceLock<MetadataReader>,
+    /// `None` in an index of version 1, which has no word index.
+    words_files: Option<ReadDirectory>,
+    words: OnceLock<Words>,
     graph: OnceLock<Result<Graph, String>>,
+    in_graph: OnceLock<Option<u64>>,
+    slow_medium: OnceLock<bool>,
 }
+
+/// What a search found, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// The best items, best first.
+    pub neighbours: Vec<Neighbour>,
+    /// How they were found.
+    pub plan: Plan,
+}
+
+/// Where this share of an index is in memory, what is not is soon there.
+const MOSTLY: f32 = 0.9;
 
 impl IndexReader {
     /// Opens the index in `dir`.
@@ -38,8 +58,15 @@ impl IndexReader {
     /// read.
     pub fn open(dir: impl AsRef<Path>) -> Result<IndexReader, IndexError> {
         let layout = Layout::new(dir.as_ref());
-        let (snapshot, metadata_files) = open_commit(&layout)?;
-        Ok(IndexReader { snapshot, metadata_files, metadata: OnceLock::new(), graph: OnceLock::new() })
+        let (snapshot, words_files) = open_commit(&layout)?;
+        Ok(IndexReader {
+            snapshot,
+            words_files,
+            words: OnceLock::new(),
+            graph: OnceLock::new(),
+            in_graph: OnceLock::new(),
+            slow_medium: OnceLock::new(),
+        })
     }
 
     /// False if another commit was made after the one that this reader shows, be it by a writer or by a rebuild. Reads one
@@ -62,17 +89,22 @@ impl IndexReader {
         &self.snapshot.manifest().model
     }
 
+    /// Where the model came from, if that was noted.
+    pub fn origin(&self) -> Option<&ModelOrigin> {
+        self.snapshot.manifest().origin.as_ref()
+    }
+
     /// Length of every embedding.
     pub fn dimension(&self) -> usize {
         self.snapshot.dimension()
     }
 
-    /// Number of photos.
+    /// Number of items: that of the photos, in an index of photos.
     pub fn len(&self) -> usize {
         self.snapshot.live() as usize
     }
 
-    /// True if there are no photos.
+    /// True if there are no items.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -84,20 +116,20 @@ impl IndexReader {
 
     /// The folders that the index was made of.
     pub fn roots(&self) -> Vec<PathBuf> {
-        self.snapshot.manifest().roots.iter().map(manifest::Root::path).collect()
+        self.snapshot.manifest().roots.iter().map(StoredPath::path).collect()
     }
 
-    /// The ids of all photos, ascending.
+    /// The ids of all items, ascending.
     pub fn ids(&self) -> impl Iterator<Item = u64> + '_ {
         self.snapshot.live_from(0).map(|(id, _)| id)
     }
 
-    /// Is there a photo with this id?
+    /// Is there an item with this id?
     pub fn contains(&self, id: u64) -> bool {
         self.snapshot.locate_live(id).is_some()
     }
 
-    /// The embedding of a photo, as it is stored; `None` if there is no such photo. Rows in half precision differ from
+    /// The embedding of an item, as it is stored; `None` if there is no such item. Rows in half precision differ from
     /// what was added by the rounding.
     pub fn embedding(&self, id: u64) -> Option<Vec<f32>> {
         self.snapshot.locate_live(id).map(|place| self.snapshot.row(place).to_vec())
@@ -117,7 +149,7 @@ impl IndexReader {
             generation: manifest.generation,
             committed_at: manifest.committed_at,
             deleted: self.snapshot.deleted().len(),
-            format_version: manifest::VERSION,
+            format_version: manifest.version,
             graph: manifest.graph.as_ref().and_then(|entry| graph::status(&self.snapshot, entry).ok()),
         })
     }
@@ -157,9 +189,72 @@ impl IndexReader {
         Ok(scan::search(&self.snapshot, query, k, filter))
     }
 
+    /// The `k` items whose embeddings have the greatest dot product with `query`, best first, equal ones in ascending order of
+    /// ids, in the way that is expected to take the least time, or that `options` ask for. Scores are always those of the
+    /// embeddings as they are stored; which items are found is exact with [`Strategy::Exact`], and nearly so otherwise.
+    ///
+    /// # Errors
+    /// [`IndexError::Dimension`] or [`IndexError::NotUnit`] if the query cannot be compared; [`IndexError::NoGraph`] or
+    /// [`IndexError::Graph`] if the graph was asked for and cannot be used.
+    pub fn search(&self, query: &[f32], options: &SearchOptions<'_>) -> Result<Found, IndexError> {
+        let SearchOptions { k, filter, .. } = *options;
+        let mut plan = self.plan(options);
+        let neighbours = match plan.method {
+            Method::Exact => self.search_exact(query, k, filter)?,
+            Method::Scan => self.search_scan(query, k, filter)?,
+            Method::Graph { effort } => match self.search_graph(query, k, effort, filter) {
+                // The graph is only a cache: who did not insist on it gets the same answer a little later.
+                Err(error @ (IndexError::Graph { .. } | IndexError::NoGraph { .. }))
+                    if options.strategy == Strategy::Auto =>
+                {
+                    log::warn!("{error}");
+                    (plan.method, plan.reason) = (Method::Scan, Reason::UnusableGraph);
+                    self.search_scan(query, k, filter)?
+                }
+                result => result?,
+            },
+        };
+        Ok(Found { neighbours, plan })
+    }
+
+    /// How a search would be carried out.
+    pub fn plan(&self, options: &SearchOptions<'_>) -> Plan {
+        let sizes = Sizes {
+            items: self.snapshot.live(),
+            code_bytes: similarity::code_len(self.dimension()),
+            passing: options.filter.map(RoaringTreemap::len),
+            in_graph: self.in_graph(),
+            slow_at_random: false,
+        };
+        let plan = plan::plan(options, sizes);
+        // Looking at the disk takes a while, and is of interest only to a walk that would read here and there.
+        if options.strategy == Strategy::Auto && matches!(plan.method, Method::Graph { .. }) && self.is_slow_at_random()
+        {
+            return plan::plan(options, Sizes { slow_at_random: true, ..sizes });
+        }
+        plan
+    }
+
+    /// Live items that a walk through the graph can find.
+    fn in_graph(&self) -> Option<u64> {
+        *self.in_graph.get_or_init(|| {
+            let entry = self.snapshot.manifest().graph.as_ref()?;
+            let status = graph::status(&self.snapshot, entry).ok()?;
+            Some(status.nodes - status.removed)
+        })
+    }
+
+    /// The index lies where reads out of order are slow, and is not in memory.
+    fn is_slow_at_random(&self) -> bool {
+        let codes = self.snapshot.segments().iter().filter_map(|segment| segment.codes_block(0..segment.len()));
+        let largest = codes.max_by_key(|codes| codes.len()).map(cast::to_bytes);
+        let in_memory = || largest.and_then(medium::share_in_memory).is_some_and(|share| share > MOSTLY);
+        *self.slow_medium.get_or_init(|| medium::is_slow_at_random(self.dir())) && !in_memory()
+    }
+
     /// As [`IndexReader::search_exact`], but found by a walk through the graph with `ef` candidates (at least `k`; ten
-    /// times as many find nearly all). Scores are exact, and photos newer than the graph are scanned besides. Where the
-    /// graph would not help, because few photos pass or many are asked for, the result is that of an exact search.
+    /// times as many find nearly all). Scores are exact, and photos newer than the graph are scanned besides. Where a walk
+    /// comes to its end before it has found `ef`, since fewer than that pass or the graph is damaged, all are scanned.
     ///
     /// The first call opens the graph.
     ///
@@ -180,48 +275,47 @@ impl IndexReader {
         Ok(graph.search(&self.snapshot, query, k, ef, filter))
     }
 
-    /// The records of photos, in the order of `ids`, as they were when the reader was opened. Ids that name no photo are
-    /// left out.
+    /// The records of the assets that items belong to, in the order of `items`, as they were when the reader was opened. Ids
+    /// that name no item are left out. An asset's own id is that of its first item.
     ///
     /// # Errors
-    /// [`IndexError::Metadata`] if the metadata cannot be read.
-    pub fn photos(&self, ids: &[u64]) -> Result<Vec<PhotoRecord>, IndexError> {
-        self.metadata()?.records(ids)
+    /// [`IndexError::Corrupt`] if a record cannot be read.
+    pub fn records(&self, items: &[u64]) -> Result<Vec<Record>, IndexError> {
+        items.iter().filter_map(|&item| self.snapshot.record(item).transpose()).collect()
     }
 
-    /// The records of all photos, in ascending order of ids.
+    /// The records of all assets, in ascending order of ids.
     ///
     /// # Errors
-    /// [`IndexError::Metadata`] if the metadata cannot be read.
-    pub fn all_photos(&self) -> Result<Vec<PhotoRecord>, IndexError> {
-        let mut records = self.metadata()?.all()?;
-        records.sort_unstable_by_key(|record| record.id);
-        Ok(records)
+    /// [`IndexError::Corrupt`] if a record cannot be read.
+    pub fn all_records(&self) -> Result<Vec<Record>, IndexError> {
+        self.snapshot.all_records()
     }
 
-    /// The photo at exactly this path.
+    /// The asset at exactly this path. Looks at all records.
     ///
     /// # Errors
-    /// [`IndexError::Metadata`] if the metadata cannot be read.
+    /// [`IndexError::Corrupt`] if a record cannot be read.
     pub fn find_path(&self, path: impl AsRef<Path>) -> Result<Option<u64>, IndexError> {
-        self.metadata()?.find_path(path.as_ref())
+        let records = self.all_records()?;
+        Ok(records.iter().find(|record| record.asset.path == path.as_ref()).map(|record| record.id))
     }
 
-    /// Photos whose path has at least one of the words, best first with their BM25 scores; equal scores in ascending
+    /// Assets whose path has at least one of the words, best first with their BM25 scores; equal scores in ascending
     /// order of ids. Letters and digits make up words, upper and lower case are the same.
     ///
     /// # Errors
-    /// [`IndexError::Metadata`] if the metadata cannot be read.
+    /// [`IndexError::Metadata`] if the word index cannot be used. The next writer makes it again.
     pub fn search_words(&self, words: &str, limit: usize) -> Result<Vec<(u64, f32)>, IndexError> {
-        self.metadata()?.search_words(words, limit)
-    }
-
-    fn metadata(&self) -> Result<&MetadataReader, IndexError> {
-        if let Some(metadata) = self.metadata.get() {
-            return Ok(metadata);
+        if let Some(index) = self.words.get() {
+            return index.search(words, limit);
         }
-        let opened = MetadataReader::open(&self.metadata_files)?;
-        Ok(self.metadata.get_or_init(|| opened))
+        let Some(files) = &self.words_files else {
+            let reason = "it is made when the index is next updated".to_owned();
+            return Err(IndexError::Metadata { dir: self.snapshot.layout().words(), reason });
+        };
+        let opened = Words::open(files)?;
+        self.words.get_or_init(|| opened).search(words, limit)
     }
 
     fn graph(&self) -> Result<&Graph, IndexError> {
@@ -238,15 +332,16 @@ impl IndexReader {
     }
 }
 
-/// The vectors and the metadata of the newest commit.
-pub(crate) fn open_commit(layout: &Layout) -> Result<(Snapshot, ReadDirectory), IndexError> {
+/// The vectors and records of the newest commit, and the files of its word index.
+pub(crate) fn open_commit(layout: &Layout) -> Result<(Snapshot, Option<ReadDirectory>), IndexError> {
     at_commit(layout, |point| {
-        let snapshot = Snapshot::open_generation(layout, point.generation())?;
-        let files = ReadDirectory::pin(&layout.meta(), point)?;
+        let snapshot = Snapshot::open_at(layout, point)?;
+        let Some(meta) = &snapshot.manifest().words else { return Ok((snapshot, None)) };
+        let files = ReadDirectory::pin(&layout.words(), meta.as_bytes().into())?;
         if !files.is_complete() && CommitPoint::read(layout)? != *point {
-            return Err(IndexError::corrupt(&layout.commit_point(), "it was replaced while its files were opened"));
+            return Err(IndexError::corrupt(&layout.manifest(), "it was replaced while its files were opened"));
         }
-        Ok((snapshot, files))
+        Ok((snapshot, Some(files)))
     })
 }
 

@@ -1,22 +1,21 @@
-//! Building an index anew, for another model or from scratch, while the old one stays in use.
+//! Building an index again, for another model or from scratch, while the old one stays in use.
 
 use std::path::{Path, PathBuf};
 
 use crate::commit_point::CommitPoint;
 use crate::error::IndexError;
 use crate::files;
-use crate::id_set;
 use crate::layout::{Entry, Layout};
 use crate::lock::WriteLock;
-use crate::manifest::{self, DeletedEntry, Manifest};
-use crate::metadata::{self, MetadataReader, ReadDirectory};
+use crate::manifest::{self, Manifest};
+use crate::model::ModelId;
 use crate::privacy;
-use crate::reader::open_commit;
 use crate::recognise::{Standing, refuse_foreign_files};
-use crate::record::ModelId;
 use crate::snapshot::Snapshot;
 use crate::staging::{self, Unused};
 use crate::sweep::{entries, sweep};
+use crate::v1;
+use crate::words;
 use crate::writer::IndexWriter;
 
 /// How far the ids and file numbers of a staged index lie beyond those of the index around it, which may be updated
@@ -134,47 +133,34 @@ impl Rebuild {
 
     /// Commits; `before` is called before each step and may fail, so that tests can stop anywhere.
     fn promote(&self, before: &mut dyn FnMut(&'static str) -> Result<(), IndexError>) -> Result<(), IndexError> {
+        let point = CommitPoint::read(&self.staged)?;
+        if matches!(point, CommitPoint::Version1(_)) {
+            // Left by an earlier version of the program.
+            IndexWriter::open_or_create(self.staged.root(), &self.model)?.close()?;
+        }
         let lock = WriteLock::acquire(&self.staged)?;
-        let (snapshot, metadata_files) = self.open_whole()?;
-        if let Some(manifest) = &self.base.manifest {
+        let snapshot = self.open_whole()?;
+        if let Some(manifest) = self.base.manifest.as_ref().filter(|manifest| manifest.version == manifest::VERSION) {
             // An earlier rebuild may have died between the linking of its files and the commit.
             sweep(&self.layout, Some(manifest))?;
         }
         let generation = self.base.generation.max(snapshot.manifest().generation) + 1;
-        for dir in [self.layout.vectors(), self.layout.graphs(), self.layout.meta()] {
-            files::create_dir(&dir)?;
+        for folder in self.layout.folders() {
+            files::create_dir(&folder)?;
         }
-        let deleted = match snapshot.deleted() {
-            none if none.is_empty() => None,
-            ids => {
-                before("deleted set")?;
-                let bytes = id_set::encode(ids);
-                files::write_bytes(&self.layout.deleted(generation), &bytes)?;
-                Some(DeletedEntry { generation, crc32: crc32fast::hash(&bytes) })
-            }
-        };
-        let manifest = Manifest { generation, committed_at: manifest::now(), deleted, ..snapshot.manifest().clone() };
-        before("list of metadata files")?;
-        metadata::adopt_list_of_files(&self.staged.meta(), &self.layout.meta())?;
-        let moves = self.moves(&manifest, &metadata_files);
-        let live: std::collections::HashSet<PathBuf> = metadata_files.names().cloned().collect();
-        let commit_point = metadata_files
-            .commit_point()
-            .with_generation(generation)
-            .ok_or_else(|| IndexError::corrupt(&self.staged.commit_point(), "it is not as tantivy writes it"))?;
+        let manifest = Manifest { generation, committed_at: manifest::now(), ..snapshot.manifest().clone() };
+        let moves = self.moves(&manifest)?;
         // Mapped files cannot be moved everywhere.
-        drop((snapshot, metadata_files));
+        drop(snapshot);
         for (from, to) in moves {
             before("link")?;
             files::link_or_move(&from, &to)?;
         }
-        for dir in [self.layout.vectors(), self.layout.graphs(), self.layout.meta()] {
-            files::sync_dir(&dir)?;
+        for folder in self.layout.folders() {
+            files::sync_dir(&folder)?;
         }
         before("manifest")?;
-        files::write_bytes(&self.layout.manifest(generation), &manifest.encode())?;
-        before("commit point")?;
-        if let Err(error) = files::write_bytes(&self.layout.commit_point(), &commit_point) {
+        if let Err(error) = files::write_bytes(&self.layout.manifest(), &manifest.encode()) {
             // What counts is whether the commit point was replaced: syncing it may have failed after that.
             if CommitPoint::read(&self.layout).ok().map(|point| point.generation()) != Some(generation) {
                 return Err(error);
@@ -183,10 +169,8 @@ impl Rebuild {
         }
         before("removal of the old files")?;
         // The commit is made. What is left over is removed by the next writer, if not now.
-        let removed = sweep(&self.layout, Some(&manifest))
-            .and_then(|()| metadata::sweep_except(&self.layout.meta(), &live))
-            .and_then(|()| before("removal of the staging area"))
-            .and_then(|()| {
+        let removed =
+            sweep(&self.layout, Some(&manifest)).and_then(|()| before("removal of the staging area")).and_then(|()| {
                 drop(lock);
                 staging::remove(&self.layout)
             });
@@ -197,40 +181,50 @@ impl Rebuild {
     }
 
     /// The staged index, after everything in it was found to be whole: what takes the place of an index is checked first.
-    fn open_whole(&self) -> Result<(Snapshot, ReadDirectory), IndexError> {
-        let (snapshot, metadata_files) = open_commit(&self.staged)?;
+    fn open_whole(&self) -> Result<Snapshot, IndexError> {
+        let snapshot = Snapshot::open(&self.staged)?;
         let manifest = snapshot.manifest();
-        let path = self.staged.manifest(manifest.generation);
+        let path = self.staged.manifest();
         if manifest.model.fingerprint != self.model.fingerprint || manifest.model.dimension != self.model.dimension {
             return Err(IndexError::corrupt(&path, "it is for another model than the rebuild was begun for"));
         }
         if !self.base.unused.allows(&snapshot) {
             return Err(IndexError::corrupt(&path, "it uses ids or file numbers of the index that it is to replace"));
         }
-        snapshot.segments().iter().try_for_each(|segment| segment.verify())?;
-        MetadataReader::open(&metadata_files)?;
-        Ok((snapshot, metadata_files))
+        check_whole(&snapshot)?;
+        Ok(snapshot)
     }
 
     /// All files that the new generation takes over, and where they go.
-    fn moves(&self, manifest: &Manifest, metadata_files: &ReadDirectory) -> Vec<(PathBuf, PathBuf)> {
+    fn moves(&self, manifest: &Manifest) -> Result<Vec<(PathBuf, PathBuf)>, IndexError> {
         let (from, to) = (&self.staged, &self.layout);
-        let mut moves: Vec<_> =
-            manifest.segments.iter().map(|entry| (from.segment(entry.file), to.segment(entry.file))).collect();
+        let of = |place: &dyn Fn(&Layout) -> PathBuf| (place(from), place(to));
+        let mut moves: Vec<_> = manifest.segments.iter().map(|entry| of(&|at| at.segment(entry.file))).collect();
+        moves.extend(manifest.records.iter().map(|entry| of(&|at| at.record_file(entry.file))));
+        moves.extend(manifest.deleted.iter().map(|entry| of(&|at| at.deleted(entry.file))));
+        // Graph and words can be made again: a part that is missing is noticed where it is used.
+        let mut made_again = Vec::new();
         if let Some(entry) = &manifest.graph {
-            // The graph is a cache: that it is missing is noticed where it is used.
-            moves.extend(Some((from.graph(entry.file), to.graph(entry.file))).filter(|(from, _)| from.is_file()));
+            made_again.push(of(&|at| at.graph(entry.file)));
         }
-        moves.extend(metadata_files.names().map(|name| (from.meta().join(name), to.meta().join(name))));
-        moves
+        let words = words::live_files(&from.words(), manifest.words.as_deref())?;
+        made_again.extend(words.iter().map(|name| of(&|at| at.words().join(name))));
+        moves.extend(made_again.into_iter().filter(|(from, _)| from.is_file()));
+        Ok(moves)
     }
+}
+
+/// Compares all checksums of what cannot be made again.
+fn check_whole(snapshot: &Snapshot) -> Result<(), IndexError> {
+    snapshot.segments().iter().try_for_each(|segment| segment.verify())?;
+    snapshot.records().files().iter().try_for_each(|file| file.verify())
 }
 
 /// May a rebuild go on from this staged index? Damage, another model or used up ids say no; an error of the system, which
 /// says nothing about the index, is an error here too.
 fn may_go_on(staged: &Layout, model: &ModelId, base: &Base) -> Result<bool, IndexError> {
     let open = || {
-        let (snapshot, metadata_files) = open_commit(staged)?;
+        let snapshot = Snapshot::open(staged)?;
         let made_with = &snapshot.manifest().model;
         if made_with.fingerprint != model.fingerprint || made_with.dimension != model.dimension {
             return Ok(false);
@@ -238,14 +232,13 @@ fn may_go_on(staged: &Layout, model: &ModelId, base: &Base) -> Result<bool, Inde
         if !base.unused.allows(&snapshot) {
             return Ok(false);
         }
-        snapshot.segments().iter().try_for_each(|segment| segment.verify())?;
-        MetadataReader::open(&metadata_files)?;
+        check_whole(&snapshot)?;
         Ok(true)
     };
     match open() {
         Err(error @ IndexError::Io { .. }) if !error.is_missing_file() => Err(error),
         Err(error) => {
-            log::info!("an earlier rebuild is begun anew: {error}");
+            log::info!("an earlier rebuild is begun again: {error}");
             Ok(false)
         }
         result => result,
@@ -260,54 +253,30 @@ impl Base {
             let unused = Unused { next_id: None, next_file: 1 };
             return Ok(Base { manifest: None, generation: 0, unused, first_id: 1, first_file: 1 });
         }
-        let committed = match CommitPoint::read(layout) {
-            Ok(point) => Some(point.generation()),
-            Err(IndexError::NotFound { .. } | IndexError::Corrupt { .. }) => None,
+        let committed = match Snapshot::open(layout) {
+            Ok(snapshot) => Some(snapshot.manifest().clone()),
+            Err(IndexError::NotFound { .. } | IndexError::Corrupt { .. } | IndexError::Metadata { .. }) => None,
             Err(error) => return Err(error),
         };
+        // A manifest that can be read tells its numbers even where a file that it names is damaged.
+        let point = CommitPoint::read(layout).ok();
+        let manifest = committed.or_else(|| match &point {
+            Some(CommitPoint::Version2(manifest)) => Some(manifest.as_ref().clone()),
+            _ => None,
+        });
         let mut base = Base {
-            manifest: None,
-            generation: committed.unwrap_or(0),
+            generation: point.map_or(0, |point| point.generation()),
             unused: Unused { next_id: None, next_file: 1 },
             first_id: 0,
             first_file: 0,
+            manifest,
         };
-        // Of the files that lie there, whether or not a manifest that can be read names them.
-        let mut past_files = 1;
-        for (path, entry) in entries(layout)? {
-            match entry {
-                Entry::Manifest(generation) => {
-                    base.generation = base.generation.max(generation);
-                    match Manifest::read(&path, generation) {
-                        Ok(manifest) => {
-                            base.unused.next_id = base.unused.next_id.max(Some(manifest.next_id));
-                            base.unused.next_file = base.unused.next_file.max(manifest.next_file);
-                            if committed == Some(generation) {
-                                base.manifest = Some(manifest);
-                            }
-                        }
-                        Err(IndexError::Corrupt { .. }) => {}
-                        Err(error) => return Err(error),
-                    }
-                }
-                Entry::Deleted(generation) => base.generation = base.generation.max(generation),
-                Entry::Segment(file) | Entry::Graph(file) => past_files = past_files.max(file.saturating_add(1)),
-                Entry::Temporary => {}
-            }
-        }
         if let Some(manifest) = &base.manifest {
-            // What others there are was never committed.
+            manifest.refuse_newer(&layout.manifest())?;
             base.unused = Unused::by(manifest);
             (base.first_id, base.first_file) = (manifest.next_id, manifest.next_file);
         } else {
-            base.unused.next_file = base.unused.next_file.max(past_files);
-            base.first_file = base.unused.next_file;
-            base.first_id = base.unused.next_id.unwrap_or(0);
-            if committed.is_some() || base.unused.next_id.is_none() {
-                // The manifest that would tell which ids were given out cannot be read. No index has added photos faster
-                // than this since 1970.
-                base.first_id = base.first_id.max((manifest::now().max(0) as u64) << 16);
-            }
+            base.read_what_is_left(layout)?;
         }
         let exhausted = || IndexError::corrupt(layout.root(), "its ids or file numbers are used up");
         let beyond = |number: u64| number.checked_add(GAP).filter(|&n| n <= manifest::GREATEST).ok_or_else(exhausted);
@@ -318,6 +287,42 @@ impl Base {
         }
         Ok(base)
     }
+
+    /// Looks for numbers that were not used yet, where the manifest that would tell cannot be read.
+    fn read_what_is_left(&mut self, layout: &Layout) -> Result<(), IndexError> {
+        // A first rebuild that died just before its commit has left files here that are the staged index's.
+        let staged = Snapshot::open(&layout.rebuild()).ok();
+        let is_staged =
+            |file: u64| staged.as_ref().is_some_and(|staged| staged.manifest().files().any(|other| other == file));
+        for (path, entry) in entries(layout)? {
+            match entry {
+                Entry::V1Manifest(generation) => {
+                    self.generation = self.generation.max(generation);
+                    match v1::Manifest::read(&path, generation) {
+                        Ok(manifest) => {
+                            self.unused.next_id = self.unused.next_id.max(Some(manifest.next_id));
+                            self.unused.next_file = self.unused.next_file.max(manifest.next_file);
+                        }
+                        Err(IndexError::Corrupt { .. }) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Entry::V1Deleted(generation) => self.generation = self.generation.max(generation),
+                Entry::Segment(file) | Entry::Deleted(file) | Entry::Records(file) | Entry::Graph(file)
+                    if !is_staged(file) =>
+                {
+                    self.unused.next_file = self.unused.next_file.max(file.saturating_add(1));
+                }
+                _ => {}
+            }
+        }
+        // No index has made commits, or added photos, faster than this since 1970.
+        let seconds = manifest::now().max(0) as u64;
+        self.generation = self.generation.max(seconds << 8);
+        self.first_file = self.unused.next_file;
+        self.first_id = self.unused.next_id.unwrap_or(0).max(seconds << 16);
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -325,8 +330,8 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::asset::{Asset, Kind, Stamp};
     use crate::reader::IndexReader;
-    use crate::record::NewPhoto;
     use crate::verify::verify;
 
     fn model(dimension: usize) -> ModelId {
@@ -338,24 +343,23 @@ mod tests {
         for number in writer.len() as u64..photos {
             let mut embedding = vec![0.0; dimension];
             embedding[number as usize % dimension] = 1.0;
-            let photo = NewPhoto {
+            let photo = Asset {
                 path: format!("/{dimension}/{photos}/{number}.jpg").into(),
+                stamp: Stamp { size: number, ..Stamp::default() },
                 hash: [0; 16],
-                size: number,
-                mtime_ns: 0,
+                kind: Kind::Photo,
                 width: 1,
                 height: 1,
                 taken_at: None,
                 camera: None,
                 lens: None,
                 gps: None,
-                embedding,
             };
-            writer.add(photo).unwrap();
+            writer.add(photo, embedding).unwrap();
         }
         writer.commit().unwrap();
         let first = IndexReader::open(dir).unwrap().ids().next().unwrap();
-        assert!(writer.remove(first));
+        assert!(writer.remove(first).unwrap());
         writer.commit().unwrap();
         writer.close().unwrap();
     }
@@ -363,7 +367,7 @@ mod tests {
     fn ids(dir: &Path) -> Vec<u64> {
         let reader = IndexReader::open(dir).unwrap();
         let ids: Vec<u64> = reader.ids().collect();
-        assert_eq!(reader.photos(&ids).unwrap().len(), ids.len());
+        assert_eq!(reader.records(&ids).unwrap().len(), ids.len());
         assert!(verify(dir).unwrap().is_clean());
         ids
     }
@@ -406,10 +410,7 @@ mod tests {
             rebuild.commit().unwrap();
             assert!(ids(dir.path())[0] > *before.last().unwrap(), "before the {last}");
             assert!(!dir.path().join("rebuild").exists());
-            let manifests = fs::read_dir(dir.path())
-                .unwrap()
-                .filter(|entry| entry.as_ref().unwrap().file_name().to_str().unwrap().starts_with("manifest-"));
-            assert_eq!(manifests.count(), 1);
+            assert_eq!(fs::read_dir(dir.path().join("vectors")).unwrap().count(), 2, "one file and what was removed");
         }
         assert!(steps > 10, "only {steps} steps");
     }

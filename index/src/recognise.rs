@@ -9,20 +9,20 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::checked_json;
-use crate::commit_point::parse_generation;
 use crate::error::IndexError;
 use crate::files;
 use crate::graph;
 use crate::id_set;
 use crate::layout::{self, Entry, Layout, MetaEntry};
 use crate::manifest;
-use crate::metadata;
+use crate::records;
 use crate::segment;
+use crate::v1;
 
 /// What a directory holds.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// An index, though perhaps a damaged one: a commit point or a manifest says so.
+    /// An index, though perhaps a damaged one: a commit point says so, or vectors or records that are there.
     Index,
     /// Nothing at all, or what a writer leaves that dies before its first commit.
     Empty,
@@ -32,13 +32,25 @@ pub(crate) enum Standing {
 
 /// Looks at the directory, which need not exist.
 pub(crate) fn standing(layout: &Layout) -> Result<Standing, IndexError> {
-    if is_commit_point(layout)? {
+    if checked_json::is_kind(manifest::KIND, &beginning(&layout.manifest())?) || is_v1_commit_point(layout)? {
         return Ok(Standing::Index);
+    }
+    // The first commit comes before the first photo, so where there are vectors or records, something was committed.
+    for (dir, is_own) in [
+        (layout.vectors(), is_own_in_vectors as fn(&Path) -> Result<bool, IndexError>),
+        (layout.records(), is_own_in_records),
+    ] {
+        for path in files::list(&dir).unwrap_or_default() {
+            let is_data = path.extension().is_some_and(|extension| extension == "vec" || extension == "rec");
+            if is_data && is_own(&path)? {
+                return Ok(Standing::Index);
+            }
+        }
     }
     let entries = files::list(layout.root())?;
     for path in &entries {
-        if matches!(name_of(path).and_then(layout::entry_in_root), Some(Entry::Manifest(_)))
-            && checked_json::is_kind(manifest::KIND, &beginning(path)?)
+        if matches!(name_of(path).and_then(layout::entry_in_root), Some(Entry::V1Manifest(_)))
+            && checked_json::is_kind(v1::KIND, &beginning(path)?)
         {
             return Ok(Standing::Index);
         }
@@ -47,8 +59,10 @@ pub(crate) fn standing(layout: &Layout) -> Result<Standing, IndexError> {
         let found = match name_of(&path) {
             // The last one is the file system's own, where the directory is a mount point.
             Some(layout::LOCK | layout::LOCK_HOLDER | "lost+found") => None,
-            Some(layout::META_DIR) => foreign_in(&path, is_own_in_meta)?,
+            Some(layout::V1_META_DIR) => foreign_in(&path, is_own_in_v1_meta)?,
+            Some(layout::WORDS_DIR) => foreign_in(&path, is_own_in_words)?,
             Some(layout::VECTORS_DIR) => foreign_in(&path, is_own_in_vectors)?,
+            Some(layout::RECORDS_DIR) => foreign_in(&path, is_own_in_records)?,
             Some(layout::GRAPH_DIR) => foreign_in(&path, is_own_in_graphs)?,
             Some(layout::REBUILD_DIR) if is_directory(&path) => match standing(&Layout::new(&path))? {
                 Standing::Foreign(found) => Some(found),
@@ -72,11 +86,11 @@ pub(crate) fn refuse_foreign_files(layout: &Layout) -> Result<Standing, IndexErr
     }
 }
 
-/// Is there a `meta.json` that a commit of ours has written?
-fn is_commit_point(layout: &Layout) -> Result<bool, IndexError> {
-    let Some(point) = read_json(&layout.commit_point())? else { return Ok(false) };
+/// Is there a `meta.json` that a commit of version 1 has written?
+fn is_v1_commit_point(layout: &Layout) -> Result<bool, IndexError> {
+    let Some(point) = read_json(&layout.v1_commit_point())? else { return Ok(false) };
     let payload = point.get("payload").and_then(|payload| payload.as_str());
-    Ok(payload.and_then(parse_generation).is_some() && point.get("schema").is_some())
+    Ok(payload.and_then(v1::parse_generation).is_some() && point.get("schema").is_some())
 }
 
 fn read_json(path: &Path) -> Result<Option<serde_json::Value>, IndexError> {
@@ -104,7 +118,7 @@ fn foreign_in(dir: &Path, is_own: fn(&Path) -> Result<bool, IndexError>) -> Resu
 
 fn is_own_in_root(path: &Path) -> Result<bool, IndexError> {
     match name_of(path).and_then(layout::entry_in_root) {
-        Some(Entry::Deleted(_)) => Ok(beginning(path)?.starts_with(&id_set::MAGIC)),
+        Some(Entry::V1Deleted(_)) => Ok(beginning(path)?.starts_with(&id_set::MAGIC)),
         Some(Entry::Temporary) => Ok(is_our_temporary(path)),
         _ => Ok(false),
     }
@@ -113,9 +127,23 @@ fn is_own_in_root(path: &Path) -> Result<bool, IndexError> {
 fn is_own_in_vectors(path: &Path) -> Result<bool, IndexError> {
     match name_of(path).and_then(layout::entry_in_vectors) {
         Some(Entry::Segment(_)) => Ok(beginning(path)?.starts_with(&segment::MAGIC)),
+        Some(Entry::Deleted(_)) => Ok(beginning(path)?.starts_with(&id_set::MAGIC)),
         Some(Entry::Temporary) => Ok(is_our_temporary(path)),
         _ => Ok(false),
     }
+}
+
+fn is_own_in_records(path: &Path) -> Result<bool, IndexError> {
+    match name_of(path).and_then(layout::entry_in_records) {
+        Some(Entry::Records(_)) => Ok(beginning(path)?.starts_with(&records::KIND.magic)),
+        Some(Entry::Temporary) => Ok(is_our_temporary(path)),
+        _ => Ok(false),
+    }
+}
+
+fn is_own_in_words(path: &Path) -> Result<bool, IndexError> {
+    let entry = name_of(path).and_then(layout::entry_in_words);
+    Ok(matches!(entry, Some(MetaEntry::OfSegment | MetaEntry::Temporary)))
 }
 
 fn is_own_in_graphs(path: &Path) -> Result<bool, IndexError> {
@@ -133,11 +161,11 @@ fn is_own_in_graphs(path: &Path) -> Result<bool, IndexError> {
     }
 }
 
-fn is_own_in_meta(path: &Path) -> Result<bool, IndexError> {
-    match name_of(path).and_then(layout::entry_in_meta) {
+fn is_own_in_v1_meta(path: &Path) -> Result<bool, IndexError> {
+    match name_of(path).and_then(layout::entry_in_words) {
         // Before the first commit tantivy's index is empty, and has our fields.
         Some(MetaEntry::CommitPoint) => {
-            Ok(read_json(path)?.is_some_and(|point| point.get("schema") == Some(&metadata::schema_as_json())))
+            Ok(read_json(path)?.is_some_and(|point| point.get("schema") == Some(&v1::schema_as_json())))
         }
         entry => Ok(entry.is_some()),
     }
@@ -176,6 +204,11 @@ mod tests {
         for name in [
             "holiday.jpg",
             "manifest-3.json",
+            "manifest.json",
+            "words/d41d8cd98f00b204e9800998ecf8427e.jpg",
+            "words/meta.json",
+            "records/00000001.rec",
+            "vectors/00000001.del",
             "deleted-2.bin",
             ".tmp-notes",
             "vectors/00000001.vec",
@@ -202,20 +235,26 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::new(dir.path());
         assert_eq!(standing(&Layout::new(&dir.path().join("missing"))).unwrap(), Standing::Empty);
-        for folder in ["meta", "vectors", "graph", "rebuild/vectors"] {
+        for folder in ["meta", "words", "records", "vectors", "graph", "rebuild/vectors"] {
             fs::create_dir_all(dir.path().join(folder)).unwrap();
         }
-        let row = segment::NewRow::new(1, &[1.0]);
-        segment::write(&layout.segment(1), 1, segment::RowFormat::F16, std::iter::once(row)).unwrap();
-        for name in ["lock", ".tmp-aB3xY9", "meta/.managed.json", "meta/.tmpaB3xY9"] {
+        for name in ["lock", ".tmp-aB3xY9", "words/.tmpaB3xY9", "meta/.managed.json", "meta/.tmpaB3xY9"] {
             fs::write(dir.path().join(name), "").unwrap();
         }
-        let point = serde_json::json!({"segments": [], "schema": metadata::schema_as_json(), "opstamp": 0});
-        fs::write(layout.commit_point(), point.to_string()).unwrap();
+        let point = serde_json::json!({"segments": [], "schema": v1::schema_as_json(), "opstamp": 0});
+        fs::write(layout.v1_commit_point(), point.to_string()).unwrap();
         assert_eq!(standing(&layout).unwrap(), Standing::Empty);
+        let model = crate::ModelId { name: "a".into(), fingerprint: "b".into(), dimension: 1 };
+        fs::write(layout.manifest(), manifest::Manifest::empty(&model, 1, 1).encode()).unwrap();
+        assert_eq!(standing(&layout).unwrap(), Standing::Index);
+        fs::remove_file(layout.manifest()).unwrap();
+        let row = segment::NewRow::new(1, &[1.0]);
+        segment::write(&layout.segment(1), 1, segment::RowFormat::F16, std::iter::once(row)).unwrap();
+        assert_eq!(standing(&layout).unwrap(), Standing::Index);
+        fs::remove_file(layout.segment(1)).unwrap();
         let mut point = point;
         point["payload"] = "1".into();
-        fs::write(layout.commit_point(), point.to_string()).unwrap();
+        fs::write(layout.v1_commit_point(), point.to_string()).unwrap();
         assert_eq!(standing(&layout).unwrap(), Standing::Index);
     }
 }

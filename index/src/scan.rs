@@ -11,9 +11,10 @@ use roaring::RoaringTreemap;
 
 use crate::candidates::{Block, PARALLEL_BYTES, blocks, places_of};
 use crate::exact;
-use crate::record::Neighbour;
+use crate::plan::follows_filter;
 use crate::shortlist::{SharedFloor, Shortlist};
 use crate::snapshot::{Place, Snapshot};
+use crate::status::Neighbour;
 
 /// Codes that one task reads: they and the sums fit into the second-level cache.
 const BLOCK_BYTES: usize = 256 << 10;
@@ -21,8 +22,6 @@ const BLOCK_BYTES: usize = 256 << 10;
 const GROUP: usize = 16;
 /// Rows that a walk along a filter asks the memory for ahead of their use.
 const AHEAD: usize = 8;
-/// A filter that lets fewer than one row in this many pass is followed id by id instead of asked for each row.
-const SELECTIVE: u64 = 8;
 
 /// How many candidates are scored again for the best `k`.
 fn shortlist_len(k: usize) -> usize {
@@ -38,7 +37,7 @@ pub(crate) fn search(snapshot: &Snapshot, query: &[f32], k: usize, filter: Optio
     }
     let scan = Scan { snapshot, query, codes: CodeQuery::new(Isa::best(), query), size, floor: SharedFloor::new() };
     let shortlist = match filter {
-        Some(filter) if filter.len() < snapshot.rows() / SELECTIVE => {
+        Some(filter) if follows_filter(snapshot.rows(), filter.len(), similarity::code_len(query.len())) => {
             let places = places_of(snapshot, filter);
             if places.len() <= 2 * size {
                 return exact::search_places(snapshot, query, k, &places);
@@ -113,16 +112,18 @@ impl Scan<'_> {
         sums.resize(scales.len(), 0);
         self.codes.dots(codes, sums);
         let unit = self.codes.scale();
-        for (group, (sums, scales)) in sums.chunks(GROUP).zip(scales.chunks(GROUP)).enumerate() {
-            let mut scores = [f32::NEG_INFINITY; GROUP];
-            for ((score, &sum), &scale) in scores.iter_mut().zip(sums).zip(scales) {
-                *score = unit * scale * sum as f32;
-            }
+        let score = |sum: i32, scale: f32| unit * scale * sum as f32;
+        let (groups, _) = sums.as_chunks::<GROUP>();
+        for (group, (sums, scales)) in groups.iter().zip(scales.as_chunks::<GROUP>().0).enumerate() {
+            let scores: [f32; GROUP] = std::array::from_fn(|lane| score(sums[lane], scales[lane]));
             // Hardly any group has one that is good enough. NaN is not below anything.
             if scores.iter().fold(true, |below, &score| below & (score < floor)) {
                 continue;
             }
-            scores[..sums.len()].iter().enumerate().for_each(|(index, &score)| offer(group * GROUP + index, score));
+            scores.iter().enumerate().for_each(|(lane, &score)| offer(group * GROUP + lane, score));
+        }
+        for index in groups.len() * GROUP..sums.len() {
+            offer(index, score(sums[index], scales[index]));
         }
     }
 
@@ -157,7 +158,8 @@ mod tests {
     use super::*;
     use crate::layout::Layout;
     use crate::manifest::Manifest;
-    use crate::record::ModelId;
+    use crate::model::ModelId;
+    use crate::records::Records;
     use crate::segment::{self, NewRow, RowFormat, Segment};
 
     fn units(rng: &mut StdRng, count: usize, dimension: usize) -> Vec<Vec<f32>> {
@@ -191,7 +193,7 @@ mod tests {
         let next = ids.next().unwrap();
         let manifest = Manifest::empty(&model, next, 100);
         let removed = (1..next).filter(|id| id % 3 > 0 && id % 11 == 0).collect();
-        Snapshot::assemble(Layout::new(dir), manifest, files, removed).unwrap()
+        Snapshot::assemble(Layout::new(dir), manifest, files, Records::default(), removed).unwrap()
     }
 
     const KINDS: [Option<RowFormat>; 3] = [Some(RowFormat::F16), Some(RowFormat::F32), None];
@@ -269,9 +271,13 @@ mod tests {
             fs::write(&damaged, &bytes).unwrap();
             let segment = Arc::new(Segment::open(&damaged, 1).unwrap());
             let manifest = whole.manifest().clone();
-            let Ok(snapshot) =
-                Snapshot::assemble(Layout::new(dir.path()), manifest, vec![segment], RoaringTreemap::new())
-            else {
+            let Ok(snapshot) = Snapshot::assemble(
+                Layout::new(dir.path()),
+                manifest,
+                vec![segment],
+                Records::default(),
+                RoaringTreemap::new(),
+            ) else {
                 // The ids are not those of the manifest.
                 continue;
             };

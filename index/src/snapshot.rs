@@ -1,17 +1,21 @@
-//! One generation of the index, as committed: manifest, mapped vector files, removed ids. Immutable.
+//! One generation of the index, as committed: manifest, mapped files of vectors and records, removed ids. Immutable.
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use roaring::RoaringTreemap;
 
-use crate::commit_point::at_commit;
+use crate::asset::Record;
+use crate::commit_point::{CommitPoint, at_commit};
 use crate::error::IndexError;
 use crate::id_set;
 use crate::layout::Layout;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, SegmentEntry};
+use crate::records::{RecordFile, Records};
 use crate::segment::{RowRef, Segment};
+use crate::v1;
+use crate::words::ReadDirectory;
 
 /// Where a row is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,55 +29,93 @@ pub(crate) struct Snapshot {
     layout: Layout,
     manifest: Manifest,
     segments: Vec<Arc<Segment>>,
+    records: Records,
+    /// The records of an index of version 1, in place of `records`.
+    v1_records: Option<V1Records>,
     deleted: RoaringTreemap,
     /// For each segment with removed rows, one bit a row.
     dead: Vec<Option<Vec<u64>>>,
     rows: u64,
 }
 
+/// Opened when they are first asked for, since all of tantivy's files are checked then.
+#[derive(Debug)]
+struct V1Records {
+    files: ReadDirectory,
+    opened: OnceLock<v1::Metadata>,
+}
+
+impl V1Records {
+    fn get(&self) -> Result<&v1::Metadata, IndexError> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
+        }
+        let opened = v1::Metadata::open(&self.files)?;
+        Ok(self.opened.get_or_init(|| opened))
+    }
+}
+
 impl Snapshot {
     /// Opens the committed generation for a writer, which checks the ids. Takes no lock: where a writer replaces files
     /// meanwhile, it begins again.
     pub(crate) fn open(layout: &Layout) -> Result<Snapshot, IndexError> {
-        at_commit(layout, |point| Snapshot::open_by(Segment::open_checked, layout, point.generation()))
+        at_commit(layout, |point| Snapshot::open_by(Segment::open_checked, layout, point))
     }
 
-    /// Opens a generation for a reader, in time that does not grow with the number of rows.
-    pub(crate) fn open_generation(layout: &Layout, generation: u64) -> Result<Snapshot, IndexError> {
-        Snapshot::open_by(Segment::open, layout, generation)
+    /// Opens what a commit point names for a reader, in time that does not grow with the number of rows.
+    pub(crate) fn open_at(layout: &Layout, point: &CommitPoint) -> Result<Snapshot, IndexError> {
+        Snapshot::open_by(Segment::open, layout, point)
     }
 
-    fn open_by(
-        open: fn(&Path, u64) -> Result<Segment, IndexError>,
-        layout: &Layout,
-        generation: u64,
-    ) -> Result<Snapshot, IndexError> {
-        let path = layout.manifest(generation);
-        let manifest = Manifest::read(&path, generation).map_err(missing_is_corrupt)?;
-        let mut segments = Vec::with_capacity(manifest.segments.len());
-        for entry in &manifest.segments {
-            let path = layout.segment(entry.file);
-            let segment = open(&path, entry.file).map_err(missing_is_corrupt)?;
-            if segment.content_crc() != entry.header_crc32 || segment.len() as u64 != entry.rows {
-                return Err(IndexError::corrupt(&path, "it is not the file that the manifest names"));
+    fn open_by(open: OpenSegment, layout: &Layout, point: &CommitPoint) -> Result<Snapshot, IndexError> {
+        let manifest = match point {
+            CommitPoint::Version1(point) => return Snapshot::open_v1(open, layout, point),
+            CommitPoint::Version2(manifest) => manifest.as_ref().clone(),
+        };
+        let segments = open_segments(open, layout, &manifest.segments)?;
+        let mut records = Vec::with_capacity(manifest.records.len());
+        for entry in &manifest.records {
+            let path = layout.record_file(entry.file);
+            let file = RecordFile::open(&path, entry.file).map_err(missing_is_corrupt)?;
+            if file.content_crc() != entry.header_crc32 {
+                return Err(not_the_named_file(&path));
             }
-            segments.push(Arc::new(segment));
+            records.push(Arc::new(file));
         }
         let deleted = match &manifest.deleted {
             None => RoaringTreemap::new(),
-            Some(entry) => {
-                let path = layout.deleted(entry.generation);
-                let bytes = read_file(&path)?;
-                if crc32fast::hash(&bytes) != entry.crc32 {
-                    return Err(match id_set::decode(&bytes, &path) {
-                        Err(error) => error,
-                        Ok(_) => IndexError::corrupt(&path, "it is not the file that the manifest names"),
-                    });
-                }
-                id_set::decode(&bytes, &path)?
-            }
+            Some(entry) => read_deleted(&layout.deleted(entry.file), entry.crc32)?,
         };
-        Snapshot::assemble(layout.clone(), manifest, segments, deleted)
+        Snapshot::assemble(layout.clone(), manifest, segments, Records::new(records), deleted)
+    }
+
+    fn open_v1(open: OpenSegment, layout: &Layout, point: &v1::CommitPoint) -> Result<Snapshot, IndexError> {
+        let path = layout.v1_manifest(point.generation());
+        let old = v1::Manifest::read(&path, point.generation()).map_err(missing_is_corrupt)?;
+        let mut manifest = Manifest::empty(&old.model, old.next_id, old.next_file);
+        manifest.version = 1;
+        manifest.generation = old.generation;
+        manifest.committed_at = old.committed_at;
+        manifest.roots = old.roots;
+        let entry = |entry: v1::SegmentEntry| SegmentEntry {
+            file: entry.file,
+            rows: entry.rows,
+            header_crc32: entry.header_crc32,
+        };
+        manifest.segments = old.segments.into_iter().map(entry).collect();
+        let segments = open_segments(open, layout, &manifest.segments)?;
+        let deleted = match old.deleted {
+            None => RoaringTreemap::new(),
+            Some(entry) => read_deleted(&layout.v1_deleted(entry.generation), entry.crc32)?,
+        };
+        let files = ReadDirectory::pin(&layout.v1_meta(), point.bytes().clone())?;
+        if !files.is_complete() && v1::CommitPoint::read(layout)? != *point {
+            let reason = "it was replaced while its files were opened";
+            return Err(IndexError::corrupt(&layout.v1_commit_point(), reason));
+        }
+        let mut snapshot = Snapshot::assemble(layout.clone(), manifest, segments, Records::default(), deleted)?;
+        snapshot.v1_records = Some(V1Records { files, opened: OnceLock::new() });
+        Ok(snapshot)
     }
 
     /// Puts parts together that agree with each other, or says why they do not.
@@ -81,9 +123,10 @@ impl Snapshot {
         layout: Layout,
         manifest: Manifest,
         segments: Vec<Arc<Segment>>,
+        records: Records,
         deleted: RoaringTreemap,
     ) -> Result<Snapshot, IndexError> {
-        let path = layout.manifest(manifest.generation);
+        let path = layout.manifest();
         let mut last_id = None;
         for segment in &segments {
             if segment.dimension() != manifest.model.dimension {
@@ -99,7 +142,8 @@ impl Snapshot {
             return Err(IndexError::corrupt(&path, "the next id is in use already"));
         }
         let rows = segments.iter().map(|segment| segment.len() as u64).sum();
-        let mut snapshot = Snapshot { dead: vec![None; segments.len()], layout, manifest, segments, deleted, rows };
+        let dead = vec![None; segments.len()];
+        let mut snapshot = Snapshot { layout, manifest, segments, records, v1_records: None, deleted, dead, rows };
         for id in &snapshot.deleted {
             let Some(place) = locate(&snapshot.segments, id) else {
                 return Err(IndexError::corrupt(&path, format!("the removed id {id} is in none of its vector files")));
@@ -125,6 +169,41 @@ impl Snapshot {
 
     pub(crate) fn segments(&self) -> &[Arc<Segment>] {
         &self.segments
+    }
+
+    pub(crate) fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// The record of the asset that an item belongs to; `None` if there is no such item.
+    pub(crate) fn record(&self, item: u64) -> Result<Option<Record>, IndexError> {
+        if self.locate_live(item).is_none() {
+            return Ok(None);
+        }
+        if let Some(v1) = &self.v1_records {
+            return Ok(v1.get()?.records(&[item])?.pop());
+        }
+        let found = self.records.find_by_item(item)?;
+        let path =
+            || self.records.files().last().map_or_else(|| self.layout.records(), |file| file.path().to_path_buf());
+        let found =
+            found.ok_or_else(|| IndexError::corrupt(&path(), format!("there is no record of the item {item}")))?;
+        found.record().map(Some)
+    }
+
+    /// The records of all assets, ascending.
+    pub(crate) fn all_records(&self) -> Result<Vec<Record>, IndexError> {
+        let Some(v1) = &self.v1_records else {
+            return self.records.iter().filter(|found| self.is_live(found.id())).map(|found| found.record()).collect();
+        };
+        let mut records = v1.get()?.all()?;
+        records.sort_unstable_by_key(|record| record.id);
+        Ok(records)
+    }
+
+    /// Is there an item with this id?
+    pub(crate) fn is_live(&self, item: u64) -> bool {
+        self.locate_live(item).is_some()
     }
 
     pub(crate) fn deleted(&self) -> &RoaringTreemap {
@@ -191,10 +270,38 @@ pub(crate) fn length(vector: &[f32]) -> f32 {
     vector.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt() as f32
 }
 
-fn locate(segments: &[Arc<Segment>], id: u64) -> Option<Place> {
+pub(crate) fn locate(segments: &[Arc<Segment>], id: u64) -> Option<Place> {
     let index = segments.partition_point(|segment| segment.last_id() < id);
     let row = segments.get(index)?.position(id)?;
     Some(Place { segment: index as u32, row: row as u32 })
+}
+
+type OpenSegment = fn(&Path, u64) -> Result<Segment, IndexError>;
+
+fn open_segments(
+    open: OpenSegment,
+    layout: &Layout,
+    entries: &[SegmentEntry],
+) -> Result<Vec<Arc<Segment>>, IndexError> {
+    let open = |entry: &SegmentEntry| {
+        let path = layout.segment(entry.file);
+        let segment = open(&path, entry.file).map_err(missing_is_corrupt)?;
+        if segment.content_crc() != entry.header_crc32 || segment.len() as u64 != entry.rows {
+            return Err(not_the_named_file(&path));
+        }
+        Ok(Arc::new(segment))
+    };
+    entries.iter().map(open).collect()
+}
+
+fn read_deleted(path: &Path, crc32: u32) -> Result<RoaringTreemap, IndexError> {
+    let bytes = read_file(path)?;
+    let ids = id_set::decode(&bytes, path)?;
+    if crc32fast::hash(&bytes) != crc32 { Err(not_the_named_file(path)) } else { Ok(ids) }
+}
+
+fn not_the_named_file(path: &Path) -> IndexError {
+    IndexError::corrupt(path, "it is not the file that the manifest names")
 }
 
 /// A file that a committed manifest names is never missing in an index that is whole.

@@ -11,7 +11,6 @@ use crate::error::IndexError;
 use crate::files;
 use crate::layout::{self, Layout};
 use crate::manifest::Manifest;
-use crate::metadata;
 use crate::recognise::{Standing, standing};
 use crate::snapshot::Snapshot;
 use crate::sweep::sweep;
@@ -33,9 +32,7 @@ impl Unused {
     pub(crate) fn allows(&self, staged: &Snapshot) -> bool {
         let manifest = staged.manifest();
         let first_id = staged.segments().first().map_or(manifest.next_id, |segment| segment.first_id());
-        let files =
-            manifest.segments.iter().map(|entry| entry.file).chain(manifest.graph.iter().map(|entry| entry.file));
-        let first_file = files.min().unwrap_or(manifest.next_file);
+        let first_file = manifest.files().min().unwrap_or(manifest.next_file);
         // Equal would be enough for the ids to be unique. But an index whose staging area took its place has the staged
         // one's next id, which is equal if there were no photos.
         self.next_id.is_none_or(|next_id| next_id < first_id) && self.next_file <= first_file
@@ -84,12 +81,13 @@ pub(crate) fn remove(layout: &Layout) -> Result<(), IndexError> {
     let staged = layout.rebuild();
     log::debug!("removing {}", staged.root().display());
     // Without a commit point it is no index any more. It goes first, so that nobody takes what is left for a whole one.
-    metadata::remove_all(&staged.meta())?;
+    remove_if_there(&staged.manifest())?;
+    remove_if_there(&staged.v1_commit_point())?;
     sweep(&staged, None)?;
     for name in [layout::LOCK, layout::LOCK_HOLDER] {
         remove_if_there(&staged.root().join(name))?;
     }
-    for dir in [staged.meta(), staged.vectors(), staged.graphs(), staged.root().to_path_buf()] {
+    for dir in staged.folders().into_iter().chain([staged.root().to_path_buf()]) {
         match fs::remove_dir(&dir) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(IndexError::io("remove the directory", &dir)(error));

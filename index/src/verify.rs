@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use roaring::RoaringTreemap;
 
+use crate::asset::Record;
 use crate::error::IndexError;
 use crate::graph::Graph;
 use crate::layout::Layout;
-use crate::metadata::{MetadataReader, ReadDirectory};
 use crate::reader::open_commit;
-use crate::record::PhotoRecord;
 use crate::segment::Segment;
 use crate::snapshot::{self, Snapshot};
+use crate::words::{ReadDirectory, Words};
 use crate::writer::UNIT_TOLERANCE;
 
 /// Something that is wrong with an index.
@@ -52,10 +52,10 @@ impl VerifyReport {
 pub fn verify(dir: impl AsRef<Path>) -> Result<VerifyReport, IndexError> {
     let layout = Layout::new(dir.as_ref());
     loop {
-        let before = fs::read(layout.commit_point()).ok();
+        let before = commit_point(&layout);
         let report = verify_once(&layout)?;
         // A writer may have replaced files while they were read: what seemed wrong may only have been gone.
-        if report.is_clean() || fs::read(layout.commit_point()).ok() == before {
+        if report.is_clean() || commit_point(&layout) == before {
             return Ok(report);
         }
     }
@@ -63,7 +63,7 @@ pub fn verify(dir: impl AsRef<Path>) -> Result<VerifyReport, IndexError> {
 
 fn verify_once(layout: &Layout) -> Result<VerifyReport, IndexError> {
     let mut report = VerifyReport { generation: None, photos: 0, problems: Vec::new() };
-    let (snapshot, metadata_files) = match open_commit(layout) {
+    let (snapshot, words_files) = match open_commit(layout) {
         Ok(opened) => opened,
         Err(error) => {
             report.add(layout.root(), error)?;
@@ -80,7 +80,10 @@ fn verify_once(layout: &Layout) -> Result<VerifyReport, IndexError> {
     {
         report.add(&layout.graphs(), error)?;
     }
-    check_metadata(layout, &snapshot, &metadata_files, &mut report)?;
+    let records = check_records(layout, &snapshot, &mut report)?;
+    if let Some(files) = &words_files {
+        check_words(files, &records, &mut report)?;
+    }
     Ok(report)
 }
 
@@ -123,54 +126,81 @@ fn check_segment(segment: &Segment, report: &mut VerifyReport) -> Result<(), Ind
     Ok(())
 }
 
-fn check_metadata(
-    layout: &Layout,
-    snapshot: &Snapshot,
-    files: &ReadDirectory,
-    report: &mut VerifyReport,
-) -> Result<(), IndexError> {
-    let dir = layout.meta();
-    match MetadataReader::damaged_files(files) {
-        Ok(damaged) if damaged.is_empty() => {}
-        // Reading what is known to be damaged would tell nothing more.
-        Ok(damaged) => {
-            for file in damaged {
-                report.note(&dir.join(file), "the checksum does not match");
-            }
-            return Ok(());
+/// The bytes of the file that says what was committed.
+fn commit_point(layout: &Layout) -> Option<Vec<u8>> {
+    fs::read(layout.manifest()).or_else(|_| fs::read(layout.v1_commit_point())).ok()
+}
+
+/// Reads all records and compares them with the vectors. Gives those that can be read.
+fn check_records(layout: &Layout, snapshot: &Snapshot, report: &mut VerifyReport) -> Result<Vec<Record>, IndexError> {
+    let is_v1 = snapshot.manifest().version == 1;
+    let dir = if is_v1 { layout.v1_meta() } else { layout.records() };
+    for file in snapshot.records().files() {
+        if let Err(error) = file.verify() {
+            report.add(file.path(), error)?;
         }
-        Err(error) => return report.add(&dir, error),
     }
-    let read = || {
-        let metadata = MetadataReader::open(files)?;
-        let records = metadata.all()?;
-        metadata.check(&records)?;
-        Ok(records)
-    };
-    let records: Vec<PhotoRecord> = match read() {
+    let records = match snapshot.all_records() {
         Ok(records) => records,
-        Err(error) => return report.add(&dir, error),
+        Err(error) => {
+            // What cannot be read was named above.
+            if report.is_clean() {
+                report.add(&dir, error)?;
+            }
+            return Ok(Vec::new());
+        }
     };
-    let mut ids = RoaringTreemap::new();
+    let mut items = RoaringTreemap::new();
     let mut paths = HashMap::with_capacity(records.len());
     for record in &records {
-        if !ids.insert(record.id) {
-            report.note(&dir, format!("the photo {} has more than one record", record.id));
+        for item in record.items() {
+            if !items.insert(item) {
+                report.note(&dir, format!("the item {item} has more than one record"));
+            }
         }
-        if let Some(other) = paths.insert(&record.path, record.id) {
-            report.note(
-                &dir,
-                format!("the photos {other} and {} have the same path, {}", record.id, record.path.display()),
-            );
+        let path = &record.asset.path;
+        if let Some(other) = paths.insert(path, record.id) {
+            report.note(&dir, format!("the assets {other} and {} have the same path, {}", record.id, path.display()));
         }
     }
     let live: RoaringTreemap = snapshot.live_from(0).map(|(id, _)| id).collect();
-    let (no_record, no_vector) = (&live - &ids, &ids - &live);
+    let (no_record, no_vector) = (&live - &items, &items - &live);
     if let Some(id) = no_record.min() {
-        report.note(&dir, format!("{} photos have a vector but no record, the photo {id} for one", no_record.len()));
+        report.note(&dir, format!("{} items have a vector but no record, the item {id} for one", no_record.len()));
     }
     if let Some(id) = no_vector.min() {
-        report.note(&dir, format!("{} photos have a record but no vector, the photo {id} for one", no_vector.len()));
+        report.note(&dir, format!("{} items have a record but no vector, the item {id} for one", no_vector.len()));
+    }
+    Ok(records)
+}
+
+/// Compares the word index with the records.
+fn check_words(files: &ReadDirectory, records: &[Record], report: &mut VerifyReport) -> Result<(), IndexError> {
+    let dir = files.root();
+    let words = match Words::open(files) {
+        Ok(words) => words,
+        Err(error) => return report.add(dir, error),
+    };
+    let ids = match words.ids() {
+        Ok(ids) => ids,
+        Err(error) => return report.add(dir, error),
+    };
+    let known: RoaringTreemap = records.iter().map(|record| record.id).collect();
+    let found: RoaringTreemap = ids.iter().copied().collect();
+    if found.len() != ids.len() as u64 {
+        report.note(dir, "an asset is in the word index more than once");
+    }
+    if known != found {
+        let (lacks, has) = ((&known - &found).len(), (&found - &known).len());
+        report.note(dir, format!("the word index lacks {lacks} assets, and has {has} that the index lacks"));
+    }
+    // A fault in the words shows in some as well as in all.
+    for record in records.iter().step_by(1024) {
+        match words.finds(record) {
+            Ok(true) => {}
+            Ok(false) => report.note(dir, format!("the asset {} is not found by its own words", record.id)),
+            Err(error) => return report.add(dir, error),
+        }
     }
     Ok(())
 }

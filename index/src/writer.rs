@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use roaring::RoaringTreemap;
 
+use crate::asset::{Asset, NewItem, Record, Stamp, stored_path};
 use crate::commit_point::CommitPoint;
 use crate::compaction;
 use crate::error::IndexError;
@@ -15,15 +16,17 @@ use crate::graph::{self, GraphOptions, GraphUpdate};
 use crate::id_set;
 use crate::layout::{Entry, Layout};
 use crate::lock::WriteLock;
-use crate::manifest::{self, DeletedEntry, GraphEntry, Manifest, Root, SegmentEntry};
-use crate::metadata::MetadataWriter;
+use crate::manifest::{self, DeletedEntry, GraphEntry, Manifest, RecordsEntry, SegmentEntry};
+use crate::model::{ModelId, ModelOrigin, StoredPath};
 use crate::privacy;
 use crate::recognise::refuse_foreign_files;
-use crate::record::{KnownFile, ModelId, NewPhoto, PhotoRecord, stored_path};
+use crate::records::{self, RecordFile, Records};
 use crate::segment::{self, NewRow, RowFormat, Segment};
 use crate::snapshot::{self, Snapshot};
 use crate::staging;
 use crate::sweep::{entries, sweep};
+use crate::v1;
+use crate::words::WordsWriter;
 
 /// How far an embedding's length may be from 1.
 pub(crate) const UNIT_TOLERANCE: f32 = 1e-3;
@@ -34,9 +37,10 @@ pub(crate) const UNIT_TOLERANCE: f32 = 1e-3;
 /// committed is lost with the writer. Memory grows with the uncommitted photos, so callers commit every thousand or so.
 pub struct IndexWriter {
     snapshot: Snapshot,
-    metadata: MetadataWriter,
+    words: WordIndex,
     model: ModelId,
-    roots: Vec<Root>,
+    origin: Option<ModelOrigin>,
+    roots: Vec<StoredPath>,
     next_id: u64,
     row_format: RowFormat,
     pending: Pending,
@@ -44,24 +48,37 @@ pub struct IndexWriter {
     _lock: WriteLock,
 }
 
+/// The word index, as a writer has it.
+#[derive(Debug)]
+enum WordIndex {
+    /// As the last commit left it.
+    Committed(Box<WordsWriter>),
+    /// To be opened as the last commit left it: what was written since was not committed.
+    Closed,
+    /// To be made again of all records: it is damaged, or there was none.
+    Missing,
+}
+
 /// What the next commit will change.
 #[derive(Debug, Default)]
 struct Pending {
-    roots_changed: bool,
-    /// Ids of added photos, ascending, and their rows.
+    manifest_changed: bool,
+    /// Ids of added items, ascending, and their rows.
     added: Vec<u64>,
     rows: Vec<f32>,
-    /// Added photos that were removed again.
+    /// Added items that were removed again.
     withdrawn: RoaringTreemap,
-    /// Committed photos that were removed.
+    /// Committed items that were removed.
     removed: RoaringTreemap,
-    /// Records of added and of changed photos.
-    records: BTreeMap<u64, PhotoRecord>,
+    /// Committed assets that were removed.
+    removed_assets: Vec<u64>,
+    /// Records of added and of changed assets.
+    records: BTreeMap<u64, Record>,
 }
 
 impl Pending {
     fn is_empty(&self) -> bool {
-        !self.roots_changed && self.added.is_empty() && self.removed.is_empty() && self.records.is_empty()
+        !self.manifest_changed && self.added.is_empty() && self.removed.is_empty() && self.records.is_empty()
     }
 
     fn has_added(&self, id: u64) -> bool {
@@ -72,6 +89,7 @@ impl Pending {
 /// What a commit makes of the vector files.
 struct Staged {
     segments: Vec<Arc<Segment>>,
+    records: Vec<Arc<RecordFile>>,
     deleted: RoaringTreemap,
     graph: Option<GraphEntry>,
     next_file: u64,
@@ -93,18 +111,7 @@ impl IndexWriter {
     /// [`IndexError::Locked`] if there is a writer already, [`IndexError::Fingerprint`] if the index was made with
     /// another model, [`IndexError::NotAnIndex`] if the directory holds other files.
     pub fn open_or_create(dir: impl AsRef<Path>, model: &ModelId) -> Result<IndexWriter, IndexError> {
-        let writer = IndexWriter::open(dir.as_ref(), model, (1, 1))?;
-        let indexed = &writer.snapshot.manifest().model;
-        if indexed.fingerprint != model.fingerprint || indexed.dimension != model.dimension {
-            return Err(IndexError::Fingerprint {
-                dir: dir.as_ref().to_path_buf(),
-                indexed_name: indexed.name.clone(),
-                indexed_fingerprint: indexed.fingerprint.clone(),
-                wanted_name: model.name.clone(),
-                wanted_fingerprint: model.fingerprint.clone(),
-            });
-        }
-        Ok(writer)
+        IndexWriter::open(dir.as_ref(), model, (1, 1))
     }
 
     /// Creates an index whose ids and file numbers begin with these, greater than 0.
@@ -129,37 +136,82 @@ impl IndexWriter {
         // Again, now that nobody changes it.
         refuse_foreign_files(&layout)?;
         privacy::tighten(&layout)?;
-        files::create_dir(&layout.vectors())?;
-        files::create_dir(&layout.graphs())?;
+        for folder in layout.folders() {
+            files::create_dir(&folder)?;
+        }
         let (snapshot, is_new) = match Snapshot::open(&layout) {
             Ok(snapshot) => (snapshot, false),
             Err(IndexError::NotFound { .. }) => {
                 refuse_lost_commit_point(&layout)?;
                 let manifest = Manifest::empty(model, first.0, first.1);
-                (Snapshot::assemble(layout.clone(), manifest, Vec::new(), RoaringTreemap::new())?, true)
+                let (records, deleted) = (Records::default(), RoaringTreemap::new());
+                (Snapshot::assemble(layout.clone(), manifest, Vec::new(), records, deleted)?, true)
             }
             Err(error) => return Err(error),
         };
-        sweep(&layout, Some(snapshot.manifest()))?;
+        let indexed = &snapshot.manifest().model;
+        if indexed.fingerprint != model.fingerprint || indexed.dimension != model.dimension {
+            return Err(IndexError::Fingerprint {
+                dir: dir.to_path_buf(),
+                indexed_name: indexed.name.clone(),
+                indexed_fingerprint: indexed.fingerprint.clone(),
+                wanted_name: model.name.clone(),
+                wanted_fingerprint: model.fingerprint.clone(),
+            });
+        }
+        let is_v1 = snapshot.manifest().version < manifest::VERSION;
+        snapshot.manifest().refuse_newer(&layout.manifest())?;
+        if !is_v1 {
+            sweep(&layout, Some(snapshot.manifest()))?;
+        }
         if !is_new {
             staging::remove_spent(&layout, snapshot.manifest());
         }
+        let words = match &snapshot.manifest().words {
+            None => WordIndex::Missing,
+            Some(meta) => match WordsWriter::open(&layout, Some(meta)) {
+                Ok(words) => WordIndex::Committed(Box::new(words)),
+                Err(error @ IndexError::Io { .. }) => return Err(error),
+                Err(error) => {
+                    log::warn!("the word index is made again: {error}");
+                    WordIndex::Missing
+                }
+            },
+        };
         let mut writer = IndexWriter {
-            metadata: MetadataWriter::open_or_create(&layout)?,
-            model: model.clone(),
+            words,
+            model: snapshot.manifest().model.clone(),
+            origin: snapshot.manifest().origin.clone(),
             roots: snapshot.manifest().roots.clone(),
             next_id: snapshot.manifest().next_id,
-            row_format: RowFormat::default(),
+            row_format: snapshot.manifest().rows,
             pending: Pending::default(),
             snapshot,
             _lock: lock,
         };
-        if is_new {
-            // So that a reader finds an empty index, not none, before the first photos are committed.
+        if is_v1 {
+            writer.migrate()?;
+        } else if is_new || matches!(writer.words, WordIndex::Missing) {
+            // A reader is to find an empty index, not none, before the first photos are committed.
             let staged = writer.stage()?;
             writer.publish(staged)?;
         }
         Ok(writer)
+    }
+
+    /// Makes an index of version 1 one of this version: the same assets with the same ids and vectors, in new files. Until
+    /// the manifest is there, it stays what it was.
+    fn migrate(&mut self) -> Result<(), IndexError> {
+        let layout = self.snapshot.layout().clone();
+        log::info!("{}: bringing the index to version {} of its format", layout.root().display(), manifest::VERSION);
+        self.pending.records = self.snapshot.all_records()?.into_iter().map(|record| (record.id, record)).collect();
+        let mut staged = self.stage()?;
+        for segment in staged.segments.iter_mut().filter(|segment| !segment.has_codes()) {
+            let path = layout.segment(staged.next_file);
+            *segment = Arc::new(compaction::rewrite(segment, self.row_format, &path, staged.next_file)?);
+            staged.next_file += 1;
+        }
+        self.publish(staged)
     }
 
     /// The directory of the index.
@@ -169,7 +221,7 @@ impl IndexWriter {
 
     /// The folders that the index is made of.
     pub fn roots(&self) -> Vec<PathBuf> {
-        self.roots.iter().map(Root::path).collect()
+        self.roots.iter().map(StoredPath::path).collect()
     }
 
     /// Sets the folders, with the next commit.
@@ -177,93 +229,118 @@ impl IndexWriter {
     /// # Errors
     /// [`IndexError::Path`] if one cannot be stored.
     pub fn set_roots(&mut self, roots: &[PathBuf]) -> Result<(), IndexError> {
-        let roots = roots.iter().map(|root| Root::new(root)).collect::<Result<Vec<_>, _>>()?;
-        self.pending.roots_changed |= roots != self.roots;
+        let stored = |root: &PathBuf| StoredPath::new(root).ok_or_else(|| IndexError::Path { path: root.clone() });
+        let roots = roots.iter().map(stored).collect::<Result<Vec<_>, _>>()?;
+        self.pending.manifest_changed |= roots != self.roots;
         self.roots = roots;
         Ok(())
     }
 
-    /// Sets how embeddings are stored by the vector files that this writer writes.
+    /// Sets how embeddings are stored in vector files that are written from now on. The index remembers it, with the next
+    /// commit.
     pub fn set_row_format(&mut self, format: RowFormat) {
+        self.pending.manifest_changed |= format != self.row_format;
         self.row_format = format;
     }
 
-    /// All committed photos, as far as one needs to know them to tell what has changed, in ascending order of ids.
-    ///
-    /// # Errors
-    /// [`IndexError::Metadata`] if the metadata cannot be read.
-    pub fn files(&self) -> Result<Vec<KnownFile>, IndexError> {
-        let mut files = self.metadata.reader().files()?;
-        files.sort_unstable_by_key(|file| file.id);
-        Ok(files)
+    /// Notes where the model came from, with the next commit.
+    pub fn set_origin(&mut self, origin: Option<ModelOrigin>) {
+        self.pending.manifest_changed |= origin != self.origin;
+        self.origin = origin;
     }
 
-    /// Number of photos, uncommitted changes included.
+    /// The records of all committed assets, in ascending order of ids.
+    ///
+    /// # Errors
+    /// [`IndexError::Corrupt`] if they cannot be read.
+    pub fn records(&self) -> Result<Vec<Record>, IndexError> {
+        self.snapshot.all_records()
+    }
+
+    /// Number of items, uncommitted changes included: that of the photos, in an index of photos.
     pub fn len(&self) -> usize {
         let committed = self.snapshot.live() - self.pending.removed.len();
         committed as usize + self.pending.added.len() - self.pending.withdrawn.len() as usize
     }
 
-    /// True if there are no photos.
+    /// True if there are no items.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Adds a photo and returns its id. Ids ascend, and none is ever used twice.
+    /// Adds an asset with one item, as a photo is, and returns its id. Ids ascend, and none is ever used twice.
     ///
     /// # Errors
-    /// [`IndexError::Dimension`] or [`IndexError::NotUnit`] if the embedding does not fit.
-    pub fn add(&mut self, photo: NewPhoto) -> Result<u64, IndexError> {
-        if photo.embedding.len() != self.model.dimension {
-            return Err(IndexError::Dimension { expected: self.model.dimension, found: photo.embedding.len() });
+    /// [`IndexError::Dimension`] or [`IndexError::NotUnit`] if the embedding does not fit, [`IndexError::Path`] if the path
+    /// cannot be stored.
+    pub fn add(&mut self, asset: Asset, embedding: Vec<f32>) -> Result<u64, IndexError> {
+        self.add_items(asset, &[NewItem { position: 0, embedding }])
+    }
+
+    /// Adds an asset with its items, at least one, and returns its id, which is that of its first item; the others have the
+    /// ids that follow.
+    ///
+    /// # Errors
+    /// [`IndexError::NoItems`] if there is no item, else those of [`IndexWriter::add`].
+    pub fn add_items(&mut self, asset: Asset, items: &[NewItem]) -> Result<u64, IndexError> {
+        if items.is_empty() {
+            return Err(IndexError::NoItems { path: asset.path });
         }
-        let length = snapshot::length(&photo.embedding);
-        // Written so that NaN is refused too.
-        if length.is_nan() || (length - 1.0).abs() > UNIT_TOLERANCE {
-            return Err(IndexError::NotUnit { length });
+        for NewItem { embedding, .. } in items {
+            if embedding.len() != self.model.dimension {
+                return Err(IndexError::Dimension { expected: self.model.dimension, found: embedding.len() });
+            }
+            let length = snapshot::length(embedding);
+            // Written so that NaN is refused too.
+            if length.is_nan() || (length - 1.0).abs() > UNIT_TOLERANCE {
+                return Err(IndexError::NotUnit { length });
+            }
         }
-        stored_path(&photo.path)?;
+        stored_path(&asset.path)?;
         let id = self.next_id;
-        self.next_id += 1;
-        let (record, row) = photo.into_parts(id);
-        self.pending.added.push(id);
-        self.pending.rows.extend_from_slice(&row);
-        self.pending.records.insert(id, record);
+        self.next_id += items.len() as u64;
+        self.pending.added.extend(id..self.next_id);
+        self.pending.rows.extend(items.iter().flat_map(|item| &item.embedding));
+        let positions = items.iter().map(|item| item.position).collect();
+        self.pending.records.insert(id, Record { id, asset, positions });
         Ok(id)
     }
 
-    /// Removes a photo; `false` if there is none with this id.
-    pub fn remove(&mut self, id: u64) -> bool {
-        if self.pending.has_added(id) {
-            self.pending.withdrawn.insert(id);
-        } else if self.is_committed(id) {
-            self.pending.removed.insert(id);
-        } else {
-            return false;
-        }
-        self.pending.records.remove(&id);
-        true
-    }
-
-    /// Notes that a photo's file has another path now; its content is the same.
+    /// Removes an asset with all its items; `false` if there is none with this id.
     ///
     /// # Errors
-    /// [`IndexError::UnknownId`], or those of reading the metadata.
-    pub fn relocate(&mut self, id: u64, path: &Path, size: u64, mtime_ns: i128) -> Result<(), IndexError> {
+    /// [`IndexError::Corrupt`] if its record cannot be read.
+    pub fn remove(&mut self, id: u64) -> Result<bool, IndexError> {
+        if self.pending.has_added(id) {
+            let Some(record) = self.pending.records.remove(&id) else { return Ok(false) };
+            self.pending.withdrawn.extend(record.items());
+            return Ok(true);
+        }
+        let Some(record) = self.committed(id)? else { return Ok(false) };
+        self.pending.removed.extend(record.items().filter(|&item| self.snapshot.is_live(item)));
+        self.pending.removed_assets.push(id);
+        self.pending.records.remove(&id);
+        Ok(true)
+    }
+
+    /// Notes that an asset's file has another path now; its content is the same.
+    ///
+    /// # Errors
+    /// [`IndexError::UnknownId`], or those of reading the record.
+    pub fn relocate(&mut self, id: u64, path: &Path, stamp: Stamp) -> Result<(), IndexError> {
         stored_path(path)?;
-        let record = self.record_mut(id)?;
-        record.path = path.to_path_buf();
-        record.size = size;
-        record.mtime_ns = mtime_ns;
+        let asset = self.asset_mut(id)?;
+        asset.path = path.to_path_buf();
+        asset.stamp = stamp;
         Ok(())
     }
 
-    /// Notes that a photo's file has another time of modification, but the same content.
+    /// Notes that an asset's file has another stamp, but the same content.
     ///
     /// # Errors
-    /// [`IndexError::UnknownId`], or those of reading the metadata.
-    pub fn touch(&mut self, id: u64, mtime_ns: i128) -> Result<(), IndexError> {
-        self.record_mut(id)?.mtime_ns = mtime_ns;
+    /// [`IndexError::UnknownId`], or those of reading the record.
+    pub fn touch(&mut self, id: u64, stamp: Stamp) -> Result<(), IndexError> {
+        self.asset_mut(id)?.stamp = stamp;
         Ok(())
     }
 
@@ -303,22 +380,25 @@ impl IndexWriter {
         if live < options.min_photos.max(1) {
             return Ok(if current.is_some() { GraphUpdate::Current } else { GraphUpdate::TooFewPhotos });
         }
+        let mut to_extend = None;
+        if let Some(entry) = &current {
+            match graph::Coverage::of(&self.snapshot, entry, options) {
+                Ok(coverage) if coverage.suffices(options) => return Ok(GraphUpdate::Current),
+                Ok(coverage) if coverage.may_be_extended(options) => to_extend = Some(entry),
+                Ok(_) => {}
+                Err(error) => log::warn!("the search graph is rebuilt: {error}"),
+            }
+        }
         // With nothing pending, this compacts and no more.
         let mut staged = self.stage()?;
         let file = staged.next_file;
         let mut extended = None;
-        if let Some(entry) = &current {
-            match graph::Coverage::of(&self.snapshot, entry, options) {
-                Ok(coverage) if coverage.suffices(options) => return Ok(GraphUpdate::Current),
-                Ok(coverage) if coverage.may_be_extended(options) => {
-                    match graph::extend(&self.snapshot, entry, file, progress, cancel) {
-                        Ok(None) => return Ok(GraphUpdate::Cancelled),
-                        Ok(graph) => extended = graph,
-                        Err(error) => log::warn!("the search graph is rebuilt: {error}"),
-                    }
-                }
-                Ok(_) => {}
-                Err(error) => log::warn!("the search graph is rebuilt: {error}"),
+        if let Some(entry) = to_extend {
+            match graph::extend(&self.snapshot, entry, file, progress, cancel) {
+                Ok(None) => return Ok(GraphUpdate::Cancelled),
+                Ok(graph) => extended = graph,
+                Err(error @ IndexError::Graph { .. }) => log::warn!("the search graph is rebuilt: {error}"),
+                Err(error) => return Err(error),
             }
         }
         let is_extended = extended.is_some();
@@ -335,38 +415,41 @@ impl IndexWriter {
         Ok(if is_extended { GraphUpdate::Extended { nodes } } else { GraphUpdate::Built { nodes } })
     }
 
-    /// Lets background work on the metadata finish before the writer goes. A writer that is simply dropped throws such
-    /// work away, which costs nothing but time. Commits nothing.
+    /// Gives the index back. What was not committed is lost, as it is when the writer is dropped.
     ///
     /// # Errors
-    /// [`IndexError::Metadata`] if that work failed.
+    /// None at present.
     pub fn close(self) -> Result<(), IndexError> {
-        self.metadata.finish()
+        Ok(())
     }
 
-    fn is_committed(&self, id: u64) -> bool {
-        !self.pending.removed.contains(id) && self.snapshot.locate_live(id).is_some()
+    /// The record of an asset that is committed and not removed since.
+    fn committed(&self, id: u64) -> Result<Option<Record>, IndexError> {
+        if self.pending.removed.contains(id) {
+            return Ok(None);
+        }
+        let record = self.snapshot.record(id)?;
+        Ok(record.filter(|record| record.id == id))
     }
 
-    /// The record that the next commit will write.
-    fn record_mut(&mut self, id: u64) -> Result<&mut PhotoRecord, IndexError> {
+    /// The asset as the next commit will write it.
+    fn asset_mut(&mut self, id: u64) -> Result<&mut Asset, IndexError> {
         if !self.pending.records.contains_key(&id) {
-            if !self.is_committed(id) {
-                return Err(IndexError::UnknownId { id });
-            }
-            let record = self.metadata.reader().records(&[id])?.pop().ok_or(IndexError::UnknownId { id })?;
+            let record = self.committed(id)?.ok_or(IndexError::UnknownId { id })?;
             self.pending.records.insert(id, record);
         }
-        self.pending.records.get_mut(&id).ok_or(IndexError::UnknownId { id })
+        let record = self.pending.records.get_mut(&id).ok_or(IndexError::UnknownId { id })?;
+        Ok(&mut record.asset)
     }
 
-    /// Writes the vector files of the next generation, compacted.
+    /// Writes the files of vectors and records of the next generation, compacted.
     fn stage(&self) -> Result<Staged, IndexError> {
         let layout = self.snapshot.layout();
         let manifest = self.snapshot.manifest();
         let pending = &self.pending;
         let mut staged = Staged {
             segments: self.snapshot.segments().to_vec(),
+            records: self.snapshot.records().files().to_vec(),
             deleted: self.snapshot.deleted() | &pending.removed,
             graph: manifest.graph.clone(),
             next_file: manifest.next_file,
@@ -382,52 +465,84 @@ impl IndexWriter {
             staged.segments.push(Arc::new(Segment::open(&path, staged.next_file)?));
             staged.next_file += 1;
         }
+        if !pending.records.is_empty() {
+            let mut bytes = Vec::new();
+            let mut ends = Vec::with_capacity(pending.records.len());
+            for record in pending.records.values() {
+                records::encode(record, &mut bytes)?;
+                ends.push((record.id, bytes.len()));
+            }
+            let path = layout.record_file(staged.next_file);
+            let starts = || std::iter::once(0).chain(ends.iter().map(|&(_, end)| end));
+            records::write(&path, || starts().zip(&ends).map(|(start, &(id, end))| (id, &bytes[start..end])))?;
+            staged.records.push(Arc::new(RecordFile::open(&path, staged.next_file)?));
+            staged.next_file += 1;
+        }
         compact(layout, self.row_format, &mut staged)?;
+        compact_records(layout, &mut staged)?;
         Ok(staged)
     }
 
     /// Commits the next generation.
     fn publish(&mut self, staged: Staged) -> Result<(), IndexError> {
         let layout = self.snapshot.layout().clone();
-        let old = self.snapshot.manifest();
+        let old = self.snapshot.manifest().clone();
         let generation = old.generation + 1;
         if generation.max(self.next_id).max(staged.next_file) > manifest::GREATEST {
             return Err(IndexError::corrupt(layout.root(), "its ids, file numbers or generations are used up"));
         }
+        let mut next_file = staged.next_file;
         let deleted = if staged.deleted.is_empty() {
             None
         } else if staged.deleted == *self.snapshot.deleted() && old.deleted.is_some() {
             old.deleted.clone()
         } else {
             let bytes = id_set::encode(&staged.deleted);
-            files::write_bytes(&layout.deleted(generation), &bytes)?;
-            Some(DeletedEntry { generation, crc32: crc32fast::hash(&bytes) })
+            files::write_bytes(&layout.deleted(next_file), &bytes)?;
+            next_file += 1;
+            Some(DeletedEntry { file: next_file - 1, crc32: crc32fast::hash(&bytes) })
         };
-        let entry = |segment: &Arc<Segment>| SegmentEntry {
+        let segment = |segment: &Arc<Segment>| SegmentEntry {
             file: segment.file_id(),
             rows: segment.len() as u64,
             header_crc32: segment.content_crc(),
         };
-        let manifest = Manifest {
+        let records = |file: &Arc<RecordFile>| RecordsEntry { file: file.number(), header_crc32: file.content_crc() };
+        let mut manifest = Manifest {
+            version: manifest::VERSION,
             generation,
             committed_at: manifest::now(),
             model: self.model.clone(),
+            origin: self.origin.clone(),
             next_id: self.next_id,
-            next_file: staged.next_file,
+            next_file,
             roots: self.roots.clone(),
-            segments: staged.segments.iter().map(entry).collect(),
+            rows: self.row_format,
+            segments: staged.segments.iter().map(segment).collect(),
+            records: staged.records.iter().map(records).collect(),
             deleted,
             graph: staged.graph,
+            words: None,
+            unknown: old.unknown.clone(),
         };
-        files::write_bytes(&layout.manifest(generation), &manifest.encode())?;
-        let next = Snapshot::assemble(layout.clone(), manifest, staged.segments, staged.deleted)?;
-        let Pending { removed, records, .. } = &self.pending;
-        let result = self.metadata.commit(generation, removed, records);
+        // Whatever goes wrong from here on, the word index in memory is not the committed one any more.
+        let mut words = self.write_words()?;
+        manifest.words = Some(words.commit()?);
+        let bytes = manifest.encode();
+        let next = Snapshot::assemble(
+            layout.clone(),
+            manifest,
+            staged.segments,
+            Records::new(staged.records),
+            staged.deleted,
+        )?;
+        let result = files::write_bytes(&layout.manifest(), &bytes);
         // Even where an error came back, what counts is whether the commit point was replaced.
         if result.is_err() && CommitPoint::read(&layout).ok().map(|point| point.generation()) != Some(generation) {
             return result;
         }
         self.snapshot = next;
+        self.words = WordIndex::Committed(words);
         self.pending = Pending::default();
         if let Err(error) = sweep(&layout, Some(self.snapshot.manifest())) {
             // The commit is made; the next writer tries again.
@@ -435,6 +550,56 @@ impl IndexWriter {
         }
         result
     }
+}
+
+impl IndexWriter {
+    /// Gives the word index the pending changes, which are yet to be committed.
+    fn write_words(&mut self) -> Result<Box<WordsWriter>, IndexError> {
+        let layout = self.snapshot.layout();
+        let pending = &self.pending;
+        let mut words = match std::mem::replace(&mut self.words, WordIndex::Closed) {
+            WordIndex::Committed(words) => words,
+            WordIndex::Closed => Box::new(WordsWriter::open(layout, self.snapshot.manifest().words.as_deref())?),
+            WordIndex::Missing => {
+                self.words = WordIndex::Missing;
+                let mut words = Box::new(WordsWriter::open(layout, None)?);
+                let is_removed = |id: u64| pending.removed.contains(id) || pending.records.contains_key(&id);
+                for found in self.snapshot.records().iter() {
+                    if self.snapshot.is_live(found.id()) && !is_removed(found.id()) {
+                        words.add(&found.record()?)?;
+                    }
+                }
+                words
+            }
+        };
+        for &id in pending.removed_assets.iter().chain(pending.records.keys()) {
+            words.remove(id);
+        }
+        for record in pending.records.values() {
+            words.add(record)?;
+        }
+        Ok(words)
+    }
+}
+
+fn compact_records(layout: &Layout, staged: &mut Staged) -> Result<(), IndexError> {
+    while let Some(range) = compaction::plan_records(&staged.records) {
+        let segments = &staged.segments;
+        let is_live = |id: u64| snapshot::locate(segments, id).is_some() && !staged.deleted.contains(id);
+        let path = layout.record_file(staged.next_file);
+        let merged = compaction::merge_records(&staged.records[range.clone()], &is_live, &path, staged.next_file);
+        let merged = match merged {
+            Ok(merged) => merged,
+            Err(error @ IndexError::Corrupt { .. }) => {
+                log::warn!("files of records are not merged: {error}");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        staged.next_file += 1;
+        staged.records.splice(range, merged.map(Arc::new));
+    }
+    Ok(())
 }
 
 fn compact(layout: &Layout, format: RowFormat, staged: &mut Staged) -> Result<(), IndexError> {
@@ -469,20 +634,27 @@ fn compact(layout: &Layout, format: RowFormat, staged: &mut Staged) -> Result<()
 /// An index that has lost its commit point must not be taken for one in which nothing was committed yet: its files would
 /// be removed, and its ids given out again.
 fn refuse_lost_commit_point(layout: &Layout) -> Result<(), IndexError> {
-    // A first rebuild that died just before its commit leaves a manifest too: that of the staged index.
+    // A first rebuild that died just before its commit leaves the staged index's files here too.
     let staged = if staging::exists(layout)? { Snapshot::open(&layout.rebuild()).ok() } else { None };
     let is_staged =
-        |manifest: &Manifest| staged.as_ref().is_some_and(|staged| staged.manifest().segments == manifest.segments);
+        |file: u64| staged.as_ref().is_some_and(|staged| staged.manifest().files().any(|staged| staged == file));
     for (path, entry) in entries(layout)? {
-        let Entry::Manifest(generation) = entry else { continue };
-        // The first commit of a new index has no photos. What cannot be read was more than that: it was damaged later.
-        let lost = match Manifest::read(&path, generation) {
-            Ok(manifest) => (!manifest.segments.is_empty() || manifest.generation > 1) && !is_staged(&manifest),
-            Err(IndexError::Corrupt { .. }) => true,
-            Err(error) => return Err(error),
+        let (lost, commit_point) = match entry {
+            // The first commit of a new index has no photos.
+            Entry::Segment(file) | Entry::Records(file) => (!is_staged(file), layout.manifest()),
+            Entry::V1Manifest(generation) => {
+                let lost = match v1::Manifest::read(&path, generation) {
+                    Ok(manifest) => !manifest.segments.is_empty() || manifest.generation > 1,
+                    // It was more than the first one: it was damaged later.
+                    Err(IndexError::Corrupt { .. }) => true,
+                    Err(error) => return Err(error),
+                };
+                (lost, layout.v1_commit_point())
+            }
+            _ => continue,
         };
         if lost {
-            return Err(IndexError::corrupt(&layout.commit_point(), "it is missing, but belongs to the index"));
+            return Err(IndexError::corrupt(&commit_point, "it is missing, but belongs to the index"));
         }
     }
     Ok(())

@@ -21,9 +21,9 @@ fn committed(sandbox: &Sandbox) -> HashMap<u64, PathBuf> {
         Err(error) => panic!("the index does not open: {error}"),
     };
     let ids: Vec<u64> = reader.ids().collect();
-    let photos = reader.photos(&ids).unwrap();
+    let photos = reader.records(&ids).unwrap();
     assert_eq!(photos.len(), ids.len(), "every photo has its record");
-    photos.into_iter().map(|photo| (photo.id, photo.path)).collect()
+    photos.into_iter().map(|photo| (photo.id, photo.asset.path)).collect()
 }
 
 #[test]

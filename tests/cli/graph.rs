@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
-use clip_index::{GraphOptions, IndexWriter, ModelId, NewPhoto};
+use clip_index::{Asset, GraphOptions, IndexWriter, Kind, ModelId, Stamp};
 
 use crate::support::{Run, Sandbox, on_samples};
 
@@ -27,20 +27,19 @@ fn fill(sandbox: &Sandbox) {
     for number in 0..PHOTOS {
         let vector: Vec<f32> = (0..model.dimension).map(|_| uniform()).collect();
         let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-        let photo = NewPhoto {
+        let photo = Asset {
             path: PathBuf::from(format!("/made-up/{number}.jpg")),
+            stamp: Stamp { size: 1, ..Stamp::default() },
             hash: u128::from(number).to_le_bytes(),
-            size: 1,
-            mtime_ns: 0,
+            kind: Kind::Photo,
             width: 1,
             height: 1,
             taken_at: None,
             camera: None,
             lens: None,
             gps: None,
-            embedding: vector.iter().map(|x| x / length).collect(),
         };
-        writer.add(photo).unwrap();
+        writer.add(photo, vector.iter().map(|x| x / length).collect()).unwrap();
     }
     writer.commit().unwrap();
     writer.update_graph(&GraphOptions::default(), &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
@@ -67,4 +66,23 @@ fn graph_and_exact_agree() {
     }
     // Vectors without any structure are the hardest case for a graph.
     assert!(common >= 45, "only {common} of 50 in common");
+}
+
+#[test]
+fn a_query_explains_how_it_was_carried_out() {
+    let sandbox = Sandbox::new();
+    fill(&sandbox);
+    for (flag, method) in [("--graph", "graph with"), ("--exact", "exact (as asked for)")] {
+        let run = sandbox.run(&["query", "a dog", "-n", "3", "--explain", flag]).expect(0);
+        assert_eq!(run.stdout.lines().count(), 3);
+        for expected in
+            ["encoding the query: ", method, "searching 2000 photos (2000 in the graph): ", "of 3 results: "]
+        {
+            assert!(run.stderr.contains(expected), "{expected}: {}", run.stderr);
+        }
+    }
+    // Without a flag the least time is what counts; and nothing is explained that nobody asked about.
+    let run = sandbox.run(&["query", "a dog", "-n", "3", "--explain"]).expect(0);
+    assert!(run.stderr.contains("(expected to take the least time)"), "{}", run.stderr);
+    assert_eq!(sandbox.run(&["query", "a dog", "-n", "3"]).expect(0).stderr, "");
 }

@@ -149,7 +149,7 @@ fn killed_while_the_index_is_made_anew_there_is_the_old_one_or_the_new_one() {
             assert!(after.ids().all(|id| id > given_out) || after.model() == before.model(), "round {round}");
         }
         let ids: Vec<u64> = after.ids().collect();
-        let paths: Vec<PathBuf> = after.photos(&ids).unwrap().into_iter().map(|photo| photo.path).collect();
+        let paths: Vec<PathBuf> = after.records(&ids).unwrap().into_iter().map(|photo| photo.asset.path).collect();
         assert!(photos.iter().all(|photo| paths.contains(photo)), "round {round}: {paths:?}");
         if round % 5 == 0 {
             sandbox.run(&["verify"]).expect(0);

@@ -108,10 +108,10 @@ impl Sandbox {
         let reader = clip_search::IndexReader::open(self.index()).unwrap();
         let ids: Vec<u64> = reader.ids().collect();
         let mut paths: Vec<PathBuf> = reader
-            .photos(&ids)
+            .records(&ids)
             .unwrap()
             .into_iter()
-            .map(|photo| photo.path.strip_prefix(self.photos()).unwrap().to_owned())
+            .map(|photo| photo.asset.path.strip_prefix(self.photos()).unwrap().to_owned())
             .collect();
         paths.sort();
         paths

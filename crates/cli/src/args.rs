@@ -213,13 +213,17 @@ pub(crate) struct QueryArgs {
     #[arg(long)]
     pub paths_only: bool,
 
-    /// Scan every photo, even if the index has a search graph
+    /// Compare the query with every photo's embedding as it is stored: slower, and never misses one
     #[arg(long, conflicts_with = "graph")]
     pub exact: bool,
 
     /// Use the search graph, even for a small index
     #[arg(long)]
     pub graph: bool,
+
+    /// Say on standard error how the query was carried out, and how long each part took
+    #[arg(long)]
+    pub explain: bool,
 
     /// Do not read or write the cache of recent text embeddings
     #[arg(long)]

@@ -8,6 +8,7 @@ pub mod deceptive;
 pub mod directory;
 pub mod kind;
 pub mod lock;
+pub mod medium;
 pub mod path_bytes;
 pub mod private;
 pub mod regular;

@@ -87,14 +87,14 @@ impl Contents {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stamp::Stamp;
+    use clip_index::Stamp;
 
     const A: [u8; 16] = [1; 16];
     const B: [u8; 16] = [2; 16];
     const C: [u8; 16] = [3; 16];
 
     fn known(id: u64, hash: [u8; 16]) -> Known {
-        Known { id, path: format!("/{id}").into(), hash, stamp: Stamp { size: 1, mtime_ns: 1 } }
+        Known { id, path: format!("/{id}").into(), hash, stamp: Stamp { size: 1, mtime_ns: 1, ..Stamp::default() } }
     }
 
     fn gone(ids: &[(u64, [u8; 16])]) -> Plan {

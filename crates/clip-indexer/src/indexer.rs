@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use clip_encoder::Encoder;
-use clip_index::{IndexError, IndexReader, IndexWriter, ModelId};
+use clip_index::{IndexError, IndexReader, IndexWriter, ModelId, Record};
 
 use crate::contents::Contents;
 use crate::error::IndexerError;
@@ -15,7 +15,6 @@ use crate::plan::{Known, plan};
 use crate::progress::{Event, Progress, Silent};
 use crate::report::Report;
 use crate::roots;
-use crate::stamp::Stamp;
 use crate::walk::walk;
 
 static NEVER: AtomicBool = AtomicBool::new(false);
@@ -148,14 +147,6 @@ impl<'a, E: Encoder> Indexer<'a, E> {
 }
 
 fn known_files(writer: &IndexWriter) -> Result<Vec<Known>, IndexerError> {
-    let files = writer.files()?;
-    Ok(files
-        .into_iter()
-        .map(|file| Known {
-            id: file.id,
-            path: file.path,
-            hash: file.hash,
-            stamp: Stamp { size: file.size, mtime_ns: file.mtime_ns },
-        })
-        .collect())
+    let known = |Record { id, asset, .. }| Known { id, path: asset.path, hash: asset.hash, stamp: asset.stamp };
+    Ok(writer.records()?.into_iter().map(known).collect())
 }

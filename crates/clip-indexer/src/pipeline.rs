@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clip_encoder::Encoder;
-use clip_index::{IndexError, IndexReader, IndexWriter, NewPhoto, PhotoRecord};
+use clip_index::{Asset, IndexError, IndexReader, IndexWriter, Kind};
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::contents::Contents;
@@ -67,10 +67,6 @@ impl<'a> Pipeline<'a> {
         options: &'a IndexOptions,
     ) -> Result<Pipeline<'a>, IndexerError> {
         let before = if writer.is_empty() { None } else { Some(IndexReader::open(index)?) };
-        if let Some(before) = &before {
-            // Opens the metadata, which a reader otherwise does when it is first asked: later, photos may be gone from it.
-            before.photos(&[])?;
-        }
         Ok(Pipeline {
             writer,
             index,
@@ -217,14 +213,14 @@ impl<'a> Pipeline<'a> {
                 batch.photos.push((index, hash, metadata));
             }
             Ok(Finding::Touched { id }) => {
-                self.write(|writer| writer.touch(id, work.file.stamp.mtime_ns))?;
+                self.write(|writer| writer.touch(id, work.file.stamp))?;
                 self.report.unchanged += 1;
                 self.done(index, Outcome::Touched);
             }
             Ok(Finding::Moved { id }) => {
                 self.replace(index)?;
                 let stamp = work.file.stamp;
-                self.write(|writer| writer.relocate(id, &work.file.path, stamp.size, stamp.mtime_ns))?;
+                self.write(|writer| writer.relocate(id, &work.file.path, stamp))?;
                 self.report.moved += 1;
                 self.done(index, Outcome::Moved);
             }
@@ -277,27 +273,26 @@ impl<'a> Pipeline<'a> {
 
     fn add_encoded(&mut self, (index, hash, metadata): Waiting, row: &[f32]) -> Result<(), IndexerError> {
         let file = &self.work[index].file;
-        let photo = NewPhoto {
+        let asset = Asset {
             path: file.path.clone(),
+            stamp: file.stamp,
             hash,
-            size: file.stamp.size,
-            mtime_ns: file.stamp.mtime_ns,
+            kind: Kind::Photo,
             width: metadata.width,
             height: metadata.height,
             taken_at: metadata.taken_at,
             camera: metadata.camera,
             lens: metadata.lens,
             gps: metadata.gps.map(|place| (place.latitude, place.longitude)),
-            embedding: row.to_vec(),
         };
-        let id = self.add(index, photo, Outcome::Encoded)?;
+        let id = self.add(index, (asset, row.to_vec()), Outcome::Encoded)?;
         self.encoded[index] = Some(id);
         Ok(())
     }
 
-    fn add(&mut self, index: usize, photo: NewPhoto, outcome: Outcome) -> Result<u64, IndexerError> {
+    fn add(&mut self, index: usize, photo: (Asset, Vec<f32>), outcome: Outcome) -> Result<u64, IndexerError> {
         self.replace(index)?;
-        let id = self.write(|writer| writer.add(photo))?;
+        let id = self.write(|writer| writer.add(photo.0, photo.1))?;
         self.report.indexed += 1;
         self.report.copied += u64::from(outcome == Outcome::Copied);
         self.done(index, outcome);
@@ -357,7 +352,7 @@ impl<'a> Pipeline<'a> {
     }
 
     fn remove(&mut self, id: u64) -> Result<(), IndexerError> {
-        self.write(|writer| if writer.remove(id) { Ok(()) } else { Err(IndexError::UnknownId { id }) })
+        self.write(|writer| if writer.remove(id)? { Ok(()) } else { Err(IndexError::UnknownId { id }) })
     }
 
     fn write<T>(&mut self, change: impl FnOnce(&mut IndexWriter) -> Result<T, IndexError>) -> Result<T, IndexerError> {
@@ -398,26 +393,13 @@ struct Stages<P> {
     at_once: usize,
 }
 
-/// The photo with the content of the photo `id`, for a file of its own.
-fn copy(reader: &IndexReader, id: u64, work: &Work, hash: [u8; 16]) -> Result<NewPhoto, IndexerError> {
+/// The photo with the content of the photo `id`, for a file of its own, and its embedding.
+fn copy(reader: &IndexReader, id: u64, work: &Work, hash: [u8; 16]) -> Result<(Asset, Vec<f32>), IndexerError> {
     let unknown = || IndexError::UnknownId { id };
-    let embedding = reader.embedding(id).ok_or_else(unknown)?.to_vec();
-    let PhotoRecord { width, height, taken_at, camera, lens, gps, .. } =
-        reader.photos(&[id])?.into_iter().next().ok_or_else(unknown)?;
-    let file = &work.file;
-    Ok(NewPhoto {
-        path: file.path.clone(),
-        hash,
-        size: file.stamp.size,
-        mtime_ns: file.stamp.mtime_ns,
-        width,
-        height,
-        taken_at,
-        camera,
-        lens,
-        gps,
-        embedding,
-    })
+    let embedding = reader.embedding(id).ok_or_else(unknown)?;
+    let record = reader.records(&[id])?.into_iter().next().ok_or_else(unknown)?;
+    let (path, stamp) = (work.file.path.clone(), work.file.stamp);
+    Ok((Asset { path, stamp, hash, ..record.asset }, embedding))
 }
 
 impl StageTimes {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::report::Unreachable;
-use crate::stamp::Stamp;
 use crate::walk::{Blind, FoundFile};
+use clip_index::Stamp;
 
 /// A photo as the index knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub(crate) fn plan(
     let mut plan = Plan::default();
     for file in found {
         match by_path.remove(file.path.as_path()) {
-            Some(known) if known.stamp == file.stamp => plan.unchanged += 1,
+            Some(known) if known.stamp.same_content(&file.stamp) => plan.unchanged += 1,
             known => plan.work.push(Work { known: known.map(|k| (k.id, k.hash)), file }),
         }
     }
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     fn stamp(mtime_ns: i128) -> Stamp {
-        Stamp { size: 10, mtime_ns }
+        Stamp { size: 10, mtime_ns, ..Stamp::default() }
     }
 
     fn known(id: u64, path: &str) -> Known {

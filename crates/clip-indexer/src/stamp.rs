@@ -1,24 +1,29 @@
-//! Size and time of change: the cheap sign that a file is still the one the index knows.
+//! What a directory entry tells of a file: the cheap sign that it is still the one the index knows.
 
 use std::fs::Metadata;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A file's size and modification time as its file system reports them.
+use clip_index::{Inode, Stamp};
+
+/// A file's stamp as its file system reports it. The time of modification is 0 where the file system keeps none.
 ///
 /// Stamps are compared for equality only: a clock set back, a restored backup or a copied card all give an older time
 /// to new content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    /// In bytes.
-    pub size: u64,
-    /// In nanoseconds since 1970 began, negative before; 0 where the file system keeps no time.
-    pub mtime_ns: i128,
+pub(crate) fn stamp_of(metadata: &Metadata) -> Stamp {
+    let (ctime_ns, inode) = change_time_and_inode(metadata);
+    Stamp { size: metadata.len(), mtime_ns: metadata.modified().map_or(0, nanoseconds), ctime_ns, inode }
 }
 
-impl Stamp {
-    pub fn of(metadata: &Metadata) -> Stamp {
-        Stamp { size: metadata.len(), mtime_ns: metadata.modified().map_or(0, nanoseconds) }
-    }
+#[cfg(unix)]
+fn change_time_and_inode(metadata: &Metadata) -> (Option<i128>, Option<Inode>) {
+    use std::os::unix::fs::MetadataExt;
+    let ctime_ns = i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec());
+    (Some(ctime_ns), Some(Inode { device: metadata.dev(), number: metadata.ino() }))
+}
+
+#[cfg(not(unix))]
+fn change_time_and_inode(_: &Metadata) -> (Option<i128>, Option<Inode>) {
+    (None, None)
 }
 
 fn nanoseconds(time: SystemTime) -> i128 {

@@ -16,7 +16,9 @@ use walkdir::WalkDir;
 use crate::exclude::{is_hidden, is_system_folder};
 use crate::progress::{Event, Progress};
 use crate::report::{SkipReason, Skipped};
-use crate::stamp::Stamp;
+use clip_index::Stamp;
+
+use crate::stamp::stamp_of;
 
 /// How many files are found between two [`Event::Walking`].
 const EVENT_EVERY: usize = 256;
@@ -226,7 +228,7 @@ impl Walker<'_> {
         if let Some(identity) = Identity::of(path, metadata) {
             self.files.insert(identity);
         }
-        self.out.files.push(FoundFile { path: path.to_path_buf(), stamp: Stamp::of(metadata) });
+        self.out.files.push(FoundFile { path: path.to_path_buf(), stamp: stamp_of(metadata) });
         if self.out.files.len().is_multiple_of(EVENT_EVERY) {
             self.progress.event(Event::Walking { found: self.out.files.len() as u64 });
         }

@@ -38,8 +38,8 @@ fn a_folder_is_indexed_and_then_unchanged() {
     library.assert_holds("a/red.png", RED);
     library.assert_holds("blue.png", BLUE);
     let record = &library.records()[0];
-    assert_eq!((record.width, record.height), (6, 4));
-    assert_eq!(record.size, fs::metadata(library.at("a/green.png")).unwrap().len());
+    assert_eq!((record.asset.width, record.asset.height), (6, 4));
+    assert_eq!(record.asset.stamp.size, fs::metadata(library.at("a/green.png")).unwrap().len());
 
     let generation = library.reader().generation();
     let report = library.run();
@@ -89,7 +89,7 @@ fn copies_share_one_encoding_in_one_run_and_across_runs() {
     library.assert_holds("zz/copy-3.png", RED);
     library.assert_holds("blue-copy.png", BLUE);
     assert_eq!(library.records().len(), 7);
-    assert!(library.records().iter().all(|r| r.width == 6));
+    assert!(library.records().iter().all(|r| r.asset.width == 6));
 }
 
 #[test]
@@ -99,8 +99,28 @@ fn a_touched_photo_is_read_but_not_encoded() {
     let file = fs::File::options().append(true).open(library.at("blue.png")).unwrap();
     file.set_modified(std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000)).unwrap();
     assert_eq!(counts(&library.run()), [0, 0, 3, 0, 0, 0]);
-    assert_eq!(library.records()[2].mtime_ns, 1_000_000_000_000_000_000);
+    assert_eq!(library.records()[2].asset.stamp.mtime_ns, 1_000_000_000_000_000_000);
     assert_eq!(library.encoder.embedded(), 3);
+}
+
+/// Some editors and synchronising programs set the time back, and an uncompressed picture keeps its size.
+#[cfg(unix)]
+#[test]
+fn a_photo_that_was_rewritten_with_its_old_size_and_time_is_read_again() {
+    let library = three();
+    let path = library.at("a/plain.bmp");
+    image::RgbImage::from_pixel(6, 4, image::Rgb(RED)).save(&path).unwrap();
+    let before = fs::metadata(&path).unwrap();
+    library.run();
+    // The clock of a file system may stand still for a few milliseconds.
+    std::thread::sleep(Duration::from_millis(30));
+    image::RgbImage::from_pixel(6, 4, image::Rgb(GREY)).save(&path).unwrap();
+    fs::File::options().append(true).open(&path).unwrap().set_modified(before.modified().unwrap()).unwrap();
+    let after = fs::metadata(&path).unwrap();
+    assert_eq!((after.len(), after.modified().unwrap()), (before.len(), before.modified().unwrap()));
+    assert_eq!(counts(&library.run()), [1, 0, 3, 0, 0, 0]);
+    library.assert_holds("a/plain.bmp", GREY);
+    assert_eq!(counts(&library.run()), [0, 0, 4, 0, 0, 0]);
 }
 
 #[test]
@@ -112,7 +132,7 @@ fn changed_content_replaces_the_old() {
     assert_eq!(counts(&library.run()), [1, 0, 2, 0, 0, 0]);
     assert_eq!(library.records().len(), 3);
     library.assert_holds("a/red.png", GREY);
-    assert_eq!(library.records()[1].width, 60);
+    assert_eq!(library.records()[1].asset.width, 60);
 }
 
 #[test]
@@ -130,7 +150,7 @@ fn photos_that_swap_names_are_not_encoded_again() {
     assert_eq!(library.indexed(), paths(&["1.png", "2.png"]));
     library.assert_holds("1.png", BLUE);
     library.assert_holds("2.png", RED);
-    assert_eq!(library.records()[0].width, 60);
+    assert_eq!(library.records()[0].asset.width, 60);
 }
 
 #[test]
@@ -387,7 +407,7 @@ fn large_photos_are_decoded_no_larger_than_the_encoder_needs() {
     let sizes = library.encoder.sizes.lock().unwrap();
     assert!(matches!(sizes[..], [(width, height)] if width < 1600 && height >= 128), "{sizes:?}");
     let record = &library.records()[0];
-    assert_eq!((record.width, record.height), (1600, 1200), "the index keeps the size as stored");
+    assert_eq!((record.asset.width, record.asset.height), (1600, 1200), "the index keeps the size as stored");
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub(crate) fn embed(query: &Query, index: &IndexReader, encoder: &impl Encoder) 
             Term::Pixels(image) => images.push((Picture::Pixels(image), *weight)),
             Term::Like(id) => {
                 let row = index.embedding(*id).ok_or(IndexError::UnknownId { id: *id })?;
-                add(&mut sum, row, *weight);
+                add(&mut sum, &row, *weight);
             }
             Term::Embedding(values) => {
                 let unit = unit(values, dimension).map_err(|found| QueryError::Embedding {

@@ -6,10 +6,10 @@
 //! 1. **Embed**: every term becomes a unit vector, and their weighted sum, brought back to length 1, is what is searched
 //!    for. By linearity a photo's score is the weighted sum of its scores for the terms, times the same constant for
 //!    every photo, so the order is the one that adding up scores gives.
-//! 2. **Plan**: a small index, or a small part of one, is scanned; a large one is searched through its graph, if it has
-//!    one ([`Strategy`]).
+//! 2. **Search**: a small index, or a small part of one, is scanned; a large one is searched through its graph, if it has
+//!    one. The index decides ([`Strategy`]).
 //! 3. **Rank**: best score first, and the photo that was indexed first where scores are equal, so that the same question
-//!    to the same index always gets the same answer. Only for these photos is the metadata read.
+//!    to the same index always gets the same answer. Only for these photos are records read.
 
 mod cached_encoder;
 mod embed;
@@ -17,7 +17,6 @@ mod error;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
-mod plan;
 mod query;
 mod searcher;
 mod text_cache;
@@ -25,8 +24,9 @@ mod text_cache;
 pub use cached_encoder::{CachedEncoder, CachedTexts};
 /// What makes embeddings of queries.
 pub use clip_encoder::{BoxedError, Encoder};
+/// How an index is searched.
+pub use clip_index::{Method, Plan, Reason, Strategy};
 pub use error::{Example, QueryError};
-pub use plan::{EXACT_UP_TO, Method};
-pub use query::{Query, Strategy, Term};
-pub use searcher::{Hit, Searcher};
+pub use query::{Query, Term};
+pub use searcher::{Explanation, Hit, Searcher};
 pub use text_cache::TextCache;

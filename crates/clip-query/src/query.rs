@@ -1,5 +1,6 @@
 //! What to look for, as plain data.
 
+use clip_index::Strategy;
 use std::path::PathBuf;
 
 use clip_image::Limits;
@@ -20,19 +21,6 @@ pub enum Term {
     Like(u64),
     /// An embedding by the model of the index, of any length but zero.
     Embedding(Vec<f32>),
-}
-
-/// How to search.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Strategy {
-    /// Scan up to [`EXACT_UP_TO`](crate::EXACT_UP_TO) photos. Above, go through the graph, where there is one, once a
-    /// searcher has answered as many queries by scans as loading the graph takes.
-    #[default]
-    Auto,
-    /// Compare with every photo.
-    Exact,
-    /// Go through the graph; an error where there is none.
-    Graph,
 }
 
 /// A request: weighted terms, and which results are wanted.

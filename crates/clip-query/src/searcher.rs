@@ -1,18 +1,15 @@
 //! An open index and a model, ready to answer.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use clip_encoder::Encoder;
-use clip_index::{IndexError, IndexReader, Neighbour, PhotoRecord};
+use clip_index::{IndexError, IndexReader, Neighbour, Plan, Position, Record, SearchOptions};
 use roaring::RoaringTreemap;
 
 use crate::embed::embed;
 use crate::error::QueryError;
-use crate::plan::{Method, SCANS_BEFORE_GRAPH, Sizes, choose};
-use crate::query::{Query, Strategy};
+use crate::query::Query;
 
 /// One result.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,10 +22,44 @@ pub struct Hit {
     pub score: f32,
     /// The photo's id in the index.
     pub id: u64,
+    /// The id of the item that was found: the photo's own, or that of a moment of a video or a page of a document.
+    pub item: u64,
+    /// Where the item is in its asset.
+    pub position: Position,
     /// Where the photo is; byte-exact.
     pub path: PathBuf,
     /// All that the index knows of it.
-    pub record: PhotoRecord,
+    pub record: Record,
+}
+
+/// How a query was carried out, and what each part of it took.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// How the index was searched, and why so.
+    pub plan: Plan,
+    /// Encoding the query.
+    pub embedding: Duration,
+    /// Finding what passes the filter.
+    pub filtering: Duration,
+    /// Searching the vectors.
+    pub searching: Duration,
+    /// Reading the records of the results.
+    pub records: Duration,
+}
+
+struct Clock(Instant);
+
+impl Clock {
+    /// The time since the last call.
+    fn lap(&mut self) -> Duration {
+        let now = Instant::now();
+        now.duration_since(std::mem::replace(&mut self.0, now))
+    }
+}
+
+fn options<'a>(query: &Query, filter: Option<&'a RoaringTreemap>) -> SearchOptions<'a> {
+    SearchOptions { k: query.limit, strategy: query.strategy, effort: query.effort, filter }
 }
 
 /// Answers queries over one index as it was when the searcher was opened. Searching takes `&self`: a server shares one
@@ -37,9 +68,6 @@ pub struct Hit {
 pub struct Searcher<E> {
     reader: IndexReader,
     encoder: E,
-    in_graph: OnceLock<Option<u64>>,
-    /// See [`Sizes::scans`].
-    scans: AtomicU32,
 }
 
 impl<E: Encoder> Searcher<E> {
@@ -67,7 +95,7 @@ impl<E: Encoder> Searcher<E> {
                 wanted_fingerprint: encoder.fingerprint().to_owned(),
             }));
         }
-        Ok(Searcher { reader, encoder, in_graph: OnceLock::new(), scans: AtomicU32::new(0) })
+        Ok(Searcher { reader, encoder })
     }
 
     /// The photos that answer the query best, best first. An index without photos, or a filter that none passes, gives
@@ -76,20 +104,33 @@ impl<E: Encoder> Searcher<E> {
     /// # Errors
     /// See [`QueryError`].
     pub fn search(&self, query: &Query) -> Result<Vec<Hit>, QueryError> {
+        self.search_explained(query).map(|(hits, _)| hits)
+    }
+
+    /// As [`search`](Searcher::search), and how it was done.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub fn search_explained(&self, query: &Query) -> Result<(Vec<Hit>, Explanation), QueryError> {
+        let mut clock = Clock(Instant::now());
         // Encoded first, so that a query that makes no sense says so over an empty index too.
         let vector = self.embed(query)?;
+        let embedding = clock.lap();
         let filter = self.filter(query)?;
-        let neighbours = self.neighbours(query, &vector, filter.as_ref())?;
-        self.hits(query, neighbours)
+        let filtering = clock.lap();
+        let found = self.reader.search(&vector, &options(query, filter.as_ref()))?;
+        let searching = clock.lap();
+        let hits = self.hits(query, found.neighbours)?;
+        Ok((hits, Explanation { plan: found.plan, embedding, filtering, searching, records: clock.lap() }))
     }
 
     /// How a query would be carried out.
     ///
     /// # Errors
     /// Those of reading the index.
-    pub fn method(&self, query: &Query) -> Result<Method, QueryError> {
+    pub fn plan(&self, query: &Query) -> Result<Plan, QueryError> {
         let filter = self.filter(query)?;
-        self.choose(query, filter.as_ref())
+        Ok(self.reader.plan(&options(query, filter.as_ref())))
     }
 
     /// The unit vector that stands for a query.
@@ -110,89 +151,33 @@ impl<E: Encoder> Searcher<E> {
         &self.encoder
     }
 
-    fn neighbours(
-        &self,
-        query: &Query,
-        vector: &[f32],
-        filter: Option<&RoaringTreemap>,
-    ) -> Result<Vec<Neighbour>, QueryError> {
-        if let Method::Graph { effort } = self.choose(query, filter)? {
-            match self.reader.search_graph(vector, query.limit, effort, filter) {
-                // The graph is only a cache: who did not insist on it gets the same answer a little later.
-                Err(error @ (IndexError::Graph { .. } | IndexError::NoGraph { .. }))
-                    if query.strategy == Strategy::Auto =>
-                {
-                    log::warn!("{error}");
-                }
-                result => {
-                    // Loaded now.
-                    self.scans.store(SCANS_BEFORE_GRAPH, Ordering::Relaxed);
-                    return Ok(result?);
-                }
-            }
-        } else if filter.is_none() {
-            // Far from overflowing, but a graph that is never used must not bring it there.
-            let counted = |scans: u32| (scans < SCANS_BEFORE_GRAPH).then(|| scans + 1);
-            let _ = self.scans.fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted);
-        }
-        Ok(self.reader.search_exact(vector, query.limit, filter)?)
-    }
-
-    fn choose(&self, query: &Query, filter: Option<&RoaringTreemap>) -> Result<Method, QueryError> {
-        let photos = self.reader.len() as u64;
-        let sizes = Sizes {
-            candidates: filter.map_or(photos, RoaringTreemap::len),
-            photos,
-            in_graph: self.in_graph()?,
-            scans: self.scans.load(Ordering::Relaxed),
-        };
-        Ok(choose(query.strategy, sizes, query.limit, query.effort))
-    }
-
-    /// How many photos a graph search reaches through the graph. Counted once: it takes reading a file.
-    fn in_graph(&self) -> Result<Option<u64>, QueryError> {
-        if let Some(known) = self.in_graph.get() {
-            return Ok(*known);
-        }
-        let in_graph = if self.reader.has_graph() {
-            self.reader.status()?.graph.map(|graph| graph.nodes - graph.removed)
-        } else {
-            None
-        };
-        Ok(*self.in_graph.get_or_init(|| in_graph))
-    }
-
     /// The photos inside the folders that the query names; `None` if it names none.
     fn filter(&self, query: &Query) -> Result<Option<RoaringTreemap>, QueryError> {
         if query.under.is_empty() {
             return Ok(None);
         }
-        let photos = self.reader.all_photos()?;
-        let inside = photos.iter().filter(|photo| query.under.iter().any(|folder| photo.path.starts_with(folder)));
-        Ok(Some(inside.map(|photo| photo.id).collect()))
+        let records = self.reader.all_records()?;
+        let is_inside = |record: &&Record| query.under.iter().any(|folder| record.asset.path.starts_with(folder));
+        Ok(Some(records.iter().filter(is_inside).flat_map(Record::items).collect()))
     }
 
     fn hits(&self, query: &Query, mut neighbours: Vec<Neighbour>) -> Result<Vec<Hit>, QueryError> {
         if let Some(least) = query.min_score {
             neighbours.retain(|neighbour| neighbour.score >= least);
         }
-        if neighbours.is_empty() {
-            return Ok(Vec::new());
-        }
-        let ids: Vec<u64> = neighbours.iter().map(|neighbour| neighbour.id).collect();
-        let mut records: HashMap<u64, PhotoRecord> =
-            self.reader.photos(&ids)?.into_iter().map(|record| (record.id, record)).collect();
-        let found =
-            neighbours.into_iter().filter_map(|neighbour| Some((neighbour.score, records.remove(&neighbour.id)?)));
-        Ok(found
-            .enumerate()
-            .map(|(index, (score, record))| Hit {
-                rank: index + 1,
+        let mut hits = Vec::with_capacity(neighbours.len());
+        for Neighbour { id: item, score } in neighbours {
+            let Some(record) = self.reader.records(&[item])?.pop() else { continue };
+            hits.push(Hit {
+                rank: hits.len() + 1,
                 score,
                 id: record.id,
-                path: record.path.clone(),
+                item,
+                position: record.position(item).unwrap_or_default(),
+                path: record.asset.path.clone(),
                 record,
-            })
-            .collect())
+            });
+        }
+        Ok(hits)
     }
 }

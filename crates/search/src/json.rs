@@ -45,6 +45,12 @@ pub struct JsonHit<'a> {
     pub path: JsonPath<'a>,
     /// Its id in the index.
     pub id: u64,
+    /// The id of the item that was found, if the asset has several: moments of a video, pages of a document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub item: Option<u64>,
+    /// Where that item is: milliseconds from the beginning, or pages from the first, which is 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<u64>,
     /// Width in pixels, upright.
     pub width: u32,
     /// Height in pixels, upright.
@@ -65,17 +71,20 @@ pub struct JsonHit<'a> {
 
 impl<'a> From<&'a Hit> for JsonHit<'a> {
     fn from(hit: &'a Hit) -> Self {
+        let has_several = hit.record.positions.len() > 1;
         Self {
             rank: hit.rank,
             score: hit.score,
+            item: has_several.then_some(hit.item),
+            position: has_several.then_some(hit.position),
             path: JsonPath::from(hit.path.as_path()),
             id: hit.id,
-            width: hit.record.width,
-            height: hit.record.height,
-            taken_at: hit.record.taken_at,
-            camera: hit.record.camera.as_deref(),
-            lens: hit.record.lens.as_deref(),
-            gps: hit.record.gps,
+            width: hit.record.asset.width,
+            height: hit.record.asset.height,
+            taken_at: hit.record.asset.taken_at,
+            camera: hit.record.asset.camera.as_deref(),
+            lens: hit.record.asset.lens.as_deref(),
+            gps: hit.record.asset.gps,
         }
     }
 }

@@ -73,8 +73,9 @@ pub use clip_image::{
     decode_bytes_for, decode_for, hash_bytes, looks_like_photo, read_file,
 };
 pub use clip_index::{
-    GraphOptions, GraphStatus, GraphUpdate, IndexError, IndexReader, IndexWriter, KnownFile, ModelId, Neighbour,
-    NewPhoto, PhotoRecord, Problem, Rebuild, Remedy as IndexRemedy, RoaringTreemap, Status, VerifyReport, verify,
+    Asset, GraphOptions, GraphStatus, GraphUpdate, IndexError, IndexReader, IndexWriter, Inode, Kind, ModelId,
+    ModelOrigin, Neighbour, NewItem, Position, Problem, Rebuild, Record, Remedy as IndexRemedy, RoaringTreemap, Stamp,
+    Status, StoredPath, VerifyReport, verify,
 };
 pub use clip_indexer::{
     Event, IndexOptions, Indexer, IndexerError, Outcome, Progress, Remedy as IndexerRemedy, Report, SYSTEM_FOLDERS,
@@ -85,8 +86,8 @@ pub use clip_model::{
     Precision, Remedy as ModelRemedy, Towers,
 };
 pub use clip_query::{
-    CachedEncoder, CachedTexts, EXACT_UP_TO, Example, Hit, Method, Query, QueryError, Searcher, Strategy, Term,
-    TextCache,
+    CachedEncoder, CachedTexts, Example, Explanation, Hit, Method, Plan, Query, QueryError, Reason, Searcher, Strategy,
+    Term, TextCache,
 };
 
 /// Which of some labels a photo shows.

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use clip_index::{IndexError, IndexReader, IndexWriter, ModelId, Status, VerifyReport};
 use clip_model::{DeviceChoice, Fingerprint, LoadOptions, ModelSource, Precision, Towers};
-use clip_query::{CachedEncoder, Hit, Query, Searcher, TextCache};
+use clip_query::{CachedEncoder, Explanation, Hit, Query, Searcher, TextCache};
 
 use crate::error::LibraryError;
 use crate::model::LazyModel;
@@ -181,9 +181,17 @@ impl Library {
     /// [`IndexError::NotFound`], within [`LibraryError::Index`], if there is no index yet; [`IndexError::Fingerprint`] if
     /// a model was asked for that did not make it; otherwise as [`Searcher::search`].
     pub fn search(&self, query: &Query) -> Result<Vec<Hit>, LibraryError> {
+        self.search_explained(query).map(|(hits, _)| hits)
+    }
+
+    /// As [`search`](Library::search), and how it was done. Loading the model is no part of the times.
+    ///
+    /// # Errors
+    /// Those of [`search`](Library::search).
+    pub fn search_explained(&self, query: &Query) -> Result<(Vec<Hit>, Explanation), LibraryError> {
         let searcher = self.searcher()?;
         self.load_for(&searcher, query)?;
-        Ok(searcher.search(query)?)
+        Ok(searcher.search_explained(query)?)
     }
 
     /// The index as it was at the last [`reload`](Library::reload) or change, ready to be searched.
@@ -256,8 +264,8 @@ impl Library {
         let model = IndexReader::open(&self.index)?.model().clone();
         let mut writer = IndexWriter::open_or_create(&self.index, &model)?;
         let mut removed = Removed::default();
-        for file in writer.files()? {
-            removed.photos += u64::from(inside(&file.path) && writer.remove(file.id));
+        for record in writer.records()? {
+            removed.photos += u64::from(inside(&record.asset.path) && writer.remove(record.id)?);
         }
         let (gone, kept): (Vec<_>, Vec<_>) = writer.roots().into_iter().partition(|root| inside(root));
         removed.folders = gone;

@@ -247,9 +247,9 @@ impl Known {
         if places.is_empty() {
             return Ok(());
         }
-        let photos = reader.all_photos()?;
+        let photos = reader.all_records()?;
         for (path, reason) in places {
-            let photos_kept = photos.iter().filter(|photo| photo.path.starts_with(&path)).count() as u64;
+            let photos_kept = photos.iter().filter(|photo| photo.asset.path.starts_with(&path)).count() as u64;
             if photos_kept > 0 && !report.unreachable.iter().any(|place| place.path == path) {
                 report.unreachable.push(Unreachable { path, reason, photos_kept });
             }

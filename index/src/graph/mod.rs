@@ -16,6 +16,7 @@ mod hnsw;
 mod rows;
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clip_kernels::Isa;
@@ -25,16 +26,15 @@ use roaring::RoaringTreemap;
 use crate::error::IndexError;
 use crate::layout::Layout;
 use crate::manifest::GraphEntry;
-use crate::record::{GraphStatus, Neighbour};
+use crate::segment::Segment;
 use crate::snapshot::{Place, Snapshot};
+use crate::status::{GraphStatus, Neighbour};
 use crate::{exact, scan};
 use file::GraphFile;
 pub(crate) use file::KIND;
 use hnsw::{Builder, Layers, Parameters, Searcher};
 use rows::NodeRows;
 
-/// A filter that leaves fewer than one node in this many is faster without the graph.
-const SELECTIVE: u64 = 8;
 /// How many candidates are scored again for each of the results: what codes say of a score is off by a few thousandths.
 const RESCORED: usize = 4;
 /// Distances count this many times less than those between neighbours, see [`hnsw::Parameters::alpha`].
@@ -230,10 +230,6 @@ impl Graph {
     ) -> Vec<Neighbour> {
         let ef = ef.max(k).max(1);
         let ids = self.file.ids();
-        let wanted = filter.map_or(snapshot.live(), |filter| filter.len());
-        if ef as u64 >= wanted || wanted < ids.len() as u64 / SELECTIVE {
-            return scan::search(snapshot, query, k, filter);
-        }
         let codes = self.rows.codes();
         let code_query = CodeQuery::new(Isa::best(), query);
         let passes = |id: u64| filter.is_none_or(|filter| filter.contains(id));
@@ -245,7 +241,8 @@ impl Graph {
         let all_pass = filter.is_none() && snapshot.deleted().is_empty();
         let accept: Option<&dyn Fn(u32) -> bool> = if all_pass { None } else { Some(&accept) };
         let found = self.searcher.search(&self.file.layers(), &codes, &code_query, ef, accept);
-        // In a graph that is whole, a walk ends early only if fewer pass.
+        // In a graph that is whole, a walk ends early only if fewer pass, and has been everywhere. In one that is damaged, it
+        // may have got stuck.
         if found.len() < ef {
             return scan::search(snapshot, query, k, filter);
         }
@@ -342,10 +339,14 @@ pub(crate) fn status(snapshot: &Snapshot, entry: &GraphEntry) -> Result<GraphSta
 }
 
 fn status_of(snapshot: &Snapshot, file: &GraphFile) -> GraphStatus {
+    // All rows that were there when the graph was built have lesser ids than those that came later.
+    let last = file.ids().last().copied().unwrap_or(0);
+    let newer = |segment: &Arc<Segment>| segment.len() - segment.ids().partition_point(|&id| id <= last);
+    let newer: u64 = snapshot.segments().iter().map(|segment| newer(segment) as u64).sum();
+    let newer_removed = snapshot.deleted().len() - snapshot.deleted().rank(last);
+    let missing = newer.saturating_sub(newer_removed).min(snapshot.live());
     let nodes = file.ids().len() as u64;
-    let removed = snapshot.deleted().iter().filter(|id| file.ids().binary_search(id).is_ok()).count() as u64;
-    let covered = (nodes - removed).min(snapshot.live());
-    GraphStatus { nodes, removed, missing: snapshot.live() - covered }
+    GraphStatus { nodes, removed: nodes.saturating_sub(snapshot.live() - missing), missing }
 }
 
 /// What a stored graph is good for.

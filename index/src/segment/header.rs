@@ -1,118 +1,67 @@
-//! The first 64 bytes of a vector file, and where its sections lie.
+//! What the header of a vector file says, and where the sections lie.
 
 use std::ops::Range;
-use std::path::Path;
 
 use clip_kernels::similarity;
 
 use super::RowFormat;
-use super::blocks;
-use crate::error::IndexError;
+use crate::frame::{self, HEADER, Header, Kind};
 
 pub(crate) const MAGIC: [u8; 8] = *b"clipvec\0";
 /// What is written. Version 1 is read, too.
-pub(crate) const VERSION: u32 = 2;
-/// Length of the header. Every section begins at a multiple of it, so that vectors are aligned for any instruction.
-pub(super) const HEADER: usize = 64;
+pub(super) const KIND: Kind = Kind { magic: MAGIC, version: 2, name: "vector file" };
+
+const DIMENSION_AT: usize = 12;
+const COUNT_AT: usize = 16;
+const FORMAT_AT: usize = 24;
+const IDS_CRC_AT: usize = 32;
+/// In version 1.
+const PLAIN_IDS_CRC_AT: usize = 24;
+const PLAIN_ROWS_CRC_AT: usize = 28;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Header {
+pub(super) struct Shape {
     pub(super) dimension: u32,
     /// Number of rows.
     pub(super) count: u64,
+    pub(super) format: RowFormat,
     /// Of the ids and the padding after them.
     pub(super) ids_crc: u32,
-    pub(super) content: Content,
+    /// In version 1, the checksum of the rows; there are neither scales nor codes then. `None` in version 2.
+    pub(super) plain: Option<u32>,
 }
 
-/// What follows the ids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Content {
-    /// Version 1: rows in `f32`, and nothing else.
-    Plain { rows_crc: u32 },
-    /// Version 2: scales, codes, rows and a table of checksums.
-    Coded { format: RowFormat, table_crc: u32 },
-}
-
-/// Byte ranges within the file, without the padding between them. The file ends where `table` does.
+/// Byte ranges within the file, without the padding between them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sections {
     pub(super) ids: Range<usize>,
     pub(super) scales: Range<usize>,
     pub(super) codes: Range<usize>,
     pub(super) rows: Range<usize>,
-    pub(super) table: Range<usize>,
 }
 
-impl Header {
-    pub(super) fn encode(&self) -> [u8; HEADER] {
-        let mut bytes = [0; HEADER];
-        bytes[..8].copy_from_slice(&MAGIC);
-        let mut put = |at: usize, word: u32| bytes[at..at + 4].copy_from_slice(&word.to_le_bytes());
-        put(8, self.version());
-        put(12, self.dimension);
-        put(16, self.count as u32);
-        put(20, (self.count >> 32) as u32);
-        match self.content {
-            Content::Plain { rows_crc } => {
-                put(24, self.ids_crc);
-                put(28, rows_crc);
-            }
-            Content::Coded { format, table_crc } => {
-                put(24, format.code());
-                put(28, table_crc);
-                put(32, self.ids_crc);
-            }
-        }
-        let crc = crc32fast::hash(&bytes[..60]);
-        bytes[60..].copy_from_slice(&crc.to_le_bytes());
-        bytes
-    }
-
-    pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Header, IndexError> {
-        let Some(bytes) = bytes.first_chunk::<HEADER>() else {
-            let reason = format!("expected a header of {HEADER} bytes, found {}", bytes.len());
-            return Err(IndexError::corrupt(path, reason));
+impl Shape {
+    /// `None` if the header says what cannot be.
+    pub(super) fn read(header: &Header) -> Option<Shape> {
+        let is_plain = header.version() == 1;
+        let shape = Shape {
+            dimension: header.u32(DIMENSION_AT),
+            count: header.u64(COUNT_AT),
+            format: if is_plain { RowFormat::F32 } else { RowFormat::from_code(header.u32(FORMAT_AT))? },
+            ids_crc: header.u32(if is_plain { PLAIN_IDS_CRC_AT } else { IDS_CRC_AT }),
+            plain: is_plain.then(|| header.u32(PLAIN_ROWS_CRC_AT)),
         };
-        if bytes[..8] != MAGIC {
-            return Err(IndexError::corrupt(path, "it does not begin as a vector file does"));
-        }
-        let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-        let version = word(8);
-        if version > VERSION {
-            return Err(IndexError::NewerFormat { path: path.to_path_buf(), found: version, supported: VERSION });
-        }
-        if version == 0 || word(60) != crc32fast::hash(&bytes[..60]) {
-            return Err(IndexError::corrupt(path, "the header's checksum does not match"));
-        }
-        let (content, ids_crc) = if version == 1 {
-            (Content::Plain { rows_crc: word(28) }, word(24))
-        } else {
-            let Some(format) = RowFormat::from_code(word(24)) else {
-                return Err(IndexError::corrupt(path, format!("its vectors are of the unknown type {}", word(24))));
-            };
-            (Content::Coded { format, table_crc: word(28) }, word(32))
-        };
-        let header =
-            Header { dimension: word(12), count: u64::from(word(16)) | u64::from(word(20)) << 32, ids_crc, content };
-        if header.dimension == 0 || header.count == 0 {
-            return Err(IndexError::corrupt(path, "it claims to hold no vectors"));
-        }
-        Ok(header)
+        (shape.dimension > 0 && shape.count > 0).then_some(shape)
     }
 
-    fn version(&self) -> u32 {
-        match self.content {
-            Content::Plain { .. } => 1,
-            Content::Coded { .. } => VERSION,
-        }
-    }
-
-    pub(super) fn format(&self) -> RowFormat {
-        match self.content {
-            Content::Plain { .. } => RowFormat::F32,
-            Content::Coded { format, .. } => format,
-        }
+    /// The header of a file of version 2, without what [`frame::write`] adds.
+    pub(super) fn header(&self) -> Header {
+        let mut header = Header::new();
+        header.set_u32(DIMENSION_AT, self.dimension);
+        header.set_u64(COUNT_AT, self.count);
+        header.set_u32(FORMAT_AT, self.format.code());
+        header.set_u32(IDS_CRC_AT, self.ids_crc);
+        header
     }
 
     /// Where everything lies; `None` if that is more than a segment may hold.
@@ -121,29 +70,20 @@ impl Header {
         let count = u32::try_from(self.count).ok()? as usize;
         let dimension = self.dimension as usize;
         let after = |before: &Range<usize>, bytes_each: usize| {
-            let start = before.end.checked_next_multiple_of(HEADER)?;
+            let start = frame::align(before.end)?;
             Some(start..count.checked_mul(bytes_each)?.checked_add(start)?)
         };
-        let row_bytes = dimension.checked_mul(self.format().size())?;
+        let row_bytes = dimension.checked_mul(self.format.size())?;
         let ids = after(&(0..HEADER), size_of::<u64>())?;
-        match self.content {
-            Content::Plain { .. } => {
-                let none = ids.end..ids.end;
-                let rows = after(&ids, row_bytes)?;
-                let end = rows.end..rows.end;
-                Some(Sections { ids, scales: none.clone(), codes: none, rows, table: end })
-            }
-            Content::Coded { .. } => {
-                // `code_len` rounds up, and must not be asked for more than there can be.
-                dimension.checked_next_multiple_of(HEADER)?;
-                let scales = after(&ids, size_of::<f32>())?;
-                let codes = after(&scales, similarity::code_len(dimension))?;
-                let rows = after(&codes, row_bytes)?;
-                let start = rows.end.checked_next_multiple_of(HEADER)?;
-                let table = start..blocks::table_len(start - HEADER).checked_add(start)?;
-                Some(Sections { ids, scales, codes, rows, table })
-            }
+        if self.plain.is_some() {
+            let none = ids.end..ids.end;
+            return Some(Sections { rows: after(&ids, row_bytes)?, scales: none.clone(), codes: none, ids });
         }
+        // `code_len` rounds up, and must not be asked for more than there can be.
+        frame::align(dimension)?;
+        let scales = after(&ids, size_of::<f32>())?;
+        let codes = after(&scales, similarity::code_len(dimension))?;
+        Some(Sections { rows: after(&codes, row_bytes)?, codes, scales, ids })
     }
 }
 
@@ -152,67 +92,65 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn headers() -> impl Strategy<Value = Header> {
-        let formats = prop_oneof![Just(RowFormat::F16), Just(RowFormat::F32)];
-        let contents = prop_oneof![
-            any::<u32>().prop_map(|rows_crc| Content::Plain { rows_crc }),
-            (formats, any::<u32>()).prop_map(|(format, table_crc)| Content::Coded { format, table_crc }),
+    fn shapes() -> impl Strategy<Value = Shape> {
+        let formats = prop_oneof![
+            Just((RowFormat::F16, None)),
+            Just((RowFormat::F32, None)),
+            any::<u32>().prop_map(|crc| (RowFormat::F32, Some(crc))),
         ];
-        (1u32.., prop_oneof![1u64..5000, 1u64..], any::<u32>(), contents)
-            .prop_map(|(dimension, count, ids_crc, content)| Header { dimension, count, ids_crc, content })
-    }
-
-    #[test]
-    fn a_newer_version_is_named() {
-        let content = Content::Coded { format: RowFormat::F16, table_crc: 0 };
-        let mut bytes = Header { dimension: 1, count: 1, ids_crc: 0, content }.encode();
-        bytes[8] = 9;
-        let error = Header::decode(&bytes, Path::new("f")).unwrap_err();
-        assert!(matches!(error, IndexError::NewerFormat { found: 9, supported: VERSION, .. }));
+        let counts = prop_oneof![1u64..5000, 1u64..];
+        (1u32.., counts, any::<u32>(), formats).prop_map(|(dimension, count, ids_crc, (format, plain))| Shape {
+            dimension,
+            count,
+            format,
+            ids_crc,
+            plain,
+        })
     }
 
     /// The numbers of `docs/index-format.md`.
     #[test]
     fn sections_lie_where_the_format_says() {
-        let content = Content::Coded { format: RowFormat::F16, table_crc: 0 };
-        let sections = Header { dimension: 65, count: 9, ids_crc: 0, content }.sections().unwrap();
-        assert_eq!(
-            sections,
-            Sections { ids: 64..136, scales: 192..228, codes: 256..1408, rows: 1408..2578, table: 2624..2628 }
-        );
-        let plain = Header { dimension: 3, count: 4, ids_crc: 0, content: Content::Plain { rows_crc: 0 } };
-        assert_eq!(plain.sections().unwrap().rows, 128..176);
+        let shape = Shape { dimension: 65, count: 9, format: RowFormat::F16, ids_crc: 0, plain: None };
+        let sections = shape.sections().unwrap();
+        assert_eq!(sections, Sections { ids: 64..136, scales: 192..228, codes: 256..1408, rows: 1408..2578 });
+        let shape = Shape { dimension: 3, count: 4, format: RowFormat::F32, ids_crc: 0, plain: Some(0) };
+        assert_eq!(shape.sections().unwrap().rows, 128..176);
+    }
+
+    #[test]
+    fn unknown_formats_and_empty_files_are_refused() {
+        let shape = Shape { dimension: 3, count: 4, format: RowFormat::F16, ids_crc: 5, plain: None };
+        let mut header = shape.header();
+        assert_eq!(Shape::read(&header), Some(shape));
+        header.set_u32(FORMAT_AT, 3);
+        assert_eq!(Shape::read(&header), None);
+        assert_eq!(Shape::read(&Shape { dimension: 0, ..shape }.header()), None);
+        assert_eq!(Shape::read(&Shape { count: 0, ..shape }.header()), None);
     }
 
     proptest! {
         #[test]
-        fn round_trip(header in headers()) {
-            prop_assert_eq!(Header::decode(&header.encode(), Path::new("f")).unwrap(), header);
+        fn round_trip(shape in shapes()) {
+            let written = Shape { plain: None, ..shape };
+            prop_assert_eq!(Shape::read(&written.header()), Some(written));
         }
 
         #[test]
-        fn sections_follow_each_other(header in headers()) {
-            let Some(sections) = header.sections() else { return Ok(()) };
-            let all = [&sections.ids, &sections.scales, &sections.codes, &sections.rows, &sections.table];
+        fn sections_follow_each_other(shape in shapes()) {
+            let Some(sections) = shape.sections() else { return Ok(()) };
+            let all = [&(0..HEADER), &sections.ids, &sections.scales, &sections.codes, &sections.rows];
             prop_assert!(all.iter().all(|section| section.start <= section.end));
             prop_assert!(all.windows(2).all(|pair| pair[0].end <= pair[1].start));
             prop_assert!(all.windows(2).all(|pair| pair[1].start - pair[0].end < HEADER));
         }
 
         #[test]
-        fn any_bytes_give_no_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..80), version in 0u32..4) {
-            if version > 0 && bytes.len() >= HEADER {
-                bytes[..8].copy_from_slice(&MAGIC);
-                bytes[8..12].copy_from_slice(&version.to_le_bytes());
-                bytes[24] %= 4;
-                if version == 2 {
-                    bytes[25..28].fill(0);
-                }
-                let crc = crc32fast::hash(&bytes[..60]);
-                bytes[60..64].copy_from_slice(&crc.to_le_bytes());
-            }
-            if let Ok(header) = Header::decode(&bytes, Path::new("f")) {
-                let _ = header.sections();
+        fn any_header_gives_no_panic(words in prop::collection::vec(any::<u32>(), 16), small: bool) {
+            let mut header = Header::new();
+            words.iter().enumerate().for_each(|(at, &word)| header.set_u32(at * 4, if small { word % 4 } else { word }));
+            if let Some(shape) = Shape::read(&header) {
+                let _ = shape.sections();
             }
         }
     }

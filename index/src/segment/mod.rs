@@ -10,10 +10,10 @@
 //!
 //! Files of version 1 have rows in `f32` and no codes.
 
-mod blocks;
 mod find;
 mod header;
 mod row;
+mod storage;
 mod write;
 
 use std::fs::File;
@@ -25,7 +25,9 @@ use memmap2::Mmap;
 
 use crate::cast;
 use crate::error::IndexError;
-use header::{Content, HEADER, Header, Sections};
+use crate::frame;
+use header::{Sections, Shape};
+use storage::Storage;
 
 pub(crate) use find::position_near;
 pub(crate) use header::MAGIC;
@@ -38,8 +40,8 @@ pub(crate) use write::{NewRow, write};
 pub(crate) struct Segment {
     file_id: u64,
     path: PathBuf,
-    map: Mmap,
-    header: Header,
+    storage: Storage,
+    shape: Shape,
     sections: Sections,
 }
 
@@ -47,7 +49,7 @@ impl Segment {
     /// Maps a file and checks its header and length.
     pub(crate) fn open(path: &Path, file_id: u64) -> Result<Segment, IndexError> {
         let file = File::open(path).map_err(IndexError::io("open", path))?;
-        let map = map(&file).map_err(IndexError::io("map", path))?;
+        let map = frame::map(&file).map_err(IndexError::io("map", path))?;
         Segment::parse(map, path, file_id)
     }
 
@@ -59,19 +61,15 @@ impl Segment {
     }
 
     fn parse(map: Mmap, path: &Path, file_id: u64) -> Result<Segment, IndexError> {
-        let header = Header::decode(&map, path)?;
+        let (storage, shape) = Storage::parse(map, path)?;
         let sections =
-            header.sections().ok_or_else(|| IndexError::corrupt(path, "it claims to hold more vectors than it can"))?;
-        if sections.table.end != map.len() {
-            let reason = format!("expected {} bytes, found {}", sections.table.end, map.len());
-            return Err(IndexError::corrupt(path, reason));
-        }
-        Ok(Segment { file_id, path: path.to_path_buf(), map, header, sections })
+            shape.sections().ok_or_else(|| IndexError::corrupt(path, "it claims to hold more vectors than it can"))?;
+        Ok(Segment { file_id, path: path.to_path_buf(), storage, shape, sections })
     }
 
     fn check_ids(&self) -> Result<(), IndexError> {
-        let end = self.sections.ids.end.next_multiple_of(HEADER);
-        if crc32fast::hash(&self.map[self.sections.ids.start..end]) != self.header.ids_crc {
+        let end = self.sections.ids.end.next_multiple_of(frame::HEADER);
+        if crc32fast::hash(self.storage.bytes(self.sections.ids.start..end)) != self.shape.ids_crc {
             return Err(IndexError::corrupt(&self.path, "the checksum of the ids does not match"));
         }
         if !self.ids().is_sorted_by(|a, b| a < b) {
@@ -82,26 +80,11 @@ impl Segment {
 
     /// Reads the whole file and compares all checksums.
     pub(crate) fn verify(&self) -> Result<(), IndexError> {
-        let damaged =
-            |what: String| Err(IndexError::corrupt(&self.path, format!("the checksum of {what} does not match")));
-        match self.header.content {
-            Content::Plain { rows_crc } => {
-                if crc32fast::hash(&self.map[self.sections.rows.start..]) != rows_crc {
-                    return damaged("the vectors".into());
-                }
-            }
-            Content::Coded { table_crc, .. } => {
-                let table = &self.map[self.sections.table.clone()];
-                if crc32fast::hash(table) != table_crc {
-                    return damaged("the table of checksums".into());
-                }
-                let blocks = &self.map[HEADER..self.sections.table.start];
-                if let Some(block) = blocks::find_damaged(blocks, numbers(table)) {
-                    let start = HEADER + block * blocks::BLOCK;
-                    let end = self.sections.table.start.min(start + blocks::BLOCK);
-                    return damaged(format!("the bytes {start} to {end}"));
-                }
-            }
+        if let Storage::Framed(frame) = &self.storage {
+            frame.verify()?;
+        }
+        if self.shape.plain.is_some_and(|crc| crc32fast::hash(self.storage.bytes(self.sections.rows.clone())) != crc) {
+            return Err(IndexError::corrupt(&self.path, "the checksum of the vectors does not match"));
         }
         self.check_ids()
     }
@@ -115,36 +98,31 @@ impl Segment {
     }
 
     pub(crate) fn dimension(&self) -> usize {
-        self.header.dimension as usize
+        self.shape.dimension as usize
     }
 
     /// Number of rows, at least 1.
     pub(crate) fn len(&self) -> usize {
         // `parse` has checked that this many rows are in memory.
-        self.header.count as usize
+        self.shape.count as usize
     }
 
     pub(crate) fn byte_len(&self) -> u64 {
-        self.map.len() as u64
+        self.storage.byte_len()
     }
 
     pub(crate) fn format(&self) -> RowFormat {
-        self.header.format()
+        self.shape.format
     }
 
     /// False for files of version 1: they have no codes.
     pub(crate) fn has_codes(&self) -> bool {
-        matches!(self.header.content, Content::Coded { .. })
+        self.shape.plain.is_none()
     }
 
     /// Identifies the content: the manifest names it, so that no other file can take this one's place.
     pub(crate) fn content_crc(&self) -> u32 {
-        match self.header.content {
-            // The checksum of bytes that end in their own checksum is always 0x2144df1c, so this tells nothing. It is
-            // what manifests say of such files.
-            Content::Plain { .. } => crc32fast::hash(&self.map[..HEADER]),
-            Content::Coded { .. } => crc32fast::hash(&self.map[..HEADER - size_of::<u32>()]),
-        }
+        self.storage.content_crc()
     }
 
     pub(crate) fn first_id(&self) -> u64 {
@@ -157,15 +135,15 @@ impl Segment {
 
     /// One for each row; ascending, unless the file is damaged.
     pub(crate) fn ids(&self) -> &[u64] {
-        numbers(&self.map[self.sections.ids.clone()])
+        self.numbers(&self.sections.ids, size_of::<u64>(), 0..self.len())
     }
 
     /// Rows that lie one after the other.
     pub(crate) fn rows(&self, rows: Range<usize>) -> RowRef<'_> {
-        let bytes = within(&self.map, &self.sections.rows, self.dimension() * self.header.format().size(), rows);
-        match self.header.format() {
-            RowFormat::F16 => RowRef::F16(numbers(bytes)),
-            RowFormat::F32 => RowRef::F32(numbers(bytes)),
+        let row_bytes = self.dimension() * self.shape.format.size();
+        match self.shape.format {
+            RowFormat::F16 => RowRef::F16(self.numbers(&self.sections.rows, row_bytes, rows)),
+            RowFormat::F32 => RowRef::F32(self.numbers(&self.sections.rows, row_bytes, rows)),
         }
     }
 
@@ -176,12 +154,12 @@ impl Segment {
     /// The codes of rows that lie one after the other, `similarity::code_len` each; `None` if the file has no codes.
     pub(crate) fn codes_block(&self, rows: Range<usize>) -> Option<&[i8]> {
         let each = similarity::code_len(self.dimension());
-        self.has_codes().then(|| numbers(within(&self.map, &self.sections.codes, each, rows)))
+        self.has_codes().then(|| self.numbers(&self.sections.codes, each, rows))
     }
 
     /// The scales of these rows' codes; `None` if the file has no codes. Those of a damaged file may be any numbers.
     pub(crate) fn scales(&self, rows: Range<usize>) -> Option<&[f32]> {
-        self.has_codes().then(|| numbers(within(&self.map, &self.sections.scales, size_of::<f32>(), rows)))
+        self.has_codes().then(|| self.numbers(&self.sections.scales, size_of::<f32>(), rows))
     }
 
     /// A row's codes and their scale; `None` if the file has no codes.
@@ -195,28 +173,18 @@ impl Segment {
         // Ids are given out one after the other, so a file without gaps has each just there.
         position_near(ids, id, id.saturating_sub(ids[0]))
     }
-}
 
-/// The bytes of rows of a section in which each has the same length.
-///
-/// # Panics
-/// If the section has no such rows.
-fn within<'a>(map: &'a [u8], section: &Range<usize>, each: usize, rows: Range<usize>) -> &'a [u8] {
-    &map[section.clone()][rows.start * each..rows.end * each]
-}
-
-/// The bytes of a section as numbers. Sections and rows are aligned, since mappings begin at a page, and `parse` has
-/// checked where they end: this cannot fail.
-fn numbers<T: cast::Plain>(bytes: &[u8]) -> &[T] {
-    cast::from_bytes(bytes).unwrap_or_default()
-}
-
-#[allow(unsafe_code)]
-fn map(file: &File) -> std::io::Result<Mmap> {
-    // SAFETY: vector files are written under a temporary name, never changed afterwards, and removed only by
-    // unlinking, which keeps mappings valid. A foreign process that truncates one breaks that, as it would break any
-    // program that maps files.
-    unsafe { Mmap::map(file) }
+    /// The numbers of rows in a section that has the same number of bytes for each.
+    ///
+    /// # Panics
+    /// If there are no such rows.
+    fn numbers<T: cast::Plain>(&self, section: &Range<usize>, bytes_each: usize, rows: Range<usize>) -> &[T] {
+        assert!(rows.start <= rows.end && rows.end <= self.len(), "rows of a vector file");
+        // No overflow: `parse` has found that the whole section is in memory. Sections and rows are aligned, since
+        // mappings begin at a page.
+        let start = section.start + rows.start * bytes_each;
+        cast::from_bytes(self.storage.bytes(start..start + rows.len() * bytes_each)).unwrap_or_default()
+    }
 }
 
 /// Reads bytes as a vector file and asserts what must hold of the result. For the module `fuzzing`.

@@ -4,7 +4,8 @@ use clip_kernels::{Isa, similarity};
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 
 /// How the numbers of stored embeddings are represented. This is what scores are computed from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RowFormat {
     /// 16 bits, IEEE 754 binary16. The score of two unit vectors differs by at most 0.0005 from that of
     /// [`F32`](Self::F32), and hardly ever by more than 0.00005.

@@ -1,17 +1,16 @@
 //! Writing vector files, from front to back: each section takes a pass of its own over the rows.
 
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::Write;
 use std::path::Path;
 
 use clip_kernels::similarity;
 
-use super::blocks::Blocks;
-use super::header::{Content, HEADER, Header};
+use super::header::{KIND, Shape};
 use super::row::to_halves;
 use super::{RowFormat, RowRef, Segment};
 use crate::cast;
 use crate::error::IndexError;
-use crate::files;
+use crate::frame;
 
 /// A row on its way into a file.
 #[derive(Debug, Clone, Copy)]
@@ -48,48 +47,41 @@ pub(crate) fn write<'a>(
     let Ok(stored_dimension) = u32::try_from(dimension) else {
         return Err(IndexError::Dimension { expected: u32::MAX as usize, found: dimension });
     };
+    let mut ids_crc = crc32fast::Hasher::new();
+    let mut count = 0;
+    for row in rows.clone() {
+        ids_crc.update(&row.id.to_le_bytes());
+        count += 1;
+    }
+    let ids_bytes = count as usize * size_of::<u64>();
+    ids_crc.update(&[0; frame::HEADER][..ids_bytes.next_multiple_of(frame::HEADER) - ids_bytes]);
+    let shape = Shape { dimension: stored_dimension, count, format, ids_crc: ids_crc.finalize(), plain: None };
     let mut encoder = Encoder::new(dimension, format);
-    files::write(path, |out| {
-        // The header comes last, when the checksums are known: the file has no name before it is complete.
-        out.write_all(&[0; HEADER])?;
-        let mut out = Blocks::new(out);
-        let mut ids_crc = crc32fast::Hasher::new();
-        let mut count = 0;
+    frame::write(path, &KIND, shape.header(), |out| {
+        if shape.sections().is_none() {
+            return Err(std::io::Error::other("it would have more rows than a vector file may have"));
+        }
         for row in rows.clone() {
-            ids_crc.update(&row.id.to_le_bytes());
-            out.write(&row.id.to_le_bytes())?;
-            count += 1;
+            out.write_all(&row.id.to_le_bytes())?;
         }
-        if u32::try_from(count).is_err() {
-            return Err(io::Error::other("it would have more rows than a vector file may have"));
-        }
-        ids_crc.update(out.pad()?);
+        out.pad()?;
         for row in rows.clone() {
             let (_, scale) = encoder.codes(row);
-            out.write(&scale.to_le_bytes())?;
+            out.write_all(&scale.to_le_bytes())?;
         }
         out.pad()?;
         for row in rows.clone() {
             let (codes, _) = encoder.codes(row);
-            out.write(cast::to_bytes(codes))?;
+            out.write_all(cast::to_bytes(codes))?;
         }
         out.pad()?;
         for row in rows {
             match encoder.stored(row.row) {
-                RowRef::F16(row) => out.write(cast::to_bytes(row))?,
-                RowRef::F32(row) => out.write(cast::to_bytes(row))?,
+                RowRef::F16(row) => out.write_all(cast::to_bytes(row))?,
+                RowRef::F32(row) => out.write_all(cast::to_bytes(row))?,
             }
         }
-        out.pad()?;
-        let written = HEADER + out.len();
-        let (out, table) = out.finish();
-        let table = cast::to_bytes(&table);
-        out.write_all(table)?;
-        let content = Content::Coded { format, table_crc: crc32fast::hash(table) };
-        let header = Header { dimension: stored_dimension, count, ids_crc: ids_crc.finalize(), content };
-        debug_assert_eq!(header.sections().map(|sections| sections.table), Some(written..written + table.len()));
-        out.seek(SeekFrom::Start(0))?;
-        out.write_all(&header.encode())
+        Ok(())
     })
 }
 

@@ -32,7 +32,7 @@ fn build(dir: &Path) -> Oracle {
     let mut writer = IndexWriter::open_or_create(dir, &model(4)).unwrap();
     let options = GraphOptions { min_photos: 10, ..GraphOptions::default() };
     writer.update_graph(&options, &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
-    assert!(writer.remove(7));
+    assert!(writer.remove(7).unwrap());
     oracle.remove(&7);
     writer.commit().unwrap();
     writer.close().unwrap();
@@ -44,7 +44,7 @@ fn reading_writes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let oracle = build(dir.path());
     // Readers must not need these, nor create them.
-    for name in ["lock", "meta/.managed.json"] {
+    for name in ["lock"] {
         fs::remove_file(dir.path().join(name)).unwrap();
     }
     let before = state(dir.path());
@@ -130,7 +130,7 @@ fn an_index_is_private() {
     // A rebuild, while it lasts and after it.
     let rebuild = Rebuild::begin(&index, &model(3)).unwrap();
     let mut writer = IndexWriter::open_or_create(rebuild.dir(), &model(3)).unwrap();
-    writer.add(photo(1, 3)).unwrap();
+    writer.add_photo(photo(1, 3)).unwrap();
     writer.commit().unwrap();
     drop(writer);
     assert_private(&index);

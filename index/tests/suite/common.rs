@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use clip_index::{IndexReader, IndexWriter, ModelId, NewPhoto, PhotoRecord};
+use clip_index::{Asset, IndexError, IndexReader, IndexWriter, Inode, Kind, ModelId, Record, Stamp};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -26,38 +26,55 @@ pub fn unit(rng: &mut StdRng, dimension: usize) -> Vec<f32> {
     normalised(gaussian(rng, dimension))
 }
 
+/// An asset with one item.
+#[derive(Debug, Clone)]
+pub struct Photo {
+    pub asset: Asset,
+    pub embedding: Vec<f32>,
+}
+
+/// Adds assets with one item.
+pub trait AddPhoto {
+    fn add_photo(&mut self, photo: Photo) -> Result<u64, IndexError>;
+}
+
+impl AddPhoto for IndexWriter {
+    fn add_photo(&mut self, photo: Photo) -> Result<u64, IndexError> {
+        self.add(photo.asset, photo.embedding)
+    }
+}
+
+/// A stamp of a file that was changed.
+pub fn stamp(size: u64, mtime_ns: i128) -> Stamp {
+    Stamp { size, mtime_ns, ..Stamp::default() }
+}
+
 /// A photo that depends on nothing but its number.
-pub fn photo(number: u64, dimension: usize) -> NewPhoto {
+pub fn photo(number: u64, dimension: usize) -> Photo {
     let mut rng = StdRng::seed_from_u64(number);
-    NewPhoto {
+    let mtime_ns = i128::from(number) * 1_500_000_001 - 40_000_000_000;
+    let asset = Asset {
         path: format!("/photos/Album {}/IMG_{number:05}.jpg", number % 5).into(),
+        stamp: Stamp {
+            size: number * 10,
+            mtime_ns,
+            ctime_ns: number.is_multiple_of(2).then_some(mtime_ns - 1),
+            inode: number.is_multiple_of(3).then_some(Inode { device: 5, number }),
+        },
         hash: u128::from(number).to_le_bytes(),
-        size: number * 10,
-        mtime_ns: i128::from(number) * 1_500_000_001 - 40_000_000_000,
+        kind: Kind::Photo,
         width: 640 + number as u32 % 7,
         height: 480,
         taken_at: number.is_multiple_of(2).then_some(number as i64 - 100),
         camera: number.is_multiple_of(3).then(|| format!("Camera {number}")),
         lens: number.is_multiple_of(4).then(|| "50mm f/1.8".into()),
         gps: number.is_multiple_of(5).then_some((48.5, -(number as f64) / 7.0)),
-        embedding: unit(&mut rng, dimension),
-    }
+    };
+    Photo { asset, embedding: unit(&mut rng, dimension) }
 }
 
-pub fn record(id: u64, photo: &NewPhoto) -> PhotoRecord {
-    PhotoRecord {
-        id,
-        path: photo.path.clone(),
-        hash: photo.hash,
-        size: photo.size,
-        mtime_ns: photo.mtime_ns,
-        width: photo.width,
-        height: photo.height,
-        taken_at: photo.taken_at,
-        camera: photo.camera.clone(),
-        lens: photo.lens.clone(),
-        gps: photo.gps,
-    }
+pub fn record(id: u64, photo: &Photo) -> Record {
+    Record { id, asset: photo.asset.clone(), positions: vec![0] }
 }
 
 /// What is left of an embedding once it is stored in half precision.
@@ -66,10 +83,10 @@ pub fn stored(embedding: &[f32]) -> Vec<f32> {
 }
 
 /// What the index should hold.
-pub type Oracle = BTreeMap<u64, (PhotoRecord, Vec<f32>)>;
+pub type Oracle = BTreeMap<u64, (Record, Vec<f32>)>;
 
-pub fn add(writer: &mut IndexWriter, oracle: &mut Oracle, photo: NewPhoto) -> u64 {
-    let id = writer.add(photo.clone()).unwrap();
+pub fn add(writer: &mut IndexWriter, oracle: &mut Oracle, photo: Photo) -> u64 {
+    let id = writer.add_photo(photo.clone()).unwrap();
     let previous = oracle.insert(id, (record(id, &photo), stored(&photo.embedding)));
     assert!(previous.is_none(), "the id {id} was given out twice");
     id
@@ -108,6 +125,6 @@ pub fn assert_same(reader: &IndexReader, oracle: &Oracle) {
     for (&id, (_, row)) in oracle {
         assert_eq!(reader.embedding(id).as_ref(), Some(row));
     }
-    let records: Vec<PhotoRecord> = oracle.values().map(|(record, _)| record.clone()).collect();
-    assert_eq!(reader.all_photos().unwrap(), records);
+    let records: Vec<Record> = oracle.values().map(|(record, _)| record.clone()).collect();
+    assert_eq!(reader.all_records().unwrap(), records);
 }

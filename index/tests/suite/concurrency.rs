@@ -31,10 +31,10 @@ fn a_reader_keeps_its_view() {
     // Asked for before the metadata changes.
     assert_same(&reader, &oracle);
     for &id in oracle.keys() {
-        assert!(writer.remove(id));
+        assert!(writer.remove(id).unwrap());
     }
     for number in 100..200 {
-        writer.add(photo(number, 8)).unwrap();
+        writer.add_photo(photo(number, 8)).unwrap();
         if number % 10 == 0 {
             writer.commit().unwrap();
         }
@@ -47,14 +47,14 @@ fn a_reader_keeps_its_view() {
     // Nor does it matter when the metadata is first asked for: it is that of the same commit.
     let late = IndexReader::open(dir.path()).unwrap();
     assert!(late.is_current().unwrap());
-    let before = IndexReader::open(dir.path()).unwrap().all_photos().unwrap();
+    let before = IndexReader::open(dir.path()).unwrap().all_records().unwrap();
     let ids: Vec<u64> = late.ids().collect();
-    assert!(writer.remove(ids[0]));
-    writer.relocate(ids[1], "/elsewhere.jpg".as_ref(), 1, 1).unwrap();
+    assert!(writer.remove(ids[0]).unwrap());
+    writer.relocate(ids[1], "/elsewhere.jpg".as_ref(), stamp(1, 1)).unwrap();
     writer.commit().unwrap();
     assert!(!late.is_current().unwrap());
-    assert_eq!(late.all_photos().unwrap(), before);
-    assert_eq!(late.photos(&ids[..2]).unwrap(), before[..2]);
+    assert_eq!(late.all_records().unwrap(), before);
+    assert_eq!(late.records(&ids[..2]).unwrap(), before[..2]);
     assert_eq!(late.find_path("/elsewhere.jpg").unwrap(), None);
     let renewed = IndexReader::open(dir.path()).unwrap();
     assert!(renewed.is_current().unwrap());
@@ -81,7 +81,7 @@ fn readers_never_see_half_a_commit() {
                     let found = reader.search_exact(&[0.125f32.sqrt(); 8], 20, None).unwrap();
                     assert_eq!(found.len(), reader.len());
                     // The metadata is of the same commit.
-                    let ids: Vec<u64> = reader.all_photos().unwrap().iter().map(|photo| photo.id).collect();
+                    let ids: Vec<u64> = reader.all_records().unwrap().iter().map(|photo| photo.id).collect();
                     assert_eq!(ids, reader.ids().collect::<Vec<_>>());
                     views += 1;
                 }
@@ -97,10 +97,10 @@ fn readers_never_see_half_a_commit() {
         let mut ids: Vec<u64> = Vec::new();
         for round in 0..60 {
             for id in ids.drain(..) {
-                assert!(writer.remove(id));
+                assert!(writer.remove(id).unwrap());
             }
             for number in 0..10 {
-                ids.push(writer.add(photo(round * 10 + number, 8)).unwrap());
+                ids.push(writer.add_photo(photo(round * 10 + number, 8)).unwrap());
             }
             writer.commit().unwrap();
         }

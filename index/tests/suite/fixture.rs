@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use clip_index::{GraphOptions, IndexReader, IndexWriter, ModelId, NewPhoto, verify};
+use clip_index::{Asset, GraphOptions, IndexReader, IndexWriter, Kind, ModelId, verify};
 
-use crate::common::{Oracle, assert_same, record};
+use crate::common::{AddPhoto, Oracle, Photo, assert_same, record, stamp, stored};
 
 fn fixture(version: u32) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/v{version}"))
@@ -26,18 +26,20 @@ fn model() -> ModelId {
 }
 
 /// Written out, so that nothing but the files decides what is read.
-fn photos() -> Vec<NewPhoto> {
-    let photo = |number: u8, embedding: [f32; 3]| NewPhoto {
-        path: format!("/photos/fixture {number}.jpg").into(),
-        hash: [number; 16],
-        size: 1000 + u64::from(number),
-        mtime_ns: 1_700_000_000_123_456_789 + i128::from(number),
-        width: 4000,
-        height: 3000,
-        taken_at: (number != 2).then_some(1_600_000_000),
-        camera: (number != 2).then(|| "Camera".into()),
-        lens: (number == 1).then(|| "Lens".into()),
-        gps: (number == 1).then_some((52.25, -13.5)),
+fn photos() -> Vec<Photo> {
+    let photo = |number: u8, embedding: [f32; 3]| Photo {
+        asset: Asset {
+            path: format!("/photos/fixture {number}.jpg").into(),
+            stamp: stamp(1000 + u64::from(number), 1_700_000_000_123_456_789 + i128::from(number)),
+            hash: [number; 16],
+            kind: Kind::Photo,
+            width: 4000,
+            height: 3000,
+            taken_at: (number != 2).then_some(1_600_000_000),
+            camera: (number != 2).then(|| "Camera".into()),
+            lens: (number == 1).then(|| "Lens".into()),
+            gps: (number == 1).then_some((52.25, -13.5)),
+        },
         embedding: embedding.to_vec(),
     };
     vec![
@@ -56,7 +58,7 @@ fn expected() -> Oracle {
     }
     oracle.remove(&3);
     let moved = &mut oracle.get_mut(&2).unwrap().0;
-    (moved.path, moved.size, moved.mtime_ns) = ("/photos/moved.jpg".into(), 7, -1);
+    (moved.asset.path, moved.asset.stamp) = ("/photos/moved.jpg".into(), stamp(7, -1));
     oracle
 }
 
@@ -64,26 +66,23 @@ fn expected() -> Oracle {
 #[test]
 #[ignore = "writes the fixture of the current format"]
 fn write_fixture() {
-    let dir = fixture(1);
+    let dir = fixture(2);
     assert!(!dir.exists(), "a released fixture is never changed");
     let mut writer = IndexWriter::open_or_create(&dir, &model()).unwrap();
     let mut photos = photos();
     let last = photos.split_off(4);
-    photos.into_iter().for_each(|photo| assert!(writer.add(photo).is_ok()));
+    photos.into_iter().for_each(|photo| assert!(writer.add_photo(photo).is_ok()));
     writer.set_roots(&["/photos".into()]).unwrap();
     writer.commit().unwrap();
     let options = GraphOptions { min_photos: 1, connections: 4, ef_construction: 10, ..GraphOptions::default() };
     writer.update_graph(&options, &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
-    last.into_iter().for_each(|photo| assert!(writer.add(photo).is_ok()));
-    assert!(writer.remove(3));
-    writer.relocate(2, "/photos/moved.jpg".as_ref(), 7, -1).unwrap();
+    last.into_iter().for_each(|photo| assert!(writer.add_photo(photo).is_ok()));
+    assert!(writer.remove(3).unwrap());
+    writer.relocate(2, "/photos/moved.jpg".as_ref(), stamp(7, -1)).unwrap();
     writer.commit().unwrap();
     writer.close().unwrap();
-    // Locks are no part of the format.
+    // A lock is no part of the format.
     fs::remove_file(dir.join("lock")).unwrap();
-    for name in [".tantivy-meta.lock", ".tantivy-writer.lock"] {
-        let _ = fs::remove_file(dir.join("meta").join(name));
-    }
 }
 
 #[test]
@@ -99,20 +98,35 @@ fn version_1_is_read() {
     let best = reader.search_exact(&[0.6, 0.8, 0.0], 2, None).unwrap();
     assert_eq!(best.iter().map(|hit| hit.id).collect::<Vec<_>>(), [4, 2]);
     assert_eq!(reader.find_path("/photos/moved.jpg").unwrap(), Some(2));
-    assert_eq!(reader.search_words("fixture", 9).unwrap().len(), 3);
     let status = reader.status().unwrap();
     assert_eq!((status.photos, status.deleted, status.format_version), (4, 1, 1));
     assert!(verify(&index).unwrap().is_clean());
 
+    // The next writer migrates it, with the same ids and vectors, and then there are words to be found.
+    drop(IndexWriter::open_or_create(&index, &model()).unwrap());
+    let migrated = IndexReader::open(&index).unwrap();
+    let v1 = expected;
+    let mut expected = v1.clone();
+    expected.values_mut().for_each(|(_, row)| *row = stored(row));
+    assert_same(&migrated, &expected);
+    assert_eq!(migrated.status().unwrap().format_version, 2);
+    assert_eq!(migrated.roots(), [PathBuf::from("/photos")]);
+    assert_eq!(migrated.search_words("fixture", 9).unwrap().len(), 3);
+    assert!(verify(&index).unwrap().is_clean());
+    let left = |name: &str| fs::read_dir(index.join(name)).map_or(0, Iterator::count);
+    assert_eq!((left("meta"), left("graph")), (0, 0));
+    assert!(!index.join("manifest-4.json").exists() && !index.join("deleted-4.bin").exists());
+    // Who opened it before still sees what it was.
+    assert_same(&reader, &v1);
+
     // And it can be written on.
     let mut writer = IndexWriter::open_or_create(&index, &model()).unwrap();
     let mut photo = photos().remove(0);
-    photo.path = "/photos/new.jpg".into();
-    let id = writer.add(photo.clone()).unwrap();
+    photo.asset.path = "/photos/new.jpg".into();
+    let id = writer.add_photo(photo.clone()).unwrap();
     assert_eq!(id, 6);
     writer.commit().unwrap();
-    let mut expected = expected;
-    expected.insert(id, (record(id, &photo), photo.embedding));
+    expected.insert(id, (record(id, &photo), stored(&photo.embedding)));
     assert_same(&IndexReader::open(&index).unwrap(), &expected);
     assert!(verify(&index).unwrap().is_clean());
 }

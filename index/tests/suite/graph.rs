@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clip_index::{GraphOptions, GraphUpdate, IndexReader, IndexWriter, NewPhoto, verify};
+use clip_index::{GraphOptions, GraphUpdate, IndexReader, IndexWriter, verify};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use roaring::RoaringTreemap;
@@ -38,9 +38,9 @@ impl World {
         normalised(parts.map(|((axis, cluster), random)| axis + 0.6 * cluster + noise * random).collect())
     }
 
-    fn photo(&mut self, number: u64) -> NewPhoto {
+    fn photo(&mut self, number: u64) -> Photo {
         let embedding = self.mix(false, 0.7);
-        NewPhoto { embedding, ..photo(number, DIMENSION) }
+        Photo { embedding, ..photo(number, DIMENSION) }
     }
 
     fn query(&mut self) -> Vec<f32> {
@@ -73,7 +73,7 @@ fn nearly_everything_is_found_from_far_off() {
     let mut world = World::new(1);
     let mut writer = IndexWriter::open_or_create(dir.path(), &model(DIMENSION)).unwrap();
     let options = GraphOptions::default();
-    let mut ids: Vec<u64> = (0..3000).map(|number| writer.add(world.photo(number)).unwrap()).collect();
+    let mut ids: Vec<u64> = (0..3000).map(|number| writer.add_photo(world.photo(number)).unwrap()).collect();
     let mut reported = Vec::new();
     let built =
         writer.update_graph(&options, &mut |done, all| reported.push((done, all)), &AtomicBool::new(false)).unwrap();
@@ -99,9 +99,9 @@ fn nearly_everything_is_found_from_far_off() {
 
     // Removed photos are not found, new ones are, without another graph.
     for id in ids.extract_if(.., |id| *id % 10 == 0).collect::<Vec<_>>() {
-        assert!(writer.remove(id));
+        assert!(writer.remove(id).unwrap());
     }
-    ids.extend((3000..3100).map(|number| writer.add(world.photo(number)).unwrap()));
+    ids.extend((3000..3100).map(|number| writer.add_photo(world.photo(number)).unwrap()));
     writer.commit().unwrap();
     assert_eq!(update(&mut writer, &options), GraphUpdate::Current);
     let reader = IndexReader::open(dir.path()).unwrap();
@@ -110,12 +110,12 @@ fn nearly_everything_is_found_from_far_off() {
     assert!(recall(&reader, &mut world, None) >= 0.99);
 
     // Many new ones are added to the graph; with many removed ones, it is rebuilt and the rows go.
-    ids.extend((3100..3300).map(|number| writer.add(world.photo(number)).unwrap()));
+    ids.extend((3100..3300).map(|number| writer.add_photo(world.photo(number)).unwrap()));
     assert_eq!(update(&mut writer, &options), GraphUpdate::Extended { nodes: 3300 });
     let reader = IndexReader::open(dir.path()).unwrap();
     assert!(recall(&reader, &mut world, None) >= 0.99);
     for id in ids.extract_if(.., |id| *id % 10 < 5).collect::<Vec<_>>() {
-        assert!(writer.remove(id));
+        assert!(writer.remove(id).unwrap());
     }
     let nodes = ids.len() as u64;
     assert_eq!(update(&mut writer, &options), GraphUpdate::Built { nodes });
@@ -137,7 +137,7 @@ fn an_extended_graph_is_as_good_as_a_built_one() {
         for (step, &to) in steps.iter().enumerate() {
             let mut writer = IndexWriter::open_or_create(dir.path(), &model(DIMENSION)).unwrap();
             for number in added..to {
-                writer.add(world.photo(number)).unwrap();
+                writer.add_photo(world.photo(number)).unwrap();
             }
             added = to;
             let update = update(&mut writer, &options);
@@ -166,7 +166,7 @@ fn bursts_of_near_duplicates_do_no_harm() {
         let spread = if burst % 5 == 0 { 0.0 } else { 0.002 };
         for _ in 0..world.rng.random_range(60..200) {
             let near = base.iter().map(|x| x + spread * world.rng.random_range(-1.0f32..1.0)).collect();
-            writer.add(NewPhoto { embedding: normalised(near), ..photo(number, DIMENSION) }).unwrap();
+            writer.add_photo(Photo { embedding: normalised(near), ..photo(number, DIMENSION) }).unwrap();
             number += 1;
         }
     }
@@ -193,12 +193,12 @@ fn few_photos_need_no_graph() {
     let one = GraphOptions { min_photos: 0, ..GraphOptions::default() };
     assert_eq!(update(&mut writer, &one), GraphUpdate::Built { nodes: 50 });
     for id in 2..=50 {
-        assert!(writer.remove(id));
+        assert!(writer.remove(id).unwrap());
     }
     assert_eq!(update(&mut writer, &one), GraphUpdate::Built { nodes: 1 });
     let reader = IndexReader::open(dir.path()).unwrap();
     assert_eq!(reader.search_graph(&photo(0, DIMENSION).embedding, 10, 10, None).unwrap().len(), 1);
-    assert!(writer.remove(1));
+    assert!(writer.remove(1).unwrap());
     assert_eq!(update(&mut writer, &one), GraphUpdate::Current);
     let reader = IndexReader::open(dir.path()).unwrap();
     assert_eq!(reader.search_graph(&photo(0, DIMENSION).embedding, 10, 10, None).unwrap(), []);

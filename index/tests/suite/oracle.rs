@@ -32,19 +32,19 @@ fn history(seed: u64) {
             let id = oracle.keys().copied().choose(&mut rng);
             match (rng.random_range(0..10), id) {
                 (0 | 1, Some(id)) => {
-                    assert!(writer.remove(id));
-                    assert!(!writer.remove(id));
+                    assert!(writer.remove(id).unwrap());
+                    assert!(!writer.remove(id).unwrap());
                     oracle.remove(&id);
                 }
                 (2, Some(id)) => {
                     let path = format!("/moved/{number}.jpg");
-                    writer.relocate(id, path.as_ref(), number, 7).unwrap();
+                    writer.relocate(id, path.as_ref(), stamp(number, 7)).unwrap();
                     let record = &mut oracle.get_mut(&id).unwrap().0;
-                    (record.path, record.size, record.mtime_ns) = (path.into(), number, 7);
+                    (record.asset.path, record.asset.stamp) = (path.into(), stamp(number, 7));
                 }
                 (3, Some(id)) => {
-                    writer.touch(id, -5).unwrap();
-                    oracle.get_mut(&id).unwrap().0.mtime_ns = -5;
+                    writer.touch(id, stamp(3, -5)).unwrap();
+                    oracle.get_mut(&id).unwrap().0.asset.stamp = stamp(3, -5);
                 }
                 _ => {
                     add(&mut writer, &mut oracle, photo(number, DIMENSION));
@@ -91,9 +91,9 @@ fn history(seed: u64) {
             assert!(common + 2 >= expected.len(), "{common} of {}", expected.len());
         }
     }
-    let known = writer.files().unwrap();
+    let known = writer.records().unwrap();
     assert_eq!(known.iter().map(|file| file.id).collect::<Vec<_>>(), committed.keys().copied().collect::<Vec<_>>());
-    assert!(known.iter().all(|file| committed[&file.id].0.path == file.path));
+    assert!(known.iter().all(|file| committed[&file.id].0 == *file));
     let report = verify(dir.path()).unwrap();
     assert!(report.is_clean(), "{report:?}");
     assert_eq!(report.photos, committed.len() as u64);
@@ -108,18 +108,18 @@ fn ids_are_never_used_twice() {
     let mut last = 0;
     for round in 0..5 {
         let mut writer = IndexWriter::open_or_create(dir.path(), &model(4)).unwrap();
-        let id = writer.add(photo(round, 4)).unwrap();
+        let id = writer.add_photo(photo(round, 4)).unwrap();
         assert!(id > last);
         last = id;
         writer.commit().unwrap();
-        assert!(writer.remove(id));
+        assert!(writer.remove(id).unwrap());
         writer.commit().unwrap();
         assert!(writer.is_empty());
     }
     // Not even by an index that was begun anew.
     let rebuild = Rebuild::begin(dir.path(), &model(4)).unwrap();
     let mut writer = IndexWriter::open_or_create(rebuild.dir(), &model(4)).unwrap();
-    assert!(writer.add(photo(9, 4)).unwrap() > last);
+    assert!(writer.add_photo(photo(9, 4)).unwrap() > last);
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn removed_photos_free_their_space() {
     let before = std::fs::read_dir(dir.path().join("vectors")).unwrap().count();
     assert_eq!(before, 4);
     let mut writer = IndexWriter::open_or_create(dir.path(), &model(64)).unwrap();
-    oracle.keys().skip(1).for_each(|&id| assert!(writer.remove(id)));
+    oracle.keys().skip(1).for_each(|&id| assert!(writer.remove(id).unwrap()));
     writer.commit().unwrap();
     let reader = IndexReader::open(dir.path()).unwrap();
     let status = reader.status().unwrap();

@@ -1,4 +1,4 @@
-//! An index that is built anew inside the old one.
+//! An index that is built inside the old one.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use clip_index::{GraphOptions, IndexError, IndexReader, IndexWriter, ModelId, Rebuild, verify};
+use clip_index::{Asset, GraphOptions, IndexError, IndexReader, IndexWriter, ModelId, Rebuild, verify};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -65,14 +65,14 @@ fn a_rebuild_takes_effect_with_its_commit() {
         }
     }
     for id in new.keys().copied().take(3).collect::<Vec<_>>() {
-        assert!(writer.remove(id));
+        assert!(writer.remove(id).unwrap());
         new.remove(&id);
     }
     writer.set_roots(&["/other".into()]).unwrap();
     writer.commit().unwrap();
     let options = GraphOptions { min_photos: 10, ..GraphOptions::default() };
     writer.update_graph(&options, &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
-    assert!(writer.remove(*new.keys().next().unwrap()));
+    assert!(writer.remove(*new.keys().next().unwrap()).unwrap());
     new.pop_first();
     writer.commit().unwrap();
     assert_same(&IndexReader::open(dir.path()).unwrap(), &old);
@@ -98,7 +98,7 @@ fn a_rebuild_takes_effect_with_its_commit() {
     writer.close().unwrap();
     assert_same(&IndexReader::open(dir.path()).unwrap(), &new);
     let names: Vec<PathBuf> = tree(dir.path()).into_iter().collect();
-    assert_eq!(names.iter().filter(|name| name.to_str().unwrap().contains("manifest-")).count(), 1, "{names:?}");
+    assert_eq!(names.iter().filter(|name| name.to_str().unwrap().contains("manifest")).count(), 1, "{names:?}");
     assert!(verify(dir.path()).unwrap().is_clean());
 }
 
@@ -188,7 +188,8 @@ fn copy_tree(from: &Path, to: &Path) {
 
 #[test]
 fn what_is_no_index_is_left_alone() {
-    let names = ["graph/plot.png", "vectors/logo.svg", "notes.txt", "rebuild/engine.txt", "meta/meta.json"];
+    let names =
+        ["graph/plot.png", "vectors/logo.svg", "notes.txt", "rebuild/engine.txt", "meta/meta.json", "manifest.json"];
     for name in names {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(name);
@@ -209,7 +210,8 @@ fn what_is_no_index_is_left_alone() {
 fn files_that_are_not_ours_survive_a_rebuild() {
     let dir = tempfile::tempdir().unwrap();
     index_of(dir.path(), 10, 10, 4);
-    let foreign = ["notes.txt", "graph/plot.png", "vectors/logo.svg", "meta/0.jpg", "manifest-x.json"];
+    let foreign =
+        ["notes.txt", "graph/plot.png", "vectors/logo.svg", "words/0.jpg", "records/0.txt", "manifest-x.json"];
     for name in foreign {
         fs::write(dir.path().join(name), "mine").unwrap();
     }
@@ -267,8 +269,12 @@ fn nothing_outside_the_directory_is_touched() {
 
 #[test]
 fn a_damaged_index_is_replaced() {
-    let damage: [(&str, bool); 4] =
-        [("manifest-2.json", false), ("meta/meta.json", false), ("meta/meta.json", true), ("manifest-2.json", true)];
+    let damage: [(&str, bool); 4] = [
+        ("manifest.json", false),
+        ("manifest.json", true),
+        ("vectors/00000001.vec", false),
+        ("vectors/00000001.vec", true),
+    ];
     for (name, removed) in damage {
         let dir = tempfile::tempdir().unwrap();
         let old = index_of(dir.path(), 10, 10, 4);
@@ -293,9 +299,9 @@ fn a_damaged_index_is_replaced() {
     // What a newer version made is not damaged.
     let dir = tempfile::tempdir().unwrap();
     index_of(dir.path(), 3, 10, 4);
-    let manifest = dir.path().join("manifest-2.json");
+    let manifest = dir.path().join("manifest.json");
     let text = fs::read_to_string(&manifest).unwrap();
-    fs::write(&manifest, text.replacen("\"version\":1", "\"version\":12", 1)).unwrap();
+    fs::write(&manifest, text.replacen("\"version\":2", "\"version\":12", 1)).unwrap();
     assert!(matches!(Rebuild::begin(dir.path(), &model(4)).unwrap_err(), IndexError::NewerFormat { .. }));
 }
 
@@ -304,7 +310,7 @@ fn a_damaged_index_is_replaced() {
 fn a_lost_commit_point_is_damage_while_a_rebuild_waits() {
     let dir = tempfile::tempdir().unwrap();
     index_of(dir.path(), 10, 10, 4);
-    fs::remove_file(dir.path().join("meta/meta.json")).unwrap();
+    fs::remove_file(dir.path().join("manifest.json")).unwrap();
     let rebuild = Rebuild::begin(dir.path(), &model(4)).unwrap();
     fill(rebuild.dir(), &model(4), 0..5);
     drop(rebuild);
@@ -315,10 +321,11 @@ fn a_lost_commit_point_is_damage_while_a_rebuild_waits() {
 }
 
 /// A photo whose embedding tells its path, so that a pair of the two that do not belong together is noticed.
-fn paired(round: u64, number: u64, dimension: usize) -> clip_index::NewPhoto {
+fn paired(round: u64, number: u64, dimension: usize) -> Photo {
     let path = format!("/round {round}/{number}.jpg");
     let embedding = embedding_of(&path, dimension);
-    clip_index::NewPhoto { path: path.into(), embedding, ..photo(number, dimension) }
+    let asset = Asset { path: path.into(), ..photo(number, dimension).asset };
+    Photo { asset, embedding }
 }
 
 fn embedding_of(path: &str, dimension: usize) -> Vec<f32> {
@@ -331,13 +338,13 @@ fn embedding_of(path: &str, dimension: usize) -> Vec<f32> {
 fn check_pairs(reader: &IndexReader) -> usize {
     let ids: Vec<u64> = reader.ids().collect();
     let some: Vec<u64> = ids.iter().copied().step_by(ids.len() / 7 + 1).collect();
-    let records = reader.photos(&some).unwrap();
+    let records = reader.records(&some).unwrap();
     assert_eq!(records.iter().map(|record| record.id).collect::<Vec<_>>(), some);
     for record in &records {
-        let query = embedding_of(record.path.to_str().unwrap(), reader.dimension());
+        let query = embedding_of(record.asset.path.to_str().unwrap(), reader.dimension());
         let best = reader.search_exact(&query, 1, None).unwrap()[0];
-        assert_eq!(best.id, record.id, "{}", record.path.display());
-        assert!(best.score > 0.999, "{}", record.path.display());
+        assert_eq!(best.id, record.id, "{}", record.asset.path.display());
+        assert!(best.score > 0.999, "{}", record.asset.path.display());
     }
     records.len()
 }
@@ -348,7 +355,7 @@ fn vectors_and_metadata_are_never_of_two_commits() {
     let model_of = |round: u64| model(8 + round as usize % 3);
     let mut writer = IndexWriter::open_or_create(dir.path(), &model_of(0)).unwrap();
     for number in 0..20 {
-        writer.add(paired(0, number, 8)).unwrap();
+        writer.add_photo(paired(0, number, 8)).unwrap();
     }
     writer.commit().unwrap();
     writer.close().unwrap();
@@ -380,7 +387,7 @@ fn vectors_and_metadata_are_never_of_two_commits() {
                 let rebuild = Rebuild::begin(dir.path(), &model).unwrap();
                 let mut writer = IndexWriter::open_or_create(rebuild.dir(), &model).unwrap();
                 for number in 0..20 {
-                    writer.add(paired(round, number, model.dimension)).unwrap();
+                    writer.add_photo(paired(round, number, model.dimension)).unwrap();
                 }
                 writer.commit().unwrap();
                 drop(writer);
@@ -388,8 +395,8 @@ fn vectors_and_metadata_are_never_of_two_commits() {
                 // And an ordinary change, with which tantivy replaces files too.
                 let mut writer = IndexWriter::open_or_create(dir.path(), &model).unwrap();
                 let ids: Vec<u64> = IndexReader::open(dir.path()).unwrap().ids().take(3).collect();
-                ids.into_iter().for_each(|id| assert!(writer.remove(id)));
-                writer.add(paired(round, 99, model.dimension)).unwrap();
+                ids.into_iter().for_each(|id| assert!(writer.remove(id).unwrap()));
+                writer.add_photo(paired(round, 99, model.dimension)).unwrap();
                 writer.commit().unwrap();
             }
         });
@@ -410,11 +417,11 @@ fn round_of(reader: &IndexReader) -> u64 {
 fn check_round(reader: &IndexReader) -> u64 {
     let round = round_of(reader);
     assert_eq!(reader.dimension(), 4 + round as usize % 2);
-    let photos = reader.all_photos().unwrap();
+    let photos = reader.all_records().unwrap();
     assert_eq!(photos.len() as u64, PHOTOS);
     for (number, record) in photos.iter().enumerate() {
         let expected = paired(round, number as u64, reader.dimension());
-        assert_eq!(record.path, expected.path);
+        assert_eq!(record.asset.path, expected.asset.path);
         assert_eq!(reader.embedding(record.id).unwrap(), stored(&expected.embedding));
     }
     round
@@ -433,7 +440,7 @@ fn child() {
         let mut writer = IndexWriter::open_or_create(rebuild.dir(), &model).unwrap();
         // What an earlier process has staged is of the same round.
         while (writer.len() as u64) < PHOTOS {
-            writer.add(paired(round, writer.len() as u64, model.dimension)).unwrap();
+            writer.add_photo(paired(round, writer.len() as u64, model.dimension)).unwrap();
             if writer.len() == 6 {
                 writer.commit().unwrap();
             }

@@ -50,28 +50,26 @@ fn another_model_is_refused_with_both_names() {
 fn a_lost_commit_point_is_damage_to_a_writer() {
     let dir = tempfile::tempdir().unwrap();
     let oracle = index_of(dir.path(), 10, 10, 4);
-    let commit_point = dir.path().join("meta/meta.json");
+    let commit_point = dir.path().join("manifest.json");
     let bytes = fs::read(&commit_point).unwrap();
-    fs::remove_file(&commit_point).unwrap();
-    for manifest in ["", "{\"kind\":\"clip-search manifest\",\"version\":1,"] {
-        let path = dir.path().join("manifest-2.json");
-        let whole = fs::read(&path).unwrap();
+    for manifest in ["", "{\"kind\":\"clip-search manifest\",\"version\":2,"] {
+        fs::remove_file(&commit_point).unwrap();
         if !manifest.is_empty() {
-            fs::write(&path, manifest).unwrap();
+            fs::write(&commit_point, manifest).unwrap();
         }
         let error = IndexWriter::open_or_create(dir.path(), &model(4)).unwrap_err();
         assert!(matches!(error, IndexError::Corrupt { .. }), "{error}");
         assert_eq!(error.remedy(), Some(Remedy::Rebuild));
-        fs::write(&path, whole).unwrap();
+        fs::write(&commit_point, "").unwrap();
     }
     // Nothing was removed.
     fs::write(&commit_point, bytes).unwrap();
     assert_same(&IndexReader::open(dir.path()).unwrap(), &oracle);
 
-    // Where nothing was committed, a writer begins anew.
+    // Where nothing was committed, a writer starts over.
     let dir = tempfile::tempdir().unwrap();
     drop(IndexWriter::open_or_create(dir.path(), &model(4)).unwrap());
-    fs::remove_file(dir.path().join("meta/meta.json")).unwrap();
+    fs::remove_file(dir.path().join("manifest.json")).unwrap();
     drop(IndexWriter::open_or_create(dir.path(), &model(4)).unwrap());
 }
 
@@ -86,11 +84,11 @@ fn foreign_files_are_left_alone() {
     // Inside an index they are not removed either.
     let index = dir.path().join("index");
     drop(IndexWriter::open_or_create(&index, &model(4)).unwrap());
-    for name in ["notes.txt", "manifest-x.json", "vectors/readme", "graph/.hidden"] {
+    for name in ["notes.txt", "manifest-x.json", "vectors/readme", "records/x.rec", "words/notes", "graph/.hidden"] {
         fs::write(index.join(name), "mine").unwrap();
     }
     drop(IndexWriter::open_or_create(&index, &model(4)).unwrap());
-    for name in ["notes.txt", "manifest-x.json", "vectors/readme", "graph/.hidden"] {
+    for name in ["notes.txt", "manifest-x.json", "vectors/readme", "records/x.rec", "words/notes", "graph/.hidden"] {
         assert_eq!(fs::read_to_string(index.join(name)).unwrap(), "mine");
     }
 }
@@ -104,10 +102,15 @@ fn leftovers_of_a_dead_writer_are_removed() {
         "deleted-99.bin",
         ".tmp-abc",
         "vectors/00000099.vec",
+        "vectors/00000098.del",
+        "records/00000097.rec",
+        "words/d41d8cd98f00b204e9800998ecf8427e.idx",
+        "meta/d41d8cd98f00b204e9800998ecf8427e.idx",
         "vectors/.tmp-x",
         "graph/00000099.hnsw.data",
         "graph/00000099.json",
     ];
+    fs::create_dir(dir.path().join("meta")).unwrap();
     for name in leftovers {
         fs::write(dir.path().join(name), "half").unwrap();
     }
@@ -130,7 +133,7 @@ fn vectors_that_do_not_fit_are_refused() {
     {
         let mut photo = photo(1, 4);
         photo.embedding = vector;
-        let error = writer.add(photo).unwrap_err();
+        let error = writer.add_photo(photo).unwrap_err();
         assert_eq!(matches!(error, IndexError::Dimension { .. }), dimension, "{error}");
         assert_eq!(matches!(error, IndexError::NotUnit { .. }), !dimension, "{error}");
     }
@@ -138,8 +141,8 @@ fn vectors_that_do_not_fit_are_refused() {
     let reader = IndexReader::open(dir.path()).unwrap();
     assert!(matches!(reader.search_exact(&[1.0], 1, None), Err(IndexError::Dimension { expected: 4, found: 1 })));
     assert!(matches!(reader.search_exact(&[f32::NAN; 4], 1, None), Err(IndexError::NotUnit { .. })));
-    assert!(matches!(writer.touch(5, 0), Err(IndexError::UnknownId { id: 5 })));
-    assert!(matches!(writer.relocate(5, "/x".as_ref(), 0, 0), Err(IndexError::UnknownId { id: 5 })));
+    assert!(matches!(writer.touch(5, stamp(0, 0)), Err(IndexError::UnknownId { id: 5 })));
+    assert!(matches!(writer.relocate(5, "/x".as_ref(), stamp(0, 0)), Err(IndexError::UnknownId { id: 5 })));
     let no_dimension = ModelId { dimension: 0, ..model(4) };
     assert!(IndexWriter::open_or_create(dir.path().join("x"), &no_dimension).is_err());
 }
@@ -148,17 +151,17 @@ fn vectors_that_do_not_fit_are_refused() {
 fn a_newer_manifest_is_refused_with_both_versions() {
     let dir = tempfile::tempdir().unwrap();
     drop(IndexWriter::open_or_create(dir.path(), &model(4)).unwrap());
-    let manifest = dir.path().join("manifest-1.json");
+    let manifest = dir.path().join("manifest.json");
     let text = fs::read_to_string(&manifest).unwrap();
-    fs::write(&manifest, text.replacen("\"version\":1", "\"version\":12", 1)).unwrap();
+    fs::write(&manifest, text.replacen("\"version\":2", "\"version\":12", 1)).unwrap();
     for error in [
         IndexReader::open(dir.path()).unwrap_err(),
         IndexWriter::open_or_create(dir.path(), &model(4)).unwrap_err(),
         verify(dir.path()).unwrap_err(),
     ] {
-        assert!(matches!(error, IndexError::NewerFormat { found: 12, supported: 1, .. }), "{error}");
+        assert!(matches!(error, IndexError::NewerFormat { found: 12, supported: 2, .. }), "{error}");
         let message = error.to_string();
-        assert!(message.contains("12") && message.contains("version 1"), "{message}");
+        assert!(message.contains("12") && message.contains("version 2"), "{message}");
         assert_eq!(error.remedy(), Some(Remedy::UseNewerVersion));
     }
 }

@@ -16,7 +16,7 @@ fn exact_search_agrees_with_the_definition() {
     let mut rng = StdRng::seed_from_u64(5);
     for id in oracle.keys().copied().collect::<Vec<_>>() {
         if rng.random_bool(0.1) {
-            assert!(writer.remove(id));
+            assert!(writer.remove(id).unwrap());
             oracle.remove(&id);
         }
     }
@@ -70,7 +70,7 @@ fn equal_scores_come_in_the_order_of_ids() {
     for number in 0..50 {
         let mut photo = photo(number, 4);
         photo.embedding = vec![1.0, 0.0, 0.0, 0.0];
-        writer.add(photo).unwrap();
+        writer.add_photo(photo).unwrap();
         if number % 20 == 0 {
             writer.commit().unwrap();
         }
@@ -87,8 +87,8 @@ fn photos_are_found_by_id_path_and_words() {
     let mut writer = IndexWriter::open_or_create(dir.path(), &model(4)).unwrap();
     let mut named = |path: &str, number| {
         let mut photo = photo(number, 4);
-        photo.path = path.into();
-        writer.add(photo).unwrap()
+        photo.asset.path = path.into();
+        writer.add_photo(photo).unwrap()
     };
     let beach = named("/photos/Beach Holiday/IMG_1.jpg", 1);
     let both = named("/photos/beach/Dog on the beach.jpg", 2);
@@ -109,7 +109,7 @@ fn photos_are_found_by_id_path_and_words() {
 
     assert_eq!(reader.find_path("/photos/animals/dog-3.JPG").unwrap(), Some(dog));
     assert_eq!(reader.find_path("/photos/animals/dog-3.jpg").unwrap(), None);
-    let records = reader.photos(&[dog, 99, beach]).unwrap();
+    let records = reader.records(&[dog, 99, beach]).unwrap();
     assert_eq!(records.iter().map(|record| record.id).collect::<Vec<_>>(), [dog, beach]);
     assert_eq!(reader.embedding(99), None);
     assert!(reader.contains(dog) && !reader.contains(99));
@@ -127,8 +127,8 @@ fn paths_are_kept_byte_for_byte() {
         [b"/a/\xff\xfe.jpg", b"/a/line\nbreak.jpg", b"/a/ \t.jpg", "/a/\u{fffd}\u{fffd}.jpg".as_bytes()];
     for (number, path) in paths.iter().enumerate() {
         let mut photo = photo(number as u64, 4);
-        photo.path = OsStr::from_bytes(path).into();
-        ids.push(writer.add(photo).unwrap());
+        photo.asset.path = OsStr::from_bytes(path).into();
+        ids.push(writer.add_photo(photo).unwrap());
     }
     let root = std::path::PathBuf::from(OsStr::from_bytes(b"/photos/\xf0\x28"));
     writer.set_roots(std::slice::from_ref(&root)).unwrap();
@@ -136,7 +136,7 @@ fn paths_are_kept_byte_for_byte() {
     let reader = IndexReader::open(dir.path()).unwrap();
     assert_eq!(reader.roots(), [root]);
     for (id, path) in ids.iter().zip(paths) {
-        assert_eq!(reader.photos(&[*id]).unwrap()[0].path.as_os_str().as_bytes(), path);
+        assert_eq!(reader.records(&[*id]).unwrap()[0].asset.path.as_os_str().as_bytes(), path);
         assert_eq!(reader.find_path(OsStr::from_bytes(path)).unwrap(), Some(*id));
     }
 }

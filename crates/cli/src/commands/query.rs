@@ -1,10 +1,11 @@
 //! `query`: the photos that fit a description or look like an example, best first.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clip_search::json::JsonHit;
-use clip_search::{Query, Strategy};
+use clip_search::{Explanation, Query, Strategy};
 
 use crate::args::QueryArgs;
 use crate::escape::escaped;
@@ -29,7 +30,7 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
         return Ok(Exit::Partly);
     }
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-    let hits = library.search(&query.limit(limit).strategy(strategy))?;
+    let (hits, explanation) = library.search_explained(&query.limit(limit).strategy(strategy))?;
 
     let mut results = Results::new();
     for hit in &hits {
@@ -44,7 +45,25 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
         }
     }
     results.finish()?;
+    if args.explain {
+        explain(&explanation, hits.len());
+    }
     Ok(if hits.is_empty() { Exit::Partly } else { Exit::Done })
+}
+
+fn explain(explanation: &Explanation, hits: usize) {
+    let plan = explanation.plan;
+    let milliseconds = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1e3);
+    notice(format_args!("encoding the query: {}", milliseconds(explanation.embedding)));
+    if plan.passing < plan.items {
+        let filtering = milliseconds(explanation.filtering);
+        notice(format_args!("filter: {} of {} photos pass, {filtering}", plan.passing, plan.items));
+    }
+    notice(format_args!("search method: {} ({})", plan.method, plan.reason));
+    let in_graph = plan.in_graph.map(|nodes| format!(" ({nodes} in the graph)")).unwrap_or_default();
+    let searching = milliseconds(explanation.searching);
+    notice(format_args!("searching {} photos{in_graph}: {searching}", plan.items));
+    notice(format_args!("reading the records of {hits} results: {}", milliseconds(explanation.records)));
 }
 
 /// The description, which may come as one argument or as a word each.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use clip_index::{IndexReader, ModelId, PhotoRecord};
+use clip_index::{IndexReader, ModelId, Record};
 use clip_indexer::{BoxedError, Encoder, IndexOptions, Indexer, IndexerError, Report};
 use image::{Rgb, RgbImage};
 
@@ -170,15 +170,15 @@ impl Library {
     }
 
     /// All records, in the order of their paths.
-    pub fn records(&self) -> Vec<PhotoRecord> {
-        let mut records = self.reader().all_photos().unwrap();
-        records.sort_by(|a, b| a.path.cmp(&b.path));
+    pub fn records(&self) -> Vec<Record> {
+        let mut records = self.reader().all_records().unwrap();
+        records.sort_by(|a, b| a.asset.path.cmp(&b.asset.path));
         records
     }
 
     /// The paths in the index below the folder of photos, sorted.
     pub fn indexed(&self) -> Vec<PathBuf> {
-        self.records().into_iter().map(|r| r.path.strip_prefix(self.root()).unwrap().to_path_buf()).collect()
+        self.records().into_iter().map(|r| r.asset.path.strip_prefix(self.root()).unwrap().to_path_buf()).collect()
     }
 
     pub fn reader(&self) -> IndexReader {

@@ -1,9 +1,10 @@
-//! What tantivy sees of the metadata when it writes.
+//! What tantivy sees of its index when it writes.
 
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use tantivy::directory::error::{DeleteError, LockError, OpenReadError, OpenWriteError};
 use tantivy::directory::{
@@ -11,7 +12,12 @@ use tantivy::directory::{
     WatchCallback, WatchHandle, WritePtr,
 };
 
-/// The folder `meta/` of an index whose lock is held.
+const META: &str = "meta.json";
+
+/// The folder `words/` of an index whose lock is held.
+///
+/// `meta.json` and tantivy's list of its files are kept in memory: the manifest commits. And nothing is removed: a file that
+/// tantivy needs no more may be one that the manifest still names.
 ///
 /// Tantivy's own lock files are not used. The index's lock keeps other writers away, on systems without file locks too;
 /// and what remains, the order between opening and removing files within this process, needs no file.
@@ -19,14 +25,33 @@ use tantivy::directory::{
 pub(super) struct WriteDirectory {
     files: MmapDirectory,
     root: PathBuf,
+    in_memory: Arc<Mutex<HashMap<PathBuf, Vec<u8>>>>,
     gate: Arc<Gate>,
     opening: Arc<Turn>,
 }
 
 impl WriteDirectory {
-    pub(super) fn open(root: &Path) -> tantivy::Result<WriteDirectory> {
-        let files = MmapDirectory::open(root)?;
-        Ok(WriteDirectory { files, root: root.to_path_buf(), gate: Arc::default(), opening: Arc::default() })
+    /// With this `meta.json`, if there is one.
+    pub(super) fn open(root: &Path, meta: Option<&str>) -> tantivy::Result<WriteDirectory> {
+        let meta = meta.map(|meta| (PathBuf::from(META), meta.as_bytes().to_vec()));
+        Ok(WriteDirectory {
+            files: MmapDirectory::open(root)?,
+            root: root.to_path_buf(),
+            in_memory: Arc::new(Mutex::new(meta.into_iter().collect())),
+            gate: Arc::default(),
+            opening: Arc::default(),
+        })
+    }
+
+    /// The `meta.json` of now.
+    pub(super) fn meta(&self) -> String {
+        let files = self.in_memory();
+        // Tantivy writes JSON.
+        files.get(Path::new(META)).map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
+    }
+
+    fn in_memory(&self) -> MutexGuard<'_, HashMap<PathBuf, Vec<u8>>> {
+        self.in_memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn gate(&self) -> Arc<Gate> {
@@ -85,17 +110,15 @@ impl Directory for WriteDirectory {
     }
 
     fn exists(&self, path: &Path) -> Result<bool, OpenReadError> {
-        self.files.exists(path)
+        Ok(self.in_memory().contains_key(path) || self.files.exists(path)?)
     }
 
     fn atomic_read(&self, path: &Path) -> Result<Vec<u8>, OpenReadError> {
-        self.files.atomic_read(path)
+        self.in_memory().get(path).cloned().ok_or_else(|| OpenReadError::FileDoesNotExist(path.to_path_buf()))
     }
 
-    fn delete(&self, path: &Path) -> Result<(), DeleteError> {
-        let error = |error| DeleteError::IoError { io_error: Arc::new(error), filepath: path.to_path_buf() };
-        let _open = self.gate.pass().map_err(error)?;
-        self.files.delete(path)
+    fn delete(&self, _path: &Path) -> Result<(), DeleteError> {
+        Ok(())
     }
 
     fn open_write(&self, path: &Path) -> Result<WritePtr, OpenWriteError> {
@@ -118,8 +141,8 @@ impl Directory for WriteDirectory {
 
     fn atomic_write(&self, path: &Path, data: &[u8]) -> io::Result<()> {
         let _open = self.gate.pass()?;
-        // By way of a temporary file, which is readable by its owner only.
-        self.files.atomic_write(path, data)
+        self.in_memory().insert(path.to_path_buf(), data.to_vec());
+        Ok(())
     }
 
     fn sync_directory(&self) -> io::Result<()> {

@@ -13,7 +13,7 @@ use crate::error::IndexError;
 /// must not take down a program that merely searches.
 ///
 /// What the operating system refused is an [`IndexError::Io`]: it says nothing about the state of the index.
-pub(super) fn guard<T>(dir: &Path, run: impl FnOnce() -> tantivy::Result<T>) -> Result<T, IndexError> {
+pub(crate) fn guard<T>(dir: &Path, run: impl FnOnce() -> tantivy::Result<T>) -> Result<T, IndexError> {
     let reason = match catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(error)) => match system_error(dir, &error) {

@@ -1,4 +1,4 @@
-//! What tantivy sees of the metadata when it reads: one committed state, which never changes and is never written to.
+//! What tantivy sees of its index when it reads: one committed state, which never changes and is never written to.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,7 +14,6 @@ use tantivy::index::SegmentComponent;
 use tantivy::{Index, IndexMeta};
 
 use super::guard::guard;
-use crate::commit_point::CommitPoint;
 use crate::error::IndexError;
 
 const COMMIT_POINT: &str = "meta.json";
@@ -26,7 +25,7 @@ const COMMIT_POINT: &str = "meta.json";
 #[derive(Clone)]
 pub(crate) struct ReadDirectory {
     root: PathBuf,
-    commit_point: CommitPoint,
+    meta: Arc<[u8]>,
     files: Arc<HashMap<PathBuf, Arc<dyn FileHandle>>>,
     /// All files are there that a whole index has.
     complete: bool,
@@ -39,17 +38,17 @@ impl fmt::Debug for ReadDirectory {
 }
 
 impl ReadDirectory {
-    /// Maps the files in `root` that the commit point names. What is missing or damaged shows when it is read.
+    /// One that sees `meta.json` and no other file.
+    pub(super) fn without_files(root: &Path, meta: Arc<[u8]>) -> ReadDirectory {
+        ReadDirectory { root: root.to_path_buf(), meta, files: Arc::default(), complete: true }
+    }
+
+    /// Maps the files in `root` that this `meta.json` names. What is missing or damaged shows when it is read.
     ///
     /// # Errors
     /// [`IndexError::Io`] if the system refuses to open one.
-    pub(crate) fn pin(root: &Path, commit_point: &CommitPoint) -> Result<ReadDirectory, IndexError> {
-        let mut pinned = ReadDirectory {
-            root: root.to_path_buf(),
-            commit_point: commit_point.clone(),
-            files: Arc::default(),
-            complete: true,
-        };
+    pub(crate) fn pin(root: &Path, meta: Arc<[u8]>) -> Result<ReadDirectory, IndexError> {
+        let mut pinned = ReadDirectory::without_files(root, meta);
         let metas = match guard(root, || Index::open(pinned.clone())?.load_metas()) {
             Ok(metas) => metas,
             // It will be told again when the metadata is read; until then it harms nothing.
@@ -82,16 +81,7 @@ impl ReadDirectory {
         self.complete
     }
 
-    pub(crate) fn commit_point(&self) -> &CommitPoint {
-        &self.commit_point
-    }
-
-    /// The files, without `meta.json`.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &PathBuf> {
-        self.files.keys()
-    }
-
-    pub(super) fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 }
@@ -123,7 +113,7 @@ impl Directory for ReadDirectory {
     fn atomic_read(&self, path: &Path) -> Result<Vec<u8>, OpenReadError> {
         // `.managed.json` is of use to writers only.
         if path == Path::new(COMMIT_POINT) {
-            Ok(self.commit_point.bytes().to_vec())
+            Ok(self.meta.to_vec())
         } else {
             Err(OpenReadError::FileDoesNotExist(path.to_path_buf()))
         }

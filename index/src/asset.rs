@@ -1,0 +1,155 @@
+//! What an index holds: assets, which are files, and their items, which have the embeddings.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use clip_files::path_bytes;
+
+use crate::error::IndexError;
+
+/// A file, as an index describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asset {
+    /// Where the file is; byte-exact on Unix, even if it is not UTF-8.
+    pub path: PathBuf,
+    /// What tells whether the file was changed.
+    pub stamp: Stamp,
+    /// Hash of the file's content.
+    pub hash: [u8; 16],
+    /// What the file is.
+    pub kind: Kind,
+    /// Width in pixels, upright.
+    pub width: u32,
+    /// Height in pixels, upright.
+    pub height: u32,
+    /// When the photo was taken, in seconds since 1970.
+    pub taken_at: Option<i64>,
+    /// Make and model of the camera.
+    pub camera: Option<String>,
+    /// Lens.
+    pub lens: Option<String>,
+    /// Latitude and longitude in degrees.
+    pub gps: Option<(f64, f64)>,
+}
+
+/// What a file's directory entry tells, to notice that the file was changed without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stamp {
+    /// Size of the file in bytes.
+    pub size: u64,
+    /// Time of last modification, in nanoseconds since 1970. Programs can set it.
+    pub mtime_ns: i128,
+    /// Time of last change of content, name or attributes, in nanoseconds since 1970, where the system has it. Only the
+    /// system sets it, so it shows that a file was rewritten even where size and `mtime_ns` are as before.
+    pub ctime_ns: Option<i128>,
+    /// Which file of the file system it is, where the system tells.
+    pub inode: Option<Inode>,
+}
+
+impl Stamp {
+    /// False if the file may have been changed between the two looks at it. What only one of them tells is not compared.
+    pub fn same_content(&self, later: &Stamp) -> bool {
+        fn agree<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {
+            a.zip(b).is_none_or(|(a, b)| a == b)
+        }
+        // Numbers of files change when a disk is copied or a share mounted again, so the change time, which says more,
+        // goes first.
+        let identity = match (self.ctime_ns, later.ctime_ns) {
+            (Some(before), Some(after)) => before == after,
+            _ => agree(self.inode, later.inode),
+        };
+        self.size == later.size && self.mtime_ns == later.mtime_ns && identity
+    }
+}
+
+/// A file's number in its file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Inode {
+    /// The file system.
+    pub device: u64,
+    /// The file in it.
+    pub number: u64,
+}
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A picture.
+    #[default]
+    Photo,
+    /// Moving pictures: an item for each of some moments.
+    Video,
+    /// Pages: an item for each of some pages.
+    Document,
+}
+
+/// Where in an asset an item is: 0 in a photo, milliseconds from the beginning of a video, pages from the first (which is 0)
+/// in a document.
+pub type Position = u64;
+
+/// An asset of an index, and where its items are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// The asset's id, and that of its first item; the others have the numbers that follow.
+    pub id: u64,
+    /// The file.
+    pub asset: Asset,
+    /// The positions of its items, at least one; 0 for a photo.
+    pub positions: Vec<Position>,
+}
+
+impl Record {
+    /// The ids of its items.
+    pub fn items(&self) -> std::ops::Range<u64> {
+        self.id..self.id.saturating_add(self.positions.len() as u64)
+    }
+
+    /// Where the item with this id is in the asset; `None` if it is not one of its items.
+    pub fn position(&self, item: u64) -> Option<Position> {
+        self.positions.get(usize::try_from(item.checked_sub(self.id)?).ok()?).copied()
+    }
+}
+
+/// An item to be added with its asset.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewItem {
+    /// Where in the asset it is.
+    pub position: Position,
+    /// Unit vector of the index's dimension.
+    pub embedding: Vec<f32>,
+}
+
+/// A path as it is stored: byte-exact on Unix, UTF-8 elsewhere.
+pub(crate) fn stored_path(path: &Path) -> Result<Cow<'_, [u8]>, IndexError> {
+    path_bytes::exact(path).ok_or_else(|| IndexError::Path { path: path.to_path_buf() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rewritten_file_shows_where_the_system_tells() {
+        let before = Stamp { size: 5, mtime_ns: 7, ctime_ns: Some(9), inode: Some(Inode { device: 1, number: 2 }) };
+        assert!(before.same_content(&before));
+        for changed in [
+            Stamp { size: 6, ..before },
+            Stamp { mtime_ns: 8, ..before },
+            // Rewritten with the same size, and its time set back.
+            Stamp { ctime_ns: Some(10), ..before },
+            // Replaced by another file, on a system without change times.
+            Stamp { ctime_ns: None, inode: Some(Inode { device: 1, number: 3 }), ..before },
+        ] {
+            assert!(!before.same_content(&changed), "{changed:?}");
+        }
+        // A share that is mounted again numbers its files afresh, and an index of an earlier version knows no more.
+        for same in [
+            Stamp { inode: Some(Inode { device: 4, number: 2 }), ..before },
+            Stamp { ctime_ns: None, inode: None, ..before },
+            Stamp { ctime_ns: None, ..before },
+        ] {
+            assert!(before.same_content(&same) && same.same_content(&before), "{same:?}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Which model made the embeddings of an index, and where it came from.
+
+use clip_files::path_bytes;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Which model made the embeddings of an index. Vectors of different models cannot be compared, so an index belongs to
+/// exactly one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelId {
+    /// Name for people, such as `pocket`.
+    pub name: String,
+    /// Identifies weights, configuration, tokenizer and preprocessing; compared byte by byte.
+    pub fingerprint: String,
+    /// Length of every embedding, at least 1.
+    pub dimension: usize,
+}
+
+/// Where a model came from, so that it can be had again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ModelOrigin {
+    /// It is part of the program.
+    BuiltIn,
+    /// It has this name in the program's catalogue.
+    Catalogue {
+        /// The name.
+        name: String,
+    },
+    /// A repository of models.
+    Repository {
+        /// Owner and name.
+        repository: String,
+        /// The commit, where one is known.
+        commit: Option<String>,
+    },
+    /// A file or folder of this machine.
+    Path {
+        /// Where it was.
+        path: StoredPath,
+    },
+}
+
+/// A path in a JSON document: text where it is Unicode, bytes where it is not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum StoredPath {
+    /// Unicode.
+    Text(String),
+    /// The bytes of a path on Unix.
+    Bytes(Vec<u8>),
+}
+
+impl StoredPath {
+    /// `None` for a path that is not Unicode on a platform whose paths are no bytes.
+    pub fn new(path: &Path) -> Option<StoredPath> {
+        match path.to_str() {
+            Some(text) => Some(StoredPath::Text(text.into())),
+            None => Some(StoredPath::Bytes(path_bytes::exact(path)?.into_owned())),
+        }
+    }
+
+    /// The path.
+    pub fn path(&self) -> PathBuf {
+        match self {
+            StoredPath::Text(text) => PathBuf::from(text),
+            StoredPath::Bytes(bytes) => path_bytes::to_path(bytes),
+        }
+    }
+}

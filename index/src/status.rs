@@ -1,0 +1,43 @@
+//! Sizes and counts, and what a search gives.
+
+/// A search result: an item and the dot product of its embedding with the query's (their cosine, both being unit
+/// vectors).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Neighbour {
+    /// The item's id.
+    pub id: u64,
+    /// Cosine similarity, -1 to 1.
+    pub score: f32,
+}
+
+/// What [`IndexReader::status`](crate::IndexReader::status) tells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Status {
+    /// Items that can be found: as many as there are photos, in an index of photos.
+    pub photos: u64,
+    /// Vector files.
+    pub segments: usize,
+    /// Bytes on disk, all files of the index together.
+    pub bytes: u64,
+    /// Counts commits.
+    pub generation: u64,
+    /// Time of the last commit, in seconds since 1970.
+    pub committed_at: i64,
+    /// Rows of removed items that still take up space.
+    pub deleted: u64,
+    /// Version of the format on disk.
+    pub format_version: u32,
+    /// The search graph, if one was built.
+    pub graph: Option<GraphStatus>,
+}
+
+/// The state of the search graph.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GraphStatus {
+    /// Rows in the graph.
+    pub nodes: u64,
+    /// Rows in the graph whose items were removed since it was built.
+    pub removed: u64,
+    /// Items that the graph lacks; a graph search scans them besides.
+    pub missing: u64,
+}

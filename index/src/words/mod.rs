@@ -1,0 +1,310 @@
+//! The word index: what finds photos by the words in their paths, and by camera and lens, in tantivy.
+//!
+//! It is made of the records, and can be made again from them. Tantivy's own commit point, `meta.json`, is no file here: it
+//! is part of the manifest, so that words, vectors and records are committed together.
+
+mod guard;
+mod read_directory;
+mod write_directory;
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tantivy::collector::TopDocs;
+use tantivy::directory::error::OpenReadError;
+use tantivy::error::DataCorruption;
+use tantivy::indexer::{LogMergePolicy, MergePolicy, NoMergePolicy};
+use tantivy::query::{BooleanQuery, Occur, Query, TermQuery};
+use tantivy::schema::{Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions};
+use tantivy::{Index, ReloadPolicy, Searcher, TantivyDocument, TantivyError, Term};
+
+use crate::asset::Record;
+use crate::error::IndexError;
+use crate::files;
+use crate::layout::{self, Layout, MetaEntry};
+pub(crate) use guard::guard;
+pub(crate) use read_directory::ReadDirectory;
+use write_directory::{Gate, WriteDirectory};
+
+/// Memory for documents that are not written yet, in bytes; tantivy's minimum is 15 million.
+const WRITER_MEMORY: usize = 20_000_000;
+/// Splits at everything that is neither letter nor digit, and lower-cases.
+const TOKENIZER: &str = "default";
+
+#[derive(Debug, Clone, Copy)]
+struct Fields {
+    id: Field,
+    width: Field,
+    height: Field,
+    taken_at: Field,
+    camera: Field,
+    lens: Field,
+    latitude: Field,
+    longitude: Field,
+    words: Field,
+}
+
+fn schema() -> (Schema, Fields) {
+    let mut schema = Schema::builder();
+    let filter = || NumericOptions::default().set_indexed().set_fast();
+    let words = || {
+        let indexing =
+            TextFieldIndexing::default().set_tokenizer(TOKENIZER).set_index_option(IndexRecordOption::WithFreqs);
+        TextOptions::default().set_indexing_options(indexing)
+    };
+    let fields = Fields {
+        id: schema.add_u64_field("id", filter()),
+        width: schema.add_u64_field("width", filter()),
+        height: schema.add_u64_field("height", filter()),
+        taken_at: schema.add_i64_field("taken_at", filter()),
+        camera: schema.add_text_field("camera", words()),
+        lens: schema.add_text_field("lens", words()),
+        latitude: schema.add_f64_field("latitude", filter()),
+        longitude: schema.add_f64_field("longitude", filter()),
+        words: schema.add_text_field("words", words()),
+    };
+    (schema.build(), fields)
+}
+
+impl Fields {
+    fn document(&self, record: &Record) -> TantivyDocument {
+        let asset = &record.asset;
+        let mut document = TantivyDocument::new();
+        document.add_u64(self.id, record.id);
+        document.add_u64(self.width, asset.width.into());
+        document.add_u64(self.height, asset.height.into());
+        if let Some(taken_at) = asset.taken_at {
+            document.add_i64(self.taken_at, taken_at);
+        }
+        if let Some(camera) = &asset.camera {
+            document.add_text(self.camera, camera);
+        }
+        if let Some(lens) = &asset.lens {
+            document.add_text(self.lens, lens);
+        }
+        if let Some((latitude, longitude)) = asset.gps {
+            document.add_f64(self.latitude, latitude);
+            document.add_f64(self.longitude, longitude);
+        }
+        document.add_text(self.words, words_of(&asset.path));
+        document
+    }
+}
+
+/// The names of folders and file, as text to be tokenised.
+fn words_of(path: &Path) -> String {
+    let names: Vec<_> = path.iter().map(|name| name.to_string_lossy()).collect();
+    names.join(" ")
+}
+
+/// Reads one committed state of the word index.
+pub(crate) struct Words {
+    dir: PathBuf,
+    fields: Fields,
+    searcher: Searcher,
+}
+
+impl std::fmt::Debug for Words {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Words").field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
+impl Words {
+    /// Opens the word index of one commit, after all its checksums were found to match: tantivy does not check them by
+    /// itself, and what it makes of damaged files cannot be foreseen.
+    pub(crate) fn open(files: &ReadDirectory) -> Result<Words, IndexError> {
+        let dir = files.root().to_path_buf();
+        guard(&dir, || {
+            let index = Index::open(files.clone())?;
+            refuse_damage(&index)?;
+            let (expected, fields) = schema();
+            if index.schema() != expected {
+                return Err(TantivyError::SchemaError("the fields are not those of this version".into()));
+            }
+            let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+            let searcher = reader.searcher();
+            for segment in searcher.segment_readers() {
+                // meta.json has no checksum of its own, but what it says must agree with what has one.
+                let documents = segment.fast_fields().u64("id")?.num_docs();
+                if segment.max_doc() != documents || segment.num_docs() + segment.num_deleted_docs() != documents {
+                    let comment = format!("expected {documents} documents in a segment, found {}", segment.max_doc());
+                    return Err(TantivyError::DataCorruption(DataCorruption::new("meta.json".into(), comment)));
+                }
+            }
+            Ok(Words { dir: dir.clone(), fields, searcher })
+        })
+    }
+
+    /// Assets whose path has at least one of the words, best first by BM25; equal scores in ascending order of ids.
+    pub(crate) fn search(&self, words: &str, limit: usize) -> Result<Vec<(u64, f32)>, IndexError> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        guard(&self.dir, || {
+            let mut tokenizer = self.searcher.index().tokenizer_for_field(self.fields.words)?;
+            let mut tokens = tokenizer.token_stream(words);
+            let mut clauses: Vec<(Occur, Box<dyn Query>)> = Vec::new();
+            while let Some(token) = tokens.next() {
+                let term = Term::from_field_text(self.fields.words, &token.text);
+                clauses.push((Occur::Should, Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs))));
+            }
+            drop(tokens);
+            let top =
+                self.searcher.search(&BooleanQuery::new(clauses), &TopDocs::with_limit(limit).order_by_score())?;
+            let mut hits = Vec::with_capacity(top.len());
+            for (score, address) in top {
+                let ids = self.searcher.segment_reader(address.segment_ord).fast_fields().u64("id")?;
+                hits.push((ids.first(address.doc_id).ok_or_else(unreadable)?, score));
+            }
+            hits.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+            Ok(hits)
+        })
+    }
+
+    /// The ids of all assets that it has.
+    pub(crate) fn ids(&self) -> Result<Vec<u64>, IndexError> {
+        guard(&self.dir, || {
+            let mut all = Vec::with_capacity(self.searcher.num_docs() as usize);
+            for segment in self.searcher.segment_readers() {
+                let ids = segment.fast_fields().u64("id")?;
+                for doc in segment.doc_ids_alive() {
+                    all.push(ids.first(doc).ok_or_else(unreadable)?);
+                }
+            }
+            Ok(all)
+        })
+    }
+
+    /// Are the words of an asset's own path found?
+    pub(crate) fn finds(&self, record: &Record) -> Result<bool, IndexError> {
+        let words = words_of(&record.asset.path);
+        // A path of signs alone has no words.
+        let has_words = words.chars().any(char::is_alphanumeric);
+        Ok(!has_words || !self.search(&words, 1)?.is_empty())
+    }
+}
+
+/// The files in `words/` that belong to the word index with this `meta.json`; some are of kinds that it need not have.
+pub(crate) fn live_files(root: &Path, meta: Option<&str>) -> Result<HashSet<PathBuf>, IndexError> {
+    let Some(meta) = meta else { return Ok(HashSet::new()) };
+    let empty = ReadDirectory::without_files(root, meta.as_bytes().into());
+    guard(root, || Ok(Index::open(empty)?.load_metas()?.list_segment_files()))
+}
+
+/// Changes the word index. There is one in all processes, since the index's own lock is held.
+pub(crate) struct WordsWriter {
+    dir: PathBuf,
+    fields: Fields,
+    directory: WriteDirectory,
+    /// Closed before anything else goes: see [`Gate`].
+    _closing: CloseOnDrop,
+    writer: tantivy::IndexWriter,
+}
+
+struct CloseOnDrop(Arc<Gate>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl std::fmt::Debug for WordsWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WordsWriter").field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
+impl WordsWriter {
+    /// Opens the word index of a commit, after all its checksums were found to match, or an empty one.
+    pub(crate) fn open(layout: &Layout, meta: Option<&str>) -> Result<WordsWriter, IndexError> {
+        let dir = layout.words();
+        files::create_dir(&dir)?;
+        guard(&dir, || {
+            let (schema, fields) = schema();
+            let directory = WriteDirectory::open(&dir, meta)?;
+            let closing = CloseOnDrop(directory.gate());
+            let index = Index::open_or_create(directory.clone(), schema)?;
+            refuse_damage(&index)?;
+            let writer = index.writer_with_num_threads(1, WRITER_MEMORY)?;
+            // What is merged, and when, is for `commit` to say: a merge in the background would change what a manifest
+            // names at any time.
+            writer.set_merge_policy(Box::new(NoMergePolicy));
+            Ok(WordsWriter { dir: dir.clone(), fields, directory, _closing: closing, writer })
+        })
+    }
+
+    /// Adds an asset to the next commit.
+    pub(crate) fn add(&mut self, record: &Record) -> Result<(), IndexError> {
+        let Self { dir, fields, writer, .. } = self;
+        let document = fields.document(record);
+        guard(dir, || writer.add_document(document).map(drop))
+    }
+
+    /// Removes an asset with the next commit; what is added after it stays.
+    pub(crate) fn remove(&mut self, asset: u64) {
+        self.writer.delete_term(Term::from_field_u64(self.fields.id, asset));
+    }
+
+    /// Writes all changes and gives the `meta.json` that names them. They are committed once that is in the manifest.
+    /// After an error the writer must be opened again.
+    pub(crate) fn commit(&mut self) -> Result<String, IndexError> {
+        let Self { dir, writer, directory, .. } = self;
+        guard(dir, || {
+            writer.commit()?;
+            let policy = LogMergePolicy::default();
+            loop {
+                let segments = writer.index().load_metas()?.segments;
+                let Some(candidate) = policy.compute_merge_candidates(&segments).into_iter().next() else { break };
+                writer.merge(&candidate.0).wait()?;
+            }
+            Ok(())
+        })?;
+        files::sync_dir(dir)?;
+        Ok(directory.meta())
+    }
+}
+
+/// Removes from a folder of tantivy's what belongs to no commit.
+pub(crate) fn sweep_except(dir: &Path, live: &HashSet<PathBuf>) -> Result<(), IndexError> {
+    for path in files::list(dir)? {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        let orphan = match layout::entry_in_words(name) {
+            Some(MetaEntry::OfSegment) => !live.contains(Path::new(name)),
+            Some(MetaEntry::Temporary | MetaEntry::CommitPoint | MetaEntry::Administration) => true,
+            None => false,
+        };
+        if orphan {
+            files::remove_orphan(&path);
+        }
+    }
+    Ok(())
+}
+
+/// Refuses an index of tantivy's with a file whose checksum does not match.
+pub(crate) fn refuse_damage(index: &Index) -> tantivy::Result<()> {
+    let Some(file) = damaged_files(index)?.into_iter().next() else { return Ok(()) };
+    let comment = "the checksum does not match".to_owned();
+    Err(TantivyError::DataCorruption(DataCorruption::new(file, comment)))
+}
+
+fn damaged_files(index: &Index) -> tantivy::Result<Vec<PathBuf>> {
+    let mut damaged = Vec::new();
+    for file in index.load_metas()?.list_segment_files() {
+        match index.directory().validate_checksum(&file) {
+            Ok(true) => {}
+            // Some of the names are of files that a segment may have.
+            Err(OpenReadError::FileDoesNotExist(_)) => {}
+            Ok(false) => damaged.push(file),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    damaged.sort();
+    Ok(damaged)
+}
+
+fn unreadable() -> TantivyError {
+    TantivyError::DataCorruption(DataCorruption::comment_only("an asset has no id"))
+}
