@@ -161,8 +161,11 @@ mod tests {
                 let origins = [
                     None,
                     Some(ModelOrigin::BuiltIn),
-                    Some(ModelOrigin::Catalogue { name: name.clone() }),
-                    Some(ModelOrigin::Repository { repository: name.clone(), commit: words.clone() }),
+                    Some(ModelOrigin::Repository {
+                        repository: name.clone(),
+                        commit: fingerprint.clone(),
+                        name: words.clone(),
+                    }),
                     Some(ModelOrigin::Path { path: StoredPath::Bytes(vec![0xff]) }),
                 ];
                 Manifest {

@@ -23,17 +23,15 @@ pub struct ModelId {
 pub enum ModelOrigin {
     /// It is part of the program.
     BuiltIn,
-    /// It has this name in the program's catalogue.
-    Catalogue {
-        /// The name.
-        name: String,
-    },
     /// A repository of models.
     Repository {
-        /// Owner and name.
+        /// Organisation and name.
         repository: String,
-        /// The commit, where one is known.
-        commit: Option<String>,
+        /// The commit.
+        commit: String,
+        /// The name that the model has in the program's catalogue, if it has one.
+        #[serde(default)]
+        name: Option<String>,
     },
     /// A file or folder of this machine.
     Path {

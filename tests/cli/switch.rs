@@ -153,7 +153,5 @@ fn a_change_that_is_cut_off_leaves_the_old_index_and_goes_on_later() {
 
 /// The newest generation of an index that is being written.
 fn committed(index: &Path) -> u64 {
-    let Ok(entries) = fs::read_dir(index) else { return 0 };
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    names.filter_map(|name| name.strip_prefix("manifest-")?.strip_suffix(".json")?.parse().ok()).max().unwrap_or(0)
+    clip_index::IndexReader::open(index).map_or(0, |reader| reader.generation())
 }

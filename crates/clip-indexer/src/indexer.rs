@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use clip_encoder::Encoder;
-use clip_index::{IndexError, IndexReader, IndexWriter, ModelId, Record};
+use clip_index::{IndexError, IndexReader, IndexWriter, ModelId, ModelOrigin, Record};
 
 use crate::contents::Contents;
 use crate::error::IndexerError;
@@ -47,12 +47,13 @@ pub struct Indexer<'a, E> {
     options: IndexOptions,
     progress: &'a dyn Progress,
     cancel: &'a AtomicBool,
+    origin: Option<ModelOrigin>,
 }
 
 impl<'a, E: Encoder> Indexer<'a, E> {
     /// An indexer for the index in the folder `index`, which need not exist yet.
     pub fn new(encoder: &'a E, index: &'a Path) -> Indexer<'a, E> {
-        Indexer { encoder, index, options: IndexOptions::default(), progress: &Silent, cancel: &NEVER }
+        Indexer { encoder, index, options: IndexOptions::default(), progress: &Silent, cancel: &NEVER, origin: None }
     }
 
     /// Sets how the run goes about its work.
@@ -64,6 +65,12 @@ impl<'a, E: Encoder> Indexer<'a, E> {
     /// Sets who is told of what happens.
     pub fn progress(mut self, progress: &'a dyn Progress) -> Indexer<'a, E> {
         self.progress = progress;
+        self
+    }
+
+    /// Sets where the model came from, for the index to remember.
+    pub fn origin(mut self, origin: ModelOrigin) -> Indexer<'a, E> {
+        self.origin = Some(origin);
         self
     }
 
@@ -127,6 +134,9 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             remembered.retain(|root| !roots.blind.iter().any(|spot| spot.root && spot.path == *root));
         }
         writer.set_roots(&remembered)?;
+        if let Some(origin) = self.origin {
+            writer.set_origin(Some(origin));
+        }
         let mut pipeline = Pipeline::new(&mut writer, self.index, &plan.work, report, self.progress, &self.options)?;
         pipeline.run(self.encoder, &contents, self.cancel)?;
         let mut report = pipeline.finish(&contents, self.cancel)?;

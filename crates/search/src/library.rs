@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use clip_index::{IndexError, IndexReader, IndexWriter, ModelId, Status, VerifyReport};
+use clip_index::{IndexError, IndexReader, IndexWriter, Status, VerifyReport};
 use clip_model::{DeviceChoice, Fingerprint, LoadOptions, ModelSource, Precision, Towers};
 use clip_query::{CachedEncoder, Explanation, Hit, Query, Searcher, TextCache};
 
@@ -221,7 +221,7 @@ impl Library {
         let reader = IndexReader::open(&self.index)?;
         let model = match &opened {
             Some(searcher) if searcher.reader().model() == reader.model() => Arc::clone(searcher.encoder().encoder()),
-            _ => Arc::new(self.model_of(reader.model())?),
+            _ => Arc::new(self.model_of(&reader)?),
         };
         self.set(reader, model)?;
         Ok(true)
@@ -288,17 +288,18 @@ impl Library {
     }
 
     /// The model of an index, as far as names tell: the one that was asked for, else the one that the index names.
-    pub(crate) fn model_of(&self, indexed: &ModelId) -> Result<LazyModel, LibraryError> {
-        let (source, options) = self.source_of(indexed)?;
-        Ok(LazyModel::new(source, options, indexed.clone(), &self.index))
+    pub(crate) fn model_of(&self, reader: &IndexReader) -> Result<LazyModel, LibraryError> {
+        let (source, options) = self.source_of(reader)?;
+        Ok(LazyModel::new(source, options, reader.model().clone(), &self.index))
     }
 
     /// Where the model for an index comes from, and how it is loaded. It keeps the precision that it has there, unless
     /// another was asked for.
-    pub(crate) fn source_of(&self, indexed: &ModelId) -> Result<(ModelSource, LoadOptions), LibraryError> {
+    pub(crate) fn source_of(&self, reader: &IndexReader) -> Result<(ModelSource, LoadOptions), LibraryError> {
+        let indexed = reader.model();
         let source = match &self.choice.model {
             Some(source) => source.clone(),
-            None => self.models.of_index(indexed)?,
+            None => self.models.of_origin(indexed, reader.origin())?,
         };
         let precision = match self.choice.precision {
             None if name_of(&source)? == indexed.name => Some(Fingerprint::precision_of(&indexed.fingerprint)),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clip_index::ModelId;
+use clip_index::{ModelId, ModelOrigin, StoredPath};
 use clip_model::{Model, ModelSource};
 
 use crate::error::LibraryError;
@@ -57,6 +57,36 @@ impl Models {
             Ok(_) => Ok(ModelSource::File(model.to_owned())),
             Err(error) => self.repository(model, &error),
         }
+    }
+
+    /// Where a model came from, for an index to remember.
+    pub fn origin(&self, source: &ModelSource) -> ModelOrigin {
+        let path = match source {
+            ModelSource::Default => return ModelOrigin::BuiltIn,
+            ModelSource::File(path) | ModelSource::Folder(path) => path,
+        };
+        #[cfg(feature = "hub")]
+        if let Some(origin) = published(path) {
+            return origin;
+        }
+        let path = path.canonicalize().unwrap_or_else(|_| path.clone());
+        StoredPath::new(&path).map_or(ModelOrigin::BuiltIn, |path| ModelOrigin::Path { path })
+    }
+
+    /// Finds the model that an index was made with: the file or folder that it came from, if it still is there.
+    ///
+    /// # Errors
+    /// Those of [`of_index`](Models::of_index).
+    pub fn of_origin(&self, indexed: &ModelId, origin: Option<&ModelOrigin>) -> Result<ModelSource, LibraryError> {
+        if let Some(ModelOrigin::Path { path }) = origin {
+            let path = path.path();
+            match std::fs::metadata(&path) {
+                Ok(metadata) if metadata.is_dir() => return Ok(ModelSource::Folder(path)),
+                Ok(_) => return Ok(ModelSource::File(path)),
+                Err(_) => {}
+            }
+        }
+        self.of_index(indexed)
     }
 
     /// Finds the model that an index was made with. The index knows the name of a published model's repository, without
@@ -128,6 +158,20 @@ impl Models {
         let nearest = None;
         Err(LibraryError::UnknownModel { model: model.to_owned(), reason: error.to_string(), nearest })
     }
+}
+
+/// The repository whose snapshot a folder of the hub's cache is: `models--ORG--NAME/snapshots/COMMIT`.
+#[cfg(feature = "hub")]
+fn published(folder: &Path) -> Option<ModelOrigin> {
+    let snapshots = folder.parent().filter(|parent| parent.ends_with("snapshots"))?;
+    let repository = clip_hub::Repository::of_folder(snapshots.parent()?.file_name()?.to_str()?)?;
+    let catalogue = clip_hub::Catalogue::built_in().ok();
+    let entry = catalogue.as_ref().and_then(|catalogue| catalogue.find_repository(repository.as_str()));
+    Some(ModelOrigin::Repository {
+        repository: repository.as_str().to_owned(),
+        commit: folder.file_name()?.to_str()?.to_owned(),
+        name: entry.map(|entry| entry.name.clone()),
+    })
 }
 
 #[cfg(feature = "hub")]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use clip_index::{IndexError, IndexReader, ModelId, Rebuild};
+use clip_index::{IndexError, IndexReader, ModelId, ModelOrigin, Rebuild};
 use clip_indexer::{IndexOptions, Indexer, Progress, Report, SkipReason, Unreachable};
 use clip_model::{LoadOptions, Model, ModelSource, Towers};
 
@@ -66,13 +66,14 @@ impl Library {
         progress: &dyn Progress,
         cancel: &AtomicBool,
     ) -> Result<Update, LibraryError> {
-        let work = Work { folders, options, progress, cancel };
-        let known = Known::read(self.index(), &work)?;
+        let known = Known::read(self.index(), options.rebuild, folders)?;
         let (source, load) = match &known {
-            Known::Index(reader) => self.source_of(reader.model())?,
+            Known::Index(reader) => self.source_of(reader)?,
             Known::Nothing | Known::Unreadable => self.source_of_new(),
         };
         let model = self.image_model(&known, &source, &load)?;
+        let origin = self.models.origin(&source);
+        let work = Work { folders, options, origin, progress, cancel };
         let id = ModelId {
             name: model.name().to_owned(),
             fingerprint: model.fingerprint().to_string(),
@@ -165,13 +166,15 @@ impl Library {
 struct Work<'a> {
     folders: &'a [PathBuf],
     options: &'a UpdateOptions,
+    /// Of the model.
+    origin: ModelOrigin,
     progress: &'a dyn Progress,
     cancel: &'a AtomicBool,
 }
 
 impl Work<'_> {
     fn run(&self, model: &Arc<Model>, index: &Path, folders: &[PathBuf]) -> Result<Report, LibraryError> {
-        let indexer = Indexer::new(model, index).options(self.options.indexing.clone());
+        let indexer = Indexer::new(model, index).options(self.options.indexing.clone()).origin(self.origin.clone());
         Ok(indexer.progress(self.progress).cancel(self.cancel).run(folders)?)
     }
 }
@@ -187,12 +190,12 @@ enum Known {
 
 impl Known {
     /// An index that cannot be read is an error, unless it is to be replaced; but then it does not tell of which folders.
-    fn read(index: &Path, work: &Work<'_>) -> Result<Known, LibraryError> {
+    fn read(index: &Path, rebuild: bool, folders: &[PathBuf]) -> Result<Known, LibraryError> {
         match IndexReader::open(index) {
             Ok(reader) => Ok(Known::Index(reader)),
             Err(IndexError::NotFound { .. }) => Ok(Known::Nothing),
-            Err(error @ (IndexError::Corrupt { .. } | IndexError::Metadata { .. })) if work.options.rebuild => {
-                if work.folders.is_empty() { Err(LibraryError::UnknownFolders(error)) } else { Ok(Known::Unreadable) }
+            Err(error @ (IndexError::Corrupt { .. } | IndexError::Metadata { .. })) if rebuild => {
+                if folders.is_empty() { Err(LibraryError::UnknownFolders(error)) } else { Ok(Known::Unreadable) }
             }
             Err(error) => Err(error.into()),
         }

@@ -8,6 +8,7 @@ mod crash;
 mod fixture;
 mod graph;
 mod oracle;
+mod python;
 mod rebuild;
 mod refusals;
 mod search;

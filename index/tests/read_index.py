@@ -1,0 +1,246 @@
+"""Reads an index with nothing but Python and docs/index-format.md, which it proves to be enough.
+
+    python3 read_index.py INDEX
+
+Prints the index as a JSON object: its model and generation, and its assets with the embeddings of their items. Every
+checksum is compared, and codes are checked against what the document says of them. What is wrong ends the program with an
+error.
+"""
+
+import json
+import math
+import struct
+import sys
+import zlib
+from pathlib import Path
+
+HEADER = 64
+BLOCK = 1 << 20
+
+
+def expect(holds: bool, what: object) -> None:
+    if not holds:
+        sys.exit(f"not as docs/index-format.md says: {what}")
+
+
+def aligned(offset: int) -> int:
+    return (offset + HEADER - 1) // HEADER * HEADER
+
+
+def numbers(kind: str, data: bytes, offset: int, count: int) -> list:
+    """Little-endian numbers, by their letter in `struct`."""
+    return list(struct.unpack_from(f"<{count}{kind}", data, offset))
+
+
+def read_json(path: Path, kind: str, supported: int) -> dict:
+    line, body = path.read_bytes().split(b"\n", 1)
+    header = json.loads(line)
+    expect(header["kind"] == kind, f"{path} is a {header['kind']}")
+    expect(header.get("readable_by", header["version"]) <= supported, f"{path} has version {header['version']}")
+    expect(header["crc32"] == f"{zlib.crc32(body):08x}", f"the checksum of {path}")
+    return json.loads(body)
+
+
+class File:
+    """A binary file of sections, with a header and a table of checksums."""
+
+    def __init__(self, path: Path, magic: bytes, version: int, header_crc: int):
+        self.path, self.data = path, path.read_bytes()
+        expect(self.data[:8] == magic, f"the beginning of {path}")
+        expect(self.u32(8) == version, f"the version of {path}")
+        expect(self.u32(60) == zlib.crc32(self.data[:60]) == header_crc, f"the checksum of the header of {path}")
+        self.end = HEADER
+
+    def u32(self, offset: int) -> int:
+        return struct.unpack_from("<I", self.data, offset)[0]
+
+    def u64(self, offset: int) -> int:
+        return struct.unpack_from("<Q", self.data, offset)[0]
+
+    def section(self, size: int) -> int:
+        """Where the next section begins, which has this many bytes."""
+        start = aligned(self.end)
+        expect(not any(self.data[self.end : start]), f"the padding before {start} in {self.path}")
+        self.end = start + size
+        return start
+
+    def check(self) -> None:
+        """Compares the checksums, once all sections are known."""
+        end = self.section(0)
+        blocks = range(HEADER, end, BLOCK)
+        table = self.data[end:]
+        expect(len(table) == 4 * len(blocks) and zlib.crc32(table) == self.u32(28), f"the table of {self.path}")
+        for block, crc in zip(blocks, numbers("I", table, 0, len(blocks))):
+            expect(zlib.crc32(self.data[block : min(block + BLOCK, end)]) == crc, f"block {block} of {self.path}")
+
+
+def ascending(values: list) -> bool:
+    return all(a < b for a, b in zip(values, values[1:]))
+
+
+def read_vectors(path: Path, entry: dict, dimension: int) -> dict[int, list[float]]:
+    """Every row by its id."""
+    file = File(path, b"clipvec\0", 2, entry["header_crc32"])
+    count, kind = file.u64(16), {1: "e", 2: "f"}[file.u32(24)]
+    expect((file.u32(12), count) == (dimension, entry["rows"]), f"the dimension or number of rows of {path}")
+    code_length = aligned(dimension)
+    ids = numbers("Q", file.data, file.section(8 * count), count)
+    expect(zlib.crc32(file.data[HEADER : aligned(file.end)]) == file.u32(32), f"the checksum of the ids in {path}")
+    scales = numbers("f", file.data, file.section(4 * count), count)
+    codes = file.section(code_length * count)
+    rows = file.section(struct.calcsize(kind) * dimension * count)
+    file.check()
+    expect(ascending(ids), f"the order of ids in {path}")
+    found = {}
+    for number, (id, scale) in enumerate(zip(ids, scales)):
+        row = numbers(kind, file.data, rows + number * struct.calcsize(kind) * dimension, dimension)
+        code = numbers("b", file.data, codes + number * code_length, code_length)
+        expect(abs(math.hypot(*row) - 1) < 0.0016, f"the length of the row of {id}")
+        # Half a step, and what 32-bit arithmetic may add to it.
+        close = all(abs(scale * c - x) <= 0.5001 * scale for c, x in zip(code, row))
+        expect(close and max(map(abs, code)) == 127 and not any(code[dimension:]), f"the codes of {id}")
+        found[id] = row
+    return found
+
+
+def read_set(path: Path, crc: int) -> set[int]:
+    """A set of ids: a 64-bit Roaring bitmap in the portable format."""
+    data = path.read_bytes()
+    expect(data[:8] == b"clipids\0" and struct.unpack_from("<I", data, 8) == (1,), f"the beginning of {path}")
+    own = struct.unpack_from("<I", data, 12) == (zlib.crc32(data[16:]),)
+    expect(own and zlib.crc32(data) == crc, f"the checksum of {path}")
+    count, maps = struct.unpack_from("<QQ", data, 16)
+    found, at = set(), 32
+    for _ in range(maps):
+        (high,) = struct.unpack_from("<I", data, at)
+        low, at = read_bitmap(data, at + 4)
+        found.update(high << 32 | value for value in low)
+    expect(len(found) == count and at == len(data), f"the number of ids in {path}")
+    return found
+
+
+def read_bitmap(data: bytes, at: int) -> tuple[list[int], int]:
+    """A 32-bit Roaring bitmap and where it ends."""
+    (cookie,) = struct.unpack_from("<I", data, at)
+    at += 4
+    if cookie & 0xFFFF == 12347:
+        size = (cookie >> 16) + 1
+        flags = data[at : at + (size + 7) // 8]
+        at += len(flags)
+    else:
+        expect(cookie == 12346, "the cookie of a bitmap")
+        (size,) = struct.unpack_from("<I", data, at)
+        flags = bytes((size + 7) // 8)
+        at += 4
+        cookie = 12346
+    heads = [struct.unpack_from("<HH", data, at + 4 * number) for number in range(size)]
+    at += 4 * size
+    if cookie == 12346 or size >= 4:
+        at += 4 * size
+    values = []
+    for number, (key, cardinality) in enumerate(heads):
+        if flags[number // 8] >> number % 8 & 1:
+            (runs,) = struct.unpack_from("<H", data, at)
+            pairs = numbers("H", data, at + 2, 2 * runs)
+            low = [start + step for start, more in zip(pairs[::2], pairs[1::2]) for step in range(more + 1)]
+            at += 2 + 4 * runs
+        elif cardinality + 1 <= 4096:
+            low = numbers("H", data, at, cardinality + 1)
+            at += 2 * len(low)
+        else:
+            words = numbers("Q", data, at, 1024)
+            low = [64 * word + bit for word, bits in enumerate(words) for bit in range(64) if bits >> bit & 1]
+            at += 8192
+        expect(len(low) == cardinality + 1, "the number of values in a container")
+        values += [key << 16 | value for value in low]
+    return values, at
+
+
+def read_records(path: Path, entry: dict) -> dict[int, dict]:
+    """Every asset by its id."""
+    file = File(path, b"cliprec\0", 1, entry["header_crc32"])
+    count, size = file.u64(12), file.u64(20)
+    ids = numbers("Q", file.data, file.section(8 * count), count)
+    offsets = numbers("Q", file.data, file.section(8 * (count + 1)), count + 1)
+    start = file.section(size)
+    file.check()
+    expect(ascending(ids) and offsets[0] == 0 and offsets[-1] == size, f"the ids or offsets of {path}")
+    places = zip(ids, offsets, offsets[1:])
+    return {id: read_record(file.data[start + begin : start + end]) for id, begin, end in places}
+
+
+def read_record(data: bytes) -> dict:
+    fields, at = {}, 0
+    while at < len(data):
+        tag = data[at]
+        at += 1
+        length = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            length |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        fields[tag] = data[at : at + length]
+        at += length
+    expect(at == len(data), "the length of a record")
+
+    def of(tag: int, layout: str) -> tuple | None:
+        return struct.unpack(f"<{layout}", fields[tag]) if tag in fields else None
+
+    def time(tag: int) -> int | None:
+        return of(tag, "qI") and of(tag, "qI")[0] * 10**9 + of(tag, "qI")[1]
+
+    positions = numbers("Q", fields[13], 0, len(fields[13]) // 8) if 13 in fields else [0]
+    return {
+        "path": fields[1].decode("utf-8", "surrogateescape"),
+        "hash": list(fields[2]),
+        "size": of(3, "Q")[0],
+        "mtime_ns": time(4),
+        "ctime_ns": time(5),
+        "inode": of(6, "QQ"),
+        "kind": ["photo", "video", "document"][(of(7, "B") or (0,))[0]],
+        "width": of(8, "II")[0],
+        "height": of(8, "II")[1],
+        "taken_at": (of(9, "q") or [None])[0],
+        "camera": fields[10].decode() if 10 in fields else None,
+        "lens": fields[11].decode() if 11 in fields else None,
+        "gps": of(12, "dd"),
+        "positions": positions,
+    }
+
+
+def read_index(index: Path) -> dict:
+    manifest = read_json(index / "manifest.json", "clip-search manifest", 2)
+    dimension = manifest["model"]["dimension"]
+    rows = {}
+    for entry in manifest["segments"]:
+        found = read_vectors(index / "vectors" / f"{entry['file']:08x}.vec", entry, dimension)
+        expect(min(found) > max(rows, default=0), "the order of the vector files")
+        rows |= found
+    assets = {}
+    for entry in manifest["records"]:
+        # Newer records take the place of older ones.
+        assets |= read_records(index / "records" / f"{entry['file']:08x}.rec", entry)
+    entry = manifest["deleted"]
+    deleted = read_set(index / "vectors" / f"{entry['file']:08x}.del", entry["crc32"]) if entry else set()
+    expect(deleted <= set(rows), "the removed ids")
+    live = {}
+    for id, asset in sorted(assets.items()):
+        items = range(id, id + len(asset["positions"]))
+        if deleted.isdisjoint(items) and items[0] in rows:
+            live[id] = asset | {"embeddings": [rows[item] for item in items]}
+    items = sum(len(asset["positions"]) for asset in live.values())
+    expect(items == len(rows) - len(deleted), "every item that was not removed belongs to one asset")
+    return {
+        "generation": manifest["generation"],
+        "model": manifest["model"],
+        "roots": manifest["roots"],
+        "assets": live,
+        "removed": sorted(deleted),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(read_index(Path(sys.argv[1]))))

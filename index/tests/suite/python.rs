@@ -1,0 +1,120 @@
+//! A reader in Python that was written after `docs/index-format.md` alone finds what our own reader finds: the document says
+//! enough. It needs nothing but Python 3, as `python3`.
+
+use std::path::Path;
+use std::process::Command;
+
+use clip_index::{IndexReader, IndexWriter, NewItem, Record, RowFormat};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use serde_json::{Value, json};
+
+use crate::common::*;
+
+fn run(index: &Path) -> Result<Value, String> {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/read_index.py");
+    // Without a folder of compiled code beside the program.
+    let output = Command::new("python3").arg("-B").arg(program).arg(index).output().expect("python3 is installed");
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    Ok(serde_json::from_slice(&output.stdout).expect("the program prints JSON"))
+}
+
+fn expected(reader: &IndexReader) -> Value {
+    let records = reader.all_records().unwrap();
+    let assets: serde_json::Map<String, Value> =
+        records.iter().map(|record| (record.id.to_string(), asset(reader, record))).collect();
+    json!({
+        "generation": reader.generation(),
+        "model": reader.model(),
+        "roots": reader.roots(),
+        "assets": assets,
+    })
+}
+
+fn asset(reader: &IndexReader, record: &Record) -> Value {
+    let embeddings: Vec<Vec<f64>> = record
+        .items()
+        .map(|item| reader.embedding(item).unwrap().into_iter().map(f64::from).collect())
+        .collect();
+    let asset = &record.asset;
+    json!({
+        "path": asset.path.to_str().unwrap(),
+        "hash": asset.hash,
+        "size": asset.stamp.size,
+        "mtime_ns": asset.stamp.mtime_ns as i64,
+        "ctime_ns": asset.stamp.ctime_ns.map(|time| time as i64),
+        "inode": asset.stamp.inode.map(|inode| [inode.device, inode.number]),
+        "kind": format!("{:?}", asset.kind).to_lowercase(),
+        "width": asset.width,
+        "height": asset.height,
+        "taken_at": asset.taken_at,
+        "camera": asset.camera,
+        "lens": asset.lens,
+        "gps": asset.gps.map(|(latitude, longitude)| [latitude, longitude]),
+        "positions": record.positions,
+        "embeddings": embeddings,
+    })
+}
+
+#[test]
+fn a_reader_written_after_the_document_finds_the_same() {
+    for (dimension, format) in [(37, RowFormat::F16), (64, RowFormat::F32)] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = IndexWriter::open_or_create(dir.path(), &model(dimension)).unwrap();
+        writer.set_row_format(format);
+        writer.set_roots(&["/photos".into(), "/Bilder/Öland".into()]).unwrap();
+        assert_eq!(run(dir.path()).map(|found| found["assets"].clone()), Ok(json!({})));
+        let mut ids = Vec::new();
+        for number in 0..1500 {
+            ids.push(writer.add_photo(photo(number, dimension)).unwrap());
+            if number % 400 == 399 {
+                writer.commit().unwrap();
+            }
+        }
+        let mut rng = StdRng::seed_from_u64(17);
+        let items: Vec<NewItem> = [0, 1500, 700]
+            .into_iter()
+            .map(|position| NewItem { position, embedding: unit(&mut rng, dimension) })
+            .collect();
+        let film = clip_index::Asset { kind: clip_index::Kind::Video, ..photo(9999, dimension).asset };
+        ids.push(writer.add_items(film, &items).unwrap());
+        writer.commit().unwrap();
+        // Runs, a few and many of them: every kind of container of a set.
+        for (at, &id) in ids.iter().enumerate() {
+            if (200..600).contains(&at) || rng.random_bool(0.05) {
+                assert!(writer.remove(id).unwrap());
+            }
+        }
+        writer.commit().unwrap();
+        writer.relocate(ids[0], "/photos/moved.jpg".as_ref(), stamp(5, -1)).unwrap();
+        writer.commit().unwrap();
+        writer.close().unwrap();
+        let reader = IndexReader::open(dir.path()).unwrap();
+        assert_eq!(run(dir.path()), Ok(expected(&reader)), "{dimension} {format:?}");
+    }
+}
+
+/// The program would notice if it were not so.
+#[test]
+fn the_reader_notices_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    index_of(dir.path(), 50, 20, 8);
+    run(dir.path()).unwrap();
+    let mut damaged = 0;
+    for folder in ["vectors", "records"] {
+        for entry in std::fs::read_dir(dir.path().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let whole = std::fs::read(&path).unwrap();
+            let mut flipped = whole.clone();
+            flipped[whole.len() / 2] ^= 4;
+            std::fs::write(&path, flipped).unwrap();
+            assert!(run(dir.path()).is_err(), "{}", path.display());
+            std::fs::write(&path, whole).unwrap();
+            damaged += 1;
+        }
+    }
+    assert!(damaged >= 2);
+    run(dir.path()).unwrap();
+}
