@@ -159,7 +159,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         entry: layers.entry,
     };
     let searcher = Searcher::default();
-    let keep = number("rescore", 40)?;
+    let keep = number("rescore", 140)?;
     for ef in efs {
         let mut best_time = f64::INFINITY;
         let mut right = 0;

@@ -35,10 +35,9 @@ pub(crate) use file::KIND;
 use hnsw::{Builder, Layers, Parameters, Searcher};
 use rows::NodeRows;
 
-/// How many candidates are scored again for each of the results: what codes say of a score is off by a few thousandths.
-const RESCORED: usize = 4;
-/// Distances count this many times less than those between neighbours, see [`hnsw::Parameters::alpha`].
-const ALPHA: f32 = 1.1;
+/// See [`hnsw::Parameters::alpha`]. With 1.1, as many rows are looked at for the same recall, but searches come out of bursts of
+/// near-duplicates less often.
+const ALPHA: f32 = 1.0;
 
 /// How a graph is built, and when.
 #[derive(Debug, Clone, PartialEq)]
@@ -246,7 +245,7 @@ impl Graph {
         if found.len() < ef {
             return scan::search(snapshot, query, k, filter);
         }
-        let shortlist = k.saturating_mul(RESCORED);
+        let shortlist = scan::shortlist_len(k);
         let mut places: Vec<(u64, Place)> = found
             .iter()
             .take(shortlist)

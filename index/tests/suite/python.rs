@@ -34,10 +34,8 @@ fn expected(reader: &IndexReader) -> Value {
 }
 
 fn asset(reader: &IndexReader, record: &Record) -> Value {
-    let embeddings: Vec<Vec<f64>> = record
-        .items()
-        .map(|item| reader.embedding(item).unwrap().into_iter().map(f64::from).collect())
-        .collect();
+    let embeddings: Vec<Vec<f64>> =
+        record.items().map(|item| reader.embedding(item).unwrap().into_iter().map(f64::from).collect()).collect();
     let asset = &record.asset;
     json!({
         "path": asset.path.to_str().unwrap(),

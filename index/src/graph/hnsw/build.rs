@@ -14,6 +14,7 @@ use super::layers::{Layer, Layers, NONE};
 use super::levels::insertion_order;
 use super::neighbours::{Candidate, diversify};
 use super::search::arrive;
+use super::unit::UnitRows;
 use super::walk::{Scorer, Scratch, Scratches, walk};
 use super::{CodeRows, MAX_NODES, connect};
 
@@ -57,7 +58,7 @@ impl Growing {
 /// A graph that nodes are inserted into.
 #[derive(Debug)]
 pub struct Builder<'a, R> {
-    rows: &'a R,
+    rows: UnitRows<'a, R>,
     parameters: Parameters,
     /// The uppermost layer of each node.
     levels: Vec<u8>,
@@ -99,7 +100,7 @@ impl<'a, R: CodeRows> Builder<'a, R> {
                 Growing { nodes, len, slots, width }
             })
             .collect();
-        Builder { rows, parameters, levels, layers, entry: NONE, scratches: Scratches::default() }
+        Builder { rows: UnitRows::new(rows), parameters, levels, layers, entry: NONE, scratches: Scratches::default() }
     }
 
     /// As [`Builder::new`], with the nodes of `old`, which are the first of the rows, and their links. `None` if `old` was not
@@ -221,7 +222,7 @@ impl<'a, R: CodeRows> Builder<'a, R> {
             let mut starts = Vec::new();
             for at in (0..=top).rev() {
                 let (query, mut parts) = scratch.split();
-                let scorer = Scorer { rows: self.rows, query };
+                let scorer = Scorer { rows: &self.rows, query };
                 if at == top {
                     starts.extend(arrive(&layers, scorer, at).map(|(_, start)| start));
                 }
@@ -246,7 +247,7 @@ impl<'a, R: CodeRows> Builder<'a, R> {
                     .collect();
                 let mut neighbours = Vec::new();
                 let Parameters { connections, alpha, .. } = self.parameters;
-                diversify(self.rows, &candidates, connections, alpha, query, &mut neighbours);
+                diversify(&self.rows, &candidates, connections, alpha, query, &mut neighbours);
                 query.set_codes(codes, scale);
                 result.push(Chosen { layer: at, neighbours });
             }
@@ -272,7 +273,7 @@ impl<'a, R: CodeRows> Builder<'a, R> {
             let (codes, scale) = self.rows.codes(own);
             query.set_codes(codes, scale);
             layer.neighbours(from).for_each(|position| self.rows.prefetch(layer.node(position)));
-            let scorer = Scorer { rows: self.rows, query };
+            let scorer = Scorer { rows: &self.rows, query };
             let mut candidates: Vec<Candidate> = layer
                 .neighbours(from)
                 .map(|position| {
@@ -289,13 +290,13 @@ impl<'a, R: CodeRows> Builder<'a, R> {
                 b.similarity.total_cmp(&a.similarity).then_with(|| a.position.cmp(&b.position))
             });
             let mut kept = Vec::with_capacity(limit);
-            diversify(self.rows, &candidates, limit, self.parameters.alpha, query, &mut kept);
+            diversify(&self.rows, &candidates, limit, self.parameters.alpha, query, &mut kept);
             set_links(slots, kept.iter().map(|kept| kept.position));
         });
     }
 
     fn connect(&self) {
-        connect::connect(self.rows, &self.layers(), &self.scratches);
+        connect::connect(&self.rows, &self.layers(), &self.scratches);
     }
 }
 

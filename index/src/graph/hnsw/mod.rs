@@ -13,6 +13,7 @@
 //! | `search` | searches through all layers |
 //! | `neighbours` | which candidates become neighbours |
 //! | `build` | insertion of nodes |
+//! | `unit` | rows as they are compared for that |
 //! | `connect` | makes every node reachable from every other one |
 //!
 //! Nothing here knows of files, ids or photos.
@@ -25,6 +26,7 @@ mod neighbours;
 mod search;
 #[cfg(test)]
 mod tests;
+mod unit;
 mod walk;
 
 pub use build::{Builder, Parameters};

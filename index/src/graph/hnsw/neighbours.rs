@@ -14,9 +14,8 @@ pub struct Candidate {
     pub similarity: f32,
 }
 
-/// Vectors whose similarity is at least this are taken for equal. Codes of equal vectors have a product that is off by up to
-/// half a percent, since rounding changes their length.
-const EQUAL: f32 = 0.99;
+/// Vectors whose similarity is at least this are taken for equal. That of equal ones is off by rounding only.
+const EQUAL: f32 = 0.999_999;
 
 /// Keeps at most `limit` of the candidates, which come best first: those that are not nearer to one that was kept than to
 /// the node itself (the heuristic of Malkov and Yashunin, algorithm 4), distances to the node counting `alpha` times less.

@@ -6,6 +6,9 @@ use super::CodeRows;
 use super::layers::{Layers, Slot};
 use super::walk::{Found, Scorer, Scratches, descend, walk, walk_filtered};
 
+/// Nodes of the layer above from which the lowest one is searched.
+const STARTS: usize = 16;
+
 /// Searches graphs, with memory that is used again.
 #[derive(Debug, Default)]
 pub struct Searcher {
@@ -24,12 +27,22 @@ impl Searcher {
         accept: Option<&dyn Fn(u32) -> bool>,
     ) -> Vec<Found> {
         let scorer = Scorer { rows, query };
-        let Some((lowest, start)) = arrive(layers, scorer, 0) else { return Vec::new() };
+        // The layer above the lowest is looked at a little more widely: best-first search may not come out of a burst of
+        // near-duplicates with more members than it has candidates, so it should begin at several.
+        let above = usize::from(layers.layers.len() > 1);
+        let Some((layer, start)) = arrive(layers, scorer, above) else { return Vec::new() };
+        let Some(lowest) = layers.layers.first() else { return Vec::new() };
         self.scratches.with(|scratch| {
             let (_, mut parts) = scratch.split();
+            let mut starts = vec![start];
+            if above > 0 {
+                starts = walk(layer, scorer, &starts, STARTS, &mut parts);
+                starts.iter_mut().for_each(|start| start.position = layer.node(start.position));
+                starts.retain(|start| lowest.position(start.position).is_some());
+            }
             match accept {
-                None => walk(lowest, scorer, &[start], ef, &mut parts),
-                Some(accept) => walk_filtered(lowest, scorer, start, ef, accept, &mut parts),
+                None => walk(*lowest, scorer, &starts, ef, &mut parts),
+                Some(accept) => walk_filtered(*lowest, scorer, &starts, ef, accept, &mut parts),
             }
         })
     }

@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng};
 use super::*;
 
 const DIMENSION: usize = 32;
-const SMALL: Parameters = Parameters { lowest_slots: 24, connections: 12, ef_construction: 100, alpha: 1.1 };
+const SMALL: Parameters = Parameters { lowest_slots: 48, connections: 24, ef_construction: 150, alpha: 1.0 };
 
 struct Rows {
     codes: Vec<i8>,
@@ -200,6 +200,27 @@ fn no_node_is_stranded_among_near_duplicates() {
             assert_eq!(reached(&graph, from), rows.len(), "{seed}, from {from}");
         }
     }
+}
+
+#[test]
+fn each_member_of_a_burst_is_found() {
+    let photos = bursts(12, 12);
+    let rows = Rows::new(&photos);
+    let graph = build(&rows);
+    let mut right = 0;
+    let (_, queries) = world(13, 0, 100);
+    for vector in &queries {
+        let query = query(vector);
+        let best = rows.best(&query, 10, |_| true);
+        let found = Searcher::default().search(&graph.layers(), &rows, &query, 100, None);
+        right += found
+            .iter()
+            .take(10)
+            .zip(&best)
+            .filter(|(found, best)| (**best - found.score) * query.scale() < 1e-3)
+            .count();
+    }
+    assert!(right >= 985, "{right} of 1000");
 }
 
 #[test]

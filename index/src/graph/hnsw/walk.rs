@@ -253,7 +253,7 @@ pub fn walk<R: CodeRows, S: Slot>(
 pub fn walk_filtered<R: CodeRows, S: Slot>(
     layer: Layer<'_, S>,
     scorer: Scorer<'_, R>,
-    start: Found,
+    starts: &[Found],
     ef: usize,
     accept: &dyn Fn(u32) -> bool,
     scratch: &mut Walk<'_>,
@@ -264,8 +264,7 @@ pub fn walk_filtered<R: CodeRows, S: Slot>(
     open.clear();
     passed.clear();
     batch.clear();
-    visited.insert(start.position);
-    batch.push(start.position);
+    batch.extend(starts.iter().map(|start| start.position).filter(|&position| visited.insert(position)));
     loop {
         for &position in batch.iter() {
             let node = layer.node(position);
