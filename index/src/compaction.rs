@@ -52,10 +52,7 @@ pub(crate) fn plan(segments: &[Arc<Segment>], purgeable: &RoaringTreemap) -> Opt
 pub(crate) fn purgeable(layout: &Layout, graph: Option<&GraphEntry>, removed: &RoaringTreemap) -> RoaringTreemap {
     match graph {
         None => removed.clone(),
-        Some(entry) => match graph::stored_ids(layout, entry) {
-            Ok(in_graph) => removed - in_graph,
-            Err(_) => RoaringTreemap::new(),
-        },
+        Some(entry) => graph::unreferenced(layout, entry, removed).unwrap_or_default(),
     }
 }
 

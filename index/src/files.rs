@@ -24,20 +24,6 @@ pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), IndexError> {
     write(path, |out| out.write_all(bytes))
 }
 
-/// Gives a file that another library has written under a temporary name its own name, synced. The caller syncs the
-/// directory.
-pub(crate) fn publish(temporary: &Path, path: &Path) -> Result<(), IndexError> {
-    private::tighten(temporary)
-        .and_then(|()| File::options().write(true).open(temporary)?.sync_all())
-        .map_err(IndexError::io("sync", temporary))?;
-    fs::rename(temporary, path).map_err(IndexError::io("rename a temporary file to", path))
-}
-
-/// A directory for another library to write in; removed when dropped, or by the next writer's sweep.
-pub(crate) fn temporary_dir(parent: &Path) -> Result<tempfile::TempDir, IndexError> {
-    atomic::temporary_dir(parent).map_err(IndexError::io("create a temporary directory in", parent))
-}
-
 /// Creates a directory and its parents, synced; it may exist already.
 pub(crate) fn create_dir(path: &Path) -> Result<(), IndexError> {
     private::create_dir(path).map_err(IndexError::io("create the directory", path))

@@ -81,25 +81,16 @@ fn v1_fixture() -> Layout {
     Layout::new(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1"))
 }
 
-/// The four files of a graph, one after the other, each with its length before it (32 bits, little-endian): descriptor,
-/// ids, topology, data.
+/// A graph.
 pub fn graph(bytes: &[u8]) {
-    let mut rest = bytes;
-    let mut parts = [&[] as &[u8]; 4];
-    for part in &mut parts {
-        let Some((length, after)) = rest.split_first_chunk::<4>() else { break };
-        let length = (u32::from_le_bytes(*length) as usize).min(after.len());
-        (*part, rest) = after.split_at(length);
-    }
     let example = example();
     let dir = tempfile::tempdir().expect("a temporary directory");
     let layout = Layout::new(dir.path());
     fs::create_dir(layout.graphs()).expect("a directory");
-    for (path, part) in layout.graph_files(1).iter().zip(parts) {
-        fs::write(path, part).expect("a file");
-    }
-    // That the manifest names just this descriptor is the least that an attacker can arrange.
-    let entry = GraphEntry { file: 1, header_crc32: crc32fast::hash(parts[0]) };
+    fs::write(layout.graph(1), bytes).expect("a file");
+    // That the manifest names just this file is the least that an attacker can arrange.
+    let crc = bytes.get(60..64).and_then(|crc| crc.first_chunk()).map_or(0, |crc| u32::from_le_bytes(*crc));
+    let entry = GraphEntry { file: 1, header_crc32: crc };
     let snapshot = Snapshot::assemble(
         layout,
         example.snapshot.manifest().clone(),
@@ -107,9 +98,15 @@ pub fn graph(bytes: &[u8]) {
         example.snapshot.records().clone(),
         example.snapshot.deleted().clone(),
     );
-    if let Ok(graph) = Graph::load(&snapshot.expect("its parts were together before"), &entry) {
-        assert!(graph.nodes() <= example.snapshot.rows());
+    let snapshot = snapshot.expect("its parts were together before");
+    let Ok(graph) = Graph::open(&snapshot, &entry) else { return };
+    assert!(graph.nodes() <= example.snapshot.rows());
+    let filter = (1..20).collect();
+    for (query, filter) in [([1.0, 0.0], None), ([-0.6, 0.8], Some(&filter))] {
+        let found = graph.search(&snapshot, &query, 3, 5, filter);
+        assert!(found.len() <= 3 && found.iter().all(|hit| snapshot.locate_live(hit.id).is_some()));
     }
+    let _ = Graph::verify(&snapshot, &entry);
 }
 
 /// An index with every kind of file.
@@ -238,8 +235,8 @@ mod tests {
     fn damaged_sets_of_ids() {
         let large = crate::id_set::encode(&(0..70_000).step_by(3).chain(u64::MAX - 70..u64::MAX).collect());
         let example = example();
-        let graph = example.snapshot.manifest().graph.as_ref().unwrap().file;
-        let mut seeds = files(&[example.layout.graph_ids(graph)]);
+        let deleted = example.snapshot.manifest().deleted.as_ref().unwrap().file;
+        let mut seeds = files(&[example.layout.deleted(deleted)]);
         seeds.push(large);
         run(id_set, &seeds, 3000, seal_id_set);
     }
@@ -287,13 +284,9 @@ mod tests {
     fn damaged_graphs() {
         let example = example();
         let entry = example.snapshot.manifest().graph.as_ref().unwrap();
-        let mut seed = Vec::new();
-        for part in files(&example.layout.graph_files(entry.file)) {
-            seed.extend((part.len() as u32).to_le_bytes());
-            seed.extend(part);
-        }
-        // The seed is loaded, so the target reaches hnsw_rs.
-        assert!(Graph::load(&example.snapshot, entry).is_ok());
-        run(graph, &[seed], 500, |_| {});
+        let seed = fs::read(example.layout.graph(entry.file)).unwrap();
+        // The seed can be searched, so the target goes all the way.
+        assert!(Graph::verify(&example.snapshot, entry).is_ok());
+        run(graph, &[seed], 3000, seal_frame);
     }
 }

@@ -87,30 +87,8 @@ impl Layout {
         self.records().join(format!("{file:08x}.rec"))
     }
 
-    /// Base name, in [`Layout::graphs`], of a graph's files.
-    pub(crate) fn graph_base(id: u64) -> String {
-        format!("{id:08x}")
-    }
-
-    pub(crate) fn graph_descriptor(&self, id: u64) -> PathBuf {
-        self.graphs().join(Layout::graph_base(id) + ".json")
-    }
-
-    pub(crate) fn graph_ids(&self, id: u64) -> PathBuf {
-        self.graphs().join(Layout::graph_base(id) + ".ids")
-    }
-
-    pub(crate) fn graph_topology(&self, id: u64) -> PathBuf {
-        self.graphs().join(Layout::graph_base(id) + ".hnsw.graph")
-    }
-
-    pub(crate) fn graph_data(&self, id: u64) -> PathBuf {
-        self.graphs().join(Layout::graph_base(id) + ".hnsw.data")
-    }
-
-    /// All files of a graph.
-    pub(crate) fn graph_files(&self, id: u64) -> [PathBuf; 4] {
-        [self.graph_descriptor(id), self.graph_ids(id), self.graph_topology(id), self.graph_data(id)]
+    pub(crate) fn graph(&self, id: u64) -> PathBuf {
+        self.graphs().join(format!("{id:08x}.hnsw"))
     }
 
     pub(crate) fn v1_meta(&self) -> PathBuf {
@@ -178,7 +156,8 @@ pub(crate) fn entry_in_graphs(name: &str) -> Option<Entry> {
     if name.starts_with(TEMP_PREFIX) {
         return Some(Entry::Temporary);
     }
-    V1_GRAPH_SUFFIXES.iter().find_map(|suffix| number(name.strip_suffix(suffix)?)).map(Entry::Graph)
+    let mut suffixes = [".hnsw"].into_iter().chain(V1_GRAPH_SUFFIXES);
+    suffixes.find_map(|suffix| number(name.strip_suffix(suffix)?)).map(Entry::Graph)
 }
 
 /// A file in one of tantivy's folders, as far as its name tells.
@@ -230,10 +209,9 @@ mod tests {
             assert_eq!(entry_in_vectors(&name(layout.deleted(id))), Some(Entry::Deleted(id)));
             assert_eq!(entry_in_records(&name(layout.record_file(id))), Some(Entry::Records(id)));
             assert_eq!(entry_in_vectors(&name(layout.segment(id))), Some(Entry::Segment(id)));
-            for path in
-                [layout.graph_descriptor(id), layout.graph_ids(id), layout.graph_topology(id), layout.graph_data(id)]
-            {
-                assert_eq!(entry_in_graphs(&name(path)), Some(Entry::Graph(id)));
+            assert_eq!(entry_in_graphs(&name(layout.graph(id))), Some(Entry::Graph(id)));
+            for suffix in V1_GRAPH_SUFFIXES {
+                assert_eq!(entry_in_graphs(&format!("{id:08x}{suffix}")), Some(Entry::Graph(id)));
             }
         }
     }

@@ -13,13 +13,13 @@ use crate::commit_point::{CommitPoint, at_commit};
 use crate::error::IndexError;
 use crate::exact;
 use crate::files;
-use crate::graph::{self, Graph, GraphSearcher};
+use crate::graph::{self, Graph};
 use crate::layout::Layout;
 use crate::model::{ModelId, ModelOrigin, StoredPath};
 use crate::plan::{self, Method, Plan, Reason, SearchOptions, Sizes, Strategy};
 use crate::scan;
 use crate::snapshot::Snapshot;
-use crate::status::{GraphStatus, Neighbour, Status};
+use crate::status::{Neighbour, Status};
 use crate::words::{ReadDirectory, Words};
 
 /// A view of the index as it was committed when the reader was opened: vectors and records of one commit, whatever
@@ -33,7 +33,7 @@ pub struct IndexReader {
     /// `None` in an index of version 1, which has no word index.
     words_files: Option<ReadDirectory>,
     words: OnceLock<Words>,
-    graph: OnceLock<Result<GraphSearcher, String>>,
+    graph: OnceLock<Result<Graph, String>>,
     in_graph: OnceLock<Option<u64>>,
     slow_medium: OnceLock<bool>,
 }
@@ -154,15 +154,7 @@ impl IndexReader {
             committed_at: manifest.committed_at,
             deleted: self.snapshot.deleted().len(),
             format_version: manifest.version,
-            graph: manifest.graph.as_ref().and_then(|entry| {
-                let ids = graph::stored_ids(layout, entry).ok()?;
-                let removed = ids.intersection_len(self.snapshot.deleted());
-                Some(GraphStatus {
-                    nodes: ids.len(),
-                    removed,
-                    missing: self.snapshot.live() - (ids.len() - removed).min(self.snapshot.live()),
-                })
-            }),
+            graph: manifest.graph.as_ref().and_then(|entry| graph::status(&self.snapshot, entry).ok()),
         })
     }
 
@@ -251,8 +243,8 @@ impl IndexReader {
     fn in_graph(&self) -> Option<u64> {
         *self.in_graph.get_or_init(|| {
             let entry = self.snapshot.manifest().graph.as_ref()?;
-            let ids = graph::stored_ids(self.snapshot.layout(), entry).ok()?;
-            Some(ids.len() - ids.intersection_len(self.snapshot.deleted()))
+            let status = graph::status(&self.snapshot, entry).ok()?;
+            Some(status.nodes - status.removed)
         })
     }
 
@@ -265,10 +257,10 @@ impl IndexReader {
     }
 
     /// As [`IndexReader::search_exact`], but found by a walk through the graph with `ef` candidates (at least `k`; ten
-    /// times as many find nearly all). Scores are exact, and photos newer than the graph are scanned besides. Where the
-    /// graph would not help, because few photos pass or many are asked for, the result is that of an exact search.
+    /// times as many find nearly all). Scores are exact, and photos newer than the graph are scanned besides. Where a walk
+    /// comes to its end before it has found `ef`, since fewer than that pass or the graph is damaged, all are scanned.
     ///
-    /// The first call loads the graph.
+    /// The first call opens the graph.
     ///
     /// # Errors
     /// [`IndexError::NoGraph`] or [`IndexError::Graph`] if there is none that can be used: exact search always can.
@@ -330,17 +322,17 @@ impl IndexReader {
         self.words.get_or_init(|| opened).search(words, limit)
     }
 
-    fn graph(&self) -> Result<&GraphSearcher, IndexError> {
+    fn graph(&self) -> Result<&Graph, IndexError> {
         let layout = self.snapshot.layout();
         let Some(entry) = &self.snapshot.manifest().graph else {
             return Err(IndexError::NoGraph { dir: layout.root().to_path_buf() });
         };
-        let loaded = self.graph.get_or_init(|| match Graph::load(&self.snapshot, entry) {
-            Ok(graph) => Ok(GraphSearcher::new(&self.snapshot, graph)),
+        let opened = self.graph.get_or_init(|| match Graph::open(&self.snapshot, entry) {
+            Ok(graph) => Ok(graph),
             Err(IndexError::Graph { reason, .. }) => Err(reason),
             Err(other) => Err(other.to_string()),
         });
-        loaded.as_ref().map_err(|reason| IndexError::Graph { dir: layout.graphs(), reason: reason.clone() })
+        opened.as_ref().map_err(|reason| IndexError::Graph { dir: layout.graphs(), reason: reason.clone() })
     }
 }
 

@@ -205,7 +205,7 @@ impl Rebuild {
         // Graph and words can be made again: a part that is missing is noticed where it is used.
         let mut made_again = Vec::new();
         if let Some(entry) = &manifest.graph {
-            made_again.extend(from.graph_files(entry.file).into_iter().zip(to.graph_files(entry.file)));
+            made_again.push(of(&|at| at.graph(entry.file)));
         }
         let words = words::live_files(&from.words(), manifest.words.as_deref())?;
         made_again.extend(words.iter().map(|name| of(&|at| at.words().join(name))));

@@ -149,9 +149,12 @@ fn is_own_in_words(path: &Path) -> Result<bool, IndexError> {
 fn is_own_in_graphs(path: &Path) -> Result<bool, IndexError> {
     let Some(name) = name_of(path) else { return Ok(false) };
     match layout::entry_in_graphs(name) {
-        Some(Entry::Graph(_)) if name.ends_with(".json") => Ok(checked_json::is_kind(graph::KIND, &beginning(path)?)),
+        Some(Entry::Graph(_)) if name.ends_with(".hnsw") => Ok(beginning(path)?.starts_with(&graph::KIND.magic)),
+        Some(Entry::Graph(_)) if name.ends_with(".json") => {
+            Ok(checked_json::is_kind("clip-search graph", &beginning(path)?))
+        }
         Some(Entry::Graph(_)) if name.ends_with(".ids") => Ok(beginning(path)?.starts_with(&id_set::MAGIC)),
-        // hnsw_rs's own dumps; nothing else is called that.
+        // Dumps of a library that was used earlier; nothing else is called that.
         Some(Entry::Graph(_)) => Ok(true),
         Some(Entry::Temporary) => Ok(is_our_temporary(path)),
         _ => Ok(false),

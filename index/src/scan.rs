@@ -24,7 +24,7 @@ const GROUP: usize = 16;
 const AHEAD: usize = 8;
 
 /// How many candidates are scored again for the best `k`.
-fn shortlist_len(k: usize) -> usize {
+pub(crate) fn shortlist_len(k: usize) -> usize {
     k.saturating_mul(4).saturating_add(100)
 }
 

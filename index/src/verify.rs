@@ -76,7 +76,7 @@ fn verify_once(layout: &Layout) -> Result<VerifyReport, IndexError> {
         check_segment(segment, &mut report)?;
     }
     if let Some(entry) = &snapshot.manifest().graph
-        && let Err(error) = Graph::load(&snapshot, entry)
+        && let Err(error) = Graph::verify(&snapshot, entry)
     {
         report.add(&layout.graphs(), error)?;
     }

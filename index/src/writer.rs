@@ -12,7 +12,7 @@ use crate::commit_point::CommitPoint;
 use crate::compaction;
 use crate::error::IndexError;
 use crate::files;
-use crate::graph::{self, Graph, GraphOptions, GraphUpdate};
+use crate::graph::{self, GraphOptions, GraphUpdate};
 use crate::id_set;
 use crate::layout::{Entry, Layout};
 use crate::lock::WriteLock;
@@ -394,28 +394,36 @@ impl IndexWriter {
         if live < options.min_photos.max(1) {
             return Ok(if current.is_some() { GraphUpdate::Current } else { GraphUpdate::TooFewPhotos });
         }
-        let mut extended = None;
+        let mut to_extend = None;
         if let Some(entry) = &current {
             match graph::Coverage::of(&self.snapshot, entry, options) {
                 Ok(coverage) if coverage.suffices(options) => return Ok(GraphUpdate::Current),
-                Ok(coverage) if coverage.may_be_extended(options) => {
-                    match Graph::extend(&self.snapshot, entry, progress, cancel) {
-                        Ok(None) => return Ok(GraphUpdate::Cancelled),
-                        Ok(graph) => extended = graph,
-                        Err(error) => log::warn!("the search graph is built anew: {error}"),
-                    }
-                }
+                Ok(coverage) if coverage.may_be_extended(options) => to_extend = Some(entry),
                 Ok(_) => {}
-                Err(error) => log::warn!("the search graph is built anew: {error}"),
+                Err(error) => log::warn!("the search graph is rebuilt: {error}"),
+            }
+        }
+        // With nothing pending, this compacts and no more.
+        let mut staged = self.stage()?;
+        let file = staged.next_file;
+        let mut extended = None;
+        if let Some(entry) = to_extend {
+            match graph::extend(&self.snapshot, entry, file, progress, cancel) {
+                Ok(None) => return Ok(GraphUpdate::Cancelled),
+                Ok(graph) => extended = graph,
+                Err(error @ IndexError::Graph { .. }) => log::warn!("the search graph is rebuilt: {error}"),
+                Err(error) => return Err(error),
             }
         }
         let is_extended = extended.is_some();
-        let Some(graph) = extended.or_else(|| Graph::build(&self.snapshot, options, progress, cancel)) else {
+        let built = match extended {
+            Some(extended) => Some(extended),
+            None => graph::build(&self.snapshot, options, file, progress, cancel)?,
+        };
+        let Some(graph::Built { entry, nodes }) = built else {
             return Ok(GraphUpdate::Cancelled);
         };
-        let nodes = graph.nodes();
-        let mut staged = self.stage()?;
-        staged.graph = Some(graph.store(self.snapshot.layout(), self.model.dimension, staged.next_file)?);
+        staged.graph = Some(entry);
         staged.next_file += 1;
         self.publish(staged)?;
         Ok(if is_extended { GraphUpdate::Extended { nodes } } else { GraphUpdate::Built { nodes } })

@@ -1,69 +1,75 @@
-//! The search graph: HNSW (Malkov and Yashunin, 2016, <https://arxiv.org/abs/1603.09320>) by the crate hnsw_rs.
+//! The search graph: HNSW over the codes in the vector files.
 //!
-//! The graph is a cache over the vector files, which it refers to instead of copying: a node is a number, and
-//! [`RowDistance`] finds its row. Rows that the graph lacks, because they are newer or because no path in it leads to
-//! them, are scanned exactly besides; removed rows keep their nodes, so that paths lead through them, but are filtered
-//! from results.
+//! The graph is a cache: one file that is written once, mapped, and searched where it lies. Its nodes are rows of the vector
+//! files, which it refers to instead of copying. What a search finds is scored again by the rows. Rows that are newer
+//! than the graph are scanned besides; removed rows keep their nodes, so that paths lead through them, but are no
+//! results.
+//!
+//! | module | |
+//! | --- | --- |
+//! | `hnsw` | the algorithm, over codes that lie anywhere |
+//! | `file` | the file |
+//! | `rows` | the rows of nodes |
 
-mod components;
-mod distance;
-mod dump;
-mod layers;
+mod file;
+mod hnsw;
+mod rows;
 
-use std::ops::Range;
+use std::cmp::Reverse;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
-use hnsw_rs::hnsw::Hnsw;
-use rayon::prelude::*;
+use clip_kernels::Isa;
+use clip_kernels::similarity::CodeQuery;
 use roaring::RoaringTreemap;
 
 use crate::error::IndexError;
-use crate::exact;
 use crate::layout::Layout;
 use crate::manifest::GraphEntry;
+use crate::segment::Segment;
 use crate::snapshot::{Place, Snapshot};
-use crate::status::Neighbour;
-use distance::{RowDistance, encode_query};
-pub(crate) use dump::KIND;
-use layers::Layers;
+use crate::status::{GraphStatus, Neighbour};
+use crate::{exact, scan};
+use file::GraphFile;
+pub(crate) use file::KIND;
+use hnsw::{Builder, Layers, Parameters, Searcher};
+use rows::NodeRows;
 
-/// hnsw_rs can store graphs with this number of layers only.
-const LAYERS: usize = 16;
-/// Insertions between two looks at progress and cancellation.
-const STEP: usize = 512;
-/// A filter that leaves fewer than one node in this many is faster, and exact, without the graph.
-const SELECTIVE: u64 = 8;
+/// See [`hnsw::Parameters::alpha`]. With 1.1, as many rows are looked at for the same recall, but searches come out of bursts of
+/// near-duplicates less often.
+const ALPHA: f32 = 1.0;
 
 /// How a graph is built, and when.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GraphOptions {
-    /// Edges of a node in the upper layers; twice as many in the lowest one. 2 to 255.
+    /// Edges that a row gets when it is added. It has room for twice as many in the lowest layer, each of which takes
+    /// four bytes on disk. 2 to 512.
     pub connections: usize,
     /// Candidates looked at for each inserted row. Words and pictures lie in different parts of the space, so queries
     /// come from far off: that takes more candidates than search among pictures alone.
     pub ef_construction: usize,
-    /// With fewer photos no graph is built: an exact scan of that many takes less than a millisecond.
+    /// With fewer photos no graph is built: a scan of that many takes less than a millisecond.
     pub min_photos: u64,
-    /// Share of removed nodes past which the graph is built anew.
+    /// Share of removed nodes past which the graph is rebuilt.
     pub max_removed: f64,
     /// Share of photos that may be missing from the graph before they are added to it.
     pub max_missing: f64,
-    /// Photos that may be added to a graph, as a share of those that it was built of, before it is built anew. What is
-    /// added to a stored graph hardly ever gets into its upper layers (hnsw_rs forgets how often it should), so that these
-    /// become too few to lead anywhere near.
-    pub max_growth: f64,
 }
 
 impl Default for GraphOptions {
     fn default() -> GraphOptions {
-        GraphOptions {
-            connections: 32,
-            ef_construction: 200,
-            min_photos: 1000,
-            max_removed: 0.15,
-            max_missing: 0.05,
-            max_growth: 1.0,
+        GraphOptions { connections: 24, ef_construction: 200, min_photos: 1000, max_removed: 0.15, max_missing: 0.05 }
+    }
+}
+
+impl GraphOptions {
+    fn parameters(&self) -> Parameters {
+        let connections = self.connections.clamp(2, 512);
+        Parameters {
+            lowest_slots: 2 * connections,
+            connections,
+            ef_construction: self.ef_construction.clamp(1, 100_000),
+            alpha: ALPHA,
         }
     }
 }
@@ -89,159 +95,130 @@ pub enum GraphUpdate {
     Cancelled,
 }
 
-/// A graph in memory, tied to the snapshot that it was loaded for.
-pub(crate) struct Graph {
-    hnsw: Hnsw<'static, u32, RowDistance>,
-    parameters: Parameters,
-    /// The id of each node, ascending.
-    ids: Vec<u64>,
-    /// Nodes that it was built with, before others were added.
-    built: u64,
-    /// Nodes that no path from most others leads to.
-    stranded: Vec<u32>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Parameters {
-    connections: usize,
-    ef_construction: usize,
-}
-
-impl Parameters {
-    fn new(options: &GraphOptions) -> Parameters {
-        // hnsw_rs stores the number of connections in a byte, and ends the process over more than 256.
-        Parameters {
-            connections: options.connections.clamp(2, 255),
-            ef_construction: options.ef_construction.clamp(1, 100_000),
-        }
-    }
-}
-
-impl std::fmt::Debug for Graph {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Graph").field("nodes", &self.ids.len()).field("stranded", &self.stranded.len()).finish()
-    }
-}
-
 /// Reports insertions done and to be done.
 pub(crate) type Progress<'a> = &'a mut dyn FnMut(usize, usize);
 
-impl Graph {
-    /// Builds a graph of all live rows; `None` if cancelled.
-    pub(crate) fn build(
-        snapshot: &Snapshot,
-        options: &GraphOptions,
-        progress: Progress<'_>,
-        cancel: &AtomicBool,
-    ) -> Option<Graph> {
-        let (ids, places): (Vec<u64>, Vec<Place>) = snapshot.live_from(0).unzip();
-        let parameters = Parameters::new(options);
-        let distance = RowDistance::new(snapshot, places);
-        let mut hnsw = Hnsw::new(parameters.connections, ids.len(), LAYERS, parameters.ef_construction, distance);
-        hnsw.set_extend_candidates(true);
-        hnsw.set_keeping_pruned(true);
-        let built = ids.len() as u64;
-        let mut graph = Graph { hnsw, parameters, ids, built, stranded: Vec::new() };
-        graph.insert_from(0, progress, cancel).then_some(graph)
-    }
-
-    /// Loads the stored graph and adds the live rows that it lacks; `None` if cancelled.
-    pub(crate) fn extend(
-        snapshot: &Snapshot,
-        entry: &GraphEntry,
-        progress: Progress<'_>,
-        cancel: &AtomicBool,
-    ) -> Result<Option<Graph>, IndexError> {
-        let mut graph = dump::load(snapshot, entry, true)?;
-        let old = graph.hnsw.get_nb_point();
-        graph.hnsw.set_extend_candidates(true);
-        graph.hnsw.set_keeping_pruned(true);
-        Ok(graph.insert_from(old, progress, cancel).then_some(graph))
-    }
-
-    /// Loads the stored graph, after all its checksums were found to match.
-    pub(crate) fn load(snapshot: &Snapshot, entry: &GraphEntry) -> Result<Graph, IndexError> {
-        dump::load(snapshot, entry, false)
-    }
-
-    /// Writes the graph's files under the number `file`, synced.
-    pub(crate) fn store(&self, layout: &Layout, dimension: usize, file: u64) -> Result<GraphEntry, IndexError> {
-        dump::store(self, layout, dimension, file)
-    }
-
-    pub(crate) fn nodes(&self) -> u64 {
-        self.ids.len() as u64
-    }
-
-    fn insert_from(&mut self, first: usize, progress: Progress<'_>, cancel: &AtomicBool) -> bool {
-        let nodes = spread(first as u32..self.ids.len() as u32);
-        let insert = |node: &u32| {
-            if !cancel.load(Ordering::Relaxed) {
-                self.hnsw.insert_slice((std::slice::from_ref(node), *node as usize));
-            }
-        };
-        let mut layers = Layers::of(&self.hnsw);
-        // The first node becomes the entry point: two at once would know nothing of each other.
-        let (head, tail) = nodes.split_at(nodes.len().min(usize::from(first == 0)));
-        head.iter().zip(&mut layers).for_each(|(node, _)| insert(node));
-        let mut done = head.len();
-        progress(done, nodes.len());
-        for step in tail.chunks(STEP) {
-            for (together, alone) in layers::pieces(step, &mut layers) {
-                together.par_iter().for_each(insert);
-                alone.into_iter().for_each(insert);
-            }
-            if cancel.load(Ordering::Relaxed) {
-                return false;
-            }
-            done += step.len();
-            progress(done, nodes.len());
-        }
-        self.stranded = components::stranded(&self.hnsw, self.ids.len());
-        !cancel.load(Ordering::Relaxed)
-    }
-}
-
-/// The nodes in an order in which neighbours lie far apart.
-///
-/// Photos of one burst have numbers that follow each other. Inserted side by side they would not see each other, and a
-/// graph that begins with a few bursts has its first edges among near-duplicates.
-fn spread(nodes: Range<u32>) -> Vec<u32> {
-    let count = nodes.len() as u64;
-    // Steps of the golden section leave no two numbers close for long (Knuth, volume 3, 6.4).
-    let mut step = (count as f64 * 0.618_033_988_749_894_9) as u64;
-    while gcd(step, count) > 1 {
-        step += 1;
-    }
-    (0..count).map(|index| nodes.start + (index * step % count) as u32).collect()
-}
-
-fn gcd(a: u64, b: u64) -> u64 {
-    if b == 0 { a } else { gcd(b, a % b) }
-}
-
-/// A loaded graph with what a search needs to know about the snapshot besides.
+/// A graph that was written, but is not part of the index yet.
 #[derive(Debug)]
-pub(crate) struct GraphSearcher {
-    graph: Graph,
-    /// Ids in the graph that are not removed.
-    live: RoaringTreemap,
-    /// Live rows that a walk through the graph does not find.
+pub(crate) struct Built {
+    pub(crate) entry: GraphEntry,
+    pub(crate) nodes: u64,
+}
+
+/// Builds a graph of all live rows and writes its file, under the number `file`; `None` if cancelled.
+///
+/// # Errors
+/// [`IndexError::Io`] if the file cannot be written, [`IndexError::Graph`] if a vector file has no codes.
+pub(crate) fn build(
+    snapshot: &Snapshot,
+    options: &GraphOptions,
+    file: u64,
+    progress: Progress<'_>,
+    cancel: &AtomicBool,
+) -> Result<Option<Built>, IndexError> {
+    let ids: Vec<u64> = snapshot.live_from(0).map(|(id, _)| id).collect();
+    construct(snapshot, &ids, options.parameters(), None, file, progress, cancel)
+}
+
+/// As [`build`], but with the nodes and links of the graph that is there, and the live rows that it lacks.
+///
+/// # Errors
+/// Those of [`build`], and [`IndexError::Graph`] if the graph that is there cannot be used.
+pub(crate) fn extend(
+    snapshot: &Snapshot,
+    entry: &GraphEntry,
+    file: u64,
+    progress: Progress<'_>,
+    cancel: &AtomicBool,
+) -> Result<Option<Built>, IndexError> {
+    let old = open_file(snapshot.layout(), entry)?;
+    // Damage must not be copied into the new file.
+    old.verify_checksums().map_err(|error| unusable(snapshot.layout(), error))?;
+    let after = old.ids().last().map_or(0, |last| last.saturating_add(1));
+    let ids: Vec<u64> = old.ids().iter().copied().chain(snapshot.live_from(after).map(|(id, _)| id)).collect();
+    construct(snapshot, &ids, old.parameters(), Some(&old.layers()), file, progress, cancel)
+}
+
+fn construct(
+    snapshot: &Snapshot,
+    ids: &[u64],
+    parameters: Parameters,
+    old: Option<&Layers<'_, u32>>,
+    file: u64,
+    progress: Progress<'_>,
+    cancel: &AtomicBool,
+) -> Result<Option<Built>, IndexError> {
+    let layout = snapshot.layout();
+    let impossible = |reason: &str| IndexError::Graph { dir: layout.graphs(), reason: reason.into() };
+    if ids.is_empty() || ids.len() > hnsw::MAX_NODES {
+        return Err(impossible("a graph has at least one node, and at most 2^31"));
+    }
+    let rows = NodeRows::new(snapshot.segments(), ids).map_err(impossible)?;
+    let codes = rows.codes();
+    let level = |node: u32| hnsw::level(ids[node as usize], parameters.connections);
+    let (mut builder, first) = match old {
+        None => (Builder::new(&codes, parameters, level), 0),
+        Some(old) => {
+            let builder = Builder::extend(&codes, parameters, level, old);
+            let first = old.layers.first().map_or(0, hnsw::Layer::len);
+            (builder.ok_or_else(|| impossible("its layers are not those that its ids give"))?, first)
+        }
+    };
+    if !builder.insert(first as u32..ids.len() as u32, progress, cancel) {
+        return Ok(None);
+    }
+    crate::files::create_dir(&layout.graphs())?;
+    let path = layout.graph(file);
+    file::write(&path, snapshot.dimension(), ids, parameters, &builder)?;
+    let header_crc32 = GraphFile::open(&path)?.content_crc();
+    Ok(Some(Built { entry: GraphEntry { file, header_crc32 }, nodes: ids.len() as u64 }))
+}
+
+/// A graph, tied to the snapshot that it was opened for.
+#[derive(Debug)]
+pub(crate) struct Graph {
+    file: GraphFile,
+    rows: NodeRows,
+    searcher: Searcher,
+    /// Live rows that are newer than the graph.
     missing: Vec<(u64, Place)>,
 }
 
-impl GraphSearcher {
-    pub(crate) fn new(snapshot: &Snapshot, graph: Graph) -> GraphSearcher {
-        let live: RoaringTreemap = graph.ids.iter().filter(|&&id| !snapshot.deleted().contains(id)).collect();
-        let after = graph.ids.last().map_or(0, |last| last + 1);
-        let stranded = graph.stranded.iter().map(|&node| graph.ids[node as usize]);
-        let missing =
-            stranded.filter_map(|id| Some((id, snapshot.locate_live(id)?))).chain(snapshot.live_from(after)).collect();
-        GraphSearcher { graph, live, missing }
+impl Graph {
+    /// Opens the graph in time that does not grow with it, but for rows that it lacks.
+    ///
+    /// # Errors
+    /// [`IndexError::Graph`] if it cannot be used, [`IndexError::Io`] if the system refuses to read it.
+    pub(crate) fn open(snapshot: &Snapshot, entry: &GraphEntry) -> Result<Graph, IndexError> {
+        let layout = snapshot.layout();
+        let file = open_file(layout, entry)?;
+        let reason = |reason: &str| IndexError::Graph { dir: layout.graphs(), reason: reason.into() };
+        if file.dimension() != snapshot.dimension() {
+            return Err(reason("it belongs to vectors of another dimension"));
+        }
+        let rows = NodeRows::new(snapshot.segments(), file.ids()).map_err(reason)?;
+        let after = file.ids().last().map_or(0, |last| last.saturating_add(1));
+        let missing = snapshot.live_from(after).collect();
+        Ok(Graph { file, rows, searcher: Searcher::default(), missing })
     }
 
-    /// The best `k` of the rows, best first: those that a walk with `ef` candidates finds, rescored exactly, and those
-    /// that the graph lacks.
+    /// Checks everything about the graph.
+    ///
+    /// # Errors
+    /// As [`Graph::open`].
+    pub(crate) fn verify(snapshot: &Snapshot, entry: &GraphEntry) -> Result<(), IndexError> {
+        let graph = Graph::open(snapshot, entry)?;
+        graph.file.verify().map_err(|error| unusable(snapshot.layout(), error))
+    }
+
+    /// Number of nodes.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn nodes(&self) -> u64 {
+        self.file.ids().len() as u64
+    }
+
+    /// The best `k` of the rows, best first: those that a walk with `ef` candidates finds, scored again, and those that
+    /// the graph lacks.
     pub(crate) fn search(
         &self,
         snapshot: &Snapshot,
@@ -251,90 +228,152 @@ impl GraphSearcher {
         filter: Option<&RoaringTreemap>,
     ) -> Vec<Neighbour> {
         let ef = ef.max(k).max(1);
-        let wanted = match filter {
-            None => self.live.len(),
-            Some(filter) => self.live.intersection_len(filter),
-        };
-        if ef as u64 >= wanted || wanted < self.graph.nodes() / SELECTIVE {
-            return exact::search(snapshot, query, k, filter);
-        }
+        let ids = self.file.ids();
+        let codes = self.rows.codes();
+        let code_query = CodeQuery::new(Isa::best(), query);
         let passes = |id: u64| filter.is_none_or(|filter| filter.contains(id));
-        let accept = |node: &usize| self.graph.ids.get(*node).is_some_and(|&id| self.live.contains(id) && passes(id));
-        let all_pass = filter.is_none() && self.live.len() == self.graph.nodes();
-        let found =
-            self.graph.hnsw.search_filter(&encode_query(query), ef, ef, if all_pass { None } else { Some(&accept) });
-        // A walk that ends early was caught in a corner of the graph from where it could not see the rest.
+        let accept = |node: u32| {
+            let place = codes.place(node);
+            snapshot.is_live_at(place.segment as usize, place.row as usize)
+                && ids.get(node as usize).is_some_and(|&id| passes(id))
+        };
+        let all_pass = filter.is_none() && snapshot.deleted().is_empty();
+        let accept: Option<&dyn Fn(u32) -> bool> = if all_pass { None } else { Some(&accept) };
+        let found = self.searcher.search(&self.file.layers(), &codes, &code_query, ef, accept);
+        // In a graph that is whole, a walk ends early only if fewer pass, and has been everywhere. In one that is damaged, it
+        // may have got stuck.
         if found.len() < ef {
-            return exact::search(snapshot, query, k, filter);
+            return scan::search(snapshot, query, k, filter);
         }
-        let found = found.iter().filter_map(|node| {
-            let id = *self.graph.ids.get(node.d_id)?;
-            Some((id, snapshot.locate_live(id)?))
-        });
-        let mut places: Vec<(u64, Place)> =
-            found.chain(self.missing.iter().copied().filter(|&(id, _)| passes(id))).collect();
+        let shortlist = scan::shortlist_len(k);
+        let mut places: Vec<(u64, Place)> = found
+            .iter()
+            .take(shortlist)
+            .map(|found| {
+                let place = codes.place(found.position);
+                (snapshot.id_at(place), place)
+            })
+            .collect();
+        places.extend(best_by_codes(snapshot, &code_query, shortlist, &self.missing, passes));
+        // In a damaged file, nodes may have the same row.
         places.sort_unstable_by_key(|&(id, _)| id);
         places.dedup_by_key(|&mut (id, _)| id);
         exact::search_places(snapshot, query, k, &places)
     }
 }
 
-/// The ids in a stored graph: all that is needed to tell how much of the index it covers.
-pub(crate) fn stored_ids(layout: &Layout, entry: &GraphEntry) -> Result<RoaringTreemap, IndexError> {
-    dump::read_ids(layout, entry).map(|(_, ids)| ids)
+/// The best `count` of some rows, as far as their codes tell.
+fn best_by_codes(
+    snapshot: &Snapshot,
+    query: &CodeQuery,
+    count: usize,
+    places: &[(u64, Place)],
+    passes: impl Fn(u64) -> bool,
+) -> Vec<(u64, Place)> {
+    let passing = places.iter().copied().filter(|&(id, _)| passes(id));
+    if places.len() <= count {
+        return passing.collect();
+    }
+    let score = |place: Place| match snapshot.segments()[place.segment as usize].codes(place.row as usize) {
+        Some((codes, scale)) => scale * query.dot(codes) as f32,
+        // A row without codes is scored by itself.
+        None => f32::INFINITY,
+    };
+    let mut scored: Vec<(Reverse<i32>, u64, Place)> =
+        passing.map(|(id, place)| (Reverse(ordered(score(place))), id, place)).collect();
+    if scored.len() > count {
+        scored.select_nth_unstable_by_key(count, |&(score, id, _)| (score, id));
+        scored.truncate(count);
+    }
+    scored.into_iter().map(|(_, id, place)| (id, place)).collect()
 }
 
-/// Shared by all users of a snapshot: rows of segments, reachable by node.
-type Rows = Arc<Vec<Place>>;
+/// A number that is ordered like a float (`f32::total_cmp`).
+fn ordered(score: f32) -> i32 {
+    let bits = score.to_bits() as i32;
+    bits ^ (((bits >> 31) as u32) >> 1) as i32
+}
+
+/// Opens the file that the manifest names.
+fn open_file(layout: &Layout, entry: &GraphEntry) -> Result<GraphFile, IndexError> {
+    let file = GraphFile::open(&layout.graph(entry.file)).map_err(|error| unusable(layout, error))?;
+    if file.content_crc() != entry.header_crc32 {
+        let reason = "it is not the file that the manifest names".into();
+        return Err(IndexError::Graph { dir: layout.graphs(), reason });
+    }
+    Ok(file)
+}
+
+fn unusable(layout: &Layout, error: IndexError) -> IndexError {
+    match error {
+        error @ (IndexError::Graph { .. } | IndexError::NewerFormat { .. }) => error,
+        // It may be whole: the system did not let us look.
+        error @ IndexError::Io { .. } if !error.is_missing_file() => error,
+        other => IndexError::Graph { dir: layout.graphs(), reason: other.to_string() },
+    }
+}
+
+/// The removed ids that no node of a stored graph has: their rows are not needed any more.
+///
+/// # Errors
+/// As [`Graph::open`].
+pub(crate) fn unreferenced(
+    layout: &Layout,
+    entry: &GraphEntry,
+    removed: &RoaringTreemap,
+) -> Result<RoaringTreemap, IndexError> {
+    if removed.is_empty() {
+        return Ok(RoaringTreemap::new());
+    }
+    let file = open_file(layout, entry)?;
+    Ok(removed.iter().filter(|id| file.ids().binary_search(id).is_err()).collect())
+}
 
 /// How much of the index a stored graph covers.
+///
+/// # Errors
+/// As [`Graph::open`].
+pub(crate) fn status(snapshot: &Snapshot, entry: &GraphEntry) -> Result<GraphStatus, IndexError> {
+    Ok(status_of(snapshot, &open_file(snapshot.layout(), entry)?))
+}
+
+fn status_of(snapshot: &Snapshot, file: &GraphFile) -> GraphStatus {
+    // All rows that were there when the graph was built have lesser ids than those that came later.
+    let last = file.ids().last().copied().unwrap_or(0);
+    let newer = |segment: &Arc<Segment>| segment.len() - segment.ids().partition_point(|&id| id <= last);
+    let newer: u64 = snapshot.segments().iter().map(|segment| newer(segment) as u64).sum();
+    let newer_removed = snapshot.deleted().len() - snapshot.deleted().rank(last);
+    let missing = newer.saturating_sub(newer_removed).min(snapshot.live());
+    let nodes = file.ids().len() as u64;
+    GraphStatus { nodes, removed: nodes.saturating_sub(snapshot.live() - missing), missing }
+}
+
+/// What a stored graph is good for.
 #[derive(Debug)]
 pub(crate) struct Coverage {
-    nodes: u64,
-    built: u64,
-    removed: u64,
-    missing: u64,
+    status: GraphStatus,
     same_parameters: bool,
 }
 
 impl Coverage {
-    /// Reads it from the graph's files, all checksums included.
+    /// Reads the whole file, and compares its checksums.
+    ///
+    /// # Errors
+    /// As [`Graph::open`].
     pub(crate) fn of(snapshot: &Snapshot, entry: &GraphEntry, options: &GraphOptions) -> Result<Coverage, IndexError> {
-        let stored = dump::check(snapshot.layout(), entry)?;
-        let removed = stored.ids.intersection_len(snapshot.deleted());
-        Ok(Coverage {
-            nodes: stored.ids.len(),
-            built: stored.built,
-            removed,
-            missing: snapshot.live() - (stored.ids.len() - removed).min(snapshot.live()),
-            same_parameters: stored.parameters == Parameters::new(options),
-        })
+        let graph = Graph::open(snapshot, entry)?;
+        graph.file.verify_checksums().map_err(|error| unusable(snapshot.layout(), error))?;
+        let same_parameters = graph.file.parameters() == options.parameters();
+        Ok(Coverage { status: status_of(snapshot, &graph.file), same_parameters })
     }
 
     pub(crate) fn suffices(&self, options: &GraphOptions) -> bool {
-        self.may_be_extended(options) && self.missing as f64 <= options.max_missing * self.nodes as f64
+        let GraphStatus { nodes, missing, .. } = self.status;
+        self.may_be_extended(options) && missing as f64 <= options.max_missing * nodes as f64
     }
 
     pub(crate) fn may_be_extended(&self, options: &GraphOptions) -> bool {
-        let added = (self.nodes + self.missing).saturating_sub(self.built);
-        self.same_parameters
-            && self.removed as f64 <= options.max_removed * self.nodes as f64
-            && added as f64 <= options.max_growth * self.built as f64
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_node_is_inserted_once_and_neighbours_lie_apart() {
-        for (first, count) in [(0, 0), (0, 1), (7, 2), (0, 3), (5, 100), (0, 1000), (3, 65_536), (0, 99_991)] {
-            let nodes = spread(first..first + count);
-            assert!(nodes.windows(2).all(|pair| count < 100 || pair[0].abs_diff(pair[1]) > count / 4));
-            let mut sorted = nodes;
-            sorted.sort_unstable();
-            assert!(sorted.into_iter().eq(first..first + count));
-        }
+        let GraphStatus { nodes, removed, .. } = self.status;
+        self.same_parameters && removed as f64 <= options.max_removed * nodes as f64
     }
 }

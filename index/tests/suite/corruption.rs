@@ -160,17 +160,21 @@ fn a_damaged_graph_is_built_again() {
     let dir = tempfile::tempdir().unwrap();
     build(dir.path());
     let options = GraphOptions { connections: 6, ef_construction: 30, min_photos: 10, ..GraphOptions::default() };
-    for suffix in [".json", ".ids", ".hnsw.graph", ".hnsw.data"] {
+    for header in [true, false] {
         let graph = files(&dir.path().join("graph"));
-        let file = graph.iter().find(|file| file.to_str().unwrap().ends_with(suffix)).unwrap();
-        let mut bytes = fs::read(file).unwrap();
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 1;
-        fs::write(file, bytes).unwrap();
+        assert_eq!(graph.len(), 1);
+        let mut bytes = fs::read(&graph[0]).unwrap();
+        let at = if header { 16 } else { bytes.len() / 2 };
+        bytes[at] ^= 1;
+        fs::write(&graph[0], bytes).unwrap();
+        assert!(!verify(dir.path()).unwrap().is_clean());
         let query = photo(1000, DIMENSION).embedding;
         let reader = IndexReader::open(dir.path()).unwrap();
-        let error = reader.search_graph(&query, 5, 20, None).unwrap_err();
-        assert!(matches!(error, clip_index::IndexError::Graph { .. }), "{error}");
+        match reader.search_graph(&query, 5, 20, None) {
+            // Damage to the links is not looked for at every search: it does no harm.
+            Ok(found) => assert!(!header && found.len() == 5),
+            Err(error) => assert!(header && matches!(error, clip_index::IndexError::Graph { .. }), "{error}"),
+        }
         assert_eq!(reader.search_exact(&query, 5, None).unwrap().len(), 5);
         let mut writer = IndexWriter::open_or_create(dir.path(), &model(DIMENSION)).unwrap();
         let update = writer.update_graph(&options, &mut |_, _| {}, &AtomicBool::new(false)).unwrap();

@@ -177,11 +177,11 @@ impl CodeQuery {
     }
 }
 
-/// Asks for a row's memory before it is needed.
+/// Asks for the memory of a row, or of other numbers, before it is needed.
 #[inline]
-pub fn prefetch(row: &[i8]) {
-    for line in row.chunks(CACHE_LINE) {
-        fetch_line(line.as_ptr().cast());
+pub fn prefetch<T>(row: &[T]) {
+    for at in (0..size_of_val(row)).step_by(CACHE_LINE) {
+        fetch_line(row.as_ptr().cast::<u8>().wrapping_add(at));
     }
 }
 

@@ -1,0 +1,70 @@
+//! Searches through all layers.
+
+use clip_kernels::similarity::CodeQuery;
+
+use super::CodeRows;
+use super::layers::{Layers, Slot};
+use super::walk::{Found, Scorer, Scratches, descend, walk, walk_filtered};
+
+/// Nodes of the layer above from which the lowest one is searched.
+const STARTS: usize = 16;
+
+/// Searches graphs, with memory that is used again.
+#[derive(Debug, Default)]
+pub struct Searcher {
+    scratches: Scratches,
+}
+
+impl Searcher {
+    /// The best nodes that a walk with `ef` candidates finds, best first, `ef` of them if that many pass; only those that
+    /// `accept` passes, if it is given.
+    pub fn search<R: CodeRows, S: Slot>(
+        &self,
+        layers: &Layers<'_, S>,
+        rows: &R,
+        query: &CodeQuery,
+        ef: usize,
+        accept: Option<&dyn Fn(u32) -> bool>,
+    ) -> Vec<Found> {
+        let scorer = Scorer { rows, query };
+        // The layer above the lowest is looked at a little more widely: best-first search may not come out of a burst of
+        // near-duplicates with more members than it has candidates, so it should begin at several.
+        let above = usize::from(layers.layers.len() > 1);
+        let Some((layer, start)) = arrive(layers, scorer, above) else { return Vec::new() };
+        let Some(lowest) = layers.layers.first() else { return Vec::new() };
+        self.scratches.with(|scratch| {
+            let (_, mut parts) = scratch.split();
+            let mut starts = vec![start];
+            if above > 0 {
+                starts = walk(layer, scorer, &starts, STARTS, &mut parts);
+                starts.iter_mut().for_each(|start| start.position = layer.node(start.position));
+                starts.retain(|start| lowest.position(start.position).is_some());
+            }
+            match accept {
+                None => walk(*lowest, scorer, &starts, ef, &mut parts),
+                Some(accept) => walk_filtered(*lowest, scorer, &starts, ef, accept, &mut parts),
+            }
+        })
+    }
+}
+
+/// Goes down greedily from the entry to `level`; gives the layer and where in it one arrives. `None` if the graph is empty
+/// or its entry is not where it should be.
+pub fn arrive<'a, R: CodeRows, S: Slot>(
+    layers: &Layers<'a, S>,
+    scorer: Scorer<'_, R>,
+    level: usize,
+) -> Option<(super::Layer<'a, S>, Found)> {
+    let is_there = |node: u32| ((node as usize) < scorer.rows.len()).then_some(node);
+    let mut node = is_there(layers.entry)?;
+    let mut score = scorer.score(node);
+    for layer in layers.layers.get(level + 1..).unwrap_or_default().iter().rev() {
+        // A damaged file may have a node in a layer, but not in the one below.
+        let Some(position) = layer.position(node) else { continue };
+        let found = descend(*layer, scorer, Found { position, score });
+        node = is_there(layer.node(found.position))?;
+        score = found.score;
+    }
+    let layer = *layers.layers.get(level)?;
+    Some((layer, Found { position: layer.position(node)?, score }))
+}
