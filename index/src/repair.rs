@@ -15,6 +15,7 @@ use roaring::RoaringTreemap;
 
 use crate::asset::{Record, Stamp};
 use crate::commit_point::CommitPoint;
+use crate::compaction;
 use crate::error::IndexError;
 use crate::files;
 use crate::graph::Graph;
@@ -188,10 +189,9 @@ impl<'a> Repair<'a> {
             let path = self.layout.segment(entry.file);
             let dimension = self.manifest.model.dimension;
             let open = || {
-                let segment = Segment::open(&path, entry.file)?;
-                let is_named = segment.content_crc() == entry.header_crc32 && segment.len() as u64 == entry.rows;
-                if !is_named || segment.dimension() != dimension {
-                    return Err(snapshot::not_the_named_file(&path));
+                let segment = snapshot::open_segment(Segment::open, self.layout, &entry)?;
+                if segment.dimension() != dimension {
+                    return Err(IndexError::corrupt(&path, "its vectors have another dimension than the index"));
                 }
                 let survey = segment.survey()?;
                 if segment.first_id() < next || segment.last_id() >= manifest::GREATEST {
@@ -244,10 +244,7 @@ impl<'a> Repair<'a> {
         for entry in self.manifest.records.clone() {
             let path = self.layout.record_file(entry.file);
             let open = || {
-                let file = RecordFile::open(&path, entry.file)?;
-                if file.content_crc() != entry.header_crc32 {
-                    return Err(snapshot::not_the_named_file(&path));
-                }
+                let file = snapshot::open_records(self.layout, &entry)?;
                 let survey = file.survey()?;
                 Ok((file, survey))
             };
@@ -378,7 +375,8 @@ impl<'a> Repair<'a> {
         self.report.items_kept = snapshot.live();
         // A row that it refers to and that went makes it useless.
         if let Some(entry) = &self.manifest.graph
-            && damage(Graph::load(&snapshot, entry))?.is_none()
+            && (compaction::purgeable(&layout, Some(entry), &self.lost_ids) != self.lost_ids
+                || damage(Graph::verify(&snapshot, entry))?.is_none())
         {
             self.report.graph_dropped = true;
             self.manifest.graph = None;

@@ -11,7 +11,7 @@ use crate::commit_point::{CommitPoint, at_commit};
 use crate::error::IndexError;
 use crate::id_set;
 use crate::layout::Layout;
-use crate::manifest::{Manifest, SegmentEntry};
+use crate::manifest::{Manifest, RecordsEntry, SegmentEntry};
 use crate::records::{RecordFile, Records};
 use crate::segment::{RowRef, Segment};
 use crate::v1;
@@ -75,12 +75,7 @@ impl Snapshot {
         let segments = open_segments(open, layout, &manifest.segments)?;
         let mut records = Vec::with_capacity(manifest.records.len());
         for entry in &manifest.records {
-            let path = layout.record_file(entry.file);
-            let file = RecordFile::open(&path, entry.file).map_err(missing_is_corrupt)?;
-            if file.content_crc() != entry.header_crc32 {
-                return Err(not_the_named_file(&path));
-            }
-            records.push(Arc::new(file));
+            records.push(Arc::new(open_records(layout, entry)?));
         }
         let deleted = match &manifest.deleted {
             None => RoaringTreemap::new(),
@@ -282,22 +277,31 @@ pub(crate) fn locate(segments: &[Arc<Segment>], id: u64) -> Option<Place> {
     Some(Place { segment: index as u32, row: row as u32 })
 }
 
-type OpenSegment = fn(&Path, u64) -> Result<Segment, IndexError>;
+pub(crate) type OpenSegment = fn(&Path, u64) -> Result<Segment, IndexError>;
 
 fn open_segments(
     open: OpenSegment,
     layout: &Layout,
     entries: &[SegmentEntry],
 ) -> Result<Vec<Arc<Segment>>, IndexError> {
-    let open = |entry: &SegmentEntry| {
-        let path = layout.segment(entry.file);
-        let segment = open(&path, entry.file).map_err(missing_is_corrupt)?;
-        if segment.content_crc() != entry.header_crc32 || segment.len() as u64 != entry.rows {
-            return Err(not_the_named_file(&path));
-        }
-        Ok(Arc::new(segment))
-    };
-    entries.iter().map(open).collect()
+    entries.iter().map(|entry| open_segment(open, layout, entry).map(Arc::new)).collect()
+}
+
+/// Opens the vector file that a manifest names.
+pub(crate) fn open_segment(open: OpenSegment, layout: &Layout, entry: &SegmentEntry) -> Result<Segment, IndexError> {
+    let path = layout.segment(entry.file);
+    let segment = open(&path, entry.file).map_err(missing_is_corrupt)?;
+    if segment.content_crc() != entry.header_crc32 || segment.len() as u64 != entry.rows {
+        return Err(not_the_named_file(&path));
+    }
+    Ok(segment)
+}
+
+/// Opens the file of records that a manifest names.
+pub(crate) fn open_records(layout: &Layout, entry: &RecordsEntry) -> Result<RecordFile, IndexError> {
+    let path = layout.record_file(entry.file);
+    let file = RecordFile::open(&path, entry.file).map_err(missing_is_corrupt)?;
+    if file.content_crc() != entry.header_crc32 { Err(not_the_named_file(&path)) } else { Ok(file) }
 }
 
 pub(crate) fn read_deleted(path: &Path, crc32: u32) -> Result<RoaringTreemap, IndexError> {
@@ -306,7 +310,7 @@ pub(crate) fn read_deleted(path: &Path, crc32: u32) -> Result<RoaringTreemap, In
     if crc32fast::hash(&bytes) != crc32 { Err(not_the_named_file(path)) } else { Ok(ids) }
 }
 
-pub(crate) fn not_the_named_file(path: &Path) -> IndexError {
+fn not_the_named_file(path: &Path) -> IndexError {
     IndexError::corrupt(path, "it is not the file that the manifest names")
 }
 
