@@ -89,7 +89,7 @@ pub use rebuild::Rebuild;
 pub use repair::{Repaired, repair};
 pub use segment::RowFormat;
 pub use status::{GraphStatus, Neighbour, Status};
-pub use verify::{Problem, VerifyReport, verify};
+pub use verify::{Problem, VerifyReport, verify, verify_with};
 pub use writer::{Compacted, IndexWriter};
 
 /// Sets of ids, as filters of searches.

@@ -27,7 +27,7 @@ use crate::records::{self, RecordFile, Records};
 use crate::segment::{self, NewRow, Segment};
 use crate::snapshot::{self, Snapshot};
 use crate::sweep::sweep;
-use crate::verify::{has_words_of, rows_not_of_unit_length};
+use crate::verify::{has_words_of, rows_not_of_unit_length, rows_with_other_codes};
 use crate::watch::Watch;
 use crate::words::ReadDirectory;
 use crate::writer::{IndexWriter, refuse_lost_commit_point};
@@ -208,6 +208,8 @@ impl<'a> Repair<'a> {
                 survey.is_damaged = true;
                 survey.lost.insert(row as u32);
             }
+            // These can be made again.
+            survey.is_damaged |= rows_with_other_codes(&segment).next().is_some();
             if std::mem::take(&mut has_gap) {
                 self.lost_ranges.push(next..segment.first_id());
             }

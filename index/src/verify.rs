@@ -3,16 +3,23 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
+use clip_kernels::similarity;
 use roaring::RoaringTreemap;
 
 use crate::asset::Record;
+use crate::commit_point::CommitPoint;
 use crate::error::IndexError;
+use crate::files;
 use crate::graph::Graph;
 use crate::layout::Layout;
+use crate::manifest::Manifest;
 use crate::reader::open_commit;
+use crate::records::RecordFile;
 use crate::segment::Segment;
 use crate::snapshot::{self, Snapshot};
+use crate::watch::Watch;
 use crate::words::{ReadDirectory, Words};
 use crate::writer::UNIT_TOLERANCE;
 
@@ -43,37 +50,67 @@ impl VerifyReport {
     }
 }
 
-/// Reads every file of the index in `dir` and checks checksums, lengths, that vectors are of unit length, that metadata
-/// and vectors know the same photos, and that the search graph loads. Takes no lock.
+/// Reads every file of the index in `dir` and checks checksums, lengths, that vectors are of unit length and codes are
+/// theirs, that records and vectors know the same items, and that graph and words are of them. Takes no lock.
 ///
 /// # Errors
 /// [`IndexError::NotFound`] if there is no index, [`IndexError::NewerFormat`] if it is not for this version to judge,
 /// [`IndexError::Io`] if the system refuses to read a file. Damage is no error but a [`Problem`].
 pub fn verify(dir: impl AsRef<Path>) -> Result<VerifyReport, IndexError> {
+    let report = verify_with(dir, &mut |_, _| {}, &AtomicBool::new(false))?;
+    // Nobody has cancelled it.
+    Ok(report.unwrap_or_else(VerifyReport::new))
+}
+
+/// As [`verify`]. `progress` gets the bytes of vectors and records that were read so far and in all; where a writer replaces
+/// them meanwhile, it begins again. `None` if `cancel` was set.
+///
+/// # Errors
+/// Those of [`verify`].
+pub fn verify_with(
+    dir: impl AsRef<Path>,
+    progress: &mut dyn FnMut(usize, usize),
+    cancel: &AtomicBool,
+) -> Result<Option<VerifyReport>, IndexError> {
     let layout = Layout::new(dir.as_ref());
     loop {
         let before = commit_point(&layout);
-        let report = verify_once(&layout)?;
+        let watch = Watch::new(total_bytes(&layout), progress, cancel);
+        let Some(report) = watch.outcome(verify_once(&layout, &watch))? else { return Ok(None) };
         // A writer may have replaced files while they were read: what seemed wrong may only have been gone.
         if report.is_clean() || commit_point(&layout) == before {
-            return Ok(report);
+            return Ok(Some(report));
         }
     }
 }
 
-fn verify_once(layout: &Layout) -> Result<VerifyReport, IndexError> {
-    let mut report = VerifyReport { generation: None, photos: 0, problems: Vec::new() };
+/// Bytes of the files of vectors and records.
+fn total_bytes(layout: &Layout) -> usize {
+    let files = [layout.vectors(), layout.records()].into_iter().flat_map(|dir| files::list(&dir).unwrap_or_default());
+    let bytes = files.filter_map(|path| Some(path.metadata().ok()?.len())).sum::<u64>();
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+fn verify_once(layout: &Layout, watch: &Watch<'_>) -> Result<VerifyReport, IndexError> {
+    let mut report = VerifyReport::new();
     let (snapshot, words_files) = match open_commit(layout) {
         Ok(opened) => opened,
         Err(error) => {
             report.add(layout.root(), error)?;
+            check_one_by_one(layout, watch, &mut report)?;
             return Ok(report);
         }
     };
     report.generation = Some(snapshot.manifest().generation);
     report.photos = snapshot.live();
+    check_numbers(layout, snapshot.manifest(), &mut report);
     for segment in snapshot.segments() {
         check_segment(segment, &mut report)?;
+        step(watch, segment.byte_len(), segment.path())?;
+    }
+    for file in snapshot.records().files() {
+        check_record_file(file, &mut report)?;
+        step(watch, file.byte_len(), file.path())?;
     }
     if let Some(entry) = &snapshot.manifest().graph
         && let Err(error) = Graph::verify(&snapshot, entry)
@@ -87,7 +124,61 @@ fn verify_once(layout: &Layout) -> Result<VerifyReport, IndexError> {
     Ok(report)
 }
 
+fn step(watch: &Watch<'_>, bytes: u64, path: &Path) -> Result<(), IndexError> {
+    let steps = watch.steps(usize::try_from(bytes).unwrap_or(usize::MAX));
+    steps.and_then(|()| watch.check()).map_err(IndexError::io("verify", path))
+}
+
+/// Checks each file by itself, where they do not make up an index: how much is damaged says what can be saved.
+fn check_one_by_one(layout: &Layout, watch: &Watch<'_>, report: &mut VerifyReport) -> Result<(), IndexError> {
+    let Ok(CommitPoint::Version2(manifest)) = CommitPoint::read(layout) else { return Ok(()) };
+    check_numbers(layout, &manifest, report);
+    for entry in &manifest.segments {
+        match snapshot::open_segment(Segment::open, layout, entry) {
+            Ok(segment) => check_segment(&segment, report)?,
+            Err(error) => report.add(&layout.segment(entry.file), error)?,
+        }
+        step(watch, 0, layout.root())?;
+    }
+    for entry in &manifest.records {
+        match snapshot::open_records(layout, entry) {
+            Ok(file) => check_record_file(&file, report)?,
+            Err(error) => report.add(&layout.record_file(entry.file), error)?,
+        }
+        step(watch, 0, layout.root())?;
+    }
+    if let Some(entry) = &manifest.deleted
+        && let Err(error) = snapshot::read_deleted(&layout.deleted(entry.file), entry.crc32)
+    {
+        report.add(layout.root(), error)?;
+    }
+    if let Some(meta) = &manifest.words {
+        let opened = ReadDirectory::pin(&layout.words(), meta.as_bytes().into()).and_then(|files| Words::open(&files));
+        if let Err(error) = opened {
+            report.add(&layout.words(), error)?;
+        }
+    }
+    Ok(())
+}
+
+/// Compares the numbers that a manifest says are not in use yet with those that it uses.
+fn check_numbers(layout: &Layout, manifest: &Manifest, report: &mut VerifyReport) {
+    let is_v1 = manifest.version == 1;
+    if !is_v1 && manifest.files().any(|file| file >= manifest.next_file) {
+        report.note(&layout.manifest(), "the next file number is in use already");
+    }
+    let mut files: Vec<u64> = manifest.files().collect();
+    files.sort_unstable();
+    if files.windows(2).any(|pair| pair[0] == pair[1]) {
+        report.note(&layout.manifest(), "it names two files with one number");
+    }
+}
+
 impl VerifyReport {
+    fn new() -> VerifyReport {
+        VerifyReport { generation: None, photos: 0, problems: Vec::new() }
+    }
+
     /// Notes damage. What is none is an error of the check itself: a file that the system refuses to read may be whole.
     fn add(&mut self, path: &Path, error: IndexError) -> Result<(), IndexError> {
         let (path, message) = match error {
@@ -102,7 +193,11 @@ impl VerifyReport {
     }
 
     fn note(&mut self, path: &Path, message: impl Into<String>) {
-        self.problems.push(Problem { path: path.to_path_buf(), message: message.into() });
+        let problem = Problem { path: path.to_path_buf(), message: message.into() };
+        // What keeps the index from being opened shows again when its file is looked at by itself.
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
     }
 }
 
@@ -115,8 +210,28 @@ fn check_segment(segment: &Segment, report: &mut VerifyReport) -> Result<(), Ind
         let (id, others) = (segment.ids()[row], wrong.count());
         let message = format!("expected vectors of length 1, found {length} for the photo {id} (and {others} others)");
         report.note(segment.path(), message);
+    } else if let Some(row) = rows_with_other_codes(segment).next() {
+        report
+            .note(segment.path(), format!("the codes of the item {} are not those of its vector", segment.ids()[row]));
     }
     Ok(())
+}
+
+fn check_record_file(file: &RecordFile, report: &mut VerifyReport) -> Result<(), IndexError> {
+    file.verify().or_else(|error| report.add(file.path(), error))
+}
+
+/// Rows whose codes are not what these rows give.
+pub(crate) fn rows_with_other_codes(segment: &Segment) -> impl Iterator<Item = usize> {
+    let mut numbers = vec![0.0; segment.dimension()];
+    let mut codes = vec![0; similarity::code_len(segment.dimension())];
+    (0..segment.len()).filter(move |&row| {
+        segment.codes(row).is_some_and(|(found, scale)| {
+            segment.row(row).to_f32(&mut numbers);
+            let expected = similarity::quantise(&numbers, &mut codes);
+            found != codes || scale.to_bits() != expected.to_bits()
+        })
+    })
 }
 
 /// Rows that are no embeddings, and their lengths.
@@ -140,15 +255,10 @@ fn commit_point(layout: &Layout) -> Option<Vec<u8>> {
 fn check_records(layout: &Layout, snapshot: &Snapshot, report: &mut VerifyReport) -> Result<Vec<Record>, IndexError> {
     let is_v1 = snapshot.manifest().version == 1;
     let dir = if is_v1 { layout.v1_meta() } else { layout.records() };
-    for file in snapshot.records().files() {
-        if let Err(error) = file.verify() {
-            report.add(file.path(), error)?;
-        }
-    }
     let records = match snapshot.all_records() {
         Ok(records) => records,
         Err(error) => {
-            // What cannot be read was named above.
+            // What cannot be read was named before.
             if report.is_clean() {
                 report.add(&dir, error)?;
             }
@@ -181,7 +291,7 @@ fn check_records(layout: &Layout, snapshot: &Snapshot, report: &mut VerifyReport
 
 /// Is the word index that of these records?
 pub(crate) fn has_words_of(records: &[Record], files: &ReadDirectory) -> Result<bool, IndexError> {
-    let mut report = VerifyReport { generation: None, photos: 0, problems: Vec::new() };
+    let mut report = VerifyReport::new();
     check_words(files, records, &mut report)?;
     Ok(report.is_clean())
 }

@@ -5,7 +5,7 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use clip_index::{GraphOptions, GraphUpdate, IndexReader, IndexWriter, Neighbour, Record, verify};
+use clip_index::{GraphOptions, GraphUpdate, IndexReader, IndexWriter, Neighbour, Record, verify, verify_with};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -239,4 +239,41 @@ fn vectors_that_are_not_of_unit_length_are_found() {
     let report = verify(dir.path()).unwrap();
     assert_eq!(report.problems.len(), 1, "{report:?}");
     assert!(report.problems[0].message.contains("length 1"), "{report:?}");
+}
+
+/// One damaged file keeps the index from being opened, but not the others from being looked at.
+#[test]
+fn all_damaged_files_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    build(dir.path());
+    let mut damaged = Vec::new();
+    for folder in ["vectors", "records"] {
+        for (number, file) in files(&dir.path().join(folder)).into_iter().enumerate() {
+            let mut bytes = fs::read(&file).unwrap();
+            let at = if number == 0 { 20 } else { bytes.len() - 5 };
+            bytes[at] ^= 1;
+            fs::write(&file, bytes).unwrap();
+            damaged.push(file);
+        }
+    }
+    assert!(damaged.len() > 4);
+    let report = verify(dir.path()).unwrap();
+    assert_eq!(report.generation, None);
+    let mut named: Vec<&PathBuf> = report.problems.iter().map(|problem| &problem.path).collect();
+    named.sort();
+    assert_eq!(named, damaged.iter().collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn verification_tells_how_far_it_is_and_can_be_cancelled() {
+    let dir = tempfile::tempdir().unwrap();
+    build(dir.path());
+    let mut seen = Vec::new();
+    let report = verify_with(dir.path(), &mut |done, total| seen.push((done, total)), &AtomicBool::new(false));
+    assert!(report.unwrap().unwrap().is_clean());
+    let total = seen[0].1;
+    assert!(seen.len() > 4 && seen.is_sorted() && seen.iter().all(|&(_, of)| of == total), "{seen:?}");
+    // The set of removed ids lies among the vectors, and is read all the same.
+    assert!(seen.last().unwrap().0 > total * 9 / 10, "{seen:?}");
+    assert_eq!(verify_with(dir.path(), &mut |_, _| {}, &AtomicBool::new(true)).unwrap(), None);
 }
