@@ -140,6 +140,14 @@ pub enum IndexError {
         /// The store's own message.
         reason: String,
     },
+    /// A file to be imported is not what it should be.
+    #[error("cannot import {}: {reason}", path.display())]
+    Import {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and what was found.
+        reason: String,
+    },
     /// Reading or writing a file failed. That says nothing about whether the index is whole.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
@@ -207,6 +215,7 @@ impl IndexError {
             | IndexError::UnknownId { .. }
             | IndexError::NoItems { .. }
             | IndexError::Path { .. }
+            | IndexError::Import { .. }
             | IndexError::Io { .. } => None,
         }
     }

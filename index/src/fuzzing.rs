@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
 use crate::asset::{Asset, Kind, Stamp};
+use crate::exchange;
 use crate::graph::{Graph, GraphOptions};
 use crate::id_set;
 use crate::layout::Layout;
@@ -107,6 +108,16 @@ pub fn graph(bytes: &[u8]) {
         assert!(found.len() <= 3 && found.iter().all(|hit| snapshot.locate_live(hit.id).is_some()));
     }
     let _ = Graph::verify(&snapshot, &entry);
+}
+
+/// A NumPy array to be imported.
+pub fn npy(bytes: &[u8]) {
+    exchange::check_array(bytes);
+}
+
+/// A line that describes an item to be imported.
+pub fn ndjson(bytes: &[u8]) {
+    exchange::check_line(bytes);
 }
 
 /// An index with every kind of file.
@@ -288,5 +299,27 @@ mod tests {
         // The seed can be searched, so the target goes all the way.
         assert!(Graph::verify(&example.snapshot, entry).is_ok());
         run(graph, &[seed], 3000, seal_frame);
+    }
+
+    #[test]
+    fn damaged_arrays() {
+        let header = |text: &str| [b"\x93NUMPY\x01\x00\x80\x00", format!("{text:128}").as_bytes()].concat();
+        let seeds = [
+            [header("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1), }"), vec![1; 8]].concat(),
+            [header("{'descr': '<f2', 'fortran_order': False, 'shape': (2, 2), }"), vec![2; 8]].concat(),
+            [header("{'descr': '<f8', 'fortran_order': False, 'shape': (1, 1), }"), vec![3; 8]].concat(),
+        ];
+        run(npy, &seeds, 3000, |_| {});
+    }
+
+    #[test]
+    fn damaged_lines() {
+        let seeds = [
+            br#"{"id":7,"asset":7,"position":3,"path":"/a\u00fc.mp4","hash":"000102030405060708090a0b0c0d0e0f","size":5,"#.to_vec(),
+            br#"{"path_bytes":[47,255],"mtime_ns":"-5","kind":"video","width":640.5,"height":4,"taken_at":-3,"gps":[1.5,-2]}"#
+                .to_vec(),
+            br#"{"image_path":"/a.jpg","camera":"c","lens":null,"mtime_ns":99,"size":1,"unknown":{"a":[]}}"#.to_vec(),
+        ];
+        run(ndjson, &seeds, 5000, |_| {});
     }
 }

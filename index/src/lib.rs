@@ -80,7 +80,7 @@ mod writer;
 
 pub use asset::{Asset, Inode, Kind, NewItem, Position, Record, Stamp};
 pub use error::{IndexError, Remedy};
-pub use exchange::{Exported, export};
+pub use exchange::{Describe, Exported, ImportOptions, Imported, export, import};
 pub use graph::{GraphOptions, GraphUpdate};
 pub use model::{ModelId, ModelOrigin, StoredPath};
 pub use plan::{Method, Plan, Reason, SearchOptions, Strategy};

@@ -262,6 +262,11 @@ impl IndexWriter {
         self.snapshot.layout().root()
     }
 
+    /// Length of every embedding.
+    pub fn dimension(&self) -> usize {
+        self.model.dimension
+    }
+
     /// The folders that the index is made of.
     pub fn roots(&self) -> Vec<PathBuf> {
         self.roots.iter().map(StoredPath::path).collect()

@@ -1,11 +1,12 @@
 //! Items as JSON objects, one a line.
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 
 use clip_files::path_bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::asset::{Kind, Record};
+use crate::asset::{Asset, Kind, Record, Stamp};
 
 /// An item, as it is exported. `docs/exchange.md` describes the members.
 #[derive(Debug, Serialize)]
@@ -70,4 +71,193 @@ fn name_of(kind: Kind) -> &'static str {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<[u8; 16]> {
+    let is_hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    Some(u128::from_str_radix(text, 16).ok().filter(|_| is_hex)?.to_be_bytes())
+}
+
+/// An item that is to be imported.
+#[derive(Debug, PartialEq)]
+pub(super) struct Item {
+    /// Items that follow each other and have the same number here belong to one asset.
+    pub(super) asset: Option<u64>,
+    pub(super) position: u64,
+    /// Without a hash, it is zero. The stamp is the default one unless hash, size and time are all there: only then does
+    /// it say that the file has the content that the vector is of.
+    pub(super) file: Asset,
+    /// Hash, size and time are there.
+    pub(super) is_checked: bool,
+}
+
+/// What a line may have. Other members are ignored.
+#[derive(Deserialize)]
+struct Members {
+    asset: Option<u64>,
+    position: Option<u64>,
+    path: Option<String>,
+    path_bytes: Option<Vec<u8>>,
+    image_path: Option<String>,
+    hash: Option<String>,
+    size: Option<u64>,
+    mtime_ns: Option<Nanoseconds>,
+    kind: Option<String>,
+    /// Tables with gaps in them become JSON with numbers such as 640.0.
+    width: Option<f64>,
+    height: Option<f64>,
+    taken_at: Option<i64>,
+    camera: Option<String>,
+    lens: Option<String>,
+    gps: Option<(f64, f64)>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Nanoseconds {
+    Number(i64),
+    Text(String),
+}
+
+/// Reads a line; what is wrong with it, if it is none.
+pub(super) fn parse(line: &[u8]) -> Result<Item, String> {
+    let members: Members = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    let path = match (members.path.or(members.image_path), members.path_bytes) {
+        (Some(path), _) => PathBuf::from(path),
+        (None, Some(bytes)) => path_bytes::to_path(&bytes),
+        (None, None) => return Err("expected a member path, found none".into()),
+    };
+    let hash = match &members.hash {
+        None => None,
+        Some(text) => {
+            Some(unhex(text).ok_or_else(|| format!("expected a hash of 32 hexadecimal digits, found {text:?}"))?)
+        }
+    };
+    let mtime_ns = match &members.mtime_ns {
+        None => None,
+        Some(Nanoseconds::Number(number)) => Some(i128::from(*number)),
+        Some(Nanoseconds::Text(text)) => {
+            Some(text.parse::<i128>().map_err(|_| format!("expected mtime_ns to be a whole number, found {text:?}"))?)
+        }
+    };
+    let kind = match members.kind.as_deref() {
+        None => Kind::Photo,
+        Some(name) => [Kind::Photo, Kind::Video, Kind::Document]
+            .into_iter()
+            .find(|&kind| name_of(kind) == name)
+            .ok_or_else(|| format!("expected the kind photo, video or document, found {name:?}"))?,
+    };
+    let stamp = match (hash, members.size, mtime_ns) {
+        (Some(_), Some(size), Some(mtime_ns)) => Some(Stamp { size, mtime_ns, ..Stamp::default() }),
+        _ => None,
+    };
+    // Fractions are cut off, and what is no size at all becomes 0.
+    let pixels = |number: Option<f64>| number.unwrap_or_default() as u32;
+    Ok(Item {
+        asset: members.asset,
+        position: members.position.unwrap_or_default(),
+        is_checked: stamp.is_some(),
+        file: Asset {
+            path,
+            stamp: stamp.unwrap_or_default(),
+            hash: hash.unwrap_or_default(),
+            kind,
+            width: pixels(members.width),
+            height: pixels(members.height),
+            taken_at: members.taken_at,
+            camera: members.camera,
+            lens: members.lens,
+            gps: members.gps,
+        },
+    })
+}
+
+/// Reads bytes as a line and asserts what must hold of the result. For the module `fuzzing`.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn check_line(bytes: &[u8]) {
+    let Ok(item) = parse(bytes) else { return };
+    let Item { asset, position, file, .. } = item;
+    let id = asset.unwrap_or_default();
+    let record = Record { id, asset: file, positions: vec![position] };
+    let line = serde_json::to_vec(&Line::new(id, position, &record)).expect("a line is always valid JSON");
+    let again = parse(&line).expect("what was read can be written");
+    assert_eq!((again.asset, again.position), (Some(id), position));
+    assert_eq!((again.file, again.is_checked), (record.asset, true));
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn little_is_enough() {
+        let item =
+            parse(br#"{"image_path": "/a b.jpg", "caption": "ignored", "width": 640.0, "height": null}"#).unwrap();
+        assert_eq!(item.file.path, PathBuf::from("/a b.jpg"));
+        assert_eq!((item.file.width, item.file.height, item.file.hash), (640, 0, [0; 16]));
+        assert!(!item.is_checked && item.asset.is_none());
+        // A time without a hash would say that a file is the one that the vector is of.
+        let item = parse(br#"{"path": "/a", "size": 5, "mtime_ns": 7}"#).unwrap();
+        assert_eq!(item.file.stamp, Stamp::default());
+        let item = parse(br#"{"path": "/a", "size": 5, "mtime_ns": -7, "hash": "000102030405060708090a0b0c0d0e0F"}"#);
+        let item = item.unwrap();
+        assert_eq!((item.file.stamp.size, item.file.stamp.mtime_ns), (5, -7));
+        assert_eq!(item.file.hash, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_told() {
+        for (line, expected) in [
+            ("", "EOF"),
+            ("[]", "expected"),
+            ("{}", "a member path"),
+            (r#"{"path": 5}"#, "string"),
+            (r#"{"path": "/a", "hash": "+0000000000000000000000000000000"}"#, "hexadecimal"),
+            (r#"{"path": "/a", "mtime_ns": "soon"}"#, "whole number"),
+            (r#"{"path": "/a", "kind": "song"}"#, "photo, video or document"),
+            (r#"{"path": "/a"} {"path": "/b"}"#, "trailing"),
+        ] {
+            let error = parse(line.as_bytes()).unwrap_err();
+            assert!(error.contains(expected), "{line}: {error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(
+            path: Vec<u8>,
+            numbers: (u64, u64, u64, i64, u32, u32),
+            hash: [u8; 16],
+            texts: (Option<String>, Option<String>),
+            taken_at: Option<i64>,
+            gps: Option<(i32, i32)>,
+        ) {
+            let (id, position, size, mtime_ns, width, height) = numbers;
+            let asset = Asset {
+                path: path_bytes::to_path(&path),
+                stamp: Stamp { size, mtime_ns: i128::from(mtime_ns) * 1000, ..Stamp::default() },
+                hash,
+                kind: [Kind::Photo, Kind::Video, Kind::Document][width as usize % 3],
+                width,
+                height,
+                taken_at,
+                camera: texts.0,
+                lens: texts.1,
+                gps: gps.map(|(latitude, longitude)| (f64::from(latitude) / 7.0, f64::from(longitude) / 7.0)),
+            };
+            let record = Record { id, asset, positions: vec![position] };
+            let line = serde_json::to_vec(&Line::new(id, position, &record)).unwrap();
+            prop_assert!(!line.contains(&b'\n'));
+            let expected = Item { asset: Some(id), position, file: record.asset, is_checked: true };
+            prop_assert_eq!(parse(&line).unwrap(), expected);
+            check_line(&line);
+        }
+
+        #[test]
+        fn any_bytes_give_an_error_or_an_item(bytes: Vec<u8>) {
+            check_line(&bytes);
+        }
+    }
 }

@@ -9,6 +9,7 @@ mod crash;
 mod exchange;
 mod fixture;
 mod graph;
+mod import;
 mod oracle;
 mod python;
 mod rebuild;

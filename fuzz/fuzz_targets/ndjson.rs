@@ -1,0 +1,5 @@
+//! A line that describes an item to be imported into an index.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| clip_index::fuzzing::ndjson(bytes));
