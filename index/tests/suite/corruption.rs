@@ -5,7 +5,7 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use clip_index::{GraphOptions, GraphUpdate, IndexReader, IndexWriter, Neighbour, Record, verify, verify_with};
+use clip_index::{GraphOptions, GraphUpdate, IndexReader, IndexWriter, Neighbour, Record, repair, verify, verify_with};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -206,6 +206,50 @@ fn damage_is_not_copied() {
     assert_eq!(&report.problems[0].path, file);
 }
 
+/// Writes the only vector file again, whose table of checksums lies at `table`, with checksums that fit.
+fn seal(dir: &Path, file: &Path, mut bytes: Vec<u8>, table: usize) {
+    let crc = crc32fast::hash(&bytes[64..table]);
+    bytes[table..].copy_from_slice(&crc.to_le_bytes());
+    let crc = crc32fast::hash(&bytes[table..]);
+    bytes[28..32].copy_from_slice(&crc.to_le_bytes());
+    let header = crc32fast::hash(&bytes[..60]);
+    bytes[60..64].copy_from_slice(&header.to_le_bytes());
+    fs::write(file, &bytes).unwrap();
+    let manifest = dir.join("manifest.json");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let (_, body) = text.split_once('\n').unwrap();
+    let mut document: serde_json::Value = serde_json::from_str(body).unwrap();
+    document["segments"][0]["header_crc32"] = header.into();
+    let body = document.to_string();
+    let crc = crc32fast::hash(body.as_bytes());
+    let line = format!("{{\"kind\":\"clip-search manifest\",\"version\":2,\"crc32\":\"{crc:08x}\"}}\n");
+    fs::write(&manifest, line + &body).unwrap();
+}
+
+#[test]
+fn codes_that_are_not_of_their_rows_are_found_and_made_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let oracle = index_of(dir.path(), 5, 5, 2);
+    let file = &files(&dir.path().join("vectors"))[0];
+    let whole = fs::read(file).unwrap();
+    let (scales, codes, table) = (128, 192, 64 + 64 + 64 + 5 * 64 + 64);
+    assert_eq!(whole.len(), table + 4);
+    for at in [scales, codes, codes + 7] {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        seal(dir.path(), file, bytes, table);
+        let report = verify(dir.path()).unwrap();
+        assert_eq!(report.problems.len(), 1, "{report:?}");
+        assert!(report.problems[0].message.contains("codes"), "{report:?}");
+    }
+    let repaired = repair(dir.path(), &mut |_, _| {}, &AtomicBool::new(false)).unwrap().unwrap();
+    assert_eq!((repaired.items_kept, repaired.lost.len(), repaired.dropped_files.len()), (5, 0, 1));
+    assert!(verify(dir.path()).unwrap().is_clean());
+    assert_same(&IndexReader::open(dir.path()).unwrap(), &oracle);
+    let again = &files(&dir.path().join("vectors"))[0];
+    assert_eq!(fs::read(again).unwrap(), whole, "codes are as they were");
+}
+
 #[test]
 fn vectors_that_are_not_of_unit_length_are_found() {
     let dir = tempfile::tempdir().unwrap();
@@ -217,25 +261,7 @@ fn vectors_that_are_not_of_unit_length_are_found() {
     let (rows, table) = (64 + 64 + 64 + 5 * 64, 64 + 64 + 64 + 5 * 64 + 64);
     assert_eq!(bytes.len(), table + 4);
     bytes[rows..rows + 2].copy_from_slice(&half::f16::from_f32(7.5).to_le_bytes());
-    let crc = crc32fast::hash(&bytes[64..table]);
-    bytes[table..].copy_from_slice(&crc.to_le_bytes());
-    let crc = crc32fast::hash(&bytes[table..]);
-    bytes[28..32].copy_from_slice(&crc.to_le_bytes());
-    let header = crc32fast::hash(&bytes[..60]);
-    bytes[60..64].copy_from_slice(&header.to_le_bytes());
-    fs::write(file, &bytes).unwrap();
-    let manifest = files(dir.path()).into_iter().find(|file| file.to_str().unwrap().contains("manifest")).unwrap();
-    let text = fs::read_to_string(&manifest).unwrap();
-    let (_, body) = text.split_once('\n').unwrap();
-    let mut document: serde_json::Value = serde_json::from_str(body).unwrap();
-    document["segments"][0]["header_crc32"] = header.into();
-    let body = document.to_string();
-    let crc = crc32fast::hash(body.as_bytes());
-    fs::write(
-        &manifest,
-        format!("{{\"kind\":\"clip-search manifest\",\"version\":1,\"crc32\":\"{crc:08x}\"}}\n{body}"),
-    )
-    .unwrap();
+    seal(dir.path(), file, bytes, table);
     let report = verify(dir.path()).unwrap();
     assert_eq!(report.problems.len(), 1, "{report:?}");
     assert!(report.problems[0].message.contains("length 1"), "{report:?}");
