@@ -1,9 +1,9 @@
 //! Makes a damaged index one that is whole again, of what is left.
 //!
 //! What is kept was found to be as it was written. An item stays if both its vector and its asset's record do; what the
-//! index loses is found again by the next update, which indexes the files that are missing. No path is given to a vector
-//! unless a record says so, and no other record can say otherwise: where a removed photo may come back, because the set of
-//! removed ids is lost, it does not take a path that belongs to another by now.
+//! index loses is found again by the next update, which indexes the files that are missing. No path is given to a
+//! vector unless a record says so, and no other record can say otherwise: where a removed photo may come back, because
+//! the set of removed ids is lost, it does not take a path that belongs to another by now.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -39,8 +39,8 @@ pub struct Repaired {
     pub items_kept: u64,
     /// Files whose records could be read, but whose vectors are lost: to be indexed again.
     pub lost: Vec<PathBuf>,
-    /// Items whose records are lost, so that nobody knows which files they belong to. Where the set of removed items was
-    /// damaged too, some of them may be of files that were removed from the index.
+    /// Items whose records are lost, so that nobody knows which files they belong to. Where the set of removed items
+    /// was damaged too, some of them may be of files that were removed from the index.
     pub lost_records: u64,
     /// Assets that are kept by an older record than may be the newest: the next update reads their files again.
     pub unchecked: u64,
@@ -64,20 +64,20 @@ impl Repaired {
     }
 }
 
-/// Drops what is damaged in the index in `dir`, keeps the rest, and commits that in one step. The result tells what must be
-/// indexed again.
+/// Drops what is damaged in the index in `dir`, keeps the rest, and commits that in one step. The result tells what
+/// must be indexed again.
 ///
-/// Of a vector file, the rows in damaged blocks go; of a file of records, the records in them. A file goes whole if what
-/// tells its rows or records apart is damaged, and what is missing counts as damaged. Of several records with one path, the
-/// newest is kept.
+/// Of a vector file, the rows in damaged blocks go; of a file of records, the records in them. A file goes whole if
+/// what tells its rows or records apart is damaged, and what is missing counts as damaged. Of several records with one
+/// path, the newest is kept.
 ///
 /// `progress` gets the bytes read so far and in all. `None` if `cancel` was set: the index is as it was.
 ///
 /// # Errors
-/// [`IndexError::Corrupt`] if the manifest cannot be read, or if an index of version 1 of the format is damaged: these must
-/// be rebuilt. [`IndexError::NotFound`] if there is no index, [`IndexError::Locked`] if there is a writer,
-/// [`IndexError::NewerFormat`] if a newer version made it, [`IndexError::Io`] if the system refuses something: that is no
-/// damage.
+/// [`IndexError::Corrupt`] if the manifest cannot be read, or if an index of version 1 of the format is damaged: these
+/// must be rebuilt. [`IndexError::NotFound`] if there is no index, [`IndexError::Locked`] if there is a writer,
+/// [`IndexError::NewerFormat`] if a newer version made it, [`IndexError::Io`] if the system refuses something: that is
+/// no damage.
 pub fn repair(
     dir: impl AsRef<Path>,
     progress: &mut dyn FnMut(usize, usize),
@@ -331,8 +331,8 @@ impl<'a> Repair<'a> {
         Ok(())
     }
 
-    /// For each path, the asset with the newest record that says so: whose file it is now. Whoever had the path before was
-    /// removed or moved, since that record was written later.
+    /// For each path, the asset with the newest record that says so: whose file it is now. Whoever had the path before
+    /// was removed or moved, since that record was written later.
     fn owners_of_paths(&self, newest: &[(u64, usize)]) -> Result<RoaringTreemap, IndexError> {
         let mut order: Vec<(usize, u64)> = newest.iter().map(|&(id, file)| (file, id)).collect();
         order.sort_unstable();

@@ -62,8 +62,8 @@ pub fn verify(dir: impl AsRef<Path>) -> Result<VerifyReport, IndexError> {
     Ok(report.unwrap_or_else(VerifyReport::new))
 }
 
-/// As [`verify`]. `progress` gets the bytes of vectors and records that were read so far and in all; where a writer replaces
-/// them meanwhile, it begins again. `None` if `cancel` was set.
+/// As [`verify`]. `progress` gets the bytes of vectors and records that were read so far and in all; where a writer
+/// replaces them meanwhile, it begins again. `None` if `cancel` was set.
 ///
 /// # Errors
 /// Those of [`verify`].

@@ -31,9 +31,9 @@ pub struct ImportOptions<'a> {
     pub replace: bool,
     /// Where paths begin that are not absolute; without it, their lines are skipped.
     pub folder: Option<PathBuf>,
-    /// Tells the stamp of a file and the hash of its content, `None` if it cannot be read. Asked for files whose lines lack
-    /// one of them, and to be believed that the vector is that of this content. Without it, the next update of the index
-    /// reads such files and, since it does not know what the vectors are of, makes new ones.
+    /// Tells the stamp of a file and the hash of its content, `None` if it cannot be read. Asked for files whose lines
+    /// lack one of them, and to be believed that the vector is that of this content. Without it, the next update of the
+    /// index reads such files and, since it does not know what the vectors are of, makes new ones.
     pub describe: Option<&'a mut Describe<'a>>,
 }
 
@@ -60,19 +60,20 @@ pub struct Imported {
     pub is_complete: bool,
 }
 
-/// Adds the rows of NumPy arrays, one after the other, as embeddings of the files that the lines of `items` describe, in the
-/// same order. Commits every 2,000 items and at the end.
+/// Adds the rows of NumPy arrays, one after the other, as embeddings of the files that the lines of `items` describe,
+/// in the same order. Commits every 2,000 items and at the end.
 ///
-/// The arrays have two dimensions and little-endian numbers of 16, 32 or 64 bits in C order. Rows are brought to length 1,
-/// if they are not within 0.001 of it. A line is a JSON object with at least `path` or `image_path`; `docs/exchange.md`
-/// describes the others. Lines without anything are passed over. What cannot be added is skipped and reported.
+/// The arrays have two dimensions and little-endian numbers of 16, 32 or 64 bits in C order. Rows are brought to length
+/// 1, if they are not within 0.001 of it. A line is a JSON object with at least `path` or `image_path`;
+/// `docs/exchange.md` describes the others. Lines without anything are passed over. What cannot be added is skipped and
+/// reported.
 ///
 /// `progress` gets the lines done and in all.
 ///
 /// # Errors
-/// [`IndexError::Import`] if an array is none, or if there are more or fewer rows than lines; [`IndexError::Dimension`] if
-/// rows have another length than the embeddings of the index. Nothing was added then. Those of [`IndexWriter::commit`], and
-/// [`IndexError::Io`] if a file cannot be read: what was committed before stays.
+/// [`IndexError::Import`] if an array is none, or if there are more or fewer rows than lines; [`IndexError::Dimension`]
+/// if rows have another length than the embeddings of the index. Nothing was added then. Those of
+/// [`IndexWriter::commit`], and [`IndexError::Io`] if a file cannot be read: what was committed before stays.
 pub fn import(
     writer: &mut IndexWriter,
     arrays: &[PathBuf],
@@ -238,7 +239,8 @@ impl<'w, 'o> Import<'w, 'o> {
     }
 }
 
-/// A row as a vector of length 1. One that is nearly so stays as it is: it was exported, perhaps, and comes back unchanged.
+/// A row as a vector of length 1. One that is nearly so stays as it is: it was exported, perhaps, and comes back
+/// unchanged.
 fn unit(row: &[f64]) -> Result<Vec<f32>, String> {
     let is_unit = |vector: &[f32]| (snapshot::length(vector) - 1.0).abs() <= UNIT_TOLERANCE;
     let as_it_is: Vec<f32> = row.iter().map(|&x| x as f32).collect();

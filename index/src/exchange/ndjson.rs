@@ -84,8 +84,8 @@ pub(super) struct Item {
     /// Items that follow each other and have the same number here belong to one asset.
     pub(super) asset: Option<u64>,
     pub(super) position: u64,
-    /// Without a hash, it is zero. The stamp is the default one unless hash, size and time are all there: only then does
-    /// it say that the file has the content that the vector is of.
+    /// Without a hash, it is zero. The stamp is the default one unless hash, size and time are all there: only then
+    /// does it say that the file has the content that the vector is of.
     pub(super) file: Asset,
     /// Hash, size and time are there.
     pub(super) is_checked: bool,

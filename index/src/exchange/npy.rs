@@ -15,8 +15,8 @@ const MAGIC: [u8; 6] = *b"\x93NUMPY";
 /// The header ends at a multiple of this.
 const ALIGNMENT: usize = 64;
 
-/// Writes what comes before the numbers of an array of `rows` by `columns` little-endian `f32`, one row after the other:
-/// version 1.0 of the format.
+/// Writes what comes before the numbers of an array of `rows` by `columns` little-endian `f32`, one row after the
+/// other: version 1.0 of the format.
 pub(super) fn write_header(out: &mut impl Write, rows: usize, columns: usize) -> io::Result<()> {
     let mut text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
     let before = MAGIC.len() + 4;

@@ -16,7 +16,8 @@ pub(crate) struct Survey {
 }
 
 impl Segment {
-    /// Reads the whole file and tells which rows are damaged. Damage to codes alone costs no row: they are made from it.
+    /// Reads the whole file and tells which rows are damaged. Damage to codes alone costs no row: they are made from
+    /// it.
     ///
     /// # Errors
     /// [`IndexError::Corrupt`] if the ids or the table of checksums are damaged, so that no row can be told.

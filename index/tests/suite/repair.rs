@@ -273,7 +273,8 @@ fn much_damage_at_once_is_repaired() {
         for (id, row) in &now.rows {
             assert!(content.rows.get(id).is_none_or(|old| old == row), "{case}: the vector of {id}");
         }
-        // A path that belonged to a photo shows that photo or, where nothing better is known, one to be looked at again.
+        // A path that belonged to a photo shows that photo or, where nothing better is known, one to be looked at
+        // again.
         for record in now.records.values() {
             let owner = content.records.values().find(|other| other.asset.path == record.asset.path);
             let is_owner = owner.is_none_or(|owner| owner.id == record.id);
