@@ -30,6 +30,8 @@ mod unit;
 mod walk;
 
 pub use build::{Builder, Parameters};
+#[cfg(test)]
+pub use layers::Slot;
 pub use layers::{Layer, Layers};
 pub use levels::level;
 pub use search::Searcher;
