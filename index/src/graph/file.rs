@@ -144,8 +144,8 @@ impl GraphFile {
         self.frame.verify()
     }
 
-    /// Checks all that can be: checksums, the order of the ids, that links and nodes are ones that there are, and that every
-    /// node can be reached.
+    /// Checks all that can be: checksums, the order of the ids, that links and nodes are ones that there are, and that
+    /// every node can be reached.
     pub(crate) fn verify(&self) -> Result<(), IndexError> {
         self.verify_checksums()?;
         let wrong = |reason: &str| Err(IndexError::corrupt(self.path(), reason));
