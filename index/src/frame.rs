@@ -155,18 +155,35 @@ impl Frame {
 
     /// Reads the whole file and compares the checksums of all blocks.
     pub(crate) fn verify(&self) -> Result<(), IndexError> {
+        match self.blocks_not_as_written()?.next() {
+            None => Ok(()),
+            Some(Range { start, end }) => {
+                let reason = format!("the checksum of the bytes {start} to {end} does not match");
+                Err(IndexError::corrupt(&self.path, reason))
+            }
+        }
+    }
+
+    /// Reads the whole file and tells which parts of it are damaged, in ascending order.
+    ///
+    /// # Errors
+    /// [`IndexError::Corrupt`] if the table of checksums is damaged itself, so that nobody knows.
+    pub(crate) fn damaged(&self) -> Result<Vec<Range<usize>>, IndexError> {
+        Ok(self.blocks_not_as_written()?.collect())
+    }
+
+    fn blocks_not_as_written(&self) -> Result<impl Iterator<Item = Range<usize>>, IndexError> {
         let table = &self.map[self.end..];
         if crc32fast::hash(table) != self.header.u32(TABLE_CRC_AT) {
             return Err(IndexError::corrupt(&self.path, "the checksum of its checksums does not match"));
         }
-        for (index, (block, crc)) in self.map[HEADER..self.end].chunks(BLOCK).zip(table.chunks(4)).enumerate() {
-            if crc32fast::hash(block).to_le_bytes() != crc {
+        let blocks = self.map[HEADER..self.end].chunks(BLOCK).zip(table.chunks(4)).enumerate();
+        Ok(blocks.filter(|(_, (block, crc))| crc32fast::hash(block).to_le_bytes() != *crc).map(
+            |(index, (block, _))| {
                 let start = HEADER + index * BLOCK;
-                let reason = format!("the checksum of the bytes {start} to {} does not match", start + block.len());
-                return Err(IndexError::corrupt(&self.path, reason));
-            }
-        }
-        Ok(())
+                start..start + block.len()
+            },
+        ))
     }
 }
 
@@ -301,6 +318,25 @@ mod tests {
                 bytes[at] ^= 1;
             }
         }
+    }
+
+    #[test]
+    fn all_damaged_blocks_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        write_example(&path, &vec![5; 3 * BLOCK + 7]);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let end = bytes.len() - 16;
+        for at in [HEADER + BLOCK - 1, HEADER + 2 * BLOCK, end - 1] {
+            bytes[at] ^= 1;
+        }
+        std::fs::write(&path, &bytes).unwrap();
+        let block = |index: usize| HEADER + index * BLOCK..HEADER + (index + 1) * BLOCK;
+        let frame = Frame::open(&path, &KIND, extent).unwrap();
+        assert_eq!(frame.damaged().unwrap(), [block(0), block(2), HEADER + 3 * BLOCK..end]);
+        bytes[end] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        assert!(Frame::open(&path, &KIND, extent).unwrap().damaged().is_err());
     }
 
     #[test]

@@ -300,13 +300,13 @@ fn open_segments(
     entries.iter().map(open).collect()
 }
 
-fn read_deleted(path: &Path, crc32: u32) -> Result<RoaringTreemap, IndexError> {
+pub(crate) fn read_deleted(path: &Path, crc32: u32) -> Result<RoaringTreemap, IndexError> {
     let bytes = read_file(path)?;
     let ids = id_set::decode(&bytes, path)?;
     if crc32fast::hash(&bytes) != crc32 { Err(not_the_named_file(path)) } else { Ok(ids) }
 }
 
-fn not_the_named_file(path: &Path) -> IndexError {
+pub(crate) fn not_the_named_file(path: &Path) -> IndexError {
     IndexError::corrupt(path, "it is not the file that the manifest names")
 }
 

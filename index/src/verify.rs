@@ -110,20 +110,25 @@ fn check_segment(segment: &Segment, report: &mut VerifyReport) -> Result<(), Ind
     if let Err(error) = segment.verify() {
         return report.add(segment.path(), error);
     }
-    let mut row = vec![0.0; segment.dimension()];
-    let tolerance = UNIT_TOLERANCE + segment.format().rounding();
-    let mut wrong = segment.ids().iter().enumerate().filter_map(|(index, id)| {
-        segment.row(index).to_f32(&mut row);
-        let length = snapshot::length(&row);
-        // Written so that NaN is found too.
-        (length.is_nan() || (length - 1.0).abs() > tolerance).then_some((id, length))
-    });
-    if let Some((id, length)) = wrong.next() {
-        let others = wrong.count();
+    let mut wrong = rows_not_of_unit_length(segment);
+    if let Some((row, length)) = wrong.next() {
+        let (id, others) = (segment.ids()[row], wrong.count());
         let message = format!("expected vectors of length 1, found {length} for the photo {id} (and {others} others)");
         report.note(segment.path(), message);
     }
     Ok(())
+}
+
+/// Rows that are no embeddings, and their lengths.
+pub(crate) fn rows_not_of_unit_length(segment: &Segment) -> impl Iterator<Item = (usize, f32)> {
+    let mut numbers = vec![0.0; segment.dimension()];
+    let tolerance = UNIT_TOLERANCE + segment.format().rounding();
+    (0..segment.len()).filter_map(move |row| {
+        segment.row(row).to_f32(&mut numbers);
+        let length = snapshot::length(&numbers);
+        // Written so that NaN is found too.
+        (length.is_nan() || (length - 1.0).abs() > tolerance).then_some((row, length))
+    })
 }
 
 /// The bytes of the file that says what was committed.
@@ -172,6 +177,13 @@ fn check_records(layout: &Layout, snapshot: &Snapshot, report: &mut VerifyReport
         report.note(&dir, format!("{} items have a record but no vector, the item {id} for one", no_vector.len()));
     }
     Ok(records)
+}
+
+/// Is the word index that of these records?
+pub(crate) fn has_words_of(records: &[Record], files: &ReadDirectory) -> Result<bool, IndexError> {
+    let mut report = VerifyReport { generation: None, photos: 0, problems: Vec::new() };
+    check_words(files, records, &mut report)?;
+    Ok(report.is_clean())
 }
 
 /// Compares the word index with the records.

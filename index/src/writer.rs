@@ -213,6 +213,35 @@ impl IndexWriter {
         Ok(writer)
     }
 
+    /// A writer of a generation that is put together of what is left of a damaged one. Its manifest is not committed yet;
+    /// [`IndexWriter::commit_all`] does that. `has_words` if the word index of the manifest is that of its records.
+    pub(crate) fn adopt(snapshot: Snapshot, has_words: bool, lock: WriteLock) -> IndexWriter {
+        IndexWriter {
+            words: if has_words { WordIndex::Closed } else { WordIndex::Missing },
+            model: snapshot.manifest().model.clone(),
+            origin: snapshot.manifest().origin.clone(),
+            roots: snapshot.manifest().roots.clone(),
+            next_id: snapshot.manifest().next_id,
+            row_format: snapshot.manifest().rows,
+            pending: Pending::default(),
+            snapshot,
+            _lock: lock,
+        }
+    }
+
+    /// Commits the files as they are as the next generation.
+    pub(crate) fn commit_all(&mut self) -> Result<(), IndexError> {
+        let manifest = self.snapshot.manifest();
+        let staged = Staged {
+            segments: self.snapshot.segments().to_vec(),
+            records: self.snapshot.records().files().to_vec(),
+            deleted: self.snapshot.deleted().clone(),
+            graph: manifest.graph.clone(),
+            next_file: manifest.next_file,
+        };
+        self.publish(staged)
+    }
+
     /// Makes an index of version 1 one of this version: the same assets with the same ids and vectors, in new files. Until
     /// the manifest is there, it stays what it was.
     fn migrate(&mut self) -> Result<(), IndexError> {
@@ -730,7 +759,7 @@ fn compact(layout: &Layout, format: RowFormat, staged: &mut Staged) -> Result<()
 
 /// An index that has lost its commit point must not be taken for one in which nothing was committed yet: its files would
 /// be removed, and its ids given out again.
-fn refuse_lost_commit_point(layout: &Layout) -> Result<(), IndexError> {
+pub(crate) fn refuse_lost_commit_point(layout: &Layout) -> Result<(), IndexError> {
     // A first rebuild that died just before its commit leaves the staged index's files here too.
     let staged = if staging::exists(layout)? { Snapshot::open(&layout.rebuild()).ok() } else { None };
     let is_staged =

@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use roaring::RoaringTreemap;
+
 use super::encode::{decode, item_count};
 use crate::asset::Record;
 use crate::error::IndexError;
@@ -104,6 +106,31 @@ impl RecordFile {
             return Err(IndexError::corrupt(self.path(), "the ids are not in ascending order"));
         }
         (0..self.len()).try_for_each(|at| self.record(at).map(drop))
+    }
+
+    /// Reads the whole file and tells, as places among the ids, which records are damaged; `None` if nothing is.
+    ///
+    /// # Errors
+    /// [`IndexError::Corrupt`] if the ids, the places of the records or the table of checksums are damaged, so that no
+    /// record can be told.
+    pub(crate) fn survey(&self) -> Result<Option<RoaringTreemap>, IndexError> {
+        let blocks = self.frame.damaged()?;
+        if let Some(block) = blocks.first().filter(|block| block.start < self.extent.records) {
+            let reason = format!("the checksum of the bytes {} to {} does not match", block.start, block.end);
+            return Err(IndexError::corrupt(self.path(), reason));
+        }
+        if !self.ids().is_sorted_by(|a, b| a < b) {
+            return Err(IndexError::corrupt(self.path(), "the ids are not in ascending order"));
+        }
+        let all: &[u8] = self.frame.section(self.extent.records..self.extent.records_end);
+        let is_in_damage = |bytes: &[u8]| {
+            // Both are slices of one mapping.
+            let start = self.extent.records + (bytes.as_ptr() as usize - all.as_ptr() as usize);
+            blocks.iter().any(|block| block.start < start + bytes.len() && start < block.end)
+        };
+        let is_lost = |at: usize| self.record(at).is_err() || self.bytes(at).is_ok_and(is_in_damage);
+        let lost: RoaringTreemap = (0..self.len()).filter(|&at| is_lost(at)).map(|at| at as u64).collect();
+        Ok((!blocks.is_empty() || !lost.is_empty()).then_some(lost))
     }
 
     fn damaged(&self, at: usize) -> IndexError {

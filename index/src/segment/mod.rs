@@ -14,6 +14,7 @@ mod find;
 mod header;
 mod row;
 mod storage;
+mod survey;
 mod write;
 
 use std::fs::File;

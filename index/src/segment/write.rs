@@ -26,6 +26,11 @@ impl<'a> NewRow<'a> {
         NewRow { id, row: RowRef::F32(row), codes: None }
     }
 
+    /// Row number `row` of another file, whose codes are not to be trusted.
+    pub(crate) fn without_codes(segment: &'a Segment, row: usize) -> NewRow<'a> {
+        NewRow { codes: None, ..NewRow::stored(segment, row) }
+    }
+
     /// Row number `row` of another file.
     pub(crate) fn stored(segment: &'a Segment, row: usize) -> NewRow<'a> {
         NewRow { id: segment.ids()[row], row: segment.row(row), codes: segment.codes(row) }

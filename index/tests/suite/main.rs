@@ -13,4 +13,5 @@ mod oracle;
 mod python;
 mod rebuild;
 mod refusals;
+mod repair;
 mod search;

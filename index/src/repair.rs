@@ -1,0 +1,402 @@
+//! Makes a damaged index one that is whole again, of what is left.
+//!
+//! What is kept was found to be as it was written. An item stays if both its vector and its asset's record do; what the
+//! index loses is found again by the next update, which indexes the files that are missing. No path is given to a vector
+//! unless a record says so, and no other record can say otherwise: where a removed photo may come back, because the set of
+//! removed ids is lost, it does not take a path that belongs to another by now.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use roaring::RoaringTreemap;
+
+use crate::asset::{Record, Stamp};
+use crate::commit_point::CommitPoint;
+use crate::error::IndexError;
+use crate::files;
+use crate::graph::Graph;
+use crate::layout::Layout;
+use crate::lock::WriteLock;
+use crate::manifest::{self, Manifest};
+use crate::privacy;
+use crate::records::{self, RecordFile, Records};
+use crate::segment::{self, NewRow, Segment};
+use crate::snapshot::{self, Snapshot};
+use crate::sweep::sweep;
+use crate::verify::{has_words_of, rows_not_of_unit_length};
+use crate::watch::Watch;
+use crate::words::ReadDirectory;
+use crate::writer::{IndexWriter, refuse_lost_commit_point};
+
+/// What [`repair`] did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Repaired {
+    /// Items in the index now.
+    pub items_kept: u64,
+    /// Files whose records could be read, but whose vectors are lost: to be indexed again.
+    pub lost: Vec<PathBuf>,
+    /// Items whose records are lost, so that nobody knows which files they belong to. Where the set of removed items was
+    /// damaged too, some of them may be of files that were removed from the index.
+    pub lost_records: u64,
+    /// Assets that are kept by an older record than may be the newest: the next update reads their files again.
+    pub unchecked: u64,
+    /// Files of the index that were damaged or missing. What was left of them was written into new ones.
+    pub dropped_files: Vec<PathBuf>,
+    /// The graph was damaged, or referred to vectors that are lost. The next update builds another.
+    pub graph_dropped: bool,
+    /// The word index was damaged, or had assets that are lost, and was made again.
+    pub words_rebuilt: bool,
+}
+
+impl Repaired {
+    /// True if nothing was wrong. Nothing was written then.
+    pub fn is_unchanged(&self) -> bool {
+        self.dropped_files.is_empty()
+            && self.lost.is_empty()
+            && self.lost_records == 0
+            && self.unchecked == 0
+            && !self.graph_dropped
+            && !self.words_rebuilt
+    }
+}
+
+/// Drops what is damaged in the index in `dir`, keeps the rest, and commits that in one step. The result tells what must be
+/// indexed again.
+///
+/// Of a vector file, the rows in damaged blocks go; of a file of records, the records in them. A file goes whole if what
+/// tells its rows or records apart is damaged, and what is missing counts as damaged. Of several records with one path, the
+/// newest is kept.
+///
+/// `progress` gets the bytes read so far and in all. `None` if `cancel` was set: the index is as it was.
+///
+/// # Errors
+/// [`IndexError::Corrupt`] if the manifest cannot be read, or if an index of version 1 of the format is damaged: these must
+/// be rebuilt. [`IndexError::NotFound`] if there is no index, [`IndexError::Locked`] if there is a writer,
+/// [`IndexError::NewerFormat`] if a newer version made it, [`IndexError::Io`] if the system refuses something: that is no
+/// damage.
+pub fn repair(
+    dir: impl AsRef<Path>,
+    progress: &mut dyn FnMut(usize, usize),
+    cancel: &AtomicBool,
+) -> Result<Option<Repaired>, IndexError> {
+    let layout = Layout::new(dir.as_ref());
+    match CommitPoint::read(&layout) {
+        Ok(CommitPoint::Version2(_)) => {}
+        Ok(CommitPoint::Version1(_)) => {
+            let model = Snapshot::open(&layout)?.manifest().model.clone();
+            IndexWriter::open_or_create(dir.as_ref(), &model)?.close()?;
+        }
+        Err(error @ IndexError::NotFound { .. }) => {
+            refuse_lost_commit_point(&layout)?;
+            return Err(error);
+        }
+        Err(error) => return Err(error),
+    }
+    let lock = WriteLock::acquire(&layout)?;
+    let manifest = match CommitPoint::read(&layout)? {
+        CommitPoint::Version2(manifest) => *manifest,
+        CommitPoint::Version1(_) => return Err(IndexError::corrupt(&layout.manifest(), "it was removed meanwhile")),
+    };
+    manifest.refuse_newer(&layout.manifest())?;
+    privacy::tighten(&layout)?;
+    for folder in layout.folders() {
+        files::create_dir(&folder)?;
+    }
+    let watch = Watch::new(total_bytes(&layout, &manifest), progress, cancel);
+    let result = Repair::new(&layout, &manifest, &watch).and_then(|repair| repair.commit(lock));
+    let result = watch.outcome(result);
+    if matches!(result, Ok(None)) {
+        // What was written is of no use: nothing names it.
+        sweep(&layout, Some(&manifest))?;
+    }
+    result
+}
+
+fn total_bytes(layout: &Layout, manifest: &Manifest) -> usize {
+    let segments = manifest.segments.iter().map(|entry| layout.segment(entry.file));
+    let records = manifest.records.iter().map(|entry| layout.record_file(entry.file));
+    let bytes = segments.chain(records).filter_map(|path| Some(path.metadata().ok()?.len()));
+    usize::try_from(bytes.sum::<u64>()).unwrap_or(usize::MAX)
+}
+
+/// Damage, to be told from a system that does not let us look.
+fn damage<T>(result: Result<T, IndexError>) -> Result<Option<T>, IndexError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error @ (IndexError::Corrupt { .. } | IndexError::Graph { .. } | IndexError::Metadata { .. })) => {
+            log::info!("{error}");
+            Ok(None)
+        }
+        Err(error) if error.is_missing_file() => {
+            log::info!("{error}");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A generation that is put together.
+struct Repair<'a> {
+    layout: &'a Layout,
+    manifest: Manifest,
+    watch: &'a Watch<'a>,
+    segments: Vec<Arc<Segment>>,
+    records: Vec<Arc<RecordFile>>,
+    /// The set of removed ids; `None` if it is damaged.
+    removed: Option<RoaringTreemap>,
+    /// Ids of lost rows: those of known ones, and where lost files may have had some.
+    lost_ids: RoaringTreemap,
+    lost_ranges: Vec<Range<u64>>,
+    report: Repaired,
+}
+
+impl<'a> Repair<'a> {
+    /// Looks at all files, and writes those again that are damaged in part.
+    fn new(layout: &'a Layout, manifest: &Manifest, watch: &'a Watch<'a>) -> Result<Repair<'a>, IndexError> {
+        let mut repair = Repair {
+            layout,
+            manifest: manifest.clone(),
+            watch,
+            segments: Vec::new(),
+            records: Vec::new(),
+            removed: Some(RoaringTreemap::new()),
+            lost_ids: RoaringTreemap::new(),
+            lost_ranges: Vec::new(),
+            report: Repaired::default(),
+        };
+        repair.watch.check().map_err(IndexError::io("repair", layout.root()))?;
+        repair.salvage_segments()?;
+        if let Some(entry) = &manifest.deleted {
+            let path = layout.deleted(entry.file);
+            repair.removed = damage(snapshot::read_deleted(&path, entry.crc32))?;
+            if repair.removed.is_none() {
+                repair.report.dropped_files.push(path);
+            }
+        }
+        repair.salvage_records()?;
+        Ok(repair)
+    }
+
+    fn salvage_segments(&mut self) -> Result<(), IndexError> {
+        // No smaller id can be in the files to come.
+        let mut next = 0;
+        let mut has_gap = false;
+        for entry in self.manifest.segments.clone() {
+            let path = self.layout.segment(entry.file);
+            let dimension = self.manifest.model.dimension;
+            let open = || {
+                let segment = Segment::open(&path, entry.file)?;
+                let is_named = segment.content_crc() == entry.header_crc32 && segment.len() as u64 == entry.rows;
+                if !is_named || segment.dimension() != dimension {
+                    return Err(snapshot::not_the_named_file(&path));
+                }
+                let survey = segment.survey()?;
+                if segment.first_id() < next || segment.last_id() >= manifest::GREATEST {
+                    return Err(IndexError::corrupt(&path, "its ids overlap with those of other files"));
+                }
+                Ok((segment, survey))
+            };
+            let Some((segment, mut survey)) = damage(open())? else {
+                self.report.dropped_files.push(path);
+                has_gap = true;
+                continue;
+            };
+            for (row, _) in rows_not_of_unit_length(&segment) {
+                survey.is_damaged = true;
+                survey.lost.insert(row as u32);
+            }
+            if std::mem::take(&mut has_gap) {
+                self.lost_ranges.push(next..segment.first_id());
+            }
+            next = segment.last_id() + 1;
+            self.step(segment.byte_len(), &path)?;
+            if !survey.is_damaged {
+                self.segments.push(Arc::new(segment));
+                continue;
+            }
+            self.lost_ids.extend(survey.lost.iter().map(|row| segment.ids()[row as usize]));
+            let kept = (0..segment.len()).filter(|&row| !survey.lost.contains(row as u32));
+            if kept.clone().next().is_some() {
+                let file = self.take_file_number();
+                let target = self.layout.segment(file);
+                let rows = kept.map(|row| NewRow::without_codes(&segment, row));
+                segment::write(&target, dimension, segment.format(), rows)?;
+                self.segments.push(Arc::new(Segment::open_checked(&target, file)?));
+            }
+            self.report.dropped_files.push(path);
+        }
+        if has_gap {
+            self.lost_ranges.push(next..self.manifest.next_id.max(next));
+        }
+        self.manifest.next_id = self.manifest.next_id.max(next);
+        Ok(())
+    }
+
+    /// Keeps the records that can be read, and chooses the assets that stay.
+    fn salvage_records(&mut self) -> Result<(), IndexError> {
+        // The file with the newest record of each asset; `None` if that record is lost, or the asset was removed.
+        let mut newest: BTreeMap<u64, Option<usize>> = BTreeMap::new();
+        // There may have been newer records than those in the files before this one.
+        let mut certain_from = 0;
+        for entry in self.manifest.records.clone() {
+            let path = self.layout.record_file(entry.file);
+            let open = || {
+                let file = RecordFile::open(&path, entry.file)?;
+                if file.content_crc() != entry.header_crc32 {
+                    return Err(snapshot::not_the_named_file(&path));
+                }
+                let survey = file.survey()?;
+                Ok((file, survey))
+            };
+            let Some((file, survey)) = damage(open())? else {
+                self.report.dropped_files.push(path);
+                certain_from = self.records.len();
+                continue;
+            };
+            self.step(file.byte_len(), &path)?;
+            let is_kept = |at: usize| survey.as_ref().is_none_or(|lost| !lost.contains(at as u64));
+            let is_removed = |id: u64| self.removed.as_ref().is_some_and(|removed| removed.contains(id));
+            for (at, &id) in file.ids().iter().enumerate() {
+                newest.insert(id, (is_kept(at) && !is_removed(id)).then_some(self.records.len()));
+            }
+            if survey.is_none() {
+                self.records.push(Arc::new(file));
+                continue;
+            }
+            self.report.dropped_files.push(path);
+            let kept: Vec<usize> = (0..file.len()).filter(|&at| is_kept(at)).collect();
+            if !kept.is_empty() {
+                let number = self.take_file_number();
+                let target = self.layout.record_file(number);
+                // All of them were read just now.
+                let records = || kept.iter().map(|&at| (file.ids()[at], file.bytes(at).unwrap_or_default()));
+                records::write(&target, records)?;
+                self.records.push(Arc::new(RecordFile::open(&target, number)?));
+            }
+        }
+        let newest = newest.into_iter().filter_map(|(id, file)| Some((id, file?))).collect();
+        self.choose(newest, certain_from)
+    }
+
+    /// Chooses the assets that stay, of those with a record in a file. All other items are removed.
+    fn choose(&mut self, newest: Vec<(u64, usize)>, certain_from: usize) -> Result<(), IndexError> {
+        let all: RoaringTreemap = self.segments.iter().flat_map(|segment| segment.ids()).collect();
+        let live = self.removed.as_ref().map_or_else(|| all.clone(), |removed| &all - removed);
+        let owners = self.owners_of_paths(&newest)?;
+        let mut owned = RoaringTreemap::new();
+        // Items whose record is known, though they do not stay.
+        let mut explained = RoaringTreemap::new();
+        let mut unchecked = Vec::new();
+        for (id, file) in newest {
+            let mut record = self.record(file, id)?;
+            if !owners.contains(id) {
+                explained.insert_range(record.items());
+                continue;
+            }
+            let found = record.items().filter(|&item| live.contains(item)).count();
+            if found == 0 {
+                // An asset that was removed long ago may still have a record.
+                if record.items().any(|item| self.may_have_lost(item)) {
+                    self.report.lost.push(record.asset.path);
+                }
+                continue;
+            }
+            explained.insert_range(record.items());
+            let is_certain = file >= certain_from;
+            let overlaps = owned.max().is_some_and(|last| last >= id);
+            if found < record.positions.len() || overlaps || (!is_certain && self.removed.is_none()) {
+                self.report.lost.push(record.asset.path);
+                continue;
+            }
+            owned.insert_range(record.items());
+            if !is_certain {
+                // Without size and time, the next update looks whether the file has the content that it had.
+                record.asset.stamp = Stamp::default();
+                let mut bytes = Vec::new();
+                records::encode(&record, &mut bytes)?;
+                unchecked.push((id, bytes));
+            }
+        }
+        self.report.lost_records = (&live - &owned - &explained).len();
+        self.report.unchecked = unchecked.len() as u64;
+        if !unchecked.is_empty() {
+            let number = self.take_file_number();
+            let target = self.layout.record_file(number);
+            records::write(&target, || unchecked.iter().map(|(id, bytes)| (*id, &bytes[..])))?;
+            self.records.push(Arc::new(RecordFile::open(&target, number)?));
+        }
+        self.removed = Some(&all - &owned);
+        Ok(())
+    }
+
+    /// For each path, the asset with the newest record that says so: whose file it is now. Whoever had the path before was
+    /// removed or moved, since that record was written later.
+    fn owners_of_paths(&self, newest: &[(u64, usize)]) -> Result<RoaringTreemap, IndexError> {
+        let mut order: Vec<(usize, u64)> = newest.iter().map(|&(id, file)| (file, id)).collect();
+        order.sort_unstable();
+        let mut owners: HashMap<PathBuf, u64> = HashMap::with_capacity(order.len());
+        for (file, id) in order {
+            owners.insert(self.record(file, id)?.asset.path, id);
+        }
+        Ok(owners.into_values().collect())
+    }
+
+    fn record(&self, file: usize, id: u64) -> Result<Record, IndexError> {
+        let file = &self.records[file];
+        let unreadable = || IndexError::corrupt(file.path(), "it was changed while it was read");
+        file.record(file.ids().binary_search(&id).map_err(|_| unreadable())?)
+    }
+
+    fn may_have_lost(&self, item: u64) -> bool {
+        self.lost_ids.contains(item) || self.lost_ranges.iter().any(|range| range.contains(&item))
+    }
+
+    fn take_file_number(&mut self) -> u64 {
+        self.manifest.next_file += 1;
+        self.manifest.next_file - 1
+    }
+
+    fn step(&self, bytes: u64, path: &Path) -> Result<(), IndexError> {
+        self.watch.steps(usize::try_from(bytes).unwrap_or(usize::MAX)).map_err(IndexError::io("repair", path))?;
+        self.watch.check().map_err(IndexError::io("repair", path))
+    }
+
+    /// Looks at graph and words, which can be made again, and commits.
+    fn commit(mut self, lock: WriteLock) -> Result<Repaired, IndexError> {
+        // Written again with the others.
+        self.manifest.deleted = None;
+        let removed = self.removed.take().unwrap_or_default();
+        let (layout, records) = (self.layout.clone(), Records::new(self.records));
+        let assemble = |manifest: &Manifest| {
+            let (layout, manifest, segments) = (layout.clone(), manifest.clone(), self.segments.clone());
+            Snapshot::assemble(layout, manifest, segments, records.clone(), removed.clone())
+        };
+        let mut snapshot = assemble(&self.manifest)?;
+        self.report.items_kept = snapshot.live();
+        // A row that it refers to and that went makes it useless.
+        if let Some(entry) = &self.manifest.graph
+            && damage(Graph::load(&snapshot, entry))?.is_none()
+        {
+            self.report.graph_dropped = true;
+            self.manifest.graph = None;
+            snapshot = assemble(&self.manifest)?;
+        }
+        let has_words = match &self.manifest.words {
+            None => false,
+            Some(meta) => {
+                let files = ReadDirectory::pin(&layout.words(), meta.as_bytes().into());
+                let records = snapshot.all_records()?;
+                damage(files.and_then(|files| has_words_of(&records, &files)))?.unwrap_or(false)
+            }
+        };
+        self.report.words_rebuilt = !has_words;
+        self.watch.check().map_err(IndexError::io("repair", layout.root()))?;
+        if !self.report.is_unchanged() {
+            IndexWriter::adopt(snapshot, has_words, lock).commit_all()?;
+        }
+        Ok(self.report)
+    }
+}
