@@ -378,7 +378,7 @@ impl<'a> Repair<'a> {
         self.report.items_kept = snapshot.live();
         // A row that it refers to and that went makes it useless.
         if let Some(entry) = &self.manifest.graph
-            && damage(Graph::load(&snapshot, entry))?.is_none()
+            && damage(Graph::verify(&snapshot, entry))?.is_none()
         {
             self.report.graph_dropped = true;
             self.manifest.graph = None;
