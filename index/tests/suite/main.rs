@@ -7,6 +7,7 @@ mod concurrency;
 mod corruption;
 mod crash;
 mod exchange;
+mod faults;
 mod fixture;
 mod graph;
 mod history;
