@@ -104,8 +104,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let query_count = queries.rows.min(number("queries", 1000)?);
     let skip = number("skip", 0)?;
     let parameters = Parameters {
-        lowest_slots: number("slots", 64)?,
-        connections: number("connections", 32)?,
+        lowest_slots: number("slots", 48)?,
+        connections: number("connections", 24)?,
         ef_construction: number("ef", 200)?,
         alpha: option("alpha").map_or(Ok(1.0), str::parse)?,
     };

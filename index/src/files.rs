@@ -79,11 +79,20 @@ fn link_or_move_by(methods: &[Method], from: &Path, to: &Path) -> Result<(), Ind
     for method in methods {
         result = method(from, to);
         match &result {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {}
+            Err(error) if !is_of_the_disk(error) => {}
             _ => break,
         }
     }
     result.map_err(IndexError::io("link a file to", to))
+}
+
+/// Says an error something about the disk or the file, and nothing about what the file system can do? A full one must not
+/// make files move, which would leave the place that they come from incomplete.
+fn is_of_the_disk(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{NotFound, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    // No kind of its own: an error of input or output.
+    let failed = cfg!(unix) && error.raw_os_error() == Some(5);
+    failed || matches!(error.kind(), NotFound | QuotaExceeded | ReadOnlyFilesystem | StorageFull)
 }
 
 fn hard_link(from: &Path, to: &Path) -> std::io::Result<()> {
@@ -129,5 +138,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (from, to) = (dir.path().join("from"), dir.path().join("to"));
         assert!(link_or_move(&from, &to).unwrap_err().is_missing_file());
+        // A disk that is full has links, and the file stays where it is.
+        let full: Method = |_, _| Err(std::io::ErrorKind::StorageFull.into());
+        fs::write(&from, "content").unwrap();
+        assert!(link_or_move_by(&[full, rename], &from, &to).is_err());
+        assert!(from.exists() && !to.exists());
     }
 }

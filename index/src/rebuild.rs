@@ -15,7 +15,7 @@ use crate::snapshot::Snapshot;
 use crate::staging::{self, Unused};
 use crate::sweep::{entries, sweep};
 use crate::v1;
-use crate::words;
+use crate::words::{self, ReadDirectory};
 use crate::writer::IndexWriter;
 
 /// How far the ids and file numbers of a staged index lie beyond those of the index around it, which may be updated
@@ -91,6 +91,9 @@ impl Rebuild {
         files::create_dir(layout.root())?;
         let lock = WriteLock::acquire(&layout)?;
         let base = Base::of(&layout)?;
+        // What was committed may not be on the disk yet, where its writer has died, and what it has replaced may be removed
+        // below.
+        files::sync_dir(layout.root())?;
         privacy::tighten(&layout)?;
         let staged = layout.rebuild();
         if staging::exists(&layout)? && !may_go_on(&staged, model, &base)? {
@@ -116,7 +119,8 @@ impl Rebuild {
     /// # Errors
     /// [`IndexError::Locked`] if the staged index still has a writer, [`IndexError::Corrupt`] or
     /// [`IndexError::Metadata`] if it is damaged, [`IndexError::Io`] if something could not be written. The old index is
-    /// as it was then.
+    /// as it was then, unless only the last sync has failed: then the new one has taken its place, but a power cut may
+    /// bring the old one back.
     pub fn commit(self) -> Result<(), IndexError> {
         self.promote(&mut |_| Ok(()))
     }
@@ -148,7 +152,8 @@ impl Rebuild {
         for folder in self.layout.folders() {
             files::create_dir(&folder)?;
         }
-        let manifest = Manifest { generation, committed_at: manifest::now(), ..snapshot.manifest().clone() };
+        let mut manifest = Manifest { generation, committed_at: manifest::now(), ..snapshot.manifest().clone() };
+        self.leave_out_incomplete(&mut manifest)?;
         let moves = self.moves(&manifest)?;
         // Mapped files cannot be moved everywhere.
         drop(snapshot);
@@ -165,7 +170,8 @@ impl Rebuild {
             if CommitPoint::read(&self.layout).ok().map(|point| point.generation()) != Some(generation) {
                 return Err(error);
             }
-            log::warn!("the commit of a rebuild may not be on the disk yet: {error}");
+            // A power cut could bring the old index back: its files stay until that is out of the question.
+            files::sync_dir(self.layout.root())?;
         }
         before("removal of the old files")?;
         // The commit is made. What is left over is removed by the next writer, if not now.
@@ -195,6 +201,22 @@ impl Rebuild {
         Ok(snapshot)
     }
 
+    /// Graph and words can be made again: where one has lost a file, for instance to an earlier attempt at the commit that
+    /// had to move files instead of linking them, the new generation does without.
+    fn leave_out_incomplete(&self, manifest: &mut Manifest) -> Result<(), IndexError> {
+        if let Some(meta) = &manifest.words
+            && !ReadDirectory::pin(&self.staged.words(), meta.as_bytes().into())?.is_complete()
+        {
+            manifest.words = None;
+        }
+        if let Some(entry) = &manifest.graph
+            && !self.staged.graph(entry.file).is_file()
+        {
+            manifest.graph = None;
+        }
+        Ok(())
+    }
+
     /// All files that the new generation takes over, and where they go.
     fn moves(&self, manifest: &Manifest) -> Result<Vec<(PathBuf, PathBuf)>, IndexError> {
         let (from, to) = (&self.staged, &self.layout);
@@ -202,7 +224,7 @@ impl Rebuild {
         let mut moves: Vec<_> = manifest.segments.iter().map(|entry| of(&|at| at.segment(entry.file))).collect();
         moves.extend(manifest.records.iter().map(|entry| of(&|at| at.record_file(entry.file))));
         moves.extend(manifest.deleted.iter().map(|entry| of(&|at| at.deleted(entry.file))));
-        // Graph and words can be made again: a part that is missing is noticed where it is used.
+        // Some of tantivy's names are of files that it need not have.
         let mut made_again = Vec::new();
         if let Some(entry) = &manifest.graph {
             made_again.push(of(&|at| at.graph(entry.file)));

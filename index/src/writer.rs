@@ -45,6 +45,8 @@ pub struct IndexWriter {
     next_id: u64,
     row_format: RowFormat,
     pending: Pending,
+    /// The newest commit may not be on the disk yet: the commit point was replaced, but syncing that has failed.
+    unsynced: bool,
     /// Given back last, when nothing writes any more.
     _lock: WriteLock,
 }
@@ -175,6 +177,10 @@ impl IndexWriter {
         }
         let is_v1 = snapshot.manifest().version < manifest::VERSION;
         snapshot.manifest().refuse_newer(&layout.manifest())?;
+        if !is_new {
+            // Whoever made the commit may have died before it was on the disk. What it has replaced must stay until then.
+            files::sync_dir(dir)?;
+        }
         if !is_v1 {
             sweep(&layout, Some(snapshot.manifest()))?;
         }
@@ -200,6 +206,7 @@ impl IndexWriter {
             next_id: snapshot.manifest().next_id,
             row_format: snapshot.manifest().rows,
             pending: Pending::default(),
+            unsynced: false,
             snapshot,
             _lock: lock,
         };
@@ -224,6 +231,7 @@ impl IndexWriter {
             next_id: snapshot.manifest().next_id,
             row_format: snapshot.manifest().rows,
             pending: Pending::default(),
+            unsynced: false,
             snapshot,
             _lock: lock,
         }
@@ -398,16 +406,22 @@ impl IndexWriter {
     }
 
     /// Makes all changes since the last commit visible and durable in one step. If it fails, or the process dies on the
-    /// way, the index is as it was; the changes are still there, and the call may be repeated.
+    /// way, the index is as it was; the changes are still there, and the call may be repeated. If only the last sync fails,
+    /// the changes are visible, and repeating the call makes them durable.
     ///
     /// # Errors
     /// [`IndexError::Io`] or [`IndexError::Metadata`] if something could not be written.
     pub fn commit(&mut self) -> Result<(), IndexError> {
-        if self.pending.is_empty() {
-            return Ok(());
+        if !self.pending.is_empty() {
+            let staged = self.stage()?;
+            return self.publish(staged);
         }
-        let staged = self.stage()?;
-        self.publish(staged)
+        if self.unsynced {
+            files::sync_dir(self.dir())?;
+            self.unsynced = false;
+            self.sweep();
+        }
+        Ok(())
     }
 
     /// Builds the search graph, or adds what it lacks, if that is worth it by `options`; commits before and after.
@@ -481,7 +495,7 @@ impl IndexWriter {
         let watch = Watch::new(self.compaction_steps(), progress, cancel);
         let Some(staged) = watch.outcome(self.stage_compacted(&watch))? else {
             // Files that are complete, but of no use: nothing names them.
-            sweep(self.snapshot.layout(), Some(self.snapshot.manifest()))?;
+            self.sweep();
             return Ok(None);
         };
         let old = &self.snapshot;
@@ -679,11 +693,20 @@ impl IndexWriter {
         self.snapshot = next;
         self.words = WordIndex::Committed(words);
         self.pending = Pending::default();
-        if let Err(error) = sweep(&layout, Some(self.snapshot.manifest())) {
+        self.unsynced = result.is_err();
+        // A power cut may bring the older commit back, which must find its files then.
+        if !self.unsynced {
+            self.sweep();
+        }
+        result
+    }
+
+    /// Removes files of older generations.
+    fn sweep(&self) {
+        if let Err(error) = sweep(self.snapshot.layout(), Some(self.snapshot.manifest())) {
             // The commit is made; the next writer tries again.
             log::warn!("files of older generations were not removed: {error}");
         }
-        result
     }
 }
 

@@ -52,6 +52,12 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// Verify every checksum in the index
     Verify(VerifyArgs),
+    /// Drop what is damaged in the index, and keep the rest
+    Repair,
+    /// Make the index as small as possible
+    Compact,
+    /// Write embeddings and photo details to files for other programs
+    Export(ExportArgs),
     /// Train a model from a recipe
     Train(TrainArgs),
     /// List, download and check published models
@@ -325,6 +331,13 @@ pub(crate) struct VerifyArgs {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// Folder to write `embeddings.npy`, `items.ndjson` and `model.json` to; existing files are not overwritten
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -133,6 +133,18 @@ impl Meter {
         self.bar.length().is_some()
     }
 
+    /// Tells of an operation that reports the steps done and in all.
+    pub fn steps<'a>(&'a self, what: &'a str) -> impl FnMut(usize, usize) + 'a {
+        let mut of = None;
+        move |done, total| {
+            if of != Some(total) {
+                of = Some(total);
+                self.start(what, total as u64);
+            }
+            self.set(done as u64);
+        }
+    }
+
     /// This many are done.
     pub fn set(&self, done: u64) {
         self.bar.set_position(done);

@@ -57,12 +57,14 @@ mod error;
 #[cfg(feature = "json")]
 pub mod json;
 mod library;
+mod maintenance;
 mod model;
 mod models;
 mod update;
 
 pub use error::{LibraryError, Remedy};
 pub use library::{Library, LibraryBuilder, LibrarySearcher, Removed};
+pub use maintenance::compact;
 pub use model::LazyModel;
 pub use models::{Models, POCKET};
 pub use update::{Update, UpdateOptions, UpdateResult};
@@ -73,9 +75,9 @@ pub use clip_image::{
     decode_bytes_for, decode_for, hash_bytes, looks_like_photo, read_file,
 };
 pub use clip_index::{
-    Asset, GraphOptions, GraphStatus, GraphUpdate, IndexError, IndexReader, IndexWriter, Inode, Kind, ModelId,
-    ModelOrigin, Neighbour, NewItem, Position, Problem, Rebuild, Record, Remedy as IndexRemedy, RoaringTreemap, Stamp,
-    Status, StoredPath, VerifyReport, verify,
+    Asset, Compacted, Exported, GraphOptions, GraphStatus, GraphUpdate, IndexError, IndexReader, IndexWriter, Inode,
+    Kind, ModelId, ModelOrigin, Neighbour, NewItem, Position, Problem, Rebuild, Record, Remedy as IndexRemedy,
+    Repaired, RoaringTreemap, Stamp, Status, StoredPath, VerifyReport, export, repair, verify,
 };
 pub use clip_indexer::{
     Event, IndexOptions, Indexer, IndexerError, Outcome, Progress, Remedy as IndexerRemedy, Report, SYSTEM_FOLDERS,

@@ -144,8 +144,8 @@ impl GraphFile {
         self.frame.verify()
     }
 
-    /// Checks all that can be: checksums, the order of the ids, that links and nodes are ones that there are, and that every
-    /// node can be reached.
+    /// Checks all that can be: checksums, the order of the ids, that links and nodes are ones that there are, and that
+    /// every node can be reached.
     pub(crate) fn verify(&self) -> Result<(), IndexError> {
         self.verify_checksums()?;
         let wrong = |reason: &str| Err(IndexError::corrupt(self.path(), reason));
@@ -224,4 +224,104 @@ fn write_links(out: &mut impl Write, slots: &[AtomicU32]) -> io::Result<()> {
         out.write_all(cast::to_bytes(&numbers))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use clip_kernels::similarity::quantise;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::graph::hnsw;
+
+    struct Rows(Vec<[i8; 64]>);
+
+    impl CodeRows for Rows {
+        fn len(&self) -> usize {
+            self.0.len()
+        }
+
+        fn codes(&self, node: u32) -> (&[i8], f32) {
+            (&self.0[node as usize], 1.0)
+        }
+
+        fn prefetch(&self, _: u32) {}
+    }
+
+    /// 300 nodes with the ids 10, 12, and so on, in several layers.
+    fn example(path: &Path) -> (Vec<u64>, Vec<Vec<Vec<u32>>>) {
+        let row = |number: u64| {
+            let mut codes = [0; 64];
+            let vector: Vec<f32> = (0..64).map(|i| ((number * 131 + i * i) as f32).sin()).collect();
+            quantise(&vector, &mut codes);
+            codes
+        };
+        let rows = Rows((0..300).map(row).collect());
+        let ids: Vec<u64> = (5..305).map(|number| number * 2).collect();
+        let parameters = Parameters { lowest_slots: 12, connections: 4, ef_construction: 20, alpha: 1.0 };
+        let mut graph = Builder::new(&rows, parameters, |node| hnsw::level(ids[node as usize], 4));
+        assert!(graph.insert(0..300, &mut |_, _| {}, &AtomicBool::new(false)));
+        write(path, 64, &ids, parameters, &graph).unwrap();
+        (ids, links(&graph.layers()))
+    }
+
+    fn links<S: hnsw::Slot>(layers: &Layers<'_, S>) -> Vec<Vec<Vec<u32>>> {
+        let of = |layer: &Layer<'_, S>| (0..layer.len() as u32).map(|node| layer.neighbours(node).collect()).collect();
+        layers.layers.iter().map(of).collect()
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("graph");
+        let (ids, expected) = example(&path);
+        let file = GraphFile::open(&path).unwrap();
+        file.verify().unwrap();
+        assert!(expected.len() > 2);
+        assert_eq!((file.ids(), file.dimension(), file.parameters().lowest_slots), (&ids[..], 64, 12));
+        assert_eq!(links(&file.layers()), expected);
+    }
+
+    #[test]
+    fn damage_is_found_by_verification_and_harmless_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("graph");
+        example(&path);
+        let good = std::fs::read(&path).unwrap();
+        for number in 0..200 {
+            let at = number * 7919 % good.len();
+            let mut bytes = good.clone();
+            bytes[at] ^= 1 << (number % 8);
+            std::fs::write(&path, &bytes).unwrap();
+            if let Ok(file) = GraphFile::open(&path) {
+                assert!(file.verify().is_err(), "byte {at}");
+                links(&file.layers());
+            }
+            std::fs::write(&path, &good[..at]).unwrap();
+            assert!(GraphFile::open(&path).is_err(), "{at} bytes");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_gives_sections_in_order_or_none(
+            nodes: u64, layers: u32, slots: (u32, u32), entry: u32, upper: u32, small: bool,
+        ) {
+            let mut header = Header::new();
+            header.set_u64(NODES, if small { nodes % 1000 } else { nodes });
+            header.set_u32(LAYERS, if small { layers % 70 } else { layers });
+            header.set_u32(LOWEST_SLOTS, slots.0);
+            header.set_u32(CONNECTIONS, slots.1);
+            header.set_u32(ENTRY, if small { entry % 1000 } else { entry });
+            header.set_u32(UPPER, upper);
+            if let Some(extent) = Extent::of(&header) {
+                let Extent { ids, lowest, sizes, upper_nodes, upper, end } = extent;
+                let edges = [HEADER, ids.start, ids.end, lowest.start, lowest.end, sizes.start, sizes.end,
+                    upper_nodes.start, upper_nodes.end, upper.start, upper.end, end];
+                prop_assert!(edges.is_sorted());
+            }
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! The search graph: HNSW over the codes in the vector files.
 //!
-//! The graph is a cache: one file that is written once, mapped, and searched where it lies. Its nodes are rows of the vector
-//! files, which it refers to instead of copying. What a search finds is scored again by the rows. Rows that are newer
-//! than the graph are scanned besides; removed rows keep their nodes, so that paths lead through them, but are no
+//! The graph is a cache: one file that is written once, mapped, and searched where it lies. Its nodes are rows of the
+//! vector files, which it refers to instead of copying. What a search finds is scored again by the rows. Rows that are
+//! newer than the graph are scanned besides; removed rows keep their nodes, so that paths lead through them, but are no
 //! results.
 //!
 //! | module | |
@@ -35,8 +35,8 @@ pub(crate) use file::KIND;
 use hnsw::{Builder, Layers, Parameters, Searcher};
 use rows::NodeRows;
 
-/// See [`hnsw::Parameters::alpha`]. With 1.1, as many rows are looked at for the same recall, but searches come out of bursts of
-/// near-duplicates less often.
+/// See [`hnsw::Parameters::alpha`]. With 1.1, as many rows are looked at for the same recall, but searches come out of
+/// bursts of near-duplicates less often.
 const ALPHA: f32 = 1.0;
 
 /// How a graph is built, and when.
@@ -240,8 +240,8 @@ impl Graph {
         let all_pass = filter.is_none() && snapshot.deleted().is_empty();
         let accept: Option<&dyn Fn(u32) -> bool> = if all_pass { None } else { Some(&accept) };
         let found = self.searcher.search(&self.file.layers(), &codes, &code_query, ef, accept);
-        // In a graph that is whole, a walk ends early only if fewer pass, and has been everywhere. In one that is damaged, it
-        // may have got stuck.
+        // In a graph that is whole, a walk ends early only if fewer pass, and has been everywhere. In one that is
+        // damaged, it may have got stuck.
         if found.len() < ef {
             return scan::search(snapshot, query, k, filter);
         }

@@ -1,7 +1,7 @@
 //! The rows of a graph's nodes, in the vector files.
 //!
-//! Ids ascend in both, and all of a graph's rows stay in the vector files as long as the graph is part of the index. So the
-//! rows of most files are nodes that follow each other, and no table is needed. That is found out from the ends of
+//! Ids ascend in both, and all of a graph's rows stay in the vector files as long as the graph is part of the index. So
+//! the rows of most files are nodes that follow each other, and no table is needed. That is found out from the ends of
 //! each file, so that a graph is ready at once, however large it is.
 
 use std::ops::Range;
@@ -47,8 +47,8 @@ pub(crate) struct NodeRows {
 }
 
 impl NodeRows {
-    /// The rows of the nodes with these ids, ascending. Files may be damaged: then it is an error, or rows are wrong ones, but
-    /// ones that there are.
+    /// The rows of the nodes with these ids, ascending. Files may be damaged: then it is an error, or rows are wrong
+    /// ones, but ones that there are.
     ///
     /// # Errors
     /// Says, in one line, why the graph cannot be used.
@@ -203,7 +203,8 @@ mod tests {
         #[test]
         fn every_node_gets_its_row(rows in prop::collection::btree_set(0u64..200, 1..60), keep: u64) {
             let rows: Vec<u64> = rows.into_iter().collect();
-            let nodes: Vec<u64> = rows.iter().copied().enumerate().filter(|(i, _)| keep >> i & 1 == 1).map(|x| x.1).collect();
+            let kept = rows.iter().enumerate().filter(|(index, _)| keep >> index & 1 == 1);
+            let nodes: Vec<u64> = kept.map(|(_, &id)| id).collect();
             prop_assume!(!nodes.is_empty());
             let found: Vec<u64> = match place(&rows, &nodes).unwrap() {
                 Placement::InOrder => rows[..nodes.len()].to_vec(),
@@ -213,7 +214,10 @@ mod tests {
         }
 
         #[test]
-        fn damaged_ids_give_rows_that_there_are(rows in prop::collection::vec(0u64..30, 1..30), nodes in prop::collection::vec(0u64..30, 1..30)) {
+        fn damaged_ids_give_rows_that_there_are(
+            rows in prop::collection::vec(0u64..30, 1..30),
+            nodes in prop::collection::vec(0u64..30, 1..30),
+        ) {
             match place(&rows, &nodes) {
                 None => {}
                 Some(Placement::InOrder) => prop_assert!(nodes.len() <= rows.len()),

@@ -1,92 +1,70 @@
-//! A writer that is killed at random moments, again and again.
+//! A writer that is killed at random moments, again and again, while readers look on.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::atomic::AtomicBool;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use clip_index::{GraphOptions, IndexReader, IndexWriter, verify};
+use clip_index::{IndexError, IndexReader, IndexWriter, verify};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::common::*;
+use crate::fixture;
+use crate::history::{self, History};
+use crate::watcher::{Content, Watcher};
 
-const DIMENSION: usize = 8;
 const DIR: &str = "CLIP_INDEX_CRASH_TEST_DIR";
-
-/// What the `step`th commit changes. It depends on nothing else, so that the state after any commit is known.
-fn apply(step: u64, writer: &mut Option<IndexWriter>, oracle: &mut Oracle, next_id: &mut u64) {
-    let mut rng = StdRng::seed_from_u64(step);
-    let known: Vec<u64> = oracle.keys().copied().collect();
-    for id in known {
-        if rng.random_bool(0.05) {
-            oracle.remove(&id);
-            if let Some(writer) = writer {
-                assert!(writer.remove(id).unwrap());
-            }
-        } else if rng.random_bool(0.02) {
-            let path = PathBuf::from(format!("/moved/{step}-{id}.jpg"));
-            let record = &mut oracle.get_mut(&id).unwrap().0;
-            (record.asset.path, record.asset.stamp) = (path.clone(), stamp(step, 3));
-            if let Some(writer) = writer {
-                writer.relocate(id, &path, stamp(step, 3)).unwrap();
-            }
-        }
-    }
-    for number in 0..rng.random_range(1..30) {
-        let photo = photo(step * 100 + number, DIMENSION);
-        oracle.insert(*next_id, (record(*next_id, &photo), stored(&photo.embedding)));
-        if let Some(writer) = writer {
-            assert_eq!(writer.add_photo(photo).unwrap(), *next_id);
-        }
-        *next_id += 1;
-    }
-}
-
-/// The number of the last committed step is committed with it, as a root.
-fn step_of(roots: &[PathBuf]) -> u64 {
-    roots.first().map_or(0, |root| root.to_str().unwrap().parse().unwrap())
-}
-
-fn state_after(step: u64) -> (Oracle, u64) {
-    let (mut oracle, mut next_id) = (Oracle::new(), 1);
-    (1..=step).for_each(|step| apply(step, &mut None, &mut oracle, &mut next_id));
-    (oracle, next_id)
-}
+const SEED: &str = "CLIP_INDEX_CRASH_TEST_SEED";
+/// One index is killed this many times; then another one is begun, so that all have few photos.
+const KILLS: u32 = 30;
 
 /// Not a test but the process that [`killing_the_writer_loses_nothing`] kills.
 #[test]
 #[ignore = "started by another test"]
 fn child() {
     let Some(dir) = std::env::var_os(DIR) else { return };
-    let writer = IndexWriter::open_or_create(dir, &model(DIMENSION)).unwrap();
-    let mut step = step_of(&writer.roots());
-    let (mut oracle, mut next_id) = state_after(step);
-    let options = GraphOptions { connections: 8, ef_construction: 30, min_photos: 50, ..GraphOptions::default() };
-    let mut writer = Some(writer);
+    let seed = std::env::var(SEED).unwrap().parse().unwrap();
+    let mut history = match IndexReader::open(&dir) {
+        Ok(reader) => History::of(seed, &reader),
+        Err(IndexError::NotFound { .. }) => History::after(seed, 0),
+        Err(error) => panic!("{error}"),
+    };
+    let mut writer = None;
     loop {
-        step += 1;
-        apply(step, &mut writer, &mut oracle, &mut next_id);
-        let open = writer.as_mut().unwrap();
-        open.set_roots(&[step.to_string().into()]).unwrap();
-        open.commit().unwrap();
-        let mut out = std::io::stdout();
-        writeln!(out, "committed {step}").unwrap();
-        out.flush().unwrap();
-        if step.is_multiple_of(5) {
-            open.update_graph(&options, &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
-        }
+        history.advance(dir.as_ref(), &mut writer).unwrap();
+        say(&format!("committed {}", history.step));
+        history.tend(&mut writer).unwrap();
     }
 }
 
-/// Kills a writer `delay` after it has said to have made some commits, and returns the last step that it said to have
-/// committed.
-fn run_and_kill(dir: &Path, commits: usize, delay: Duration) -> u64 {
+/// Not a test but the process that [`killing_a_migration_leaves_the_old_version_or_the_new_one`] kills.
+#[test]
+#[ignore = "started by another test"]
+fn migrating_child() {
+    let Some(dir) = std::env::var_os(DIR) else { return };
+    say("committed 1");
+    let _writer = IndexWriter::open_or_create(dir, &fixture::model()).unwrap();
+    say("committed 2");
+    loop {
+        thread::park();
+    }
+}
+
+fn say(word: &str) {
+    let mut out = std::io::stdout();
+    writeln!(out, "{word}").unwrap();
+    out.flush().unwrap();
+}
+
+/// Starts this process, kills it `delay` after it has said to have made some commits, and returns the last step that it said
+/// to have committed.
+fn run_and_kill(name: &str, seed: u64, dir: &Path, commits: usize, delay: Duration) -> u64 {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "crash::child", "--ignored", "--nocapture"])
+        .args(["--exact", name, "--ignored", "--nocapture"])
         .env(DIR, dir)
+        .env(SEED, seed.to_string())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -119,30 +97,96 @@ fn run_and_kill(dir: &Path, commits: usize, delay: Duration) -> u64 {
 
 #[test]
 fn killing_the_writer_loses_nothing() {
+    let mut left = history::rounds() * 55 / 100;
+    for seed in 0.. {
+        let kills = left.min(KILLS);
+        if kills == 0 {
+            break;
+        }
+        killing_one_index(seed, kills);
+        left -= kills;
+    }
+}
+
+fn killing_one_index(seed: u64, kills: u32) {
     let dir = tempfile::tempdir().unwrap();
-    let mut rng = StdRng::seed_from_u64(20);
-    let mut last = 0;
-    for round in 0..25 {
+    let watcher = Watcher::start(dir.path(), Content::History);
+    let mut rng = StdRng::seed_from_u64(20 + seed);
+    let mut last = History::after(seed, 0);
+    for kill in 0..kills {
         let delay = Duration::from_micros(rng.random_range(0..60_000));
-        let acknowledged = run_and_kill(dir.path(), rng.random_range(0..4), delay).max(last);
+        let commits = rng.random_range(0..4);
+        let acknowledged = run_and_kill("crash::child", seed, dir.path(), commits, delay).max(last.step);
         let reader = match IndexReader::open(dir.path()) {
             Ok(reader) => reader,
             // Killed before the very first commit.
-            Err(clip_index::IndexError::NotFound { .. }) if acknowledged == 0 => continue,
-            Err(error) => panic!("round {round}: {error}"),
+            Err(IndexError::NotFound { .. }) if acknowledged == 0 => continue,
+            Err(error) => panic!("seed {seed}, kill {kill}: {error}"),
         };
-        let step = step_of(&reader.roots());
-        assert!(step >= acknowledged, "step {acknowledged} was committed, but {step} is there");
-        assert_same(&reader, &state_after(step).0);
-        let report = verify(dir.path()).unwrap();
-        assert!(report.is_clean(), "round {round}: {report:?}");
-        last = step;
+        let step = history::step_of(&reader);
+        assert!(
+            step >= acknowledged,
+            "seed {seed}, kill {kill}: step {acknowledged} was committed, but {step} is there"
+        );
+        while last.step < step {
+            last.replay();
+        }
+        last.check(dir.path());
     }
-    assert!(last > 20, "only {last} commits in all: nothing was tested");
+    assert!(last.step >= u64::from(kills / 2), "only {} commits in all: nothing was tested", last.step);
     // And the next writer leaves nothing of the dead ones behind.
-    drop(IndexWriter::open_or_create(dir.path(), &model(DIMENSION)).unwrap());
-    let names: Vec<String> =
-        std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    assert_eq!(names.iter().filter(|name| name.contains("manifest")).count(), 1, "{names:?}");
-    assert!(!names.iter().any(|name| name.starts_with(".tmp")), "{names:?}");
+    last.go_on(dir.path());
+    assert!(watcher.stop() > 0);
+}
+
+#[test]
+fn killing_a_migration_leaves_the_old_version_or_the_new_one() {
+    let mut rng = StdRng::seed_from_u64(3);
+    let mut duration = Duration::from_millis(50);
+    let (mut outcomes, mut left) = ([0, 0], history::rounds() * 20 / 100);
+    while left > 0 {
+        let dir = tempfile::tempdir().unwrap();
+        let index = dir.path().join("index");
+        fixture::copy(&fixture::fixture(1), &index);
+        let watcher = Watcher::start(&index, Content::Fixture);
+        // Killed until it has come to its end.
+        for kill in 0.. {
+            // Measured now and then: it tells where the moments of interest are.
+            let to_the_end = left % 8 == 0;
+            let began = Instant::now();
+            let delay = if to_the_end { Duration::ZERO } else { duration.mul_f64(rng.random_range(0.0..1.2)) };
+            let commits = if to_the_end { 2 } else { 1 };
+            let acknowledged = run_and_kill("crash::migrating_child", 0, &index, commits, delay);
+            if to_the_end {
+                duration = began.elapsed();
+            }
+            left = left.saturating_sub(1);
+            let reader = IndexReader::open(&index).unwrap();
+            let version = fixture::check_either_version(&reader);
+            assert!(version == 2 || acknowledged < 2, "a migration that was made is gone");
+            let report = verify(&index).unwrap();
+            assert!(report.is_clean(), "kill {kill}: {report:?}");
+            outcomes[version as usize - 1] += 1;
+            if version == 2 || left == 0 {
+                break;
+            }
+        }
+        // A writer goes on from whatever is there.
+        let mut writer = IndexWriter::open_or_create(&index, &fixture::model()).unwrap();
+        fixture::check_either_version(&IndexReader::open(&index).unwrap());
+        assert!(watcher.stop() > 0);
+        let mut photo = photo(99, 3);
+        photo.embedding = normalised(vec![1.0, 1.0, 1.0]);
+        assert_eq!(writer.add_photo(photo.clone()).unwrap(), 6);
+        writer.commit().unwrap();
+        writer.close().unwrap();
+        let mut expected = fixture::expected();
+        expected.values_mut().for_each(|(_, row)| *row = stored(row));
+        expected.insert(6, (record(6, &photo), stored(&photo.embedding)));
+        assert_same(&IndexReader::open(&index).unwrap(), &expected);
+        assert!(verify(&index).unwrap().is_clean());
+        history::assert_swept(&index);
+    }
+    let few = history::rounds() < 100;
+    assert!(few || outcomes.iter().all(|&count| count > 0), "one of the two never came: {outcomes:?}");
 }

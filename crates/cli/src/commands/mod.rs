@@ -2,11 +2,14 @@
 
 mod bench;
 mod classify;
+mod compact;
 mod embed;
 mod eval;
+mod export;
 mod index;
 mod model;
 mod query;
+mod repair;
 mod status;
 mod train;
 mod verify;
@@ -29,6 +32,9 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Model(command) => model::run(&hub(cli.offline)?, &command),
         Command::Status(args) => status::run(&index_folder(cli.index)?, &args),
         Command::Verify(args) => verify::run(&index_folder(cli.index)?, &args),
+        Command::Repair => repair::run(&index_folder(cli.index)?),
+        Command::Compact => compact::run(&index_folder(cli.index)?),
+        Command::Export(args) => export::run(&index_folder(cli.index)?, &args),
         Command::Train(args) => train::run(&args),
     }
 }

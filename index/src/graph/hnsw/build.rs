@@ -1,9 +1,9 @@
 //! Insertion of nodes.
 //!
-//! Nodes are inserted in batches. First, all nodes of a batch search the graph as it is and choose their neighbours; then
-//! the links are set, those of different nodes at once. So nothing is locked, and the graph is the same with any number of
-//! threads. Nodes of one batch do not see each other, so batches are small, and near-duplicates are in different ones
-//! (`levels::insertion_order`).
+//! Nodes are inserted in batches. First, all nodes of a batch search the graph as it is and choose their neighbours;
+//! then the links are set, those of different nodes at once. So nothing is locked, and the graph is the same with any
+//! number of threads. Nodes of one batch do not see each other, so batches are small, and near-duplicates are in
+//! different ones (`levels::insertion_order`).
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -103,8 +103,8 @@ impl<'a, R: CodeRows> Builder<'a, R> {
         Builder { rows: UnitRows::new(rows), parameters, levels, layers, entry: NONE, scratches: Scratches::default() }
     }
 
-    /// As [`Builder::new`], with the nodes of `old`, which are the first of the rows, and their links. `None` if `old` was not
-    /// built with these levels and parameters.
+    /// As [`Builder::new`], with the nodes of `old`, which are the first of the rows, and their links. `None` if `old`
+    /// was not built with these levels and parameters.
     pub fn extend(
         rows: &'a R,
         parameters: Parameters,
@@ -148,8 +148,8 @@ impl<'a, R: CodeRows> Builder<'a, R> {
         self.layers.iter().map(|layer| (layer.nodes.as_deref(), layer.slots.as_slice()))
     }
 
-    /// Inserts nodes that are not in the graph yet, and connects what is not connected; `false` if cancelled. `progress`
-    /// gets the number of nodes inserted and to be inserted.
+    /// Inserts nodes that are not in the graph yet, and connects what is not connected; `false` if cancelled.
+    /// `progress` gets the number of nodes inserted and to be inserted.
     pub fn insert(&mut self, nodes: Range<u32>, progress: &mut dyn FnMut(usize, usize), cancel: &AtomicBool) -> bool {
         let mut there = nodes.start as usize;
         let all = nodes.len();

@@ -1,8 +1,9 @@
 //! Makes every node of the lowest layer reachable from every other one.
 //!
-//! Insertion leaves some nodes without a link that leads to them: those that linked to them have since found neighbours that
-//! are better. Among near-duplicates these can be many. Here, nodes that the entry does not lead to get a link from one
-//! that it leads to, and nodes that do not lead back to the entry get one to the node that they were reached from.
+//! Insertion leaves some nodes without a link that leads to them: those that linked to them have since found neighbours
+//! that are better. Among near-duplicates these can be many. Here, nodes that the entry does not lead to get a link
+//! from one that it leads to, and nodes that do not lead back to the entry get one to the node that they were reached
+//! from.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -46,8 +47,8 @@ impl Tree<'_> {
         self.parents[node as usize] != NONE
     }
 
-    /// Sets a link in a slot that is free, or whose link no other node depends on; `false` if there is none. With `reserve`,
-    /// the last slot is left free if it is.
+    /// Sets a link in a slot that is free, or whose link no other node depends on; `false` if there is none. With
+    /// `reserve`, the last slot is left free if it is.
     fn link(&self, from: u32, to: u32, reserve: bool) -> bool {
         let slots = self.layer.slots(from);
         let usable = slots.len() - usize::from(reserve);
@@ -123,8 +124,8 @@ fn lead_back(tree: &Tree<'_>, entry: u32) {
     let mut leads = vec![false; layer.len()];
     leads[entry as usize] = true;
     loop {
-        // Few rounds are enough: most nodes are near the entry in both directions. Backwards and forwards in turn, so that
-        // chains along the numbers do not take a round for each node.
+        // Few rounds are enough: most nodes are near the entry in both directions. Backwards and forwards in turn, so
+        // that chains along the numbers do not take a round for each node.
         let mut changed = false;
         let mut visit = |node: u32| {
             if !leads[node as usize] && layer.neighbours(node).any(|link| leads[link as usize]) {

@@ -1,9 +1,9 @@
-//! HNSW, hierarchical navigable small worlds (Malkov and Yashunin, 2016, <https://arxiv.org/abs/1603.09320>), over rows of
-//! 8-bit codes that lie elsewhere.
+//! HNSW, hierarchical navigable small worlds (Malkov and Yashunin, 2016, <https://arxiv.org/abs/1603.09320>), over rows
+//! of 8-bit codes that lie elsewhere.
 //!
-//! Nodes are numbered from 0 and have neighbours in the lowest layer; every thirtieth or so is in the layer above, too, and so
-//! on. A search goes greedily down through the upper layers and then looks at the surroundings of where it arrives.
-//! Similarity is the dot product of the codes.
+//! Nodes are numbered from 0 and have neighbours in the lowest layer; every thirtieth or so is in the layer above, too,
+//! and so on. A search goes greedily down through the upper layers and then looks at the surroundings of where it
+//! arrives. Similarity is the dot product of the codes.
 //!
 //! | module | |
 //! | --- | --- |
@@ -30,6 +30,8 @@ mod unit;
 mod walk;
 
 pub use build::{Builder, Parameters};
+#[cfg(test)]
+pub use layers::Slot;
 pub use layers::{Layer, Layers};
 pub use levels::level;
 pub use search::Searcher;

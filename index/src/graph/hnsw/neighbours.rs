@@ -17,12 +17,13 @@ pub struct Candidate {
 /// Vectors whose similarity is at least this are taken for equal. That of equal ones is off by rounding only.
 const EQUAL: f32 = 0.999_999;
 
-/// Keeps at most `limit` of the candidates, which come best first: those that are not nearer to one that was kept than to
-/// the node itself (the heuristic of Malkov and Yashunin, algorithm 4), distances to the node counting `alpha` times less.
+/// Keeps at most `limit` of the candidates, which come best first: those that are not nearer to one that was kept than
+/// to the node itself (the heuristic of Malkov and Yashunin, algorithm 4), distances to the node counting `alpha` times
+/// less.
 ///
 /// A candidate that is as near to a kept one is left out too. Otherwise a node with thousands of equal ones would have
-/// no other neighbours. But one that is equal to the node itself says nothing about the candidates beyond it: of two equal
-/// nodes, each would leave these to the other.
+/// no other neighbours. But one that is equal to the node itself says nothing about the candidates beyond it: of two
+/// equal nodes, each would leave these to the other.
 pub fn diversify<R: CodeRows>(
     rows: &R,
     candidates: &[Candidate],

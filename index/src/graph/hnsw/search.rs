@@ -16,7 +16,8 @@ pub struct Searcher {
 }
 
 impl Searcher {
-    /// The best nodes that a walk with `ef` candidates finds, best first, `ef` of them if that many pass; only those that
+    /// The best nodes that a walk with `ef` candidates finds, best first, `ef` of them if that many pass; only those
+    /// that
     /// `accept` passes, if it is given.
     pub fn search<R: CodeRows, S: Slot>(
         &self,
@@ -27,8 +28,8 @@ impl Searcher {
         accept: Option<&dyn Fn(u32) -> bool>,
     ) -> Vec<Found> {
         let scorer = Scorer { rows, query };
-        // The layer above the lowest is looked at a little more widely: best-first search may not come out of a burst of
-        // near-duplicates with more members than it has candidates, so it should begin at several.
+        // The layer above the lowest is looked at a little more widely: best-first search may not come out of a burst
+        // of near-duplicates with more members than it has candidates, so it should begin at several.
         let above = usize::from(layers.layers.len() > 1);
         let Some((layer, start)) = arrive(layers, scorer, above) else { return Vec::new() };
         let Some(lowest) = layers.layers.first() else { return Vec::new() };
@@ -48,8 +49,8 @@ impl Searcher {
     }
 }
 
-/// Goes down greedily from the entry to `level`; gives the layer and where in it one arrives. `None` if the graph is empty
-/// or its entry is not where it should be.
+/// Goes down greedily from the entry to `level`; gives the layer and where in it one arrives. `None` if the graph is
+/// empty or its entry is not where it should be.
 pub fn arrive<'a, R: CodeRows, S: Slot>(
     layers: &Layers<'a, S>,
     scorer: Scorer<'_, R>,

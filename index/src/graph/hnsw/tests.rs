@@ -165,7 +165,7 @@ fn nearly_everything_is_found() {
     let all = recall(&graph, &rows, &queries, None);
     assert!(all > 0.98, "{all}");
     for share in [2, 10] {
-        let accept = |node: u32| node % share == 0;
+        let accept = |node: u32| node.is_multiple_of(share);
         let some = recall(&graph, &rows, &queries, Some(&accept));
         assert!(some > 0.98, "{share}: {some}");
     }
@@ -370,7 +370,7 @@ fn damaged_links_lead_nowhere() {
         let entry = if round % 10 == 0 { rng.random_range(0..1000) } else { entry };
         let layers = layers(&parts, 700, entry);
         for vector in &queries {
-            for accept in [None, Some(&(|node: u32| node % 3 == 0) as &dyn Fn(u32) -> bool)] {
+            for accept in [None, Some(&(|node: u32| node.is_multiple_of(3)) as &dyn Fn(u32) -> bool)] {
                 let found = searcher.search(&layers, &rows, &query(vector), 50, accept);
                 assert!(found.iter().all(|found| (found.position as usize) < 700));
             }

@@ -8,8 +8,8 @@ use super::CodeRows;
 
 /// Rows of which each has the length 1: rounding to codes makes it a little longer or shorter.
 ///
-/// That matters only while a graph is built. Among near-duplicates, the differences in length are greater than the distances,
-/// and all of them would have the longest one as their neighbour, and no other.
+/// That matters only while a graph is built. Among near-duplicates, the differences in length are greater than the
+/// distances, and all of them would have the longest one as their neighbour, and no other.
 #[derive(Debug)]
 pub struct UnitRows<'a, R> {
     rows: &'a R,

@@ -15,12 +15,13 @@ use super::{CodeRows, MAX_NODES};
 pub struct Found {
     /// Its position in the layer.
     pub position: u32,
-    /// The dot product of its codes with those of the query, times its scale: the similarity, but for the query's scale.
+    /// The dot product of its codes with those of the query, times its scale: the similarity, but for the query's
+    /// scale.
     pub score: f32,
 }
 
-/// A node with its score, in one number that is ordered like it: by score, equal ones by position, the lower the better.
-/// The lowest bit is free for a mark.
+/// A node with its score, in one number that is ordered like it: by score, equal ones by position, the lower the
+/// better. The lowest bit is free for a mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Key(u64);
 
@@ -101,8 +102,8 @@ impl Pool {
     }
 }
 
-/// Which nodes were seen: one bit each. Only what was touched is cleared, so that a search in a large graph costs no more
-/// than one in a small graph.
+/// Which nodes were seen: one bit each. Only what was touched is cleared, so that a search in a large graph costs no
+/// more than one in a small graph.
 #[derive(Debug, Default)]
 struct Visited {
     words: Vec<u64>,
