@@ -311,3 +311,56 @@ fn the_index_folder_may_come_as_an_option() {
     let output = run.output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
+
+#[test]
+fn what_is_exported_can_be_imported() {
+    let sandbox = Sandbox::new();
+    sandbox.put("cat.jpg", "cat.jpg");
+    sandbox.put("coffee.jpg", "2019/coffee.jpg");
+    sandbox.update(0);
+    let folder = sandbox.path().join("exported");
+    let folder = folder.to_str().unwrap();
+    let run = sandbox.run(&["export", folder]).expect(0);
+    assert_eq!(run.stdout, "2 photos exported\n");
+    // What is there is not overwritten.
+    sandbox.run(&["export", folder]).expect(2);
+
+    let before = sandbox.run(&["query", "a cat"]).expect(0).stdout;
+    fs::remove_dir_all(sandbox.index()).unwrap();
+    let items = format!("{folder}/items.ndjson");
+    let array = format!("{folder}/embeddings.npy");
+    let run = sandbox.run(&["import", &items, &array]).expect(0);
+    assert_eq!(run.stdout, "2 photos added, 0 replaced, 0 skipped\n");
+    assert_eq!(sandbox.run(&["query", "a cat"]).expect(0).stdout, before);
+    let run = sandbox.run(&["import", &items, &array]).expect(1);
+    assert!(run.stdout.starts_with("0 photos added, 0 replaced, 2 skipped"), "{}", run.stdout);
+    let run = sandbox.run(&["import", "--replace", &items, &array]).expect(0);
+    assert!(run.stdout.starts_with("0 photos added, 2 replaced"), "{}", run.stdout);
+    // The files are those that the index was told of, so nothing is encoded again.
+    let photos = sandbox.photos();
+    let run = sandbox.run(&["index", "--json", photos.to_str().unwrap()]).expect(0).json();
+    assert_eq!((run["indexed"].as_u64(), run["unchanged"].as_u64()), (Some(0), Some(2)));
+    sandbox.run(&["verify"]).expect(0);
+}
+
+#[test]
+fn a_damaged_index_is_repaired_and_compacted() {
+    let sandbox = Sandbox::new();
+    sandbox.put("cat.jpg", "cat.jpg");
+    sandbox.update(0);
+    assert!(sandbox.run(&["repair"]).expect(0).stderr.contains("nothing is damaged"));
+    sandbox.put("coffee.jpg", "2019/coffee.jpg");
+    sandbox.update(0);
+    let run = sandbox.run(&["compact"]).expect(0);
+    assert!(run.stdout.starts_with("2 photos in "), "{}", run.stdout);
+    assert_eq!(fs::read_dir(sandbox.index().join("vectors")).unwrap().count(), 1);
+
+    let file = fs::read_dir(sandbox.index().join("vectors")).unwrap().next().unwrap().unwrap().path();
+    fs::write(&file, "not a vector file").unwrap();
+    sandbox.run(&["verify"]).expect(2);
+    let run = sandbox.run(&["repair"]).expect(1);
+    assert!(run.stdout.contains("cat.jpg") && run.stdout.contains("coffee.jpg"), "{}", run.stdout);
+    assert!(run.stderr.contains("2 photos lost"), "{}", run.stderr);
+    sandbox.run(&["verify"]).expect(0);
+    assert_eq!(sandbox.update(0)["indexed"].as_u64(), Some(2));
+}

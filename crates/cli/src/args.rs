@@ -58,6 +58,8 @@ pub(crate) enum Command {
     Compact,
     /// Write embeddings and photo details to files for other programs
     Export(ExportArgs),
+    /// Add embeddings that were made elsewhere
+    Import(ImportArgs),
     /// Train a model from a recipe
     Train(TrainArgs),
     /// List, download and check published models
@@ -338,6 +340,28 @@ pub(crate) struct ExportArgs {
     /// Folder to write `embeddings.npy`, `items.ndjson` and `model.json` to; existing files are not overwritten
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// JSON objects, one per line, each with the `path` of a photo; docs/exchange.md has the details
+    #[arg(value_name = "ITEMS.ndjson")]
+    pub items: PathBuf,
+
+    /// NumPy arrays whose rows are the embeddings of these photos, in the same order
+    #[arg(value_name = "EMBEDDINGS.npy", required = true)]
+    pub arrays: Vec<PathBuf>,
+
+    /// Folder that relative paths begin in
+    #[arg(long, value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+
+    /// Replace photos that the index already has, instead of skipping them
+    #[arg(long)]
+    pub replace: bool,
+
+    #[command(flatten)]
+    pub model: ModelArgs,
 }
 
 #[derive(Debug, Args)]

@@ -126,8 +126,8 @@ fn index(remedy: &clip_search::IndexRemedy) -> Option<String> {
                 .to_owned()
         }
         Remedy::UseNewerVersion => "update clip-search".to_owned(),
-        Remedy::Rebuild => "list all damage with `clip-search verify`; rebuild the index with `clip-search index \
-                            --rebuild DIR`"
+        Remedy::Rebuild => "list all damage with `clip-search verify`; drop it with `clip-search repair`, or rebuild the \
+                            index with `clip-search index --rebuild DIR`"
             .to_owned(),
         Remedy::BuildGraph => {
             "use exact search (omit --graph); the next `clip-search index` builds the graph".to_owned()

@@ -39,3 +39,4 @@ pub use indexer::Indexer;
 pub use options::IndexOptions;
 pub use progress::{Event, Outcome, Progress, Silent};
 pub use report::{Report, SkipReason, Skipped, StageTimes, Unreachable};
+pub use stamp::describe;

@@ -1,8 +1,10 @@
 //! What a directory entry tells of a file: the cheap sign that it is still the one the index knows.
 
 use std::fs::Metadata;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use clip_image::Limits;
 use clip_index::{Inode, Stamp};
 
 /// A file's stamp as its file system reports it. The time of modification is 0 where the file system keeps none.
@@ -12,6 +14,14 @@ use clip_index::{Inode, Stamp};
 pub(crate) fn stamp_of(metadata: &Metadata) -> Stamp {
     let (ctime_ns, inode) = change_time_and_inode(metadata);
     Stamp { size: metadata.len(), mtime_ns: metadata.modified().map_or(0, nanoseconds), ctime_ns, inode }
+}
+
+/// The stamp of a photo's file, taken before it is read, and the hash of its content, as an index has them; `None` if the file
+/// cannot be read.
+pub fn describe(path: &Path) -> Option<(Stamp, [u8; 16])> {
+    let stamp = stamp_of(&path.metadata().ok()?);
+    let bytes = clip_image::read_file(path, &Limits::default()).ok()?;
+    Some((stamp, clip_image::hash_bytes(&bytes).0))
 }
 
 #[cfg(unix)]

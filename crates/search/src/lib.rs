@@ -75,13 +75,14 @@ pub use clip_image::{
     decode_bytes_for, decode_for, hash_bytes, looks_like_photo, read_file,
 };
 pub use clip_index::{
-    Asset, Compacted, Exported, GraphOptions, GraphStatus, GraphUpdate, IndexError, IndexReader, IndexWriter, Inode,
-    Kind, ModelId, ModelOrigin, Neighbour, NewItem, Position, Problem, Rebuild, Record, Remedy as IndexRemedy,
-    Repaired, RoaringTreemap, Stamp, Status, StoredPath, VerifyReport, export, repair, verify,
+    Asset, Compacted, Describe, Exported, GraphOptions, GraphStatus, GraphUpdate, ImportOptions, Imported, IndexError,
+    IndexReader, IndexWriter, Inode, Kind, ModelId, ModelOrigin, Neighbour, NewItem, Position, Problem, Rebuild,
+    Record, Remedy as IndexRemedy, Repaired, RoaringTreemap, Stamp, Status, StoredPath, VerifyReport, export, repair,
+    verify,
 };
 pub use clip_indexer::{
     Event, IndexOptions, Indexer, IndexerError, Outcome, Progress, Remedy as IndexerRemedy, Report, SYSTEM_FOLDERS,
-    Silent, SkipReason, Skipped, StageTimes, Unreachable,
+    Silent, SkipReason, Skipped, StageTimes, Unreachable, describe,
 };
 pub use clip_model::{
     DeviceChoice, Embeddings, FileKind, Fingerprint, HiddenStates, LoadOptions, Model, ModelError, ModelSource, Pixels,

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use clip_index::{IndexError, IndexReader, ModelId, ModelOrigin, Rebuild};
+use clip_index::{
+    GraphOptions, ImportOptions, Imported, IndexError, IndexReader, IndexWriter, ModelId, ModelOrigin, Rebuild,
+};
 use clip_indexer::{IndexOptions, Indexer, Progress, Report, SkipReason, Unreachable};
 use clip_model::{LoadOptions, Model, ModelSource, Towers};
 
@@ -74,11 +76,7 @@ impl Library {
         let model = self.image_model(&known, &source, &load)?;
         let origin = self.models.origin(&source);
         let work = Work { folders, options, origin, progress, cancel };
-        let id = ModelId {
-            name: model.name().to_owned(),
-            fingerprint: model.fingerprint().to_string(),
-            dimension: model.dimension(),
-        };
+        let id = id_of(&model);
         let folders = if options.rebuild {
             known.folders_to_rebuild(folders)
         } else if self.choice.is_explicit() {
@@ -109,6 +107,39 @@ impl Library {
             Err(error) => return Err(error.into()),
         }
         Ok(update)
+    }
+
+    /// Adds embeddings that this library's model has made elsewhere: the rows of NumPy arrays, one after the other, for the
+    /// files that the lines of `items` (JSON objects) describe. `docs/exchange.md` has the details. Makes an index if there
+    /// is none.
+    ///
+    /// # Errors
+    /// [`LibraryError::Index`] as [`clip_index::import`], and whatever keeps the model from being loaded, whose fingerprint is
+    /// compared.
+    pub fn import(
+        &self,
+        arrays: &[PathBuf],
+        items: &Path,
+        options: ImportOptions<'_>,
+        progress: &mut dyn FnMut(usize, usize),
+        cancel: &AtomicBool,
+    ) -> Result<Imported, LibraryError> {
+        let known = Known::read(self.index(), false, &[])?;
+        let (source, load) = match &known {
+            Known::Index(reader) => self.source_of(reader)?,
+            Known::Nothing | Known::Unreadable => self.source_of_new(),
+        };
+        let id = id_of(&*self.image_model(&known, &source, &load)?);
+        drop(known);
+        let mut writer = IndexWriter::open_or_create(self.index(), &id)?;
+        writer.set_origin(Some(self.models.origin(&source)));
+        let imported = clip_index::import(&mut writer, arrays, items, options, progress, cancel)?;
+        if imported.is_complete {
+            writer.update_graph(&GraphOptions::default(), progress, cancel)?;
+        }
+        writer.close()?;
+        self.reload()?;
+        Ok(imported)
     }
 
     /// Makes a new index inside the old one's folder and puts it in its place.
@@ -159,6 +190,14 @@ impl Library {
             model.recognise(&reader.model().fingerprint)?;
         }
         Ok(Arc::new(model))
+    }
+}
+
+fn id_of(model: &Model) -> ModelId {
+    ModelId {
+        name: model.name().to_owned(),
+        fingerprint: model.fingerprint().to_string(),
+        dimension: model.dimension(),
     }
 }
 

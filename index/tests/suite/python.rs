@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::common::*;
 
 /// False, with a message, where there is no Python.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests is told")]
 fn has_python() -> bool {
     let found = Command::new("python3").arg("--version").output().is_ok_and(|output| output.status.success());
     if !found {

@@ -6,6 +6,7 @@ mod compact;
 mod embed;
 mod eval;
 mod export;
+mod import;
 mod index;
 mod model;
 mod query;
@@ -35,6 +36,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Repair => repair::run(&index_folder(cli.index)?),
         Command::Compact => compact::run(&index_folder(cli.index)?),
         Command::Export(args) => export::run(&index_folder(cli.index)?, &args),
+        Command::Import(args) => import::run(&index_folder(cli.index)?, &args),
         Command::Train(args) => train::run(&args),
     }
 }

@@ -28,7 +28,8 @@ pub(crate) fn run(index: &Path, args: &VerifyArgs) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     bail!(
-        "the index in {} is damaged ({} found); rebuild it with `clip-search index --rebuild DIR`",
+        "the index in {} is damaged ({} found); drop what is damaged with `clip-search repair`, or rebuild the index with \
+         `clip-search index --rebuild DIR`",
         escaped(index),
         count(report.problems.len() as u64, "problem")
     )
