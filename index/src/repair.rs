@@ -102,6 +102,8 @@ pub fn repair(
         CommitPoint::Version1(_) => return Err(IndexError::corrupt(&layout.manifest(), "it was removed meanwhile")),
     };
     manifest.refuse_newer(&layout.manifest())?;
+    // Whoever made the commit may have died before it was on the disk. What it has replaced must stay until then.
+    files::sync_dir(layout.root())?;
     privacy::tighten(&layout)?;
     for folder in layout.folders() {
         files::create_dir(&folder)?;

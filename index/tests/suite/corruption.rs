@@ -9,7 +9,9 @@ use clip_index::{GraphOptions, GraphUpdate, IndexReader, IndexWriter, Neighbour,
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use crate::allocations;
 use crate::common::*;
+use crate::history;
 
 const DIMENSION: usize = 6;
 
@@ -46,7 +48,10 @@ fn copy(from: &Path, to: &Path) {
     for file in files(from) {
         let target = to.join(file.strip_prefix(from).unwrap());
         fs::create_dir_all(target.parent().unwrap()).unwrap();
-        fs::copy(&file, target).unwrap();
+        // Files are never changed once they are there, so those that stay as they are need not be copied.
+        if fs::hard_link(&file, &target).is_err() {
+            fs::copy(&file, target).unwrap();
+        }
     }
 }
 
@@ -91,14 +96,20 @@ fn damage_is_noticed() {
     assert_eq!(content.graph, content.exact[..5]);
     assert_eq!(content.path, Some(7));
     assert!(verify(good.path()).unwrap().is_clean());
-    let mut rng = StdRng::seed_from_u64(1);
+    let (_, memory) = allocations::largest(|| (verify(good.path()).unwrap(), read(good.path()).unwrap()));
     let all = files(good.path());
+    let size: u64 = all.iter().map(|file| file.metadata().unwrap().len()).sum();
+    let memory = memory + size as usize;
     assert!(all.len() > 15, "{all:?}");
+    for kind in ["vec", "del", "rec", "hnsw", "json", "idx", "pos", "term", "store", "fast", "fieldnorm"] {
+        assert!(all.iter().any(|file| file.extension().is_some_and(|extension| extension == kind)), "{kind}");
+    }
+    let mut rng = StdRng::seed_from_u64(1);
     for file in all {
         let bytes = fs::read(&file).unwrap();
         let name = file.strip_prefix(good.path()).unwrap();
         let mut damaged: Vec<Option<Vec<u8>>> = vec![None];
-        for _ in 0..5 {
+        for _ in 0..history::rounds().div_ceil(20) {
             if bytes.is_empty() {
                 damaged.push(Some(vec![rng.random()]));
                 continue;
@@ -116,18 +127,82 @@ fn damage_is_noticed() {
             longer.extend((0..rng.random_range(1..20)).map(|_| rng.random::<u8>()));
             damaged.push(Some(longer));
         }
-        for damage in damaged {
+        for (number, damage) in damaged.into_iter().enumerate() {
             let dir = tempfile::tempdir().unwrap();
             copy(good.path(), dir.path());
             let target = dir.path().join(name);
-            match &damage {
-                Some(bytes) => fs::write(&target, bytes).unwrap(),
-                None => fs::remove_file(&target).unwrap(),
+            // The file has links elsewhere, which must stay as they are.
+            fs::remove_file(&target).unwrap();
+            if let Some(bytes) = &damage {
+                fs::write(&target, bytes).unwrap();
             }
             let case = describe(name, &bytes, damage.as_deref());
-            check(dir.path(), name, damage.as_deref() == Some(&bytes[..]), &content, &case);
+            let unchanged = damage.as_deref() == Some(&bytes[..]);
+            let ((), found) = allocations::largest(|| check(dir.path(), name, unchanged, &content, &case));
+            assert!(found <= memory, "{found} bytes were asked for at once, instead of {memory}: {case}");
+            // Writers take their time: they look at everything, and make the word index again.
+            if number % 7 == 0 {
+                check_writer(dir.path(), &content, &case);
+            }
         }
     }
+}
+
+/// A writer refuses the index and leaves it alone, or goes on without making things worse.
+fn check_writer(dir: &Path, good: &Content, case: &str) {
+    let before = pairs(dir, good);
+    let contents = |dir: &Path| files(dir).into_iter().map(|file| (fs::read(&file).unwrap(), file)).collect::<Vec<_>>();
+    let tree = contents(dir);
+    let added = photo(300, DIMENSION);
+    let opened = catch_unwind(|| IndexWriter::open_or_create(dir, &model(DIMENSION)));
+    let Ok(mut writer) = opened.unwrap_or_else(|_| panic!("opening a writer panicked: {case}")) else {
+        let without_lock = |tree: Vec<(Vec<u8>, PathBuf)>| {
+            tree.into_iter().filter(|(_, file)| !file.ends_with("lock")).collect::<Vec<_>>()
+        };
+        assert!(without_lock(contents(dir)) == without_lock(tree), "a refused writer has changed files: {case}");
+        return;
+    };
+    let go_on = || {
+        let removed = writer.remove(9);
+        writer.add_photo(added.clone()).and_then(|_| writer.commit()).map(|()| removed.unwrap_or(false))
+    };
+    let written = catch_unwind(std::panic::AssertUnwindSafe(go_on));
+    let written = written.unwrap_or_else(|_| panic!("writing panicked: {case}"));
+    let after = pairs(dir, good);
+    let removed = u64::from(matches!(written, Ok(true)));
+    assert!(after.right + removed >= before.right, "{before:?} became {after:?}: {case}");
+    assert!(after.wrong <= before.wrong, "{before:?} became {after:?}: {case}");
+    if written.is_ok() {
+        assert_eq!(after.added, 1, "what was committed is not there: {case}");
+    }
+}
+
+/// Vectors that are where they belong.
+#[derive(Debug, Default)]
+struct Pairs {
+    right: u64,
+    wrong: u64,
+    added: u64,
+}
+
+fn pairs(dir: &Path, good: &Content) -> Pairs {
+    let mut pairs = Pairs::default();
+    let Ok(reader) = IndexReader::open(dir) else { return pairs };
+    let added = photo(300, DIMENSION);
+    for id in reader.ids() {
+        let Ok(records) = reader.records(&[id]) else { continue };
+        let (Some(record), Some(row)) = (records.first(), reader.embedding(id)) else { continue };
+        let is_that = |known: &&Record| known.asset.path == record.asset.path;
+        let place = good.records.iter().find(is_that).and_then(|known| good.rows.iter().find(|row| row.0 == known.id));
+        if record.asset.path == added.asset.path && row == stored(&added.embedding) {
+            pairs.added += 1;
+        } else if place.is_some_and(|place| place.1 == row) {
+            pairs.right += 1;
+        } else {
+            pairs.wrong += 1;
+        }
+    }
+    pairs
 }
 
 /// What was done, for the message of a failure.

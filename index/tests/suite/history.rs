@@ -87,6 +87,9 @@ impl History {
                 GraphOptions { connections: 8, ef_construction: 30, min_photos: 20, ..GraphOptions::default() };
             writer.update_graph(&options, &mut |_, _| {}, &AtomicBool::new(false))?;
         }
+        if self.step % 5 == 4 {
+            writer.compact(&mut |_, _| {}, &AtomicBool::new(false))?;
+        }
         Ok(())
     }
 

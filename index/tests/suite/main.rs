@@ -1,6 +1,7 @@
 //! Tests of the index as a whole, through its public interface.
 
 mod access;
+mod allocations;
 mod common;
 mod compact;
 mod concurrency;
