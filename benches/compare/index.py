@@ -36,7 +36,8 @@ K = 10
 CONNECTIONS = 32
 EF_CONSTRUCTION = 200
 EFS = [10, 15, 20, 30, 40, 60, 80, 120, 160, 200, 300, 400, 600, 800, 1200]
-FILTER_EF = 128
+# What the default of ours takes with 100,000 photos, and how it grows: see index/src/plan.rs.
+FILTER_EF, FILTER_EF_GROWTH = 400, 0.7
 RECALLS = [0.99, 0.999]
 BLOCK = 100
 FILTERS = [0.5, 0.1, 0.01, 0.001, 0.0001]
@@ -359,9 +360,10 @@ class Size:
     def filters(self) -> None:
         which = self.captions[: min(200, len(self.captions))]
         span = f"{which.start} {which.stop}"
-        log(f"filters, one thread: milliseconds a query and recall@{K} of scan, graph at ef {FILTER_EF}, and default")
+        ef = max(128, int(FILTER_EF * (len(self.rows) / 1e5) ** FILTER_EF_GROWTH))
+        log(f"filters, one thread: milliseconds a query and recall@{K} of scan, graph at ef {ef}, and default")
         for share in FILTERS:
-            ways = {"scan": f"scan {span}", "graph": f"graph {FILTER_EF} {span}", "default": f"default {span}"}
+            ways = {"scan": f"scan {span}", "graph": f"graph {ef} {span}", "default": f"default {span}"}
             exact = self.ours.ask(f"exact {span} keep {share}")["hits"]
             best = dict.fromkeys(ways, math.inf)
             recall = {}
