@@ -97,6 +97,27 @@ fn write_fixture() {
 }
 
 #[test]
+fn version_2_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = dir.path().join("index");
+    copy(&fixture(2), &index);
+    let mut expected = expected();
+    expected.values_mut().for_each(|(_, row)| *row = stored(row));
+    let reader = IndexReader::open(&index).unwrap();
+    assert_same(&reader, &expected);
+    assert_eq!(reader.roots(), [PathBuf::from("/photos")]);
+    for method in [IndexReader::search_exact, IndexReader::search_scan] {
+        let best = method(&reader, &[0.6, 0.8, 0.0], 2, None).unwrap();
+        assert_eq!(best.iter().map(|hit| hit.id).collect::<Vec<_>>(), [4, 2]);
+    }
+    let best = reader.search_graph(&[0.6, 0.8, 0.0], 2, 10, None).unwrap();
+    assert_eq!(best.iter().map(|hit| hit.id).collect::<Vec<_>>(), [4, 2]);
+    assert_eq!(reader.search_words("fixture", 9).unwrap().len(), 3);
+    assert_eq!(reader.status().unwrap().format_version, 2);
+    assert!(verify(&index).unwrap().is_clean());
+}
+
+#[test]
 fn version_1_is_read() {
     let dir = tempfile::tempdir().unwrap();
     let index = dir.path().join("index");
