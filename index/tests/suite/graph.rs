@@ -237,39 +237,3 @@ fn other_parameters_mean_another_graph() {
     let absurd = GraphOptions { connections: 5000, ef_construction: 0, ..large };
     assert_eq!(update(&mut writer, &absurd), GraphUpdate::Built { nodes: 200 });
 }
-
-/// hnsw_rs was the graph of version 1. With the same number of edges and candidates, ours must find no less.
-#[test]
-fn finds_as_much_as_hnsw_rs() {
-    use hnsw_rs::prelude::{DistDot, Hnsw};
-
-    const PHOTOS: u64 = 4000;
-    const EF: usize = 40;
-    let dir = tempfile::tempdir().unwrap();
-    let mut world = World::new(9);
-    let mut writer = IndexWriter::open_or_create(dir.path(), &model(DIMENSION)).unwrap();
-    // Half the edges of the default make both miss some.
-    let options = GraphOptions { connections: 8, ef_construction: 60, ..GraphOptions::default() };
-    let theirs = Hnsw::new(options.connections, PHOTOS as usize, 16, options.ef_construction, DistDot {});
-    for number in 0..PHOTOS {
-        let photo = world.photo(number);
-        // Its distance asserts that no dot product is greater than 1, which rounding makes of near-duplicates.
-        let shorter: Vec<f32> = photo.embedding.iter().map(|x| x * 0.999).collect();
-        let id = writer.add_photo(photo).unwrap();
-        theirs.insert((&shorter, id as usize));
-    }
-    update(&mut writer, &options);
-    let reader = IndexReader::open(dir.path()).unwrap();
-    let (mut found, mut found_by_theirs) = (0, 0);
-    for _ in 0..300 {
-        let query = world.query();
-        let best: BTreeSet<u64> = reader.search_exact(&query, 10, None).unwrap().iter().map(|hit| hit.id).collect();
-        let ours = reader.search_graph(&query, 10, EF, None).unwrap();
-        found += ours.iter().filter(|hit| best.contains(&hit.id)).count();
-        let shorter: Vec<f32> = query.iter().map(|x| x * 0.999).collect();
-        let theirs = theirs.search(&shorter, 10, EF);
-        found_by_theirs += theirs.iter().filter(|hit| best.contains(&(hit.d_id as u64))).count();
-    }
-    assert!(found_by_theirs > 2000, "{found_by_theirs}");
-    assert!(found >= found_by_theirs, "{found} against {found_by_theirs} of 3000");
-}
