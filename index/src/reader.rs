@@ -250,10 +250,12 @@ impl IndexReader {
 
     /// The index lies where reads out of order are slow, and is not in memory.
     fn is_slow_at_random(&self) -> bool {
+        if !*self.slow_medium.get_or_init(|| medium::is_slow_at_random(self.dir())) {
+            return false;
+        }
         let codes = self.snapshot.segments().iter().filter_map(|segment| segment.codes_block(0..segment.len()));
         let largest = codes.max_by_key(|codes| codes.len()).map(cast::to_bytes);
-        let in_memory = || largest.and_then(medium::share_in_memory).is_some_and(|share| share > MOSTLY);
-        *self.slow_medium.get_or_init(|| medium::is_slow_at_random(self.dir())) && !in_memory()
+        largest.and_then(medium::share_in_memory).is_none_or(|share| share <= MOSTLY)
     }
 
     /// As [`IndexReader::search_exact`], but found by a walk through the graph with `ef` candidates (at least `k`; ten

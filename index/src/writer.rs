@@ -198,18 +198,7 @@ impl IndexWriter {
                 }
             },
         };
-        let mut writer = IndexWriter {
-            words,
-            model: snapshot.manifest().model.clone(),
-            origin: snapshot.manifest().origin.clone(),
-            roots: snapshot.manifest().roots.clone(),
-            next_id: snapshot.manifest().next_id,
-            row_format: snapshot.manifest().rows,
-            pending: Pending::default(),
-            unsynced: false,
-            snapshot,
-            _lock: lock,
-        };
+        let mut writer = IndexWriter::over(snapshot, words, lock);
         if is_v1 {
             writer.migrate()?;
         } else if is_new || matches!(writer.words, WordIndex::Missing) {
@@ -223,13 +212,19 @@ impl IndexWriter {
     /// A writer of a generation that is put together of what is left of a damaged one. Its manifest is not committed yet;
     /// [`IndexWriter::commit_all`] does that. `has_words` if the word index of the manifest is that of its records.
     pub(crate) fn adopt(snapshot: Snapshot, has_words: bool, lock: WriteLock) -> IndexWriter {
+        IndexWriter::over(snapshot, if has_words { WordIndex::Closed } else { WordIndex::Missing }, lock)
+    }
+
+    /// A writer without pending changes.
+    fn over(snapshot: Snapshot, words: WordIndex, lock: WriteLock) -> IndexWriter {
+        let manifest = snapshot.manifest();
         IndexWriter {
-            words: if has_words { WordIndex::Closed } else { WordIndex::Missing },
-            model: snapshot.manifest().model.clone(),
-            origin: snapshot.manifest().origin.clone(),
-            roots: snapshot.manifest().roots.clone(),
-            next_id: snapshot.manifest().next_id,
-            row_format: snapshot.manifest().rows,
+            words,
+            model: manifest.model.clone(),
+            origin: manifest.origin.clone(),
+            roots: manifest.roots.clone(),
+            next_id: manifest.next_id,
+            row_format: manifest.rows,
             pending: Pending::default(),
             unsynced: false,
             snapshot,

@@ -7,11 +7,11 @@ use tantivy::error::DataCorruption;
 use tantivy::schema::{
     BytesOptions, Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions, Value,
 };
-use tantivy::{DocAddress, DocSet, Index, ReloadPolicy, Searcher, TERMINATED, TantivyDocument, TantivyError, Term};
+use tantivy::{DocAddress, DocSet, Searcher, TERMINATED, TantivyDocument, TantivyError, Term};
 
 use crate::asset::{Asset, Kind, Record, Stamp};
 use crate::error::IndexError;
-use crate::words::{ReadDirectory, guard, refuse_damage};
+use crate::words::{ReadDirectory, guard, open_checked};
 
 /// Splits at everything that is neither letter nor digit, and lower-cases.
 const TOKENIZER: &str = "default";
@@ -110,25 +110,9 @@ impl Metadata {
     /// itself, and damaged records can make it ask for so much memory that the process is ended.
     pub(crate) fn open(files: &ReadDirectory) -> Result<Metadata, IndexError> {
         let dir = files.root().to_path_buf();
-        guard(&dir, || {
-            let index = Index::open(files.clone())?;
-            refuse_damage(&index)?;
-            let (expected, fields) = schema();
-            if index.schema() != expected {
-                return Err(TantivyError::SchemaError("the fields are not those of this version".into()));
-            }
-            let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-            let searcher = reader.searcher();
-            for segment in searcher.segment_readers() {
-                // meta.json has no checksum, but what it says must agree with what has one.
-                let documents = segment.fast_fields().u64("id")?.num_docs();
-                if segment.max_doc() != documents || segment.num_docs() + segment.num_deleted_docs() != documents {
-                    let comment = format!("expected {documents} documents in a segment, found {}", segment.max_doc());
-                    return Err(TantivyError::DataCorruption(DataCorruption::new("meta.json".into(), comment)));
-                }
-            }
-            Ok(Metadata { dir: dir.clone(), fields, searcher })
-        })
+        let (expected, fields) = schema();
+        let searcher = guard(&dir, || open_checked(files, &expected))?;
+        Ok(Metadata { dir, fields, searcher })
     }
 
     /// The records of the ids that are known, in the order of `ids`.

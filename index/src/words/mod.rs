@@ -116,25 +116,9 @@ impl Words {
     /// itself, and what it makes of damaged files cannot be foreseen.
     pub(crate) fn open(files: &ReadDirectory) -> Result<Words, IndexError> {
         let dir = files.root().to_path_buf();
-        guard(&dir, || {
-            let index = Index::open(files.clone())?;
-            refuse_damage(&index)?;
-            let (expected, fields) = schema();
-            if index.schema() != expected {
-                return Err(TantivyError::SchemaError("the fields are not those of this version".into()));
-            }
-            let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-            let searcher = reader.searcher();
-            for segment in searcher.segment_readers() {
-                // meta.json has no checksum of its own, but what it says must agree with what has one.
-                let documents = segment.fast_fields().u64("id")?.num_docs();
-                if segment.max_doc() != documents || segment.num_docs() + segment.num_deleted_docs() != documents {
-                    let comment = format!("expected {documents} documents in a segment, found {}", segment.max_doc());
-                    return Err(TantivyError::DataCorruption(DataCorruption::new("meta.json".into(), comment)));
-                }
-            }
-            Ok(Words { dir: dir.clone(), fields, searcher })
-        })
+        let (expected, fields) = schema();
+        let searcher = guard(&dir, || open_checked(files, &expected))?;
+        Ok(Words { dir, fields, searcher })
     }
 
     /// Assets whose path has at least one of the words, best first by BM25; equal scores in ascending order of ids.
@@ -283,8 +267,29 @@ pub(crate) fn sweep_except(dir: &Path, live: &HashSet<PathBuf>) -> Result<(), In
     Ok(())
 }
 
+/// Opens one committed state of an index of tantivy's with these fields, after all its checksums were found to match. Every
+/// document must have a number in the fast field `id`.
+pub(crate) fn open_checked(files: &ReadDirectory, expected: &Schema) -> tantivy::Result<Searcher> {
+    let index = Index::open(files.clone())?;
+    refuse_damage(&index)?;
+    if index.schema() != *expected {
+        return Err(TantivyError::SchemaError("the fields are not those of this version".into()));
+    }
+    let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+    let searcher = reader.searcher();
+    for segment in searcher.segment_readers() {
+        // meta.json has no checksum of its own, but what it says must agree with what has one.
+        let documents = segment.fast_fields().u64("id")?.num_docs();
+        if segment.max_doc() != documents || segment.num_docs() + segment.num_deleted_docs() != documents {
+            let comment = format!("expected {documents} documents in a segment, found {}", segment.max_doc());
+            return Err(TantivyError::DataCorruption(DataCorruption::new("meta.json".into(), comment)));
+        }
+    }
+    Ok(searcher)
+}
+
 /// Refuses an index of tantivy's with a file whose checksum does not match.
-pub(crate) fn refuse_damage(index: &Index) -> tantivy::Result<()> {
+fn refuse_damage(index: &Index) -> tantivy::Result<()> {
     let Some(file) = damaged_files(index)?.into_iter().next() else { return Ok(()) };
     let comment = "the checksum does not match".to_owned();
     Err(TantivyError::DataCorruption(DataCorruption::new(file, comment)))

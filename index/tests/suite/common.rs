@@ -1,7 +1,7 @@
 //! What the tests share: photos, vectors and an oracle in memory.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clip_index::{Asset, IndexError, IndexReader, IndexWriter, Inode, Kind, ModelId, Record, Stamp};
 use rand::rngs::StdRng;
@@ -80,6 +80,17 @@ pub fn record(id: u64, photo: &Photo) -> Record {
 /// What is left of an embedding once it is stored in half precision.
 pub fn stored(embedding: &[f32]) -> Vec<f32> {
     embedding.iter().map(|&x| half::f16::from_f32(x).to_f32()).collect()
+}
+
+/// All files below a folder, sorted.
+pub fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
 }
 
 /// What the index should hold.
