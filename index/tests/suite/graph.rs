@@ -190,12 +190,16 @@ fn a_reader_keeps_the_graph_of_its_commit() {
     let dir = tempfile::tempdir().unwrap();
     let mut world = World::new(8);
     let mut writer = IndexWriter::open_or_create(dir.path(), &model(DIMENSION)).unwrap();
-    (0..1200).for_each(|number| drop(writer.add_photo(world.photo(number)).unwrap()));
+    for number in 0..1200 {
+        writer.add_photo(world.photo(number)).unwrap();
+    }
     let options = GraphOptions::default();
     assert_eq!(update(&mut writer, &options), GraphUpdate::Built { nodes: 1200 });
     let reader = IndexReader::open(dir.path()).unwrap();
 
-    (1200..1500).for_each(|number| drop(writer.add_photo(world.photo(number)).unwrap()));
+    for number in 1200..1500 {
+        writer.add_photo(world.photo(number)).unwrap();
+    }
     assert_eq!(update(&mut writer, &options), GraphUpdate::Extended { nodes: 1500 });
     writer.close().unwrap();
     assert_eq!(reader.search_graph(&world.query(), 10, 100, None).unwrap().len(), 10);
