@@ -12,8 +12,8 @@ mod clean;
 mod clip_bpe;
 pub mod config;
 mod error;
+mod file;
 mod html;
-mod hugging_face;
 mod siglip;
 mod wordpiece;
 
@@ -25,7 +25,7 @@ use crate::ModelError;
 use clip_bpe::ClipBpe;
 use config::{TokenizerConfig, TokenizerKind};
 use error::TokenizerError;
-use hugging_face::HuggingFace;
+use file::HuggingFace;
 use siglip::Siglip;
 use wordpiece::WordPiece;
 
@@ -111,9 +111,9 @@ impl Tokenizer {
         let bytes = unpack(vocabulary)?;
         let json = bytes.trim_ascii_start().starts_with(b"{");
         let algorithm = match config.kind {
-            TokenizerKind::ClipBpe if json => Algorithm::ClipBpe(hugging_face::read_clip_bpe(&bytes)?),
+            TokenizerKind::ClipBpe if json => Algorithm::ClipBpe(file::read_clip_bpe(&bytes)?),
             TokenizerKind::ClipBpe => Algorithm::ClipBpe(ClipBpe::from_merges(std::str::from_utf8(&bytes)?)?),
-            TokenizerKind::WordPiece if json => Algorithm::WordPiece(hugging_face::read_wordpiece(&bytes)?),
+            TokenizerKind::WordPiece if json => Algorithm::WordPiece(file::read_wordpiece(&bytes)?),
             TokenizerKind::WordPiece => {
                 Algorithm::WordPiece(WordPiece::from_lines(std::str::from_utf8(&bytes)?.lines())?)
             }

@@ -4,7 +4,7 @@ use unicode_normalization::char::compose;
 
 use super::clean;
 use super::error::TokenizerError;
-use super::hugging_face::HuggingFace;
+use super::file::HuggingFace;
 
 /// A vocabulary and what happens to a text before it.
 pub(super) struct Siglip {
