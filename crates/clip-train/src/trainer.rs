@@ -106,8 +106,8 @@ impl<'a> Trainer<'a> {
         let control = Control { progress: self.progress, cancel: self.cancel };
         control.tell(Event::Data { photos: data.photos.len(), texts: data.texts.len(), dev_photos: dev.images.len() });
         control.check()?;
-        let ids: Vec<Vec<u32>> =
-            data.texts.iter().chain(&dev.captions).map(|text| tokenizer.encode(text).ids).collect();
+        let ids = data.texts.iter().chain(&dev.captions).map(|text| Ok(tokenizer.encode(text)?.ids));
+        let ids = ids.collect::<Result<Vec<Vec<u32>>, TrainError>>()?;
         // An id without a row in the text tower would be read out of bounds.
         let (rows, last) = (config.text.vocab_size(), ids.iter().flatten().max().copied().unwrap_or(0));
         if last as usize >= rows {
