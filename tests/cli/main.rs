@@ -21,3 +21,4 @@ mod special_files;
 mod streams;
 mod support;
 mod switch;
+mod train;

@@ -197,6 +197,12 @@ fn train(remedy: clip_train::Remedy) -> Option<String> {
     let words = match remedy {
         Remedy::RepairOrRemovePhoto => "repair the photo or remove its rows from the CSV",
         Remedy::StartAgain => "start again without --resume",
+        Remedy::DiscardState => "resume with the recipe it was started with, or discard it with --restart",
+        Remedy::ResumeOrStartAgain => {
+            "continue it with --resume, discard it with --restart, or choose another --out folder"
+        }
+        Remedy::ListTensors => "list their names with `clip-search train --list-tensors RECIPE.toml`",
+        Remedy::WaitOrChooseFolder => "wait for it to finish, or choose another --out folder",
         Remedy::LowerLearningRates => "lower the learning rates of that stage",
         Remedy::Resume => "run the same command with --resume to continue",
         _ => return None,
