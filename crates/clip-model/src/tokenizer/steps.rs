@@ -5,8 +5,6 @@
 //! can make a text longer, and a row of them can do so without end, so what a step puts in has few bytes, there are few
 //! steps, and after each normaliser a text is cut to a multiple of what it was ([`Normalizers`]).
 
-use std::sync::LazyLock;
-
 use regex::Regex;
 use serde::Deserialize;
 use serde_json::Value;
@@ -164,7 +162,6 @@ fn inserted(what: &str, text: String) -> Result<String, TokenizerError> {
 /// A pattern that takes time by the length of the text and no more. The crate's own engine tries alternatives one after
 /// the other where a pattern looks around or repeats without giving back.
 fn pattern(pattern: PatternJson) -> Result<SplitPattern, TokenizerError> {
-    static POSSESSIVE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[*+?]\+|\{[0-9, ]+\}\+").ok());
     let (PatternJson::String(text) | PatternJson::Regex(text)) = &pattern;
     if text.len() > MAX_PATTERN_BYTES {
         return Err(refused(format!("it has a pattern of {} bytes, expected at most {MAX_PATTERN_BYTES}", text.len())));
@@ -172,13 +169,44 @@ fn pattern(pattern: PatternJson) -> Result<SplitPattern, TokenizerError> {
     match pattern {
         PatternJson::String(text) => Ok(SplitPattern::String(text)),
         PatternJson::Regex(text) => {
-            let backtracks = POSSESSIVE.as_ref().is_none_or(|possessive| possessive.is_match(&text));
+            // What this engine has no form for, it refuses; only one thing it reads otherwise.
             match Regex::new(&text) {
-                Ok(_) if !backtracks => Ok(SplitPattern::Regex(text)),
+                Ok(_) if !has_possessive(&text) => Ok(SplitPattern::Regex(text)),
                 _ => Err(refused(format!("its pattern `{text}` is none that takes linear time"))),
             }
         }
     }
+}
+
+/// Whether a pattern repeats without giving back, as `a++` does. To the `regex` crate this is a repetition of a repetition.
+fn has_possessive(pattern: &str) -> bool {
+    let (mut classes, mut repeated) = (0u32, false);
+    let mut letters = pattern.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => {
+                letters.next();
+                // Letters in braces: `\p{L}`.
+                if letters.peek() == Some(&'{') {
+                    letters.by_ref().find(|letter| *letter == '}');
+                }
+                repeated = false;
+            }
+            '[' => {
+                classes += 1;
+                // A bracket that comes first is one of the letters.
+                letters.next_if_eq(&'^');
+                letters.next_if_eq(&']');
+                repeated = false;
+            }
+            ']' if classes > 0 => classes -= 1,
+            _ if classes > 0 => {}
+            '+' if repeated => return true,
+            '*' | '+' | '?' | '}' => repeated = true,
+            _ => repeated = false,
+        }
+    }
+    false
 }
 
 /// Normalisers, one after the other. Stops a text from growing without end: after each, a part of a text is cut at
@@ -414,6 +442,27 @@ mod tests {
         assert!(error.contains("more than once"), "{error}");
         let fixed = json!({ "type": "FixedLength", "length": 0 });
         assert!(serde_json::from_value::<PreTokenizerJson>(fixed).is_err());
+    }
+
+    #[test]
+    fn possessive_repetition_is_told_from_letters() {
+        for pattern in ["a++", "(a|b)*+", "a?+", "a{2,3}+c", "[ab]++", r"\p{L}++", r"[\]]++"] {
+            assert!(has_possessive(pattern), "{pattern}");
+        }
+        for pattern in [
+            "a+",
+            "a+?",
+            " {2,}",
+            r"\p{L}+| ?\p{N}+",
+            r"\++",
+            r"[!#$%&'()*+,-./:;<=>?@\[\\\]^_`{|}~]+",
+            r"[]*+]+",
+            "[^*+]+",
+            r"\s+|\*\+",
+        ] {
+            assert!(!has_possessive(pattern), "{pattern}");
+            assert!(Regex::new(pattern).is_ok(), "{pattern}");
+        }
     }
 
     #[test]
