@@ -12,6 +12,7 @@ mod hostile;
 mod incremental;
 mod model;
 mod numbers;
+mod own_model;
 mod query_cache;
 mod replacement;
 #[path = "../../crates/clip-hub/tests/support/mod.rs"]
