@@ -47,6 +47,9 @@ pub struct Weights {
     pub best: Clip,
 }
 
+/// The name of the finished model in a run's folder.
+pub const MODEL: &str = "model.safetensors";
+
 fn folder(out: &Path) -> PathBuf {
     out.join("checkpoint")
 }
@@ -94,7 +97,11 @@ pub fn remove(out: &Path) -> Result<(), TrainError> {
 
 /// How far the run in `out` got, in words.
 pub fn progress(out: &Path, stages: &[Stage]) -> String {
-    if out.join("model.safetensors").exists() {
+    // An earlier run's model stays until the next is written.
+    let written = |path: PathBuf| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    if let (Some(model), Some(state)) = (written(out.join(MODEL)), written(folder(out).join("position.json")))
+        && model >= state
+    {
         return "finished".to_owned();
     }
     match read(out) {

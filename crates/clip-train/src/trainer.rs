@@ -192,6 +192,10 @@ impl<'a> Trainer<'a> {
         };
         let control = Control { progress: self.progress, cancel: self.cancel };
         control.tell(Event::Data { photos: data.photos.len(), texts: data.texts.len(), dev_photos: dev.images.len() });
+        if position.is_none() {
+            // From here on this is the run in the folder, whenever it is stopped.
+            state::remove(self.out)?;
+        }
         let ids = data.texts.iter().chain(&dev.captions).map(|text| {
             control.check()?;
             Ok(tokenizer.encode(text)?.ids)
@@ -224,9 +228,6 @@ impl<'a> Trainer<'a> {
         if !given.iter().any(|name| name == "image.head.mean") {
             model = session.standardised(model);
         }
-        if position.is_none() {
-            state::remove(self.out)?;
-        }
         let first = position.as_ref().map_or(0, |position| position.stage);
         for (index, cuts) in cuts.iter().enumerate().skip(first) {
             let resume = position.clone().filter(|position| position.stage == index);
@@ -234,7 +235,7 @@ impl<'a> Trainer<'a> {
         }
         let last = cuts.last().cloned().unwrap_or(Cuts { image: ImageCut::Pixels, text: TextCut::Ids });
         let trained = session.recall(&model, &last)?;
-        let path = self.out.join("model.safetensors");
+        let path = self.out.join(state::MODEL);
         let weights = session.recipe.export.weights;
         let stored_model = export::write(&exported, &tokenizer_file, &model, weights, &path)?;
         // What was frozen is rounded too, so nothing cached is of use here.

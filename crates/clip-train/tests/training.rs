@@ -275,6 +275,12 @@ fn a_run_is_given_up_only_when_that_is_asked_for() {
     assert_ne!(state(), stopped);
     let error = run_or_hang(folder, "out", |trainer| trainer).unwrap_err();
     assert!(error.to_string().contains("(finished)"), "{error}");
+    // A run that was begun anew and stopped is the one in the folder, whatever model is still there.
+    let restart = run_with(folder, "out", read, stop, |trainer| trainer.restart(true));
+    assert!(matches!(restart, Err(TrainError::Stopped)));
+    let error = run_or_hang(folder, "out", |trainer| trainer).unwrap_err();
+    assert!(error.to_string().contains("(stage \"heads\", epoch 1)"), "{error}");
+    assert!(folder.join("out/model.safetensors").exists());
     // A run may move together with its recipe and data.
     let moved = dir.path().join("moved");
     std::fs::create_dir(&moved).unwrap();

@@ -70,7 +70,7 @@ pub enum LibraryError {
         reason: String,
     },
     /// The file or folder that the index's model was in holds another one now.
-    #[error("{} has changed: it is not the model {model} any more that the index was made with", path.display())]
+    #[error("{} has changed: it no longer holds the model {model} that the index was made with", path.display())]
     ModelChanged {
         /// The model.
         model: String,

@@ -145,11 +145,11 @@ fn vocabulary(vocab: VocabJson<'_>) -> Result<bpe::Vocab, TokenizerError> {
 
 fn bpe(json: ModelJson<'_>) -> Result<ModelWrapper, TokenizerError> {
     if json.dropout.is_some_and(|dropout| dropout != 0.0) {
-        return Err(refused("it leaves out merges at random, which is for training".into()));
+        return Err(refused("it has a dropout, which leaves out merges at random".into()));
     }
     // The crate slices tokens at the prefix's length, wherever that is.
     if json.continuing_subword_prefix.is_some_and(|prefix| !prefix.is_empty()) {
-        return Err(refused("its tokens inside a word have a prefix, which no known model has".into()));
+        return Err(refused("it has a `continuing_subword_prefix`, which no known BPE model uses".into()));
     }
     let suffix = affix("suffix of words", json.end_of_word_suffix)?;
     let vocab = vocabulary(json.vocab)?;

@@ -155,7 +155,7 @@ pub(super) enum SequenceJson {
 fn inserted(what: &str, text: String) -> Result<String, TokenizerError> {
     match text.len() {
         0..=MAX_INSERTED_BYTES => Ok(text),
-        bytes => Err(refused(format!("its {what} puts in {bytes} bytes, expected at most {MAX_INSERTED_BYTES}"))),
+        bytes => Err(refused(format!("its {what} inserts {bytes} bytes, expected at most {MAX_INSERTED_BYTES}"))),
     }
 }
 
@@ -172,7 +172,10 @@ fn pattern(pattern: PatternJson) -> Result<SplitPattern, TokenizerError> {
             // What this engine has no form for, it refuses; only one thing it reads otherwise.
             match Regex::new(&text) {
                 Ok(_) if !has_possessive(&text) => Ok(SplitPattern::Regex(text)),
-                _ => Err(refused(format!("its pattern `{text}` is none that takes linear time"))),
+                _ => Err(refused(format!(
+                    "its pattern `{text}` is not a regular expression, or one with look-around, back-references or possessive \
+                     repetition"
+                ))),
             }
         }
     }
@@ -287,7 +290,7 @@ pub(super) fn pre_tokenizer(json: PreTokenizerJson) -> Result<PreTokenizerWrappe
     add_pre_tokenizer(json, &mut steps)?;
     // Each makes two bytes of every one beyond ASCII, and so would the next.
     if steps.iter().filter(|step| matches!(step, PreTokenizerWrapper::ByteLevel(_))).count() > 1 {
-        return Err(refused("it writes bytes as letters more than once"));
+        return Err(refused("it has more than one ByteLevel step"));
     }
     Ok(Sequence::new(steps).into())
 }
@@ -380,7 +383,7 @@ fn template(pieces: Vec<PieceJson>, special_tokens: &Value) -> Result<(Vec<u32>,
     }
     match texts {
         1 => Ok((before, after)),
-        _ => Err(refused("its template for one text does not have this text once")),
+        _ => Err(refused("its template for a single text does not contain the text exactly once")),
     }
 }
 
@@ -428,9 +431,9 @@ mod tests {
             (json!({ "type": "Precompiled" }), "missing"),
             (json!({ "type": "Precompiled", "precompiled_charsmap": "AAAA" }), "cut off"),
             (many(many(replace("a", "b"))), "16 steps"),
-            (json!({ "type": "Replace", "pattern": { "Regex": "(a|a)*(?!b)" }, "content": "" }), "linear"),
-            (json!({ "type": "Replace", "pattern": { "Regex": "(a|ab)++c" }, "content": "" }), "linear"),
-            (json!({ "type": "Replace", "pattern": { "Regex": "(a+)\\1" }, "content": "" }), "linear"),
+            (json!({ "type": "Replace", "pattern": { "Regex": "(a|a)*(?!b)" }, "content": "" }), "look-around"),
+            (json!({ "type": "Replace", "pattern": { "Regex": "(a|ab)++c" }, "content": "" }), "look-around"),
+            (json!({ "type": "Replace", "pattern": { "Regex": "(a+)\\1" }, "content": "" }), "look-around"),
         ] {
             let error = normalize(json.clone(), "a").unwrap_err().to_string();
             assert!(error.contains(word), "{json}: {error}");
@@ -439,7 +442,7 @@ mod tests {
         let twice = json!({ "type": "Sequence", "pretokenizers": [bytes, bytes] });
         assert!(pre_tokenizer(serde_json::from_value(bytes).unwrap()).is_ok());
         let error = pre_tokenizer(serde_json::from_value(twice).unwrap()).err().unwrap().to_string();
-        assert!(error.contains("more than once"), "{error}");
+        assert!(error.contains("more than one ByteLevel"), "{error}");
         let fixed = json!({ "type": "FixedLength", "length": 0 });
         assert!(serde_json::from_value::<PreTokenizerJson>(fixed).is_err());
     }
