@@ -103,7 +103,7 @@ fn image(model: &str, packing: Packing) -> Result<Tower, Box<dyn Error>> {
 fn text(model: &str, isa: Isa) -> Result<Tower, Box<dyn Error>> {
     let source = if model == POCKET { ModelSource::Default } else { ModelSource::Folder(model.into()) };
     let checkpoint = Checkpoint::open(&source)?;
-    let ids = checkpoint.tokenizer()?.encode("two small dogs are running on a wide sandy beach");
+    let ids = checkpoint.tokenizer()?.encode("two small dogs are running on a wide sandy beach")?;
     assert_eq!(ids.length, TOKENS, "each of the words is one token");
     let ids = ids.ids[..TOKENS].to_vec();
     let tower = checkpoint.cpu_text_tower(isa)?.ok_or("this text tower has no form for the CPU kernels")?;

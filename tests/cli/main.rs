@@ -12,6 +12,7 @@ mod hostile;
 mod incremental;
 mod model;
 mod numbers;
+mod own_model;
 mod query_cache;
 mod replacement;
 #[path = "../../crates/clip-hub/tests/support/mod.rs"]
@@ -21,3 +22,4 @@ mod special_files;
 mod streams;
 mod support;
 mod switch;
+mod train;

@@ -346,7 +346,7 @@ fn model_verify() {
 }
 
 /// A recipe that trains in a second.
-mod tiny_recipe {
+pub mod tiny_recipe {
     use std::fs;
     use std::path::Path;
 

@@ -370,13 +370,25 @@ pub(crate) struct TrainArgs {
     #[arg(value_name = "RECIPE.toml")]
     pub recipe: PathBuf,
 
-    /// Output folder for checkpoints and the finished model
-    #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
+    /// Output folder for checkpoints and the finished model; needed for training
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["init", "list_tensors"])]
+    pub out: Option<PathBuf>,
 
     /// Resume from the last checkpoint in the --out folder
     #[arg(long)]
     pub resume: bool,
+
+    /// Start over, and discard the checkpoint in the --out folder
+    #[arg(long, conflicts_with = "resume")]
+    pub restart: bool,
+
+    /// Write a commented recipe to RECIPE.toml, to be edited
+    #[arg(long, conflicts_with_all = ["out", "resume", "restart", "list_tensors"])]
+    pub init: bool,
+
+    /// Print the model's tensors and the rate at which each stage trains them, and train nothing
+    #[arg(long, conflicts_with_all = ["out", "resume", "restart"])]
+    pub list_tensors: bool,
 
     #[command(flatten)]
     pub device: DeviceArgs,

@@ -60,6 +60,14 @@ fn library(error: &LibraryError) -> Option<String> {
         Remedy::Image(remedy) => return image(remedy),
         Remedy::Hub(remedy) => return hub(&remedy),
         Remedy::ChooseModel => "`clip-search model list` shows the published models that --model accepts".to_owned(),
+        Remedy::LocateModel => {
+            "give its file or folder once with `clip-search index --model PATH`; if it is lost, the same command changes \
+             the index to another model"
+                .to_owned()
+        }
+        Remedy::RestoreModelOrRebuild => {
+            "put the earlier model back, or re-embed all photos with the new one: `clip-search index --rebuild`".to_owned()
+        }
         Remedy::SetModelCache => "set HF_HUB_CACHE or HF_HOME".to_owned(),
         Remedy::NameFolders => "name the folders: `clip-search index --rebuild DIR...`".to_owned(),
         Remedy::ReachOrForget => {
@@ -197,6 +205,12 @@ fn train(remedy: clip_train::Remedy) -> Option<String> {
     let words = match remedy {
         Remedy::RepairOrRemovePhoto => "repair the photo or remove its rows from the CSV",
         Remedy::StartAgain => "start again without --resume",
+        Remedy::DiscardState => "resume with the recipe it was started with, or discard it with --restart",
+        Remedy::ResumeOrStartAgain => {
+            "continue it with --resume, discard it with --restart, or choose another --out folder"
+        }
+        Remedy::ListTensors => "list their names with `clip-search train --list-tensors RECIPE.toml`",
+        Remedy::WaitOrChooseFolder => "wait for it to finish, or choose another --out folder",
         Remedy::LowerLearningRates => "lower the learning rates of that stage",
         Remedy::Resume => "run the same command with --resume to continue",
         _ => return None,

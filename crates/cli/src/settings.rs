@@ -54,7 +54,7 @@ pub(crate) fn hub(offline: bool) -> Result<Hub> {
 
 /// Where models are found by name. Commands that need a model never fetch it by themselves: what takes minutes and
 /// gigabytes is for the user to start.
-fn models() -> Models {
+pub(crate) fn models() -> Models {
     hub(true).map_or_else(|_| Models::local(), Models::with_hub)
 }
 

@@ -31,13 +31,17 @@ pub fn tokenizer(bytes: &[u8]) {
     let Some((config, text, tokenizer)) = parse_tokenizer(bytes) else { return };
     match tokenizer {
         Ok(tokenizer) => {
-            let tokens = tokenizer.encode(&text);
+            let tokens = match tokenizer.encode(&text) {
+                Ok(tokens) => tokens,
+                Err(error) => return assert!(!error.to_string().contains(is_deceptive)),
+            };
+            assert!(!tokens.ids.is_empty());
             assert!(tokens.ids.len() <= config.context_length, "{} ids", tokens.ids.len());
             assert!(tokens.length <= tokens.ids.len());
             if config.kind.fills_context() {
                 assert_eq!(tokens.ids.len(), config.context_length);
             }
-            assert_eq!(tokenizer.encode(&text), tokens);
+            assert_eq!(tokenizer.encode(&text).expect("what was encoded once is again"), tokens);
         }
         Err(error) => assert!(!error.to_string().contains(is_deceptive)),
     }
@@ -111,8 +115,8 @@ pub fn native_model(bytes: &[u8]) {
         Err(error) => return assert!(!error.to_string().contains(is_deceptive)),
     };
     assert!(checkpoint.config().validate().is_ok());
-    if let Ok(tokenizer) = checkpoint.tokenizer() {
-        assert!(tokenizer.encode("two dogs").ids.len() <= checkpoint.config().tokenizer.context_length);
+    if let Ok(tokens) = checkpoint.tokenizer().and_then(|tokenizer| tokenizer.encode("two dogs")) {
+        assert!(tokens.ids.len() <= checkpoint.config().tokenizer.context_length);
     }
     let _ = (checkpoint.logit_scale(), checkpoint.logit_bias());
     if let Ok(fingerprint) = Fingerprint::of(&checkpoint, Precision::Int8) {
@@ -214,6 +218,92 @@ mod tests {
             assert!(tokenizer.is_ok(), "seed {number}: {tokenizer:?}");
         }
         damage(tokenizer, &seeds, 4000);
+    }
+
+    /// The places of all values in `json`, as JSON pointers.
+    fn places(json: &Value, at: String, places: &mut Vec<String>) {
+        match json {
+            Value::Object(map) => map.iter().for_each(|(key, value)| {
+                places_of(value, format!("{at}/{}", key.replace('~', "~0").replace('/', "~1")), places);
+            }),
+            Value::Array(list) => list.iter().enumerate().for_each(|(number, value)| {
+                places_of(value, format!("{at}/{number}"), places);
+            }),
+            _ => {}
+        }
+    }
+
+    fn places_of(json: &Value, at: String, places: &mut Vec<String>) {
+        places.push(at.clone());
+        self::places(json, at, places);
+    }
+
+    /// Changes a value somewhere in a file that stays JSON, which flipped bits seldom leave it.
+    fn change(json: &mut Value, others: &[Value], rng: &mut StdRng) {
+        let mut all = Vec::new();
+        places(json, String::new(), &mut all);
+        // A vocabulary is most of a file and the least of it.
+        let beside: Vec<&String> =
+            all.iter().filter(|at| !at.contains("/vocab/") && !at.contains("/merges/")).collect();
+        let Some(at) =
+            (if rng.random_bool(0.8) { beside.get(rng.random_range(0..beside.len().max(1))).copied() } else { None })
+                .or_else(|| all.get(rng.random_range(0..all.len().max(1))))
+        else {
+            return;
+        };
+        let Some(value) = json.pointer_mut(at) else { return };
+        *value = match rng.random_range(0..9) {
+            0 => Value::Null,
+            1 => (rng.random::<u64>() >> rng.random_range(0..64)).into(),
+            2 => "é\u{fdfa}a ".repeat(rng.random_range(0..200)).into(),
+            3 => vec![value.take(); rng.random_range(0..40)].into(),
+            4 => serde_json::json!({ "type": "Sequence", "normalizers": vec![value.clone(); 9],
+                "pretokenizers": vec![value.clone(); 9], "processors": vec![value.take(); 9] }),
+            5 => serde_json::json!({ "Regex": "(a*)*|\\s+|" }),
+            6 => serde_json::json!({ "type": "Replace", "pattern": { "String": "" }, "content": "aé aé aé aé" }),
+            7 => rng.random_bool(0.5).into(),
+            _ => {
+                let other = &others[rng.random_range(0..others.len())];
+                let mut all = vec![String::new()];
+                places(other, String::new(), &mut all);
+                other.pointer(&all[rng.random_range(0..all.len())]).cloned().unwrap_or_default()
+            }
+        };
+    }
+
+    #[test]
+    fn tokenizers_of_other_shapes_survive() {
+        let clip = serde_json::json!({
+            "added_tokens": [{ "id": 3, "content": "<|end|>", "normalized": false, "special": true }],
+            "normalizer": { "type": "Sequence", "normalizers": [{ "type": "NFC" },
+                { "type": "Replace", "pattern": { "Regex": "\\s+" }, "content": " " }, { "type": "Lowercase" }] },
+            "pre_tokenizer": { "type": "Sequence", "pretokenizers": [
+                { "type": "Split", "pattern": { "Regex": "[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+" },
+                  "behavior": "Removed", "invert": true },
+                { "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true }] },
+            "post_processor": { "type": "RobertaProcessing", "sep": ["<|end|>", 3], "cls": ["<|end|>", 3] },
+            "model": { "type": "BPE", "unk_token": "a", "continuing_subword_prefix": "", "end_of_word_suffix": "</w>",
+                "vocab": { "a": 0, "b</w>": 1, "ab</w>": 2, "<|end|>": 3 }, "merges": ["a b</w>"] }
+        });
+        let read = |bytes: &[u8]| -> Value { serde_json::from_slice(bytes).unwrap() };
+        let seeds = [
+            clip,
+            read(&fixture("tokenizer-siglip/siglip/tokenizer.json")),
+            read(&fixture("tokenizer-siglip/siglip2/tokenizer.json")),
+        ];
+        let (mut rng, started) = (StdRng::seed_from_u64(14), Instant::now());
+        let text = "ab AB <|end|> a dog's  ﬁne ﷺ day </s>";
+        for round in 0..20_000 {
+            if started.elapsed() > Duration::from_secs(4) {
+                break;
+            }
+            let mut json = seeds[round % seeds.len()].clone();
+            for _ in 0..rng.random_range(0..4) {
+                change(&mut json, &seeds, &mut rng);
+            }
+            let kind = if rng.random_bool(0.5) { 2 } else { rng.random_range(3..6) };
+            tokenizer(&tokenizer_seed(kind, text, &serde_json::to_vec(&json).unwrap()));
+        }
     }
 
     #[test]

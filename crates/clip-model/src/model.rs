@@ -392,10 +392,11 @@ impl Model {
     /// Texts to unit vectors, in their order. Texts longer than the model's context are cut.
     ///
     /// # Errors
-    /// [`ModelError::TowerNotLoaded`], [`ModelError::Execution`] and [`ModelError::NotFinite`].
+    /// [`ModelError::Tokenizer`] for a text that has no ids, [`ModelError::TowerNotLoaded`], [`ModelError::Execution`] and
+    /// [`ModelError::NotFinite`].
     pub fn embed_texts<T: AsRef<str>>(&self, texts: &[T]) -> Result<Embeddings, ModelError> {
         let dimension = self.dimension();
-        let ids: Vec<Vec<u32>> = texts.iter().map(|text| self.ids(text.as_ref())).collect();
+        let ids = texts.iter().map(|text| self.ids(text.as_ref())).collect::<Result<Vec<Vec<u32>>, _>>()?;
         // Texts of like length go together: a batch is padded to its longest.
         let mut order: Vec<usize> = (0..ids.len()).collect();
         order.sort_by_key(|&index| ids[index].len());
@@ -440,7 +441,7 @@ impl Model {
     /// # Errors
     /// As [`embed_texts`](Self::embed_texts).
     pub fn text_hidden_states(&self, text: &str) -> Result<HiddenStates, ModelError> {
-        let ids = self.ids(text);
+        let ids = self.ids(text)?;
         let values = self.run(|loaded| {
             let tower = loaded.text.as_ref().ok_or_else(|| self.not_loaded("text"))?;
             match tower {
@@ -457,13 +458,13 @@ impl Model {
         Ok(HiddenStates::new(values, self.config.text.width()))
     }
 
-    fn ids(&self, text: &str) -> Vec<u32> {
-        let mut tokens = self.tokenizer.encode(text);
+    fn ids(&self, text: &str) -> Result<Vec<u32>, ModelError> {
+        let mut tokens = self.tokenizer.encode(text)?;
         // The others must be given all.
         if self.config.text.ends_texts() {
             tokens.ids.truncate(tokens.length);
         }
-        tokens.ids
+        Ok(tokens.ids)
     }
 
     /// Ids and mask, `[batch, longest]`.

@@ -410,3 +410,35 @@ fn names_from_files_do_not_steer_a_terminal() {
         assert!(!error.contains(|c: char| c.is_control() || c == '\u{202e}'), "{error:?}");
     }
 }
+
+/// What a `tokenizer.json` can do to the process: each was an abort, a panic or gigabytes.
+#[test]
+fn hostile_tokenizers_are_errors_or_harmless() {
+    use serde_json::{Value, json};
+    let load = |change: &dyn Fn(&mut Value)| {
+        let folder = siglip();
+        let path = folder.path().join("tokenizer.json");
+        let mut tokenizer: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        change(&mut tokenizer);
+        std::fs::write(&path, serde_json::to_vec(&tokenizer).unwrap()).unwrap();
+        load_folder(folder.path())
+    };
+    let refused = |change: &dyn Fn(&mut Value), word: &str| match load(change) {
+        Err(error @ ModelError::Tokenizer { .. }) => assert!(error.to_string().contains(word), "{word}: {error}"),
+        other => panic!("{word}: {other:?}"),
+    };
+    // Seven replacements, each by a hundred of what the next replaces.
+    let grow = |content: usize| {
+        let replace = json!({ "type": "Replace", "pattern": { "String": "a" }, "content": "a".repeat(content) });
+        json!({ "type": "Sequence", "normalizers": vec![replace; 7] })
+    };
+    refused(&|json| json["normalizer"] = grow(100), "100 bytes");
+    let model = load(&|json| json["normalizer"] = grow(16)).unwrap();
+    assert!(model.embed_texts(&[&"a".repeat(100_000)]).is_ok());
+    refused(&|json| json["normalizer"]["normalizers"][0]["precompiled_charsmap"] = json!("AAAA////"), "character map");
+    refused(&|json| json["normalizer"] = json!({ "type": "Reverse" }), "Reverse");
+    refused(&|json| json["pre_tokenizer"] = json!({ "type": "FixedLength", "length": 0 }), "FixedLength");
+    refused(&|json| json["post_processor"]["special_tokens"] = json!({}), "</s>");
+    refused(&|json| json["model"]["unk_id"] = json!(1_000_000), "unk_id");
+    refused(&|json| json["added_tokens"][1]["content"] = json!("x".repeat(100_000)), "100000 bytes");
+}

@@ -54,7 +54,43 @@ pub enum TrainError {
         /// Why not.
         reason: String,
     },
-    /// There is no training state to resume from, or it is damaged, or it belongs to another recipe.
+    /// An expression of the recipe matches no tensor of the model.
+    #[error("no tensor of the model matches `{}` in stage {stage:?}", Shown::text(expression))]
+    NoTensors {
+        /// The stage.
+        stage: String,
+        /// The expression, as written.
+        expression: String,
+    },
+    /// The model that the recipe starts from is neither on the disk nor published.
+    #[error("cannot start from {}: {source}", Shown::text(start))]
+    Start {
+        /// As the recipe has it.
+        start: String,
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The output folder has a run already, which would be lost.
+    #[error("{} already holds a training run ({})", Shown::path(path), Shown::text(progress))]
+    Existing {
+        /// The output folder.
+        path: PathBuf,
+        /// How far it got: `finished`, or a stage and an epoch.
+        progress: String,
+    },
+    /// Another process trains into the output folder.
+    #[error("another process is training in {}", Shown::path(path))]
+    Busy {
+        /// The output folder.
+        path: PathBuf,
+    },
+    /// The output folder has no run that could be resumed.
+    #[error("there is no training run to resume in {}", Shown::path(path))]
+    NothingToResume {
+        /// The output folder.
+        path: PathBuf,
+    },
+    /// The training state cannot be resumed: it is damaged, or it belongs to another recipe.
     #[error("cannot resume training from {}: {}", Shown::path(path), Shown::text(reason))]
     State {
         /// The state's folder.
@@ -91,6 +127,14 @@ pub enum Remedy {
     RepairOrRemovePhoto,
     /// Start the run again without resuming.
     StartAgain,
+    /// Resume with the recipe that the state is of, or start again and discard the state.
+    DiscardState,
+    /// Resume the run, start it again, or choose another output folder.
+    ResumeOrStartAgain,
+    /// Look at the names of the model's tensors.
+    ListTensors,
+    /// Wait for the other process, or choose another output folder.
+    WaitOrChooseFolder,
     /// Lower the learning rates of the stage.
     LowerLearningRates,
     /// Resume from the last saved training state.
@@ -106,12 +150,16 @@ impl TrainError {
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::Photo { .. } => Some(Remedy::RepairOrRemovePhoto),
-            Self::State { .. } => Some(Remedy::StartAgain),
+            Self::State { .. } => Some(Remedy::DiscardState),
+            Self::NothingToResume { .. } => Some(Remedy::StartAgain),
+            Self::Existing { .. } => Some(Remedy::ResumeOrStartAgain),
+            Self::NoTensors { .. } => Some(Remedy::ListTensors),
+            Self::Busy { .. } => Some(Remedy::WaitOrChooseFolder),
             Self::Diverged { .. } => Some(Remedy::LowerLearningRates),
             Self::Stopped => Some(Remedy::Resume),
             Self::Model(error) => error.remedy().map(Remedy::Model),
             Self::Recall(error) => error.remedy().map(Remedy::Recall),
-            Self::Io { .. } | Self::Recipe { .. } | Self::Data { .. } | Self::Stage { .. } => None,
+            Self::Io { .. } | Self::Recipe { .. } | Self::Data { .. } | Self::Stage { .. } | Self::Start { .. } => None,
         }
     }
 
@@ -168,6 +216,11 @@ mod tests {
             TrainError::Data { path: path.clone(), reason: reason.clone() },
             TrainError::Photo { path: path.clone(), reason: reason.clone() },
             TrainError::Stage { stage: "s".into(), reason: reason.clone() },
+            TrainError::NoTensors { stage: "s".into(), expression: reason.clone() },
+            TrainError::Start { start: reason.clone(), source: "absent".into() },
+            TrainError::Existing { path: path.clone(), progress: reason.clone() },
+            TrainError::Busy { path: path.clone() },
+            TrainError::NothingToResume { path: path.clone() },
             TrainError::State { path, reason },
         ];
         for error in errors {

@@ -79,9 +79,10 @@ impl FrozenImages {
             control.tell(Event::Caching { what, done, total });
             control.check()
         };
-        // Decoding runs ahead of the device by a few chunks.
-        let (sender, receiver) = std::sync::mpsc::sync_channel(4);
         std::thread::scope(|scope| -> Result<(), TrainError> {
+            // Decoding runs ahead of the device by a few chunks. The receiver is this closure's: however it ends, the
+            // receiver goes before the scope waits for the thread, which would otherwise wait for room for ever.
+            let (sender, receiver) = std::sync::mpsc::sync_channel(4);
             let feed = &ranges;
             scope.spawn(move || {
                 for range in feed {

@@ -4,6 +4,7 @@ use burn::module::{Module, ModuleMapper, Param, ParamGroup, ParamId};
 use burn::optim::{AdamW, AdamWConfig, LearningRate, ModuleOptimizer, Optimizer, RecordState, StateSink, StateSource};
 use burn::tensor::{Device, Tensor};
 use clip_model::weights::module::shapes;
+use regex::Regex;
 
 use crate::error::TrainError;
 use crate::recipe::Stage;
@@ -23,30 +24,45 @@ pub struct Trained {
 /// expressions match: they are measured, and no gradient improves them.
 ///
 /// # Errors
-/// [`TrainError::Stage`] if an expression of the stage matches nothing.
+/// [`TrainError::NoTensors`] if an expression of the stage matches nothing.
 pub fn trained<M: Module>(module: &M, stage: &Stage) -> Result<Vec<Trained>, TrainError> {
-    let fail = |reason| TrainError::Stage { stage: stage.name.clone(), reason };
-    let patterns = stage
-        .train
-        .iter()
-        .map(|group| group.pattern().map(|pattern| (pattern, group.rate)))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(fail)?;
+    let rates = Rates::of(stage)?;
     let shapes = shapes(module);
-    for (pattern, _) in &patterns {
+    for (group, (pattern, _)) in stage.train.iter().zip(&rates.patterns) {
         if !shapes.iter().any(|(name, _)| pattern.is_match(name)) {
-            return Err(fail(format!("no tensor of the model matches {pattern}")));
+            return Err(TrainError::NoTensors { stage: stage.name.clone(), expression: group.tensors.clone() });
         }
     }
-    let learns = |name: &str| !name.ends_with(".running_mean") && !name.ends_with(".running_var");
-    Ok(shapes
-        .into_iter()
-        .filter(|(name, _)| learns(name))
-        .filter_map(|(name, shape)| {
-            let (_, rate) = patterns.iter().rev().find(|(pattern, _)| pattern.is_match(&name))?;
-            Some(Trained { name, rate: *rate, decays: shape.len() > 1 })
-        })
-        .collect())
+    let trained = shapes.into_iter().filter_map(|(name, shape)| {
+        let rate = rates.of_tensor(&name)?;
+        Some(Trained { name, rate, decays: shape.len() > 1 })
+    });
+    Ok(trained.collect())
+}
+
+/// The rates at which tensors learn in a stage.
+pub struct Rates {
+    patterns: Vec<(Regex, f64)>,
+}
+
+impl Rates {
+    /// Those of a stage.
+    ///
+    /// # Errors
+    /// [`TrainError::Stage`] if an expression is none.
+    pub fn of(stage: &Stage) -> Result<Self, TrainError> {
+        let patterns = stage.train.iter().map(|group| group.pattern().map(|pattern| (pattern, group.rate)));
+        let patterns = patterns.collect::<Result<Vec<_>, _>>();
+        Ok(Self { patterns: patterns.map_err(|reason| TrainError::Stage { stage: stage.name.clone(), reason })? })
+    }
+
+    /// The rate of the tensor of this name; `None` if it is frozen.
+    pub fn of_tensor(&self, name: &str) -> Option<f64> {
+        if name.ends_with(".running_mean") || name.ends_with(".running_var") {
+            return None;
+        }
+        self.patterns.iter().rev().find(|(pattern, _)| pattern.is_match(name)).map(|(_, rate)| *rate)
+    }
 }
 
 /// Lets the given tensors learn, freezes all others, and makes the optimizer that knows their rates.

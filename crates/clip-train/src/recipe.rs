@@ -1,11 +1,19 @@
 //! A training recipe: which data, which starting weights, which stages. Plain data, read from TOML.
 
+mod fields;
+
 use std::path::{Path, PathBuf};
 
 use clip_model::Precision;
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
+
+/// A recipe for fine-tuning on one's own captions, with comments that explain its settings.
+pub const TEMPLATE: &str = include_str!("../assets/recipe.toml");
+
+/// CLIP's upper bound on the inverse temperature.
+const MAX_SCALE: f64 = 100.0;
 
 /// Largest recipe that is read.
 const MAX_RECIPE_BYTES: u64 = 1 << 20;
@@ -17,6 +25,7 @@ pub struct Recipe {
     /// Name of the model that comes out.
     pub name: String,
     /// Seed of every random choice.
+    #[serde(default)]
     pub seed: u64,
     /// `ClipConfig` as JSON. Paths here are relative to the recipe's file. Without one, and without a tokenizer, the
     /// model is that of the checkpoint named as the start.
@@ -24,9 +33,11 @@ pub struct Recipe {
     /// The tokenizer's file (its kind is in the config).
     pub tokenizer: Option<PathBuf>,
     /// With a config, starting weights by our tensor names (safetensors); what the file lacks starts at random. Without
-    /// one, a checkpoint in any layout that is read: a folder, or a model file that describes itself.
+    /// one, a model: `pocket`, a checkpoint in any layout that is read (a folder, or a model file that describes itself),
+    /// or else the name of a published model. What it means depends on which of these there are, so it stays as written.
     pub start: Option<PathBuf>,
     /// The folder that the paths of the data sets are relative to, itself relative to the recipe's file.
+    #[serde(default = "here")]
     pub data: PathBuf,
     /// Photos with captions or labels to train on.
     pub photos: Vec<PhotoSet>,
@@ -202,6 +213,10 @@ impl Default for Export {
     }
 }
 
+fn here() -> PathBuf {
+    PathBuf::from(".")
+}
+
 fn half() -> Precision {
     Precision::F16
 }
@@ -224,103 +239,178 @@ impl Recipe {
     /// # Errors
     /// [`TrainError::Io`] and [`TrainError::Recipe`].
     pub fn read(path: &Path) -> Result<Self, TrainError> {
+        Ok(Self::read_as_written(path)?.resolved(path))
+    }
+
+    /// As [`read`](Self::read), with its paths as they are in the file.
+    pub(crate) fn read_as_written(path: &Path) -> Result<Self, TrainError> {
         let text = clip_files::regular::read_to_string(path, MAX_RECIPE_BYTES).map_err(TrainError::reading(path))?;
-        Self::parse(&text, path)
+        Self::parse_as_written(&text, path)
     }
 
     /// As [`read`](Self::read), for text that stands in the file at `path`.
     ///
     /// # Errors
-    /// [`TrainError::Recipe`].
+    /// [`TrainError::Recipe`], with everything that is wrong at once.
     pub fn parse(text: &str, path: &Path) -> Result<Self, TrainError> {
-        let fail = |reason| TrainError::Recipe { path: path.to_owned(), reason };
-        let mut recipe: Self = toml::from_str(text).map_err(|error| fail(error.to_string()))?;
-        recipe.check().map_err(fail)?;
+        Ok(Self::parse_as_written(text, path)?.resolved(path))
+    }
+
+    fn parse_as_written(text: &str, path: &Path) -> Result<Self, TrainError> {
+        let fail = |problems: Vec<String>| {
+            let reason = match problems.as_slice() {
+                [problem] => problem.clone(),
+                _ => format!("it has {} problems\n{}", problems.len(), problems.join("\n")),
+            };
+            TrainError::Recipe { path: path.to_owned(), reason }
+        };
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| fail(vec![error.to_string()]))?;
+        let fields::Problems { fields: mut problems, types } = fields::problems(&table);
+        match toml::from_str::<Self>(text) {
+            Ok(recipe) => {
+                problems.extend(recipe.out_of_range());
+                if problems.is_empty() { Ok(recipe) } else { Err(fail(problems)) }
+            }
+            Err(error) => {
+                // serde tells the first problem, and where it is. Of several, all are told.
+                let of_fields =
+                    ["missing field", "unknown field"].iter().any(|start| error.message().starts_with(start));
+                match (of_fields, types.len()) {
+                    (true, _) if !problems.is_empty() => problems.extend(types),
+                    (false, 2..) => problems.extend(types),
+                    _ => problems.push(error.to_string()),
+                }
+                Err(fail(problems))
+            }
+        }
+    }
+
+    /// With its paths resolved against the folder of the file at `path`.
+    pub(crate) fn resolved(mut self, path: &Path) -> Self {
         let folder = path.parent().unwrap_or(Path::new(""));
-        recipe.data = folder.join(&recipe.data);
-        for file in [&mut recipe.config, &mut recipe.tokenizer, &mut recipe.start].into_iter().flatten() {
+        self.data = folder.join(&self.data);
+        let start = self.start.as_mut().filter(|_| self.config.is_some());
+        for file in [self.config.as_mut(), self.tokenizer.as_mut(), start].into_iter().flatten() {
             *file = folder.join(&*file);
         }
-        if let Some(classifier) = &mut recipe.classifier {
+        if let Some(classifier) = &mut self.classifier {
             classifier.weights = folder.join(&classifier.weights);
             classifier.names = folder.join(&classifier.names);
         }
-        for (csv, images) in recipe
+        for (csv, images) in self
             .photos
             .iter_mut()
             .map(|set| (&mut set.csv, &mut set.images))
-            .chain([(&mut recipe.dev.csv, &mut recipe.dev.images)])
+            .chain([(&mut self.dev.csv, &mut self.dev.images)])
         {
-            *csv = recipe.data.join(&*csv);
-            *images = recipe.data.join(&*images);
+            *csv = self.data.join(&*csv);
+            *images = self.data.join(&*images);
         }
-        Ok(recipe)
+        self
     }
 
-    fn check(&self) -> Result<(), String> {
-        let within = |what: &str, ok: bool| if ok { Ok(()) } else { Err(format!("{what} is out of range")) };
-        within("views.count (expected 1 to 64)", (1..=64).contains(&self.views.count))?;
-        within(
-            "views.min_area (expected above 0, at most 1)",
-            self.views.min_area > 0.0 && self.views.min_area <= 1.0,
-        )?;
-        within("views.max_aspect (expected 1 to 100)", (1.0..=100.0).contains(&self.views.max_aspect))?;
-        within("views.flip (expected 0 to 1)", (0.0..=1.0).contains(&self.views.flip))?;
+    /// Everything that would panic, train nothing or take for ever, far from the recipe's line.
+    fn out_of_range(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut check = |place: &str, value: &dyn std::fmt::Display, ok: bool, expected: &str| {
+            if !ok {
+                problems.push(format!("{place} is {value}, expected {expected}"));
+            }
+        };
+        let views = &self.views;
+        check("views.count", &views.count, (1..=64).contains(&views.count), "1 to 64");
+        let share = |value: f64| value > 0.0 && value <= 1.0;
+        check("views.min_area", &views.min_area, share(views.min_area), "above 0, at most 1");
+        check("views.max_aspect", &views.max_aspect, (1.0..=100.0).contains(&views.max_aspect), "1 to 100");
+        check("views.flip", &views.flip, (0.0..=1.0).contains(&views.flip), "0 to 1");
+        for (number, set) in self.photos.iter().enumerate() {
+            check(&format!("photos[{number}].share"), &set.share, share(set.share), "above 0, at most 1");
+        }
+        for stage in &self.stages {
+            let up_to = |value: f64, most: f64| (0.0..=most).contains(&value);
+            let mut check = |field: &str, value: &dyn std::fmt::Display, ok: bool, expected: &str| {
+                check(&format!("stages.{}.{field}", stage.name.escape_debug()), value, ok, expected);
+            };
+            check("batch", &stage.batch, (2..=65_536).contains(&stage.batch), "2 to 65536");
+            check("captions", &stage.captions, (1..=16).contains(&stage.captions), "1 to 16");
+            check("class_names", &stage.class_names, stage.class_names >= 1, "at least 1");
+            check("epochs", &stage.epochs, (1..=1_000_000).contains(&stage.epochs), "1 to 1000000");
+            check("warm_up", &stage.warm_up, up_to(stage.warm_up, 1e6), "0 or more");
+            check("weight_decay", &stage.weight_decay, up_to(stage.weight_decay, 10.0), "0 to 10");
+            check("average", &stage.average, up_to(stage.average, 1e6), "0 or more");
+            if let Some(scale) = &stage.scale {
+                check("scale", scale, *scale > 0.0 && *scale <= MAX_SCALE, "above 0, at most 100");
+            }
+            let losses = &stage.losses;
+            for (name, weight) in [
+                ("contrastive", losses.contrastive),
+                ("classes", losses.classes),
+                ("prototypes", losses.prototypes),
+                ("sigmoid", losses.sigmoid),
+            ] {
+                check(&format!("losses.{name}"), &weight, up_to(weight, 1e3), "0 to 1000");
+            }
+            for (number, group) in stage.train.iter().enumerate() {
+                check(&format!("train[{number}].rate"), &group.rate, up_to(group.rate, 10.0), "0 to 10");
+            }
+        }
+        problems.extend(self.contradictions());
+        problems
+    }
+
+    fn contradictions(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut fail = |reason: String| problems.push(reason);
         match (&self.config, &self.tokenizer, &self.start) {
             (Some(_), Some(_), _) | (None, None, Some(_)) => {}
-            (None, None, None) => return Err("it has neither a config and a tokenizer nor a start".into()),
-            _ => return Err("config and tokenizer must be given together, and not with a start, which has both".into()),
+            (None, None, None) => fail("it has neither a config and a tokenizer nor a start".into()),
+            _ => fail("config and tokenizer must be given together, and not with a start, which has both".into()),
         }
         if self.photos.is_empty() {
-            return Err("expected at least one [[photos]] set".into());
+            fail("expected at least one [[photos]] set".into());
         }
-        for set in &self.photos {
-            within("photos.share (expected above 0, at most 1)", set.share > 0.0 && set.share <= 1.0)?;
+        let label = |templates: &[String]| templates.iter().find(|template| !template.contains("{}")).cloned();
+        for (number, set) in self.photos.iter().enumerate() {
+            if let Some(template) = label(&set.templates) {
+                fail(format!("photos[{number}].templates has {template:?}, expected `{{}}` where the label goes"));
+            }
         }
         if let Some(classifier) = &self.classifier {
-            within("classifier.templates (expected at least one)", !classifier.templates.is_empty())?;
+            if classifier.templates.is_empty() {
+                fail("classifier.templates is empty, expected at least one".into());
+            }
+            if let Some(template) = label(&classifier.templates) {
+                fail(format!("classifier.templates has {template:?}, expected `{{}}` where the name goes"));
+            }
         }
         if self.stages.is_empty() {
-            return Err("expected at least one [[stages]] entry".into());
+            fail("expected at least one [[stages]] entry".into());
         }
         for (index, stage) in self.stages.iter().enumerate() {
             if stage.name.is_empty() || !stage.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-                return Err(format!(
-                    "the stage name {:?} is invalid; expected letters, digits and hyphens",
-                    stage.name
-                ));
+                fail(format!("the stage name {:?} is invalid; expected letters, digits and hyphens", stage.name));
             }
             if self.stages[..index].iter().any(|other| other.name == stage.name) {
-                return Err(format!("two stages are named {:?}", stage.name));
+                fail(format!("two stages are named {:?}", stage.name));
             }
-            within("stages.batch (expected at least 2)", stage.batch >= 2)?;
-            within("stages.captions (expected 1 to 16)", (1..=16).contains(&stage.captions))?;
-            within("stages.class_names (expected at least 1)", stage.class_names >= 1)?;
-            within("stages.epochs (expected at least 1)", stage.epochs >= 1)?;
-            let not_negative = |value: f64| value.is_finite() && value >= 0.0;
-            within("stages.warm_up (expected 0 or more)", not_negative(stage.warm_up))?;
-            within("stages.weight_decay (expected 0 or more)", not_negative(stage.weight_decay))?;
-            within("stages.average (expected 0 or more)", not_negative(stage.average))?;
-            within(
-                "stages.scale (expected above 0)",
-                stage.scale.is_none_or(|scale| scale > 0.0 && scale.is_finite()),
-            )?;
             let losses = &stage.losses;
-            let weights = [losses.contrastive, losses.classes, losses.prototypes, losses.sigmoid];
-            within("stages.losses (expected 0 or more each)", weights.into_iter().all(not_negative))?;
-            if (stage.losses.classes > 0.0 || stage.losses.prototypes > 0.0) && self.classifier.is_none() {
-                return Err(format!(
-                    "stage {:?} has a loss that needs a [classifier], but the recipe names none",
-                    stage.name
-                ));
+            if (losses.classes > 0.0 || losses.prototypes > 0.0) && self.classifier.is_none() {
+                fail(format!("stage {:?} has a loss that needs a [classifier], but the recipe names none", stage.name));
             }
-            for group in &stage.train {
-                group.pattern()?;
-                within("stages.train.rate (expected 0 or more)", not_negative(group.rate))?;
+            if [losses.contrastive, losses.classes, losses.prototypes, losses.sigmoid].iter().all(is_off) {
+                fail(format!("all losses of stage {:?} are 0, so it would learn nothing", stage.name));
             }
+            if stage.train.iter().all(|group| group.rate == 0.0) {
+                fail(format!("stage {:?} trains no tensors at a rate above 0", stage.name));
+            }
+            problems_of(&stage.train, &mut fail);
         }
-        Ok(())
+        problems
     }
+}
+
+fn problems_of(groups: &[Group], fail: &mut impl FnMut(String)) {
+    groups.iter().filter_map(|group| group.pattern().err()).for_each(fail);
 }
 
 impl Group {
@@ -352,24 +442,93 @@ mod tests {
     #[test]
     fn numbers_out_of_range_are_refused() {
         for (right, wrong, named) in [
+            ("count = 3", "count = 0", "views.count is 0"),
             ("max_aspect = 1.4", "max_aspect = inf", "views.max_aspect"),
             ("max_aspect = 1.4", "max_aspect = nan", "views.max_aspect"),
             ("min_area = 0.5", "min_area = 0.0", "views.min_area"),
             ("min_area = 0.5", "min_area = nan", "views.min_area"),
             ("flip = 0.5", "flip = 2", "views.flip"),
-            ("share = 0.25", "share = inf", "photos.share"),
-            ("warm_up = 1", "warm_up = nan", "stages.warm_up"),
-            ("weight_decay = 0.1", "weight_decay = -1", "stages.weight_decay"),
-            ("average = 1.5", "average = inf", "stages.average"),
-            ("scale = 20", "scale = 0", "stages.scale"),
-            ("scale = 20", "scale = inf", "stages.scale"),
+            ("share = 0.25", "share = inf", "photos[2].share"),
+            ("epochs = 12", "epochs = 0", "stages.heads.epochs is 0"),
+            ("epochs = 12", "epochs = 9000000", "stages.heads.epochs"),
+            ("batch = 512", "batch = 0", "stages.heads.batch is 0"),
+            ("batch = 512", "batch = 1", "stages.heads.batch is 1, expected 2 to 65536"),
+            ("captions = 2", "captions = 0", "stages.heads.captions"),
+            ("class_names = 100", "class_names = 0", "stages.tails.class_names"),
+            ("warm_up = 1", "warm_up = nan", "stages.heads.warm_up is NaN"),
+            ("weight_decay = 0.1", "weight_decay = -1", "stages.heads.weight_decay is -1"),
+            ("average = 1.5", "average = inf", "stages.heads.average"),
+            ("scale = 20", "scale = 0", "stages.heads.scale"),
+            ("scale = 20", "scale = -5", "stages.heads.scale"),
+            ("scale = 20", "scale = nan", "stages.heads.scale"),
+            ("scale = 20", "scale = 1000", "stages.heads.scale"),
+            ("contrastive = 1.0", "contrastive = -1", "stages.heads.losses.contrastive"),
+            ("classes = 0.5", "classes = nan", "stages.heads.losses.classes"),
+            ("{ contrastive = 1.0, classes = 0.5, prototypes = 0.2 }", "{ contrastive = 0 }", "learn nothing"),
+            ("rate = 1e-3", "rate = nan", "stages.heads.train[0].rate is NaN"),
+            ("rate = 1e-3", "rate = -1", "stages.heads.train[0].rate is -1, expected 0 to 10"),
+            ("rate = 1e-3", "rate = inf", "stages.heads.train[0].rate"),
+            ("rate = 1e-3", "rate = 100", "stages.heads.train[0].rate"),
+            ("'logit_scale'", "'('", "regular expression"),
+            ("\"a picture of a {}\"", "\"a picture\"", "photos[2].templates has \"a picture\""),
             ("templates = [\"{}\", \"a {}\"", "templates = [] #", "classifier.templates"),
         ] {
             assert!(POCKET.contains(right), "{right}");
             let error = parse(&POCKET.replacen(right, wrong, 1)).unwrap_err().to_string();
             assert!(error.contains(named), "{wrong}: {error}");
         }
+        let error = parse(&POCKET.replace("rate = 1e-3", "rate = 0")).unwrap_err().to_string();
+        assert!(error.ends_with("is invalid: stage \"heads\" trains no tensors at a rate above 0"), "{error}");
         let rate = POCKET.replace("rate = ", "rate = -");
-        assert!(parse(&rate).unwrap_err().to_string().contains("stages.train.rate"));
+        let error = parse(&rate).unwrap_err().to_string();
+        assert!(
+            error.contains("stages.heads.train[0].rate") && error.contains("stages.finish.train[6].rate"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let error =
+            parse("stages = [{ nmae = 'a', epochs = 'two', batch = 1 }]\n[views]\ncount = 3\n[dev]\ncsv = 'd'\n");
+        let error = error.unwrap_err().to_string();
+        for problem in [
+            "problems",
+            "missing field `name`\n",
+            "missing field `photos`",
+            "missing field `images` in [dev]",
+            "unknown field `nmae` in [[stages]] entry 1; did you mean `name`?",
+            "missing field `train` in [[stages]] entry 1",
+            "missing field `min_area` in [views]",
+            "`epochs` in [[stages]] entry 1 is of type string, expected a whole number",
+        ] {
+            assert!(error.contains(problem), "{problem}: {error}");
+        }
+        // Of one value of the wrong type, the place in the file is shown.
+        let error = parse("seed = 'one'").unwrap_err().to_string();
+        assert!(error.contains("line 1") && error.contains("missing field `name`"), "{error}");
+        // One problem needs no list.
+        let error = parse(&POCKET.replace("name = \"pocket\"", "")).unwrap_err().to_string();
+        assert!(error.ends_with("is invalid: missing field `name`"), "{error}");
+        // Values are not looked at before the shape is right, but all of them are.
+        let error = parse(&POCKET.replace("epochs", "epochs = 0 #").replace("batch", "batch = 0 #")).unwrap_err();
+        assert!(error.to_string().contains("6 problems"), "{error}");
+    }
+
+    #[test]
+    fn the_template_is_a_recipe() {
+        let recipe = parse(TEMPLATE).unwrap();
+        assert_eq!(recipe.start.as_deref(), Some(Path::new("pocket")), "a name stays one");
+        // The defaults that it shows are the defaults.
+        let shown: String = TEMPLATE
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(setting) if setting.starts_with('[') || setting.contains(" = ") => format!("{setting}\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        let json = |recipe: &Recipe| serde_json::to_value(recipe).unwrap();
+        // `data` and `seed` stand before the tables, as they must.
+        assert_eq!(json(&parse(&shown).unwrap()), json(&recipe));
     }
 }

@@ -24,6 +24,7 @@ use crate::inputs::{ImageInput, TextInput, padded};
 use crate::optimizer;
 use crate::progress::Control;
 use crate::recipe::Recipe;
+use crate::run::Run;
 use crate::teacher::Teacher;
 use crate::views::View;
 
@@ -34,7 +35,8 @@ pub type Decode<'a> = dyn Fn(&Path) -> Result<RgbImage, String> + Sync + 'a;
 pub(crate) struct Session<'a> {
     pub recipe: Recipe,
     pub out: PathBuf,
-    pub key: String,
+    /// What the run depends on, for its saved states.
+    pub run: Run,
     pub device: Device,
     pub teacher: Option<Teacher>,
     pub control: Control<'a>,
@@ -207,7 +209,8 @@ impl Session<'_> {
         }
     }
 
-    /// Dev recall of a model whose frozen parts are as cached.
+    /// Dev recall of a model whose frozen parts are as cached. Is not stopped: an epoch that is trained is worth the time
+    /// to measure and save it.
     pub fn recall(&self, model: &Clip, cuts: &Cuts) -> Result<Retrieval, TrainError> {
         let first = self.data.texts.len();
         let image = |rows: &[usize], device: &Device| match (&self.frozen.dev_images, &cuts.image) {
@@ -218,7 +221,7 @@ impl Session<'_> {
             let texts: Vec<usize> = captions.iter().map(|&caption| first + caption).collect();
             self.text_input(&texts, cuts.text, device)
         };
-        self.measure(model, &image, &text)
+        self.measure(model, &image, &text, &|| Ok(()))
     }
 
     /// Dev recall of a model from the photos and texts themselves.
@@ -229,7 +232,8 @@ impl Session<'_> {
             let (ids, mask) = padded(&texts, self.config.tokenizer.pad_id, device);
             TextInput::Ids(ids, mask)
         };
-        self.measure(model, &|rows: &[usize], device: &Device| self.dev_input(rows, device), &text)
+        let image = |rows: &[usize], device: &Device| self.dev_input(rows, device);
+        self.measure(model, &image, &text, &|| self.control.check())
     }
 
     fn measure(
@@ -237,11 +241,12 @@ impl Session<'_> {
         model: &Clip,
         image: &evaluate::Images<'_>,
         text: &evaluate::Captions<'_>,
+        check: &dyn Fn() -> Result<(), TrainError>,
     ) -> Result<Retrieval, TrainError> {
         let first = self.data.texts.len();
         let tokens = |caption: usize| self.ids[first + caption].len();
         let model = model.valid();
-        evaluate::recall(&model, &self.dev.image_of, self.dev.images.len(), image, text, &tokens, &self.device)
+        evaluate::recall(&model, &self.dev.image_of, self.dev.images.len(), image, text, &tokens, check, &self.device)
     }
 
     fn dev_input(&self, rows: &[usize], device: &Device) -> Result<ImageInput, TrainError> {

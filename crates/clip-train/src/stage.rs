@@ -116,7 +116,8 @@ pub fn train(
             best: is_best,
         });
         let position = Position {
-            key: session.key.clone(),
+            key: session.run.key.clone(),
+            run: Some(session.run.record.clone()),
             stage: index,
             epoch: epoch + 1,
             averaged_steps: average.steps(),

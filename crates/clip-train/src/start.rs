@@ -2,6 +2,7 @@
 //! ones elsewhere.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::path::Path;
 
 use burn::tensor::Device;
@@ -13,6 +14,9 @@ use clip_model::{Checkpoint, ClipConfig, Fingerprint, ModelError, ModelSource, P
 
 use crate::error::TrainError;
 use crate::recipe::Recipe;
+
+/// Finds a published model on this disk by its name.
+pub type FindModel<'a> = dyn Fn(&str) -> Result<ModelSource, Box<dyn Error + Send + Sync>> + Sync + 'a;
 
 /// Largest configuration or tokenizer file that is read.
 const MAX_FILE_BYTES: u64 = 64 << 20;
@@ -36,15 +40,21 @@ pub struct Start {
 }
 
 impl Start {
-    /// Reads what the recipe starts from.
+    /// Reads what the recipe, whose file is in `folder`, starts from.
     ///
     /// # Errors
     /// Whatever is wrong with the files, by name.
-    pub fn read(recipe: &Recipe, device: &Device) -> Result<Self, TrainError> {
+    pub fn read(
+        recipe: &Recipe,
+        folder: &Path,
+        find: Option<&FindModel<'_>>,
+        device: &Device,
+    ) -> Result<Self, TrainError> {
         let read = |path: &Path| clip_files::regular::read(path, MAX_FILE_BYTES).map_err(TrainError::reading(path));
         let (Some(config_path), Some(tokenizer_path)) = (&recipe.config, &recipe.tokenizer) else {
             // The recipe was checked: then it names a checkpoint.
-            return Self::checkpoint(recipe.start.as_deref().unwrap_or(Path::new("")), &recipe.name, device);
+            let start = recipe.start.as_deref().unwrap_or(Path::new(""));
+            return Self::checkpoint(&source(start, folder, find)?, &recipe.name, device);
         };
         let config_text = read(config_path)?;
         let config = ClipConfig::from_json(&String::from_utf8_lossy(&config_text), &config_path.to_string_lossy())?;
@@ -65,10 +75,8 @@ impl Start {
         })
     }
 
-    fn checkpoint(path: &Path, name: &str, device: &Device) -> Result<Self, TrainError> {
-        let source =
-            if path.is_file() { ModelSource::File(path.to_owned()) } else { ModelSource::Folder(path.to_owned()) };
-        let checkpoint = Checkpoint::open(&source)?;
+    fn checkpoint(source: &ModelSource, name: &str, device: &Device) -> Result<Self, TrainError> {
+        let checkpoint = Checkpoint::open(source)?;
         let config = ClipConfig { name: name.to_owned(), ..checkpoint.config().clone() };
         config.check("the recipe")?;
         let (tokenizer_origin, tokenizer) = checkpoint.tokenizer_bytes()?;
@@ -83,6 +91,25 @@ impl Start {
             model,
             identity: Some(Fingerprint::of(&checkpoint, Precision::F32)?.as_str().as_bytes().to_vec()),
         })
+    }
+}
+
+/// The model of this name: the built-in one, what lies in `folder`, or a published one.
+fn source(start: &Path, folder: &Path, find: Option<&FindModel<'_>>) -> Result<ModelSource, TrainError> {
+    if start.as_os_str() == "pocket" {
+        return Ok(ModelSource::Default);
+    }
+    let path = folder.join(start);
+    match (path.metadata(), find) {
+        (Ok(metadata), _) if metadata.is_dir() => Ok(ModelSource::Folder(path)),
+        (Ok(_), _) => Ok(ModelSource::File(path)),
+        (Err(error), find) => {
+            let start = start.to_string_lossy().into_owned();
+            match find {
+                Some(find) => find(&start).map_err(|source| TrainError::Start { start, source }),
+                None => Err(TrainError::Start { start, source: error.into() }),
+            }
+        }
     }
 }
 

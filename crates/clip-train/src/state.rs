@@ -13,12 +13,17 @@ use clip_model::weights::safetensors::{self, Contents, SafetensorsFile};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
+use crate::recipe::Stage;
+use crate::run::{Record, Run};
 
 /// Where in the recipe a run stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Position {
     /// Hash of everything that the run depends on.
     pub key: String,
+    /// What the hash is of; earlier versions did not keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Record>,
     /// Index of the stage.
     pub stage: usize,
     /// Finished epochs of the stage.
@@ -41,6 +46,9 @@ pub struct Weights {
     /// The stage's best average.
     pub best: Clip,
 }
+
+/// The name of the finished model in a run's folder.
+pub const MODEL: &str = "model.safetensors";
 
 fn folder(out: &Path) -> PathBuf {
     out.join("checkpoint")
@@ -72,12 +80,43 @@ pub fn save(out: &Path, position: &Position, weights: &Weights, optimizer: &Modu
     fs::rename(&new, &place).map_err(TrainError::writing(&place))
 }
 
-/// Reads the position of the last saved state.
-///
-/// # Errors
-/// [`TrainError::State`] if there is none, or it belongs to another run than that of `key`, or to a
-/// stage beyond the recipe's `stages`.
-pub fn position(out: &Path, key: &str, stages: usize) -> Result<Position, TrainError> {
+/// Whether a run has saved a state in `out`.
+pub fn exists(out: &Path) -> bool {
+    folder(out).exists() || out.join("checkpoint-new").join("position.json").exists()
+}
+
+/// Drops what runs have saved in `out`.
+pub fn remove(out: &Path) -> Result<(), TrainError> {
+    for place in [folder(out), out.join("checkpoint-new")] {
+        if place.exists() {
+            fs::remove_dir_all(&place).map_err(TrainError::writing(&place))?;
+        }
+    }
+    Ok(())
+}
+
+/// How far the run in `out` got, in words.
+pub fn progress(out: &Path, stages: &[Stage]) -> String {
+    // An earlier run's model stays until the next is written.
+    let written = |path: PathBuf| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    if let (Some(model), Some(state)) = (written(out.join(MODEL)), written(folder(out).join("position.json")))
+        && model >= state
+    {
+        return "finished".to_owned();
+    }
+    match read(out) {
+        Ok(position) => {
+            let stage = stages.get(position.stage).map_or_else(
+                || format!("stage {}", position.stage.saturating_add(1)),
+                |stage| format!("stage {:?}", stage.name),
+            );
+            format!("{stage}, epoch {}", position.epoch)
+        }
+        Err(_) => "whose state cannot be read".to_owned(),
+    }
+}
+
+fn read(out: &Path) -> Result<Position, TrainError> {
     // A run that was killed between the two steps of `save` leaves a complete new folder.
     let (place, new) = (folder(out), out.join("checkpoint-new"));
     if !place.exists() && new.join("position.json").exists() {
@@ -85,9 +124,22 @@ pub fn position(out: &Path, key: &str, stages: usize) -> Result<Position, TrainE
     }
     let fail = |reason: String| TrainError::State { path: place.clone(), reason };
     let text = fs::read_to_string(place.join("position.json")).map_err(|error| fail(error.to_string()))?;
-    let position: Position = serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
-    if position.key != key {
-        return Err(fail("it belongs to a different recipe, configuration or initial weights".into()));
+    serde_json::from_str(&text).map_err(|error| fail(error.to_string()))
+}
+
+/// Reads the position of the last saved state.
+///
+/// # Errors
+/// [`TrainError::State`] if there is none, or it belongs to another `run`, or to a stage beyond the recipe's `stages`.
+pub fn position(out: &Path, run: &Run, stages: usize) -> Result<Position, TrainError> {
+    let position = read(out)?;
+    let fail = |reason: String| TrainError::State { path: folder(out), reason };
+    if !run.is(&position.key) {
+        let changes = position.run.as_ref().map(|then| run.changes_since(then)).unwrap_or_default();
+        return Err(fail(match changes.as_slice() {
+            [] => "it belongs to a different recipe, configuration or initial weights".to_owned(),
+            changes => format!("it belongs to a different recipe ({})", changes.join("; ")),
+        }));
     }
     if position.stage >= stages {
         return Err(fail(format!("it is in stage {}, but the recipe has {stages}", position.stage.saturating_add(1))));
@@ -145,13 +197,17 @@ fn write_tensors(path: &Path, model: &Clip) -> Result<(), TrainError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::Recipe;
 
     #[test]
     fn a_position_that_is_not_of_this_run_is_refused() {
         let dir = tempfile::tempdir().unwrap();
+        let recipe = Recipe::parse(include_str!("../../../recipes/pocket/pocket.toml"), Path::new("a.toml")).unwrap();
+        let run = Run::new(&recipe, &recipe, b"", b"", None);
         let write = |key: &str, stage: usize| {
             let position = Position {
                 key: key.to_owned(),
+                run: None,
                 stage,
                 epoch: 3,
                 averaged_steps: 7,
@@ -162,20 +218,25 @@ mod tests {
             fs::write(folder(dir.path()).join("position.json"), serde_json::to_vec(&position).unwrap()).unwrap();
         };
         let refused = |reason: &str| {
-            let error = position(dir.path(), "a", 2).unwrap_err();
+            let error = position(dir.path(), &run, 2).unwrap_err();
             assert!(matches!(error, TrainError::State { .. }) && error.to_string().contains(reason), "{error}");
         };
+        assert!(!exists(dir.path()));
         refused("No such file");
-        write("a", 1);
-        assert_eq!(position(dir.path(), "a", 2).unwrap().stage, 1);
+        write(&run.key, 1);
+        assert!(exists(dir.path()));
+        assert_eq!(position(dir.path(), &run, 2).unwrap().stage, 1);
+        assert_eq!(progress(dir.path(), &recipe.stages), "stage \"tails\", epoch 3");
         // All stages would be passed over, and the starting weights written as the result.
-        write("a", 2);
+        write(&run.key, 2);
         refused("it is in stage 3, but the recipe has 2");
-        write("a", usize::MAX);
+        write(&run.key, usize::MAX);
         refused("but the recipe has 2");
         write("b", 1);
         refused("a different recipe");
         fs::write(folder(dir.path()).join("position.json"), "{").unwrap();
         refused("EOF");
+        remove(dir.path()).unwrap();
+        assert!(!exists(dir.path()));
     }
 }

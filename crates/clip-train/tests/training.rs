@@ -4,12 +4,13 @@
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use burn::tensor::Device;
 use clip_model::weights::TensorSource;
 use clip_model::weights::safetensors::SafetensorsFile;
 use clip_model::{Checkpoint, DeviceChoice, LoadOptions, Model, ModelSource};
-use clip_train::{Event, TrainError, TrainedModel, Trainer};
+use clip_train::{Event, Remedy, TrainError, TrainedModel, Trainer};
 use image::{Rgb, RgbImage};
 
 const COLOURS: [(&str, [u8; 3]); 8] = [
@@ -122,6 +123,33 @@ fn train(folder: &Path, out: &str, resume: bool, notes: &mut Notes) -> Result<Tr
     outcome
 }
 
+/// Runs the recipe in `folder` as `prepare` says, in a thread of its own: a run that never ends fails the test.
+fn run_or_hang(
+    folder: &Path,
+    out: &str,
+    prepare: impl for<'a> FnOnce(Trainer<'a>) -> Trainer<'a> + Send + 'static,
+) -> Result<TrainedModel, TrainError> {
+    run_with(folder, out, |path: &Path| Ok(image::open(path).unwrap().to_rgb8()), |_, _| (), prepare)
+}
+
+fn run_with(
+    folder: &Path,
+    out: &str,
+    decode: impl Fn(&Path) -> Result<RgbImage, String> + Send + Sync + 'static,
+    progress: impl Fn(Event<'_>, &AtomicBool) + Send + Sync + 'static,
+    prepare: impl for<'a> FnOnce(Trainer<'a>) -> Trainer<'a> + Send + 'static,
+) -> Result<TrainedModel, TrainError> {
+    let (recipe, out) = (folder.join("recipe.toml"), folder.join(out));
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let (device, cancel) = (Device::flex(), AtomicBool::new(false));
+        let progress = |event: Event<'_>| progress(event, &cancel);
+        let trainer = Trainer::new(&recipe, &out, &device, &decode).progress(&progress).cancel(&cancel);
+        let _ = sender.send(prepare(trainer).run());
+    });
+    receiver.recv_timeout(Duration::from_secs(120)).expect("the run ends")
+}
+
 /// burn's random numbers come from one generator for the whole process.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
@@ -182,6 +210,122 @@ fn a_handful_of_pairs_is_learned_and_a_stopped_run_goes_on() {
     let mut notes = Notes::default();
     let outcome = train(folder, "all", false, &mut notes).unwrap();
     assert_eq!(outcome.trained.text_to_image.r1, 100.0, "{:?}", notes.losses);
+}
+
+#[test]
+fn a_run_that_ends_while_photos_are_cached_leaves_no_thread_waiting() {
+    let _alone = ONE_AT_A_TIME.lock();
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    write_data(folder);
+    // Many more views than wait between decoding and caching.
+    let heads = stage("heads", r"image\.head\.(linear|hidden|output)|text\.head|logit_scale", 2);
+    let many = recipe(&heads).replace("count = 2", "count = 32");
+    std::fs::write(folder.join("recipe.toml"), &many).unwrap();
+    let read = |path: &Path| Ok(image::open(path).unwrap().to_rgb8());
+    let stop = |event: Event<'_>, cancel: &AtomicBool| {
+        if let Event::Caching { what: "photos", .. } = event {
+            cancel.store(true, Ordering::Relaxed);
+        }
+    };
+    assert!(matches!(run_with(folder, "out", read, stop, |trainer| trainer), Err(TrainError::Stopped)));
+    // A photo that cannot be read ends a run in the same place.
+    let broken = |path: &Path| match path.ends_with("green.png") {
+        true => Err("it is broken".to_owned()),
+        false => Ok(image::open(path).unwrap().to_rgb8()),
+    };
+    let error = run_with(folder, "broken", broken, |_, _| (), |trainer| trainer).unwrap_err();
+    assert!(matches!(&error, TrainError::Photo { path, .. } if path.ends_with("green.png")), "{error}");
+    // There is no state yet to resume from, but a cache, which is enough; a folder without either is a mistake.
+    run_or_hang(folder, "out", |trainer| trainer.resume(true)).unwrap();
+    let error = run_or_hang(folder, "absent", |trainer| trainer.resume(true)).unwrap_err();
+    assert!(matches!(error, TrainError::NothingToResume { .. }), "{error}");
+    assert!(!folder.join("absent").exists());
+}
+
+#[test]
+fn a_run_is_given_up_only_when_that_is_asked_for() {
+    let _alone = ONE_AT_A_TIME.lock();
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    write_data(folder);
+    let of_epochs = |epochs| recipe(&stage("heads", r"image\.head\.(linear|hidden|output)|logit_scale", epochs));
+    std::fs::write(folder.join("recipe.toml"), of_epochs(3)).unwrap();
+    let read = |path: &Path| Ok(image::open(path).unwrap().to_rgb8());
+    let stop = |event: Event<'_>, cancel: &AtomicBool| {
+        if let Event::Epoch { .. } = event {
+            cancel.store(true, Ordering::Relaxed);
+        }
+    };
+    assert!(matches!(run_with(folder, "out", read, stop, |trainer| trainer), Err(TrainError::Stopped)));
+    let state = || std::fs::read(folder.join("out/checkpoint/position.json")).unwrap();
+    let stopped = state();
+    let error = run_or_hang(folder, "out", |trainer| trainer).unwrap_err();
+    assert!(error.to_string().contains("(stage \"heads\", epoch 1)"), "{error}");
+    assert_eq!(error.remedy(), Some(Remedy::ResumeOrStartAgain));
+    // With another recipe, what differs is said.
+    let other = of_epochs(5).replace("flip = 0.5", "flip = 0.25");
+    std::fs::write(folder.join("recipe.toml"), other).unwrap();
+    let error = run_or_hang(folder, "out", |trainer| trainer.resume(true)).unwrap_err();
+    let words =
+        "it belongs to a different recipe (stages.heads.epochs was 3, is now 5; views.flip was 0.5, is now 0.25)";
+    assert!(error.to_string().contains(words), "{error}");
+    assert_eq!(state(), stopped, "nothing was lost by trying");
+    run_or_hang(folder, "out", |trainer| trainer.restart(true)).unwrap();
+    assert_ne!(state(), stopped);
+    let error = run_or_hang(folder, "out", |trainer| trainer).unwrap_err();
+    assert!(error.to_string().contains("(finished)"), "{error}");
+    // A run that was begun anew and stopped is the one in the folder, whatever model is still there.
+    let restart = run_with(folder, "out", read, stop, |trainer| trainer.restart(true));
+    assert!(matches!(restart, Err(TrainError::Stopped)));
+    let error = run_or_hang(folder, "out", |trainer| trainer).unwrap_err();
+    assert!(error.to_string().contains("(stage \"heads\", epoch 1)"), "{error}");
+    assert!(folder.join("out/model.safetensors").exists());
+    // A run may move together with its recipe and data.
+    let moved = dir.path().join("moved");
+    std::fs::create_dir(&moved).unwrap();
+    for entry in std::fs::read_dir(folder).unwrap().flatten().filter(|entry| entry.path() != moved) {
+        std::fs::rename(entry.path(), moved.join(entry.file_name())).unwrap();
+    }
+    run_or_hang(&moved, "out", |trainer| trainer.resume(true)).unwrap();
+}
+
+#[test]
+fn a_recipe_starts_from_a_model_by_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    copy_checkpoint(folder, &["tiny-resnet"]);
+    std::fs::rename(folder.join("checkpoint"), folder.join("elsewhere")).unwrap();
+    let tensors = |start: &str, known: bool| {
+        let all = stage("all", "image|absent", 1).replace("1e-2", "1e-3");
+        let text = from_checkpoint(&all).replace("\"checkpoint\"", &format!("{start:?}"));
+        let path = folder.join("recipe.toml");
+        std::fs::write(&path, text).unwrap();
+        let (device, elsewhere) = (Device::flex(), folder.join("elsewhere"));
+        let decode = |_: &Path| Err(String::new());
+        let find = |name: &str| match name {
+            "published" => Ok(ModelSource::Folder(elsewhere.clone())),
+            _ => Err("nothing has that name".into()),
+        };
+        let trainer = Trainer::new(&path, folder, &device, &decode);
+        if known { trainer.models(&find).tensors() } else { trainer.tensors() }
+    };
+    let published = tensors("published", true).unwrap();
+    assert_eq!(published.stages, ["all"]);
+    let rate = |name: &str| {
+        let tensor = published.tensors.iter().find(|tensor| tensor.name == name);
+        tensor.unwrap_or_else(|| panic!("{name}")).rates.clone()
+    };
+    assert_eq!(rate("image.stem.0.convolution.weight"), [Some(1e-3)]);
+    assert_eq!(rate("image.stem.0.norm.running_mean"), [None], "it never learns");
+    assert_eq!(rate("logit_scale"), [None]);
+    let names = |found: clip_train::Tensors| found.tensors.into_iter().map(|tensor| tensor.name).collect::<Vec<_>>();
+    assert_eq!(names(tensors("elsewhere", false).unwrap()), names(published.clone()));
+    assert!(names(tensors("pocket", false).unwrap()).contains(&"image.head.linear.weight".to_owned()));
+    for known in [true, false] {
+        let error = tensors("no-such-model", known).unwrap_err();
+        assert!(error.to_string().starts_with("cannot start from no-such-model: "), "{error}");
+    }
 }
 
 /// A recipe that starts from a checkpoint, whatever its layout.

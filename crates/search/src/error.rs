@@ -59,6 +59,24 @@ pub enum LibraryError {
         /// What is missing.
         source: Box<LibraryError>,
     },
+    /// The file or folder of the model that the index was made with is not there any more.
+    #[error("cannot find the index's model {model}: {} is gone ({reason})", path.display())]
+    ModelMoved {
+        /// The model.
+        model: String,
+        /// Where it was.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// The file or folder that the index's model was in holds another one now.
+    #[error("{} has changed: it no longer holds the model {model} that the index was made with", path.display())]
+    ModelChanged {
+        /// The model.
+        model: String,
+        /// Where it was.
+        path: PathBuf,
+    },
     /// An index that cannot be read is to be rebuilt, and nobody said of which folders.
     #[error("cannot tell which folders to index again, because the index is unreadable: {0}")]
     UnknownFolders(#[source] IndexError),
@@ -95,6 +113,10 @@ pub enum Remedy {
     Hub(clip_hub::Remedy),
     /// Name a model that there is.
     ChooseModel,
+    /// Say once where the index's model is now, or change the index to another one.
+    LocateModel,
+    /// Put the earlier model back in its place, or rebuild the index with the one that is there.
+    RestoreModelOrRebuild,
     /// Say where downloaded models are kept.
     SetModelCache,
     /// Name the folders.
@@ -117,6 +139,8 @@ impl LibraryError {
             Self::ModelOfIndex { source, .. } => source.remedy(),
             Self::UnknownModel { .. } => Some(Remedy::ChooseModel),
             Self::NoModelCache { .. } => Some(Remedy::SetModelCache),
+            Self::ModelMoved { .. } => Some(Remedy::LocateModel),
+            Self::ModelChanged { .. } => Some(Remedy::RestoreModelOrRebuild),
             Self::UnknownFolders(_) => Some(Remedy::NameFolders),
             Self::FolderAway { .. } => Some(Remedy::ReachOrForget),
             Self::Indexer(error) => error.remedy().map(Remedy::Indexer),

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use clip_index::{IndexReader, Status, VerifyReport};
+use clip_index::{IndexReader, ModelOrigin, Status, VerifyReport};
 use clip_indexer::{Report, StageTimes};
 use clip_query::Hit;
 use serde::Serialize;
@@ -194,6 +194,9 @@ pub struct JsonStatus<'a> {
     pub model: &'a str,
     /// Its fingerprint.
     pub fingerprint: &'a str,
+    /// The file or folder that the model came from. Left out for the built-in one and published ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model_path: Option<String>,
     /// Length of every embedding.
     pub dimension: usize,
     /// The folders that are indexed.
@@ -239,6 +242,10 @@ impl<'a> JsonStatus<'a> {
             photos: status.photos,
             model: &model.name,
             fingerprint: &model.fingerprint,
+            model_path: match reader.origin() {
+                Some(ModelOrigin::Path { path }) => Some(path.path().to_string_lossy().into_owned()),
+                _ => None,
+            },
             dimension: model.dimension,
             roots: roots.iter().map(|root| root.to_string_lossy().into_owned()).collect(),
             roots_bytes: bytes.iter().any(Option::is_some).then_some(bytes),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use clip_index::{IndexError, IndexReader, IndexWriter, Status, VerifyReport};
+use clip_index::{IndexError, IndexReader, IndexWriter, ModelOrigin, Status, VerifyReport};
 use clip_model::{DeviceChoice, Fingerprint, LoadOptions, ModelSource, Precision, Towers};
 use clip_query::{CachedEncoder, Explanation, Hit, Query, Searcher, TextCache};
 
@@ -290,7 +290,9 @@ impl Library {
     /// The model of an index, as far as names tell: the one that was asked for, else the one that the index names.
     pub(crate) fn model_of(&self, reader: &IndexReader) -> Result<LazyModel, LibraryError> {
         let (source, options) = self.source_of(reader)?;
-        Ok(LazyModel::new(source, options, reader.model().clone(), &self.index))
+        let model = LazyModel::new(source, options, reader.model().clone(), &self.index);
+        let is_recorded = !self.choice.is_explicit() && matches!(reader.origin(), Some(ModelOrigin::Path { .. }));
+        Ok(if is_recorded { model.recorded() } else { model })
     }
 
     /// Where the model for an index comes from, and how it is loaded. It keeps the precision that it has there, unless

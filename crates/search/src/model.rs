@@ -20,6 +20,8 @@ pub struct LazyModel {
     id: ModelId,
     /// For errors: where the index lies.
     index: Box<Path>,
+    /// Whether nobody named the source, and it is where the index says that its model is.
+    is_recorded: bool,
     text: Mutex<Option<Arc<Model>>>,
     image: Mutex<Option<Arc<Model>>>,
 }
@@ -27,7 +29,13 @@ pub struct LazyModel {
 impl LazyModel {
     /// The model of the index in `index`, whose id there is `id`.
     pub(crate) fn new(source: ModelSource, options: LoadOptions, id: ModelId, index: &Path) -> LazyModel {
-        LazyModel { source, options, id, index: index.into(), text: Mutex::default(), image: Mutex::default() }
+        let (text, image) = (Mutex::default(), Mutex::default());
+        LazyModel { source, options, id, index: index.into(), is_recorded: false, text, image }
+    }
+
+    /// The same, where nobody named the source: it is where the index says that its model is.
+    pub(crate) fn recorded(self) -> LazyModel {
+        LazyModel { is_recorded: true, ..self }
     }
 
     /// Where its files are.
@@ -44,7 +52,7 @@ impl LazyModel {
     ///
     /// # Errors
     /// [`LibraryError::Model`] if it cannot be loaded; [`IndexError::Fingerprint`], within [`LibraryError::Index`], if it
-    /// is not the one that made the index.
+    /// is not the one that made the index, [`LibraryError::ModelChanged`] if it was when the index recorded its place.
     pub fn text(&self) -> Result<Arc<Model>, LibraryError> {
         self.load(&self.text, Towers::TextOnly)
     }
@@ -70,6 +78,9 @@ impl LazyModel {
         }
         let mut model = Model::load(&self.source, &LoadOptions { towers, ..self.options })?;
         if !model.recognise(&self.id.fingerprint)? {
+            if let (true, ModelSource::File(path) | ModelSource::Folder(path)) = (self.is_recorded, &self.source) {
+                return Err(LibraryError::ModelChanged { model: self.id.name.clone(), path: path.clone() });
+            }
             return Err(LibraryError::Index(IndexError::Fingerprint {
                 dir: self.index.to_path_buf(),
                 indexed_name: self.id.name.clone(),

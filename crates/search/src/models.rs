@@ -73,20 +73,31 @@ impl Models {
         StoredPath::new(&path).map_or(ModelOrigin::BuiltIn, |path| ModelOrigin::Path { path })
     }
 
-    /// Finds the model that an index was made with: the file or folder that it came from, if it still is there.
+    /// Finds the model that an index was made with: the file or folder that it came from, else a published model or the
+    /// built-in one of its name.
     ///
     /// # Errors
-    /// Those of [`of_index`](Models::of_index).
+    /// Those of [`of_index`](Models::of_index), and [`LibraryError::ModelMoved`] if the file or folder is not there any
+    /// more.
     pub fn of_origin(&self, indexed: &ModelId, origin: Option<&ModelOrigin>) -> Result<ModelSource, LibraryError> {
-        if let Some(ModelOrigin::Path { path }) = origin {
-            let path = path.path();
-            match std::fs::metadata(&path) {
-                Ok(metadata) if metadata.is_dir() => return Ok(ModelSource::Folder(path)),
-                Ok(_) => return Ok(ModelSource::File(path)),
-                Err(_) => {}
+        let moved = match origin {
+            Some(ModelOrigin::Path { path }) => {
+                let path = path.path();
+                match std::fs::metadata(&path) {
+                    Ok(metadata) if metadata.is_dir() => return Ok(ModelSource::Folder(path)),
+                    Ok(_) => return Ok(ModelSource::File(path)),
+                    Err(error) => Some((path, error)),
+                }
             }
+            _ => None,
+        };
+        match (self.of_index(indexed), moved) {
+            // One's own model may have any name, that of the built-in one too.
+            (Ok(ModelSource::Default) | Err(_), Some((path, error))) => {
+                Err(LibraryError::ModelMoved { model: indexed.name.clone(), path, reason: error.to_string() })
+            }
+            (found, _) => found,
         }
-        self.of_index(indexed)
     }
 
     /// Finds the model that an index was made with. The index knows the name of a published model's repository, without

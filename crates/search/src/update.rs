@@ -73,7 +73,7 @@ impl Library {
             Known::Index(reader) => self.source_of(reader)?,
             Known::Nothing | Known::Unreadable => self.source_of_new(),
         };
-        let model = self.image_model(&known, &source, &load)?;
+        let model = self.image_model(&known, &source, &load, options.rebuild)?;
         let origin = self.models.origin(&source);
         let work = Work { folders, options, origin, progress, cancel };
         let id = id_of(&model);
@@ -129,7 +129,7 @@ impl Library {
             Known::Index(reader) => self.source_of(reader)?,
             Known::Nothing | Known::Unreadable => self.source_of_new(),
         };
-        let id = id_of(&*self.image_model(&known, &source, &load)?);
+        let id = id_of(&*self.image_model(&known, &source, &load, false)?);
         drop(known);
         let mut writer = IndexWriter::open_or_create(self.index(), &id)?;
         writer.set_origin(Some(self.models.origin(&source)));
@@ -173,8 +173,15 @@ impl Library {
         (self.choice.model.clone().unwrap_or_default(), options)
     }
 
-    /// The model with its image tower; that of the searcher where it is the same and loaded already.
-    fn image_model(&self, known: &Known, source: &ModelSource, load: &LoadOptions) -> Result<Arc<Model>, LibraryError> {
+    /// The model with its image tower; that of the searcher where it is the same and loaded already. `any` takes what is in
+    /// the place of the index's model now, whatever it is.
+    fn image_model(
+        &self,
+        known: &Known,
+        source: &ModelSource,
+        load: &LoadOptions,
+        any: bool,
+    ) -> Result<Arc<Model>, LibraryError> {
         if let Known::Index(reader) = known
             && let Ok(searcher) = self.searcher()
             && searcher.reader().model() == reader.model()
@@ -182,6 +189,7 @@ impl Library {
             match searcher.encoder().encoder().image() {
                 // It is another model than the index was made with: what is wanted now.
                 Err(LibraryError::Index(IndexError::Fingerprint { .. })) => {}
+                Err(LibraryError::ModelChanged { .. }) if any => {}
                 model => return model,
             }
         }

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
-use clip_search::IndexReader;
 use clip_search::json::JsonStatus;
+use clip_search::{IndexReader, ModelOrigin};
 
 use crate::args::StatusArgs;
 use crate::escape::{escaped, escaped_text};
@@ -28,6 +28,11 @@ pub(crate) fn run(index: &Path, args: &StatusArgs) -> Result<Exit> {
             results.line(format_args!("folder       {}", escaped(root)))?;
         }
         results.line(format_args!("model        {} ({} dimensions)", escaped_text(&model.name), model.dimension))?;
+        if let Some(ModelOrigin::Path { path }) = reader.origin() {
+            let path = path.path();
+            let gone = if path.exists() { "" } else { " (not found)" };
+            results.line(format_args!("model from   {}{gone}", escaped(&path)))?;
+        }
         results.line(format_args!("fingerprint  {}", escaped_text(&model.fingerprint)))?;
         results.line(format_args!(
             "size         {} in {}",

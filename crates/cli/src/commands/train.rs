@@ -1,12 +1,16 @@
 //! `train`: a model from a recipe.
 
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use clip_classify::retrieval::Retrieval;
 use clip_model::Precision;
 use clip_search::Limits;
-use clip_train::{Event, Progress, TrainError, Trainer};
+use clip_train::recipe::TEMPLATE;
+use clip_train::{Event, Progress, Tensors, TrainError, Trainer};
 
 use crate::args::TrainArgs;
 use crate::escape::escaped;
@@ -14,30 +18,74 @@ use crate::exit::Exit;
 use crate::interrupt;
 use crate::output::{Results, count, notice, size, warning};
 use crate::progress::Meter;
-use crate::settings::device_choice;
+use crate::settings::{device_choice, models};
 
 pub(crate) fn run(args: &TrainArgs) -> Result<Exit> {
+    if args.init {
+        return init(&args.recipe);
+    }
+    let models = models();
+    let find = |name: &str| models.find(Path::new(name)).map_err(Into::into);
+    let decode = |path: &Path| match clip_search::decode(path, &Limits::default()) {
+        Ok(photo) => Ok(photo.image),
+        Err(error) => Err(error.to_string()),
+    };
+    let Some(out) = &args.out else {
+        // Only the names matter, which no device changes.
+        let device = clip_model::select_device(clip_model::DeviceChoice::Cpu, Precision::F32)?.device;
+        return list(&Trainer::new(&args.recipe, Path::new(""), &device, &decode).models(&find).tensors()?);
+    };
     let selected = clip_model::select_device(device_choice(&args.device), Precision::F32)?;
     if let Some(message) = &selected.notice {
         warning(message);
     }
     let cancel = interrupt::listen()?;
     let progress = TrainProgress { meter: Meter::new("pair"), shown: Mutex::default() };
-    let decode = |path: &std::path::Path| match clip_search::decode(path, &Limits::default()) {
-        Ok(photo) => Ok(photo.image),
-        Err(error) => Err(error.to_string()),
-    };
-    let trainer = Trainer::new(&args.recipe, &args.out, &selected.device, &decode);
-    let trained = trainer.resume(args.resume).progress(&progress).cancel(&cancel).run();
+    let trainer = Trainer::new(&args.recipe, out, &selected.device, &decode).models(&find);
+    let trainer = trainer.resume(args.resume).restart(args.restart);
+    let trained = trainer.progress(&progress).cancel(&cancel).run();
     progress.meter.clear();
     match trained {
         Ok(_) => Ok(Exit::Done),
         Err(TrainError::Stopped) => {
-            notice("interrupted: run the same command with --resume to continue from the last checkpoint");
+            notice(match args.restart {
+                true => "interrupted: run the same command with --resume instead of --restart to continue",
+                false => "interrupted: run the same command with --resume to continue from the last checkpoint",
+            });
             Ok(Exit::Interrupted)
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Writes a recipe to begin with.
+fn init(recipe: &Path) -> Result<Exit> {
+    let mut file = match OpenOptions::new().write(true).create_new(true).open(recipe) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            bail!("{} already exists; choose another name", escaped(recipe))
+        }
+        file => file.with_context(|| format!("cannot write {}", escaped(recipe)))?,
+    };
+    file.write_all(TEMPLATE.as_bytes()).with_context(|| format!("cannot write {}", escaped(recipe)))?;
+    notice(format_args!("wrote {0}; edit it, then train with `clip-search train {0} --out DIR`", escaped(recipe)));
+    Ok(Exit::Done)
+}
+
+/// A line for each tensor: its name, its shape and the stages that train it.
+fn list(Tensors { stages, tensors }: &Tensors) -> Result<Exit> {
+    let shape = |shape: &[usize]| shape.iter().map(usize::to_string).collect::<Vec<_>>().join("x");
+    let widest = |text: &dyn Fn(&clip_train::TensorRates) -> usize| tensors.iter().map(text).max().unwrap_or(0);
+    let names = widest(&|tensor| tensor.name.len());
+    let shapes = widest(&|tensor| shape(&tensor.shape).len());
+    let mut results = Results::new();
+    for tensor in tensors {
+        let rates = tensor.rates.iter().zip(stages).filter_map(|(rate, stage)| Some(format!("{stage} {:e}", (*rate)?)));
+        let rates = rates.collect::<Vec<_>>().join(", ");
+        let rates = if rates.is_empty() { "frozen" } else { &rates };
+        results.line(format_args!("{:names$}  {:shapes$}  {rates}", tensor.name, shape(&tensor.shape)))?;
+    }
+    results.finish()?;
+    Ok(Exit::Done)
 }
 
 /// Shows a run. Figures of epochs are results and go to stdout; the rest is progress.

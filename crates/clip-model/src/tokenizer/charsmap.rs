@@ -1,16 +1,31 @@
-//! Checks the character maps of SentencePiece's vocabularies (`precompiled_charsmap`), which the `tokenizers` crate looks
+//! Reads the character maps of SentencePiece's vocabularies (`precompiled_charsmap`), which the `tokenizers` crate looks
 //! into without asking whether they hold together.
 //!
 //! A map is a trie over the bytes of text, as a double array of 32-bit units (the darts-clone library), and behind it the
 //! replacements, one after the other, each with a zero at its end: the length of the trie in bytes, the trie, the text.
 
-/// Says what is wrong with a map in base64, if anything is.
-pub(super) fn check(base64: &str) -> Result<(), String> {
+use tokenizers::normalizers::Precompiled;
+
+/// Bytes that one letter, or a few, may be replaced by. Unicode's longest takes 33.
+const MAX_REPLACEMENT_BYTES: usize = 128;
+
+/// Reads a map in base64; the error says what is wrong with it.
+pub(super) fn read(base64: &str) -> Result<Precompiled, String> {
     let bytes = decode(base64).ok_or("its character map is not base64")?;
+    check(&bytes)?;
+    Precompiled::from(&bytes).map_err(|error| error.to_string())
+}
+
+fn check(bytes: &[u8]) -> Result<(), String> {
     let (length, rest) = bytes.split_first_chunk::<4>().ok_or("its character map is cut off")?;
     let length = u32::from_le_bytes(*length) as usize;
     let (trie, replacements) = rest.split_at_checked(length / 4 * 4).ok_or("its character map is cut off")?;
     let replacements = std::str::from_utf8(replacements).map_err(|_| "its character map is not UTF-8 text")?;
+    if let Some(long) = replacements.split('\0').map(str::len).find(|bytes| *bytes > MAX_REPLACEMENT_BYTES) {
+        return Err(format!(
+            "its character map has a replacement of {long} bytes, expected at most {MAX_REPLACEMENT_BYTES}"
+        ));
+    }
     let units: Vec<usize> = trie.as_chunks::<4>().0.iter().map(|unit| u32::from_le_bytes(*unit) as usize).collect();
     let sound = |at: usize, unit: usize| {
         // Only what holds a value has this bit, and no byte leads there. The search begins at the first, whatever it is.
@@ -101,10 +116,9 @@ mod tests {
     #[test]
     fn maps_that_lead_astray_are_refused() {
         let good = map(0, "b\0");
-        check(&encoded(&good)).unwrap();
-        let precompiled = |bytes: &[u8]| spm_transform(bytes);
-        assert_eq!(precompiled(&good).as_deref(), Some("b"));
-        let refused = |bytes: &[u8]| check(&encoded(bytes)).unwrap_err();
+        assert_eq!(read(&encoded(&good)).unwrap().transform("a"), Some("b"));
+        let refused = |bytes: &[u8]| read(&encoded(bytes)).unwrap_err();
+        assert!(refused(&map(0, &"b".repeat(129))).contains("129 bytes"));
         assert!(refused(&map(7, "b\0")).contains("together"));
         assert!(refused(&map(1, "ä\0")).contains("together"));
         assert!(refused(&good[..20]).contains("cut off"));
@@ -116,15 +130,5 @@ mod tests {
         let mut astray = good.clone();
         astray[4..8].copy_from_slice(&(4096u32 << 10).to_le_bytes());
         assert!(refused(&astray).contains("together"));
-    }
-
-    /// What the crate makes of `a` with a map.
-    fn spm_transform(bytes: &[u8]) -> Option<String> {
-        use tokenizers::{NormalizedString, Normalizer};
-        let json = serde_json::json!({ "type": "Precompiled", "precompiled_charsmap": encoded(bytes) }).to_string();
-        let normalizer: tokenizers::normalizers::Precompiled = serde_json::from_str(&json).ok()?;
-        let mut text = NormalizedString::from("a");
-        normalizer.normalize(&mut text).ok()?;
-        Some(text.get().to_owned())
     }
 }

@@ -25,6 +25,12 @@ pub(super) enum TokenizerError {
     HuggingFace(tokenizers::Error),
     #[error("the `tokenizer.json` is refused: {0}")]
     Refused(String),
+    #[error("the `tokenizer.json` leads to a failure inside the `tokenizers` library")]
+    Panicked,
+    #[error("it has no token for any part of `{text}`, and none for a start or an end")]
+    NoTokens { text: String },
+    #[error("it has more than {limit} tokens")]
+    TooMany { limit: usize },
     #[error("the word pattern is refused: {0}")]
     Pattern(String),
 }

@@ -1,240 +1,310 @@
-//! Hugging Face's `tokenizer.json`: as a container of vocabularies, and as a tokenizer in its own right.
+//! A Hugging Face `tokenizer.json` as a tokenizer in its own right, by way of the `tokenizers` crate.
+//!
+//! The crate computes; it does not read. What goes into it was checked by [`file`](super::file) and
+//! [`steps`](super::steps), and should it panic all the same, that is an error of the file's.
 
-use std::borrow::Cow;
-use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use hashbrown::HashMap;
-use serde::Deserialize;
-use serde::de::{self, Deserializer, SeqAccess, Visitor};
-use serde_json::Value;
-use tokenizers::normalizers::{Lowercase, NormalizerWrapper, Sequence};
+use tokenizers::models::bpe::{self, BPE};
+use tokenizers::models::unigram::Unigram;
+use tokenizers::models::wordlevel::WordLevel;
+use tokenizers::models::wordpiece::WordPiece;
+use tokenizers::{AddedToken, DecoderWrapper, ModelWrapper, PostProcessorWrapper, PreTokenizerWrapper, TokenizerImpl};
 
-use super::charsmap;
-use super::clip_bpe::ClipBpe;
 use super::error::TokenizerError;
-use super::wordpiece::WordPiece;
+use super::file::{self, ModelJson, PipelineJson, Text, VocabJson};
+use super::steps::{self, Frame, Normalizers};
 
-#[derive(Deserialize)]
-struct TokenizerJson<'a> {
-    #[serde(borrow)]
-    model: ModelJson<'a>,
-    #[serde(default)]
-    added_tokens: Vec<AddedToken>,
-}
+/// Bytes of a token of Unigram's, whose time per letter grows with its square. SentencePiece makes none of more than 16
+/// letters by itself.
+const MAX_UNIGRAM_TOKEN_BYTES: usize = 256;
 
-#[derive(Deserialize)]
-struct ModelJson<'a> {
-    #[serde(rename = "type", default)]
-    kind: Option<String>,
-    #[serde(borrow)]
-    vocab: HashMap<Text<'a>, u32>,
-    #[serde(borrow, default)]
-    merges: Vec<MergeJson<'a>>,
-}
+/// Nodes of Unigram's trie, of some 350 bytes each. The largest published vocabularies, of 250,000 tokens, have less than a
+/// million.
+const MAX_TRIE_NODES: usize = 2_000_000;
 
-#[derive(Deserialize)]
-struct AddedToken {
-    id: u32,
-    content: String,
-}
+/// Letters of a word for WordPiece, which takes time by their cube.
+const MAX_WORD_CHARS: usize = 200;
 
-/// A string of the file, in place if it is written without escapes. There are 100,000 of them.
-#[derive(PartialEq, Eq, Hash)]
-struct Text<'a>(Cow<'a, str>);
+/// Bytes of what marks the tokens inside or at the end of a word.
+const MAX_AFFIX_BYTES: usize = 16;
 
-impl std::borrow::Borrow<str> for Text<'_> {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
+type Pipeline = TokenizerImpl<ModelWrapper, Normalizers, PreTokenizerWrapper, PostProcessorWrapper, DecoderWrapper>;
 
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visit;
-        impl<'de> Visitor<'de> for Visit {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(Visit)
-    }
-}
-
-/// `"a b"` in older files, `["a", "b"]` in newer ones.
-enum MergeJson<'a> {
-    Line(Text<'a>),
-    Pair(Text<'a>, Text<'a>),
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for MergeJson<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visit;
-        impl<'de> Visitor<'de> for Visit {
-            type Value = MergeJson<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a merge, as \"a b\" or [\"a\", \"b\"]")
-            }
-
-            fn visit_borrowed_str<E: de::Error>(self, line: &'de str) -> Result<MergeJson<'de>, E> {
-                Ok(MergeJson::Line(Text(Cow::Borrowed(line))))
-            }
-
-            fn visit_str<E: de::Error>(self, line: &str) -> Result<MergeJson<'de>, E> {
-                Ok(MergeJson::Line(Text(Cow::Owned(line.to_owned()))))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, pair: A) -> Result<MergeJson<'de>, A::Error> {
-                let (left, right) = Deserialize::deserialize(de::value::SeqAccessDeserializer::new(pair))?;
-                Ok(MergeJson::Pair(left, right))
-            }
-        }
-        deserializer.deserialize_any(Visit)
-    }
-}
-
-fn read<'a>(bytes: &'a [u8], expected: &'static str) -> Result<TokenizerJson<'a>, TokenizerError> {
-    let json: TokenizerJson<'_> = serde_json::from_slice(bytes)?;
-    match &json.model.kind {
-        Some(kind) if kind != expected => Err(TokenizerError::ModelType { found: kind.clone(), expected }),
-        _ => Ok(json),
-    }
-}
-
-/// Takes CLIP's ids and merges out of a `tokenizer.json`. The text clean-up is that of the original, which includes
-/// HTML references; Hugging Face's own pipeline leaves them out, against how the weights were trained.
-pub(super) fn read_clip_bpe(bytes: &[u8]) -> Result<ClipBpe, TokenizerError> {
-    let TokenizerJson { model, added_tokens } = read(bytes, "BPE")?;
-    let mut vocabulary = model.vocab;
-    vocabulary.extend(added_tokens.into_iter().map(|token| (Text(Cow::Owned(token.content)), token.id)));
-    let pairs = model.merges.iter().enumerate().map(|(number, merge)| match merge {
-        MergeJson::Pair(left, right) => Ok((&*left.0, &*right.0)),
-        MergeJson::Line(line) => {
-            line.0.split_once(' ').ok_or_else(|| TokenizerError::Merge { line: number + 1, found: line.0.to_string() })
-        }
-    });
-    let pairs = pairs.collect::<Result<Vec<_>, _>>()?;
-    let id_of = |token: &str| vocabulary.get(token).copied();
-    ClipBpe::from_vocabulary(id_of, pairs.into_iter(), ("<|startoftext|>", "<|endoftext|>"))
-}
-
-/// Takes a WordPiece vocabulary out of a `tokenizer.json`.
-pub(super) fn read_wordpiece(bytes: &[u8]) -> Result<WordPiece, TokenizerError> {
-    let mut tokens: Vec<(Text<'_>, u32)> = read(bytes, "WordPiece")?.model.vocab.into_iter().collect();
-    tokens.sort_unstable_by_key(|(_, id)| *id);
-    if let Some((_, (token, _))) = tokens.iter().enumerate().find(|(line, (_, id))| *line != *id as usize) {
-        // Ids are line numbers from here on, so there must be no gap.
-        return Err(TokenizerError::missing(&format!("before {}", token.0)));
-    }
-    WordPiece::from_lines(tokens.iter().map(|(token, _)| &*token.0))
-}
-
-/// Refuses what the `tokenizers` crate panics on, or looks into without asking whether it holds together.
-fn vet(bytes: &[u8]) -> Result<(), TokenizerError> {
-    #[derive(Deserialize)]
-    struct Steps {
-        #[serde(default)]
-        normalizer: Value,
-        // To be read at all is enough.
-        #[serde(default, rename = "decoder")]
-        _decoder: Value,
-    }
-    let Steps { normalizer, .. } = serde_json::from_slice(bytes)?;
-    let mut steps = vec![&normalizer];
-    while let Some(step) = steps.pop() {
-        match step {
-            Value::Array(parts) => steps.extend(parts),
-            Value::Object(parts) => {
-                if parts.get("type").and_then(Value::as_str) == Some("Precompiled")
-                    || parts.contains_key("precompiled_charsmap")
-                {
-                    let map = parts.get("precompiled_charsmap").and_then(Value::as_str);
-                    let map = map.ok_or_else(|| TokenizerError::Refused("its character map is missing".into()))?;
-                    charsmap::check(map).map_err(TokenizerError::Refused)?;
-                }
-                steps.extend(parts.values());
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// Any tokenizer that the `tokenizers` crate can build, with its own normalisation and special tokens.
+/// A vocabulary, what happens to a text before it, and the ids around it.
 pub(super) struct HuggingFace {
-    tokenizer: tokenizers::Tokenizer,
+    pipeline: Pipeline,
+    frame: Frame,
+    special_tokens: Vec<String>,
 }
 
 impl HuggingFace {
     pub(super) fn new(bytes: &[u8]) -> Result<Self, TokenizerError> {
-        vet(bytes)?;
-        let mut tokenizer = tokenizers::Tokenizer::from_bytes(bytes).map_err(TokenizerError::HuggingFace)?;
-        // Length and padding are the model's business.
-        tokenizer.with_padding(None);
-        tokenizer.with_truncation(None).map_err(TokenizerError::HuggingFace)?;
-        Ok(Self { tokenizer })
+        Self::build(bytes, false)
     }
 
     /// The same with a step before all others that lower-cases, letter by letter.
     pub(super) fn lower_case(bytes: &[u8]) -> Result<Self, TokenizerError> {
-        let mut this = Self::new(bytes)?;
-        let mut steps = vec![NormalizerWrapper::from(Lowercase)];
-        steps.extend(this.tokenizer.get_normalizer().cloned());
-        this.tokenizer.with_normalizer(Some(Sequence::new(steps))).map_err(TokenizerError::HuggingFace)?;
-        Ok(this)
+        Self::build(bytes, true)
+    }
+
+    fn build(bytes: &[u8], lower_case: bool) -> Result<Self, TokenizerError> {
+        let json: PipelineJson<'_> = serde_json::from_slice(bytes)?;
+        let mut normalizers = json.normalizer.read()?.map(Normalizers::new).transpose()?;
+        if lower_case {
+            normalizers = Some(Normalizers::after_lower_case(normalizers));
+        }
+        let pre_tokenizer = json.pre_tokenizer.read()?.map(steps::pre_tokenizer).transpose()?;
+        let frame = json.post_processor.read()?.map(Frame::new).transpose()?.unwrap_or_default();
+        let added = json.added_tokens.0;
+        let special_tokens = added.iter().filter(|token| token.special).map(|token| token.content.clone()).collect();
+        let added = added.into_iter().map(|token| AddedToken {
+            content: token.content,
+            single_word: token.single_word,
+            lstrip: token.lstrip,
+            rstrip: token.rstrip,
+            normalized: token.normalized,
+            special: token.special,
+        });
+        let model = model(json.model)?;
+        let pipeline = caught(|| {
+            let mut pipeline = Pipeline::new(model);
+            pipeline.with_normalizer(normalizers)?;
+            pipeline.with_pre_tokenizer(pre_tokenizer);
+            pipeline.add_tokens(added)?;
+            Ok(pipeline)
+        })?;
+        Ok(Self { pipeline, frame, special_tokens })
     }
 
     /// Tokens that are found in a text before it is normalised.
     pub(super) fn special_tokens(&self) -> Vec<String> {
-        let added = self.tokenizer.get_added_tokens_decoder();
-        added.into_values().filter(|token| token.special).map(|token| token.content).collect()
+        self.special_tokens.clone()
     }
 
     /// The ids of `text` with the special tokens; the last one, an end token in all known ones, survives truncation.
-    pub(super) fn encode(&self, text: &str, limit: usize) -> Vec<u32> {
-        // An encoding fails only where a model has no token at all for unknown words: then there is nothing to say.
-        let mut ids = self.tokenizer.encode(text, true).map(|encoding| encoding.get_ids().to_vec()).unwrap_or_default();
+    ///
+    /// # Errors
+    /// If the vocabulary has no token for a part of the text, not even one for what is unknown.
+    pub(super) fn encode(&self, text: &str, limit: usize) -> Result<Vec<u32>, TokenizerError> {
+        let encoding = caught(|| self.pipeline.encode_fast(text, false))?;
+        let Frame { before, after } = &self.frame;
+        let mut ids = [before, encoding.get_ids(), after].concat();
         if ids.len() > limit
             && let Some(&last) = ids.last()
         {
             ids.truncate(limit - 1);
             ids.push(last);
         }
-        ids
+        Ok(ids)
     }
+}
+
+/// Does work of the crate's. Its panics are errors: they come of a file that was checked for too little.
+fn caught<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, TokenizerError> {
+    // A tokenizer that panicked has changed nothing but its cache of words, which stays usable.
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => result.map_err(TokenizerError::HuggingFace),
+        Err(_) => Err(TokenizerError::Panicked),
+    }
+}
+
+fn refused(reason: String) -> TokenizerError {
+    TokenizerError::Refused(reason)
+}
+
+fn affix(what: &str, text: Option<String>) -> Result<Option<String>, TokenizerError> {
+    match text.as_ref().map_or(0, String::len) {
+        0 => Ok(None),
+        1..=MAX_AFFIX_BYTES => Ok(text),
+        bytes => Err(refused(format!("its {what} has {bytes} bytes, expected at most {MAX_AFFIX_BYTES}"))),
+    }
+}
+
+fn model(json: ModelJson<'_>) -> Result<ModelWrapper, TokenizerError> {
+    match json.kind.as_deref() {
+        Some("BPE") => bpe(json),
+        Some("Unigram") => unigram(json),
+        Some("WordPiece") => word_piece(json),
+        Some("WordLevel") => word_level(json),
+        found => Err(TokenizerError::ModelType {
+            found: found.unwrap_or("that it does not name").to_owned(),
+            expected: "BPE, Unigram, WordPiece or WordLevel",
+        }),
+    }
+}
+
+/// As the crate wants it.
+fn vocabulary(vocab: VocabJson<'_>) -> Result<bpe::Vocab, TokenizerError> {
+    let ids = vocab.ids()?;
+    if ids.is_empty() {
+        return Err(refused("it has no tokens".into()));
+    }
+    Ok(ids.into_iter().map(|(token, id)| (token.0.into_owned(), id)).collect())
+}
+
+fn bpe(json: ModelJson<'_>) -> Result<ModelWrapper, TokenizerError> {
+    if json.dropout.is_some_and(|dropout| dropout != 0.0) {
+        return Err(refused("it has a dropout, which leaves out merges at random".into()));
+    }
+    // The crate slices tokens at the prefix's length, wherever that is.
+    if json.continuing_subword_prefix.is_some_and(|prefix| !prefix.is_empty()) {
+        return Err(refused("it has a `continuing_subword_prefix`, which no known BPE model uses".into()));
+    }
+    let suffix = affix("suffix of words", json.end_of_word_suffix)?;
+    let vocab = vocabulary(json.vocab)?;
+    let pairs = file::pairs(&json.merges.0)?;
+    let mut merged = String::new();
+    for (left, right) in &pairs {
+        merged.clear();
+        merged.push_str(left);
+        merged.push_str(right);
+        for token in [*left, *right, &merged] {
+            if !vocab.contains_key(token) {
+                return Err(TokenizerError::missing(token));
+            }
+        }
+    }
+    let merges = pairs.into_iter().map(|(left, right)| (left.to_owned(), right.to_owned())).collect();
+    let mut builder = BPE::builder()
+        .vocab_and_merges(vocab, merges)
+        // It would be one for each thread, and stay when the tokenizer goes.
+        .cache_capacity(0)
+        .fuse_unk(json.fuse_unk.unwrap_or(false))
+        .byte_fallback(json.byte_fallback.unwrap_or(false))
+        .ignore_merges(json.ignore_merges.unwrap_or(false));
+    if let Some(unknown) = json.unk_token {
+        builder = builder.unk_token(unknown);
+    }
+    if let Some(suffix) = suffix {
+        builder = builder.end_of_word_suffix(suffix);
+    }
+    Ok(caught(|| builder.build())?.into())
+}
+
+fn unigram(json: ModelJson<'_>) -> Result<ModelWrapper, TokenizerError> {
+    let VocabJson::Scores(scores) = json.vocab else {
+        return Err(refused("its vocabulary has ids, expected tokens with scores".into()));
+    };
+    if scores.is_empty() {
+        return Err(refused("it has no tokens".into()));
+    }
+    if let Some((token, _)) = scores.iter().find(|(token, _)| token.0.len() > MAX_UNIGRAM_TOKEN_BYTES) {
+        return Err(refused(format!(
+            "it has a token of {} bytes, expected at most {MAX_UNIGRAM_TOKEN_BYTES}",
+            token.0.len()
+        )));
+    }
+    let nodes = trie_nodes(&scores);
+    if nodes > MAX_TRIE_NODES {
+        return Err(refused(format!("its tokens make a tree of {nodes} nodes, expected at most {MAX_TRIE_NODES}")));
+    }
+    let scores = scores.into_iter().map(|(token, score)| (token.0.into_owned(), score)).collect();
+    let byte_fallback = json.byte_fallback.unwrap_or(false);
+    Ok(caught(|| Unigram::from(scores, json.unk_id, byte_fallback))?.into())
+}
+
+/// Nodes of a trie of these tokens, at least where they may be too many.
+fn trie_nodes(tokens: &[(Text<'_>, f64)]) -> usize {
+    let all: usize = tokens.iter().map(|(token, _)| token.0.len()).sum();
+    if all <= MAX_TRIE_NODES {
+        return all;
+    }
+    let mut sorted: Vec<&[u8]> = tokens.iter().map(|(token, _)| token.0.as_bytes()).collect();
+    sorted.sort_unstable();
+    let shared = |pair: &[&[u8]]| pair[0].iter().zip(pair[1]).take_while(|(a, b)| a == b).count();
+    all - sorted.windows(2).map(shared).sum::<usize>()
+}
+
+fn word_piece(json: ModelJson<'_>) -> Result<ModelWrapper, TokenizerError> {
+    let most = json.max_input_chars_per_word.unwrap_or(100);
+    if most > MAX_WORD_CHARS {
+        return Err(refused(format!("it takes words of {most} letters, expected at most {MAX_WORD_CHARS}")));
+    }
+    let prefix = json.continuing_subword_prefix.unwrap_or_else(|| "##".to_owned());
+    let prefix = affix("prefix inside words", Some(prefix))?.unwrap_or_default();
+    let builder = WordPiece::builder()
+        .vocab(vocabulary(json.vocab)?)
+        .unk_token(json.unk_token.unwrap_or_else(|| "[UNK]".to_owned()))
+        .continuing_subword_prefix(prefix)
+        .max_input_chars_per_word(most);
+    Ok(caught(|| builder.build())?.into())
+}
+
+fn word_level(json: ModelJson<'_>) -> Result<ModelWrapper, TokenizerError> {
+    let builder = WordLevel::builder()
+        .vocab(vocabulary(json.vocab)?)
+        .unk_token(json.unk_token.unwrap_or_else(|| "<unk>".to_owned()));
+    Ok(caught(|| builder.build())?.into())
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
+    fn build(model: Value) -> Result<HuggingFace, TokenizerError> {
+        HuggingFace::new(&serde_json::to_vec(&json!({ "model": model })).unwrap())
+    }
+
+    fn refuse(model: Value, word: &str) {
+        let error = build(model.clone()).err().unwrap().to_string();
+        assert!(error.contains(word), "{model}: {error}");
+    }
+
     #[test]
-    fn merges_are_read_in_both_forms() {
-        let merges: Vec<MergeJson<'_>> =
-            serde_json::from_str(r#"["a b", "\u0120 b", ["a", "b"], ["\"", "c"]]"#).unwrap();
-        let shown: Vec<String> = merges
-            .iter()
-            .map(|merge| match merge {
-                MergeJson::Line(line) => line.0.to_string(),
-                MergeJson::Pair(left, right) => format!("{}+{}", left.0, right.0),
-            })
-            .collect();
-        assert_eq!(shown, ["a b", "Ġ b", "a+b", "\"+c"]);
-        // Only what is escaped is copied.
-        let borrowed = |merge: &MergeJson<'_>| matches!(merge, MergeJson::Line(Text(Cow::Borrowed(_))));
-        assert!(borrowed(&merges[0]) && !borrowed(&merges[1]));
-        for wrong in ["[1]", r#"[["a"]]"#, r#"[["a", "b", "c"]]"#, r#"[{"a": "b"}]"#] {
-            assert!(serde_json::from_str::<Vec<MergeJson<'_>>>(wrong).is_err(), "{wrong}");
-        }
+    fn models_that_lead_the_crate_astray_are_refused() {
+        let bpe = |extra: Value| {
+            let mut model = json!({ "type": "BPE", "vocab": { "a": 0, "b": 1, "ab": 2, "é": 3 }, "merges": ["a b"] });
+            extra.as_object().unwrap().iter().for_each(|(key, value)| model[key] = value.clone());
+            model
+        };
+        assert_eq!(build(bpe(json!({}))).unwrap().encode("abab", 9).unwrap(), [2, 2]);
+        assert!(build(bpe(json!({ "continuing_subword_prefix": "", "end_of_word_suffix": null }))).is_ok());
+        // Longer than a token, and as long as half a letter.
+        refuse(bpe(json!({ "continuing_subword_prefix": "prefix" })), "prefix");
+        refuse(bpe(json!({ "continuing_subword_prefix": "#", "merges": [["a", "é"]] })), "prefix");
+        refuse(bpe(json!({ "merges": [["ab", "ab"]] })), "`abab`");
+        refuse(bpe(json!({ "merges": ["a"] })), "line 1");
+        refuse(bpe(json!({ "dropout": 0.5 })), "random");
+        refuse(bpe(json!({ "end_of_word_suffix": "-".repeat(17) })), "17 bytes");
+        refuse(bpe(json!({ "vocab": {} })), "no tokens");
+        refuse(bpe(json!({ "vocab": [["a", 0.0]] })), "list");
+        refuse(json!({ "vocab": { "a": 0 } }), "does not name");
+        refuse(json!({ "type": "Magic", "vocab": { "a": 0 } }), "Magic");
+        let unigram = |vocab: Value, unknown: Value| json!({ "type": "Unigram", "vocab": vocab, "unk_id": unknown });
+        refuse(unigram(json!([["a", 0.0]]), json!(7)), "unk_id");
+        refuse(unigram(json!([]), json!(null)), "no tokens");
+        refuse(unigram(json!([["a".repeat(257), 0.0]]), json!(0)), "257 bytes");
+        refuse(unigram(json!({ "a": 0 }), json!(0)), "scores");
+        refuse(json!({ "type": "WordPiece", "vocab": { "a": 0 }, "max_input_chars_per_word": 100_000 }), "100000");
+    }
+
+    #[test]
+    fn a_word_that_has_no_token_is_an_error() {
+        let level = build(json!({ "type": "WordLevel", "vocab": { "a": 0 } })).unwrap();
+        assert_eq!(level.encode("a", 9).unwrap(), [0]);
+        assert!(level.encode("b", 9).is_err());
+        let unigram = build(json!({ "type": "Unigram", "vocab": [["a", 0.0]] })).unwrap();
+        assert!(unigram.encode("ab", 9).is_err());
+    }
+
+    #[test]
+    fn tries_are_counted_by_their_nodes() {
+        let tokens = |tokens: &[&str]| -> Vec<(Text<'static>, f64)> {
+            tokens.iter().map(|token| (Text(token.to_string().into()), 0.0)).collect()
+        };
+        assert_eq!(trie_nodes(&tokens(&["ab", "ac"])), 4, "few are not worth counting");
+        let long: Vec<String> = (0..10_000).map(|number| format!("{}{number}", "a".repeat(240))).collect();
+        let long: Vec<&str> = long.iter().map(String::as_str).collect();
+        let nodes = trie_nodes(&tokens(&long));
+        assert_eq!(nodes, 240 + 10_000, "one for the letters in common, and one for each number");
+    }
+
+    #[test]
+    fn panics_are_errors() {
+        let error = caught::<()>(|| panic!("inside")).unwrap_err();
+        assert!(matches!(error, TokenizerError::Panicked));
     }
 }

@@ -4,17 +4,20 @@
 //! they are small, load quickly and must match their originals to the letter; whatever else a Hugging Face
 //! `tokenizer.json` describes goes through the `tokenizers` crate, SigLIP's vocabularies behind a clean-up of their own.
 //!
-//! No input makes a tokenizer panic. Texts are cut at [`MAX_TEXT_BYTES`] before any work is done: that is hundreds
-//! of times what a context holds.
+//! No input makes a tokenizer panic, and none makes it take more than some seconds or some hundred megabytes, whatever is
+//! in its file. Texts are cut at [`MAX_TEXT_BYTES`] before any work is done: that is hundreds of times what a context
+//! holds.
 
 mod charsmap;
 mod clean;
 mod clip_bpe;
 pub mod config;
 mod error;
+mod file;
 mod html;
 mod hugging_face;
 mod siglip;
+mod steps;
 mod wordpiece;
 
 use std::borrow::Cow;
@@ -35,6 +38,9 @@ pub const CLIP_VOCABULARY: &[u8] = include_bytes!("../../assets/clip_bpe/merges.
 
 /// Bytes of a text that are looked at; what follows is past the end of any context.
 pub const MAX_TEXT_BYTES: usize = 64 * 1024;
+
+/// Bytes of a text that an error quotes.
+const MAX_QUOTED_BYTES: usize = 60;
 
 /// Bytes that a packed vocabulary may unpack to.
 const MAX_VOCABULARY_BYTES: u64 = 64 << 20;
@@ -76,6 +82,8 @@ pub struct Tokenizer {
     algorithm: Algorithm,
     context_length: usize,
     pad_id: u32,
+    /// Where the vocabulary is from, for errors.
+    origin: String,
 }
 
 enum Algorithm {
@@ -98,11 +106,19 @@ impl Tokenizer {
     /// [`ModelError::Tokenizer`] if the vocabulary is damaged, of another kind, or lacks a token it needs, or if the
     /// context is too short for a start and an end token.
     pub fn new(config: &TokenizerConfig, vocabulary: &[u8], origin: &str) -> Result<Self, ModelError> {
-        Self::build(config, vocabulary)
-            .map_err(|error| ModelError::Tokenizer { origin: origin.to_owned(), reason: error.to_string() })
+        match Self::build(config, vocabulary) {
+            Ok(algorithm) => Ok(Self {
+                kind: config.kind,
+                algorithm,
+                context_length: config.context_length,
+                pad_id: config.pad_id,
+                origin: origin.to_owned(),
+            }),
+            Err(error) => Err(ModelError::Tokenizer { origin: origin.to_owned(), reason: error.to_string() }),
+        }
     }
 
-    fn build(config: &TokenizerConfig, vocabulary: &[u8]) -> Result<Self, TokenizerError> {
+    fn build(config: &TokenizerConfig, vocabulary: &[u8]) -> Result<Algorithm, TokenizerError> {
         // Start and end must fit.
         const LEAST: usize = 2;
         if config.context_length < LEAST {
@@ -110,10 +126,10 @@ impl Tokenizer {
         }
         let bytes = unpack(vocabulary)?;
         let json = bytes.trim_ascii_start().starts_with(b"{");
-        let algorithm = match config.kind {
-            TokenizerKind::ClipBpe if json => Algorithm::ClipBpe(hugging_face::read_clip_bpe(&bytes)?),
+        Ok(match config.kind {
+            TokenizerKind::ClipBpe if json => Algorithm::ClipBpe(file::read_clip_bpe(&bytes)?),
             TokenizerKind::ClipBpe => Algorithm::ClipBpe(ClipBpe::from_merges(std::str::from_utf8(&bytes)?)?),
-            TokenizerKind::WordPiece if json => Algorithm::WordPiece(hugging_face::read_wordpiece(&bytes)?),
+            TokenizerKind::WordPiece if json => Algorithm::WordPiece(file::read_wordpiece(&bytes)?),
             TokenizerKind::WordPiece => {
                 Algorithm::WordPiece(WordPiece::from_lines(std::str::from_utf8(&bytes)?.lines())?)
             }
@@ -121,8 +137,7 @@ impl Tokenizer {
             TokenizerKind::Siglip => Algorithm::Siglip(Box::new(Siglip::canonical(&bytes)?)),
             TokenizerKind::Siglip2 => Algorithm::Siglip(Box::new(Siglip::lower_case(&bytes)?)),
             TokenizerKind::OpenClipSiglip => Algorithm::Siglip(Box::new(Siglip::open_clip(&bytes)?)),
-        };
-        Ok(Self { kind: config.kind, algorithm, context_length: config.context_length, pad_id: config.pad_id })
+        })
     }
 
     /// OpenAI CLIP's tokenizer: 77 tokens, padded with 0.
@@ -145,20 +160,31 @@ impl Tokenizer {
     }
 
     /// The ids of `text`: start, tokens, end. A text too long for the context loses its end but keeps the end token.
-    pub fn encode(&self, text: &str) -> TokenIds {
+    ///
+    /// # Errors
+    /// [`ModelError::Tokenizer`] if a Hugging Face vocabulary has no token for a part of the text, or for all of it: a text
+    /// has at least one id.
+    pub fn encode(&self, text: &str) -> Result<TokenIds, ModelError> {
+        self.ids(text).map_err(|error| ModelError::Tokenizer { origin: self.origin.clone(), reason: error.to_string() })
+    }
+
+    fn ids(&self, text: &str) -> Result<TokenIds, TokenizerError> {
         let room = self.context_length - 1;
         let (start, end) = match &self.algorithm {
             Algorithm::ClipBpe(bpe) => (bpe.start, bpe.end),
             Algorithm::WordPiece(wordpiece) => (wordpiece.start, wordpiece.end),
             Algorithm::HuggingFace(hugging_face) => {
-                let ids = hugging_face.encode(cut(text), self.context_length);
+                let ids = hugging_face.encode(cut(text), self.context_length)?;
                 let length = ids.len();
-                return TokenIds { ids, length };
+                if length == 0 {
+                    return Err(TokenizerError::NoTokens { text: cut_at(text, MAX_QUOTED_BYTES).to_owned() });
+                }
+                return Ok(TokenIds { ids, length });
             }
             Algorithm::Siglip(siglip) => {
-                let mut ids = siglip.encode(cut(text), self.context_length);
+                let mut ids = siglip.encode(cut(text), self.context_length)?;
                 ids.resize(self.context_length, self.pad_id);
-                return TokenIds { ids, length: self.context_length };
+                return Ok(TokenIds { ids, length: self.context_length });
             }
         };
         // White space in front is nothing to these, so none of it counts towards the limit.
@@ -176,12 +202,15 @@ impl Tokenizer {
             Algorithm::ClipBpe(_) => ids.iter().position(|&id| id == end).map_or(ids.len(), |at| at + 1),
             _ => ids.len(),
         };
-        TokenIds { ids, length }
+        Ok(TokenIds { ids, length })
     }
 
     /// The ids of several texts, padded with [`pad_id`](Self::pad_id) to one width.
-    pub fn encode_batch<T: AsRef<str>>(&self, texts: &[T], padding: Padding) -> TokenBatch {
-        let rows: Vec<TokenIds> = texts.iter().map(|text| self.encode(text.as_ref())).collect();
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn encode_batch<T: AsRef<str>>(&self, texts: &[T], padding: Padding) -> Result<TokenBatch, ModelError> {
+        let rows = texts.iter().map(|text| self.encode(text.as_ref())).collect::<Result<Vec<TokenIds>, _>>()?;
         let width = match padding {
             Padding::Longest => rows.iter().map(|row| row.ids.len()).max().unwrap_or(0),
             Padding::Context => self.context_length,
@@ -191,7 +220,7 @@ impl Tokenizer {
             ids.extend_from_slice(&row.ids);
             ids.resize((number + 1) * width, self.pad_id);
         }
-        TokenBatch { ids, width, lengths: rows.iter().map(|row| row.length).collect() }
+        Ok(TokenBatch { ids, width, lengths: rows.iter().map(|row| row.length).collect() })
     }
 }
 
@@ -207,7 +236,12 @@ impl std::fmt::Debug for Tokenizer {
 
 /// The part of `text` that is looked at.
 fn cut(text: &str) -> &str {
-    let mut end = text.len().min(MAX_TEXT_BYTES);
+    cut_at(text, MAX_TEXT_BYTES)
+}
+
+/// At most `limit` bytes of `text`, in whole letters.
+fn cut_at(text: &str, limit: usize) -> &str {
+    let mut end = text.len().min(limit);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
@@ -242,27 +276,27 @@ mod tests {
     #[test]
     fn long_texts_keep_the_end_token() {
         let clip = Tokenizer::clip().unwrap();
-        let ids = clip.encode(&"dog ".repeat(200));
+        let ids = clip.encode(&"dog ".repeat(200)).unwrap();
         assert_eq!((ids.ids.len(), ids.length), (77, 77));
         assert_eq!((ids.ids[0], ids.ids[76]), (49406, 49407));
-        assert_eq!(wordpiece(4).encode("a dogs a dog").ids, [2, 5, 6, 3]);
+        assert_eq!(wordpiece(4).encode("a dogs a dog").unwrap().ids, [2, 5, 6, 3]);
     }
 
     #[test]
     fn the_first_end_token_ends_the_text() {
-        let ids = Tokenizer::clip().unwrap().encode("a <end_of_text> dog");
+        let ids = Tokenizer::clip().unwrap().encode("a <end_of_text> dog").unwrap();
         assert_eq!((ids.ids.len(), ids.length), (5, 3));
     }
 
     #[test]
     fn batches_are_padded() {
-        let batch = wordpiece(6).encode_batch(&["a", "dogs a"], Padding::Longest);
+        let batch = wordpiece(6).encode_batch(&["a", "dogs a"], Padding::Longest).unwrap();
         assert_eq!(batch.ids, [2, 5, 3, 0, 0, 2, 6, 7, 5, 3]);
         assert_eq!((batch.width, batch.lengths), (5, vec![3, 5]));
-        let batch = wordpiece(6).encode_batch(&["a"], Padding::Context);
+        let batch = wordpiece(6).encode_batch(&["a"], Padding::Context).unwrap();
         assert_eq!(batch.ids, [2, 5, 3, 0, 0, 0]);
         let none: [&str; 0] = [];
-        assert_eq!(wordpiece(6).encode_batch(&none, Padding::Longest).width, 0);
+        assert_eq!(wordpiece(6).encode_batch(&none, Padding::Longest).unwrap().width, 0);
     }
 
     #[test]
@@ -280,16 +314,30 @@ mod tests {
         let error = refuse(TokenizerKind::WordPiece, 64, b"{\"model\":{\"type\":\"BPE\",\"vocab\":{}}}");
         assert!(error.contains("BPE") && error.contains("WordPiece"), "{error}");
         let error = refuse(TokenizerKind::HuggingFace, 64, b"{}");
-        assert!(error.contains("refused"), "{error}");
+        assert!(error.contains("model"), "{error}");
+    }
+
+    #[test]
+    fn a_text_without_ids_is_an_error() {
+        let config = TokenizerConfig { kind: TokenizerKind::HuggingFace, context_length: 9, pad_id: 0 };
+        let json = r#"{"pre_tokenizer": {"type": "WhitespaceSplit"}, "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}"#;
+        let tokenizer = Tokenizer::new(&config, json.as_bytes(), "model.json").unwrap();
+        assert_eq!(tokenizer.encode("a b").unwrap().ids, [0]);
+        for text in ["", "b", "\u{1b}[31m"] {
+            let error = tokenizer.encode(text).unwrap_err().to_string();
+            assert!(error.contains("model.json") && error.contains("no token"), "{error}");
+            assert!(!error.contains('\u{1b}'), "{error}");
+        }
+        assert!(tokenizer.encode_batch(&["a", "b"], Padding::Longest).is_err());
     }
 
     #[test]
     fn endless_texts_are_cut() {
         let clip = Tokenizer::clip().unwrap();
         for text in ["a".repeat(3_000_000), "é".repeat(1_000_000), " ".repeat(3_000_000), "&amp;".repeat(500_000)] {
-            assert!(clip.encode(&text).ids.len() <= 77);
-            assert!(wordpiece(64).encode(&text).ids.len() <= 64);
+            assert!(clip.encode(&text).unwrap().ids.len() <= 77);
+            assert!(wordpiece(64).encode(&text).unwrap().ids.len() <= 64);
         }
-        assert_eq!(clip.encode(&(" ".repeat(3_000_000) + "dog")), clip.encode("dog"));
+        assert_eq!(clip.encode(&(" ".repeat(3_000_000) + "dog")).unwrap(), clip.encode("dog").unwrap());
     }
 }

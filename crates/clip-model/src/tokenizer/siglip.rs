@@ -42,7 +42,7 @@ impl Siglip {
     }
 
     /// The ids of `text` with the end token, which survives truncation; not filled up.
-    pub(super) fn encode(&self, text: &str, limit: usize) -> Vec<u32> {
+    pub(super) fn encode(&self, text: &str, limit: usize) -> Result<Vec<u32>, TokenizerError> {
         match &self.clean_up {
             CleanUp::Canonical { special_tokens } => {
                 self.vocabulary.encode(&canonical_between(text, special_tokens), limit)

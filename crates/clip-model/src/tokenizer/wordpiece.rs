@@ -9,6 +9,7 @@ use unicode_categories::UnicodeCategories;
 use unicode_normalization::UnicodeNormalization;
 
 use super::error::TokenizerError;
+use crate::limits;
 
 /// Tokens with a meaning of their own. A text that spells one of them gets it, as in the original.
 const SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
@@ -35,11 +36,14 @@ pub(super) struct WordPiece {
 impl WordPiece {
     /// Reads a vocabulary, one token a line. It must have `[UNK]`, `[CLS]` and `[SEP]`.
     pub(super) fn from_lines<'a>(tokens: impl Iterator<Item = &'a str>) -> Result<Self, TokenizerError> {
-        let expected = tokens.size_hint().1.unwrap_or(32_768);
+        let expected = tokens.size_hint().1.unwrap_or(32_768).min(limits::VOCABULARY);
         let mut first = HashMap::with_capacity(expected);
         let mut next = HashMap::with_capacity(expected / 4);
         let mut longest = 0;
         for (token, id) in tokens.zip(0..) {
+            if id as usize >= limits::VOCABULARY {
+                return Err(TokenizerError::TooMany { limit: limits::VOCABULARY });
+            }
             longest = longest.max(token.len());
             match token.strip_prefix(CONTINUES) {
                 Some(piece) if !piece.is_empty() => next.insert(Box::from(piece), id),
