@@ -19,6 +19,7 @@ use crate::model::{ModelId, ModelOrigin, StoredPath};
 use crate::plan::{self, Method, Plan, Reason, SearchOptions, Sizes, Strategy};
 use crate::scan;
 use crate::snapshot::Snapshot;
+use crate::staging;
 use crate::status::{Neighbour, Status};
 use crate::words::{ReadDirectory, Words};
 
@@ -155,6 +156,8 @@ impl IndexReader {
             deleted: self.snapshot.deleted().len(),
             format_version: manifest.version,
             graph: manifest.graph.as_ref().and_then(|entry| graph::status(&self.snapshot, entry).ok()),
+            remaining: manifest.remaining,
+            rebuild: staging::status(layout, manifest),
         })
     }
 
