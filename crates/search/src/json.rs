@@ -67,9 +67,17 @@ pub struct JsonHit<'a> {
     /// Latitude and longitude in degrees.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gps: Option<(f64, f64)>,
+    /// True if there is no file at the path at present; left out if there is one.
+    #[serde(skip_serializing_if = "is_false")]
+    pub missing: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl<'a> From<&'a Hit> for JsonHit<'a> {
+    /// Looks whether the file is there; see [`Hit::is_missing`].
     fn from(hit: &'a Hit) -> Self {
         let has_several = hit.record.positions.len() > 1;
         Self {
@@ -85,6 +93,7 @@ impl<'a> From<&'a Hit> for JsonHit<'a> {
             camera: hit.record.asset.camera.as_deref(),
             lens: hit.record.asset.lens.as_deref(),
             gps: hit.record.asset.gps,
+            missing: hit.is_missing(),
         }
     }
 }
