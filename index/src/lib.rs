@@ -89,7 +89,7 @@ pub use reader::{Found, IndexReader};
 pub use rebuild::Rebuild;
 pub use repair::{Repaired, repair};
 pub use segment::RowFormat;
-pub use status::{GraphStatus, Neighbour, Status};
+pub use status::{GraphStatus, Neighbour, RebuildStatus, Status};
 pub use verify::{Problem, VerifyReport, verify, verify_with};
 pub use writer::{Compacted, IndexWriter};
 

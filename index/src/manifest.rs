@@ -32,6 +32,9 @@ pub(crate) struct Manifest {
     /// The number of the next file. Never falls either: a name stands for one content.
     pub(crate) next_file: u64,
     pub(crate) roots: Vec<StoredPath>,
+    /// How many files the run that made this commit still had to read; 0 if it came to its end.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) remaining: u64,
     /// How the rows of new vector files are stored.
     #[serde(default)]
     pub(crate) rows: RowFormat,
@@ -88,6 +91,7 @@ impl Manifest {
             next_id,
             next_file,
             roots: Vec::new(),
+            remaining: 0,
             rows: RowFormat::default(),
             segments: Vec::new(),
             records: Vec::new(),
@@ -130,6 +134,10 @@ impl Manifest {
         let others = self.deleted.iter().map(|entry| entry.file).chain(self.graph.iter().map(|entry| entry.file));
         segments.chain(records).chain(others)
     }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Seconds since 1970.
@@ -176,6 +184,7 @@ mod tests {
                     model: ModelId { name, fingerprint, dimension },
                     next_id,
                     next_file,
+                    remaining: generation % 3,
                     rows: if dimension % 2 == 0 { RowFormat::F16 } else { RowFormat::F32 },
                     roots: roots
                         .into_iter()

@@ -20,6 +20,7 @@ use crate::model::{ModelId, ModelOrigin, StoredPath};
 use crate::plan::{self, Method, Plan, Reason, SearchOptions, Sizes, Strategy};
 use crate::scan;
 use crate::snapshot::Snapshot;
+use crate::staging;
 use crate::status::{GraphStatus, Neighbour, Status};
 use crate::words::{ReadDirectory, Words};
 
@@ -160,6 +161,8 @@ impl IndexReader {
             deleted: self.snapshot.deleted().len(),
             format_version: manifest.version,
             graph: self.graph_status(),
+            remaining: manifest.remaining,
+            rebuild: staging::status(layout, manifest),
         })
     }
 

@@ -13,6 +13,7 @@ use crate::layout::{self, Layout};
 use crate::manifest::Manifest;
 use crate::recognise::{Standing, standing};
 use crate::snapshot::Snapshot;
+use crate::status::RebuildStatus;
 use crate::sweep::sweep;
 
 /// The numbers that an index has not given out yet.
@@ -53,6 +54,13 @@ pub(crate) fn exists(layout: &Layout) -> Result<bool, IndexError> {
         Standing::Foreign(found) => Err(foreign(found)),
         Standing::Index | Standing::Empty => Ok(true),
     }
+}
+
+/// How far the rebuild has come whose index may take the place of the one with this manifest; `None` if there is none.
+pub(crate) fn status(layout: &Layout, manifest: &Manifest) -> Option<RebuildStatus> {
+    let staged = Snapshot::open(&layout.rebuild()).ok().filter(|staged| Unused::by(manifest).allows(staged))?;
+    let Manifest { model, remaining, .. } = staged.manifest();
+    Some(RebuildStatus { model: model.clone(), photos: staged.live(), remaining: *remaining })
 }
 
 /// Removes the staging area if it can never take the place of the index any more. For a writer that has just taken the

@@ -1,5 +1,7 @@
 //! Sizes and counts, and what a search gives.
 
+use crate::model::ModelId;
+
 /// A search result: an item and the dot product of its embedding with the query's (their cosine, both being unit
 /// vectors).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,6 +31,22 @@ pub struct Status {
     pub format_version: u32,
     /// The search graph, if one was built.
     pub graph: Option<GraphStatus>,
+    /// How many files the last update had yet to read when it made the newest commit; 0 if it came to its end. Another
+    /// process may be reading them now.
+    pub remaining: u64,
+    /// The index that is to take this one's place, if a rebuild is under way or was interrupted.
+    pub rebuild: Option<RebuildStatus>,
+}
+
+/// How far a rebuild has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RebuildStatus {
+    /// The model of the new index.
+    pub model: ModelId,
+    /// Items that it has so far.
+    pub photos: u64,
+    /// How many files it had yet to read at its newest commit.
+    pub remaining: u64,
 }
 
 /// The state of the search graph.

@@ -42,6 +42,7 @@ pub struct IndexWriter {
     model: ModelId,
     origin: Option<ModelOrigin>,
     roots: Vec<StoredPath>,
+    remaining: u64,
     next_id: u64,
     row_format: RowFormat,
     pending: Pending,
@@ -90,6 +91,8 @@ struct Pending {
     removed_assets: Vec<u64>,
     /// Records of added and of changed assets.
     records: BTreeMap<u64, Record>,
+    /// Those of `records` of which only the stamp changed, so that the word index has them already.
+    restamped: RoaringTreemap,
 }
 
 impl Pending {
@@ -223,6 +226,7 @@ impl IndexWriter {
             model: manifest.model.clone(),
             origin: manifest.origin.clone(),
             roots: manifest.roots.clone(),
+            remaining: manifest.remaining,
             next_id: manifest.next_id,
             row_format: manifest.rows,
             pending: Pending::default(),
@@ -292,6 +296,13 @@ impl IndexWriter {
     pub fn set_row_format(&mut self, format: RowFormat) {
         self.pending.manifest_changed |= format != self.row_format;
         self.row_format = format;
+    }
+
+    /// Notes how many files whoever makes the index has yet to read, with the next commit; 0 when all is done. So whoever
+    /// comes upon an index whose making was interrupted sees that it is not complete.
+    pub fn set_remaining(&mut self, files: u64) {
+        self.pending.manifest_changed |= files != self.remaining;
+        self.remaining = files;
     }
 
     /// Notes where the model came from, with the next commit.
@@ -380,6 +391,7 @@ impl IndexWriter {
     /// [`IndexError::UnknownId`], or those of reading the record.
     pub fn relocate(&mut self, id: u64, path: &Path, stamp: Stamp) -> Result<(), IndexError> {
         stored_path(path)?;
+        self.pending.restamped.remove(id);
         let asset = self.asset_mut(id)?;
         asset.path = path.to_path_buf();
         asset.stamp = stamp;
@@ -391,7 +403,11 @@ impl IndexWriter {
     /// # Errors
     /// [`IndexError::UnknownId`], or those of reading the record.
     pub fn touch(&mut self, id: u64, stamp: Stamp) -> Result<(), IndexError> {
+        let is_committed = !self.pending.records.contains_key(&id);
         self.asset_mut(id)?.stamp = stamp;
+        if is_committed {
+            self.pending.restamped.insert(id);
+        }
         Ok(())
     }
 
@@ -661,6 +677,7 @@ impl IndexWriter {
             next_id: self.next_id,
             next_file,
             roots: self.roots.clone(),
+            remaining: self.remaining,
             rows: self.row_format,
             segments: staged.segments.iter().map(segment).collect(),
             records: staged.records.iter().map(records).collect(),
@@ -716,7 +733,8 @@ impl IndexWriter {
             WordIndex::Missing => {
                 self.words = WordIndex::Missing;
                 let mut words = Box::new(WordsWriter::open(layout, None)?);
-                let is_removed = |id: u64| pending.removed.contains(id) || pending.records.contains_key(&id);
+                let has_changed = |id: u64| pending.records.contains_key(&id) && !pending.restamped.contains(id);
+                let is_removed = |id: u64| pending.removed.contains(id) || has_changed(id);
                 for found in self.snapshot.records().iter() {
                     if self.snapshot.is_live(found.id()) && !is_removed(found.id()) {
                         words.add(&found.record()?)?;
@@ -725,10 +743,11 @@ impl IndexWriter {
                 words
             }
         };
-        for &id in pending.removed_assets.iter().chain(pending.records.keys()) {
+        let changed = || pending.records.iter().filter(|&(&id, _)| !pending.restamped.contains(id));
+        for &id in pending.removed_assets.iter().chain(changed().map(|(id, _)| id)) {
             words.remove(id);
         }
-        for record in pending.records.values() {
+        for (_, record) in changed() {
             words.add(record)?;
         }
         Ok(words)

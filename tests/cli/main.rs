@@ -11,6 +11,8 @@ mod graph;
 mod hostile;
 mod incremental;
 mod model;
+mod mounts;
+mod moved;
 mod numbers;
 mod own_model;
 mod query_cache;

@@ -64,8 +64,14 @@ fn an_interruption_saves_what_is_done() {
     assert!(0 < saved && saved < PHOTOS, "{summary}");
     assert_eq!(sandbox.indexed().len() as u64, saved, "what it says is done is saved");
     sandbox.run(&["verify"]).expect(0);
+    // What remains is said at once, and later on.
+    let status = || sandbox.run(&["status", "--json"]).expect(0).json();
+    assert_eq!((&summary["remaining"], &status()["remaining"]), (&(PHOTOS - saved).into(), &(PHOTOS - saved).into()));
+    let line = format!("remaining    {} photo", PHOTOS - saved);
+    assert!(sandbox.run(&["status"]).expect(0).stdout.contains(&line));
 
     let summary = sandbox.run(&["index", "--json"]).expect(0).json();
+    assert_eq!((&summary["remaining"], &status()["remaining"]), (&0.into(), &0.into()));
     assert_eq!(summary["indexed"].as_u64().unwrap() + saved, PHOTOS);
     assert_eq!(summary["unchanged"].as_u64().unwrap(), saved);
 }

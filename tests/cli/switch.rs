@@ -141,12 +141,18 @@ fn a_change_that_is_cut_off_leaves_the_old_index_and_goes_on_later() {
     assert!(staged.exists(), "it was over before it was cut off");
 
     assert_eq!(model(&place), "pocket");
+    let rebuild = &place.run(&["status", "--json"]).expect(0).json()["rebuild"];
+    assert_eq!(rebuild["model"], INDEXED);
+    let (photos, remaining) = (rebuild["photos"].as_u64().unwrap(), rebuild["remaining"].as_u64().unwrap());
+    assert!(photos > 0 && photos + remaining == u64::from(PHOTOS), "{rebuild}");
+    assert!(place.run(&["status"]).expect(0).stdout.contains("\nrebuild      "));
     place.run(&["query", "waves"]).expect(0);
     place.run(&["verify"]).expect(0);
     let summary = place.run(&["index", "--model", NAME, "--json"]).expect(0).json();
     let (indexed, unchanged) = (summary["indexed"].as_u64().unwrap(), summary["unchanged"].as_u64().unwrap());
     assert!(unchanged > 0 && indexed + unchanged == u64::from(PHOTOS), "{summary}");
     assert_eq!(model(&place), INDEXED);
+    assert!(place.run(&["status", "--json"]).expect(0).json()["rebuild"].is_null());
     assert_tidy(&place);
     place.run(&["query", "waves"]).expect(0);
 }

@@ -175,7 +175,7 @@ pub(crate) struct IndexArgs {
     #[arg(long)]
     pub rebuild: bool,
 
-    /// Also remove photos whose folder cannot be reached, for example on a drive that is gone for good
+    /// Also remove photos whose folder is missing, empty or unreadable, for example on a drive that is gone for good
     #[arg(long)]
     pub forget_unreachable: bool,
 

@@ -15,6 +15,7 @@ mod logger;
 mod machine;
 mod output;
 mod panics;
+mod passed_over;
 mod photo;
 mod progress;
 mod remedy;

@@ -52,7 +52,7 @@ pub(crate) struct Decoding<'a, E> {
     pub work: &'a [Work],
     /// The next file that no thread has taken yet.
     pub next: &'a AtomicUsize,
-    pub contents: &'a Contents,
+    pub contents: &'a Contents<'a>,
     pub encoder: &'a E,
     pub limits: Limits,
     pub cancel: &'a AtomicBool,
@@ -86,7 +86,7 @@ impl<E: Encoder> Decoding<'_, E> {
         let mut watch = Stopwatch::start();
         let hash = clip_image::hash_bytes(&bytes).0;
         times.hash += watch.lap();
-        match self.contents.claim(index, hash, work.known) {
+        match self.contents.claim(index, &work.file, hash, work.known) {
             Verdict::Touched { id } => return Ok(Finding::Touched { id }),
             Verdict::Moved { id } => return Ok(Finding::Moved { id }),
             Verdict::CopyOf { id } => return Ok(Finding::CopyOf { id, hash }),

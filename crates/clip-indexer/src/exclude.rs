@@ -34,6 +34,14 @@ const PREVIEW_EXTENSIONS: &[&str] = &["lrdata"]; // Adobe Lightroom: `Catalog Pr
 /// rendered versions and databases.
 const LIBRARY_ORIGINALS: &[&str] = &["originals", "masters"];
 
+/// Files that systems leave in folders, even in empty ones, compared without regard to case.
+const JUNK: &[&str] = &["Thumbs.db", "ehthumbs.db", "desktop.ini", "Icon\r"];
+
+/// Whether a file is one that a system left, not the user.
+pub(crate) fn is_junk(name: &OsStr) -> bool {
+    JUNK.iter().any(|junk| name.eq_ignore_ascii_case(junk))
+}
+
 /// Whether an entry's name starts with a dot.
 pub(crate) fn is_hidden(name: &OsStr) -> bool {
     name.as_encoded_bytes().first() == Some(&b'.')

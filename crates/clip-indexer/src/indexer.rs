@@ -1,5 +1,6 @@
 //! The builder that callers see, and the order of a run.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -11,9 +12,10 @@ use crate::contents::Contents;
 use crate::error::IndexerError;
 use crate::options::IndexOptions;
 use crate::pipeline::Pipeline;
-use crate::plan::{Known, plan};
+use crate::plan::{Gone, Kept, Known, Plan, Spot, lost, plan};
+use crate::presence::{Departures, Disk, FileSystem, Folder};
 use crate::progress::{Event, Progress, Silent};
-use crate::report::Report;
+use crate::report::{Forgotten, Report, Unreachable};
 use crate::roots;
 use crate::walk::walk;
 
@@ -48,12 +50,21 @@ pub struct Indexer<'a, E> {
     progress: &'a dyn Progress,
     cancel: &'a AtomicBool,
     origin: Option<ModelOrigin>,
+    replaced: Option<&'a IndexReader>,
 }
 
 impl<'a, E: Encoder> Indexer<'a, E> {
     /// An indexer for the index in the folder `index`, which need not exist yet.
     pub fn new(encoder: &'a E, index: &'a Path) -> Indexer<'a, E> {
-        Indexer { encoder, index, options: IndexOptions::default(), progress: &Silent, cancel: &NEVER, origin: None }
+        Indexer {
+            encoder,
+            index,
+            options: IndexOptions::default(),
+            progress: &Silent,
+            cancel: &NEVER,
+            origin: None,
+            replaced: None,
+        }
     }
 
     /// Sets how the run goes about its work.
@@ -71,6 +82,13 @@ impl<'a, E: Encoder> Indexer<'a, E> {
     /// Sets where the model came from, for the index to remember.
     pub fn origin(mut self, origin: ModelOrigin) -> Indexer<'a, E> {
         self.origin = Some(origin);
+        self
+    }
+
+    /// Sets the index whose place the one that is made is to take. [`Report::unreachable`] then also tells of the photos
+    /// that only that index has, and that would be lost with it though they may not be gone.
+    pub fn in_place_of(mut self, index: &'a IndexReader) -> Indexer<'a, E> {
+        self.replaced = Some(index);
         self
     }
 
@@ -112,34 +130,70 @@ impl<'a, E: Encoder> Indexer<'a, E> {
 
         let walking = Instant::now();
         let mut walked = walk(&roots.walk, self.options.follow_links, self.progress, self.cancel);
-        let mut report = Report { skipped: std::mem::take(&mut walked.skipped), ..Report::default() };
+        let mut report = Report {
+            skipped: std::mem::take(&mut walked.skipped),
+            passed_over: std::mem::take(&mut walked.passed_over).into_list(),
+            ..Report::default()
+        };
         report.stages.walk = walking.elapsed();
         if walked.cancelled {
             report.cancelled = true;
             return Ok(report);
         }
 
-        let known = known_files(&writer)?;
+        let disk = Disk::default();
         let blind = [roots.blind.as_slice(), &walked.blind].concat();
-        let mut plan = plan(&known, walked.files, &roots.scope, &blind, self.options.forget_unreachable);
-        report.unchanged = plan.unchanged;
-        report.unreachable = std::mem::take(&mut plan.unreachable);
-        self.progress.event(Event::Planned { unchanged: plan.unchanged, to_read: plan.work.len() as u64 });
-        let contents = Contents::new(&known, &plan);
+        let known = known_files(writer.records()?);
+        let lost = match self.replaced {
+            Some(replaced) if !self.options.forget_unreachable => {
+                lost(&known_files(replaced.all_records()?), &walked.files, &roots.scope, &blind, &disk)
+            }
+            _ => Default::default(),
+        };
+        let forget = self.options.forget_unreachable;
+        let plan = plan(&known, walked.files, &roots.scope, &blind, forget, &disk);
+        let Plan { unchanged, restamped, work, gone, kept, spots, devices } = plan;
+        report.unchanged = unchanged;
+        self.progress.event(Event::Planned { unchanged, to_read: work.len() as u64 });
+        let mut remembered = roots.remembered(&writer.roots());
+        if forget {
+            remembered.retain(|root| !roots.blind.iter().any(|spot| spot.root && spot.path == *root));
+        }
+        // Roots that may turn out to have moved, and how many photos the index knows in them.
+        let missing: Vec<(PathBuf, usize)> = remembered
+            .iter()
+            .filter(|root| !roots.walk.contains(root) && disk.folder(root) == Folder::Missing)
+            .map(|root| (root.clone(), known.iter().filter(|known| known.path.starts_with(root)).count()))
+            .collect();
+        let departures = Departures { devices, system: &disk, roots: remembered.clone() };
+        let contents = Contents::new(&known, gone, kept, departures);
         drop(known);
 
         // Remembered before the first photo is, so that an interrupted run can be taken up without naming the folders.
-        let mut remembered = roots.remembered(&writer.roots());
-        if self.options.forget_unreachable {
-            remembered.retain(|root| !roots.blind.iter().any(|spot| spot.root && spot.path == *root));
-        }
         writer.set_roots(&remembered)?;
         if let Some(origin) = self.origin {
             writer.set_origin(Some(origin));
         }
-        let mut pipeline = Pipeline::new(&mut writer, self.index, &plan.work, report, self.progress, &self.options)?;
+        let mut pipeline = Pipeline::new(&mut writer, self.index, &work, report, self.progress, &self.options)?;
+        pipeline.restamp(&restamped, self.cancel)?;
         pipeline.run(self.encoder, &contents, self.cancel)?;
-        let mut report = pipeline.finish(&contents, self.cancel)?;
+        let (mut report, removed) = pipeline.finish(&contents, self.cancel)?;
+
+        let departed = contents.departed();
+        let has_moved = |root: &PathBuf, photos: usize| {
+            photos > 0 && photos == departed.iter().filter(|photo| photo.path.starts_with(root)).count()
+        };
+        report.moved_roots =
+            missing.into_iter().filter(|(root, n)| has_moved(root, *n)).map(|(root, _)| root).collect();
+        if !report.moved_roots.is_empty() {
+            remembered.retain(|root| !report.moved_roots.contains(root));
+            writer.set_roots(&remembered)?;
+            writer.commit()?;
+        }
+        tell_of_places(&mut report, spots, forget, &departed, &removed);
+        if !lost.0.is_empty() {
+            add_lost(&mut report, lost, &writer)?;
+        }
 
         if let Some(options) = self.options.graph.as_ref().filter(|_| !report.cancelled) {
             let building = Instant::now();
@@ -156,7 +210,51 @@ impl<'a, E: Encoder> Indexer<'a, E> {
     }
 }
 
-fn known_files(writer: &IndexWriter) -> Result<Vec<Known>, IndexerError> {
+/// Tells of the places that could not be reached, now that it is known which of their photos turned up elsewhere.
+fn tell_of_places(report: &mut Report, spots: Vec<Spot>, forgotten: bool, departed: &[Kept], removed: &[Gone]) {
+    let departed = by_spot(spots.len(), departed.iter().map(|photo| photo.spot));
+    let removed = by_spot(spots.len(), removed.iter().map(|photo| photo.spot));
+    for (number, Spot { path, reason, root, photos }) in spots.into_iter().enumerate() {
+        let photos_kept = photos - departed[number];
+        if forgotten {
+            if removed[number] > 0 {
+                report.forgotten.push(Forgotten { path, photos_removed: removed[number] });
+            }
+        } else if photos_kept > 0 || root && !report.moved_roots.contains(&path) {
+            // A root that cannot be walked is worth a word even if the index knows no photo there.
+            report.unreachable.push(Unreachable { path, reason, photos_kept });
+        }
+    }
+}
+
+/// How many photos are in each spot.
+fn by_spot(spots: usize, photos: impl Iterator<Item = Option<usize>>) -> Vec<u64> {
+    let mut counts = vec![0; spots];
+    photos.flatten().for_each(|spot| counts[spot] += 1);
+    counts
+}
+
+/// Adds the places of photos that only the index has which is to be replaced. What has the same content as a photo of the
+/// new index is not lost: it would not be encoded again.
+fn add_lost(
+    report: &mut Report,
+    (photos, spots): (Vec<Kept>, Vec<Spot>),
+    writer: &IndexWriter,
+) -> Result<(), IndexerError> {
+    let contents: HashSet<[u8; 16]> = writer.records()?.into_iter().map(|record| record.asset.hash).collect();
+    let lost = photos.iter().filter(|photo| !contents.contains(&photo.hash)).map(|photo| photo.spot);
+    let lost = by_spot(spots.len(), lost);
+    for (Spot { path, reason, .. }, photos_kept) in spots.into_iter().zip(lost) {
+        match report.unreachable.iter_mut().find(|place| place.path == path) {
+            Some(place) => place.photos_kept = place.photos_kept.max(photos_kept),
+            None if photos_kept > 0 => report.unreachable.push(Unreachable { path, reason, photos_kept }),
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+fn known_files(records: Vec<Record>) -> Vec<Known> {
     let known = |Record { id, asset, .. }| Known { id, path: asset.path, hash: asset.hash, stamp: asset.stamp };
-    Ok(writer.records()?.into_iter().map(known).collect())
+    records.into_iter().map(known).collect()
 }

@@ -4,11 +4,11 @@
 //!
 //! 1. **Walk** the folders without opening a single file. Hidden entries and [`SYSTEM_FOLDERS`] are passed over; links
 //!    are followed, each target once.
-//! 2. **Plan**: what has the path, size and time that the index knows is unchanged; the rest is read.
+//! 2. **Plan**: what has the path, size and times that the index knows is unchanged; the rest is read.
 //! 3. **Pipeline**: threads read and hash. Content that the index knows is moved or copied there without being decoded;
 //!    what is left is decoded and encoded in batches, and committed every so many photos.
-//! 4. **Removal** of photos whose files are gone, unless their place cannot be reached: a drive that is not mounted must
-//!    not cost its photos.
+//! 4. **Removal** of photos whose files are gone, unless they may be on a drive that is not mounted: that must not cost
+//!    its photos.
 //!
 //! A file that cannot be indexed never stops a run. The [`Report`] names each one with its reason.
 //!
@@ -23,8 +23,10 @@ mod error;
 mod exclude;
 mod indexer;
 mod options;
+mod passed_over;
 mod pipeline;
 mod plan;
+mod presence;
 mod progress;
 mod report;
 mod roots;
@@ -37,6 +39,7 @@ pub use error::{IndexerError, Remedy};
 pub use exclude::SYSTEM_FOLDERS;
 pub use indexer::Indexer;
 pub use options::IndexOptions;
+pub use passed_over::{PassedOver, PassedOverKind};
 pub use progress::{Event, Outcome, Progress, Silent};
-pub use report::{Report, SkipReason, Skipped, StageTimes, Unreachable};
+pub use report::{Forgotten, Report, SkipReason, Skipped, StageTimes, Unreachable};
 pub use stamp::describe;

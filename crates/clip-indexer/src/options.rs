@@ -32,8 +32,8 @@ pub struct IndexOptions {
     pub limits: Limits,
     /// Whether symbolic links are followed.
     pub follow_links: bool,
-    /// Whether photos that cannot be reached, because a root is missing, empty or unreadable, leave the index,
-    /// and roots that are missing with them.
+    /// Whether photos that cannot be reached leave the index, and roots that are missing with them: those in a folder that
+    /// is missing, unreadable, or empty or on another file system though it held photos.
     ///
     /// Off by default: an unmounted drive looks exactly like this, and encoding its photos again takes hours.
     pub forget_unreachable: bool,

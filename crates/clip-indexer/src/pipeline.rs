@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clip_encoder::Encoder;
-use clip_index::{Asset, IndexError, IndexReader, IndexWriter, Kind};
+use clip_index::{Asset, IndexError, IndexReader, IndexWriter, Kind, Stamp};
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::contents::Contents;
@@ -25,7 +25,7 @@ use crate::decode::{Decoded, Decoding, Finding, Message, is_about_content};
 use crate::encode::{self, Batch, Encoded, Waiting};
 use crate::error::IndexerError;
 use crate::options::IndexOptions;
-use crate::plan::Work;
+use crate::plan::{Gone, Work};
 use crate::progress::{Event, Outcome, Progress};
 use crate::report::{Report, SkipReason, Skipped, StageTimes};
 
@@ -43,6 +43,8 @@ pub(crate) struct Pipeline<'a> {
     encoded: Vec<Option<u64>>,
     /// Files whose content another file of this run was told to encode: their places and those of the others.
     same: Vec<SameContent>,
+    /// Files of the work that were dealt with.
+    dealt_with: usize,
     uncommitted: u64,
     committed_at: Instant,
     report: Report,
@@ -74,6 +76,7 @@ impl<'a> Pipeline<'a> {
             work,
             encoded: vec![None; work.len()],
             same: Vec::new(),
+            dealt_with: 0,
             uncommitted: 0,
             committed_at: Instant::now(),
             report,
@@ -82,11 +85,25 @@ impl<'a> Pipeline<'a> {
         })
     }
 
+    /// Notes what the system tells of photos that are unchanged and that the index does not have yet.
+    pub fn restamp(&mut self, stamps: &[(u64, Stamp)], cancel: &AtomicBool) -> Result<(), IndexerError> {
+        for &(id, stamp) in stamps {
+            if cancel.load(Ordering::Relaxed) {
+                break;
+            }
+            self.write(|writer| writer.touch(id, stamp))?;
+            if self.checkpoint_due(0) {
+                self.checkpoint()?;
+            }
+        }
+        Ok(())
+    }
+
     /// Does the work, up to the copies of photos that are themselves new.
     pub fn run<E: Encoder>(
         &mut self,
         encoder: &E,
-        contents: &Contents,
+        contents: &Contents<'_>,
         cancel: &AtomicBool,
     ) -> Result<(), IndexerError> {
         let threads = self.options.decode_threads().min(self.work.len());
@@ -185,22 +202,31 @@ impl<'a> Pipeline<'a> {
     }
 
     /// Writes what can only be written at the end: copies of photos that are themselves new, and removals.
-    pub fn finish(mut self, contents: &Contents, cancel: &AtomicBool) -> Result<Report, IndexerError> {
+    ///
+    /// Returns besides the photos that were removed because their files are gone.
+    pub fn finish(mut self, contents: &Contents<'_>, cancel: &AtomicBool) -> Result<(Report, Vec<Gone>), IndexerError> {
         self.checkpoint()?;
         if !self.report.cancelled {
             self.copy_new(cancel)?;
         }
         // Only now is it known that none of these was moved.
-        if !self.report.cancelled {
-            for id in contents.gone() {
-                self.remove(id)?;
-                self.report.removed += 1;
-            }
+        let gone = if self.report.cancelled { Vec::new() } else { contents.gone() };
+        for photo in &gone {
+            self.remove(photo.id)?;
+            self.report.removed += 1;
         }
-        if self.uncommitted > 0 {
+        let remaining = self.remaining();
+        self.report.remaining = Some(remaining);
+        self.writer.set_remaining(remaining);
+        if self.uncommitted > 0 || self.writer.has_changes() {
             self.checkpoint()?;
         }
-        Ok(self.report)
+        Ok((self.report, gone))
+    }
+
+    /// How many files of the work were not dealt with yet.
+    fn remaining(&self) -> u64 {
+        (self.work.len() - self.dealt_with) as u64
     }
 
     fn take<P>(&mut self, message: Message<P>, batch: &mut Batch<P>) -> Result<(), IndexerError> {
@@ -341,13 +367,15 @@ impl<'a> Pipeline<'a> {
         if is_about_content(&reason) && self.replace(index)? {
             self.report.removed += 1;
         }
+        self.dealt_with += 1;
         let skipped = Skipped { path: self.work[index].file.path.clone(), reason };
         self.progress.event(Event::Skipped(&skipped));
         self.report.skipped.push(skipped);
         Ok(())
     }
 
-    fn done(&self, index: usize, outcome: Outcome) {
+    fn done(&mut self, index: usize, outcome: Outcome) {
+        self.dealt_with += 1;
         self.progress.event(Event::Photo { path: &self.work[index].file.path, outcome });
     }
 
@@ -371,6 +399,7 @@ impl<'a> Pipeline<'a> {
 
     fn checkpoint(&mut self) -> Result<(), IndexerError> {
         let started = Instant::now();
+        self.writer.set_remaining(self.remaining());
         self.writer.commit()?;
         self.report.stages.write += started.elapsed();
         self.uncommitted = 0;

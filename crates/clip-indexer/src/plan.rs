@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use crate::report::Unreachable;
+use crate::presence::{Devices, FileSystem, Occupied, Place, common_folder};
 use crate::walk::{Blind, FoundFile};
 use clip_index::Stamp;
 
@@ -24,61 +24,218 @@ pub(crate) struct Work {
     pub known: Option<(u64, [u8; 16])>,
 }
 
+/// A photo that was not found and stays in the index, unless its content turns up elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub id: u64,
+    pub path: PathBuf,
+    pub hash: [u8; 16],
+    pub stamp: Stamp,
+    /// The place in [`Plan::spots`] that it is in; `None` if the run did not look there at all.
+    pub spot: Option<usize>,
+}
+
+/// A photo whose file is gone: moved, if its content turns up elsewhere, or else removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Gone {
+    pub id: u64,
+    pub hash: [u8; 16],
+    /// The place in [`Plan::spots`] that it is in, if that cannot be reached and is to be forgotten.
+    pub spot: Option<usize>,
+}
+
+/// A place that could not be looked into, or whose photos were not found though they may not be gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Spot {
+    pub path: PathBuf,
+    /// A phrase that goes after the path.
+    pub reason: String,
+    /// A root that cannot be walked.
+    pub root: bool,
+    /// Photos that the index knows there.
+    pub photos: u64,
+}
+
 /// The outcome of the comparison.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Plan {
     /// Files that are as the index knows them.
     pub unchanged: u64,
+    /// Unchanged photos of whose stamps the index does not have all that the system tells.
+    pub restamped: Vec<(u64, Stamp)>,
     /// Files to read, in the order in which they were found.
     pub work: Vec<Work>,
-    /// Ids and contents of photos whose files are gone: moved, if their content turns up elsewhere, or else removed.
-    pub gone: Vec<(u64, [u8; 16])>,
-    /// Places whose photos are kept though they were not found.
-    pub unreachable: Vec<Unreachable>,
+    pub gone: Vec<Gone>,
+    pub kept: Vec<Kept>,
+    pub spots: Vec<Spot>,
+    /// What the files that were found tell of file systems.
+    pub devices: Devices,
 }
 
 /// Compares what the index knows with what was found.
 ///
-/// Only photos inside `scope` can be gone: the run did not look anywhere else. What lies in a blind spot is kept, unless
-/// `forget_unreachable`.
+/// Only photos inside `scope` can be gone: the run did not look anywhere else. What lies in a blind spot is kept, and so is
+/// what may be on a drive that is not mounted, unless `forget_unreachable`.
 pub(crate) fn plan(
     known: &[Known],
     found: Vec<FoundFile>,
     scope: &[PathBuf],
     blind: &[Blind],
     forget_unreachable: bool,
+    system: &dyn FileSystem,
 ) -> Plan {
     let mut by_path: HashMap<&Path, &Known> = known.iter().map(|k| (k.path.as_path(), k)).collect();
-    let mut plan = Plan::default();
+    let (mut plan, mut occupied) = (Plan::default(), Occupied::default());
+    let (mut without_stamp, mut on_new_device) = (Vec::new(), Vec::new());
     for file in found {
-        match by_path.remove(file.path.as_path()) {
-            Some(known) if known.stamp.same_content(&file.stamp) => plan.unchanged += 1,
+        let known = by_path.remove(file.path.as_path());
+        plan.devices.learn(&file, known.map(|known| &known.stamp));
+        occupied.add(&file.path, known.map(|known| &known.stamp));
+        match known {
+            Some(known) if known.stamp.same_content(&file.stamp) => {
+                plan.unchanged += 1;
+                match (known.stamp.inode, file.stamp.inode) {
+                    (None, Some(_)) => without_stamp.push((known.id, file.stamp)),
+                    _ if known.stamp.ctime_ns.is_none() && file.stamp.ctime_ns.is_some() => {
+                        without_stamp.push((known.id, file.stamp));
+                    }
+                    (Some(a), Some(b)) if a.device != b.device => on_new_device.push((known.id, file.stamp)),
+                    _ => {}
+                }
+            }
             known => plan.work.push(Work { known: known.map(|k| (k.id, k.hash)), file }),
         }
     }
+    plan.spots = blind.iter().map(Spot::from).collect();
+    let missing = known.iter().filter(|known| by_path.contains_key(known.path.as_path()));
+    let mut places =
+        Places { scope, blind, occupied: &occupied, devices: &plan.devices, system, found: HashMap::new() };
+    for &Known { id, ref path, hash, stamp } in missing {
+        let spot = match places.of(path, &stamp, &mut plan.spots) {
+            Whereabouts::Elsewhere => None,
+            Whereabouts::Gone => {
+                plan.gone.push(Gone { id, hash, spot: None });
+                continue;
+            }
+            Whereabouts::Unreachable(spot) if forget_unreachable => {
+                plan.gone.push(Gone { id, hash, spot: Some(spot) });
+                continue;
+            }
+            Whereabouts::Unreachable(spot) => Some(spot),
+        };
+        plan.kept.push(Kept { id, path: path.clone(), hash, stamp, spot });
+    }
+    places.name(&mut plan.spots);
+    // Device numbers change whenever a drive is mounted, so that alone is no reason to write. But photos that are added
+    // now would have another number than those beside them.
+    let writes = !(plan.work.is_empty() && plan.gone.is_empty() && without_stamp.is_empty());
+    plan.restamped = without_stamp;
+    if writes {
+        plan.restamped.append(&mut on_new_device);
+    }
+    plan
+}
 
-    let mut kept = vec![0; blind.len()];
-    for known in known.iter().filter(|k| by_path.contains_key(k.path.as_path())) {
-        if !scope.iter().any(|root| known.path.starts_with(root)) {
-            continue;
+/// The photos of an index that is to be replaced which would be lost, because they are where the run could not look. The
+/// others of `known` were found or are gone.
+pub(crate) fn lost(
+    known: &[Known],
+    found: &[FoundFile],
+    scope: &[PathBuf],
+    blind: &[Blind],
+    system: &dyn FileSystem,
+) -> (Vec<Kept>, Vec<Spot>) {
+    let plan = plan(known, found.to_vec(), scope, blind, false, system);
+    (plan.kept.into_iter().filter(|kept| kept.spot.is_some()).collect(), plan.spots)
+}
+
+impl From<&Blind> for Spot {
+    fn from(blind: &Blind) -> Spot {
+        Spot { path: blind.path.clone(), reason: blind.reason.clone(), root: blind.root, photos: 0 }
+    }
+}
+
+/// Where a photo is that was not found.
+enum Whereabouts {
+    /// Where the run did not look.
+    Elsewhere,
+    Gone,
+    /// In the spot with this number.
+    Unreachable(usize),
+}
+
+/// Sorts photos that were not found into spots.
+struct Places<'a> {
+    scope: &'a [PathBuf],
+    blind: &'a [Blind],
+    occupied: &'a Occupied,
+    devices: &'a Devices,
+    system: &'a dyn FileSystem,
+    /// The spot of each place that was come upon; those on other devices by root.
+    found: HashMap<(PathBuf, Option<u64>), usize>,
+}
+
+impl Places<'_> {
+    fn of(&mut self, path: &Path, stamp: &Stamp, spots: &mut Vec<Spot>) -> Whereabouts {
+        let Some(root) = self.scope.iter().find(|root| path.starts_with(root)) else { return Whereabouts::Elsewhere };
+        if let Some(spot) = self.blind.iter().position(|spot| path.starts_with(&spot.path)) {
+            spots[spot].photos += 1;
+            return Whereabouts::Unreachable(spot);
         }
-        match blind.iter().position(|spot| known.path.starts_with(&spot.path)) {
-            Some(spot) if !forget_unreachable => kept[spot] += 1,
-            _ => plan.gone.push((known.id, known.hash)),
+        let Some(place) = self.occupied.place(path, stamp, root, self.devices, self.system) else {
+            return Whereabouts::Gone;
+        };
+        let (key, reason) = match place {
+            Place::Empty(folder) => ((folder, None), "is empty; is its drive mounted?"),
+            Place::Unknown(folder) => ((folder, None), "cannot be read"),
+            Place::OtherDevice(device) => ((root.clone(), Some(device)), ""),
+        };
+        let is_elsewhere = key.1.is_some();
+        let first = || Spot { path: key.0.clone(), reason: reason.to_owned(), root: false, photos: 0 };
+        let number = *self.found.entry(key.clone()).or_insert_with(|| {
+            spots.push(first());
+            spots.len() - 1
+        });
+        let spot = &mut spots[number];
+        if is_elsewhere && let Some(folder) = path.parent() {
+            // Named by the folder that all of them were in, which is the mount point or lies below it.
+            spot.path = if spot.photos == 0 { folder.to_path_buf() } else { common_folder(&spot.path, folder) };
+        }
+        spot.photos += 1;
+        Whereabouts::Unreachable(number)
+    }
+
+    /// Says what is the matter with the places on other devices, now that it is known where they are.
+    fn name(&self, spots: &mut [Spot]) {
+        for spot in self.found.iter().filter(|((_, device), _)| device.is_some()).map(|(_, spot)| *spot) {
+            let there = self.system.folder(&spots[spot].path) != crate::presence::Folder::Missing;
+            let reason = if there { "is on another drive than before" } else { "does not exist" };
+            spots[spot].reason = format!("{reason}; is its drive mounted?");
         }
     }
-    plan.unreachable = blind
-        .iter()
-        .zip(kept)
-        .filter(|(spot, kept)| *kept > 0 || spot.root)
-        .map(|(spot, photos_kept)| Unreachable { path: spot.path.clone(), reason: spot.reason.clone(), photos_kept })
-        .collect();
-    plan
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::presence::Folder;
+
+    /// All folders exist, and none is empty.
+    struct Full;
+
+    impl FileSystem for Full {
+        fn folder(&self, _: &Path) -> Folder {
+            Folder::There { device: Some(1) }
+        }
+
+        fn holds_nothing(&self, _: &Path) -> bool {
+            false
+        }
+
+        fn is_missing(&self, _: &Path) -> bool {
+            false
+        }
+    }
 
     fn stamp(mtime_ns: i128) -> Stamp {
         Stamp { size: 10, mtime_ns, ..Stamp::default() }
@@ -89,18 +246,22 @@ mod tests {
     }
 
     fn found(path: &str, mtime_ns: i128) -> FoundFile {
-        FoundFile { path: path.into(), stamp: stamp(mtime_ns) }
+        FoundFile { path: path.into(), stamp: stamp(mtime_ns), folder_device: None }
     }
 
-    fn scope() -> Vec<PathBuf> {
-        vec!["/photos".into()]
+    fn planned(known: &[Known], found: Vec<FoundFile>, blind: &[Blind], forget: bool) -> Plan {
+        plan(known, found, &["/photos".into()], blind, forget, &Full)
+    }
+
+    fn gone(plan: &Plan) -> Vec<u64> {
+        plan.gone.iter().map(|gone| gone.id).collect()
     }
 
     #[test]
     fn same_stamp_is_unchanged_another_is_read_again_and_the_rest_is_new_or_gone() {
         let index = [known(1, "/photos/same"), known(2, "/photos/touched"), known(3, "/photos/gone")];
         let files = vec![found("/photos/new", 1), found("/photos/same", 1), found("/photos/touched", 2)];
-        let plan = plan(&index, files, &scope(), &[], false);
+        let plan = planned(&index, files, &[], false);
         assert_eq!(plan.unchanged, 1);
         assert_eq!(
             plan.work,
@@ -109,21 +270,22 @@ mod tests {
                 Work { file: found("/photos/touched", 2), known: Some((2, [2; 16])) },
             ]
         );
-        assert_eq!(plan.gone, [(3, [3; 16])]);
-        assert!(plan.unreachable.is_empty());
+        assert_eq!(plan.gone, [Gone { id: 3, hash: [3; 16], spot: None }]);
+        assert!(plan.spots.is_empty() && plan.kept.is_empty() && plan.restamped.is_empty());
     }
 
     #[test]
     fn an_older_time_counts_as_a_change_too() {
-        let plan = plan(&[known(1, "/photos/a")], vec![found("/photos/a", 0)], &scope(), &[], false);
+        let plan = planned(&[known(1, "/photos/a")], vec![found("/photos/a", 0)], &[], false);
         assert_eq!((plan.unchanged, plan.work.len()), (0, 1));
     }
 
     #[test]
     fn what_lies_outside_the_roots_of_the_run_stays() {
         let index = [known(1, "/elsewhere/a"), known(2, "/photos-2/a")];
-        let plan = plan(&index, vec![], &scope(), &[], false);
-        assert_eq!(plan, Plan::default());
+        let plan = planned(&index, vec![], &[], true);
+        assert!(plan.gone.is_empty() && plan.spots.is_empty());
+        assert_eq!(plan.kept.iter().map(|kept| (kept.id, kept.spot)).collect::<Vec<_>>(), [(1, None), (2, None)]);
     }
 
     #[test]
@@ -131,12 +293,35 @@ mod tests {
         let index = [known(1, "/photos/usb/a"), known(2, "/photos/usb/b"), known(3, "/photos/c")];
         let blind = |path: &str, root| Blind { path: path.into(), reason: "is away".into(), root };
         let spots = [blind("/photos/usb", false), blind("/photos/other", false), blind("/drive", true)];
-        let kept = plan(&index, vec![], &scope(), &spots, false);
-        assert_eq!(kept.gone, [(3, [3; 16])]);
-        let places: Vec<_> = kept.unreachable.iter().map(|u| (u.path.to_str().unwrap(), u.photos_kept)).collect();
-        assert_eq!(places, [("/photos/usb", 2), ("/drive", 0)], "a spot without photos is worth a word only as a root");
+        let kept = planned(&index, vec![], &spots, false);
+        assert_eq!(gone(&kept), [3]);
+        let places: Vec<_> = kept.spots.iter().map(|spot| (spot.path.to_str().unwrap(), spot.photos)).collect();
+        assert_eq!(places, [("/photos/usb", 2), ("/photos/other", 0), ("/drive", 0)]);
+        assert_eq!(kept.kept.iter().map(|kept| kept.spot).collect::<Vec<_>>(), [Some(0), Some(0)]);
 
-        let forgotten = plan(&index, vec![], &scope(), &spots, true);
-        assert_eq!(forgotten.gone.len(), 3);
+        let forgotten = planned(&index, vec![], &spots, true);
+        assert_eq!(gone(&forgotten), [1, 2, 3]);
+        assert_eq!(forgotten.gone.iter().map(|gone| gone.spot).collect::<Vec<_>>(), [Some(0), Some(0), None]);
+    }
+
+    #[test]
+    fn stamps_are_completed_and_device_numbers_follow_when_there_is_something_to_write() {
+        let inode = |device| Some(clip_index::Inode { device, number: 7 });
+        let at = |device| Stamp { ctime_ns: Some(5), inode: inode(device), ..stamp(1) };
+        let old = Known { stamp: at(1), ..known(1, "/photos/a") };
+        let file = |path, device| FoundFile { stamp: at(device), folder_device: Some(device), ..found(path, 1) };
+        let restamped = |known: &[Known], found| {
+            let plan = planned(known, found, &[], false);
+            plan.restamped.iter().map(|(id, stamp)| (*id, *stamp)).collect::<Vec<_>>()
+        };
+        assert_eq!(restamped(std::slice::from_ref(&old), vec![file("/photos/a", 1)]), []);
+        assert_eq!(restamped(std::slice::from_ref(&old), vec![file("/photos/a", 2)]), [], "nothing else to write");
+        let with_new = vec![file("/photos/a", 2), file("/photos/b", 2)];
+        assert_eq!(restamped(&[old], with_new), [(1, at(2))]);
+        assert_eq!(
+            restamped(&[known(1, "/photos/a")], vec![file("/photos/a", 1)]),
+            [(1, at(1))],
+            "of an older version"
+        );
     }
 }

@@ -7,6 +7,8 @@ use clip_encoder::BoxedError;
 use clip_image::ImageError;
 use thiserror::Error;
 
+use crate::passed_over::PassedOver;
+
 /// What [`Indexer::run`](crate::Indexer::run) did.
 ///
 /// Every file that looks like a photo is counted exactly once, in `indexed`, `unchanged`, `moved` or `skipped`, unless
@@ -26,10 +28,21 @@ pub struct Report {
     pub removed: u64,
     /// What looked like a photo and could not be indexed, each named once, in the order of their paths.
     pub skipped: Vec<Skipped>,
-    /// Places that could not be looked into. The photos that the index knows there were kept.
+    /// Places that could not be looked into, or where photos were not found that may be on a drive that is not mounted. The
+    /// photos that the index knows there were kept.
     pub unreachable: Vec<Unreachable>,
+    /// Places that would be in `unreachable`, had they not been [forgotten](crate::IndexOptions::forget_unreachable). Their
+    /// photos are among `removed`.
+    pub forgotten: Vec<Forgotten>,
+    /// Roots that the index no longer has, because they do not exist any more and all of their photos have moved.
+    pub moved_roots: Vec<PathBuf>,
+    /// What the walk passed over because of its name, by kind.
+    pub passed_over: Vec<PassedOver>,
     /// The run was interrupted. All it did is committed; the next run goes on from there.
     pub cancelled: bool,
+    /// How many files were still to be read when the run ended: 0 unless it was interrupted. `None` if it was interrupted
+    /// before all folders were listed.
+    pub remaining: Option<u64>,
     /// From the start of the run to its end.
     pub elapsed: Duration,
     /// Where the time went.
@@ -96,7 +109,17 @@ pub enum SkipReason {
     },
 }
 
-/// A root, or a folder or link below one, that could not be looked into, so that nothing can be said about its photos.
+/// A place whose photos were removed from the index though it could not be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forgotten {
+    /// The root, folder or link.
+    pub path: PathBuf,
+    /// How many photos were removed.
+    pub photos_removed: u64,
+}
+
+/// A root, or a folder or link below one, about whose photos nothing can be said: it could not be looked into, or it is
+/// empty or on another file system than before, as the mount point of a drive is that is not mounted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreachable {
     /// The root, folder or link.

@@ -5,14 +5,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::IndexerError;
-use crate::walk::{Blind, EMPTY, is_empty_folder};
+use crate::walk::Blind;
 
 /// The roots of a run, made canonical.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Roots {
     /// What to walk: canonical, sorted, none inside another.
     pub walk: Vec<PathBuf>,
-    /// Known roots that cannot be walked, and empty ones, about which nothing follows from a walk.
+    /// Known roots that cannot be walked.
     pub blind: Vec<Blind>,
     /// What the run is about: `walk` and the paths of `blind`. Nothing outside is ever removed.
     pub scope: Vec<PathBuf>,
@@ -30,12 +30,7 @@ pub(crate) fn resolve(given: &[PathBuf], known: &[PathBuf], index: &Path) -> Res
     let mut blind = Vec::new();
     for path in wanted {
         match open_folder(path) {
-            Ok(canonical) => {
-                if is_empty_folder(&canonical) {
-                    blind.push(Blind { path: canonical.clone(), reason: EMPTY.to_owned(), root: false });
-                }
-                walk.push(canonical);
-            }
+            Ok(canonical) => walk.push(canonical),
             Err(error) => {
                 let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
                 if !known.contains(&path) {
@@ -126,7 +121,7 @@ mod tests {
         let roots = resolve(&[], &known, Path::new("index")).unwrap();
         assert_eq!(roots.walk, [base.join("here")]);
         let blind: Vec<_> = roots.blind.iter().map(|b| b.path.clone()).collect();
-        assert_eq!(blind, [base.join("gone"), base.join("here")], "the missing and the empty one");
+        assert_eq!(blind, [base.join("gone")]);
         assert_eq!(roots.scope, known);
         assert_eq!(roots.remembered(&known), known);
     }

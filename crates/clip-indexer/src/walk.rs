@@ -5,7 +5,7 @@
 //! reachable without a link is therefore always listed under its real path, and a link adds only what is reachable in
 //! no other way. That makes loops harmless and the result independent of the order in which a file system lists names.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use walkdir::WalkDir;
 
 use crate::exclude::{is_hidden, is_system_folder};
+use crate::passed_over::Tally;
+use crate::presence::device_of;
 use crate::progress::{Event, Progress};
 use crate::report::{SkipReason, Skipped};
 use clip_index::Stamp;
@@ -30,6 +32,8 @@ pub(crate) struct FoundFile {
     pub path: PathBuf,
     /// Size and time of change when the walk came by.
     pub stamp: Stamp,
+    /// Number of the file system of the folder that it is in, where the system tells.
+    pub folder_device: Option<u64>,
 }
 
 /// A place that the walk could not look into: what the index knows below it must not be taken for deleted.
@@ -48,6 +52,8 @@ pub(crate) struct Walk {
     pub files: Vec<FoundFile>,
     pub skipped: Vec<Skipped>,
     pub blind: Vec<Blind>,
+    /// What was passed over because of its name.
+    pub passed_over: Tally,
     /// The walk stopped early: absence from `files` means nothing.
     pub cancelled: bool,
 }
@@ -60,6 +66,7 @@ pub(crate) fn walk(roots: &[PathBuf], follow_links: bool, progress: &dyn Progres
         links: BTreeSet::new(),
         folders: HashSet::new(),
         files: HashSet::new(),
+        devices: HashMap::new(),
         progress,
         cancel,
     };
@@ -103,6 +110,8 @@ struct Walker<'a> {
     links: BTreeSet<PathBuf>,
     folders: HashSet<Identity>,
     files: HashSet<Identity>,
+    /// The file systems of the folders that were visited.
+    devices: HashMap<PathBuf, u64>,
     progress: &'a dyn Progress,
     cancel: &'a AtomicBool,
 }
@@ -125,9 +134,15 @@ impl Walker<'_> {
             let (path, name, kind) = (entry.path(), entry.file_name(), entry.file_type());
             if entry.depth() > 0 {
                 let parent = path.parent().and_then(Path::file_name);
-                if is_hidden(name) || kind.is_dir() && is_system_folder(name, parent) {
+                let hidden = is_hidden(name);
+                if hidden || kind.is_dir() && is_system_folder(name, parent) {
                     if kind.is_dir() {
                         entries.skip_current_dir();
+                    }
+                    if hidden {
+                        self.out.passed_over.hidden()
+                    } else {
+                        self.out.passed_over.system_folder()
                     }
                     continue;
                 }
@@ -137,6 +152,9 @@ impl Walker<'_> {
                 }
                 // Anything else that is no photo by name costs no further system call.
                 if !kind.is_dir() && !clip_image::looks_like_photo(path) {
+                    if kind.is_file() {
+                        self.out.passed_over.file(path);
+                    }
                     continue;
                 }
             }
@@ -151,6 +169,9 @@ impl Walker<'_> {
                 }
             };
             if metadata.is_dir() {
+                if let Some(device) = device_of(&metadata) {
+                    self.devices.insert(path.to_path_buf(), device);
+                }
                 let first_visit = Identity::of(path, &metadata).is_none_or(|identity| self.folders.insert(identity));
                 // Real trees are disjoint, so there an identity seen before only means a file system that numbers
                 // its files carelessly: nothing is left out for it.
@@ -210,10 +231,6 @@ impl Walker<'_> {
             (Ok(_), Some(Ok(_))) => {
                 self.name_folder(link);
                 self.tree(link, Phase::Linked);
-                // An empty folder behind a link is as likely an unmounted drive as one that was emptied.
-                if is_empty_folder(link) {
-                    self.out.blind.push(Blind { path: link.to_path_buf(), reason: EMPTY.to_owned(), root: false });
-                }
             }
             (Err(error), _) | (_, Some(Err(error))) => self.broken_link(link.to_path_buf(), &error),
             (_, None) => {}
@@ -228,7 +245,8 @@ impl Walker<'_> {
         if let Some(identity) = Identity::of(path, metadata) {
             self.files.insert(identity);
         }
-        self.out.files.push(FoundFile { path: path.to_path_buf(), stamp: stamp_of(metadata) });
+        let folder_device = path.parent().and_then(|folder| self.devices.get(folder)).copied();
+        self.out.files.push(FoundFile { path: path.to_path_buf(), stamp: stamp_of(metadata), folder_device });
         if self.out.files.len().is_multiple_of(EVENT_EVERY) {
             self.progress.event(Event::Walking { found: self.out.files.len() as u64 });
         }
@@ -280,14 +298,6 @@ impl Walker<'_> {
         self.out.cancelled |= self.cancel.load(Ordering::Relaxed);
         self.out.cancelled
     }
-}
-
-/// Why an empty root keeps its photos in the index.
-pub(crate) const EMPTY: &str = "is empty; is its drive mounted?";
-
-/// Whether a folder can be read and holds nothing at all.
-pub(crate) fn is_empty_folder(path: &Path) -> bool {
-    std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 /// What the system said, without the path that walkdir adds.

@@ -103,26 +103,6 @@ fn a_touched_photo_is_read_but_not_encoded() {
     assert_eq!(library.encoder.embedded(), 3);
 }
 
-/// Some editors and synchronising programs set the time back, and an uncompressed picture keeps its size.
-#[cfg(unix)]
-#[test]
-fn a_photo_that_was_rewritten_with_its_old_size_and_time_is_read_again() {
-    let library = three();
-    let path = library.at("a/plain.bmp");
-    image::RgbImage::from_pixel(6, 4, image::Rgb(RED)).save(&path).unwrap();
-    let before = fs::metadata(&path).unwrap();
-    library.run();
-    // The clock of a file system may stand still for a few milliseconds.
-    std::thread::sleep(Duration::from_millis(30));
-    image::RgbImage::from_pixel(6, 4, image::Rgb(GREY)).save(&path).unwrap();
-    fs::File::options().append(true).open(&path).unwrap().set_modified(before.modified().unwrap()).unwrap();
-    let after = fs::metadata(&path).unwrap();
-    assert_eq!((after.len(), after.modified().unwrap()), (before.len(), before.modified().unwrap()));
-    assert_eq!(counts(&library.run()), [1, 0, 3, 0, 0, 0]);
-    library.assert_holds("a/plain.bmp", GREY);
-    assert_eq!(counts(&library.run()), [0, 0, 4, 0, 0, 0]);
-}
-
 #[test]
 fn changed_content_replaces_the_old() {
     let library = three();
@@ -170,8 +150,9 @@ fn removed_photos_leave_the_index() {
     let library = three();
     library.run();
     fs::remove_file(library.at("a/red.png")).unwrap();
-    fs::remove_file(library.at("a/green.png")).unwrap();
-    assert_eq!(counts(&library.run()), [0, 0, 1, 0, 2, 0]);
+    assert_eq!(counts(&library.run()), [0, 0, 2, 0, 1, 0]);
+    fs::remove_dir_all(library.at("a")).unwrap();
+    assert_eq!(counts(&library.run()), [0, 0, 1, 0, 1, 0]);
     assert_eq!(library.indexed(), paths(&["blue.png"]));
 }
 
@@ -190,43 +171,6 @@ fn photos_elsewhere_are_left_alone_and_known_roots_are_remembered() {
     library.try_run(&[library.at("a")]).unwrap();
     assert_eq!(library.reader().roots(), [library.root()]);
     assert_eq!(library.records().len(), 4);
-}
-
-#[test]
-fn an_unmounted_drive_costs_no_photos() {
-    let library = three();
-    library.run();
-    let away = library.root().with_file_name("away");
-
-    fs::rename(library.root(), &away).unwrap();
-    let missing = library.run();
-    assert_eq!(counts(&missing), [0, 0, 0, 0, 0, 0]);
-    assert_eq!(missing.unreachable[0].path, library.root());
-    assert_eq!(missing.unreachable[0].photos_kept, 3);
-    assert!(missing.unreachable[0].reason.contains("does not exist"), "{:?}", missing.unreachable);
-    assert_eq!(library.records().len(), 3);
-
-    fs::create_dir(library.root()).unwrap();
-    let empty = library.run();
-    assert_eq!(empty.unreachable[0].photos_kept, 3);
-    assert!(empty.unreachable[0].reason.contains("empty"), "{:?}", empty.unreachable);
-    assert_eq!(library.records().len(), 3);
-
-    fs::remove_dir(library.root()).unwrap();
-    fs::rename(&away, library.root()).unwrap();
-    assert_eq!(counts(&library.run()), [0, 0, 3, 0, 0, 0]);
-    assert_eq!(library.encoder.embedded(), 3);
-}
-
-#[test]
-fn unreachable_photos_are_forgotten_on_demand() {
-    let mut library = three();
-    library.run();
-    fs::remove_dir_all(library.root()).unwrap();
-    library.options.forget_unreachable = true;
-    assert_eq!(counts(&library.run()), [0, 0, 0, 0, 3, 0]);
-    assert_eq!(library.records().len(), 0);
-    assert!(library.reader().roots().is_empty());
 }
 
 #[cfg(unix)]

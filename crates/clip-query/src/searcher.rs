@@ -1,5 +1,6 @@
 //! An open index and a model, ready to answer.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,15 @@ pub struct Hit {
     pub path: PathBuf,
     /// All that the index knows of it.
     pub record: Record,
+}
+
+impl Hit {
+    /// Whether there is no file at the path at present: it was moved or removed since the index was updated, or is on a drive
+    /// that is not mounted. What cannot be looked at for another reason is not said to be missing.
+    pub fn is_missing(&self) -> bool {
+        let is_absent = |kind| matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+        self.path.metadata().is_err_and(|error| is_absent(error.kind()))
+    }
 }
 
 /// How a query was carried out, and what each part of it took.

@@ -8,7 +8,7 @@ use std::path::Path;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use clip_index::{IndexReader, ModelOrigin, Status, VerifyReport};
-use clip_indexer::{Report, StageTimes};
+use clip_indexer::{PassedOver, PassedOverKind, Report, StageTimes};
 use clip_query::Hit;
 use serde::Serialize;
 
@@ -67,9 +67,17 @@ pub struct JsonHit<'a> {
     /// Latitude and longitude in degrees.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gps: Option<(f64, f64)>,
+    /// True if there is no file at the path at present; left out if there is one.
+    #[serde(skip_serializing_if = "is_false")]
+    pub missing: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl<'a> From<&'a Hit> for JsonHit<'a> {
+    /// Looks whether the file is there; see [`Hit::is_missing`].
     fn from(hit: &'a Hit) -> Self {
         let has_several = hit.record.positions.len() > 1;
         Self {
@@ -85,6 +93,7 @@ impl<'a> From<&'a Hit> for JsonHit<'a> {
             camera: hit.record.asset.camera.as_deref(),
             lens: hit.record.asset.lens.as_deref(),
             gps: hit.record.asset.gps,
+            missing: hit.is_missing(),
         }
     }
 }
@@ -102,12 +111,20 @@ pub struct JsonReport<'a> {
     pub removed: u64,
     /// Files that could not be indexed.
     pub skipped: Vec<JsonPlace<'a>>,
-    /// Places that could not be looked into.
+    /// Places that could not be looked into, or that may be on a drive that is not mounted.
     pub unreachable: Vec<JsonPlace<'a>>,
+    /// Such places whose photos were removed, as it was asked for.
+    pub forgotten: Vec<JsonForgotten<'a>>,
+    /// Folders that are not indexed any more, because they do not exist and all of their photos have moved.
+    pub moved_roots: Vec<JsonPath<'a>>,
+    /// What was passed over because of its name.
+    pub passed_over: Vec<JsonPassedOver<'a>>,
     /// How many of `indexed` took over the embedding of a photo with the same bytes.
     pub copied: u64,
     /// Whether the run was interrupted.
     pub cancelled: bool,
+    /// Files that were still to be read at the end; null if the run was interrupted before all folders were listed.
+    pub remaining: Option<u64>,
     /// From its start to its end.
     pub seconds: f64,
     /// Where the time went.
@@ -125,6 +142,40 @@ pub struct JsonPlace<'a> {
     /// How many photos the index keeps there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub photos_kept: Option<u64>,
+}
+
+/// A place whose photos were removed though it could not be reached.
+#[derive(Debug, Serialize)]
+pub struct JsonForgotten<'a> {
+    /// Where it is.
+    #[serde(flatten)]
+    pub path: JsonPath<'a>,
+    /// How many photos were removed.
+    pub photos_removed: u64,
+}
+
+/// Files of one kind that were passed over.
+#[derive(Debug, Serialize)]
+pub struct JsonPassedOver<'a> {
+    /// `"picture"`, `"video"`, `"other"`, `"hidden"` or `"system_folder"`.
+    pub kind: &'static str,
+    /// Their extension in lower case; null where they have none that is worth telling apart.
+    pub extension: Option<&'a str>,
+    /// How many there are.
+    pub files: u64,
+}
+
+impl<'a> From<&'a PassedOver> for JsonPassedOver<'a> {
+    fn from(passed: &'a PassedOver) -> Self {
+        let kind = match passed.kind {
+            PassedOverKind::Picture => "picture",
+            PassedOverKind::Video => "video",
+            PassedOverKind::Hidden => "hidden",
+            PassedOverKind::SystemFolder => "system_folder",
+            _ => "other",
+        };
+        Self { kind, extension: passed.extension.as_deref(), files: passed.files }
+    }
 }
 
 /// Seconds of each stage of an update; see [`StageTimes`].
@@ -170,6 +221,10 @@ impl<'a> From<&'a Report> for JsonReport<'a> {
             reason: place.reason.clone(),
             photos_kept: Some(place.photos_kept),
         });
+        let forgotten = report.forgotten.iter().map(|place| JsonForgotten {
+            path: JsonPath::from(place.path.as_path()),
+            photos_removed: place.photos_removed,
+        });
         Self {
             indexed: report.indexed,
             unchanged: report.unchanged,
@@ -177,8 +232,12 @@ impl<'a> From<&'a Report> for JsonReport<'a> {
             removed: report.removed,
             skipped: skipped.collect(),
             unreachable: unreachable.collect(),
+            forgotten: forgotten.collect(),
+            moved_roots: report.moved_roots.iter().map(|root| JsonPath::from(root.as_path())).collect(),
+            passed_over: report.passed_over.iter().map(JsonPassedOver::from).collect(),
             copied: report.copied,
             cancelled: report.cancelled,
+            remaining: report.remaining,
             seconds: report.elapsed.as_secs_f64(),
             stage_seconds: report.stages.into(),
         }
@@ -220,6 +279,23 @@ pub struct JsonStatus<'a> {
     pub format_version: u32,
     /// The search graph, if one was built.
     pub graph: Option<JsonGraph>,
+    /// Files that an interrupted update has yet to read; 0 if there is none.
+    pub remaining: u64,
+    /// The index that is to take this one's place, if a rebuild is under way or was interrupted.
+    pub rebuild: Option<JsonRebuild<'a>>,
+}
+
+/// How far a rebuild has come.
+#[derive(Debug, Serialize)]
+pub struct JsonRebuild<'a> {
+    /// Name of the new index's model.
+    pub model: &'a str,
+    /// Its fingerprint.
+    pub fingerprint: &'a str,
+    /// Photos that the new index has so far.
+    pub photos: u64,
+    /// Files that it has yet to read.
+    pub remaining: u64,
 }
 
 /// The state of a search graph.
@@ -235,7 +311,7 @@ pub struct JsonGraph {
 
 impl<'a> JsonStatus<'a> {
     /// The status of the index that is open in `reader`.
-    pub fn new(reader: &'a IndexReader, status: &Status) -> Self {
+    pub fn new(reader: &'a IndexReader, status: &'a Status) -> Self {
         let (model, roots) = (reader.model(), reader.roots());
         let bytes: Vec<_> = roots.iter().map(|root| base64_unless_text(root)).collect();
         Self {
@@ -260,6 +336,13 @@ impl<'a> JsonStatus<'a> {
                 nodes: graph.nodes,
                 removed: graph.removed,
                 missing: graph.missing,
+            }),
+            remaining: status.remaining,
+            rebuild: status.rebuild.as_ref().map(|rebuild| JsonRebuild {
+                model: &rebuild.model.name,
+                fingerprint: &rebuild.model.fingerprint,
+                photos: rebuild.photos,
+                remaining: rebuild.remaining,
             }),
         }
     }

@@ -77,12 +77,12 @@ pub use clip_image::{
 pub use clip_index::{
     Asset, Compacted, Describe, Exported, GraphOptions, GraphStatus, GraphUpdate, ImportOptions, Imported, IndexError,
     IndexReader, IndexWriter, Inode, Kind, ModelId, ModelOrigin, Neighbour, NewItem, Position, Problem, Rebuild,
-    Record, Remedy as IndexRemedy, Repaired, RoaringTreemap, Stamp, Status, StoredPath, VerifyReport, export, repair,
-    verify,
+    RebuildStatus, Record, Remedy as IndexRemedy, Repaired, RoaringTreemap, Stamp, Status, StoredPath, VerifyReport,
+    export, repair, verify,
 };
 pub use clip_indexer::{
-    Event, IndexOptions, Indexer, IndexerError, Outcome, Progress, Remedy as IndexerRemedy, Report, SYSTEM_FOLDERS,
-    Silent, SkipReason, Skipped, StageTimes, Unreachable, describe,
+    Event, Forgotten, IndexOptions, Indexer, IndexerError, Outcome, PassedOver, PassedOverKind, Progress,
+    Remedy as IndexerRemedy, Report, SYSTEM_FOLDERS, Silent, SkipReason, Skipped, StageTimes, Unreachable, describe,
 };
 pub use clip_model::{
     DeviceChoice, Embeddings, FileKind, Fingerprint, HiddenStates, LoadOptions, Model, ModelError, ModelSource, Pixels,

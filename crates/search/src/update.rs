@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use clip_index::{
     GraphOptions, ImportOptions, Imported, IndexError, IndexReader, IndexWriter, ModelId, ModelOrigin, Rebuild,
 };
-use clip_indexer::{IndexOptions, Indexer, Progress, Report, SkipReason, Unreachable};
+use clip_indexer::{IndexOptions, Indexer, Progress, Report};
 use clip_model::{LoadOptions, Model, ModelSource, Towers};
 
 use crate::error::LibraryError;
@@ -78,7 +78,7 @@ impl Library {
         let work = Work { folders, options, origin, progress, cancel };
         let id = id_of(&model);
         let folders = if options.rebuild {
-            known.folders_to_rebuild(folders)
+            known.folders_to_rebuild(&work)?
         } else if self.choice.is_explicit() {
             // If the index has another model or precision, the caller wants to change it.
             known.folders_to_change(&id, &work)?
@@ -87,7 +87,9 @@ impl Library {
         };
         let update = match folders {
             Some(folders) => self.replace(&known, &folders, &id, &model, &work)?,
-            None => Update { report: work.run(&model, self.index(), work.folders)?, result: UpdateResult::Updated },
+            None => {
+                Update { report: work.run(&model, self.index(), work.folders, None)?, result: UpdateResult::Updated }
+            }
         };
         drop(known);
         // An interrupted first run may not have come as far as an index.
@@ -152,15 +154,12 @@ impl Library {
         work: &Work<'_>,
     ) -> Result<Update, LibraryError> {
         let rebuild = Rebuild::begin(self.index(), id)?;
-        let mut report = work.run(model, rebuild.dir(), folders)?;
+        let report = work.run(model, rebuild.dir(), folders, known.reader())?;
         if report.cancelled {
             return Ok(Update { report, result: UpdateResult::Interrupted });
         }
-        if !work.options.indexing.forget_unreachable {
-            known.add_unreachable(&mut report)?;
-            if !report.unreachable.is_empty() {
-                return Ok(Update { report, result: UpdateResult::Withheld });
-            }
+        if !report.unreachable.is_empty() && !work.options.indexing.forget_unreachable {
+            return Ok(Update { report, result: UpdateResult::Withheld });
         }
         rebuild.commit()?;
         Ok(Update { report, result: UpdateResult::Replaced })
@@ -220,8 +219,18 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn run(&self, model: &Arc<Model>, index: &Path, folders: &[PathBuf]) -> Result<Report, LibraryError> {
-        let indexer = Indexer::new(model, index).options(self.options.indexing.clone()).origin(self.origin.clone());
+    /// Indexes the folders; `replaced` is the index whose place the one in `index` is to take.
+    fn run(
+        &self,
+        model: &Arc<Model>,
+        index: &Path,
+        folders: &[PathBuf],
+        replaced: Option<&IndexReader>,
+    ) -> Result<Report, LibraryError> {
+        let mut indexer = Indexer::new(model, index).options(self.options.indexing.clone()).origin(self.origin.clone());
+        if let Some(replaced) = replaced {
+            indexer = indexer.in_place_of(replaced);
+        }
         Ok(indexer.progress(self.progress).cancel(self.cancel).run(folders)?)
     }
 }
@@ -248,62 +257,45 @@ impl Known {
         }
     }
 
-    /// Which folders a rebuild is of: those that are `given`, else those that the index knows. `None` if there is nothing to
-    /// replace.
-    fn folders_to_rebuild(&self, given: &[PathBuf]) -> Option<Vec<PathBuf>> {
+    fn reader(&self) -> Option<&IndexReader> {
         match self {
-            Known::Nothing => None,
-            Known::Index(reader) if given.is_empty() => Some(reader.roots()),
-            Known::Index(_) | Known::Unreadable => Some(given.to_vec()),
+            Known::Index(reader) => Some(reader),
+            Known::Nothing | Known::Unreadable => None,
+        }
+    }
+
+    /// Which folders a rebuild is of: those that are given, else those that the index knows. `None` if there is nothing to
+    /// replace, or nothing to replace it with.
+    fn folders_to_rebuild(&self, work: &Work<'_>) -> Result<Option<Vec<PathBuf>>, LibraryError> {
+        match self {
+            Known::Nothing => Ok(None),
+            Known::Index(reader) if work.folders.is_empty() => {
+                let folders = Known::reachable(reader, work)?;
+                Ok((!folders.is_empty()).then_some(folders))
+            }
+            Known::Index(_) | Known::Unreadable => Ok(Some(work.folders.to_vec())),
+        }
+    }
+
+    /// The folders of an index that are there. A folder that is not cannot be encoded again, and an index that lacks it must
+    /// not take the place of one that has it; unless the caller says so, such a folder is an error.
+    fn reachable(reader: &IndexReader, work: &Work<'_>) -> Result<Vec<PathBuf>, LibraryError> {
+        let (folders, away): (Vec<_>, Vec<_>) = reader.roots().into_iter().partition(|root| root.is_dir());
+        match away.into_iter().next() {
+            Some(folder) if !work.options.indexing.forget_unreachable => Err(LibraryError::FolderAway { folder }),
+            _ => Ok(folders),
         }
     }
 
     /// Which folders a change to the model `wanted` is of: all that the index knows, and those that are given besides.
     /// `None` if the index has this model already.
-    ///
-    /// A folder that is not there cannot be encoded anew, and an index that lacks it must not take the place of one that has
-    /// it; unless the caller says so, such a folder is an error.
     fn folders_to_change(&self, wanted: &ModelId, work: &Work<'_>) -> Result<Option<Vec<PathBuf>>, LibraryError> {
         let Known::Index(reader) = self else { return Ok(None) };
         if reader.model().fingerprint == wanted.fingerprint {
             return Ok(None);
         }
-        let (mut folders, away): (Vec<_>, Vec<_>) = reader.roots().into_iter().partition(|root| root.is_dir());
-        if let Some(folder) = away.into_iter().next()
-            && !work.options.indexing.forget_unreachable
-        {
-            return Err(LibraryError::FolderAway { folder });
-        }
+        let mut folders = Known::reachable(reader, work)?;
         folders.extend_from_slice(work.folders);
         Ok(Some(folders))
-    }
-
-    /// Adds to the report of a new index the places whose photos only the old one has, because they could not be looked
-    /// into: a new index knows no photos there, so its report does not tell of them.
-    fn add_unreachable(&self, report: &mut Report) -> Result<(), LibraryError> {
-        let Known::Index(reader) = self else { return Ok(()) };
-        let mut places: Vec<(PathBuf, String)> = Vec::new();
-        for skipped in &report.skipped {
-            if let SkipReason::Unreadable { error } = &skipped.reason {
-                places.push((skipped.path.clone(), format!("cannot be read: {error}")));
-            }
-        }
-        for root in reader.roots() {
-            let is_empty = std::fs::read_dir(&root).is_ok_and(|mut entries| entries.next().is_none());
-            if is_empty {
-                places.push((root, "is empty; is its drive mounted?".to_owned()));
-            }
-        }
-        if places.is_empty() {
-            return Ok(());
-        }
-        let photos = reader.all_records()?;
-        for (path, reason) in places {
-            let photos_kept = photos.iter().filter(|photo| photo.asset.path.starts_with(&path)).count() as u64;
-            if photos_kept > 0 && !report.unreachable.iter().any(|place| place.path == path) {
-                report.unreachable.push(Unreachable { path, reason, photos_kept });
-            }
-        }
-        Ok(())
     }
 }

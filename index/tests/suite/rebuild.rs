@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use clip_index::{Asset, GraphOptions, IndexError, IndexReader, IndexWriter, ModelId, Rebuild, verify};
+use clip_index::{Asset, GraphOptions, IndexError, IndexReader, IndexWriter, ModelId, Rebuild, RebuildStatus, verify};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -37,6 +37,36 @@ fn tree(dir: &Path) -> BTreeSet<PathBuf> {
         found.insert(path);
     }
     found
+}
+
+#[test]
+fn how_far_a_rebuild_has_come() {
+    let dir = tempfile::tempdir().unwrap();
+    index_of(dir.path(), 50, 20, 8);
+    let status = || IndexReader::open(dir.path()).unwrap().status().unwrap().rebuild;
+    assert_eq!(status(), None);
+    let rebuild = Rebuild::begin(dir.path(), &model(3)).unwrap();
+    let mut writer = IndexWriter::open_or_create(rebuild.dir(), &model(3)).unwrap();
+    add(&mut writer, &mut Oracle::new(), photo(1, 3));
+    writer.set_remaining(5);
+    writer.commit().unwrap();
+    drop(writer);
+    assert_eq!(status(), Some(RebuildStatus { model: model(3), photos: 1, remaining: 5 }));
+    // A staging area that was left behind by one that took its place is none.
+    let copy = tempfile::tempdir().unwrap();
+    for path in tree(rebuild.dir()) {
+        let to = copy.path().join(path.strip_prefix(rebuild.dir()).unwrap());
+        if path.is_dir() {
+            fs::create_dir(to).unwrap();
+        } else {
+            fs::copy(path, to).unwrap();
+        }
+    }
+    let staged = rebuild.dir().to_owned();
+    rebuild.commit().unwrap();
+    assert_eq!(status(), None);
+    fs::rename(copy.path(), staged).unwrap();
+    assert_eq!(status(), None);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Exact search against the definition, and lookups.
 
+use std::path::Path;
+
 use clip_index::{IndexReader, IndexWriter};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -139,4 +141,56 @@ fn paths_are_kept_byte_for_byte() {
         assert_eq!(reader.records(&[*id]).unwrap()[0].asset.path.as_os_str().as_bytes(), path);
         assert_eq!(reader.find_path(OsStr::from_bytes(path)).unwrap(), Some(*id));
     }
+}
+
+#[test]
+fn a_new_stamp_leaves_the_words_as_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = IndexWriter::open_or_create(dir.path(), &model(4)).unwrap();
+    let mut beach = photo(1, 4);
+    beach.asset.path = "/photos/beach.jpg".into();
+    let id = writer.add_photo(beach).unwrap();
+    writer.commit().unwrap();
+    let found = |words: &str| IndexReader::open(dir.path()).unwrap().search_words(words, 9).unwrap().len();
+    writer.touch(id, stamp(3, -5)).unwrap();
+    writer.commit().unwrap();
+    let record = IndexReader::open(dir.path()).unwrap().records(&[id]).unwrap().remove(0);
+    assert_eq!((found("beach"), record.asset.stamp), (1, stamp(3, -5)));
+    // Whichever of the two comes first.
+    writer.touch(id, stamp(4, -5)).unwrap();
+    writer.relocate(id, Path::new("/photos/harbour.jpg"), stamp(5, -5)).unwrap();
+    writer.commit().unwrap();
+    assert_eq!((found("beach"), found("harbour")), (0, 1));
+    writer.relocate(id, Path::new("/photos/castle.jpg"), stamp(5, -5)).unwrap();
+    writer.touch(id, stamp(6, -5)).unwrap();
+    writer.commit().unwrap();
+    assert_eq!((found("harbour"), found("castle")), (0, 1));
+    writer.touch(id, stamp(7, -5)).unwrap();
+    assert!(writer.remove(id).unwrap());
+    writer.commit().unwrap();
+    assert_eq!(found("castle"), 0);
+}
+
+#[test]
+fn what_remains_to_be_read_is_part_of_a_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = IndexWriter::open_or_create(dir.path(), &model(4)).unwrap();
+    let remaining = || IndexReader::open(dir.path()).unwrap().status().unwrap().remaining;
+    assert_eq!(remaining(), 0);
+    writer.set_remaining(7);
+    assert_eq!(remaining(), 0);
+    writer.commit().unwrap();
+    assert_eq!(remaining(), 7);
+    // Another writer knows it, and whoever says the same again changes nothing.
+    drop(writer);
+    let mut writer = IndexWriter::open_or_create(dir.path(), &model(4)).unwrap();
+    writer.set_remaining(7);
+    assert!(!writer.has_changes());
+    writer.add_photo(photo(1, 4)).unwrap();
+    writer.commit().unwrap();
+    assert_eq!(remaining(), 7);
+    writer.set_remaining(0);
+    assert!(writer.has_changes());
+    writer.commit().unwrap();
+    assert_eq!(remaining(), 0);
 }

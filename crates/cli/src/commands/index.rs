@@ -4,13 +4,14 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use clip_search::json::JsonReport;
-use clip_search::{IndexOptions, Report, Skipped, Unreachable, UpdateOptions, UpdateResult};
+use clip_search::{Forgotten, IndexOptions, Report, Skipped, Unreachable, UpdateOptions, UpdateResult};
 
 use crate::args::IndexArgs;
 use crate::escape::{escaped, escaped_text};
 use crate::exit::Exit;
 use crate::interrupt;
 use crate::output::{Results, count, grouped, notice, warning};
+use crate::passed_over;
 use crate::progress::{IndexProgress, duration};
 use crate::settings::{library, start_threads};
 use crate::suggestion::suggest;
@@ -87,6 +88,17 @@ fn tell(report: &Report, results: &mut Results) -> Result<()> {
         };
         warning(format_args!("{} {}{kept}", escaped(path), escaped_text(reason)));
     }
+    for Forgotten { path, photos_removed, .. } in &report.forgotten {
+        let photos = count(*photos_removed, "photo");
+        notice(format_args!("removed from the index: {photos} in {}, which cannot be reached", escaped(path)));
+    }
+    for root in &report.moved_roots {
+        notice(format_args!(
+            "no longer indexed: {}, which does not exist any more and whose photos have all moved",
+            escaped(root)
+        ));
+    }
+    tell_what_was_passed_over(report);
     results.line(format_args!(
         "{} indexed, {} unchanged, {} moved, {} removed, {} skipped in {}",
         grouped(report.indexed),
@@ -97,7 +109,29 @@ fn tell(report: &Report, results: &mut Results) -> Result<()> {
         duration(report.elapsed)
     ))?;
     if report.cancelled {
-        notice("interrupted: finished work is saved; run the same command again to continue");
+        let remaining = match report.remaining {
+            None => "; not all folders were listed yet".to_owned(),
+            Some(0) => String::new(),
+            Some(files) => format!("; {} not read yet", are(files)),
+        };
+        notice(format_args!("interrupted: finished work is saved{remaining}; run the same command again to continue"));
     }
     Ok(())
+}
+
+/// "1 photo is", "2 photos are".
+fn are(photos: u64) -> String {
+    format!("{} {}", count(photos, "photo"), if photos == 1 { "is" } else { "are" })
+}
+
+/// Pictures that nobody reads are worth a word, and everything is where there is no photo at all.
+fn tell_what_was_passed_over(report: &Report) {
+    let found = report.indexed + report.unchanged + report.moved + report.skipped.len() as u64;
+    // There may be photos in a place that cannot be reached, or that an interrupted run did not come to.
+    let is_complete = report.unreachable.is_empty() && report.forgotten.is_empty() && !report.cancelled;
+    if found == 0 && is_complete {
+        notice(passed_over::nothing_found(&report.passed_over));
+    } else if let Some(words) = passed_over::unreadable_pictures(&report.passed_over) {
+        notice(words);
+    }
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clip_search::json::JsonHit;
-use clip_search::{Explanation, Query, Strategy};
+use clip_search::{Explanation, Hit, Library, Query, Strategy};
 
 use crate::args::QueryArgs;
 use crate::escape::escaped;
 use crate::exit::Exit;
-use crate::output::{Results, notice};
+use crate::output::{Results, count, notice};
 use crate::settings::{library, query_cache};
 
 pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
@@ -30,7 +30,14 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
         return Ok(Exit::Partly);
     }
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-    let (hits, explanation) = library.search_explained(&query.limit(limit).strategy(strategy))?;
+    let query = query.strategy(strategy);
+    let (hits, explanation, missing) = if args.json {
+        // There, those whose files are missing are marked.
+        let (hits, explanation) = library.search_explained(&query.limit(limit))?;
+        (hits, explanation, 0)
+    } else {
+        search_present(&library, &query, limit)?
+    };
 
     let mut results = Results::new();
     for hit in &hits {
@@ -45,10 +52,37 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
         }
     }
     results.finish()?;
+    if missing > 0 {
+        notice(format_args!(
+            "left out {} whose {} not there; connect the drive, or bring the index up to date with `clip-search index`",
+            count(missing, "result"),
+            if missing == 1 { "file is" } else { "files are" }
+        ));
+    }
     if args.explain {
         explain(&explanation, hits.len());
     }
     Ok(if hits.is_empty() { Exit::Partly } else { Exit::Done })
+}
+
+/// The best results whose files are there, and how many better ones are left out because theirs are not.
+fn search_present(library: &Library, query: &Query, limit: usize) -> Result<(Vec<Hit>, Explanation, u64)> {
+    let mut wanted = limit;
+    loop {
+        let (mut hits, explanation) = library.search_explained(&query.clone().limit(wanted))?;
+        let found = hits.len();
+        hits.retain(|hit| !hit.is_missing());
+        if hits.len() >= limit || found < wanted {
+            let missing = match hits.get(limit) {
+                // Those that come after the last result would not have been shown anyway.
+                Some(beyond) => beyond.rank - 1 - limit,
+                None => found - hits.len(),
+            };
+            hits.truncate(limit);
+            return Ok((hits, explanation, missing as u64));
+        }
+        wanted = wanted.saturating_mul(2);
+    }
 }
 
 fn explain(explanation: &Explanation, hits: usize) {

@@ -24,8 +24,27 @@ pub(crate) fn run(index: &Path, args: &StatusArgs) -> Result<Exit> {
     } else {
         results.line(format_args!("index        {}", escaped(index)))?;
         results.line(format_args!("photos       {}", grouped(status.photos)))?;
+        if status.remaining > 0 {
+            results.line(format_args!(
+                "remaining    {} to be read; `clip-search index` continues",
+                count(status.remaining, "photo")
+            ))?;
+        }
+        if let Some(rebuild) = &status.rebuild {
+            let remaining = match rebuild.remaining {
+                0 => String::new(),
+                files => format!(", {} to be read", grouped(files)),
+            };
+            results.line(format_args!(
+                "rebuild      {} so far with the model {}{remaining}; repeat the `clip-search index` command that began it \
+                 to continue",
+                count(rebuild.photos, "photo"),
+                rebuild.model.name
+            ))?;
+        }
         for root in &roots {
-            results.line(format_args!("folder       {}", escaped(root)))?;
+            let away = if root.is_dir() { "" } else { " (cannot be reached)" };
+            results.line(format_args!("folder       {}{away}", escaped(root)))?;
         }
         results.line(format_args!("model        {} ({} dimensions)", escaped_text(&model.name), model.dimension))?;
         if let Some(ModelOrigin::Path { path }) = reader.origin() {

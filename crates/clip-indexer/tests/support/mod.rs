@@ -1,4 +1,5 @@
 //! A folder of photos, an index and an encoder that can be counted and upset.
+#![allow(dead_code, reason = "each test file needs some of it")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -154,6 +155,11 @@ impl Library {
         self.base.join("index")
     }
 
+    /// A path beside the folder of photos.
+    pub fn beside(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.base.join(path)
+    }
+
     /// Writes a photo of one colour.
     pub fn photo(&self, path: impl AsRef<Path>, colour: [u8; 3]) {
         let path = self.at(path);
@@ -167,6 +173,17 @@ impl Library {
 
     pub fn try_run(&self, roots: &[PathBuf]) -> Result<Report, IndexerError> {
         Indexer::new(&self.encoder, &self.index()).options(self.options.clone()).run(roots)
+    }
+
+    /// Indexes again all folders that the index knows.
+    pub fn again(&self) -> Report {
+        self.try_run(&[]).unwrap()
+    }
+
+    /// The paths in the index below the folder that everything is in, sorted.
+    pub fn all(&self) -> Vec<String> {
+        let inside = |record: Record| record.asset.path.strip_prefix(&self.base).unwrap().display().to_string();
+        self.records().into_iter().map(inside).collect()
     }
 
     /// All records, in the order of their paths.

@@ -1,0 +1,324 @@
+//! What became of a photo that the index knows and a walk did not find: gone, or somewhere that cannot be reached.
+//!
+//! An unmounted drive looks much like a folder that was emptied, and encoding its photos again takes hours. So a photo
+//! counts as gone only if nothing speaks for an unmounted drive. In this order:
+//!
+//! 1. Its folder still holds another photo that the index knows there, on the same file system: the folder is in its place,
+//!    the photo is gone.
+//! 2. Its folder, or one above it up to the root, holds nothing but what systems leave in empty folders and under mount
+//!    points (hidden entries, system folders, empty folders, one small file as a marker): the photo is kept.
+//! 3. The folder, or the nearest one above it that exists, is on another file system than the photo was: it is kept.
+//!
+//! File systems are told apart by device numbers, which may change whenever a drive is mounted. [`Devices`] therefore
+//! learns from the photos that were found which old numbers stand for which present ones.
+//!
+//! A photo with the same content at another path is a move if the old path does not exist any more, unless its drive
+//! seems to be unmounted; see [`Departures`].
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use clip_index::Stamp;
+
+use crate::exclude::{is_hidden, is_junk, is_system_folder};
+use crate::plan::Kept;
+use crate::walk::FoundFile;
+
+/// A file that is larger than this is no marker that says what a mount point is for.
+const MARKER_BYTES: u64 = 4096;
+
+/// A folder, as far as a look at it tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Folder {
+    /// It is there.
+    There {
+        /// Number of the file system that it is on, where the system tells.
+        device: Option<u64>,
+    },
+    /// There is no folder of this name.
+    Missing,
+    /// It could not be looked at, so nothing follows.
+    Unknown,
+}
+
+/// What is asked of a file system. Tests answer for drives that they cannot mount.
+pub(crate) trait FileSystem: Sync {
+    /// Looks at a folder, through links.
+    fn folder(&self, path: &Path) -> Folder;
+
+    /// Whether a folder holds nothing that is the user's: what is mounted there, if anything, is empty.
+    fn holds_nothing(&self, path: &Path) -> bool;
+
+    /// Whether it is certain that there is nothing under this path, not even a link that leads nowhere.
+    fn is_missing(&self, path: &Path) -> bool;
+}
+
+/// The real one. It remembers the folders that it looked at, because thousands of photos share one.
+#[derive(Debug, Default)]
+pub(crate) struct Disk {
+    folders: Mutex<HashMap<PathBuf, Folder>>,
+    empty: Mutex<HashMap<PathBuf, bool>>,
+}
+
+impl FileSystem for Disk {
+    fn folder(&self, path: &Path) -> Folder {
+        remembered(&self.folders, path, || match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => Folder::There { device: device_of(&metadata) },
+            Ok(_) => Folder::Missing,
+            Err(error) if says_missing(&error) => Folder::Missing,
+            Err(_) => Folder::Unknown,
+        })
+    }
+
+    fn holds_nothing(&self, path: &Path) -> bool {
+        remembered(&self.empty, path, || holds_nothing(path, &mut 1))
+    }
+
+    fn is_missing(&self, path: &Path) -> bool {
+        fs::symlink_metadata(path).is_err_and(|error| says_missing(&error))
+    }
+}
+
+fn remembered<T: Copy>(memory: &Mutex<HashMap<PathBuf, T>>, path: &Path, look: impl FnOnce() -> T) -> T {
+    // A map of answers is whole whatever a thread that held the lock did.
+    let lock = || memory.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(answer) = lock().get(path) {
+        return *answer;
+    }
+    let answer = look();
+    lock().insert(path.to_path_buf(), answer);
+    answer
+}
+
+/// Whether the system says that there is nothing, as opposed to that it cannot tell.
+fn says_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Number of the file system that a file is on.
+pub(crate) fn device_of(metadata: &fs::Metadata) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        Some(metadata.dev())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        None
+    }
+}
+
+/// `markers` is how many small files are still allowed. What cannot be looked at counts as something.
+fn holds_nothing(folder: &Path, markers: &mut u32) -> bool {
+    let Ok(entries) = fs::read_dir(folder) else { return false };
+    for entry in entries {
+        let Ok(entry) = entry else { return false };
+        let (name, Ok(kind)) = (entry.file_name(), entry.file_type()) else { return false };
+        if is_hidden(&name) || is_junk(&name) || kind.is_dir() && is_system_folder(&name, folder.file_name()) {
+            continue;
+        }
+        let path = entry.path();
+        let is_nothing = if kind.is_dir() {
+            holds_nothing(&path, markers)
+        } else if kind.is_file() && *markers > 0 && !clip_image::looks_like_photo(&path) {
+            *markers -= 1;
+            entry.metadata().is_ok_and(|metadata| metadata.len() <= MARKER_BYTES)
+        } else {
+            false
+        };
+        if !is_nothing {
+            return false;
+        }
+    }
+    true
+}
+
+/// Which file systems the photos of folders are on: those that they were on when they were indexed, and those that they
+/// are on now, by the device number of the folder that they are in.
+///
+/// The number of a file may differ from that of its folder (overlays), so the two are never compared directly where there
+/// is anything to learn from.
+#[derive(Debug, Default)]
+pub(crate) struct Devices {
+    seen: HashMap<u64, Seen>,
+}
+
+/// What was found in folders with one device number.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Numbers that the index has for photos that are still there.
+    indexed: HashSet<u64>,
+    /// Numbers that the files there have now.
+    present: HashSet<u64>,
+    /// The two differ for some photo: the file system was mounted again under another number.
+    renumbered: bool,
+}
+
+impl Devices {
+    /// Learns from a file that was found; `known` is the stamp that the index has for its path.
+    pub fn learn(&mut self, file: &FoundFile, known: Option<&Stamp>) {
+        let Some(folder) = file.folder_device else { return };
+        let (now, before) = (device(&file.stamp), known.and_then(device));
+        let seen = self.seen.entry(folder).or_default();
+        seen.present.extend(now);
+        seen.indexed.extend(before);
+        seen.renumbered |= now.zip(before).is_some_and(|(now, before)| now != before);
+    }
+
+    /// Whether what was indexed on the file system with the number `indexed` belongs in folders that have the number
+    /// `folder` now.
+    fn belongs(&self, indexed: u64, folder: u64) -> bool {
+        match self.seen.get(&folder) {
+            None => indexed == folder,
+            Some(seen) if seen.indexed.is_empty() => indexed == folder || seen.present.contains(&indexed),
+            // The old number of one file system may be the present number of another.
+            Some(seen) => seen.indexed.contains(&indexed) || !seen.renumbered && seen.present.contains(&indexed),
+        }
+    }
+}
+
+fn device(stamp: &Stamp) -> Option<u64> {
+    stamp.inode.map(|inode| inode.device)
+}
+
+/// Where a photo that was not found is, if it may not be gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In this folder, which holds nothing.
+    Empty(PathBuf),
+    /// In this folder, which cannot be looked at.
+    Unknown(PathBuf),
+    /// On another file system, which has this number in the index.
+    OtherDevice(u64),
+}
+
+/// The folders in which a walk found photos.
+#[derive(Debug, Default)]
+pub(crate) struct Occupied {
+    /// Folders that still hold a photo that the index knows in them, and the file systems that it knows such photos on.
+    with_known: HashMap<PathBuf, HashSet<Option<u64>>>,
+    /// Folders that hold a photo, or whose subfolders do.
+    with_any: HashSet<PathBuf>,
+}
+
+impl Occupied {
+    /// Adds a photo that was found; `known` is the stamp that the index has for its path.
+    pub fn add(&mut self, path: &Path, known: Option<&Stamp>) {
+        let Some(folder) = path.parent() else { return };
+        if let Some(known) = known {
+            match self.with_known.get_mut(folder) {
+                Some(devices) => drop(devices.insert(device(known))),
+                None => drop(self.with_known.insert(folder.to_path_buf(), HashSet::from([device(known)]))),
+            }
+        }
+        for folder in folder.ancestors() {
+            if self.with_any.contains(folder) {
+                break;
+            }
+            self.with_any.insert(folder.to_path_buf());
+        }
+    }
+
+    /// Where the photo at `path`, below `root`, may still be though it was not found; `None` if it is gone.
+    pub fn place(
+        &self,
+        path: &Path,
+        stamp: &Stamp,
+        root: &Path,
+        devices: &Devices,
+        system: &dyn FileSystem,
+    ) -> Option<Place> {
+        let folder = path.parent()?;
+        if self.with_known.get(folder).is_some_and(|devices| devices.contains(&device(stamp))) {
+            return None;
+        }
+        let up_to_root = || folder.ancestors().take_while(|folder| folder.starts_with(root));
+        let mut nearest = None;
+        for folder in up_to_root() {
+            match system.folder(folder) {
+                Folder::There { device } => {
+                    nearest = Some((folder, device));
+                    break;
+                }
+                Folder::Unknown => return Some(Place::Unknown(folder.to_path_buf())),
+                Folder::Missing => {}
+            }
+        }
+        // The root was there when the walk began.
+        let Some((nearest, present)) = nearest else { return Some(Place::Unknown(root.to_path_buf())) };
+        let is_empty = |folder: &&Path| !self.with_any.contains(*folder) && system.holds_nothing(folder);
+        let existing = || up_to_root().filter(|folder| nearest.starts_with(folder));
+        // The outermost one is named: what lies below it is empty too.
+        if let Some(empty) = existing().take_while(is_empty).last() {
+            return Some(Place::Empty(empty.to_path_buf()));
+        }
+        let (indexed, present) = device(stamp).zip(present)?;
+        (!devices.belongs(indexed, present)).then_some(Place::OtherDevice(indexed))
+    }
+}
+
+/// Tells whether photos that the index knows elsewhere have left their old places, now that their content has turned up.
+pub(crate) struct Departures<'a> {
+    pub devices: Devices,
+    pub system: &'a dyn FileSystem,
+    /// All folders that the index knows, and those of the run.
+    pub roots: Vec<PathBuf>,
+}
+
+impl Departures<'_> {
+    /// Whether `photo` has become `file`, which has the same content. It has if its old path does not exist any more and
+    /// one of these holds:
+    ///
+    /// - It is the same file: inode and change time are as they were. A folder above it was renamed, or its drive is
+    ///   mounted elsewhere.
+    /// - Its root, or the folder that its root was in, exists, and the nearest folder above the old path that exists is on
+    ///   the file system that the photo was on. So this file system is mounted, and the photo is not there.
+    ///
+    /// Where the index does not have the file system, only the folders count.
+    pub fn has_become(&self, photo: &Kept, file: &FoundFile) -> bool {
+        if !self.system.is_missing(&photo.path) {
+            return false;
+        }
+        if is_same_file(&photo.stamp, &file.stamp) {
+            return true;
+        }
+        let Some(folder) = photo.path.parent() else { return false };
+        let root = self.roots.iter().map(PathBuf::as_path).find(|root| photo.path.starts_with(root)).unwrap_or(folder);
+        let around = root.parent().unwrap_or(root);
+        for folder in folder.ancestors().take_while(|folder| folder.starts_with(around)) {
+            match self.system.folder(folder) {
+                Folder::Missing => {}
+                Folder::Unknown => return false,
+                Folder::There { device: present } => {
+                    let Some((indexed, present)) = device(&photo.stamp).zip(present) else { return true };
+                    // What has turned up is itself an example of a photo on a file system.
+                    let is_beside = file.folder_device == Some(present) && device(&file.stamp) == Some(indexed);
+                    return is_beside || self.devices.belongs(indexed, present);
+                }
+            }
+        }
+        false
+    }
+}
+
+/// Whether two stamps are those of one file that was renamed, or whose folder was. Device numbers may have changed.
+fn is_same_file(before: &Stamp, now: &Stamp) -> bool {
+    let number = |stamp: &Stamp| stamp.inode.map(|inode| inode.number).filter(|number| *number != 0);
+    before.ctime_ns.is_some()
+        && before.ctime_ns == now.ctime_ns
+        && number(before).is_some()
+        && number(before) == number(now)
+        && before.size == now.size
+}
+
+/// The longest folder that holds both paths.
+pub(crate) fn common_folder(a: &Path, b: &Path) -> PathBuf {
+    a.components().zip(b.components()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! Drives that are mounted and unmounted, where the system allows it: each test runs in a mount namespace of its own.
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::support::{PROGRAM, Run, Sandbox, command, samples};
+
+/// Runs a script in which `$PHOTOS` is the folder of photos, `$SAMPLES` that of the samples, and `index` indexes and prints
+/// its summary as JSON. `None` where the system does not let us mount.
+fn with_mounts(sandbox: &Sandbox, script: &str) -> Option<Vec<Value>> {
+    let unshare = |arguments: &[&str], script: &str| {
+        // The environment that the program is run with elsewhere.
+        let plain = command(&sandbox.index(), &[] as &[&str]);
+        let mut command = Command::new("unshare");
+        command.args(arguments).args(["sh", "-euc", script]).stdin(Stdio::null());
+        for (name, value) in plain.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.env("PHOTOS", sandbox.photos()).env("SAMPLES", samples()).env("PROGRAM", PROGRAM);
+        command.output().ok().map(Run::from)
+    };
+    let probe = "mount -t tmpfs none \"$PHOTOS\"";
+    let ways: [&[&str]; 2] = [&["--mount"], &["--mount", "--map-root-user"]];
+    let way = ways.into_iter().find(|way| unshare(way, probe).is_some_and(|run| run.status == Some(0)))?;
+    let functions = "index() { \"$PROGRAM\" index --json \"$@\" || test $? = 1; }\n\
+                     drive() { mkdir -p \"$1\"; mount -t tmpfs none \"$1\"; }\n";
+    let run = unshare(way, &format!("{functions}{script}"))?.expect(0);
+    Some(run.json_lines())
+}
+
+fn counts(summary: &Value) -> [u64; 5] {
+    let kept =
+        summary["unreachable"].as_array().unwrap().iter().map(|place| place["photos_kept"].as_u64().unwrap()).sum();
+    let [indexed, unchanged, moved, removed] =
+        ["indexed", "unchanged", "moved", "removed"].map(|field| summary[field].as_u64().unwrap());
+    [indexed, unchanged, moved, removed, kept]
+}
+
+#[test]
+fn a_drive_below_a_folder_comes_and_goes() {
+    let sandbox = Sandbox::new();
+    sandbox.put("cat.jpg", "cat.jpg");
+    let script = r#"
+        drive "$PHOTOS/usb"
+        mkdir "$PHOTOS/usb/2019"
+        cp -p "$SAMPLES/coffee.jpg" "$PHOTOS/usb/2019"
+        cp -p "$SAMPLES/rocket.jpg" "$PHOTOS/usb"
+        index "$PHOTOS"
+        # A photo that is removed while its drive is mounted is gone.
+        rm "$PHOTOS/usb/rocket.jpg"
+        index
+        # An empty mount point; one in which files were written meanwhile, a photo among them, twice; none at all.
+        umount "$PHOTOS/usb"
+        index
+        cp -p "$SAMPLES/lawn.jpg" "$PHOTOS/usb"
+        echo list > "$PHOTOS/usb/list.txt"
+        echo letter > "$PHOTOS/usb/letter.txt"
+        index
+        index
+        rm -r "$PHOTOS/usb"
+        index
+        # The same bytes elsewhere are a copy as long as nobody knows what is on the drive.
+        cp "$SAMPLES/coffee.jpg" "$PHOTOS/coffee.jpg"
+        index
+        # The drive again, as a restored backup: another file system, all inodes and change times new.
+        drive "$PHOTOS/usb"
+        mkdir "$PHOTOS/usb/2019"
+        cp -p "$SAMPLES/coffee.jpg" "$PHOTOS/usb/2019"
+        index
+        index --forget-unreachable
+    "#;
+    let Some(runs) = with_mounts(&sandbox, script) else { return };
+    let told: Vec<_> = runs.iter().map(counts).collect();
+    assert_eq!(
+        told,
+        [
+            [3, 0, 0, 0, 0],
+            [0, 2, 0, 1, 0],
+            [0, 1, 0, 0, 1],
+            [1, 1, 0, 0, 1],
+            [0, 2, 0, 0, 1],
+            [0, 1, 0, 1, 1],
+            [1, 1, 0, 0, 1],
+            [0, 3, 0, 0, 0],
+            [0, 3, 0, 0, 0],
+        ],
+        "{runs:#?}"
+    );
+    let reasons: Vec<_> = runs[2..7].iter().map(|run| run["unreachable"][0]["reason"].as_str().unwrap()).collect();
+    let expected = ["is empty", "does not exist", "does not exist", "does not exist", "does not exist"];
+    assert_eq!(reasons, expected.map(|reason| format!("{reason}; is its drive mounted?")));
+}
+
+#[test]
+fn a_drive_that_is_mounted_elsewhere_has_moved() {
+    let sandbox = Sandbox::new();
+    sandbox.put("cat.jpg", "here/cat.jpg");
+    fs::create_dir_all(sandbox.photos().join("media")).unwrap();
+    let script = r#"
+        drive "$PHOTOS/media/usb"
+        cp -p "$SAMPLES/coffee.jpg" "$SAMPLES/rocket.jpg" "$PHOTOS/media/usb"
+        index "$PHOTOS/media/usb" "$PHOTOS/here"
+        mkdir "$PHOTOS/media/usb1"
+        mount --move "$PHOTOS/media/usb" "$PHOTOS/media/usb1"
+        rmdir "$PHOTOS/media/usb"
+        # Its photos are at hand, but not here.
+        cp -p "$SAMPLES/coffee.jpg" "$PHOTOS/here"
+        index
+        index "$PHOTOS/media/usb1"
+        index
+    "#;
+    let Some(runs) = with_mounts(&sandbox, script) else { return };
+    let told: Vec<_> = runs.iter().map(counts).collect();
+    assert_eq!(told, [[3, 0, 0, 0, 0], [1, 1, 0, 0, 2], [0, 0, 2, 0, 0], [0, 4, 0, 0, 0]], "{runs:#?}");
+    assert_eq!(runs[1]["copied"], 1);
+    assert_eq!(runs[2]["moved_roots"][0]["path"], sandbox.photos().join("media/usb").to_str().unwrap());
+}
