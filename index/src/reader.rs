@@ -345,7 +345,7 @@ pub(crate) fn open_commit(layout: &Layout) -> Result<(Snapshot, Option<ReadDirec
         let Some(meta) = &snapshot.manifest().words else { return Ok((snapshot, None)) };
         let files = ReadDirectory::pin(&layout.words(), meta.as_bytes().into())?;
         if !files.is_complete() && CommitPoint::read(layout)? != *point {
-            return Err(IndexError::corrupt(&layout.manifest(), "it was replaced while its files were opened"));
+            return Err(IndexError::corrupt(&layout.manifest(), "it was replaced while its files were being opened"));
         }
         Ok((snapshot, Some(files)))
     })

@@ -26,7 +26,7 @@ pub(super) fn check(base64: &str) -> Result<(), String> {
     };
     match units.iter().enumerate().all(|(at, unit)| sound(at, *unit)) && !units.is_empty() {
         true => Ok(()),
-        false => Err("its character map does not hold together".into()),
+        false => Err("its character map is inconsistent".into()),
     }
 }
 
