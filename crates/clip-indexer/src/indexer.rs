@@ -80,7 +80,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         self
     }
 
-    /// Indexes the folders `roots`, or all that the index knows if none is given. The index remembers them.
+    /// Indexes the folders and single files `roots`, or all that the index knows if none is given. The index remembers them.
     ///
     /// Photos that the index knows outside `roots` are left as they are. A root that the index knows may be missing, as
     /// an unmounted drive's is: its photos are kept and [`Report::unreachable`] tells of it.
@@ -102,7 +102,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             Err(IndexError::NotFound { .. }) => Vec::new(),
             Err(error) => return Err(error.into()),
         };
-        let roots = roots::resolve(given, &remembered, self.index)?;
+        let mut roots = roots::resolve(given, &remembered, self.index)?;
         let model = ModelId {
             name: self.encoder.name().to_owned(),
             fingerprint: self.encoder.fingerprint().to_owned(),
@@ -120,6 +120,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         }
 
         let known = known_files(&writer)?;
+        let deleted = roots.deleted_files(|path| known.iter().any(|photo| photo.path == path));
         let blind = [roots.blind.as_slice(), &walked.blind].concat();
         let mut plan = plan(&known, walked.files, &roots.scope, &blind, self.options.forget_unreachable);
         report.unchanged = plan.unchanged;
@@ -129,10 +130,12 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         drop(known);
 
         // Remembered before the first photo is, so that an interrupted run can be taken up without naming the folders.
-        let mut remembered = roots.remembered(&writer.roots());
+        let before = writer.roots();
+        let mut remembered = roots.remembered(&before);
         if self.options.forget_unreachable {
             remembered.retain(|root| !roots.blind.iter().any(|spot| spot.root && spot.path == *root));
         }
+        remembered.retain(|root| !deleted.contains(root));
         writer.set_roots(&remembered)?;
         if let Some(origin) = self.origin {
             writer.set_origin(Some(origin));
@@ -140,6 +143,13 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         let mut pipeline = Pipeline::new(&mut writer, self.index, &plan.work, report, self.progress, &self.options)?;
         pipeline.run(self.encoder, &contents, self.cancel)?;
         let mut report = pipeline.finish(&contents, self.cancel)?;
+        // A single file that turned out to be no photo is not looked at again.
+        let is_bad = |root: &PathBuf| !before.contains(root) && report.skipped.iter().any(|file| file.path == *root);
+        if roots.walk.iter().any(is_bad) {
+            remembered.retain(|root| !is_bad(root));
+            writer.set_roots(&remembered)?;
+            writer.commit()?;
+        }
 
         if let Some(options) = self.options.graph.as_ref().filter(|_| !report.cancelled) {
             let building = Instant::now();

@@ -81,8 +81,8 @@ pub use clip_index::{
     verify,
 };
 pub use clip_indexer::{
-    Event, IndexOptions, Indexer, IndexerError, Outcome, Progress, Remedy as IndexerRemedy, Report, SYSTEM_FOLDERS,
-    Silent, SkipReason, Skipped, StageTimes, Unreachable, describe,
+    Event, FoundPhotos, IndexOptions, Indexer, IndexerError, Outcome, Progress, Remedy as IndexerRemedy, Report,
+    SYSTEM_FOLDERS, Silent, SkipReason, Skipped, StageTimes, Unreachable, describe, find_photos,
 };
 pub use clip_model::{
     DeviceChoice, Embeddings, FileKind, Fingerprint, HiddenStates, LoadOptions, Model, ModelError, ModelSource, Pixels,

@@ -260,7 +260,8 @@ impl Known {
         if reader.model().fingerprint == wanted.fingerprint {
             return Ok(None);
         }
-        let (mut folders, away): (Vec<_>, Vec<_>) = reader.roots().into_iter().partition(|root| root.is_dir());
+        let (mut folders, away): (Vec<_>, Vec<_>) =
+            reader.roots().into_iter().partition(|root| root.is_dir() || root.is_file());
         if let Some(folder) = away.into_iter().next()
             && !work.options.indexing.forget_unreachable
         {
