@@ -165,7 +165,7 @@ pub(crate) fn rewrite(
     file: u64,
 ) -> Result<Segment, IndexError> {
     let rewritten = merge(std::slice::from_ref(segment), &RoaringTreemap::new(), format, path, file, &mut || Ok(()))?;
-    rewritten.ok_or_else(|| IndexError::corrupt(segment.path(), "it claims to hold no vectors"))
+    rewritten.ok_or_else(|| IndexError::corrupt(segment.path(), "its header claims zero vectors"))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub enum IndexError {
         dir: PathBuf,
     },
     /// The directory holds files that are not an index; a writer does not mix its own files among them.
-    #[error("{} is not empty and holds no index (found {})", dir.display(), found.display())]
+    #[error("{} is not empty and is not an index (found {})", dir.display(), found.display())]
     NotAnIndex {
         /// The directory that was to become an index.
         dir: PathBuf,
@@ -84,7 +84,7 @@ pub enum IndexError {
         reason: String,
     },
     /// A vector has the wrong length.
-    #[error("expected a vector of {expected} numbers, found {found}: it comes from another model than the index")]
+    #[error("expected a vector of {expected} dimensions, found {found}; is it from another model?")]
     Dimension {
         /// Dimension of the index.
         expected: usize,
@@ -92,21 +92,19 @@ pub enum IndexError {
         found: usize,
     },
     /// A vector is not of unit length, or not finite.
-    #[error(
-        "expected a vector of length 1, found length {length}: normalise embeddings before they are stored or searched"
-    )]
+    #[error("expected a unit vector, found one of norm {length}; embeddings must be normalised")]
     NotUnit {
         /// Euclidean length that was found.
         length: f32,
     },
     /// The id names no photo.
-    #[error("no photo has the id {id}: it was never given out, or the photo was removed")]
+    #[error("no photo has the id {id}; it was never assigned, or the photo was removed")]
     UnknownId {
         /// The id.
         id: u64,
     },
     /// A path that cannot be stored without loss on this platform.
-    #[error("the path {} cannot be stored: it is not valid Unicode, which this platform needs", path.display())]
+    #[error("cannot store the path {}: it is not valid Unicode, which is required on this platform", path.display())]
     Path {
         /// The path.
         path: PathBuf,

@@ -26,7 +26,7 @@ pub(crate) struct Kind {
     pub(crate) magic: [u8; 8],
     /// The version that is written, and the greatest that is read.
     pub(crate) version: u32,
-    /// As in "it does not begin as a vector file does".
+    /// As in "it does not start with the magic number of a vector file".
     pub(crate) name: &'static str,
 }
 
@@ -74,7 +74,10 @@ impl Header {
         };
         let header = Header(*bytes);
         if bytes[..8] != kind.magic {
-            return Err(IndexError::corrupt(path, format!("it does not begin as a {} does", kind.name)));
+            return Err(IndexError::corrupt(
+                path,
+                format!("it does not start with the magic number of a {}", kind.name),
+            ));
         }
         let version = header.u32(VERSION_AT);
         if version > kind.version {
@@ -115,7 +118,7 @@ impl Frame {
         extent: impl FnOnce(&Header) -> Option<usize>,
     ) -> Result<Frame, IndexError> {
         let header = Header::decode(kind, &map, path)?;
-        let impossible = || IndexError::corrupt(path, "its header says what cannot be");
+        let impossible = || IndexError::corrupt(path, "its header contradicts itself");
         let end = extent(&header).filter(|&end| end >= HEADER && end % HEADER == 0).ok_or_else(impossible)?;
         let length = table_len(end).checked_add(end).ok_or_else(impossible)?;
         if length != map.len() {
@@ -341,7 +344,7 @@ mod tests {
         let error = Frame::open(&path, &KIND, |_| Some(HEADER)).unwrap_err();
         assert!(matches!(error, IndexError::NewerFormat { found: 9, supported: 3, .. }), "{error}");
         let error = Frame::open(&path, &Kind { magic: *b"another\0", ..KIND }, |_| Some(HEADER)).unwrap_err();
-        assert!(error.to_string().contains("does not begin"), "{error}");
+        assert!(error.to_string().contains("does not start with"), "{error}");
     }
 
     proptest! {

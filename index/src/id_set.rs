@@ -31,7 +31,7 @@ pub(crate) fn decode(bytes: &[u8], path: &Path) -> Result<RoaringTreemap, IndexE
         return Err(corrupt("it is too short for a set of ids"));
     }
     if bytes[..8] != MAGIC {
-        return Err(corrupt("it does not begin as a set of ids does"));
+        return Err(corrupt("it does not start with the magic number of an id set"));
     }
     let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
     let version = word(8);

@@ -114,7 +114,7 @@ impl Manifest {
             return Err(IndexError::corrupt(path, "the dimension is 0"));
         }
         if manifest.generation.max(manifest.next_id).max(manifest.next_file) > GREATEST {
-            return Err(IndexError::corrupt(path, "a generation, id or file number is too great"));
+            return Err(IndexError::corrupt(path, "a generation, id or file number is out of range"));
         }
         Ok(manifest)
     }

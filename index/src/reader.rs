@@ -376,7 +376,7 @@ pub(crate) fn open_commit(layout: &Layout) -> Result<Opened, IndexError> {
         let is_complete = words_files.as_ref().is_none_or(ReadDirectory::is_complete)
             && graph_file.as_ref().is_none_or(Result::is_ok);
         if !is_complete && CommitPoint::read(layout)? != *point {
-            return Err(IndexError::corrupt(&layout.manifest(), "it was replaced while its files were opened"));
+            return Err(IndexError::corrupt(&layout.manifest(), "it was replaced while its files were being opened"));
         }
         Ok(Opened { snapshot, words_files, graph_file })
     })

@@ -181,7 +181,7 @@ impl Rebuild {
                 staging::remove(&self.layout)
             });
         if let Err(error) = removed {
-            log::warn!("files that a rebuild has replaced were not removed: {error}");
+            log::warn!("cannot remove files replaced by a rebuild: {error}");
         }
         Ok(())
     }
@@ -192,10 +192,13 @@ impl Rebuild {
         let manifest = snapshot.manifest();
         let path = self.staged.manifest();
         if manifest.model.fingerprint != self.model.fingerprint || manifest.model.dimension != self.model.dimension {
-            return Err(IndexError::corrupt(&path, "it is for another model than the rebuild was begun for"));
+            return Err(IndexError::corrupt(&path, "it belongs to a rebuild for a different model"));
         }
         if !self.base.unused.allows(&snapshot) {
-            return Err(IndexError::corrupt(&path, "it uses ids or file numbers of the index that it is to replace"));
+            return Err(IndexError::corrupt(
+                &path,
+                "it reuses ids or file numbers of the index it is meant to replace",
+            ));
         }
         snapshot.check_checksums()?;
         Ok(snapshot)
@@ -254,7 +257,7 @@ fn may_go_on(staged: &Layout, model: &ModelId, base: &Base) -> Result<bool, Inde
     match open() {
         Err(error @ IndexError::Io { .. }) if !error.is_missing_file() => Err(error),
         Err(error) => {
-            log::info!("an earlier rebuild is begun again: {error}");
+            log::info!("restarting an earlier rebuild: {error}");
             Ok(false)
         }
         result => result,
@@ -294,7 +297,7 @@ impl Base {
         } else {
             base.read_what_is_left(layout)?;
         }
-        let exhausted = || IndexError::corrupt(layout.root(), "its ids or file numbers are used up");
+        let exhausted = || IndexError::corrupt(layout.root(), "it has run out of ids or file numbers");
         let beyond = |number: u64| number.checked_add(GAP).filter(|&n| n <= manifest::GREATEST).ok_or_else(exhausted);
         base.first_id = beyond(base.first_id)?;
         base.first_file = beyond(base.first_file)?;

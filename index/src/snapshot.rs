@@ -106,7 +106,7 @@ impl Snapshot {
         let files = ReadDirectory::pin(&layout.v1_meta(), point.bytes().clone())?;
         // A migration removes these files while the commit point of version 1 is still there.
         if !files.is_complete() && CommitPoint::read(layout)? != CommitPoint::Version1(point.clone()) {
-            let reason = "it was replaced while its files were opened";
+            let reason = "it was replaced while its files were being opened";
             return Err(IndexError::corrupt(&layout.v1_commit_point(), reason));
         }
         let mut snapshot = Snapshot::assemble(layout.clone(), manifest, segments, Records::default(), deleted)?;
@@ -130,19 +130,22 @@ impl Snapshot {
                 return Err(IndexError::corrupt(segment.path(), reason));
             }
             if last_id.is_some_and(|last| segment.first_id() <= last) {
-                return Err(IndexError::corrupt(&path, "the ranges of ids of its vector files overlap"));
+                return Err(IndexError::corrupt(&path, "the id ranges of its vector files overlap"));
             }
             last_id = Some(segment.last_id());
         }
         if last_id.is_some_and(|last| last >= manifest.next_id) {
-            return Err(IndexError::corrupt(&path, "the next id is in use already"));
+            return Err(IndexError::corrupt(&path, "the next id is already in use"));
         }
         let rows = segments.iter().map(|segment| segment.len() as u64).sum();
         let dead = vec![None; segments.len()];
         let mut snapshot = Snapshot { layout, manifest, segments, records, v1_records: None, deleted, dead, rows };
         for id in &snapshot.deleted {
             let Some(place) = locate(&snapshot.segments, id) else {
-                return Err(IndexError::corrupt(&path, format!("the removed id {id} is in none of its vector files")));
+                return Err(IndexError::corrupt(
+                    &path,
+                    format!("the removed id {id} is not in any of its vector files"),
+                ));
             };
             let words = snapshot.segments[place.segment as usize].len().div_ceil(64);
             let bits = snapshot.dead[place.segment as usize].get_or_insert_with(|| vec![0; words]);
@@ -312,15 +315,13 @@ pub(crate) fn read_deleted(path: &Path, crc32: u32) -> Result<RoaringTreemap, In
 }
 
 fn not_the_named_file(path: &Path) -> IndexError {
-    IndexError::corrupt(path, "it is not the file that the manifest names")
+    IndexError::corrupt(path, "it is not the file named by the manifest")
 }
 
 /// A file that a committed manifest names is never missing in an index that is whole.
 fn missing_is_corrupt(error: IndexError) -> IndexError {
     match error {
-        IndexError::Io { ref path, .. } if error.is_missing_file() => {
-            IndexError::corrupt(path, "it is missing, but belongs to the index")
-        }
+        IndexError::Io { ref path, .. } if error.is_missing_file() => IndexError::corrupt(path, "the file is missing"),
         other => other,
     }
 }

@@ -77,7 +77,7 @@ pub(crate) fn remove_spent(layout: &Layout, manifest: &Manifest) {
     if spent()
         && let Err(error) = remove(layout)
     {
-        log::warn!("the staging area of an earlier rebuild was not removed: {error}");
+        log::warn!("cannot remove the staging area of an earlier rebuild: {error}");
     }
 }
 

@@ -165,7 +165,7 @@ fn check_one_by_one(layout: &Layout, watch: &Watch<'_>, report: &mut VerifyRepor
 fn check_numbers(layout: &Layout, manifest: &Manifest, report: &mut VerifyReport) {
     let is_v1 = manifest.version == 1;
     if !is_v1 && manifest.files().any(|file| file >= manifest.next_file) {
-        report.note(&layout.manifest(), "the next file number is in use already");
+        report.note(&layout.manifest(), "the next file number is already in use");
     }
     let mut files: Vec<u64> = manifest.files().collect();
     files.sort_unstable();
@@ -208,11 +208,11 @@ fn check_segment(segment: &Segment, report: &mut VerifyReport) -> Result<(), Ind
     let mut wrong = rows_not_of_unit_length(segment);
     if let Some((row, length)) = wrong.next() {
         let (id, others) = (segment.ids()[row], wrong.count());
-        let message = format!("expected vectors of length 1, found {length} for the photo {id} (and {others} others)");
+        let more = if others > 0 { format!(" (and {others} more)") } else { String::new() };
+        let message = format!("expected unit vectors, found norm {length} for photo {id}{more}");
         report.note(segment.path(), message);
     } else if let Some(row) = rows_with_other_codes(segment).next() {
-        report
-            .note(segment.path(), format!("the codes of the item {} are not those of its vector", segment.ids()[row]));
+        report.note(segment.path(), format!("the codes of item {} do not match its vector", segment.ids()[row]));
     }
     Ok(())
 }
@@ -281,10 +281,10 @@ fn check_records(layout: &Layout, snapshot: &Snapshot, report: &mut VerifyReport
     let live: RoaringTreemap = snapshot.live_from(0).map(|(id, _)| id).collect();
     let (no_record, no_vector) = (&live - &items, &items - &live);
     if let Some(id) = no_record.min() {
-        report.note(&dir, format!("{} items have a vector but no record, the item {id} for one", no_record.len()));
+        report.note(&dir, format!("items with a vector but no record: {}, for example item {id}", no_record.len()));
     }
     if let Some(id) = no_vector.min() {
-        report.note(&dir, format!("{} items have a record but no vector, the item {id} for one", no_vector.len()));
+        report.note(&dir, format!("items with a record but no vector: {}, for example item {id}", no_vector.len()));
     }
     Ok(records)
 }

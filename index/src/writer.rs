@@ -196,7 +196,7 @@ impl IndexWriter {
                 Ok(words) => WordIndex::Committed(Box::new(words)),
                 Err(error @ IndexError::Io { .. }) => return Err(error),
                 Err(error) => {
-                    log::warn!("the word index is made again: {error}");
+                    log::warn!("rebuilding the word index: {error}");
                     WordIndex::Missing
                 }
             },
@@ -459,7 +459,7 @@ impl IndexWriter {
                 Ok(coverage) if coverage.suffices(options) => return Ok(GraphUpdate::Current),
                 Ok(coverage) if coverage.may_be_extended(options) => to_extend = Some(entry),
                 Ok(_) => {}
-                Err(error) => log::warn!("the search graph is rebuilt: {error}"),
+                Err(error) => log::warn!("rebuilding the search graph: {error}"),
             }
         }
         // With nothing pending, this compacts and no more.
@@ -470,7 +470,7 @@ impl IndexWriter {
             match graph::extend(&self.snapshot, entry, file, progress, cancel) {
                 Ok(None) => return Ok(GraphUpdate::Cancelled),
                 Ok(graph) => extended = graph,
-                Err(error @ IndexError::Graph { .. }) => log::warn!("the search graph is rebuilt: {error}"),
+                Err(error @ IndexError::Graph { .. }) => log::warn!("rebuilding the search graph: {error}"),
                 Err(error) => return Err(error),
             }
         }
@@ -649,7 +649,7 @@ impl IndexWriter {
         let old = self.snapshot.manifest().clone();
         let generation = old.generation + 1;
         if generation.max(self.next_id).max(staged.next_file) > manifest::GREATEST {
-            return Err(IndexError::corrupt(layout.root(), "its ids, file numbers or generations are used up"));
+            return Err(IndexError::corrupt(layout.root(), "it has run out of ids, file numbers or generations"));
         }
         let mut next_file = staged.next_file;
         let deleted = if staged.deleted.is_empty() {
@@ -717,7 +717,7 @@ impl IndexWriter {
     fn sweep(&self) {
         if let Err(error) = sweep(self.snapshot.layout(), Some(self.snapshot.manifest())) {
             // The commit is made; the next writer tries again.
-            log::warn!("files of older generations were not removed: {error}");
+            log::warn!("cannot remove files of older generations: {error}");
         }
     }
 }
@@ -764,7 +764,7 @@ fn compact_records(layout: &Layout, staged: &mut Staged) -> Result<(), IndexErro
         let merged = match merged {
             Ok(merged) => merged,
             Err(error @ IndexError::Corrupt { .. }) => {
-                log::warn!("files of records are not merged: {error}");
+                log::warn!("cannot merge files of records: {error}");
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -784,7 +784,7 @@ fn compact(layout: &Layout, format: RowFormat, staged: &mut Staged) -> Result<()
             Ok(merged) => merged,
             Err(error @ IndexError::Corrupt { .. }) => {
                 // New photos can be committed all the same.
-                log::warn!("vector files are not merged: {error}");
+                log::warn!("cannot merge vector files: {error}");
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -822,7 +822,7 @@ pub(crate) fn refuse_lost_commit_point(layout: &Layout) -> Result<(), IndexError
             _ => continue,
         };
         if lost {
-            return Err(IndexError::corrupt(&commit_point, "it is missing, but belongs to the index"));
+            return Err(IndexError::corrupt(&commit_point, "the file is missing"));
         }
     }
     Ok(())

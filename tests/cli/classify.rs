@@ -125,7 +125,7 @@ fn a_bad_photo_is_named_and_the_others_are_classified() {
     assert_eq!(run.json()["path"], good);
     let told = told(&run);
     assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[0].starts_with(&format!("skipped: {bad}: not a picture")), "{told:?}");
+    assert!(told[0].starts_with(&format!("skipped: {bad}: not a supported image")), "{told:?}");
     assert!(told[1].starts_with(&format!("skipped: {missing}: ")), "{told:?}");
 }
 
@@ -157,7 +157,10 @@ fn a_bad_example_is_named_and_the_others_are_used() {
     let arguments = ["classify", "--json", "--examples", folder.to_str().unwrap(), &sample("coffee.jpg")];
     let run = on_samples(&arguments).expect(1);
     assert_eq!(labels(&run.json())[0].0, "second");
-    assert!(told(&run)[0].starts_with(&format!("skipped: {}: not a picture", bad.to_str().unwrap())), "{run:?}");
+    assert!(
+        told(&run)[0].starts_with(&format!("skipped: {}: not a supported image", bad.to_str().unwrap())),
+        "{run:?}"
+    );
 
     for place in 0..2 {
         fs::remove_file(folder.join(format!("second/{place}.png"))).unwrap();

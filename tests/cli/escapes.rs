@@ -61,7 +61,7 @@ fn names_of_files_and_folders() {
     check(run(&["verify"])).expect(0);
     let missing = folder.join("missing");
     quotes(run(&["index", text(&missing)]), 2);
-    quotes(run(&["index", text(&bad)]), 2);
+    quotes(run(&["index", text(&bad)]), 1);
     for arguments in [
         &["query", "--image"][..],
         &["embed", "--image"],

@@ -76,7 +76,7 @@ fn a_query_explains_how_it_was_carried_out() {
         let run = sandbox.run(&["query", "a dog", "-n", "3", "--explain", flag]).expect(0);
         assert_eq!(run.stdout.lines().count(), 3);
         for expected in
-            ["encoding the query: ", method, "searching 2000 photos (2000 in the graph): ", "of 3 results: "]
+            ["encoding the query: ", method, "searching 2,000 photos (2,000 in the graph): ", "of 3 results: "]
         {
             assert!(run.stderr.contains(expected), "{expected}: {}", run.stderr);
         }

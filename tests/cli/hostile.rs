@@ -121,7 +121,7 @@ fn every_good_photo_is_found_and_every_bad_file_named_once_with_its_reason() {
         ("empty.jpg", "empty"),
         ("huge.png", "60000x60000"),
         ("pipe.jpg", "pipe"),
-        ("text.jpg", "not a picture"),
+        ("text.jpg", "not a supported image"),
         ("truncated.jpg", "truncated"),
         ("unreadable.jpg", "permission denied"),
         ("x.png", "folder"),

@@ -16,14 +16,14 @@ use crate::support::{Run, Sandbox, normalise, on_samples, sample_index, samples}
 
 /// The runs of one snapshot.
 #[derive(Default)]
-struct Transcript {
+pub struct Transcript {
     text: String,
     /// Texts that differ from run to run, and what stands for them.
     named: Vec<(String, &'static str)>,
 }
 
 impl Transcript {
-    fn new(sandbox: &Sandbox) -> Self {
+    pub fn new(sandbox: &Sandbox) -> Self {
         let path = |path: &Path| path.to_str().unwrap().to_owned();
         let named = vec![
             (path(&sandbox.path()), "[DIR]"),
@@ -33,7 +33,17 @@ impl Transcript {
         Self { text: String::new(), named }
     }
 
-    fn add(&mut self, arguments: &[&str], run: Run) {
+    /// Has a text that differs from run to run shown under a name.
+    pub fn name(&mut self, text: &str, name: &'static str) {
+        self.named.push((text.to_owned(), name));
+    }
+
+    /// Writes a line that no run printed.
+    pub fn note(&mut self, line: &str) {
+        let _ = writeln!(self.text, "{line}\n");
+    }
+
+    pub fn add(&mut self, arguments: &[&str], run: Run) {
         let quoted = arguments.iter().map(|argument| {
             if argument.is_empty() || argument.contains(' ') {
                 format!("\"{argument}\"")
@@ -56,7 +66,7 @@ impl Transcript {
 
     /// Compares with the snapshot, after replacing what differs between runs and machines: `patterns` for this one alone.
     #[track_caller]
-    fn check(mut self, name: &str, patterns: &[(&str, &str)]) {
+    pub fn check(mut self, name: &str, patterns: &[(&str, &str)]) {
         for (text, name) in &self.named {
             self.text = self.text.replace(text, name);
         }
@@ -107,6 +117,7 @@ fn index() {
     fs::write(sandbox.photos().join("bad.jpg"), "no photo").unwrap();
     let file = format!("{photos}/cat.jpg");
     runs(&sandbox, &mut transcript, &[&["index"], &["index", &file], &["index", "--threads", "0"]]);
+    runs(&sandbox, &mut transcript, &[&["index", "/dev/null"], &["index", "--quiet"]]);
     fs::rename(photos, sandbox.path().join("away")).unwrap();
     runs(&sandbox, &mut transcript, &[&["index"], &["index", "--rebuild"]]);
     transcript.check("index", &[]);
@@ -128,11 +139,19 @@ fn query() {
         &["query", "a cat", "--model", "clip-vit-b32"],
         &["query", "a cat", "--model", "clip-vit-b-32"],
         &["query", "a cat", "--precision", "f32"],
+        &["query", "-"],
+        &["query", "a cat", "-n", "1", "--explain"],
+        &["query", "a cat", "--max", "3"],
+        &["Query", "a cat"],
+        &["find", "a cat"],
+        &["frobnicate"],
     ] {
         transcript.add(arguments, on_samples(arguments));
     }
     runs(&sandbox, &mut transcript, &[&["query", "a cat"]]);
-    transcript.check("query", &[(r"(?m)^0\.\d{3}  ", "[SCORE]  "), (r"\([^()]*huggingface[^()]*\)", "([CACHE])")]);
+    let numbers =
+        [(r"(?m)^0\.\d{3}  ", "[SCORE]  "), (r"\([^()]*huggingface[^()]*\)", "([CACHE])"), (r"\d+\.\d ms", "[TIME]")];
+    transcript.check("query", &numbers);
 }
 
 #[test]
@@ -285,7 +304,12 @@ fn model_list() {
         transcript.add(arguments, place.run(arguments));
     }
     // Which one is recommended depends on the machine.
-    transcript.check("model_list", &[(r"(?m) +recommended$", "")]);
+    let machine = [
+        (r"(?m) +recommended$", ""),
+        (r"(?m)^(\S+ +(?:none|[\d.]+ [MG]B)) +\d+ (?:min|h|days)  ", "$1  [TIME]  "),
+        (r"recommended for this machine: .*", "recommended for this machine: [MODEL AND WHAT IT COSTS]"),
+    ];
+    transcript.check("model_list", &machine);
 }
 
 #[test]
@@ -301,14 +325,14 @@ fn model_info() {
     ] {
         transcript.add(arguments, place.run(arguments));
     }
-    transcript.check("model_info", &[]);
+    transcript.check("model_info", &[(r"about \d+ (min|h|days) for", "about [TIME] for")]);
 }
 
 #[test]
 fn model_pull() {
     let place = Place::new();
     let mut transcript = Transcript::new(&place.sandbox);
-    transcript.named.push((place.server.endpoint(), "[HUB]"));
+    transcript.name(&place.server.endpoint(), "[HUB]");
     place.server.file("org/pickle", "config.json", "{}");
     place.server.large_file("org/pickle", "pytorch_model.bin", b"1".to_vec());
     place.server.gate("org/gated", "token");
@@ -331,7 +355,7 @@ fn model_pull() {
 fn model_verify() {
     let place = Place::new();
     let mut transcript = Transcript::new(&place.sandbox);
-    transcript.named.push((place.server.endpoint(), "[HUB]"));
+    transcript.name(&place.server.endpoint(), "[HUB]");
     let arguments = ["model", "verify", NAME];
     transcript.add(&arguments, place.run(&arguments));
     place.run(&["model", "pull", NAME]).expect(0);

@@ -4,33 +4,89 @@
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::escape::escaped;
+use crate::misspelt;
 
 /// Find photos by describing them: local, offline semantic photo search.
 #[derive(Debug, Parser)]
 #[command(
     name = "clip-search",
     version,
-    about,
-    disable_help_subcommand = true,
     after_help = "Exit status: 0 success; 1 nothing found, or some photos were skipped; 2 error; 130 interrupted, with \
                   all finished work saved."
 )]
 pub(crate) struct Cli {
     /// Index folder [env: CLIP_SEARCH_INDEX] [default: in the user's data folder]
-    // Not by clap's `env`, which takes a variable that is set to nothing for an empty argument.
-    #[arg(long, value_name = "DIR", global = true)]
+    // Not by clap's `env`, which takes a variable that is set to nothing for an empty argument. Accepted everywhere, and
+    // shown where it means something: see `command`.
+    #[arg(long, value_name = "DIR", global = true, hide = true)]
     pub index: Option<PathBuf>,
 
-    /// Never access the network; only `model pull` and `model verify` ever do
-    #[arg(long, global = true)]
+    /// Never access the network: use only what was downloaded before
+    #[arg(long, global = true, hide = true)]
     pub offline: bool,
+
+    /// Print only results, warnings and errors
+    #[arg(short, long, global = true, display_order = 900, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Say more about what is done
+    #[arg(short, long, global = true, display_order = 901)]
+    pub verbose: bool,
 
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// The commands that work on an index, and so show `--index` in their help.
+const OF_AN_INDEX: [&str; 8] = ["index", "query", "status", "verify", "repair", "compact", "export", "import"];
+
+/// The commands of `model` that use the network, and so show `--offline`.
+const OF_THE_NETWORK: [&str; 2] = ["pull", "verify"];
+
+/// The commands that use a model and no index, which therefore cannot be the default.
+const WITHOUT_INDEX: [&str; 4] = ["embed", "classify", "eval", "bench"];
+
+/// The whole command line. The options that every command accepts are shown by those for which they mean something.
+pub(crate) fn command() -> clap::Command {
+    let root = Cli::command();
+    let shown = |name: &str, place: usize| {
+        let option = root.get_arguments().find(|option| option.get_id() == name);
+        option.map(|option| option.clone().global(false).hide(false).display_order(place))
+    };
+    let (index, offline) = (shown("index", 0), shown("offline", 0));
+    root.mut_subcommands(|command| match command.get_name() {
+        name if OF_AN_INDEX.contains(&name) => command.args(&index),
+        name if WITHOUT_INDEX.contains(&name) => without_index(command),
+        "model" => command.mut_subcommands(|command| match command.get_name() {
+            name if OF_THE_NETWORK.contains(&name) => command.args(&offline),
+            _ => command,
+        }),
+        _ => command,
+    })
+}
+
+/// Leaves the index out of what the help says about defaults.
+fn without_index(command: clap::Command) -> clap::Command {
+    let shorten = |argument: clap::Arg| {
+        let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+        argument.help(help.replace("the index's model, else ", "").replace("the index's precision, else ", ""))
+    };
+    command.mut_arg("model", shorten).mut_arg("precision", shorten)
+}
+
+/// Reads a command line, whose first argument is the program's name.
+///
+/// # Errors
+/// What clap has to say, which may be the help that was asked for.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Cli, clap::Error> {
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
 /// One variant per command.
@@ -63,7 +119,7 @@ pub(crate) enum Command {
     /// Train a model from a recipe
     Train(TrainArgs),
     /// List, download and check published models
-    #[command(subcommand, disable_help_subcommand = true)]
+    #[command(subcommand)]
     Model(ModelCommand),
 }
 
@@ -108,7 +164,7 @@ pub(crate) struct ModelArgs {
 
     /// Numeric precision of the image tower; f16 halves its memory, int8 quarters it and is much faster, with slightly
     /// different embeddings [default: the index's precision, else int8 for pocket and f32 for other models]
-    #[arg(long, value_enum, value_name = "PRECISION")]
+    #[arg(long, value_enum, ignore_case = true, value_name = "PRECISION")]
     pub precision: Option<PrecisionArg>,
 
     #[command(flatten)]
@@ -127,7 +183,7 @@ pub(crate) enum PrecisionArg {
 #[derive(Debug, Args)]
 pub(crate) struct DeviceArgs {
     /// Device to compute on; `auto` uses a GPU if one is available
-    #[arg(long, value_enum, value_name = "DEVICE", default_value_t = DeviceArg::Auto)]
+    #[arg(long, value_enum, ignore_case = true, value_name = "DEVICE", default_value_t = DeviceArg::Auto)]
     pub device: DeviceArg,
 }
 
@@ -143,11 +199,11 @@ pub(crate) enum DeviceArg {
 #[derive(Debug, Args)]
 pub(crate) struct WorkArgs {
     /// Number of threads for decoding and encoding [default: one per core]
-    #[arg(long, value_name = "N", value_parser = sizes(MAX_THREADS))]
+    #[arg(long, value_name = "N", value_parser = count::<NonZeroUsize>(MAX_THREADS))]
     pub threads: Option<NonZeroUsize>,
 
     /// Batch size; larger batches need more memory [default: 32, or 128 on a GPU]
-    #[arg(long, value_name = "N", value_parser = sizes(MAX_BATCH))]
+    #[arg(long, value_name = "N", value_parser = count::<NonZeroUsize>(MAX_BATCH))]
     pub batch: Option<NonZeroUsize>,
 }
 
@@ -166,8 +222,8 @@ pub(crate) struct BenchArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct IndexArgs {
-    /// Folders to index [default: the folders already in the index]
-    #[arg(value_name = "DIR")]
+    /// Folders to index, or single photos [default: what was indexed before]
+    #[arg(value_name = "DIR|FILE")]
     pub folders: Vec<PathBuf>,
 
     /// Re-embed every photo into a new index, and replace the old one when it is complete; implied by --model if the
@@ -180,7 +236,7 @@ pub(crate) struct IndexArgs {
     pub forget_unreachable: bool,
 
     /// Save after every N photos; an interruption loses at most the photos since the last save
-    #[arg(long, value_name = "N", default_value = "1000", value_parser = counts(MAX_COUNT))]
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = count::<u64>(MAX_COUNT))]
     pub checkpoint: u64,
 
     #[command(flatten)]
@@ -197,7 +253,7 @@ pub(crate) struct IndexArgs {
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("what").required(true).args(["text", "image"])))]
 pub(crate) struct QueryArgs {
-    /// Description of the photos to find; several words need no quotes
+    /// Description of the photos to find; several words need no quotes. `-` reads it from standard input
     #[arg(value_name = "TEXT")]
     pub text: Vec<String>,
 
@@ -206,7 +262,7 @@ pub(crate) struct QueryArgs {
     pub image: Option<PathBuf>,
 
     /// Maximum number of results
-    #[arg(short = 'n', long, value_name = "N", default_value = "10", value_parser = counts(MAX_COUNT))]
+    #[arg(short = 'n', long, value_name = "N", default_value = "10", value_parser = count::<u64>(MAX_COUNT))]
     pub limit: u64,
 
     /// Print one JSON object per photo
@@ -267,8 +323,8 @@ pub(crate) struct EmbedArgs {
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("classes").required(true).args(["labels", "examples"])))]
 pub(crate) struct ClassifyArgs {
-    /// Photos to classify
-    #[arg(value_name = "PHOTO", required = true)]
+    /// Photos to classify; of a folder, all photos in it and in its subfolders
+    #[arg(value_name = "PHOTO|DIR", required = true)]
     pub photos: Vec<PathBuf>,
 
     /// Labels: a file with one label per line, or a comma-separated list
@@ -280,11 +336,11 @@ pub(crate) struct ClassifyArgs {
     pub examples: Option<PathBuf>,
 
     /// Prompt templates for the labels: the 80 of the CLIP paper, 7 of those, or none
-    #[arg(long, value_enum, value_name = "SET", default_value_t = TemplatesArg::Short)]
+    #[arg(long, value_enum, ignore_case = true, value_name = "SET", default_value_t = TemplatesArg::Short)]
     pub templates: TemplatesArg,
 
     /// Maximum number of labels to print per photo [default: all]
-    #[arg(long, value_name = "K", value_parser = counts(MAX_COUNT))]
+    #[arg(long, value_name = "K", value_parser = count::<u64>(MAX_COUNT))]
     pub top: Option<u64>,
 
     /// Print one JSON object per photo
@@ -395,12 +451,14 @@ pub(crate) struct TrainArgs {
 }
 
 /// Prints what clap has to say, which may be the help that was asked for, and ends the process. Errors quote arguments,
-/// which are escaped.
+/// which are escaped, and name the command that was meant.
 pub(crate) fn refuse(error: &clap::Error) -> ! {
-    if error.use_stderr()
-        && let Err(error) = Cli::try_parse_from(std::env::args_os().map(|argument| escaped(Path::new(&argument))))
-    {
-        error.exit();
+    if error.use_stderr() {
+        let arguments: Vec<String> = std::env::args_os().map(|argument| escaped(Path::new(&argument))).collect();
+        if let Err(mut error) = parse(&arguments) {
+            misspelt::advise(&mut error, &arguments);
+            error.exit();
+        }
     }
     error.exit();
 }
@@ -412,32 +470,22 @@ const MAX_BATCH: u64 = 1024;
 /// The most of anything else that is counted.
 const MAX_COUNT: u64 = 1_000_000_000;
 
-/// Parses whole numbers from 1 to `max`.
-fn counts(max: u64) -> impl Fn(&str) -> Result<u64, String> + Clone + Send + Sync + 'static {
-    move |text| match text.parse() {
-        Ok(count) if (1..=max).contains(&count) => Ok(count),
-        _ => Err(format!("expected a whole number from 1 to {max}")),
-    }
-}
-
-/// As [`counts`], for what is a size in memory.
-fn sizes(max: u64) -> impl Fn(&str) -> Result<NonZeroUsize, String> + Clone + Send + Sync + 'static {
-    let parse = counts(max);
+/// Parses whole numbers from 1 to `max`: the one parser of all numbers on the command line.
+fn count<N: FromStr>(max: u64) -> impl Fn(&str) -> Result<N, String> + Clone + Send + Sync + 'static {
     move |text| {
-        let size = usize::try_from(parse(text)?).ok().and_then(NonZeroUsize::new);
-        size.ok_or_else(|| format!("expected a whole number from 1 to {max}"))
+        let in_range = text.parse().is_ok_and(|number: u64| (1..=max).contains(&number));
+        let number = text.parse().ok().filter(|_| in_range);
+        number.ok_or_else(|| format!("expected a whole number from 1 to {max}"))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn clap_finds_no_contradiction() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]
@@ -451,13 +499,13 @@ mod tests {
             (&["clip-search", "query", "a", "-n"], MAX_COUNT),
             (&["clip-search", "classify", "x.jpg", "--labels", "a,b", "--top"], MAX_COUNT),
         ] {
-            let parse = |number: &str| Cli::try_parse_from([line, &[number]].concat());
+            let parsed = |number: &str| parse([line, &[number]].concat());
             for number in ["1", &max.to_string()] {
-                assert!(parse(number).is_ok(), "{line:?} {number}");
+                assert!(parsed(number).is_ok(), "{line:?} {number}");
             }
             let beyond = (max + 1).to_string();
             for number in ["0", &beyond, "18446744073709551616", "1e3", "", "many", "1.5"] {
-                let error = parse(number).unwrap_err().to_string();
+                let error = parsed(number).unwrap_err().to_string();
                 let expected = format!("expected a whole number from 1 to {max}");
                 assert!(number.is_empty() || error.contains(&expected), "{line:?} {number:?}: {error}");
             }
@@ -467,13 +515,50 @@ mod tests {
     #[test]
     fn the_index_folder_may_stand_before_or_after_the_command() {
         for line in [["clip-search", "--index", "x", "status"], ["clip-search", "status", "--index", "x"]] {
-            assert_eq!(Cli::parse_from(line).index, Some(PathBuf::from("x")));
+            assert_eq!(parse(line).unwrap().index, Some(PathBuf::from("x")));
         }
     }
 
     #[test]
+    fn options_are_shown_where_they_mean_something_and_accepted_everywhere() {
+        let mut root = command();
+        root.build();
+        let mut commands = vec![root];
+        while let Some(mut command) = commands.pop() {
+            commands.extend(command.get_subcommands().filter(|command| command.get_name() != "help").cloned());
+            let name = command.get_bin_name().unwrap_or_default().to_owned();
+            let help = command.render_help().to_string();
+            let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+            let has = |names: &[&str], before: &str| names.iter().any(|word| name == format!("{before}{word}"));
+            assert_eq!(help.contains("--index "), has(&OF_AN_INDEX, "clip-search "), "{name}: {help}");
+            assert_eq!(help.contains("--offline"), has(&OF_THE_NETWORK, "clip-search model "), "{name}: {help}");
+            let has_default = help.contains("the index's model");
+            assert!(!has_default || help.contains("--index "), "{name}: {help}");
+            assert!(help.contains("--quiet") && help.contains("--verbose"), "{name}: {help}");
+        }
+        let cli = parse(["clip-search", "bench", "--index", "x", "--offline", "-v"]).unwrap();
+        assert_eq!((cli.index, cli.offline, cli.quiet, cli.verbose), (Some(PathBuf::from("x")), true, false, true));
+        for line in [["clip-search", "--offline", "model", "list"], ["clip-search", "model", "list", "--offline"]] {
+            assert!(parse(line).unwrap().offline);
+        }
+        for line in
+            [["clip-search", "model", "pull", "x", "--offline"], ["clip-search", "--offline", "model", "pull", "x"]]
+        {
+            assert!(parse(line).unwrap().offline);
+        }
+        assert!(parse(["clip-search", "status", "-q", "-v"]).is_err());
+    }
+
+    #[test]
+    fn values_with_capitals_are_the_same() {
+        let cli = parse(["clip-search", "bench", "--device", "CPU", "--precision", "Int8"]).unwrap();
+        let Command::Bench(bench) = cli.command else { panic!("another command") };
+        assert_eq!((bench.model.device.device, bench.model.precision), (DeviceArg::Cpu, Some(PrecisionArg::Int8)));
+    }
+
+    #[test]
     fn texts_and_images_take_several_values_and_exclude_each_other() {
-        let cli = Cli::parse_from(["clip-search", "embed", "--text", "a", "b", "--text", "c", "--json"]);
+        let cli = parse(["clip-search", "embed", "--text", "a", "b", "--text", "c", "--json"]).unwrap();
         let Command::Embed(embed) = cli.command else { panic!("another command") };
         assert_eq!(embed.text, ["a", "b", "c"]);
         for line in [
@@ -489,7 +574,7 @@ mod tests {
             &["clip-search", "query", "a", "--exact", "--graph"],
             &["clip-search", "query", "a", "-n", "0"],
         ] {
-            assert!(Cli::try_parse_from(line).is_err(), "{line:?}");
+            assert!(parse(line).is_err(), "{line:?}");
         }
     }
 }

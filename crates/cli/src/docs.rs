@@ -3,9 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use clap::CommandFactory;
-
-use crate::args::Cli;
+use crate::args;
 
 const BEGIN: &str = "<!-- begin: generated from the program -->\n";
 const END: &str = "<!-- end: generated from the program -->\n";
@@ -13,13 +11,14 @@ const END: &str = "<!-- end: generated from the program -->\n";
 /// The help texts of the program and of each command.
 fn reference() -> String {
     // A fixed width, or the text would depend on the terminal that the tests run in.
-    let mut root = Cli::command().term_width(100);
+    let mut root = args::command().term_width(100);
     root.build();
     let mut text = String::new();
     let mut commands = vec![root];
     while let Some(command) = commands.pop() {
         // Commands in their order, each before its own subcommands.
-        commands.extend(command.get_subcommands().cloned().collect::<Vec<_>>().into_iter().rev());
+        let subcommands = command.get_subcommands().filter(|command| command.get_name() != "help");
+        commands.extend(subcommands.cloned().collect::<Vec<_>>().into_iter().rev());
         let mut command = command.term_width(100);
         let name = command.get_bin_name().unwrap_or(command.get_name()).to_owned();
         let help = command.render_help().to_string();

@@ -13,6 +13,7 @@ mod hub_settings;
 mod interrupt;
 mod logger;
 mod machine;
+mod misspelt;
 mod output;
 mod panics;
 mod passed_over;
@@ -25,11 +26,8 @@ mod usage;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use crate::args::Cli;
 use crate::exit::Exit;
-use crate::output::OutputError;
+use crate::output::{OutputError, Verbosity};
 
 fn main() -> ExitCode {
     panics::install();
@@ -38,7 +36,10 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Exit {
-    let cli = Cli::try_parse().unwrap_or_else(|error| args::refuse(&error));
+    let cli = args::parse(std::env::args_os()).unwrap_or_else(|error| args::refuse(&error));
+    let verbosity = Verbosity::of(cli.quiet, cli.verbose);
+    output::set_verbosity(verbosity);
+    logger::set_verbosity(verbosity);
     commands::run(cli).unwrap_or_else(|error| match error.downcast_ref::<OutputError>() {
         // `clip-search query ... | head -1` has what it wanted.
         Some(output) if output.is_broken_pipe() => Exit::Done,

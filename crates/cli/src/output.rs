@@ -5,6 +5,7 @@
 use std::fmt::{self, Write as _};
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use clip_search::ImageError;
 use clip_train::TrainError;
@@ -59,14 +60,59 @@ impl Results {
     }
 }
 
-/// Writes a line to stderr. A stderr that is gone is no reason to stop.
+/// How much is said besides results, warnings and errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verbosity {
+    /// Nothing: no progress, no notices, no summaries.
+    Quiet,
+    Normal,
+    /// How the work is done, too.
+    Verbose,
+}
+
+impl Verbosity {
+    /// As the options `--quiet` and `--verbose` have it, of which clap accepts only one.
+    pub fn of(quiet: bool, verbose: bool) -> Self {
+        match (quiet, verbose) {
+            (true, _) => Self::Quiet,
+            (_, true) => Self::Verbose,
+            _ => Self::Normal,
+        }
+    }
+}
+
+/// Set once, before any command runs.
+static VERBOSITY: AtomicU8 = AtomicU8::new(Verbosity::Normal as u8);
+
+pub(crate) fn set_verbosity(verbosity: Verbosity) {
+    VERBOSITY.store(verbosity as u8, Ordering::Relaxed);
+}
+
+/// Whether only results, warnings and errors are printed.
+pub(crate) fn is_quiet() -> bool {
+    VERBOSITY.load(Ordering::Relaxed) == Verbosity::Quiet as u8
+}
+
+/// Whether the user wants to know how the work is done.
+pub(crate) fn is_verbose() -> bool {
+    VERBOSITY.load(Ordering::Relaxed) == Verbosity::Verbose as u8
+}
+
+/// Writes a line to stderr that a user may do without. A stderr that is gone is no reason to stop.
 pub(crate) fn notice(message: impl fmt::Display) {
+    if !is_quiet() {
+        complaint(message);
+    }
+}
+
+/// Writes a line to stderr about something that went wrong, even with `--quiet`.
+pub(crate) fn complaint(message: impl fmt::Display) {
     print(&escaped_text(&message.to_string()));
 }
 
 /// Writes a warning to stderr.
 pub(crate) fn warning(message: impl fmt::Display) {
-    notice(format_args!("warning: {message}"));
+    complaint(format_args!("warning: {message}"));
 }
 
 /// Writes an error to stderr, with what can be done about it.
@@ -116,6 +162,14 @@ pub(crate) fn grouped(n: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A size as the hub shows that of a download, in powers of a thousand.
+pub(crate) fn decimal_size(bytes: u64) -> String {
+    match bytes {
+        1_000_000_000.. => format!("{:.2} GB", bytes as f64 / 1e9),
+        _ => format!("{} MB", (bytes as f64 / 1e6).round()),
+    }
 }
 
 /// A size for people, in powers of 1024.

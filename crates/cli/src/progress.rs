@@ -2,27 +2,92 @@
 
 use std::fmt::Write;
 use std::io::{self, IsTerminal};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use clip_search::{Event, Progress};
+use console::{Term, measure_text_width, truncate_str};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::escape::escaped_text;
-use crate::output::{count, grouped, notice, size};
+use crate::output::{count, grouped, is_quiet, notice, size};
 
 /// How often a log hears of a run.
 const LOG_INTERVAL: Duration = Duration::from_secs(15);
 
+/// Columns of a terminal that does not say how many it has.
+const USUAL_WIDTH: usize = 80;
+
+/// The most and the fewest columns of the bar itself; where there is less room it is left out.
+const BAR: (usize, usize) = (5, 30);
+
 /// A counter with a rate, drawn as a bar on a terminal and as occasional lines elsewhere. All that takes long is shown by
 /// one: runs of the indexer and of training, downloads, embeddings.
+///
+/// The line is drawn from one state, so it never shows half of a change, and it is made to fit the terminal: a line that
+/// wraps cannot be taken back.
 pub(crate) struct Meter {
     bar: ProgressBar,
-    log: Option<Mutex<Log>>,
+    state: Arc<Mutex<State>>,
+    /// When the log was last told; none on a terminal.
+    told: Option<Mutex<Instant>>,
     unit: Unit,
+}
+
+/// What is shown.
+#[derive(Debug, Clone)]
+struct State {
+    /// What is being done, escaped.
+    message: String,
+    done: u64,
+    /// `None` while things are only found.
+    total: Option<u64>,
     /// What was there when the counting began, and says nothing about the rate.
-    before: Arc<AtomicU64>,
+    before: u64,
+    started: Instant,
+}
+
+impl State {
+    fn line(&self, unit: Unit, width: usize) -> String {
+        let Self { message, done, total, before, started } = self;
+        let (done, before) = (*done, *before);
+        let total = match total {
+            None => return truncate_str(&format!("{message} {}", unit.count(done)), width, "…").into_owned(),
+            // Before something is known to be done, a count would say nothing.
+            Some(0) => return truncate_str(message, width, "…").into_owned(),
+            Some(total) => *total,
+        };
+        let elapsed = started.elapsed();
+        let of_total = [unit.count(total), unit.number(total)].map(|total| format!("{}/{total}", unit.number(done)));
+        let rate = unit.rate(rate(done.saturating_sub(before), elapsed));
+        let left = format!("{} left", left(before, done, total, elapsed));
+        fitting(message, [&of_total[0], &of_total[1]], &rate, &left, done as f64 / total as f64, width)
+    }
+}
+
+/// The line of a bar in at most `width` columns. What a narrow terminal has no room for is left out: first the bar, then
+/// the rate, the noun (`of_total` is with and without), the end of the message, and the time that is left.
+fn fitting(message: &str, of_total: [&str; 2], rate: &str, left: &str, share: f64, width: usize) -> String {
+    let [of_total, short] = of_total;
+    let name = truncate_str(message, width / 2, "…");
+    let long = format!("{of_total}, {rate}, {left}");
+    let room = width.saturating_sub(measure_text_width(message) + measure_text_width(&long) + 2);
+    if room >= BAR.0 {
+        let bar = room.min(BAR.1);
+        let filled = ((bar as f64 * share.clamp(0.0, 1.0)) as usize).min(bar);
+        return format!("{message} {}{} {long}", "█".repeat(filled), "░".repeat(bar - filled));
+    }
+    let candidates = [
+        format!("{message} {long}"),
+        format!("{message} {of_total}, {left}"),
+        format!("{message} {short}, {left}"),
+        format!("{name} {short}, {left}"),
+        format!("{name} {short}"),
+        short.to_owned(),
+    ];
+    let fits = |line: &String| measure_text_width(line) <= width;
+    candidates.into_iter().find(fits).unwrap_or_else(|| truncate_str(short, width, "").into_owned())
 }
 
 /// What is counted.
@@ -57,11 +122,6 @@ impl Unit {
     }
 }
 
-struct Log {
-    started: Instant,
-    told: Instant,
-}
-
 impl Meter {
     /// Counts things of a name: "photo".
     pub fn new(noun: &'static str) -> Self {
@@ -75,21 +135,24 @@ impl Meter {
 
     fn of(unit: Unit) -> Self {
         let terminal = io::stderr().is_terminal();
-        let target = if terminal { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
+        let drawn = terminal && !is_quiet();
+        let target = if drawn { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
         let now = Instant::now();
-        let before = Arc::new(AtomicU64::new(0));
-        let found = style("{spinner} {msg} {done}", unit, &before);
+        let state = State { message: String::new(), done: 0, total: None, before: 0, started: now };
+        let state = Arc::new(Mutex::new(state));
         Self {
-            bar: ProgressBar::with_draw_target(None, target).with_style(found),
-            log: (!terminal).then(|| Mutex::new(Log { started: now, told: now })),
+            bar: ProgressBar::with_draw_target(None, target).with_style(style(unit, &state)),
+            state,
+            told: (!terminal).then(|| Mutex::new(now)),
             unit,
-            before,
         }
     }
 
     /// This many were found, of a total that is not known yet.
     pub fn found(&self, what: &'static str, count: u64) {
-        self.bar.set_message(what);
+        let mut state = lock(&self.state);
+        (state.message, state.done) = (what.to_owned(), count);
+        drop(state);
         self.bar.set_position(count);
     }
 
@@ -100,37 +163,46 @@ impl Meter {
 
     /// As [`start`](Self::start), where some are done already.
     pub fn start_at(&self, what: &str, done: u64, total: u64) {
-        self.before.store(done, Ordering::Relaxed);
-        self.bar.set_style(style("{msg} {bar:30} {of_total}, {rate}, {left} left", self.unit, &self.before));
-        self.name(what);
-        self.bar.set_length(total);
-        self.bar.reset();
-        self.bar.set_position(done);
-        if let Some(log) = &self.log {
-            let now = Instant::now();
-            *lock(log) = Log { started: now, told: now };
+        let now = Instant::now();
+        let message = escaped_text(what);
+        *lock(&self.state) = State { message, done, total: Some(total), before: done, started: now };
+        if let Some(told) = &self.told {
+            *lock(told) = now;
         }
+        // It may have been cleared.
+        self.bar.reset();
+        self.bar.tick();
     }
 
     /// One more is done.
     pub fn advance(&self) {
-        self.bar.inc(1);
+        let mut state = lock(&self.state);
+        state.done += 1;
+        let done = state.done;
+        drop(state);
+        self.bar.set_position(done);
         self.tell();
     }
 
     /// What is being done just now.
     pub fn name(&self, what: &str) {
-        self.bar.set_message(escaped_text(what));
+        lock(&self.state).message = escaped_text(what);
+        self.bar.tick();
     }
 
     /// Writes a line above the bar.
     pub fn notice(&self, message: impl std::fmt::Display) {
-        self.bar.suspend(|| notice(message));
+        self.aside(|| notice(message));
+    }
+
+    /// Does something that writes to the terminal, while the bar is out of the way.
+    pub fn aside(&self, write: impl FnOnce()) {
+        self.bar.suspend(write);
     }
 
     /// Whether [`start`](Self::start) has been called.
     fn is_started(&self) -> bool {
-        self.bar.length().is_some()
+        lock(&self.state).total.is_some()
     }
 
     /// Tells of an operation that reports the steps done and in all.
@@ -147,6 +219,7 @@ impl Meter {
 
     /// This many are done.
     pub fn set(&self, done: u64) {
+        lock(&self.state).done = done;
         self.bar.set_position(done);
         self.tell();
     }
@@ -157,18 +230,17 @@ impl Meter {
     }
 
     fn tell(&self) {
-        let (Some(log), Some(total)) = (&self.log, self.bar.length()) else { return };
-        let mut log = lock(log);
+        let Some(told) = &self.told else { return };
+        let mut told = lock(told);
         let now = Instant::now();
-        if now.duration_since(log.told) < LOG_INTERVAL {
+        if now.duration_since(*told) < LOG_INTERVAL {
             return;
         }
-        log.told = now;
-        let (done, elapsed) = (self.bar.position(), now.duration_since(log.started));
-        let before = self.before.load(Ordering::Relaxed);
+        *told = now;
+        let State { message, done, total, before, started } = lock(&self.state).clone();
+        let (Some(total), elapsed) = (total, now.duration_since(started)) else { return };
         notice(format_args!(
-            "{}: {} of {}, {}, {} left",
-            self.bar.message(),
+            "{message}: {} of {}, {}, {} left",
             self.unit.number(done),
             self.unit.count(total),
             self.unit.rate(rate(done.saturating_sub(before), elapsed)),
@@ -178,30 +250,22 @@ impl Meter {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // The guarded times are valid whatever a panicking thread did.
+    // The guarded values are valid whatever a panicking thread did.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn style(template: &str, unit: Unit, before: &Arc<AtomicU64>) -> ProgressStyle {
-    let (before, since) = (Arc::clone(before), Arc::clone(before));
-    // The templates are ours; should one be wrong, a plain bar is better than none.
-    ProgressStyle::with_template(template)
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .with_key("done", move |state: &ProgressState, out: &mut dyn Write| {
-            let _ = out.write_str(&unit.count(state.pos()));
-        })
-        .with_key("of_total", move |state: &ProgressState, out: &mut dyn Write| {
-            let _ = write!(out, "{}/{}", unit.number(state.pos()), unit.count(state.len().unwrap_or(0)));
-        })
-        // Our own, from the start on: photos come in bursts, a batch at a time, which confuses the bar's own estimate.
-        .with_key("rate", move |state: &ProgressState, out: &mut dyn Write| {
-            let done = state.pos().saturating_sub(before.load(Ordering::Relaxed));
-            let _ = out.write_str(&unit.rate(rate(done, state.elapsed())));
-        })
-        .with_key("left", move |state: &ProgressState, out: &mut dyn Write| {
-            let before = since.load(Ordering::Relaxed);
-            let _ = out.write_str(&left(before, state.pos(), state.len().unwrap_or(0), state.elapsed()));
-        })
+/// Draws the state's line.
+fn style(unit: Unit, state: &Arc<Mutex<State>>) -> ProgressStyle {
+    let state = Arc::clone(state);
+    // The template is ours; should it be wrong, a plain bar is better than none.
+    ProgressStyle::with_template("{line}").unwrap_or_else(|_| ProgressStyle::default_bar()).with_key(
+        "line",
+        move |_: &ProgressState, out: &mut dyn Write| {
+            // Some terminals go to the next line when the last column is written.
+            let width = Term::stderr().size_checked().map_or(USUAL_WIDTH, |(_, columns)| usize::from(columns));
+            let _ = out.write_str(&lock(&state).line(unit, width.saturating_sub(1)));
+        },
+    )
 }
 
 fn rate(done: u64, elapsed: Duration) -> f64 {
@@ -291,6 +355,51 @@ mod tests {
         assert_eq!(left(100, 120, 200, Duration::from_secs(2)), "8 s");
         // A server may begin a file again.
         assert_eq!(left(100, 50, 200, Duration::from_secs(2)), "?");
+    }
+
+    /// Lines of the longest texts that the program has, at each width of a terminal.
+    #[test]
+    fn a_line_fits_the_terminal() {
+        for (message, of_total, rate) in [
+            ("indexing", "12,345/80,000", "12.3/s"),
+            ("building the search graph", "999,999/1,000,000", "10,123.4/s"),
+            ("open_clip_model.safetensors", "1.2 GiB/1.4 GiB", "12.3 MiB/s"),
+            ("a-name-that-is-far-longer-than-any-terminal-is-wide-0123456789-0123456789.safetensors", "1/2", "1.0/s"),
+            ("照片照片照片照片照片照片照片照片照片照片照片照片.safetensors", "1.2 GiB/1.4 GiB", "12.3 MiB/s"),
+        ] {
+            let with_noun = format!("{of_total} photos");
+            for width in 1..200 {
+                let line = fitting(message, [&with_noun, of_total], rate, "1 h 35 min left", 0.5, width);
+                assert!(measure_text_width(&line) <= width, "{width}: {line}");
+                assert!(!line.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_narrow_terminal_leaves_out() {
+        let of_total = ["12,345/80,000 photos", "12,345/80,000"];
+        let line = |width| fitting("indexing", of_total, "12.3/s", "1 h 35 min left", 0.5, width);
+        assert_eq!(line(79), "indexing ████████████░░░░░░░░░░░░ 12,345/80,000 photos, 12.3/s, 1 h 35 min left");
+        assert_eq!(line(59), "indexing 12,345/80,000 photos, 12.3/s, 1 h 35 min left");
+        assert_eq!(line(50), "indexing 12,345/80,000 photos, 1 h 35 min left");
+        assert_eq!(line(39), "indexing 12,345/80,000, 1 h 35 min left");
+        assert_eq!(line(30), "indexing 12,345/80,000");
+        assert_eq!(line(20), "12,345/80,000");
+        assert_eq!(line(10), "12,345/80,");
+    }
+
+    #[test]
+    fn a_total_is_shown_once_it_is_known() {
+        let state = |done, total| {
+            State { message: "indexing".into(), done, total, before: 0, started: Instant::now() }
+                .line(Unit::Things("photo"), 79)
+        };
+        assert_eq!(state(44, None), "indexing 44 photos");
+        assert_eq!(state(1, None), "indexing 1 photo");
+        assert_eq!(state(0, Some(0)), "indexing");
+        assert!(state(1, Some(2)).contains(" 1/2 photos, "));
+        assert!(state(0, Some(1)).contains(" 0/1 photo, "));
     }
 
     #[test]

@@ -106,7 +106,6 @@ fn indexer(error: &IndexerError) -> Option<String> {
                 .to_owned()
         }
         Remedy::CheckPermissions => CHECK_PERMISSIONS.to_owned(),
-        Remedy::NameParentFolder => "name the folder that it is in".to_owned(),
         Remedy::Resume => "run the same command again to continue".to_owned(),
         Remedy::Report => "please report it".to_owned(),
         Remedy::UseFewerThreads => "close other programs or use fewer --threads".to_owned(),

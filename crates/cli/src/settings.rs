@@ -37,11 +37,16 @@ pub(crate) fn data_folder() -> Option<PathBuf> {
     directories::ProjectDirs::from("", "", "clip-search").map(|folders| folders.data_local_dir().to_owned())
 }
 
+/// The folder for what can be made again.
+pub(crate) fn cache_folder() -> Option<PathBuf> {
+    directories::ProjectDirs::from("", "", "clip-search").map(|folders| folders.cache_dir().to_owned())
+}
+
 /// The embeddings of recent queries: in the platform's cache folder, or in memory where there is none or the user does
 /// without.
 pub(crate) fn query_cache(wanted: bool) -> TextCache {
-    match directories::ProjectDirs::from("", "", "clip-search") {
-        Some(folders) if wanted => TextCache::open(folders.cache_dir().join("query-embeddings")),
+    match cache_folder() {
+        Some(folder) if wanted => TextCache::open(folder.join("query-embeddings")),
         _ => TextCache::in_memory(),
     }
 }

@@ -3,11 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use clip_hub::{Catalogue, Machine};
-use clip_search::Report;
+use clip_hub::Catalogue;
 
 use crate::escape::escaped;
-use crate::machine::{gflops, memory};
+use crate::machine::{cost, recommended, this_machine};
 use crate::output::notice;
 use crate::settings::{data_folder, default_index_folder};
 
@@ -15,16 +14,17 @@ use crate::settings::{data_folder, default_index_folder};
 /// itself, and so that a user with many indexes hears it once.
 const SAID: &str = "model-suggested";
 
-/// After a run with the built-in model: names the published model that suits the machine, and how to change to it. In one
-/// line, the first time only; a user whose data folder cannot be written to is not told, for it would be every time.
-pub(crate) fn suggest(index: &Path, report: &Report) {
+/// After a run with the built-in model: names the published model that suits the machine, what it costs, and how to change
+/// to it. In one line, the first time only; a user whose data folder cannot be written to is not told, for it would be
+/// every time.
+pub(crate) fn suggest(index: &Path) {
     let Some(folder) = data_folder() else { return };
     if folder.join(SAID).exists() {
         return;
     }
     let Ok(catalogue) = Catalogue::built_in() else { return };
-    let machine = Machine { memory: memory(), gflops: gflops(report, &catalogue), language: "en" };
-    let Some(entry) = catalogue.recommend(&machine) else { return };
+    let machine = this_machine();
+    let Some(entry) = recommended(&catalogue, &machine) else { return };
     if fs::create_dir_all(&folder).and_then(|()| fs::File::create_new(folder.join(SAID))).is_err() {
         return;
     }
@@ -35,9 +35,9 @@ pub(crate) fn suggest(index: &Path, report: &Report) {
         _ => format!("--index {} ", quoted(index)),
     };
     notice(format_args!(
-        "tip: `pocket` is small and knows everyday things; {name} ({} MB) knows far more and is fast enough on this \
-         machine. To switch: `clip-search model pull {name}`, then `clip-search {option}index --model {name}`",
-        entry.bytes / 1_000_000
+        "tip: the built-in model `pocket` is small and knows everyday things; {name} knows far more, at {}. To switch: \
+         `clip-search model pull {name}`, then `clip-search {option}index --model {name}`",
+        cost(entry, &machine)
     ));
 }
 

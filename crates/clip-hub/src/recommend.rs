@@ -15,15 +15,43 @@ const MEMORY_PER_BYTE: f64 = 2.0;
 /// Photos a second that a model must manage: ten thousand photos in under an hour and a half.
 const PATIENCE: f64 = 2.0;
 
+/// Memory that indexing takes besides the weights: the program, photos in progress and the index.
+const MEMORY_OF_INDEXING: u64 = 200_000_000;
+
+/// Reading, decoding and resizing a photo of 12 megapixels takes as long as this many billions of operations: 20 ms of a core
+/// that computes 107 a second (docs/benchmarks.md, machine A).
+const DECODING_GFLOP: f64 = 2.0;
+
+/// The built-in model computes in eight bits, which takes this share of the time (the same place: 18.2 against 37.7 ms).
+const BUILT_IN_SHARE: f64 = 0.5;
+
 /// What is known about a machine and its user.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Machine<'a> {
     /// Memory that programs may use, in bytes.
     pub memory: u64,
-    /// How fast it computes neural networks, in billions of floating-point operations a second.
+    /// How fast it computes neural networks in f32 on all cores, in billions of floating-point operations a second.
     pub gflops: f64,
     /// The language that queries are in, as an ISO 639-1 code.
     pub language: &'a str,
+}
+
+impl Machine<'_> {
+    /// An estimate of how long indexing a photo of 12 megapixels takes on the CPU, in seconds: what the image tower computes
+    /// and what decoding takes, at this machine's speed. It is within three tenths of what was measured for `pocket` and
+    /// ViT-B-32-256 in docs/benchmarks.md. `None` if it is not known what the model computes.
+    pub fn seconds_per_photo(&self, entry: &Entry) -> Option<f64> {
+        let share = if entry.is_built_in() { BUILT_IN_SHARE } else { 1.0 };
+        Some((entry.image_gflops? * share + DECODING_GFLOP) / self.gflops)
+    }
+}
+
+impl Entry {
+    /// What indexing with the model takes of the memory, in bytes: an upper bound on machines with few cores. The weights are
+    /// held once, and those of the text tower are not read.
+    pub fn memory(&self) -> u64 {
+        self.bytes.saturating_add(MEMORY_OF_INDEXING)
+    }
 }
 
 impl Catalogue {
@@ -40,15 +68,15 @@ impl Catalogue {
             .filter(|entry| entry.bytes as f64 * MEMORY_PER_BYTE <= machine.memory as f64 * SHARE_OF_MEMORY)
             .filter_map(|entry| {
                 let recall = entry.retrieval_on(COMPARED_ON)?.text_to_image;
-                Some(Candidate { entry, recall, gflops: entry.image_gflops? })
+                Some(Candidate { entry, recall, seconds: machine.seconds_per_photo(entry)? })
             })
             .collect();
-        let fast = |candidate: &Candidate<'_>| machine.gflops >= PATIENCE * candidate.gflops;
+        let fast = |candidate: &Candidate<'_>| candidate.seconds * PATIENCE <= 1.0;
         let chosen = if fitting.iter().any(fast) {
             fitting.retain(fast);
             fitting.into_iter().max_by(|a, b| a.recall.total_cmp(&b.recall))
         } else {
-            fitting.into_iter().min_by(|a, b| a.gflops.total_cmp(&b.gflops))
+            fitting.into_iter().min_by(|a, b| a.seconds.total_cmp(&b.seconds))
         };
         chosen.map(|candidate| candidate.entry)
     }
@@ -58,7 +86,7 @@ impl Catalogue {
 struct Candidate<'a> {
     entry: &'a Entry,
     recall: f64,
-    gflops: f64,
+    seconds: f64,
 }
 
 #[cfg(test)]
@@ -86,6 +114,23 @@ mod tests {
                 last = now;
             }
             assert!(last > 50.0);
+        }
+    }
+
+    /// Machine A of docs/benchmarks.md: two cores, each of which computes 107 GFLOP/s in f32; seconds of wall time for 1,000
+    /// photos of 12 megapixels.
+    #[test]
+    fn estimates_are_near_what_was_measured() {
+        let machine = Machine { memory: 23 * GIB, gflops: 214.0, language: "en" };
+        let catalogue = Catalogue::built_in().unwrap();
+        for (name, measured) in [("pocket", 23.7), ("datacomp-vit-b-32-256", 69.0)] {
+            let seconds = 1000.0 * machine.seconds_per_photo(catalogue.find(name).unwrap()).unwrap();
+            assert!((0.7..1.3).contains(&(seconds / measured)), "{name}: {seconds}");
+        }
+        // Peaks of the same runs, in MiB.
+        for (name, measured) in [("pocket", 190), ("datacomp-vit-b-32-256", 545)] {
+            let memory = catalogue.find(name).unwrap().memory();
+            assert!((measured << 20..2 * (measured << 20)).contains(&memory), "{name}: {memory}");
         }
     }
 

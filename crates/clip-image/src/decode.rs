@@ -137,7 +137,7 @@ mod tests {
             if format.is_built_in() {
                 assert!(matches!(error, ImageError::Truncated { format: found } if found == format), "{error}");
             } else {
-                assert_eq!(error.to_string(), format!("{format} is not built in"));
+                assert_eq!(error.to_string(), format!("{format} support is not built in"));
             }
         }
     }

@@ -19,7 +19,7 @@ pub enum ImageError {
     #[error("the file is empty")]
     Empty,
     /// The file holds more bytes than [`Limits::max_file_bytes`](crate::Limits::max_file_bytes).
-    #[error("the file has {bytes} bytes, the limit is {max_bytes}")]
+    #[error("the file has {bytes} bytes; the limit is {max_bytes}")]
     FileTooLarge {
         /// Size of the file.
         bytes: u64,
@@ -27,7 +27,7 @@ pub enum ImageError {
         max_bytes: u64,
     },
     /// The header claims more pixels than [`Limits::max_pixels`](crate::Limits::max_pixels).
-    #[error("the picture claims {width}x{height} pixels, the limit is {max_pixels} pixels")]
+    #[error("the header claims {width}x{height} pixels; the limit is {max_pixels}")]
     TooLarge {
         /// Width according to the header.
         width: u32,
@@ -46,10 +46,10 @@ pub enum ImageError {
         reason: String,
     },
     /// The first bytes match no known picture format, whatever the name says.
-    #[error("not a picture: the content is none of {}", all_names())]
+    #[error("not a supported image: expected {}", all_names())]
     UnknownFormat,
     /// A known format whose decoder was left out when the program was built. The file may well be good.
-    #[error("{format} is not built in")]
+    #[error("{format} support is not built in")]
     NotBuiltIn {
         /// Format by content.
         format: Format,
@@ -64,7 +64,7 @@ pub enum ImageError {
     ///
     /// A JPEG whose rows are all there may lack its end marker, and bytes after the end of any
     /// picture are ignored.
-    #[error("truncated: the {format} ends before its picture does")]
+    #[error("truncated {format}: the file ends before the image data does")]
     Truncated {
         /// Format by content.
         format: Format,
@@ -78,7 +78,7 @@ pub enum ImageError {
         reason: String,
     },
     /// The decoder panicked. The file may be good or bad; the decoder has a fault in either case.
-    #[error("the {format} decoder failed in an unforeseen way")]
+    #[error("the {format} decoder crashed")]
     Panicked {
         /// Format by content.
         format: Format,
@@ -127,8 +127,8 @@ impl ImageError {
 
 fn describe_io(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::NotFound => "no such file, or a link that leads nowhere".into(),
-        io::ErrorKind::PermissionDenied => "cannot be read: permission denied".into(),
+        io::ErrorKind::NotFound => "no such file, or a broken link".into(),
+        io::ErrorKind::PermissionDenied => "cannot read: permission denied".into(),
         _ => format!("cannot be read: {error}"),
     }
 }

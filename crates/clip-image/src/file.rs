@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn says_when_nothing_is_there() {
         let error = read_file(Path::new("/no/such/photo.jpg"), &Limits::default()).unwrap_err();
-        assert_eq!(error.to_string(), "no such file, or a link that leads nowhere");
+        assert_eq!(error.to_string(), "no such file, or a broken link");
     }
 
     #[cfg(unix)]

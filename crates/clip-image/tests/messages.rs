@@ -57,7 +57,7 @@ fn of_png() {
         (
             "pixels",
             png(rgb, &[pixels.clone(), end.clone()]),
-            "damaged PNG: its pixels cannot be decompressed, or are too few",
+            "damaged PNG: its image data cannot be decompressed or is too short",
         ),
         ("no pixels", png(rgb, std::slice::from_ref(&end)), "damaged PNG: it has no pixels"),
         ("no palette", png([8, 3, 0, 0, 0], &[pixels.clone(), end.clone()]), "damaged PNG: its palette is missing"),
@@ -69,7 +69,7 @@ fn of_png() {
         (
             "bits",
             png([4, 6, 0, 0, 0], std::slice::from_ref(&pixels)),
-            "damaged PNG: it has 4 bits a sample, which colour type 6 rules out",
+            "damaged PNG: its bit depth of 4 is not allowed with colour type 6",
         ),
         (
             "interlacing",
@@ -79,7 +79,7 @@ fn of_png() {
         (
             "essential chunk",
             png(rgb, &[png_chunk(b"NEW\x1b", b""), pixels.clone(), end]),
-            "damaged PNG: its chunk NEW\\x1b is not known, and marked as essential",
+            "damaged PNG: it has an unknown critical chunk NEW\\x1b",
         ),
         (
             "first chunk",
@@ -113,13 +113,13 @@ fn of_bmp() {
         (
             "bits",
             bmp(2, 2, 1, 7, 0, 0),
-            "damaged BMP: it has 7 bits a pixel with compression 0, expected 1, 2, 4, 8, 16, 24 or 32",
+            "damaged BMP: it has 7 bits per pixel with compression 0, expected 1, 2, 4, 8, 16, 24 or 32",
         ),
-        ("bits of RLE", bmp(2, 2, 1, 4, 1, 0), "damaged BMP: it has 4 bits a pixel with compression 1, expected 8"),
+        ("bits of RLE", bmp(2, 2, 1, 4, 1, 0), "damaged BMP: it has 4 bits per pixel with compression 1, expected 8"),
         (
             "direction of RLE",
             bmp(2, -2, 1, 8, 1, 0),
-            "damaged BMP: its rows run downwards, which compression 1 rules out",
+            "damaged BMP: its rows are top-down, which is not allowed with compression 1",
         ),
         ("palette", bmp(2, 2, 1, 1, 0, 3), "damaged BMP: its palette has 3 colours, 1 bits allow 2"),
         ("JPEG inside", bmp(2, 2, 1, 0, 4, 0), &unsupported("BMP with JPEG compression")),
@@ -187,7 +187,7 @@ fn of_tiff() {
     let uneven = with(&[(BITS, &[5, 6, 5]), (COLOURS, &[2]), (SAMPLES, &[3]), (COMPRESSION, &[1])]);
     let jpeg_inside = tiff(&[&rgb[..], &[(COMPRESSION, &[7])]].concat(), b"\xff\xd8 this is no JPEG, really");
     assert_messages(&[
-        ("palette", palette, &unsupported("a palette and 8 bits a pixel")),
+        ("palette", palette, &unsupported("a palette and 8 bits per pixel")),
         ("YCbCr", ycbcr, &unsupported("YCbCr colours of 8 bits")),
         ("32 bits", grey_32, &unsupported("grey of 32 bits")),
         ("uneven bits", uneven, &unsupported("samples of different sizes ([5, 6, 5] bits)")),
@@ -211,7 +211,7 @@ fn of_gif_and_webp() {
     let bad_codes = gif(b",\0\0\0\0\x02\0\x02\0\0\x02\x02\xff\xff\0;");
     let webp = fixture("lossless.webp");
     assert_messages(&[
-        ("no frame", gif(b";"), "truncated: the GIF ends before its picture does"),
+        ("no frame", gif(b";"), "truncated GIF: the file ends before the image data does"),
         ("codes", bad_codes, "damaged GIF: its compressed data cannot be decompressed"),
         ("block", gif(b"?????"), "damaged GIF: its blocks are not laid out as the format requires"),
         ("no chunk", changed(&webp, 12, b"none"), "damaged WebP: the header of a chunk is not valid"),

@@ -18,25 +18,30 @@ pub enum IndexerError {
         /// Where the index is.
         index: PathBuf,
     },
-    /// A folder that was asked for does not exist or cannot be read.
-    #[error("cannot index {}: {source}; expected a readable folder", path.display())]
+    /// A folder or file that was asked for does not exist or cannot be read.
+    #[error("cannot index {}: {source}; expected a readable folder or photo", path.display())]
     Root {
         /// As it was given.
         path: PathBuf,
         /// What the operating system says.
         source: io::Error,
     },
-    /// Something other than a folder was asked for.
-    #[error("cannot index {}: expected a folder, found a file", path.display())]
-    NotAFolder {
+    /// Something other than a folder or a file was asked for.
+    #[error("cannot index {}: expected a folder or a photo, found {found}", path.display())]
+    NotIndexable {
         /// As it was given.
         path: PathBuf,
+        /// What it is, with its article: "a named pipe".
+        found: &'static str,
     },
     /// The index could not be opened, read or written.
     #[error(transparent)]
     Index(#[from] IndexError),
     /// The model could not encode. The photos of the batch it was given are not in the index.
-    #[error("the model failed on a batch of {photos} photos: {source}; photos indexed before are saved")]
+    #[error(
+        "the model failed on a batch of {photos} photo{}: {source}; photos indexed before are saved",
+        if *photos == 1 { "" } else { "s" }
+    )]
     Encoder {
         /// How many photos the batch held.
         photos: usize,
@@ -64,13 +69,11 @@ pub enum IndexerError {
 pub enum Remedy {
     /// Name the folders that hold the photos.
     NameFolders,
-    /// If the folder is on a drive, mount the drive. If it was deleted, index its parent folder, which removes its photos
+    /// If the folder or file is on a drive, mount the drive. If it was deleted, index its parent folder, which removes its photos
     /// from the index.
     MountOrIndexParent,
     /// Check the permissions of the folder.
     CheckPermissions,
-    /// Name the folder that the file is in.
-    NameParentFolder,
     /// Run the same again: what was indexed is kept.
     Resume,
     /// Report the fault to the authors of the model's code.
@@ -89,11 +92,10 @@ impl IndexerError {
                 io::ErrorKind::PermissionDenied => Some(Remedy::CheckPermissions),
                 _ => None,
             },
-            Self::NotAFolder { .. } => Some(Remedy::NameParentFolder),
             Self::Encoder { .. } => Some(Remedy::Resume),
             Self::EncoderOutput { .. } => Some(Remedy::Report),
             Self::Threads(_) => Some(Remedy::UseFewerThreads),
-            Self::Index(_) => None,
+            Self::NotIndexable { .. } | Self::Index(_) => None,
         }
     }
 }

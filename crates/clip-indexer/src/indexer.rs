@@ -98,7 +98,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         self
     }
 
-    /// Indexes the folders `roots`, or all that the index knows if none is given. The index remembers them.
+    /// Indexes the folders and single files `roots`, or all that the index knows if none is given. The index remembers them.
     ///
     /// Photos that the index knows outside `roots` are left as they are. A root that the index knows may be missing, as
     /// an unmounted drive's is: its photos are kept and [`Report::unreachable`] tells of it.
@@ -120,7 +120,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             Err(IndexError::NotFound { .. }) => Vec::new(),
             Err(error) => return Err(error.into()),
         };
-        let roots = roots::resolve(given, &remembered, self.index)?;
+        let mut roots = roots::resolve(given, &remembered, self.index)?;
         let model = ModelId {
             name: self.encoder.name().to_owned(),
             fingerprint: self.encoder.fingerprint().to_owned(),
@@ -142,8 +142,9 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         }
 
         let disk = Disk::default();
-        let blind = [roots.blind.as_slice(), &walked.blind].concat();
         let known = known_files(writer.records()?);
+        let deleted = roots.deleted_files(|path| known.iter().any(|known| known.path == path));
+        let blind = [roots.blind.as_slice(), &walked.blind].concat();
         let lost = match self.replaced {
             Some(replaced) if !self.options.forget_unreachable => {
                 lost(&known_files(replaced.all_records()?), &walked.files, &roots.scope, &blind, &disk)
@@ -155,7 +156,9 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         let Plan { unchanged, restamped, work, gone, kept, spots, devices } = plan;
         report.unchanged = unchanged;
         self.progress.event(Event::Planned { unchanged, to_read: work.len() as u64 });
-        let mut remembered = roots.remembered(&writer.roots());
+        let before = writer.roots();
+        let mut remembered = roots.remembered(&before);
+        remembered.retain(|root| !deleted.contains(root));
         if forget {
             remembered.retain(|root| !roots.blind.iter().any(|spot| spot.root && spot.path == *root));
         }
@@ -193,6 +196,13 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         tell_of_places(&mut report, spots, forget, &departed, &removed);
         if !lost.0.is_empty() {
             add_lost(&mut report, lost, &writer)?;
+        }
+        // A single file that turned out to be no photo is not looked at again.
+        let is_bad = |root: &PathBuf| !before.contains(root) && report.skipped.iter().any(|file| file.path == *root);
+        if roots.walk.iter().any(is_bad) {
+            remembered.retain(|root| !is_bad(root));
+            writer.set_roots(&remembered)?;
+            writer.commit()?;
         }
 
         if let Some(options) = self.options.graph.as_ref().filter(|_| !report.cancelled) {

@@ -10,7 +10,7 @@ use crate::walk::Blind;
 /// The roots of a run, made canonical.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Roots {
-    /// What to walk: canonical, sorted, none inside another.
+    /// What to walk, folders and single files: canonical, sorted, none inside another.
     pub walk: Vec<PathBuf>,
     /// Known roots that cannot be walked.
     pub blind: Vec<Blind>,
@@ -29,19 +29,19 @@ pub(crate) fn resolve(given: &[PathBuf], known: &[PathBuf], index: &Path) -> Res
     let mut walk = Vec::new();
     let mut blind = Vec::new();
     for path in wanted {
-        match open_folder(path) {
+        match open_root(path) {
             Ok(canonical) => walk.push(canonical),
             Err(error) => {
                 let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
                 if !known.contains(&path) {
-                    return Err(match error.kind() {
-                        io::ErrorKind::NotADirectory => IndexerError::NotAFolder { path },
-                        _ => IndexerError::Root { path, source: error },
+                    return Err(match special(&path) {
+                        Some(found) => IndexerError::NotIndexable { path, found },
+                        None => IndexerError::Root { path, source: error },
                     });
                 }
                 let reason = match error.kind() {
                     io::ErrorKind::NotFound => "does not exist; is its drive mounted?".to_owned(),
-                    io::ErrorKind::NotADirectory => "is not a folder any more".to_owned(),
+                    io::ErrorKind::NotADirectory => "is neither a folder nor a file any more".to_owned(),
                     _ => format!("cannot be read: {}", crate::walk::describe(&error)),
                 };
                 blind.push(Blind { path, reason, root: true });
@@ -54,20 +54,49 @@ pub(crate) fn resolve(given: &[PathBuf], known: &[PathBuf], index: &Path) -> Res
 }
 
 impl Roots {
+    /// Takes single files that were deleted out of the blind spots: of a file that the index knows under a root's very path,
+    /// and whose folder is there and holds something, nothing else can have become. Returns them; they are roots no longer.
+    pub fn deleted_files(&mut self, is_photo: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
+        let is_deleted = |blind: &Blind| {
+            let gone = || fs::symlink_metadata(&blind.path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+            let folder = blind.path.parent();
+            blind.root && is_photo(&blind.path) && gone() && folder.is_some_and(holds_something)
+        };
+        let (deleted, blind) = std::mem::take(&mut self.blind).into_iter().partition(is_deleted);
+        self.blind = blind;
+        let deleted: Vec<Blind> = deleted;
+        deleted.into_iter().map(|blind| blind.path).collect()
+    }
+
     /// What the index remembers from now on: this run's roots and those it knew before, none inside another.
     pub fn remembered(&self, known: &[PathBuf]) -> Vec<PathBuf> {
         outermost(self.scope.iter().chain(known).cloned().collect())
     }
 }
 
-/// The canonical path of a folder that can be listed.
-fn open_folder(path: &Path) -> io::Result<PathBuf> {
+/// The canonical path of a folder that can be listed, or of a file.
+fn open_root(path: &Path) -> io::Result<PathBuf> {
     let canonical = path.canonicalize()?;
-    if !fs::metadata(&canonical)?.is_dir() {
+    let metadata = fs::metadata(&canonical)?;
+    if metadata.is_file() {
+        return Ok(canonical);
+    }
+    if !metadata.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
     }
     fs::read_dir(&canonical)?;
     Ok(canonical)
+}
+
+/// Whether a folder is there and not empty.
+fn holds_something(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+/// What is neither a folder nor a file.
+fn special(path: &Path) -> Option<&'static str> {
+    let kind = fs::metadata(path).ok()?.file_type();
+    (!kind.is_dir() && !kind.is_file()).then(|| clip_files::kind::name(kind))
 }
 
 /// Sorts folders and leaves out duplicates and those inside another.
@@ -134,9 +163,28 @@ mod tests {
         let missing = dir.path().join("missing");
         let error = resolve(std::slice::from_ref(&missing), &[], Path::new("index")).unwrap_err();
         assert!(matches!(&error, IndexerError::Root { path, .. } if *path == missing), "{error}");
-        let error = resolve(std::slice::from_ref(&file), &[], Path::new("index")).unwrap_err();
-        assert!(matches!(&error, IndexerError::NotAFolder { path } if *path == file), "{error}");
+        let single = resolve(std::slice::from_ref(&file), &[], Path::new("index")).unwrap();
+        assert_eq!(single.walk, [file.canonicalize().unwrap()]);
+        let both = resolve(&[file.clone(), dir.path().to_path_buf()], &[], Path::new("index")).unwrap();
+        assert_eq!(both.walk, [dir.path().canonicalize().unwrap()], "a folder takes its files in");
         let error = resolve(&[], &[], Path::new("index")).unwrap_err();
         assert!(matches!(error, IndexerError::NoRoots { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_was_deleted_is_told_from_one_that_is_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().canonicalize().unwrap();
+        for name in ["here/other.jpg", "empty/x.jpg"] {
+            fs::create_dir_all(base.join(name).parent().unwrap()).unwrap();
+            fs::write(base.join(name), "x").unwrap();
+        }
+        fs::remove_file(base.join("empty/x.jpg")).unwrap();
+        let known = ["away/x.jpg", "empty/x.jpg", "here/folder", "here/x.jpg"].map(|name| base.join(name));
+        let mut roots = resolve(&[], &known, Path::new("index")).unwrap();
+        assert_eq!(roots.blind.len(), 4);
+        let deleted = roots.deleted_files(|path| path.extension().is_some());
+        assert_eq!(deleted, [base.join("here/x.jpg")]);
+        assert_eq!(roots.blind.len(), 3);
     }
 }

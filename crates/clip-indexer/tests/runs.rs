@@ -209,10 +209,10 @@ fn every_bad_file_is_named_once_and_every_good_one_found() {
     let mut expected = vec![
         ("dangling.jpg", "broken link to nowhere.jpg"),
         ("empty.jpg", "the file is empty"),
-        ("huge.png", "the picture claims 60000x60000 pixels, the limit is 250000000 pixels"),
+        ("huge.png", "the header claims 60000x60000 pixels; the limit is 250000000"),
         ("pipe.jpg", "not a file but a named pipe"),
-        ("text.jpg", "not a picture: the content is none of JPEG, PNG, GIF, WebP, TIFF, BMP or PNM"),
-        ("truncated.jpg", "truncated: the JPEG ends before its picture does"),
+        ("text.jpg", "not a supported image: expected JPEG, PNG, GIF, WebP, TIFF, BMP or PNM"),
+        ("truncated.jpg", "truncated JPEG: the file ends before the image data does"),
     ];
     if !all_readable {
         expected.push(("unreadable.png", "cannot be read: permission denied"));

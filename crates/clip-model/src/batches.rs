@@ -43,7 +43,7 @@ impl BatchSize {
             if batch == 1 {
                 return Err(ModelError::Execution { device: "GPU", reason });
             }
-            log::warn!("the GPU failed on {batch} inputs at once ({}); taking {}", shown(&reason), batch / 2);
+            log::warn!("the GPU failed on a batch of {batch} ({}); retrying with {}", shown(&reason), batch / 2);
             self.0.fetch_min(batch / 2, Ordering::Relaxed);
         }
         Ok(values)

@@ -122,7 +122,7 @@ impl ClipConfig {
             let known: Vec<&str> = Self::preset_names().collect();
             return Err(ModelError::Config {
                 origin: format!("preset `{name}`"),
-                reason: format!("there is no such preset; known are {}", known.join(", ")),
+                reason: format!("no such preset; expected one of {}", known.join(", ")),
             });
         };
         Self::from_json(json, &format!("preset `{name}`"))

@@ -29,7 +29,7 @@ impl FromStr for DeviceChoice {
             "auto" => Ok(Self::Auto),
             "cpu" => Ok(Self::Cpu),
             "gpu" => Ok(Self::Gpu),
-            other => Err(ModelError::Input(format!("unknown device `{other}`; known are auto, cpu and gpu"))),
+            other => Err(ModelError::Input(format!("unknown device `{other}`; expected auto, cpu or gpu"))),
         }
     }
 }
@@ -93,7 +93,7 @@ pub fn select(choice: DeviceChoice, precision: Precision) -> Result<SelectedDevi
     match try_out(&device, floats(precision)) {
         Ok(()) => Ok(SelectedDevice { device, is_gpu: true, notice: None }),
         Err(reason) => Ok(SelectedDevice {
-            notice: Some(format!("the GPU fails ({}); using the CPU", shown(&reason))),
+            notice: Some(format!("the GPU does not work ({}); using the CPU", shown(&reason))),
             ..SelectedDevice::cpu()
         }),
     }
@@ -111,9 +111,8 @@ mod gpu {
 
     /// The best adapter that is hardware.
     pub(super) fn find() -> Result<Device, ModelError> {
-        real_gpu().ok_or_else(|| ModelError::Device {
-            reason: "no adapter of a real GPU was found (software renderers do not count)".into(),
-        })
+        real_gpu()
+            .ok_or_else(|| ModelError::Device { reason: "no GPU was found (software renderers are not used)".into() })
     }
 
     /// Adapters are listed before any device is made: making one without an adapter would panic, and a software

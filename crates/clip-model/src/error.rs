@@ -23,7 +23,7 @@ pub enum ModelError {
         source: std::io::Error,
     },
     /// The bytes are not a safetensors file at all.
-    #[error("{} is not a safetensors file but {found}; only safetensors weights are read", shown(origin))]
+    #[error("expected a safetensors file, found {found}: {}", shown(origin))]
     NotSafetensors {
         /// The file.
         origin: String,
@@ -43,7 +43,7 @@ pub enum ModelError {
     /// A tensor that the configuration calls for is not in the file.
     #[error(
         "{} has no tensor `{}` (expected shape {expected:?}); \
-         the configuration belongs to another checkpoint or the file is incomplete",
+         the configuration is for a different checkpoint, or the file is incomplete",
         shown(origin),
         shown(name)
     )]
@@ -57,7 +57,7 @@ pub enum ModelError {
     },
     /// The file holds tensors that the configuration has no place for.
     #[error(
-        "{} holds {} that the configuration has no place for: {}{}; the configuration belongs to another checkpoint",
+        "{} has {} not described by the configuration: {}{}; the configuration is for a different checkpoint",
         shown(origin),
         counted(names.len(), "tensor"),
         names.iter().take(4).map(|name| format!("`{}`", shown(name))).collect::<Vec<_>>().join(", "),
@@ -71,7 +71,7 @@ pub enum ModelError {
     },
     /// A tensor has another shape than the configuration calls for.
     #[error(
-        "tensor `{}` in {} has shape {found:?}, the configuration calls for {expected:?}",
+        "tensor `{}` in {} has shape {found:?}; the configuration requires {expected:?}",
         shown(name),
         shown(origin)
     )]
@@ -98,7 +98,7 @@ pub enum ModelError {
         expected: &'static str,
     },
     /// A configuration cannot be parsed, contradicts itself or is beyond the limits.
-    #[error("the configuration in {} is not usable: {}", shown(origin), shown(reason))]
+    #[error("the configuration in {} is invalid: {}", shown(origin), shown(reason))]
     Config {
         /// The file or preset.
         origin: String,
@@ -106,13 +106,13 @@ pub enum ModelError {
         reason: String,
     },
     /// A file has weights and does not describe the model that they are of.
-    #[error("{} has weights but no description of the model; it was written by another program", shown(origin))]
+    #[error("{} has weights but no model configuration; it was written by another program", shown(origin))]
     NotNative {
         /// The file.
         origin: String,
     },
     /// A native model file was written by a newer version of this software.
-    #[error("{} has model format {found}, this version reads up to {supported}", shown(origin))]
+    #[error("{} has model format {found}; this version reads formats up to {supported}", shown(origin))]
     NewerFormat {
         /// The file.
         origin: String,
@@ -136,7 +136,7 @@ pub enum ModelError {
         reason: String,
     },
     /// The tokenizer's data cannot be used.
-    #[error("the tokenizer in {} is not usable: {}", shown(origin), shown(reason))]
+    #[error("cannot load the tokenizer from {}: {}", shown(origin), shown(reason))]
     Tokenizer {
         /// The file.
         origin: String,
@@ -172,15 +172,14 @@ pub enum ModelError {
         model: String,
     },
     /// A GPU does not compute in this precision.
-    #[error("this GPU does not compute in {precision}")]
+    #[error("this GPU does not support {precision}")]
     Precision {
         /// What was asked for.
         precision: Precision,
     },
     /// The model answered with NaN or infinity.
     #[error(
-        "{} gave an embedding that is not a finite unit vector for input {index}; \
-         its weights are broken or overflow on this device",
+        "{} produced NaN or infinity for input {index}; its weights are damaged or overflow on this device",
         shown(model)
     )]
     NotFinite {
@@ -217,9 +216,9 @@ impl std::fmt::Display for FileKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Empty => "an empty file",
-            Self::NotRegular => "no regular file",
+            Self::NotRegular => "not a regular file",
             Self::Zip => "a zip archive (a PyTorch checkpoint?)",
-            Self::Pickle => "a Python pickle, which could run code and is never read",
+            Self::Pickle => "a Python pickle, which can run code and is never loaded",
             Self::Hdf5 => "an HDF5 file",
             Self::Gguf => "a GGUF file",
             Self::GitLfsPointer => "a Git LFS pointer",

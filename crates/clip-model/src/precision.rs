@@ -53,7 +53,7 @@ impl FromStr for Precision {
     type Err = ModelError;
 
     fn from_str(s: &str) -> Result<Self, ModelError> {
-        let unknown = || ModelError::Input(format!("unknown precision `{s}`; known are f32, f16 and int8"));
+        let unknown = || ModelError::Input(format!("unknown precision `{s}`; expected f32, f16 or int8"));
         Self::ALL.into_iter().find(|precision| precision.name() == s).ok_or_else(unknown)
     }
 }

@@ -89,7 +89,7 @@ impl TrainData {
         }
         if data.photos.len() < 2 {
             let path = sets.first().map(|set| set.csv.clone()).unwrap_or_default();
-            let reason = format!("there are {} photos to train on, expected at least two", data.photos.len());
+            let reason = format!("expected at least two photos to train on, found {}", data.photos.len());
             return Err(TrainError::Data { path, reason });
         }
         Ok(data)

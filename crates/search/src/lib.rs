@@ -81,8 +81,9 @@ pub use clip_index::{
     export, repair, verify,
 };
 pub use clip_indexer::{
-    Event, Forgotten, IndexOptions, Indexer, IndexerError, Outcome, PassedOver, PassedOverKind, Progress,
+    Event, Forgotten, FoundPhotos, IndexOptions, Indexer, IndexerError, Outcome, PassedOver, PassedOverKind, Progress,
     Remedy as IndexerRemedy, Report, SYSTEM_FOLDERS, Silent, SkipReason, Skipped, StageTimes, Unreachable, describe,
+    find_photos,
 };
 pub use clip_model::{
     DeviceChoice, Embeddings, FileKind, Fingerprint, HiddenStates, LoadOptions, Model, ModelError, ModelSource, Pixels,

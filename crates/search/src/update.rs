@@ -280,7 +280,8 @@ impl Known {
     /// The folders of an index that are there. A folder that is not cannot be encoded again, and an index that lacks it must
     /// not take the place of one that has it; unless the caller says so, such a folder is an error.
     fn reachable(reader: &IndexReader, work: &Work<'_>) -> Result<Vec<PathBuf>, LibraryError> {
-        let (folders, away): (Vec<_>, Vec<_>) = reader.roots().into_iter().partition(|root| root.is_dir());
+        let (folders, away): (Vec<_>, Vec<_>) =
+            reader.roots().into_iter().partition(|root| root.is_dir() || root.is_file());
         match away.into_iter().next() {
             Some(folder) if !work.options.indexing.forget_unreachable => Err(LibraryError::FolderAway { folder }),
             _ => Ok(folders),

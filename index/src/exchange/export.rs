@@ -54,7 +54,7 @@ pub fn export(
     let paths = [&exported.embeddings, &exported.records, &exported.model];
     for path in paths {
         if path.symlink_metadata().is_ok() {
-            let error = io::Error::new(io::ErrorKind::AlreadyExists, "there is a file of this name already");
+            let error = io::Error::new(io::ErrorKind::AlreadyExists, "a file of this name already exists");
             return Err(IndexError::io("write", path)(error));
         }
     }

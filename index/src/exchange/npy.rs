@@ -141,7 +141,7 @@ fn read_header(file: &mut impl Read) -> Result<(Header, u64), HeaderError> {
     let mut start = [0; 8];
     file.read_exact(&mut start)?;
     if start[..6] != MAGIC {
-        return Err(wrong("it does not begin as a NumPy array does"));
+        return Err(wrong("it does not start with the magic number of a NumPy array"));
     }
     let (length, before) = match start[6] {
         1 => {
@@ -185,7 +185,7 @@ fn parse(text: &[u8]) -> Result<Header, HeaderError> {
         return Err(wrong(format!("expected an array of 2 dimensions, found {}", shape.len())));
     };
     if columns == 0 {
-        return Err(wrong("its rows have no numbers".into()));
+        return Err(wrong("its rows have no values".into()));
     }
     Ok(Header { element, rows, columns })
 }
@@ -369,7 +369,7 @@ mod tests {
             ("{'descr': '<f4', 'fortran_order': False, 'shape': (6,), }", "found 1"),
             ("{'descr': '<f4', 'fortran_order': False, 'shape': (6), }", "not the one"),
             ("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2, 3), }", "found 3"),
-            ("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 0), }", "no numbers"),
+            ("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 0), }", "no values"),
             ("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 4), }", "bytes are not what"),
             ("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }", "bytes are not what"),
             ("{'descr': '<f4', 'fortran_order': False, 'shape': (-2, 3), }", "not the one"),

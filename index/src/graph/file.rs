@@ -78,7 +78,7 @@ impl GraphFile {
     /// Maps a file and checks its header, its length, and that the sizes of its layers fit together.
     pub(crate) fn open(path: &Path) -> Result<GraphFile, IndexError> {
         let frame = Frame::open(path, &KIND, |header| Some(Extent::of(header)?.end))?;
-        let impossible = || IndexError::corrupt(path, "its layers are not those that its header says");
+        let impossible = || IndexError::corrupt(path, "its layers do not match its header");
         let extent = Extent::of(frame.header()).ok_or_else(impossible)?;
         let file = GraphFile { frame, extent };
         let sizes = file.sizes().iter().map(|&size| u64::from(size));
@@ -174,7 +174,7 @@ impl GraphFile {
                     );
                 }
                 if !layer.is_whole(position) {
-                    return wrong("a link leads to a node that there is not");
+                    return wrong("a link leads to a node that does not exist");
                 }
             }
         }

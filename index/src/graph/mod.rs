@@ -167,7 +167,7 @@ fn construct(
         Some(old) => {
             let builder = Builder::extend(&codes, parameters, level, old);
             let first = old.layers.first().map_or(0, hnsw::Layer::len);
-            (builder.ok_or_else(|| impossible("its layers are not those that its ids give"))?, first)
+            (builder.ok_or_else(|| impossible("its layers do not match its ids"))?, first)
         }
     };
     if !builder.insert(first as u32..ids.len() as u32, progress, cancel) {
@@ -209,7 +209,7 @@ impl Graph {
         let layout = snapshot.layout();
         let reason = |reason: &str| IndexError::Graph { dir: layout.graphs(), reason: reason.into() };
         if file.dimension() != snapshot.dimension() {
-            return Err(reason("it belongs to vectors of another dimension"));
+            return Err(reason("it was built for vectors of a different dimension"));
         }
         let rows = NodeRows::new(snapshot.segments(), file.ids()).map_err(reason)?;
         let after = file.ids().last().map_or(0, |last| last.saturating_add(1));
@@ -336,7 +336,7 @@ fn ordered(score: f32) -> i32 {
 pub(crate) fn open_file(layout: &Layout, entry: &GraphEntry) -> Result<GraphFile, IndexError> {
     let file = GraphFile::open(&layout.graph(entry.file)).map_err(|error| unusable(layout, error))?;
     if file.content_crc() != entry.header_crc32 {
-        let reason = "it is not the file that the manifest names".into();
+        let reason = "it is not the file named by the manifest".into();
         return Err(IndexError::Graph { dir: layout.graphs(), reason });
     }
     Ok(file)

@@ -54,7 +54,7 @@ impl NodeRows {
     /// # Errors
     /// Says, in one line, why the graph cannot be used.
     pub(crate) fn new(segments: &[Arc<Segment>], ids: &[u64]) -> Result<NodeRows, &'static str> {
-        const GONE: &str = "one of its rows is in no vector file";
+        const GONE: &str = "it refers to a row that is in no vector file";
         let mut parts: Vec<Part> = Vec::new();
         let mut next = 0;
         let mut dimension = 0;

@@ -48,7 +48,7 @@ impl RecordFile {
     pub(crate) fn open(path: &Path, number: u64) -> Result<RecordFile, IndexError> {
         let frame = Frame::open(path, &KIND, |header| Some(Extent::of(header)?.end))?;
         let extent =
-            Extent::of(frame.header()).ok_or_else(|| IndexError::corrupt(path, "its header says what cannot be"))?;
+            Extent::of(frame.header()).ok_or_else(|| IndexError::corrupt(path, "its header contradicts itself"))?;
         Ok(RecordFile { number, frame, extent })
     }
 

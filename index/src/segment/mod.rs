@@ -61,8 +61,9 @@ impl Segment {
 
     fn parse(map: Mapped, path: &Path, file_id: u64) -> Result<Segment, IndexError> {
         let (storage, shape) = Storage::parse(map, path)?;
-        let sections =
-            shape.sections().ok_or_else(|| IndexError::corrupt(path, "it claims to hold more vectors than it can"))?;
+        let sections = shape
+            .sections()
+            .ok_or_else(|| IndexError::corrupt(path, "its header claims more vectors than fit in the file"))?;
         Ok(Segment { file_id, path: path.to_path_buf(), storage, shape, sections })
     }
 

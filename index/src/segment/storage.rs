@@ -19,7 +19,7 @@ impl Storage {
     /// Checks header and length.
     pub(super) fn parse(map: Mapped, path: &Path) -> Result<(Storage, Shape), IndexError> {
         let header = Header::decode(&KIND, &map, path)?;
-        let impossible = || IndexError::corrupt(path, "its header says what cannot be");
+        let impossible = || IndexError::corrupt(path, "its header contradicts itself");
         let shape = Shape::read(&header).ok_or_else(impossible)?;
         let end = shape.sections().ok_or_else(impossible)?.rows.end;
         if shape.plain.is_none() {

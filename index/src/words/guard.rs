@@ -20,7 +20,7 @@ pub(crate) fn guard<T>(dir: &Path, run: impl FnOnce() -> tantivy::Result<T>) -> 
             Some(error) => return Err(error),
             None => error.to_string(),
         },
-        Err(_) => "reading it came to a sudden stop".to_owned(),
+        Err(_) => "its reader panicked".to_owned(),
     };
     Err(IndexError::Metadata { dir: dir.to_path_buf(), reason })
 }

@@ -273,7 +273,7 @@ pub(crate) fn open_checked(files: &ReadDirectory, expected: &Schema) -> tantivy:
     let index = Index::open(files.clone())?;
     refuse_damage(&index)?;
     if index.schema() != *expected {
-        return Err(TantivyError::SchemaError("the fields are not those of this version".into()));
+        return Err(TantivyError::SchemaError("the schema does not match this version".into()));
     }
     let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
     let searcher = reader.searcher();

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::args::BenchArgs;
 use crate::exit::Exit;
-use crate::output::{Results, grouped};
+use crate::output::{Results, count, grouped};
 use crate::progress::duration;
 use crate::settings::{ModelSettings, start_threads};
 use crate::usage::{cpu_time, peak_memory};
@@ -230,8 +230,12 @@ fn photo(number: u32) -> RgbImage {
 fn tell(line: &Line<'_>, results: &mut Results) -> Result<()> {
     let cpu = |cpu: Option<f64>| cpu.map_or_else(String::new, |cpu| format!(" ({cpu:.1} ms of CPU time)"));
     results.line(format_args!(
-        "{} on the {}, {}, {} threads, batch size {}",
-        line.model, line.device, line.precision, line.threads, line.batch
+        "{} on the {}, {}, {}, batch size {}",
+        line.model,
+        line.device,
+        line.precision,
+        count(line.threads as u64, "thread"),
+        line.batch
     ))?;
     results.line(format_args!(
         "image:    {:8.1} ms{}, {:.1} images/s, {:.0} GFLOP/s",
@@ -250,9 +254,9 @@ fn tell(line: &Line<'_>, results: &mut Results) -> Result<()> {
     let all = stages.read + stages.decode + stages.resize + stages.encode + stages.write;
     let share = |stage: f64| 100.0 * stage / all.max(f64::MIN_POSITIVE);
     results.line(format_args!(
-        "indexing {} photos of 12 megapixels took {seconds:.1} s: read {:.0} %, decode {:.0} %, resize {:.0} %, encode \
+        "indexing {} of 12 megapixels took {seconds:.1} s: read {:.0} %, decode {:.0} %, resize {:.0} %, encode \
          {:.0} %, write {:.0} %",
-        grouped(*photos as u64),
+        count(*photos as u64, "photo"),
         share(stages.read),
         share(stages.decode),
         share(stages.resize),

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use clip_search::json::JsonReport;
-use clip_search::{Forgotten, IndexOptions, Report, Skipped, Unreachable, UpdateOptions, UpdateResult};
+use clip_search::{Forgotten, IndexOptions, Report, Skipped, StageTimes, Unreachable, UpdateOptions, UpdateResult};
 
 use crate::args::IndexArgs;
 use crate::escape::{escaped, escaped_text};
 use crate::exit::Exit;
 use crate::interrupt;
-use crate::output::{Results, count, grouped, notice, warning};
+use crate::output::{Results, complaint, count, grouped, is_quiet, is_verbose, notice, warning};
 use crate::passed_over;
 use crate::progress::{IndexProgress, duration};
 use crate::settings::{library, start_threads};
@@ -55,8 +55,8 @@ pub(crate) fn run(index: &Path, args: &IndexArgs) -> Result<Exit> {
              photos"
         );
     }
-    if library.uses_built_in_model() && !args.json && !report.cancelled {
-        suggest(index, report);
+    if library.uses_built_in_model() && !args.json && !is_quiet() && !report.cancelled {
+        suggest(index);
     }
     Ok(exit(report))
 }
@@ -74,7 +74,7 @@ fn exit(report: &Report) -> Exit {
 fn tell(report: &Report, results: &mut Results) -> Result<()> {
     // A reason may quote a name or a decoder, and a line break in it would look like another entry.
     for Skipped { path, reason, .. } in &report.skipped {
-        notice(format_args!("skipped: {}: {}", escaped(path), escaped_text(&reason.to_string())));
+        complaint(format_args!("skipped: {}: {}", escaped(path), escaped_text(&reason.to_string())));
     }
     for Unreachable { path, reason, photos_kept, .. } in &report.unreachable {
         let kept = match photos_kept {
@@ -99,15 +99,20 @@ fn tell(report: &Report, results: &mut Results) -> Result<()> {
         ));
     }
     tell_what_was_passed_over(report);
-    results.line(format_args!(
-        "{} indexed, {} unchanged, {} moved, {} removed, {} skipped in {}",
-        grouped(report.indexed),
-        grouped(report.unchanged),
-        grouped(report.moved),
-        grouped(report.removed),
-        grouped(report.skipped.len() as u64),
-        duration(report.elapsed)
-    ))?;
+    if !is_quiet() {
+        results.line(format_args!(
+            "{} indexed, {} unchanged, {} moved, {} removed, {} skipped in {}",
+            grouped(report.indexed),
+            grouped(report.unchanged),
+            grouped(report.moved),
+            grouped(report.removed),
+            grouped(report.skipped.len() as u64),
+            duration(report.elapsed)
+        ))?;
+    }
+    if is_verbose() {
+        tell_times(&report.stages);
+    }
     if report.cancelled {
         let remaining = match report.remaining {
             None => "; not all folders were listed yet".to_owned(),
@@ -134,4 +139,18 @@ fn tell_what_was_passed_over(report: &Report) {
     } else if let Some(words) = passed_over::unreadable_pictures(&report.passed_over) {
         notice(words);
     }
+}
+
+/// Where the time went. Decoding runs on several threads, so the times can add up to more than the run took.
+fn tell_times(stages: &StageTimes) {
+    notice(format_args!(
+        "time: listing folders {}, reading {}, decoding {} (all threads together), encoding {}, writing {}, building the \
+         search graph {}",
+        duration(stages.walk),
+        duration(stages.read + stages.hash),
+        duration(stages.decode + stages.preprocess),
+        duration(stages.encode),
+        duration(stages.write),
+        duration(stages.graph)
+    ));
 }

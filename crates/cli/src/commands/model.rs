@@ -12,8 +12,8 @@ use crate::download::Download;
 use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::interrupt;
-use crate::machine::{memory, modest_gflops};
-use crate::output::{Results, count, grouped, notice, size};
+use crate::machine::{cost, recommended, this_machine, time};
+use crate::output::{Results, count, decimal_size, grouped, notice, size};
 
 /// The sets whose figures the list has room for.
 const LISTED_SET: &str = "MSCOCO 5k";
@@ -36,31 +36,45 @@ struct Line<'a> {
     /// Whether it can be used without a download.
     available: bool,
     recommended: bool,
+    /// Memory that indexing takes, in bytes, as an upper bound.
+    memory: u64,
+    /// Estimated, on this machine's CPU.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    photos_per_second: Option<f64>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     folder: Option<JsonPath<'a>>,
 }
 
+impl<'a> Line<'a> {
+    fn new(entry: &'a Entry, folder: Option<&'a Path>, recommended: bool, machine: &Machine<'_>) -> Self {
+        Self {
+            entry,
+            built_in: entry.is_built_in(),
+            available: entry.is_built_in() || folder.is_some(),
+            recommended,
+            memory: entry.memory(),
+            photos_per_second: machine.seconds_per_photo(entry).map(|seconds| 1.0 / seconds),
+            folder: folder.map(JsonPath::from),
+        }
+    }
+}
+
 fn list(hub: &Hub, args: &ModelListArgs) -> Result<Exit> {
     let catalogue = Catalogue::built_in()?;
-    let recommended = recommended(&catalogue).map(|entry| entry.name.clone());
+    let machine = this_machine();
+    let recommended = recommended(&catalogue, &machine);
     let mut results = Results::new();
     if !args.json {
         results.line(format_args!(
-            "{:<22} {:>8} {:>4} {:>4}  {:<5} {:>8} {:>6}  {}",
-            "name", "size", "dim", "px", "lang", "ImageNet", "COCO", "licence"
+            "{:<22} {:>8} {:>7}  {:<5} {:>8} {:>6}  {}",
+            "name", "download", "time", "lang", "ImageNet", "COCO", "licence"
         ))?;
     }
     for entry in catalogue.entries() {
         let folder = folder(hub, entry)?;
-        let is_recommended = recommended.as_deref() == Some(&entry.name);
+        let is_recommended = recommended.is_some_and(|recommended| recommended.name == entry.name);
         if args.json {
-            results.json(&Line {
-                entry,
-                built_in: entry.is_built_in(),
-                available: entry.is_built_in() || folder.is_some(),
-                recommended: is_recommended,
-                folder: folder.as_deref().map(JsonPath::from),
-            })?;
+            results.json(&Line::new(entry, folder.as_deref(), is_recommended, &machine))?;
             continue;
         }
         let percent = |figure: Option<f64>| figure.map_or("-".to_owned(), |percent| format!("{percent:.1}"));
@@ -72,11 +86,10 @@ fn list(hub: &Hub, args: &ModelListArgs) -> Result<Exit> {
             _ => "",
         };
         let line = format!(
-            "{:<22} {:>8} {:>4} {:>4}  {:<5} {:>8} {:>6}  {:<12} {note}",
+            "{:<22} {:>8} {:>7}  {:<5} {:>8} {:>6}  {:<12} {note}",
             entry.name,
-            megabytes(entry.bytes),
-            entry.dimension,
-            entry.image_size,
+            if entry.is_built_in() { "none".to_owned() } else { decimal_size(entry.bytes) },
+            time(entry, &machine).unwrap_or("-".to_owned()),
             if entry.speaks("mul") { "100+" } else { "en" },
             percent(entry.imagenet.as_ref().map(|figure| figure.percent)),
             percent(entry.retrieval_on(LISTED_SET).map(|figures| figures.text_to_image)),
@@ -87,29 +100,24 @@ fn list(hub: &Hub, args: &ModelListArgs) -> Result<Exit> {
     results.finish()?;
     if !args.json {
         notice(
+            "time: for 80,000 photos on this machine's CPU, estimated from a short measurement; `clip-search bench --model \
+             NAME` measures a model",
+        );
+        notice(
             "ImageNet: zero-shot top-1 accuracy in percent; COCO: text-to-image recall@1 on MSCOCO in percent; \
              as published, see `clip-search model info NAME` for the sources",
         );
+        if let Some(entry) = recommended {
+            notice(format_args!("recommended for this machine: {}, at {}", entry.name, cost(entry, &machine)));
+        }
     }
     Ok(Exit::Done)
-}
-
-fn recommended(catalogue: &Catalogue) -> Option<&Entry> {
-    catalogue.recommend(&Machine { memory: memory(), gflops: modest_gflops(), language: "en" })
 }
 
 /// The folder of an entry that was downloaded.
 fn folder(hub: &Hub, entry: &Entry) -> Result<Option<PathBuf>> {
     let checkpoint = Checkpoint::of_entry(entry)?;
     Ok(checkpoint.and_then(|checkpoint| hub.locate(&checkpoint).ok()).map(|located| located.folder))
-}
-
-/// Sizes of downloads as the hub shows them, in powers of a thousand.
-fn megabytes(bytes: u64) -> String {
-    match bytes {
-        1_000_000_000.. => format!("{:.2} GB", bytes as f64 / 1e9),
-        _ => format!("{} MB", (bytes as f64 / 1e6).round()),
-    }
 }
 
 /// What is known of a repository that is not in the catalogue.
@@ -137,15 +145,12 @@ fn info(hub: &Hub, args: &PublishedModelArgs) -> Result<Exit> {
         }
     };
     let mut results = Results::new();
+    let machine = this_machine();
     if args.json {
         let catalogue = Catalogue::built_in()?;
-        results.json(&Line {
-            entry: &entry,
-            built_in: entry.is_built_in(),
-            available: entry.is_built_in() || folder.is_some(),
-            recommended: recommended(&catalogue).is_some_and(|recommended| recommended.name == entry.name),
-            folder: folder.as_deref().map(JsonPath::from),
-        })?;
+        let is_recommended =
+            recommended(&catalogue, &machine).is_some_and(|recommended| recommended.name == entry.name);
+        results.json(&Line::new(&entry, folder.as_deref(), is_recommended, &machine))?;
     } else {
         results.line(format_args!("name         {}", entry.name))?;
         results.line(format_args!("model        {}", entry.title))?;
@@ -153,10 +158,16 @@ fn info(hub: &Hub, args: &PublishedModelArgs) -> Result<Exit> {
             results.line(format_args!("repository   {repository}"))?;
         }
         results.line(format_args!(
-            "size         about {}, {:.1} million parameters",
-            megabytes(entry.bytes),
+            "size         {} {}, {:.1} million parameters",
+            if entry.is_built_in() { "about" } else { "a download of about" },
+            decimal_size(entry.bytes),
             entry.million_parameters
         ))?;
+        results.line(format_args!("memory       up to about {} while indexing", decimal_size(entry.memory())))?;
+        if let Some(time) = time(&entry, &machine) {
+            results
+                .line(format_args!("time         about {time} for 80,000 photos on this machine's CPU (estimated)"))?;
+        }
         results.line(format_args!("embedding    {} dimensions", entry.dimension))?;
         results.line(format_args!("input size   {0} x {0} pixels", entry.image_size))?;
         if let Some(gflops) = entry.image_gflops {

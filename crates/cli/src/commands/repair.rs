@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::interrupt;
-use crate::output::{Results, count, notice};
+use crate::output::{Results, count, grouped, notice};
 use crate::progress::Meter;
 
 pub(crate) fn run(index: &Path) -> Result<Exit> {
@@ -32,15 +32,16 @@ pub(crate) fn run(index: &Path) -> Result<Exit> {
         notice("the search graph was dropped; the next `clip-search index` builds it again");
     }
     if repaired.words_rebuilt {
-        notice("the word index was made again");
+        notice("the word index was rebuilt");
     }
     notice(format_args!("{} kept", count(repaired.items_kept, "photo")));
     let lost = repaired.lost.len() as u64 + repaired.lost_records;
     if lost + repaired.unchecked > 0 {
         notice(format_args!(
-            "{} lost, {} to be checked; run `clip-search index` to index them again",
+            "{} lost, {} to be checked; run `clip-search index` to index {} again",
             count(lost, "photo"),
-            repaired.unchecked
+            grouped(repaired.unchecked),
+            if lost + repaired.unchecked == 1 { "it" } else { "them" }
         ));
         return Ok(Exit::Partly);
     }

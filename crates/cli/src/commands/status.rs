@@ -4,8 +4,10 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
+use clip_hub::Catalogue;
 use clip_search::json::JsonStatus;
 use clip_search::{IndexReader, ModelOrigin};
+use serde::Serialize;
 
 use crate::args::StatusArgs;
 use crate::escape::{escaped, escaped_text};
@@ -13,14 +15,23 @@ use crate::exit::Exit;
 use crate::output::{Results, count, grouped, size};
 use crate::progress::duration;
 
+/// What the index says of itself, and the name that `--model` and `model list` have for its model.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    status: JsonStatus<'a>,
+    model_name: &'a str,
+}
+
 pub(crate) fn run(index: &Path, args: &StatusArgs) -> Result<Exit> {
     let reader = IndexReader::open(index)?;
     let status = reader.status()?;
     let model = reader.model();
     let roots = reader.roots();
+    let name = name(&reader);
     let mut results = Results::new();
     if args.json {
-        results.json(&JsonStatus::new(&reader, &status))?;
+        results.json(&Line { status: JsonStatus::new(&reader, &status), model_name: &name })?;
     } else {
         results.line(format_args!("index        {}", escaped(index)))?;
         results.line(format_args!("photos       {}", grouped(status.photos)))?;
@@ -43,10 +54,11 @@ pub(crate) fn run(index: &Path, args: &StatusArgs) -> Result<Exit> {
             ))?;
         }
         for root in &roots {
-            let away = if root.is_dir() { "" } else { " (cannot be reached)" };
-            results.line(format_args!("folder       {}{away}", escaped(root)))?;
+            let kind = if root.is_file() { "file" } else { "folder" };
+            let away = if root.exists() { "" } else { " (cannot be reached)" };
+            results.line(format_args!("{kind:<12} {}{away}", escaped(root)))?;
         }
-        results.line(format_args!("model        {} ({} dimensions)", escaped_text(&model.name), model.dimension))?;
+        results.line(format_args!("model        {} ({} dimensions)", escaped_text(&name), model.dimension))?;
         if let Some(ModelOrigin::Path { path }) = reader.origin() {
             let path = path.path();
             let gone = if path.exists() { "" } else { " (not found)" };
@@ -71,6 +83,23 @@ pub(crate) fn run(index: &Path, args: &StatusArgs) -> Result<Exit> {
     }
     results.finish()?;
     Ok(Exit::Done)
+}
+
+/// The model's name as users give it: that of the catalogue, or the repository. A model of their own keeps the name that its
+/// file has for it.
+fn name(reader: &IndexReader) -> String {
+    let model = reader.model();
+    match reader.origin() {
+        Some(ModelOrigin::Repository { name: Some(name), .. }) => name.clone(),
+        Some(ModelOrigin::Repository { repository, .. }) => repository.clone(),
+        Some(_) => model.name.clone(),
+        // Before indexes remembered where a model came from, they knew the repository without the organisation.
+        None => {
+            let catalogue = Catalogue::built_in().ok();
+            let entry = catalogue.as_ref().and_then(|catalogue| catalogue.find_model(&model.name));
+            entry.map_or(&model.name, |entry| &entry.name).clone()
+        }
+    }
 }
 
 /// How long ago a commit was. Clocks can be set back, so it may be in the future.

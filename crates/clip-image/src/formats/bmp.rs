@@ -70,11 +70,13 @@ mod codec {
         };
         if !expected.split([' ', ',']).any(|word| word.parse() == Ok(bits)) {
             return Some(Fault::Damaged(format!(
-                "it has {bits} bits a pixel with compression {compression}, expected {expected}"
+                "it has {bits} bits per pixel with compression {compression}, expected {expected}"
             )));
         }
         if height < 0 && !matches!(compression, 0 | 3) {
-            return Some(Fault::Damaged(format!("its rows run downwards, which compression {compression} rules out")));
+            return Some(Fault::Damaged(format!(
+                "its rows are top-down, which is not allowed with compression {compression}"
+            )));
         }
         if length > CORE && bits <= 8 {
             let (colours, most) = (u32_at(32)?, 1 << bits);
@@ -83,7 +85,7 @@ mod codec {
             }
         }
         match compression {
-            1 | 2 => Some(Fault::damaged("its run lengths lead out of the picture")),
+            1 | 2 => Some(Fault::damaged("its run lengths exceed the image")),
             3 => Some(Fault::damaged("its colour masks are not valid")),
             _ => None,
         }

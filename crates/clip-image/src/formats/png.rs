@@ -30,7 +30,7 @@ mod codec {
         let decoder = PngDecoder::with_limits(Cursor::new(bytes), library::library_limits(limits));
         library::read(Format::Png, decoder, limits, |_| {
             let reason = explain(bytes);
-            Fault::damaged(reason.unwrap_or_else(|| "its pixels cannot be decompressed, or are too few".into()))
+            Fault::damaged(reason.unwrap_or_else(|| "its image data cannot be decompressed or is too short".into()))
         })
     }
 
@@ -88,7 +88,7 @@ mod codec {
                 (_, b"IEND") => return Some("it has no pixels".into()),
                 // A lower-case letter marks what may be passed over.
                 (_, [first, ..]) if first.is_ascii_uppercase() => {
-                    return Some(format!("its chunk {name} is not known, and marked as essential"));
+                    return Some(format!("it has an unknown critical chunk {name}"));
                 }
                 _ => (),
             }
@@ -111,7 +111,7 @@ mod codec {
             _ => return Some(format!("its colour type is {colour}, expected 0, 2, 3, 4 or 6")),
         };
         if !is_defined {
-            return Some(format!("it has {bits} bits a sample, which colour type {colour} rules out"));
+            return Some(format!("its bit depth of {bits} is not allowed with colour type {colour}"));
         }
         let methods = [("compression", compression, 0), ("filter", filter, 0), ("interlacing", interlacing, 1)];
         let (name, found, last) = methods.into_iter().find(|(_, found, last)| found > last)?;

@@ -53,8 +53,8 @@ mod codec {
             E::UnknownPredictor(predictor) => format!("its predictor is {predictor}, expected 1, 2 or 3"),
             E::UnknownPlanarConfiguration(layout) => format!("its planar configuration is {layout}, expected 1 or 2"),
             E::StripTileTagConflict => "it must have either strips or tiles, and has both or neither".into(),
-            E::SamplesPerPixelIsZero => "it has 0 samples a pixel".into(),
-            E::CycleInOffsets => "its pages lead in a circle".into(),
+            E::SamplesPerPixelIsZero => "it has 0 samples per pixel".into(),
+            E::CycleInOffsets => "its list of pages is circular".into(),
             E::InconsistentSizesEncountered => "its fields contradict each other about its size".into(),
             _ => "its compressed data cannot be decompressed".into(),
         })
@@ -67,13 +67,13 @@ mod codec {
             Err(error) => return refusal(&error),
         };
         let colours = match decoder.colortype() {
-            Ok(ColorType::Palette(bits)) => Some(format!("a palette and {bits} bits a pixel")),
+            Ok(ColorType::Palette(bits)) => Some(format!("a palette and {bits} bits per pixel")),
             Ok(ColorType::YCbCr(bits)) => Some(format!("YCbCr colours of {bits} bits")),
             Ok(ColorType::Lab(bits)) => Some(format!("L*a*b* colours of {bits} bits")),
             Ok(ColorType::Gray(bits)) if ![1, 8, 16].contains(&bits) => Some(format!("grey of {bits} bits")),
             Ok(ColorType::CMYKA(bits)) => Some(format!("CMYK colours of {bits} bits and transparency")),
             Ok(ColorType::Multiband { bit_depth, num_samples }) => {
-                Some(format!("{num_samples} samples of {bit_depth} bits a pixel"))
+                Some(format!("{num_samples} samples of {bit_depth} bits per pixel"))
             }
             Ok(ColorType::RGB(bits) | ColorType::RGBA(bits) | ColorType::CMYK(bits) | ColorType::GrayA(bits))
                 if ![8, 16].contains(&bits) =>
@@ -109,14 +109,14 @@ mod codec {
         match error {
             E::InconsistentBitsPerSample(bits) => format!("samples of different sizes ({bits:?} bits)"),
             E::InterpretationWithBits(PhotometricInterpretation::RGBPalette, bits) => match bits[..] {
-                [bits] => format!("a palette and {bits} bits a pixel"),
-                _ => format!("a palette and {} samples a pixel", bits.len()),
+                [bits] => format!("a palette and {bits} bits per pixel"),
+                _ => format!("a palette and {} samples per pixel", bits.len()),
             },
             E::InterpretationWithBits(colours, bits) => {
                 format!("colours of kind {} and samples of {bits:?} bits", colours.to_u16())
             }
             E::UnsupportedInterpretation(colours) => format!("colours of kind {}", colours.to_u16()),
-            E::UnsupportedSampleDepth(samples) => format!("{samples} samples a pixel"),
+            E::UnsupportedSampleDepth(samples) => format!("{samples} samples per pixel"),
             E::UnsupportedBitsPerChannel(bits) => format!("samples of {bits} bits"),
             E::UnknownInterpretation => "an unknown kind of colours".into(),
             E::UnknownCompressionMethod => "an unknown compression".into(),

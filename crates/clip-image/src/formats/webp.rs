@@ -65,7 +65,7 @@ mod codec {
             Some(DecodingError::ImageTooLarge | DecodingError::InconsistentImageSizes) => {
                 Fault::damaged("its headers contradict each other about its size")
             }
-            Some(DecodingError::FrameOutsideImage) => Fault::damaged("its first frame lies outside the picture"),
+            Some(DecodingError::FrameOutsideImage) => Fault::damaged("its first frame is outside the canvas"),
             Some(DecodingError::NoMoreFrames) => Fault::damaged("it has no frame"),
             Some(DecodingError::VersionNumberInvalid(version)) => {
                 Fault::damaged(format!("its lossless data have version {version}, expected 0"))
@@ -73,7 +73,7 @@ mod codec {
             Some(DecodingError::ColorSpaceInvalid(space)) => {
                 Fault::damaged(format!("its colour space is {space}, expected 0"))
             }
-            Some(DecodingError::UnsupportedFeature(_)) => Fault::Unsupported("this variety of WebP".into()),
+            Some(DecodingError::UnsupportedFeature(_)) => Fault::Unsupported("this kind of WebP".into()),
             _ => Fault::damaged("its compressed data cannot be decompressed"),
         }
     }

@@ -126,7 +126,7 @@ impl Checkpoint {
     fn folder(folder: &Path) -> Result<Self, ModelError> {
         let unknown = |reason: String| ModelError::UnknownLayout { folder: folder.to_path_buf(), reason };
         if !folder.is_dir() {
-            return Err(unknown("there is no such folder".into()));
+            return Err(unknown("no such folder".into()));
         }
         let (name, named_by_folder) = match repository_name(folder) {
             Some(name) => (name, false),
@@ -489,7 +489,7 @@ fn pickled(folder: &Path, expected: &str) -> String {
         .and_then(|mut entries| entries.find_map(|entry| entry.ok().map(|e| e.path()).filter(|path| is_pickle(path))));
     match found {
         Some(path) => format!(
-            "it has no `{expected}`, only the pickled `{}`, which could run code and is never read; convert it to \
+            "it has no `{expected}`, only the pickled `{}`, which can run code and is never loaded; convert it to \
              safetensors",
             path.file_name().unwrap_or_default().to_string_lossy()
         ),

@@ -49,12 +49,12 @@ pub(crate) fn config(json: &str, name: &str, has_bias: bool) -> Result<ClipConfi
             interpolation: match cfg.get("interpolation").and_then(Value::as_str) {
                 None | Some("bicubic") => Interpolation::Bicubic,
                 Some("bilinear") => Interpolation::Bilinear,
-                Some(other) => return Err(format!("interpolation `{other}` is not known")),
+                Some(other) => return Err(format!("unknown interpolation `{other}`")),
             },
             resize: match cfg.get("resize_mode").and_then(Value::as_str) {
                 None | Some("shortest") => ResizeMode::ShortestEdge,
                 Some("squash") => ResizeMode::Squash,
-                Some(other) => return Err(format!("resize_mode `{other}` is not known")),
+                Some(other) => return Err(format!("unknown resize_mode `{other}`")),
             },
         },
         Some(other) => return Err(format!("preprocess_cfg is {other}, expected an object")),

@@ -120,11 +120,11 @@ fn preprocess(json: &str, defaults: PreprocessConfig) -> Result<PreprocessConfig
         Some(size) => as_size(size),
     };
     if resize == ResizeMode::ShortestEdge && !crop {
-        return Err(wrong("a shortest edge without `do_center_crop` leaves photos that are not square".into()));
+        return Err(wrong("`shortest_edge` without `do_center_crop` leaves images that are not square".into()));
     }
     for (key, size) in [("size", resized), ("crop_size", cropped)] {
         if size != Some(image_size) {
-            return Err(wrong(format!("`{key}` does not come to the image tower's {image_size} pixels")));
+            return Err(wrong(format!("`{key}` does not match the image tower's {image_size} pixels")));
         }
     }
     Ok(PreprocessConfig {

@@ -87,7 +87,7 @@ macro_rules! image_towers {
                 })+
                 let known = [$(<$config>::TIMM_NAMES,)+].concat().join(", ");
                 let name = timm_name(vision).unwrap_or(&Value::Null);
-                Err(format!("the image tower {name} is not supported; known are {known}"))
+                Err(format!("the image tower {name} is not supported; expected one of {known}"))
             }
 
             /// The tower of this name in ml-mobileclip.
@@ -96,7 +96,7 @@ macro_rules! image_towers {
                     return config.map(Self::$family);
                 })+
                 let known = [$(<$config>::ML_MOBILECLIP_NAMES,)+].concat().join(", ");
-                Err(format!("the image tower {} is not supported; known are {known}", Value::from(name)))
+                Err(format!("the image tower {} is not supported; expected one of {known}", Value::from(name)))
             }
         }
 
@@ -198,7 +198,7 @@ macro_rules! text_towers {
                 $(if let Some(config) = <$config>::from_open_clip(text, options) {
                     return config.map(|(config, tokenizer)| (Self::$family(config), tokenizer));
                 })+
-                Err("no text tower that is supported has these options".into())
+                Err("no supported text tower has these options".into())
             }
 
             /// Reads the `text_cfg` of ml-mobileclip's `config.json`.
@@ -206,7 +206,7 @@ macro_rules! text_towers {
                 $(if let Some(config) = <$config>::from_ml_mobileclip(text) {
                     return config.map(Self::$family);
                 })+
-                Err("no text tower that is supported has these options".into())
+                Err("no supported text tower has these options".into())
             }
 
             /// Whether the tower can be computed from its weights as they are stored.

@@ -41,7 +41,7 @@ fn check(bytes: &[u8]) -> Result<(), String> {
     };
     match units.iter().enumerate().all(|(at, unit)| sound(at, *unit)) && !units.is_empty() {
         true => Ok(()),
-        false => Err("its character map does not hold together".into()),
+        false => Err("its character map is inconsistent".into()),
     }
 }
 

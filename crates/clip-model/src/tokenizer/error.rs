@@ -7,13 +7,11 @@ pub(super) enum TokenizerError {
     NotUtf8(#[from] std::str::Utf8Error),
     #[error("it cannot be unpacked: {0}")]
     Gzip(std::io::Error),
-    #[error("it unpacks to more than {limit} bytes, far more than any published vocabulary")]
+    #[error("it decompresses to more than {limit} bytes, far more than any published vocabulary")]
     TooLarge { limit: u64 },
-    #[error("line {line} is `{found}`, expected two tokens with one space between them")]
+    #[error("line {line} is `{found}`, expected two tokens separated by one space")]
     Merge { line: usize, found: String },
-    #[error(
-        "the token `{token}` is not in the vocabulary; the file belongs to another kind of tokenizer or is cut off"
-    )]
+    #[error("the token `{token}` is not in the vocabulary; the file is for a different tokenizer or is truncated")]
     Missing { token: String },
     #[error("the context holds {found} tokens, expected at least {least}")]
     Context { found: usize, least: usize },
@@ -21,9 +19,9 @@ pub(super) enum TokenizerError {
     Json(#[from] serde_json::Error),
     #[error("the `tokenizer.json` has a model of type {found}, expected {expected}")]
     ModelType { found: String, expected: &'static str },
-    #[error("the `tokenizer.json` is refused: {0}")]
+    #[error("the `tokenizer.json` is invalid: {0}")]
     HuggingFace(tokenizers::Error),
-    #[error("the `tokenizer.json` is refused: {0}")]
+    #[error("the `tokenizer.json` is invalid: {0}")]
     Refused(String),
     #[error("the `tokenizer.json` leads to a failure inside the `tokenizers` library")]
     Panicked,
@@ -31,7 +29,7 @@ pub(super) enum TokenizerError {
     NoTokens { text: String },
     #[error("it has more than {limit} tokens")]
     TooMany { limit: usize },
-    #[error("the word pattern is refused: {0}")]
+    #[error("the word pattern is invalid: {0}")]
     Pattern(String),
 }
 

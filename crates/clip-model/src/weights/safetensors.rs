@@ -272,7 +272,7 @@ fn read_header(bytes: &[u8], origin: &str) -> Result<(usize, Metadata), ModelErr
         return Err(damaged(format!("its header claims {length} bytes, at most {MAX_HEADER_BYTES} are accepted")));
     }
     if length > bytes.len() as u64 - 8 {
-        return Err(damaged(format!("its header claims {length} bytes and the file ends before that")));
+        return Err(damaged(format!("its header claims {length} bytes, but the file is shorter")));
     }
     SafeTensors::read_metadata(bytes).map_err(|error| {
         damaged(match error {

@@ -76,10 +76,7 @@ impl Examples {
                     vectors.extend_from_slice(vector);
                     class_of.push(self.class_of[index]);
                 }
-                Err(error) => {
-                    meter.clear();
-                    skipped(&self.photos[index], &error);
-                }
+                Err(error) => meter.aside(|| skipped(&self.photos[index], &error)),
             }
             meter.set(index as u64 + 1);
             Ok(())

@@ -3,18 +3,19 @@
 mod examples;
 mod labels;
 
-use std::path::Path;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clip_search::classify::{ClassifyError, FewShot, Link, Templates, ZeroShot};
 use clip_search::json::JsonPath;
-use clip_search::{ImageError, Model, Towers};
+use clip_search::{ImageError, Model, Skipped, Towers};
 use serde::Serialize;
 
 use crate::args::{ClassifyArgs, TemplatesArg};
 use crate::escape::escaped;
 use crate::exit::Exit;
-use crate::output::{Results, notice};
+use crate::output::{Results, complaint, warning};
 use crate::photo::embed_each;
 use crate::progress::Meter;
 use crate::settings::ModelSettings;
@@ -51,6 +52,7 @@ impl Classifier {
 
 pub(crate) fn run(args: &ClassifyArgs) -> Result<Exit> {
     let settings = ModelSettings::resolve(&args.model)?;
+    let (photos, unusable) = photos(&args.photos);
     let templates = match args.templates {
         TemplatesArg::Imagenet => Templates::imagenet(),
         TemplatesArg::Short => Templates::short(),
@@ -74,22 +76,60 @@ pub(crate) fn run(args: &ClassifyArgs) -> Result<Exit> {
     };
 
     let top = args.top.map_or(labels.len(), |top| usize::try_from(top).unwrap_or(usize::MAX));
+    bad += unusable;
     let mut results = Results::new();
-    embed_each(&model, &args.photos, |index, vector| {
-        let path = args.photos[index].as_path();
+    // Results on a terminal are progress enough.
+    let meter = (photos.len() > 1 && !io::stdout().is_terminal()).then(|| Meter::new("photo"));
+    if let Some(meter) = &meter {
+        meter.start("classifying", photos.len() as u64);
+    }
+    embed_each(&model, &photos, |index, vector| {
+        let path = photos[index].as_path();
         match vector {
             Ok(vector) => {
                 write(path, &best(&labels, &classifier.probabilities(vector)?, top), args.json, &mut results)?
             }
             Err(error) => {
-                skipped(path, &error);
+                match &meter {
+                    Some(meter) => meter.aside(|| skipped(path, &error)),
+                    None => skipped(path, &error),
+                }
                 bad += 1;
             }
         }
+        if let Some(meter) = &meter {
+            meter.advance();
+        }
         Ok(())
     })?;
+    if let Some(meter) = &meter {
+        meter.clear();
+    }
     results.finish()?;
     Ok(if bad == 0 { Exit::Done } else { Exit::Partly })
+}
+
+/// The photos that the arguments name: files as they are, folders with all photos below them, as `index` finds them. And how
+/// many arguments or files could not be used, which is said.
+fn photos(arguments: &[PathBuf]) -> (Vec<PathBuf>, usize) {
+    let (mut photos, mut unusable) = (Vec::new(), 0);
+    for argument in arguments {
+        if !argument.is_dir() {
+            photos.push(argument.clone());
+            continue;
+        }
+        let found = clip_search::find_photos(argument);
+        for Skipped { path, reason, .. } in &found.skipped {
+            complaint(format_args!("skipped: {}: {reason}", escaped(path)));
+        }
+        unusable += found.skipped.len();
+        if found.photos.is_empty() {
+            warning(format_args!("no photos in {}", escaped(argument)));
+            unusable += 1;
+        }
+        photos.extend(found.photos);
+    }
+    (photos, unusable)
 }
 
 /// The `top` most probable labels, best first; equal ones in their given order.
@@ -125,7 +165,7 @@ fn embed_labels(model: &Model, labels: &[String], templates: &Templates) -> Resu
 
 /// Says that a photo could not be used.
 fn skipped(path: &Path, error: &ImageError) {
-    notice(format_args!("skipped: {}: {error}", escaped(path)));
+    complaint(format_args!("skipped: {}: {error}", escaped(path)));
 }
 
 #[cfg(test)]

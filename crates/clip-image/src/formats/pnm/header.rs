@@ -117,7 +117,7 @@ fn read_pam(mut reader: Reader<'_>) -> Result<Header, Fault> {
             Fault::Damaged(format!("its {} is \"{}\", expected a number", name.escape_ascii(), shown(value)))
         })?;
         if field.replace(number).is_some() {
-            return Err(Fault::Damaged(format!("its header has two lines {}", name.escape_ascii())));
+            return Err(Fault::Damaged(format!("its header has more than one {} line", name.escape_ascii())));
         }
     }
     let present =
@@ -131,7 +131,7 @@ fn read_pam(mut reader: Reader<'_>) -> Result<Header, Fault> {
         ("", 2) => "GRAYSCALE_ALPHA",
         ("", 3) => "RGB",
         ("", 4) => "RGB_ALPHA",
-        ("", _) => return Err(Fault::Unsupported(format!("PNM with {depth} samples a pixel"))),
+        ("", _) => return Err(Fault::Unsupported(format!("PNM with {depth} samples per pixel"))),
         (name, _) => {
             let known = TUPLE_TYPES.into_iter().find(|(known, _)| *known == name);
             let Some((known, expected)) = known else {
@@ -270,7 +270,7 @@ mod tests {
                 "this kind of PNM (an xv thumbnail) is not supported; convert the photo to JPEG or PNG",
             ),
             (pam("DEPTH 3"), "damaged PNM: its header has no line MAXVAL"),
-            (pam("DEPTH 3\nDEPTH 3"), "damaged PNM: its header has two lines DEPTH"),
+            (pam("DEPTH 3\nDEPTH 3"), "damaged PNM: its header has more than one DEPTH line"),
             (pam("DEPTH \x1b[2J"), "damaged PNM: its DEPTH is \"\\x1b[2J\", expected a number"),
             (pam("DEEP 3"), "damaged PNM: its header has an unknown line \"DEEP\""),
             (pam("DEPTH 2\nMAXVAL 1\nTUPLTYPE RGB"), "damaged PNM: its depth is 2, expected 3 for tuple type RGB"),
@@ -284,7 +284,7 @@ mod tests {
             ),
             (
                 pam("DEPTH 5\nMAXVAL 255"),
-                "PNM with 5 samples a pixel is not supported; convert the photo to JPEG or PNG",
+                "PNM with 5 samples per pixel is not supported; convert the photo to JPEG or PNG",
             ),
         ];
         for (text, expected) in cases {

@@ -51,7 +51,7 @@ impl ImageSizes for ConvStemVitConfig {
     fn validate(&self) -> Result<(), String> {
         within("the image size", self.image_size, limits::IMAGE_SIZE)?;
         if !self.image_size.is_multiple_of(PATCH) {
-            return Err(format!("the image size {} is no multiple of the patch size {PATCH}", self.image_size));
+            return Err(format!("the image size {} is not a multiple of the patch size {PATCH}", self.image_size));
         }
         within("the number of patches", self.patches(), limits::TOKENS)?;
         within("the image tower's stem width", self.stem_width, limits::WIDTH)?;

@@ -42,7 +42,7 @@ impl StoredImageTower for ConvStemVitConfig {
 /// The tower that either library knows by `name`.
 fn published(name: &str, image_size: usize) -> Result<ConvStemVitConfig, String> {
     let tower: ConvStemVitConfig =
-        presets::image_tower("MobileCLIP-B").ok_or_else(|| format!("there are no sizes for {name}"))?;
+        presets::image_tower("MobileCLIP-B").ok_or_else(|| format!("no known sizes for {name}"))?;
     if tower.image_size == image_size {
         Ok(tower)
     } else {

@@ -70,7 +70,7 @@ impl ImageSizes for FastVitConfig {
             if value == 0 || value > max { Err(format!("{what} is {value}, expected 1 to {max}")) } else { Ok(()) }
         };
         let multiple = |what: &str, value: usize, of: usize| {
-            if value.is_multiple_of(of) { Ok(()) } else { Err(format!("{what} {value} are no multiple of {of}")) }
+            if value.is_multiple_of(of) { Ok(()) } else { Err(format!("{what} {value} are not a multiple of {of}")) }
         };
         within("the image size", self.image_size, MAX_IMAGE)?;
         within("the image tower's number of stages", self.stages.len(), MAX_STAGES)?;

@@ -259,9 +259,9 @@ mod tests {
         let cases: [(&str, Change); 7] = [
             ("number of stages is 0", |c| c.stages.clear()),
             ("number of blocks is 1000000000", |c| c.stages[1].blocks = 1_000_000_000),
-            ("no multiple of 4", |c| c.stages[1].channels = 9),
-            ("no multiple of 3", |c| c.head_width = 3),
-            ("no multiple of 8", |c| c.features = 12),
+            ("not a multiple of 4", |c| c.stages[1].channels = 9),
+            ("not a multiple of 3", |c| c.head_width = 3),
+            ("not a multiple of 8", |c| c.features = 12),
             ("no halving", |c| c.stages[0].squeeze = Some(2)),
             ("parameters", |c| {
                 c.stages[1] =

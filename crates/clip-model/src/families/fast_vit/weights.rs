@@ -43,7 +43,7 @@ fn published(name: &str, image_size: usize, projection_bias: bool) -> Result<Fas
         "mci1" => "MobileCLIP-S1",
         _ => "MobileCLIP-S2",
     };
-    let tower: FastVitConfig = presets::image_tower(preset).ok_or_else(|| format!("there are no sizes for {name}"))?;
+    let tower: FastVitConfig = presets::image_tower(preset).ok_or_else(|| format!("no known sizes for {name}"))?;
     Ok(FastVitConfig { image_size, projection_bias, ..tower })
 }
 

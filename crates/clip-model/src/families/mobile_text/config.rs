@@ -89,7 +89,7 @@ impl TextSizes for MobileTextConfig {
         // The tower sees padding, and both it and whoever makes a batch of texts add some.
         if self.pad_id != tokenizer.pad_id {
             return Err(format!(
-                "the text tower fills texts up with id {}, the tokenizer with {}",
+                "the text tower pads with id {}, the tokenizer with {}",
                 self.pad_id, tokenizer.pad_id
             ));
         }

@@ -110,7 +110,7 @@ fn config(vision: &mut Map<String, Value>) -> Result<SiglipVitConfig, String> {
     let name = vision.remove("timm_model_name").unwrap_or_default();
     let Some(sizes) = MODELS.iter().find(|sizes| name == sizes.name) else {
         let known: Vec<&str> = MODELS.iter().map(|sizes| sizes.name).collect();
-        return Err(format!("`timm_model_name` is {name}, known are {}", known.join(", ")));
+        return Err(format!("`timm_model_name` is {name}; expected one of {}", known.join(", ")));
     };
     if let Some(size) = optional_square(vision, "image_size")?
         && size != sizes.image_size

@@ -51,7 +51,7 @@ impl ImageSizes for VitConfig {
         within("the patch size", self.patch_size, self.image_size)?;
         if !self.image_size.is_multiple_of(self.patch_size) {
             return Err(format!(
-                "the image size {} is no multiple of the patch size {}",
+                "the image size {} is not a multiple of the patch size {}",
                 self.image_size, self.patch_size
             ));
         }

@@ -82,7 +82,7 @@ fn unsupported_variety(bytes: &[u8]) -> Option<String> {
         _ => (),
     }
     if *precision != 8 {
-        return Some(format!("{precision} bits a sample"));
+        return Some(format!("{precision} bits per sample"));
     }
     (![1, 3, 4].contains(components)).then(|| format!("{components} components"))
 }
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn varieties_are_named() {
         let unsupported = |what| format!("JPEG with {what} is not supported; convert the photo to JPEG or PNG");
-        assert_eq!(error(0xc1, 12, 3), unsupported("12 bits a sample"));
+        assert_eq!(error(0xc1, 12, 3), unsupported("12 bits per sample"));
         assert_eq!(error(0xc3, 8, 3), unsupported("lossless compression"));
         assert_eq!(error(0xc9, 8, 3), unsupported("arithmetic coding"));
         assert_eq!(error(0xca, 8, 1), unsupported("arithmetic coding"));

@@ -1,0 +1,213 @@
+//! What was meant by a command or an option that does not exist: another program's word for it, or its name in other
+//! letters.
+
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::args;
+
+/// Words for commands in other programs, and what to run here instead.
+const MEANT: &[(&[&str], &str)] = &[
+    (&["search", "find", "look", "lookup", "grep", "ask", "similar", "get", "q"], "query"),
+    (&["add", "scan", "rescan", "crawl", "update", "sync", "refresh", "reindex", "build", "create", "init"], "index"),
+    (&["rebuild", "reset"], "index --rebuild"),
+    (&["rm", "delete", "del", "forget", "drop", "exclude", "unindex"], "remove"),
+    (&["info", "stat", "stats", "show", "list", "ls", "count"], "status"),
+    (&["check", "fsck", "validate", "test", "doctor"], "verify"),
+    (&["fix", "recover"], "repair"),
+    (&["vacuum", "optimize", "optimise", "shrink", "gc", "clean", "cleanup", "prune"], "compact"),
+    (&["tag", "label", "categorize", "categorise", "predict"], "classify"),
+    (&["benchmark", "speed", "perf", "time"], "bench"),
+    (&["evaluate", "recall", "measure"], "eval"),
+    (&["encode", "embedding", "embeddings", "vector", "vectors"], "embed"),
+    (&["dump", "backup"], "export"),
+    (&["load", "restore"], "import"),
+    (&["fit", "finetune", "fine-tune", "learn"], "train"),
+    (&["models"], "model list"),
+    (&["download", "pull", "fetch", "install"], "model pull"),
+    (&["version"], "--version"),
+];
+
+/// The same for the commands of `model`.
+const MEANT_OF_MODELS: &[(&[&str], &str)] = &[
+    (&["ls", "all", "search", "find"], "list"),
+    (&["show", "status", "describe"], "info"),
+    (&["download", "fetch", "get", "install", "add", "update"], "pull"),
+    (&["check", "test", "validate"], "verify"),
+];
+
+/// Replaces clap's advice, which knows spelling alone, where there is better.
+pub(crate) fn advise(error: &mut clap::Error, arguments: &[String]) {
+    let (wrong, similar) = match error.kind() {
+        ErrorKind::InvalidSubcommand => (ContextKind::InvalidSubcommand, ContextKind::SuggestedSubcommand),
+        ErrorKind::UnknownArgument => (ContextKind::InvalidArg, ContextKind::SuggestedArg),
+        _ => return,
+    };
+    let Some(ContextValue::String(word)) = error.get(wrong).cloned() else { return };
+    let Some(place) = arguments.iter().position(|argument| *argument == word || is_option(argument, &word)) else {
+        return;
+    };
+    let of_models = arguments[..place].iter().any(|argument| argument == "model");
+    let known = match error.kind() {
+        ErrorKind::InvalidSubcommand => meant(&word, of_models),
+        _ => None,
+    };
+    if let Some(known) = known {
+        let parent = if of_models { "clip-search model" } else { "clip-search" };
+        error.remove(similar);
+        let tip = StyledStr::from(format!("did you mean '{parent} {known}'?"));
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+        return;
+    }
+    // Clap's advice for the word in small letters.
+    let small = word.to_lowercase();
+    if small == word {
+        return;
+    }
+    let mut corrected = arguments.to_vec();
+    corrected[place] = arguments[place].replacen(&word, &small, 1);
+    match args::parse(&corrected) {
+        Err(other) if other.get(wrong) == Some(&ContextValue::String(small.clone())) => {
+            if let Some(advice) = other.get(similar) {
+                error.insert(similar, advice.clone());
+            }
+        }
+        // Whatever else is wrong, it is known.
+        _ => drop(error.insert(similar, ContextValue::String(small))),
+    }
+}
+
+/// Whether an argument is this option, with or without a value.
+fn is_option(argument: &str, option: &str) -> bool {
+    argument.split_once('=').is_some_and(|(name, _)| name == option)
+}
+
+/// The command that another word stands for, in capitals or small letters; else the command, or the one for another word, that
+/// is a slip of the finger away.
+fn meant(word: &str, of_models: bool) -> Option<String> {
+    let word = word.to_lowercase();
+    let table = if of_models { MEANT_OF_MODELS } else { MEANT };
+    let stands_for = |is_it: &dyn Fn(&str) -> bool| {
+        let mut found = table.iter().filter(|(words, _)| words.iter().any(|known| is_it(known)));
+        found.map(|(_, command)| *command).find(|command| exists(command, of_models))
+    };
+    let root = args::command();
+    let parent = if of_models { root.find_subcommand("model")? } else { &root };
+    let similar = || parent.get_subcommands().map(clap::Command::get_name).find(|name| is_slip(&word, name));
+    stands_for(&|known| known == word)
+        .or_else(similar)
+        .or_else(|| stands_for(&|known| is_slip(&word, known)))
+        .map(str::to_owned)
+}
+
+/// Whether two words differ in a letter, one more or one less, or in two neighbours that changed places.
+fn is_slip(a: &str, b: &str) -> bool {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    // In shorter words every other would be a slip away.
+    if a.len().min(b.len()) < 4 {
+        return false;
+    }
+    let same = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[same..], &b[same..]);
+    let after = |word: &[char], letters: usize| word.get(letters..).map(<[char]>::to_vec);
+    let swapped = || a.len() > 1 && b.len() > 1 && a[0] == b[1] && a[1] == b[0] && a[2..] == b[2..];
+    (!a.is_empty() || !b.is_empty())
+        && (after(a, 1).is_some_and(|rest| rest == b)
+            || after(b, 1).is_some_and(|rest| rest == a)
+            || after(a, 1).is_some() && after(a, 1) == after(b, 1)
+            || swapped())
+}
+
+/// Whether there is such a command.
+fn exists(command: &str, of_models: bool) -> bool {
+    let root = args::command();
+    let parent = if of_models { root.find_subcommand("model") } else { Some(&root) };
+    let name = command.split(' ').next().unwrap_or_default();
+    name.starts_with('-') || parent.is_some_and(|parent| parent.find_subcommand(name).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(line: &[&str]) -> String {
+        let arguments: Vec<String> =
+            ["clip-search"].iter().chain(line).map(|argument| (*argument).to_owned()).collect();
+        let mut error = args::parse(&arguments).unwrap_err();
+        advise(&mut error, &arguments);
+        error.to_string()
+    }
+
+    #[test]
+    fn other_words_for_commands() {
+        for (line, command) in [
+            (&["search", "a cat"][..], "'clip-search query'"),
+            (&["Search", "a cat"], "'clip-search query'"),
+            (&["find"], "'clip-search query'"),
+            (&["update"], "'clip-search index'"),
+            (&["rebuild"], "'clip-search index --rebuild'"),
+            (&["--index", "search", "search", "a cat"], "'clip-search query'"),
+            (&["stats"], "'clip-search status'"),
+            (&["download", "siglip-b-16"], "'clip-search model pull'"),
+            (&["model", "download", "siglip-b-16"], "'clip-search model pull'"),
+            (&["model", "LS"], "'clip-search model list'"),
+        ] {
+            let text = refused(line);
+            assert!(text.contains(command), "{line:?}: {text}");
+            assert_eq!(text.matches("tip:").count(), 1, "{line:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn capitals_do_not_hide_a_name() {
+        for (line, name) in [
+            (&["QUERY", "a cat"][..], "'query'"),
+            (&["INDX"], "'clip-search index'"),
+            (&["serch", "a cat"], "'clip-search query'"),
+            (&["Serach", "a cat"], "'clip-search query'"),
+            (&["stauts"], "'clip-search status'"),
+            (&["model", "lists"], "'clip-search model list'"),
+            (&["Model", "list"], "'model'"),
+            (&["model", "PULL", "x"], "'pull'"),
+            (&["query", "a", "--LIMIT", "3"], "'--limit'"),
+            (&["query", "a", "--LIMIT=3"], "'--limit'"),
+            (&["bench", "--THREAD", "3"], "'--threads'"),
+        ] {
+            let text = refused(line);
+            assert!(text.contains("tip:") && text.contains(name), "{line:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn slips_of_the_finger() {
+        for (a, b) in [
+            ("serch", "search"),
+            ("searchh", "search"),
+            ("saerch", "search"),
+            ("seerch", "search"),
+            ("earch", "search"),
+        ] {
+            assert!(is_slip(a, b) && is_slip(b, a), "{a} {b}");
+        }
+        for (a, b) in [("search", "search"), ("serch", "bench"), ("add", "adds"), ("", "list"), ("list", "lots")] {
+            assert!(!is_slip(a, b) && !is_slip(b, a), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_meant_gets_no_advice() {
+        assert!(!refused(&["xyzzy"]).contains("tip:"));
+        assert!(!refused(&["XYZZY"]).contains("tip:"));
+    }
+
+    #[test]
+    fn every_word_stands_for_one_command_and_is_none() {
+        for (table, of_models) in [(MEANT, false), (MEANT_OF_MODELS, true)] {
+            let words: Vec<&str> = table.iter().flat_map(|(words, _)| words.iter().copied()).collect();
+            for (place, word) in words.iter().enumerate() {
+                assert!(!words[..place].contains(word), "{word} is there twice");
+                assert!(!exists(word, of_models), "{word} is a command");
+            }
+        }
+    }
+}

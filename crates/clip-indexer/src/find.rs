@@ -1,0 +1,47 @@
+//! The photos of a folder, for programs that index nothing.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use crate::progress::Silent;
+use crate::report::Skipped;
+use crate::walk::walk;
+
+/// What [`find_photos`] found.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct FoundPhotos {
+    /// Files that look like photos, in the order of the walk. Their paths begin with the folder as it was given.
+    pub photos: Vec<PathBuf>,
+    /// What looked like a photo or a folder and could not be looked at.
+    pub skipped: Vec<Skipped>,
+}
+
+/// Lists the photos in a folder and in all folders below it, by the rules that [`Indexer::run`](crate::Indexer::run) goes
+/// by: links are followed, hidden entries and system folders are left out. No file is opened.
+pub fn find_photos(folder: &Path) -> FoundPhotos {
+    let never = AtomicBool::new(false);
+    let walked = walk(&[folder.to_path_buf()], true, &Silent, &never);
+    FoundPhotos { photos: walked.files.into_iter().map(|file| file.path).collect(), skipped: walked.skipped }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn photos_of_all_subfolders_under_the_name_that_was_given() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["b/2.jpg", "a.JPG", "b/c/1.png", "notes.txt", ".hidden/x.jpg", "@eaDir/x.jpg"] {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "x").unwrap();
+        }
+        let folder = dir.path().join("b/..");
+        let found = find_photos(&folder);
+        assert_eq!(found.photos, ["a.JPG", "b/2.jpg", "b/c/1.png"].map(|name| folder.join(name)));
+        assert!(found.skipped.is_empty());
+        let missing = find_photos(&dir.path().join("none"));
+        assert!(missing.photos.is_empty());
+    }
+}
