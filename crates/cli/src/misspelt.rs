@@ -88,7 +88,7 @@ fn meant(word: &str, of_models: bool) -> Option<String> {
     let word = word.to_lowercase();
     let table = if of_models { MEANT_OF_MODELS } else { MEANT };
     let stands_for = |is_it: &dyn Fn(&str) -> bool| {
-        let mut found = table.iter().filter(|(words, _)| words.iter().any(|known| is_it(known)));
+        let found = table.iter().filter(|(words, _)| words.iter().any(|known| is_it(known)));
         found.map(|(_, command)| *command).find(|command| exists(command, of_models))
     };
     let root = args::command();
