@@ -4,6 +4,7 @@ mod bench;
 mod classify;
 mod commands;
 mod crash;
+mod duplicates;
 mod errors;
 mod escapes;
 mod found_by_others;

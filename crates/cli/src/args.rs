@@ -205,7 +205,7 @@ pub(crate) struct QueryArgs {
     #[arg(long, value_name = "FILE")]
     pub image: Option<PathBuf>,
 
-    /// Maximum number of results
+    /// Maximum number of results; identical files count as one
     #[arg(short = 'n', long, value_name = "N", default_value = "10", value_parser = counts(MAX_COUNT))]
     pub limit: u64,
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use clip_index::{IndexReader, Status, VerifyReport};
+use clip_index::{IndexReader, Record, Status, VerifyReport};
 use clip_indexer::{Report, StageTimes};
 use clip_query::Hit;
 use serde::Serialize;
@@ -67,6 +67,25 @@ pub struct JsonHit<'a> {
     /// Latitude and longitude in degrees.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gps: Option<(f64, f64)>,
+    /// The other files with the same bytes, which are no results of their own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub duplicates: Vec<JsonDuplicate<'a>>,
+}
+
+/// A file with the same bytes as a result.
+#[derive(Debug, Serialize)]
+pub struct JsonDuplicate<'a> {
+    /// Where it is.
+    #[serde(flatten)]
+    pub path: JsonPath<'a>,
+    /// Its id in the index.
+    pub id: u64,
+}
+
+impl<'a> From<&'a Record> for JsonDuplicate<'a> {
+    fn from(record: &'a Record) -> Self {
+        Self { path: JsonPath::from(record.asset.path.as_path()), id: record.id }
+    }
 }
 
 impl<'a> From<&'a Hit> for JsonHit<'a> {
@@ -85,6 +104,7 @@ impl<'a> From<&'a Hit> for JsonHit<'a> {
             camera: hit.record.asset.camera.as_deref(),
             lens: hit.record.asset.lens.as_deref(),
             gps: hit.record.asset.gps,
+            duplicates: hit.duplicates.iter().map(JsonDuplicate::from).collect(),
         }
     }
 }

@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clip_search::json::JsonHit;
-use clip_search::{Explanation, Query, Strategy};
+use clip_search::{Explanation, Hit, Query, Strategy};
 
 use crate::args::QueryArgs;
 use crate::escape::escaped;
 use crate::exit::Exit;
-use crate::output::{Results, notice};
+use crate::output::{Results, grouped, notice};
 use crate::settings::{library, query_cache};
+
+/// How many copies of a result are named. With --json all are.
+const NAMED_DUPLICATES: usize = 10;
 
 pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
     // First of all: a missing index is known at once.
@@ -42,6 +45,7 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
             results.path(&hit.path, b'\n')?;
         } else {
             results.line(format_args!("{:.3}  {}", hit.score, escaped(&hit.path)))?;
+            name_duplicates(hit, &mut results)?;
         }
     }
     results.finish()?;
@@ -49,6 +53,18 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
         explain(&explanation, hits.len());
     }
     Ok(if hits.is_empty() { Exit::Partly } else { Exit::Done })
+}
+
+/// Names the other files with the same content below a result.
+fn name_duplicates(hit: &Hit, results: &mut Results) -> Result<()> {
+    for duplicate in hit.duplicates.iter().take(NAMED_DUPLICATES) {
+        results.line(format_args!("       also {}", escaped(&duplicate.asset.path)))?;
+    }
+    let more = hit.duplicates.len().saturating_sub(NAMED_DUPLICATES);
+    if more > 0 {
+        results.line(format_args!("       and {} more with the same content", grouped(more as u64)))?;
+    }
+    Ok(())
 }
 
 fn explain(explanation: &Explanation, hits: usize) {
