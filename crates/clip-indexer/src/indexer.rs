@@ -7,8 +7,10 @@ use std::time::Instant;
 use clip_encoder::Encoder;
 use clip_index::{IndexError, IndexReader, IndexWriter, ModelId, ModelOrigin, Record};
 
+use crate::bad::{self, Bad};
 use crate::contents::Contents;
 use crate::error::IndexerError;
+use crate::excluded::{self, Excluded};
 use crate::options::IndexOptions;
 use crate::pipeline::Pipeline;
 use crate::plan::{Known, plan};
@@ -87,7 +89,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
     ///
     /// # Errors
     /// [`IndexerError`] tells when a root cannot be used, the index cannot be opened or written, or the model fails.
-    /// All that was committed before stays. A file that cannot be indexed is no error: [`Report::skipped`] names it.
+    /// All that was committed before stays. A file that cannot be indexed is no error: [`Report::skipped`] names it, once.
     pub fn run(self, roots: &[PathBuf]) -> Result<Report, IndexerError> {
         let started = Instant::now();
         let mut report = self.go(roots)?;
@@ -97,12 +99,15 @@ impl<'a, E: Encoder> Indexer<'a, E> {
 
     fn go(self, given: &[PathBuf]) -> Result<Report, IndexerError> {
         // Roots are looked at before the index is created, so that a misspelt folder leaves nothing behind.
-        let remembered = match IndexReader::open(self.index) {
-            Ok(reader) => reader.roots(),
-            Err(IndexError::NotFound { .. }) => Vec::new(),
+        let (remembered, excludes) = match IndexReader::open(self.index) {
+            Ok(reader) => (reader.roots(), reader.excluded().to_vec()),
+            Err(IndexError::NotFound { .. }) => (Vec::new(), Vec::new()),
             Err(error) => return Err(error.into()),
         };
-        let roots = roots::resolve(given, &remembered, self.index)?;
+        let excludes = excluded::changed(&excludes, &self.options.exclude, &self.options.include)?;
+        let mut roots = roots::resolve(given, &remembered, self.index)?;
+        let all_roots = roots.remembered(&remembered);
+        let named = excluded::leave_out(&mut roots, &excludes, &all_roots)?;
         let model = ModelId {
             name: self.encoder.name().to_owned(),
             fingerprint: self.encoder.fingerprint().to_owned(),
@@ -111,20 +116,40 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         let mut writer = IndexWriter::open_or_create(self.index, &model)?;
 
         let walking = Instant::now();
-        let mut walked = walk(&roots.walk, self.options.follow_links, self.progress, self.cancel);
-        let mut report = Report { skipped: std::mem::take(&mut walked.skipped), ..Report::default() };
+        let excluded = Excluded::new(&excludes, &all_roots);
+        let mut walked = walk(&roots.walk, &excluded, self.options.follow_links, self.progress, self.cancel);
+        let mut report = Report { excluded: named, ..Report::default() };
         report.stages.walk = walking.elapsed();
         if walked.cancelled {
+            report.skipped = walked.skipped;
             report.cancelled = true;
             return Ok(report);
         }
 
-        let known = known_files(&writer)?;
+        // What is excluded is not away but to leave the index, wherever it is.
+        let (mut known, mut left_out): (Vec<_>, Vec<_>) =
+            known_files(&writer)?.into_iter().partition(|photo| !excluded.covers(&photo.path, false));
         let blind = [roots.blind.as_slice(), &walked.blind].concat();
+        let looked = |path: &Path| {
+            let is_in = |folder: &Path| path.starts_with(folder);
+            roots.scope.iter().any(|root| is_in(root)) && !blind.iter().any(|spot| is_in(&spot.path))
+        };
+        let decoder = clip_image::decoder_id(&self.options.limits);
+        let bad = Bad::new(writer.bad_files().cloned(), decoder, &walked.files, looked);
+        bad::sort_out_walk(&bad, std::mem::take(&mut walked.skipped), &mut writer, &mut report);
         let mut plan = plan(&known, walked.files, &roots.scope, &blind, self.options.forget_unreachable);
+        plan.gone.extend(left_out.iter().map(|photo| (photo.id, photo.hash)));
+        plan.work.retain(|work| match bad.settled(&work.file) {
+            Some(skipped) => {
+                report.skipped_before.push(skipped);
+                false
+            }
+            None => true,
+        });
         report.unchanged = plan.unchanged;
         report.unreachable = std::mem::take(&mut plan.unreachable);
         self.progress.event(Event::Planned { unchanged: plan.unchanged, to_read: plan.work.len() as u64 });
+        known.append(&mut left_out);
         let contents = Contents::new(&known, &plan);
         drop(known);
 
@@ -134,12 +159,24 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             remembered.retain(|root| !roots.blind.iter().any(|spot| spot.root && spot.path == *root));
         }
         writer.set_roots(&remembered)?;
+        writer.set_excluded(excludes);
         if let Some(origin) = self.origin {
             writer.set_origin(Some(origin));
         }
-        let mut pipeline = Pipeline::new(&mut writer, self.index, &plan.work, report, self.progress, &self.options)?;
+        let mut pipeline =
+            Pipeline::new(&mut writer, self.index, &plan.work, &bad, report, self.progress, &self.options)?;
         pipeline.run(self.encoder, &contents, self.cancel)?;
         let mut report = pipeline.finish(&contents, self.cancel)?;
+        if !report.cancelled {
+            let is_away = |path: &Path| report.unreachable.iter().any(|place| path.starts_with(&place.path));
+            let is_kept = |path: &Path| {
+                remembered.iter().any(|root| path.starts_with(root))
+                    && !excluded.covers(path, false)
+                    && (!looked(path) || is_away(path))
+            };
+            bad::forget_gone(&bad, &report, is_kept, &mut writer);
+            writer.commit()?;
+        }
 
         if let Some(options) = self.options.graph.as_ref().filter(|_| !report.cancelled) {
             let building = Instant::now();
@@ -152,6 +189,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             writer.close()?;
         }
         report.skipped.sort_by(|a, b| a.path.cmp(&b.path));
+        report.skipped_before.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(report)
     }
 }
