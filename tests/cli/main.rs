@@ -1,5 +1,6 @@
 //! The command line from outside: exit status, stdout and stderr of the real program.
 
+mod bad_files;
 mod bench;
 mod classify;
 mod commands;
@@ -14,6 +15,7 @@ mod incremental;
 mod model;
 mod numbers;
 mod query_cache;
+mod remove;
 mod replacement;
 #[path = "../../crates/clip-hub/tests/support/mod.rs"]
 mod server;

@@ -16,8 +16,8 @@ use crate::escape::escaped;
     version,
     about,
     disable_help_subcommand = true,
-    after_help = "Exit status: 0 success; 1 nothing found, or some photos were skipped; 2 error; 130 interrupted, with \
-                  all finished work saved."
+    after_help = "Exit status: 0 success; 1 nothing found, or photos were skipped that were not skipped before; 2 error; \
+                  130 interrupted, with all finished work saved."
 )]
 pub(crate) struct Cli {
     /// Index folder [env: CLIP_SEARCH_INDEX] [default: in the user's data folder]
@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Drop what is damaged in the index, and keep the rest
     Repair,
+    /// Remove photos from the index and keep them out; the files are not touched
+    Remove(RemoveArgs),
     /// Make the index as small as possible
     Compact,
     /// Write embeddings and photo details to files for other programs
@@ -178,6 +180,19 @@ pub(crate) struct IndexArgs {
     /// Also remove photos whose folder cannot be reached, for example on a drive that is gone for good
     #[arg(long)]
     pub forget_unreachable: bool,
+
+    /// Leave out what matches, in this run and all later ones: a name (`raw`, `*.png`), the end of a path (`raw/*.png`) or
+    /// a whole path; `status` lists them
+    #[arg(long, value_name = "PATTERN")]
+    pub exclude: Vec<PathBuf>,
+
+    /// Take back an --exclude or a removal, and index what it left out
+    #[arg(long, value_name = "PATTERN")]
+    pub include: Vec<PathBuf>,
+
+    /// Also list photos that an earlier run skipped for the same reason
+    #[arg(short, long)]
+    pub verbose: bool,
 
     /// Save after every N photos; an interruption loses at most the photos since the last save
     #[arg(long, value_name = "N", default_value = "1000", value_parser = counts(MAX_COUNT))]
@@ -330,6 +345,17 @@ pub(crate) struct StatusArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemoveArgs {
+    /// Photos to remove, and folders with all photos in them; they need not exist any more
+    #[arg(value_name = "DIR|FILE", required = true)]
+    pub paths: Vec<PathBuf>,
+
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

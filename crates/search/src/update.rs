@@ -275,7 +275,7 @@ impl Known {
     fn add_unreachable(&self, report: &mut Report) -> Result<(), LibraryError> {
         let Known::Index(reader) = self else { return Ok(()) };
         let mut places: Vec<(PathBuf, String)> = Vec::new();
-        for skipped in &report.skipped {
+        for skipped in report.skipped.iter().chain(&report.skipped_before) {
             if let SkipReason::Unreadable { error } = &skipped.reason {
                 places.push((skipped.path.clone(), format!("cannot be read: {error}")));
             }

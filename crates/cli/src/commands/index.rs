@@ -27,6 +27,8 @@ pub(crate) fn run(index: &Path, args: &IndexArgs) -> Result<Exit> {
             forget_unreachable: args.forget_unreachable,
             threads: args.work.threads,
             batch: args.work.batch,
+            exclude: args.exclude.clone(),
+            include: args.include.clone(),
             ..IndexOptions::default()
         },
         rebuild: args.rebuild,
@@ -39,9 +41,10 @@ pub(crate) fn run(index: &Path, args: &IndexArgs) -> Result<Exit> {
 
     let mut results = Results::new();
     if args.json {
-        results.json(&JsonReport::from(report))?;
+        let json = if args.verbose { JsonReport::with_skipped_before(report) } else { JsonReport::from(report) };
+        results.json(&json)?;
     } else {
-        tell(report, &mut results)?;
+        tell(report, args.verbose, &mut results)?;
         if update.result == UpdateResult::Interrupted {
             notice("the old index stays in use until the new one is complete");
         }
@@ -70,10 +73,23 @@ fn exit(report: &Report) -> Exit {
     }
 }
 
-fn tell(report: &Report, results: &mut Results) -> Result<()> {
+fn tell(report: &Report, verbose: bool, results: &mut Results) -> Result<()> {
     // A reason may quote a name or a decoder, and a line break in it would look like another entry.
-    for Skipped { path, reason, .. } in &report.skipped {
-        notice(format_args!("skipped: {}: {}", escaped(path), escaped_text(&reason.to_string())));
+    let tell_skipped = |how: &str, skipped: &[Skipped]| {
+        for Skipped { path, reason, .. } in skipped {
+            notice(format_args!("{how}: {}: {}", escaped(path), escaped_text(&reason.to_string())));
+        }
+    };
+    tell_skipped("skipped", &report.skipped);
+    if verbose {
+        tell_skipped("skipped as before", &report.skipped_before);
+    }
+    for folder in &report.excluded {
+        let folder = escaped(folder);
+        warning(format_args!(
+            "{folder} is excluded from the index; `clip-search status` lists the excludes, and `clip-search index \
+             --include` takes one back"
+        ));
     }
     for Unreachable { path, reason, photos_kept, .. } in &report.unreachable {
         let kept = match photos_kept {
@@ -88,16 +104,26 @@ fn tell(report: &Report, results: &mut Results) -> Result<()> {
         warning(format_args!("{} {}{kept}", escaped(path), escaped_text(reason)));
     }
     results.line(format_args!(
-        "{} indexed, {} unchanged, {} moved, {} removed, {} skipped in {}",
+        "{} indexed, {} unchanged, {} moved, {} removed, {} skipped{} in {}",
         grouped(report.indexed),
         grouped(report.unchanged),
         grouped(report.moved),
         grouped(report.removed),
-        grouped(report.skipped.len() as u64),
+        grouped((report.skipped.len() + report.skipped_before.len()) as u64),
+        as_before(report.skipped_before.len() as u64, verbose),
         duration(report.elapsed)
     ))?;
     if report.cancelled {
         notice("interrupted: finished work is saved; run the same command again to continue");
     }
     Ok(())
+}
+
+/// How many of the skipped files were skipped before, to go after their number.
+fn as_before(files: u64, are_listed: bool) -> String {
+    match files {
+        0 => String::new(),
+        files if are_listed => format!(" ({} as before)", grouped(files)),
+        files => format!(" ({} as before; --verbose lists them)", grouped(files)),
+    }
 }

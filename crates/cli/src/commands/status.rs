@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
-use clip_search::IndexReader;
 use clip_search::json::JsonStatus;
+use clip_search::{Exclude, IndexReader};
 
 use crate::args::StatusArgs;
 use crate::escape::{escaped, escaped_text};
@@ -26,6 +26,16 @@ pub(crate) fn run(index: &Path, args: &StatusArgs) -> Result<Exit> {
         results.line(format_args!("photos       {}", grouped(status.photos)))?;
         for root in &roots {
             results.line(format_args!("folder       {}", escaped(root)))?;
+        }
+        for exclude in reader.excluded() {
+            match exclude {
+                Exclude::Path(path) => results.line(format_args!("excluded     {}", escaped(&path.path())))?,
+                Exclude::Pattern(pattern) => results.line(format_args!("excluded     {}", escaped_text(pattern)))?,
+            }
+        }
+        if reader.bad_file_count() > 0 {
+            let files = count(reader.bad_file_count(), "file");
+            results.line(format_args!("skipped      {files}; `clip-search index --verbose` lists them"))?;
         }
         results.line(format_args!("model        {} ({} dimensions)", escaped_text(&model.name), model.dimension))?;
         results.line(format_args!("fingerprint  {}", escaped_text(&model.fingerprint)))?;
