@@ -5,9 +5,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clip_search::{
-    DeviceChoice, Event, IndexError, IndexReader, Indexer, Library, LibraryBuilder, LibraryError, LoadOptions, Model,
-    ModelId, ModelSource, Models, Precision, Query, QueryError, Remedy, Removed, Searcher, Silent, Strategy, Update,
-    UpdateOptions, UpdateResult,
+    DeviceChoice, Event, IndexError, IndexOptions, IndexReader, Indexer, Library, LibraryBuilder, LibraryError,
+    LoadOptions, Model, ModelId, ModelSource, Models, Precision, Query, QueryError, Remedy, Searcher, Silent, Strategy,
+    Update, UpdateOptions, UpdateResult,
 };
 
 fn samples() -> PathBuf {
@@ -199,10 +199,18 @@ fn photos_and_folders_leave_the_index_and_stay_on_the_disk() {
     let library = library(&index).open_or_create().unwrap();
     update(&library, std::slice::from_ref(&photos), &UpdateOptions::default());
     let removed = library.remove(&[photos.join("cat.jpg")]).unwrap();
-    assert_eq!(removed, Removed { photos: 1, folders: Vec::new() });
+    assert_eq!((removed.photos, &removed.excluded[..]), (1, &[photos.join("cat.jpg")][..]));
+    assert!(removed.folders.is_empty() && removed.unknown.is_empty());
     assert!(photos.join("cat.jpg").exists() && !paths(&library, "a cat").contains(&photos.join("cat.jpg")));
+    // It does not come back, until that is asked for.
+    assert_eq!(update(&library, &[], &UpdateOptions::default()).report.indexed, 0);
+    assert!(!paths(&library, "a cat").contains(&photos.join("cat.jpg")));
+    let include = IndexOptions { include: vec![photos.join("cat.jpg")], ..IndexOptions::default() };
+    let options = UpdateOptions { indexing: include, ..UpdateOptions::default() };
+    assert_eq!(update(&library, &[], &options).report.indexed, 1);
     let removed = library.remove(std::slice::from_ref(&photos)).unwrap();
-    assert_eq!(removed, Removed { photos: 9, folders: vec![photos.clone()] });
+    assert_eq!((removed.photos, &removed.folders[..]), (10, std::slice::from_ref(&photos)));
+    assert!(removed.excluded.is_empty(), "its folder is not indexed any more");
     assert!(library.search(&Query::text("a cat")).unwrap().is_empty());
     assert!(photos.join("rocket.jpg").exists());
     assert!(library.verify().unwrap().is_clean());

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
 use crate::asset::{Asset, Stamp};
+use crate::bad_files;
 use crate::exchange;
 use crate::graph::{Graph, GraphOptions};
 use crate::id_set;
@@ -52,6 +53,11 @@ pub fn records(bytes: &[u8]) {
 /// A record.
 pub fn record(bytes: &[u8]) {
     records::check_record(bytes);
+}
+
+/// A list of files that could not be indexed.
+pub fn bad_files(bytes: &[u8]) {
+    bad_files::check_file(bytes);
 }
 
 /// The `meta.json` of the word index, which is in the manifest, and what tantivy makes of it.
@@ -272,6 +278,22 @@ mod tests {
         let seeds: Vec<Vec<u8>> =
             example.snapshot.records().iter().map(|found| found.bytes().unwrap().to_vec()).collect();
         run(record, &seeds, 5000, |_| {});
+    }
+
+    #[test]
+    fn damaged_lists_of_bad_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("list");
+        let file = |number: u64| crate::BadFile {
+            path: format!("/photos/{number}.heic").into(),
+            stamp: Stamp { size: number, mtime_ns: -5, ctime_ns: number.is_multiple_of(2).then_some(7), inode: None },
+            hash: number.is_multiple_of(3).then_some([number as u8; 16]),
+            reason: "HEIC is not supported".into(),
+            decoder: (number % 2 == 1).then_some(number),
+        };
+        let list = (0..40).map(file).map(|file| (file.path.clone(), file)).collect();
+        crate::bad_files::write(&path, 1, &list).unwrap();
+        run(bad_files, &files(&[path]), 2000, seal_frame);
     }
 
     #[test]

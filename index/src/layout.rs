@@ -87,6 +87,10 @@ impl Layout {
         self.records().join(format!("{file:08x}.rec"))
     }
 
+    pub(crate) fn bad_files(&self, file: u64) -> PathBuf {
+        self.records().join(format!("{file:08x}.bad"))
+    }
+
     pub(crate) fn graph(&self, id: u64) -> PathBuf {
         self.graphs().join(format!("{id:08x}.hnsw"))
     }
@@ -114,6 +118,7 @@ pub(crate) enum Entry {
     Segment(u64),
     Deleted(u64),
     Records(u64),
+    BadFiles(u64),
     Graph(u64),
     V1Manifest(u64),
     V1Deleted(u64),
@@ -148,7 +153,10 @@ pub(crate) fn entry_in_records(name: &str) -> Option<Entry> {
     if name.starts_with(TEMP_PREFIX) {
         return Some(Entry::Temporary);
     }
-    number(name.strip_suffix(".rec")?).map(Entry::Records)
+    match name.strip_suffix(".rec") {
+        Some(stem) => number(stem).map(Entry::Records),
+        None => number(name.strip_suffix(".bad")?).map(Entry::BadFiles),
+    }
 }
 
 /// Reads a name in `graph/`.
@@ -208,6 +216,7 @@ mod tests {
             assert_eq!(entry_in_root(&name(layout.v1_deleted(id))), Some(Entry::V1Deleted(id)));
             assert_eq!(entry_in_vectors(&name(layout.deleted(id))), Some(Entry::Deleted(id)));
             assert_eq!(entry_in_records(&name(layout.record_file(id))), Some(Entry::Records(id)));
+            assert_eq!(entry_in_records(&name(layout.bad_files(id))), Some(Entry::BadFiles(id)));
             assert_eq!(entry_in_vectors(&name(layout.segment(id))), Some(Entry::Segment(id)));
             assert_eq!(entry_in_graphs(&name(layout.graph(id))), Some(Entry::Graph(id)));
             for suffix in V1_GRAPH_SUFFIXES {

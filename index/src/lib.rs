@@ -38,6 +38,7 @@
 //! ```
 
 mod asset;
+mod bad_files;
 mod best;
 mod candidates;
 mod cast;
@@ -47,6 +48,7 @@ mod compaction;
 mod error;
 mod exact;
 mod exchange;
+mod fields;
 mod files;
 mod frame;
 #[cfg(any(test, fuzzing))]
@@ -80,10 +82,11 @@ mod words;
 mod writer;
 
 pub use asset::{Asset, Inode, Kind, NewItem, Position, Record, Stamp};
+pub use bad_files::BadFile;
 pub use error::{IndexError, Remedy};
 pub use exchange::{Describe, Exported, ImportOptions, Imported, export, import};
 pub use graph::{GraphOptions, GraphUpdate};
-pub use model::{ModelId, ModelOrigin, StoredPath};
+pub use model::{Exclude, ModelId, ModelOrigin, StoredPath};
 pub use plan::{Method, Plan, Reason, SearchOptions, Strategy};
 pub use reader::{Found, IndexReader};
 pub use rebuild::Rebuild;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checked_json;
 use crate::error::IndexError;
-use crate::model::{ModelId, ModelOrigin, StoredPath};
+use crate::model::{Exclude, ModelId, ModelOrigin, StoredPath};
 use crate::segment::RowFormat;
 
 pub(crate) const KIND: &str = "clip-search manifest";
@@ -46,6 +46,11 @@ pub(crate) struct Manifest {
     pub(crate) graph: Option<GraphEntry>,
     /// The `meta.json` of tantivy's index in `words/`.
     pub(crate) words: Option<String>,
+    /// What is left out of the roots.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) excluded: Vec<Exclude>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bad_files: Option<BadFilesEntry>,
     /// What later versions add. A writer keeps it.
     #[serde(flatten)]
     pub(crate) unknown: serde_json::Map<String, serde_json::Value>,
@@ -79,6 +84,15 @@ pub(crate) struct GraphEntry {
     pub(crate) header_crc32: u32,
 }
 
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct BadFilesEntry {
+    pub(crate) file: u64,
+    /// CRC-32 of the list's header, which holds the checksums of the rest.
+    pub(crate) header_crc32: u32,
+    /// How many files the list has.
+    pub(crate) files: u64,
+}
+
 impl Manifest {
     /// Of an index without photos in which nothing was committed yet.
     pub(crate) fn empty(model: &ModelId, next_id: u64, next_file: u64) -> Manifest {
@@ -98,6 +112,8 @@ impl Manifest {
             deleted: None,
             graph: None,
             words: None,
+            excluded: Vec::new(),
+            bad_files: None,
             unknown: serde_json::Map::new(),
         }
     }
@@ -132,7 +148,7 @@ impl Manifest {
         let segments = self.segments.iter().map(|entry| entry.file);
         let records = self.records.iter().map(|entry| entry.file);
         let others = self.deleted.iter().map(|entry| entry.file).chain(self.graph.iter().map(|entry| entry.file));
-        segments.chain(records).chain(others)
+        segments.chain(records).chain(others).chain(self.bad_files.iter().map(|entry| entry.file))
     }
 }
 
@@ -162,9 +178,9 @@ mod tests {
             prop::collection::vec(any::<(u64, u64, u32)>(), 0..5),
             any::<Option<(u64, u32)>>(),
             any::<Option<(u64, u32)>>(),
-            any::<Option<String>>(),
+            any::<(Option<String>, Option<(u64, u32)>)>(),
         )
-            .prop_map(|(plain, dimension, roots, segments, deleted, graph, words)| {
+            .prop_map(|(plain, dimension, roots, segments, deleted, graph, (words, bad))| {
                 let (generation, committed_at, (name, fingerprint), next_id, next_file) = plain;
                 let origins = [
                     None,
@@ -202,6 +218,12 @@ mod tests {
                     deleted: deleted.map(|(file, crc32)| DeletedEntry { file, crc32 }),
                     graph: graph.map(|(file, header_crc32)| GraphEntry { file, header_crc32 }),
                     words,
+                    excluded: vec![
+                        Exclude::Pattern("*.png".into()),
+                        Exclude::Path(StoredPath::Text("/photos/raw".into())),
+                        Exclude::Path(StoredPath::Bytes(vec![b'/', 0xff])),
+                    ],
+                    bad_files: bad.map(|(file, header_crc32)| BadFilesEntry { file, header_crc32, files: file / 2 }),
                     unknown: serde_json::Map::from_iter([(
                         "later".to_owned(),
                         serde_json::json!([1, null, {"a": "b"}]),

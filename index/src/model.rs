@@ -1,4 +1,4 @@
-//! Which model made the embeddings of an index, and where it came from.
+//! What a manifest says in words: which model made the embeddings, where it came from, and what is left out.
 
 use clip_files::path_bytes;
 use serde::{Deserialize, Serialize};
@@ -66,4 +66,15 @@ impl StoredPath {
             StoredPath::Bytes(bytes) => path_bytes::to_path(bytes),
         }
     }
+}
+
+/// What an index leaves out of the folders that it is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exclude {
+    /// This file, or this folder and all that is in it.
+    Path(StoredPath),
+    /// All files and folders that the pattern matches, and all that is in them. `docs/index-format.md` says what a pattern
+    /// is.
+    Pattern(String),
 }

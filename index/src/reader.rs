@@ -9,6 +9,7 @@ use clip_kernels::similarity;
 use roaring::RoaringTreemap;
 
 use crate::asset::Record;
+use crate::bad_files::{self, BadFile};
 use crate::cast;
 use crate::commit_point::{CommitPoint, at_commit};
 use crate::error::IndexError;
@@ -16,7 +17,7 @@ use crate::exact;
 use crate::files;
 use crate::graph::{self, Graph, GraphFile};
 use crate::layout::Layout;
-use crate::model::{ModelId, ModelOrigin, StoredPath};
+use crate::model::{Exclude, ModelId, ModelOrigin, StoredPath};
 use crate::plan::{self, Method, Plan, Reason, SearchOptions, Sizes, Strategy};
 use crate::scan;
 use crate::snapshot::Snapshot;
@@ -127,6 +128,26 @@ impl IndexReader {
     /// The folders that the index was made of.
     pub fn roots(&self) -> Vec<PathBuf> {
         self.snapshot.manifest().roots.iter().map(StoredPath::path).collect()
+    }
+
+    /// What is left out of these folders.
+    pub fn excluded(&self) -> &[Exclude] {
+        &self.snapshot.manifest().excluded
+    }
+
+    /// How many files in these folders could not be indexed when they were last tried.
+    pub fn bad_file_count(&self) -> u64 {
+        self.snapshot.manifest().bad_files.as_ref().map_or(0, |entry| entry.files)
+    }
+
+    /// The files in these folders that could not be indexed, in the order of their paths.
+    ///
+    /// # Errors
+    /// [`IndexError::Io`] or [`IndexError::Corrupt`] if the list cannot be read: it is damaged, or it was replaced since this
+    /// reader was opened. The next writer does without a damaged one.
+    pub fn bad_files(&self) -> Result<Vec<BadFile>, IndexError> {
+        let Some(entry) = &self.snapshot.manifest().bad_files else { return Ok(Vec::new()) };
+        Ok(bad_files::read(&self.snapshot.layout().bad_files(entry.file), entry)?.into_values().collect())
     }
 
     /// The ids of all items, ascending.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::bad_files::{self, BadFile};
 use crate::commit_point::CommitPoint;
 use crate::error::IndexError;
 use crate::files;
@@ -104,6 +105,7 @@ impl Rebuild {
         if !staging::exists(&layout)? {
             IndexWriter::create(staged.root(), model, base.first_id, base.first_file)?.close()?;
         }
+        base.hand_on(&layout, &staged, model)?;
         Ok(Rebuild { layout, staged, model: model.clone(), base, _lock: lock })
     }
 
@@ -204,7 +206,7 @@ impl Rebuild {
         Ok(snapshot)
     }
 
-    /// Graph and words can be made again: where one has lost a file, for instance to an earlier attempt at the commit that
+    /// Graph, words and the list of bad files can be made again: where one has lost a file, for instance to an earlier attempt at the commit that
     /// had to move files instead of linking them, the new generation does without.
     fn leave_out_incomplete(&self, manifest: &mut Manifest) -> Result<(), IndexError> {
         if let Some(meta) = &manifest.words
@@ -216,6 +218,11 @@ impl Rebuild {
             && !self.staged.graph(entry.file).is_file()
         {
             manifest.graph = None;
+        }
+        if let Some(entry) = &manifest.bad_files
+            && !self.staged.bad_files(entry.file).is_file()
+        {
+            manifest.bad_files = None;
         }
         Ok(())
     }
@@ -232,6 +239,7 @@ impl Rebuild {
         if let Some(entry) = &manifest.graph {
             made_again.push(of(&|at| at.graph(entry.file)));
         }
+        made_again.extend(manifest.bad_files.iter().map(|entry| of(&|at| at.bad_files(entry.file))));
         let words = words::live_files(&from.words(), manifest.words.as_deref())?;
         made_again.extend(words.iter().map(|name| of(&|at| at.words().join(name))));
         moves.extend(made_again.into_iter().filter(|(from, _)| from.is_file()));
@@ -307,6 +315,43 @@ impl Base {
         Ok(base)
     }
 
+    /// Gives the staged index what a rebuild does not make anew: what is excluded, which may have changed since it was begun,
+    /// and at its beginning the bad files. They are tried again, but nobody needs to be told of them again.
+    fn hand_on(&self, layout: &Layout, staged: &Layout, model: &ModelId) -> Result<(), IndexError> {
+        let Some(base) = &self.manifest else { return Ok(()) };
+        let (is_new, is_same) = {
+            let snapshot = Snapshot::open(staged)?;
+            // A process may have died between the first commit, which makes the index, and the one below.
+            (snapshot.manifest().generation <= 1, snapshot.manifest().excluded == base.excluded)
+        };
+        if is_same && !is_new {
+            return Ok(());
+        }
+        let mut writer = IndexWriter::open_or_create(staged.root(), model)?;
+        writer.set_excluded(base.excluded.clone());
+        if is_new {
+            for file in self.bad_files(layout) {
+                writer.remember_bad_file(BadFile { decoder: None, ..file });
+            }
+        }
+        writer.commit()?;
+        writer.close()
+    }
+
+    /// What the index remembers of bad files. It can do without.
+    fn bad_files(&self, layout: &Layout) -> Vec<BadFile> {
+        let Some(entry) = self.manifest.as_ref().and_then(|manifest| manifest.bad_files.as_ref()) else {
+            return Vec::new();
+        };
+        match bad_files::read(&layout.bad_files(entry.file), entry) {
+            Ok(files) => files.into_values().collect(),
+            Err(error) => {
+                log::warn!("the list of bad files is not taken over: {error}");
+                Vec::new()
+            }
+        }
+    }
+
     /// Looks for numbers that were not used yet, where the manifest that would tell cannot be read.
     fn read_what_is_left(&mut self, layout: &Layout) -> Result<(), IndexError> {
         // A first rebuild that died just before its commit has left files here that are the staged index's.
@@ -327,7 +372,11 @@ impl Base {
                     }
                 }
                 Entry::V1Deleted(generation) => self.generation = self.generation.max(generation),
-                Entry::Segment(file) | Entry::Deleted(file) | Entry::Records(file) | Entry::Graph(file)
+                Entry::Segment(file)
+                | Entry::Deleted(file)
+                | Entry::Records(file)
+                | Entry::BadFiles(file)
+                | Entry::Graph(file)
                     if !is_staged(file) =>
                 {
                     self.unused.next_file = self.unused.next_file.max(file.saturating_add(1));

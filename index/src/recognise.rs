@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::bad_files;
 use crate::checked_json;
 use crate::error::IndexError;
 use crate::files;
@@ -136,6 +137,7 @@ fn is_own_in_vectors(path: &Path) -> Result<bool, IndexError> {
 fn is_own_in_records(path: &Path) -> Result<bool, IndexError> {
     match name_of(path).and_then(layout::entry_in_records) {
         Some(Entry::Records(_)) => Ok(beginning(path)?.starts_with(&records::KIND.magic)),
+        Some(Entry::BadFiles(_)) => Ok(beginning(path)?.starts_with(&bad_files::KIND.magic)),
         Some(Entry::Temporary) => Ok(is_our_temporary(path)),
         _ => Ok(false),
     }

@@ -14,6 +14,7 @@ use std::sync::atomic::AtomicBool;
 use roaring::RoaringTreemap;
 
 use crate::asset::{Record, Stamp};
+use crate::bad_files;
 use crate::commit_point::CommitPoint;
 use crate::compaction;
 use crate::error::IndexError;
@@ -50,6 +51,8 @@ pub struct Repaired {
     pub graph_dropped: bool,
     /// The word index was damaged, or had assets that are lost, and was made again.
     pub words_rebuilt: bool,
+    /// The list of files that could not be indexed was damaged. The next update tries them again.
+    pub bad_files_dropped: bool,
 }
 
 impl Repaired {
@@ -61,6 +64,7 @@ impl Repaired {
             && self.unchecked == 0
             && !self.graph_dropped
             && !self.words_rebuilt
+            && !self.bad_files_dropped
     }
 }
 
@@ -384,6 +388,13 @@ impl<'a> Repair<'a> {
         {
             self.report.graph_dropped = true;
             self.manifest.graph = None;
+            snapshot = assemble(&self.manifest)?;
+        }
+        if let Some(entry) = &self.manifest.bad_files
+            && damage(bad_files::read(&layout.bad_files(entry.file), entry))?.is_none()
+        {
+            self.report.bad_files_dropped = true;
+            self.manifest.bad_files = None;
             snapshot = assemble(&self.manifest)?;
         }
         let has_words = match &self.manifest.words {

@@ -18,6 +18,7 @@ pub(crate) fn sweep(layout: &Layout, manifest: Option<&Manifest>) -> Result<(), 
             Entry::Segment(file) => manifest.segments.iter().any(|entry| entry.file == file),
             Entry::Records(file) => manifest.records.iter().any(|entry| entry.file == file),
             Entry::Deleted(file) => manifest.deleted.as_ref().is_some_and(|entry| entry.file == file),
+            Entry::BadFiles(file) => manifest.bad_files.as_ref().is_some_and(|entry| entry.file == file),
             Entry::Graph(file) => manifest.graph.as_ref().is_some_and(|entry| entry.file == file),
             Entry::V1Manifest(_) | Entry::V1Deleted(_) | Entry::Temporary => false,
         })

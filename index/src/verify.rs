@@ -9,6 +9,7 @@ use clip_kernels::similarity;
 use roaring::RoaringTreemap;
 
 use crate::asset::Record;
+use crate::bad_files;
 use crate::commit_point::CommitPoint;
 use crate::error::IndexError;
 use crate::files;
@@ -117,6 +118,7 @@ fn verify_once(layout: &Layout, watch: &Watch<'_>) -> Result<VerifyReport, Index
     {
         report.add(&layout.graphs(), error)?;
     }
+    check_bad_files(layout, snapshot.manifest(), watch, &mut report)?;
     let records = check_records(layout, &snapshot, &mut report)?;
     if let Some(files) = &words_files {
         check_words(files, &records, &mut report)?;
@@ -152,6 +154,7 @@ fn check_one_by_one(layout: &Layout, watch: &Watch<'_>, report: &mut VerifyRepor
     {
         report.add(layout.root(), error)?;
     }
+    check_bad_files(layout, &manifest, watch, report)?;
     if let Some(meta) = &manifest.words {
         let opened = ReadDirectory::pin(&layout.words(), meta.as_bytes().into()).and_then(|files| Words::open(&files));
         if let Err(error) = opened {
@@ -215,6 +218,24 @@ fn check_segment(segment: &Segment, report: &mut VerifyReport) -> Result<(), Ind
         report.note(segment.path(), format!("the codes of item {} do not match its vector", segment.ids()[row]));
     }
     Ok(())
+}
+
+fn check_bad_files(
+    layout: &Layout,
+    manifest: &Manifest,
+    watch: &Watch<'_>,
+    report: &mut VerifyReport,
+) -> Result<(), IndexError> {
+    let Some(entry) = &manifest.bad_files else { return Ok(()) };
+    let path = layout.bad_files(entry.file);
+    match bad_files::read(&path, entry) {
+        Ok(files) if files.len() as u64 == entry.files => {}
+        Ok(files) => {
+            report.note(&path, format!("it has {} files, the manifest says {}", files.len(), entry.files));
+        }
+        Err(error) => report.add(&path, error)?,
+    }
+    step(watch, path.metadata().map_or(0, |metadata| metadata.len()), &path)
 }
 
 fn check_record_file(file: &RecordFile, report: &mut VerifyReport) -> Result<(), IndexError> {

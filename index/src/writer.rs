@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use roaring::RoaringTreemap;
 
 use crate::asset::{Asset, NewItem, Record, Stamp, stored_path};
+use crate::bad_files::{self, BadFile, BadFiles};
 use crate::commit_point::CommitPoint;
 use crate::compaction;
 use crate::error::IndexError;
@@ -17,7 +18,7 @@ use crate::id_set;
 use crate::layout::{Entry, Layout};
 use crate::lock::WriteLock;
 use crate::manifest::{self, DeletedEntry, GraphEntry, Manifest, RecordsEntry, SegmentEntry};
-use crate::model::{ModelId, ModelOrigin, StoredPath};
+use crate::model::{Exclude, ModelId, ModelOrigin, StoredPath};
 use crate::privacy;
 use crate::recognise::refuse_foreign_files;
 use crate::records::{self, RecordFile, Records};
@@ -43,6 +44,8 @@ pub struct IndexWriter {
     origin: Option<ModelOrigin>,
     roots: Vec<StoredPath>,
     remaining: u64,
+    excluded: Vec<Exclude>,
+    bad_files: BadFiles,
     next_id: u64,
     row_format: RowFormat,
     pending: Pending,
@@ -80,6 +83,7 @@ pub struct Compacted {
 #[derive(Debug, Default)]
 struct Pending {
     manifest_changed: bool,
+    bad_files_changed: bool,
     /// Ids of added items, ascending, and their rows.
     added: Vec<u64>,
     rows: Vec<f32>,
@@ -97,7 +101,11 @@ struct Pending {
 
 impl Pending {
     fn is_empty(&self) -> bool {
-        !self.manifest_changed && self.added.is_empty() && self.removed.is_empty() && self.records.is_empty()
+        !self.manifest_changed
+            && !self.bad_files_changed
+            && self.added.is_empty()
+            && self.removed.is_empty()
+            && self.records.is_empty()
     }
 
     fn has_added(&self, id: u64) -> bool {
@@ -221,6 +229,18 @@ impl IndexWriter {
     /// A writer without pending changes.
     fn over(snapshot: Snapshot, words: WordIndex, lock: WriteLock) -> IndexWriter {
         let manifest = snapshot.manifest();
+        let mut pending = Pending::default();
+        let bad_files = match &manifest.bad_files {
+            None => BadFiles::new(),
+            Some(entry) => {
+                bad_files::read(&snapshot.layout().bad_files(entry.file), entry).unwrap_or_else(|error| {
+                    log::warn!("bad files are tried again: {error}");
+                    // The next commit does without the list.
+                    pending.bad_files_changed = true;
+                    BadFiles::new()
+                })
+            }
+        };
         IndexWriter {
             words,
             model: manifest.model.clone(),
@@ -229,7 +249,9 @@ impl IndexWriter {
             remaining: manifest.remaining,
             next_id: manifest.next_id,
             row_format: manifest.rows,
-            pending: Pending::default(),
+            excluded: manifest.excluded.clone(),
+            bad_files,
+            pending,
             unsynced: false,
             snapshot,
             _lock: lock,
@@ -289,6 +311,38 @@ impl IndexWriter {
         self.pending.manifest_changed |= roots != self.roots;
         self.roots = roots;
         Ok(())
+    }
+
+    /// What is left out of these folders.
+    pub fn excluded(&self) -> &[Exclude] {
+        &self.excluded
+    }
+
+    /// Sets what is left out of the folders, with the next commit. Nothing leaves the index by that.
+    pub fn set_excluded(&mut self, excluded: Vec<Exclude>) {
+        self.pending.manifest_changed |= excluded != self.excluded;
+        self.excluded = excluded;
+    }
+
+    /// Files that could not be indexed, uncommitted changes included, in the order of their paths.
+    pub fn bad_files(&self) -> impl Iterator<Item = &BadFile> {
+        self.bad_files.values()
+    }
+
+    /// Remembers, with the next commit, that a file could not be indexed, in place of what was remembered of its path. Where
+    /// paths are not bytes, one that is no Unicode is not remembered.
+    pub fn remember_bad_file(&mut self, file: BadFile) {
+        if self.bad_files.get(&file.path) != Some(&file) {
+            self.bad_files.insert(file.path.clone(), file);
+            self.pending.bad_files_changed = true;
+        }
+    }
+
+    /// Forgets a file that could not be indexed, with the next commit; `false` if it was not remembered.
+    pub fn forget_bad_file(&mut self, path: &Path) -> bool {
+        let was_known = self.bad_files.remove(path).is_some();
+        self.pending.bad_files_changed |= was_known;
+        was_known
     }
 
     /// Sets how embeddings are stored in vector files that are written from now on. The index remembers it, with the next
@@ -668,6 +722,14 @@ impl IndexWriter {
             header_crc32: segment.content_crc(),
         };
         let records = |file: &Arc<RecordFile>| RecordsEntry { file: file.number(), header_crc32: file.content_crc() };
+        let bad_files = if !self.pending.bad_files_changed {
+            old.bad_files.clone()
+        } else if self.bad_files.is_empty() {
+            None
+        } else {
+            next_file += 1;
+            Some(bad_files::write(&layout.bad_files(next_file - 1), next_file - 1, &self.bad_files)?)
+        };
         let mut manifest = Manifest {
             version: manifest::VERSION,
             generation,
@@ -684,6 +746,8 @@ impl IndexWriter {
             deleted,
             graph: staged.graph,
             words: None,
+            excluded: self.excluded.clone(),
+            bad_files,
             unknown: old.unknown.clone(),
         };
         // Whatever goes wrong from here on, the word index in memory is not the committed one any more.

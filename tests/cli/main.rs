@@ -1,9 +1,11 @@
 //! The command line from outside: exit status, stdout and stderr of the real program.
 
+mod bad_files;
 mod bench;
 mod classify;
 mod commands;
 mod crash;
+mod duplicates;
 mod errors;
 mod escapes;
 mod found_by_others;
@@ -18,6 +20,7 @@ mod moved;
 mod numbers;
 mod own_model;
 mod query_cache;
+mod remove;
 mod replacement;
 #[path = "../../crates/clip-hub/tests/support/mod.rs"]
 mod server;

@@ -16,8 +16,8 @@ use crate::misspelt;
 #[command(
     name = "clip-search",
     version,
-    after_help = "Exit status: 0 success; 1 nothing found, or some photos were skipped; 2 error; 130 interrupted, with \
-                  all finished work saved."
+    after_help = "Exit status: 0 success; 1 nothing found, or photos were skipped that were not skipped before; 2 error; \
+                  130 interrupted, with all finished work saved."
 )]
 pub(crate) struct Cli {
     /// Index folder [env: CLIP_SEARCH_INDEX] [default: in the user's data folder]
@@ -110,6 +110,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Drop what is damaged in the index, and keep the rest
     Repair,
+    /// Remove photos from the index and keep them out; the files are not touched
+    Remove(RemoveArgs),
     /// Make the index as small as possible
     Compact,
     /// Write embeddings and photo details to files for other programs
@@ -235,6 +237,15 @@ pub(crate) struct IndexArgs {
     #[arg(long)]
     pub forget_unreachable: bool,
 
+    /// Leave out what matches, in this run and all later ones: a name (`raw`, `*.png`), the end of a path (`raw/*.png`) or
+    /// a whole path; `status` lists them
+    #[arg(long, value_name = "PATTERN")]
+    pub exclude: Vec<PathBuf>,
+
+    /// Take back an --exclude or a removal, and index what it left out
+    #[arg(long, value_name = "PATTERN")]
+    pub include: Vec<PathBuf>,
+
     /// Save after every N photos; an interruption loses at most the photos since the last save
     #[arg(long, value_name = "N", default_value = "1000", value_parser = count::<u64>(MAX_COUNT))]
     pub checkpoint: u64,
@@ -261,7 +272,7 @@ pub(crate) struct QueryArgs {
     #[arg(long, value_name = "FILE")]
     pub image: Option<PathBuf>,
 
-    /// Maximum number of results
+    /// Maximum number of results; identical files count as one
     #[arg(short = 'n', long, value_name = "N", default_value = "10", value_parser = count::<u64>(MAX_COUNT))]
     pub limit: u64,
 
@@ -386,6 +397,17 @@ pub(crate) struct StatusArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemoveArgs {
+    /// Photos to remove, and folders with all photos in them; they need not exist any more
+    #[arg(value_name = "DIR|FILE", required = true)]
+    pub paths: Vec<PathBuf>,
+
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

@@ -6,6 +6,8 @@ use std::io;
 
 use clip_search::{ImageError, IndexError, IndexerError, LibraryError, ModelError, QueryError};
 
+use crate::output::quoted;
+
 /// What can be done about an error, according to the first of its causes that knows; a phrase to go after the message.
 pub(crate) fn words(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(of)
@@ -97,6 +99,9 @@ fn indexer(error: &IndexerError) -> Option<String> {
         && let Some(words) = of(source.as_ref())
     {
         return Some(words);
+    }
+    if let IndexerError::Excluded { by, .. } | IndexerError::NotExcluded { by: Some(by), .. } = error {
+        return Some(format!("take that back with `clip-search index --include {}`", quoted(by)));
     }
     Some(match error.remedy()? {
         Remedy::NameFolders => "name the folder that contains your photos: `clip-search index DIR`".to_owned(),
@@ -296,6 +301,19 @@ mod tests {
         ] {
             assert_eq!(found, "create one with `clip-search index DIR`");
         }
+    }
+
+    #[test]
+    fn an_exclude_is_taken_back_by_its_name() {
+        let error = IndexerError::Excluded { path: "/p/raw".into(), by: "raw*".into() };
+        assert_eq!(advice(error), "take that back with `clip-search index --include 'raw*'`");
+        let not_excluded = |by: Option<&str>| IndexerError::NotExcluded {
+            given: "/p/raw/x".into(),
+            by: by.map(str::to_owned),
+            excluded: vec!["/p/raw".into()],
+        };
+        assert_eq!(advice(not_excluded(Some("/p/raw"))), "take that back with `clip-search index --include /p/raw`");
+        assert_eq!(advice(not_excluded(None)), "");
     }
 
     #[test]

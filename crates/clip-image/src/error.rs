@@ -128,7 +128,28 @@ impl ImageError {
 fn describe_io(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "no such file, or a broken link".into(),
-        io::ErrorKind::PermissionDenied => "cannot read: permission denied".into(),
-        _ => format!("cannot be read: {error}"),
+        io::ErrorKind::PermissionDenied => "cannot be read: permission denied".into(),
+        _ => format!("cannot be read: {}", in_plain_words(error)),
+    }
+}
+
+/// What the system says, without its number and in lower case: "input/output error".
+fn in_plain_words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn the_system_is_quoted_without_its_numbers() {
+        // EIO has the same number on all Unixes.
+        let error = ImageError::Io(io::Error::from_raw_os_error(5)).to_string();
+        assert!(error.starts_with("cannot be read: i") && !error.contains("os error"), "{error}");
     }
 }

@@ -102,6 +102,10 @@ fn check_error(error: &ImageError) {
     let message = error.to_string();
     assert!(!message.chars().any(char::is_control), "{message:?}");
     assert!(!matches!(error, ImageError::Panicked { .. }), "{error:?}");
+    // The libraries' words speak to programmers, of their functions and types.
+    for word in ["set_limits", "Unknown(", "Unsupported", "Invalid", "Error", "Some(", "Limits", "os error"] {
+        assert!(!message.contains(word), "{message:?}");
+    }
 }
 
 #[cfg(all(test, feature = "default"))]

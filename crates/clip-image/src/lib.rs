@@ -41,6 +41,7 @@
 #![cfg_attr(not(feature = "default"), allow(dead_code, reason = "parts that formats share, when those are left out"))]
 
 mod calendar;
+mod capability;
 mod decode;
 mod error;
 mod exif_data;
@@ -55,6 +56,7 @@ mod limits;
 mod metadata;
 mod raster;
 
+pub use capability::decoder_id;
 pub use decode::{Photo, decode, decode_bytes, decode_bytes_for, decode_for};
 pub use error::{ImageError, Remedy};
 pub use file::read_file;

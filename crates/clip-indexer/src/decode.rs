@@ -18,6 +18,8 @@ use crate::report::{SkipReason, StageTimes};
 pub(crate) struct Message<P> {
     /// Its place in the work.
     pub work: usize,
+    /// The hash of its content, if that was read.
+    pub hash: Option<[u8; 16]>,
     pub result: Result<Finding<P>, SkipReason>,
 }
 
@@ -67,17 +69,24 @@ impl<E: Encoder> Decoding<'_, E> {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(work) = self.work.get(index) else { break };
             // A fault met in one file must not end a run over a million. All that the closure changes outside itself
-            // are times and the shared contents, which are whole at every moment.
-            let result = catch_unwind(AssertUnwindSafe(|| self.file(index, work, &mut times)))
+            // are times, the hash and the shared contents, which are whole at every moment.
+            let mut hash = None;
+            let result = catch_unwind(AssertUnwindSafe(|| self.file(index, work, &mut hash, &mut times)))
                 .unwrap_or_else(|panic| Err(SkipReason::Panicked { message: message(panic.as_ref()) }));
-            if out.send(Message { work: index, result }).is_err() {
+            if out.send(Message { work: index, hash, result }).is_err() {
                 break;
             }
         }
         times
     }
 
-    fn file(&self, index: usize, work: &Work, times: &mut StageTimes) -> Result<Finding<E::Pixels>, SkipReason> {
+    fn file(
+        &self,
+        index: usize,
+        work: &Work,
+        read: &mut Option<[u8; 16]>,
+        times: &mut StageTimes,
+    ) -> Result<Finding<E::Pixels>, SkipReason> {
         let opened = Instant::now();
         let bytes = clip_image::read_file(&work.file.path, &self.limits);
         times.read += opened.elapsed();
@@ -86,6 +95,7 @@ impl<E: Encoder> Decoding<'_, E> {
         let mut watch = Stopwatch::start();
         let hash = clip_image::hash_bytes(&bytes).0;
         times.hash += watch.lap();
+        *read = Some(hash);
         match self.contents.claim(index, &work.file, hash, work.known) {
             Verdict::Touched { id } => return Ok(Finding::Touched { id }),
             Verdict::Moved { id } => return Ok(Finding::Moved { id }),

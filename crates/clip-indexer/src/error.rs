@@ -34,6 +34,32 @@ pub enum IndexerError {
         /// What it is, with its article: "a named pipe".
         found: &'static str,
     },
+    /// The only folders that were asked for are excluded.
+    #[error("cannot index {}: it is excluded from the index by {by}", path.display())]
+    Excluded {
+        /// As it was given.
+        path: PathBuf,
+        /// The exclude, as it is given to be taken back.
+        by: String,
+    },
+    /// Something is to be excluded that has no name.
+    #[error("cannot exclude nothing: expected a path or a pattern, found an empty one")]
+    EmptyExclude,
+    /// An exclude is to be taken back that there is not.
+    #[error(
+        "{} is not excluded{}; {}",
+        given.display(),
+        by.as_ref().map(|by| format!(" by itself but by {by}")).unwrap_or_default(),
+        if excluded.is_empty() { "nothing is excluded".to_owned() } else { format!("excluded are {}", excluded.join(", ")) }
+    )]
+    NotExcluded {
+        /// As it was given.
+        given: PathBuf,
+        /// The exclude that applies to it, if it is inside one.
+        by: Option<String>,
+        /// All excludes, as they are given to be taken back.
+        excluded: Vec<String>,
+    },
     /// The index could not be opened, read or written.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -74,6 +100,8 @@ pub enum Remedy {
     MountOrIndexParent,
     /// Check the permissions of the folder.
     CheckPermissions,
+    /// Take the exclude back.
+    TakeBackExclude,
     /// Run the same again: what was indexed is kept.
     Resume,
     /// Report the fault to the authors of the model's code.
@@ -92,10 +120,13 @@ impl IndexerError {
                 io::ErrorKind::PermissionDenied => Some(Remedy::CheckPermissions),
                 _ => None,
             },
+            Self::Excluded { .. } | Self::NotExcluded { by: Some(_), .. } => Some(Remedy::TakeBackExclude),
             Self::Encoder { .. } => Some(Remedy::Resume),
             Self::EncoderOutput { .. } => Some(Remedy::Report),
             Self::Threads(_) => Some(Remedy::UseFewerThreads),
-            Self::NotIndexable { .. } | Self::Index(_) => None,
+            Self::NotIndexable { .. } | Self::EmptyExclude | Self::NotExcluded { by: None, .. } | Self::Index(_) => {
+                None
+            }
         }
     }
 }

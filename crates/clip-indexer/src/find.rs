@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use crate::excluded::Excluded;
 use crate::progress::Silent;
 use crate::report::Skipped;
 use crate::walk::walk;
@@ -21,7 +22,7 @@ pub struct FoundPhotos {
 /// by: links are followed, hidden entries and system folders are left out. No file is opened.
 pub fn find_photos(folder: &Path) -> FoundPhotos {
     let never = AtomicBool::new(false);
-    let walked = walk(&[folder.to_path_buf()], true, &Silent, &never);
+    let walked = walk(&[folder.to_path_buf()], &Excluded::default(), true, &Silent, &never);
     FoundPhotos { photos: walked.files.into_iter().map(|file| file.path).collect(), skipped: walked.skipped }
 }
 

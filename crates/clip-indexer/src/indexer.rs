@@ -8,8 +8,10 @@ use std::time::Instant;
 use clip_encoder::Encoder;
 use clip_index::{IndexError, IndexReader, IndexWriter, ModelId, ModelOrigin, Record};
 
+use crate::bad::{self, Bad};
 use crate::contents::Contents;
 use crate::error::IndexerError;
+use crate::excluded::{self, Excluded};
 use crate::options::IndexOptions;
 use crate::pipeline::Pipeline;
 use crate::plan::{Gone, Kept, Known, Plan, Spot, lost, plan};
@@ -105,7 +107,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
     ///
     /// # Errors
     /// [`IndexerError`] tells when a root cannot be used, the index cannot be opened or written, or the model fails.
-    /// All that was committed before stays. A file that cannot be indexed is no error: [`Report::skipped`] names it.
+    /// All that was committed before stays. A file that cannot be indexed is no error: [`Report::skipped`] names it, once.
     pub fn run(self, roots: &[PathBuf]) -> Result<Report, IndexerError> {
         let started = Instant::now();
         let mut report = self.go(roots)?;
@@ -115,12 +117,15 @@ impl<'a, E: Encoder> Indexer<'a, E> {
 
     fn go(self, given: &[PathBuf]) -> Result<Report, IndexerError> {
         // Roots are looked at before the index is created, so that a misspelt folder leaves nothing behind.
-        let remembered = match IndexReader::open(self.index) {
-            Ok(reader) => reader.roots(),
-            Err(IndexError::NotFound { .. }) => Vec::new(),
+        let (remembered, excludes) = match IndexReader::open(self.index) {
+            Ok(reader) => (reader.roots(), reader.excluded().to_vec()),
+            Err(IndexError::NotFound { .. }) => (Vec::new(), Vec::new()),
             Err(error) => return Err(error.into()),
         };
+        let excludes = excluded::changed(&excludes, &self.options.exclude, &self.options.include)?;
         let mut roots = roots::resolve(given, &remembered, self.index)?;
+        let all_roots = roots.remembered(&remembered);
+        let named = excluded::leave_out(&mut roots, &excludes, &all_roots)?;
         let model = ModelId {
             name: self.encoder.name().to_owned(),
             fingerprint: self.encoder.fingerprint().to_owned(),
@@ -129,31 +134,52 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         let mut writer = IndexWriter::open_or_create(self.index, &model)?;
 
         let walking = Instant::now();
-        let mut walked = walk(&roots.walk, self.options.follow_links, self.progress, self.cancel);
+        let excluded = Excluded::new(&excludes, &all_roots);
+        let mut walked = walk(&roots.walk, &excluded, self.options.follow_links, self.progress, self.cancel);
         let mut report = Report {
-            skipped: std::mem::take(&mut walked.skipped),
+            excluded: named,
             passed_over: std::mem::take(&mut walked.passed_over).into_list(),
             ..Report::default()
         };
         report.stages.walk = walking.elapsed();
         if walked.cancelled {
+            report.skipped = walked.skipped;
             report.cancelled = true;
             return Ok(report);
         }
 
         let disk = Disk::default();
-        let known = known_files(writer.records()?);
+        // What is excluded is not away but to leave the index, wherever it is.
+        let (mut known, mut left_out): (Vec<_>, Vec<_>) =
+            known_files(writer.records()?).into_iter().partition(|photo| !excluded.covers(&photo.path, false));
         let deleted = roots.deleted_files(|path| known.iter().any(|known| known.path == path));
         let blind = [roots.blind.as_slice(), &walked.blind].concat();
+        let looked = |path: &Path| {
+            let is_in = |folder: &Path| path.starts_with(folder);
+            roots.scope.iter().any(|root| is_in(root)) && !blind.iter().any(|spot| is_in(&spot.path))
+        };
+        let decoder = clip_image::decoder_id(&self.options.limits);
+        let bad = Bad::new(writer.bad_files().cloned(), decoder, &walked.files, looked);
+        bad::sort_out_walk(&bad, std::mem::take(&mut walked.skipped), &mut writer, &mut report);
+        let forget = self.options.forget_unreachable;
         let lost = match self.replaced {
-            Some(replaced) if !self.options.forget_unreachable => {
-                lost(&known_files(replaced.all_records()?), &walked.files, &roots.scope, &blind, &disk)
+            Some(replaced) if !forget => {
+                let mut known = known_files(replaced.all_records()?);
+                known.retain(|photo| !excluded.covers(&photo.path, false));
+                lost(&known, &walked.files, &roots.scope, &blind, &disk)
             }
             _ => Default::default(),
         };
-        let forget = self.options.forget_unreachable;
         let plan = plan(&known, walked.files, &roots.scope, &blind, forget, &disk);
-        let Plan { unchanged, restamped, work, gone, kept, spots, devices } = plan;
+        let Plan { unchanged, restamped, mut work, mut gone, kept, spots, devices } = plan;
+        gone.extend(left_out.iter().map(|photo| Gone { id: photo.id, hash: photo.hash, spot: None }));
+        work.retain(|work| match bad.settled(&work.file) {
+            Some(skipped) => {
+                report.skipped_before.push(skipped);
+                false
+            }
+            None => true,
+        });
         report.unchanged = unchanged;
         self.progress.event(Event::Planned { unchanged, to_read: work.len() as u64 });
         let before = writer.roots();
@@ -162,48 +188,46 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         if forget {
             remembered.retain(|root| !roots.blind.iter().any(|spot| spot.root && spot.path == *root));
         }
-        // Roots that may turn out to have moved, and how many photos the index knows in them.
-        let missing: Vec<(PathBuf, usize)> = remembered
-            .iter()
-            .filter(|root| !roots.walk.contains(root) && disk.folder(root) == Folder::Missing)
-            .map(|root| (root.clone(), known.iter().filter(|known| known.path.starts_with(root)).count()))
-            .collect();
+        let missing = missing_roots(&remembered, &roots.walk, &known, &disk);
         let departures = Departures { devices, system: &disk, roots: remembered.clone() };
+        known.append(&mut left_out);
         let contents = Contents::new(&known, gone, kept, departures);
         drop(known);
 
         // Remembered before the first photo is, so that an interrupted run can be taken up without naming the folders.
         writer.set_roots(&remembered)?;
+        writer.set_excluded(excludes);
         if let Some(origin) = self.origin {
             writer.set_origin(Some(origin));
         }
-        let mut pipeline = Pipeline::new(&mut writer, self.index, &work, report, self.progress, &self.options)?;
+        let mut pipeline = Pipeline::new(&mut writer, self.index, &work, &bad, report, self.progress, &self.options)?;
         pipeline.restamp(&restamped, self.cancel)?;
         pipeline.run(self.encoder, &contents, self.cancel)?;
         let (mut report, removed) = pipeline.finish(&contents, self.cancel)?;
 
         let departed = contents.departed();
-        let has_moved = |root: &PathBuf, photos: usize| {
-            photos > 0 && photos == departed.iter().filter(|photo| photo.path.starts_with(root)).count()
-        };
-        report.moved_roots =
-            missing.into_iter().filter(|(root, n)| has_moved(root, *n)).map(|(root, _)| root).collect();
-        if !report.moved_roots.is_empty() {
-            remembered.retain(|root| !report.moved_roots.contains(root));
-            writer.set_roots(&remembered)?;
-            writer.commit()?;
-        }
+        report.moved_roots = moved_roots(missing, &departed);
         tell_of_places(&mut report, spots, forget, &departed, &removed);
         if !lost.0.is_empty() {
             add_lost(&mut report, lost, &writer)?;
         }
         // A single file that turned out to be no photo is not looked at again.
-        let is_bad = |root: &PathBuf| !before.contains(root) && report.skipped.iter().any(|file| file.path == *root);
-        if roots.walk.iter().any(is_bad) {
-            remembered.retain(|root| !is_bad(root));
-            writer.set_roots(&remembered)?;
-            writer.commit()?;
+        let is_bad = |root: &PathBuf| {
+            let mut skipped = report.skipped.iter().chain(&report.skipped_before);
+            !before.contains(root) && skipped.any(|file| file.path == *root)
+        };
+        remembered.retain(|root| !report.moved_roots.contains(root) && !is_bad(root));
+        writer.set_roots(&remembered)?;
+        if !report.cancelled {
+            let is_away = |path: &Path| report.unreachable.iter().any(|place| path.starts_with(&place.path));
+            let is_kept = |path: &Path| {
+                remembered.iter().any(|root| path.starts_with(root))
+                    && !excluded.covers(path, false)
+                    && (!looked(path) || is_away(path))
+            };
+            bad::forget_gone(&bad, &report, is_kept, &mut writer);
         }
+        writer.commit()?;
 
         if let Some(options) = self.options.graph.as_ref().filter(|_| !report.cancelled) {
             let building = Instant::now();
@@ -216,8 +240,23 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             writer.close()?;
         }
         report.skipped.sort_by(|a, b| a.path.cmp(&b.path));
+        report.skipped_before.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(report)
     }
+}
+
+/// Roots that may turn out to have moved, and how many photos the index knows in them.
+fn missing_roots(remembered: &[PathBuf], walked: &[PathBuf], known: &[Known], disk: &Disk) -> Vec<(PathBuf, usize)> {
+    let is_missing = |root: &&PathBuf| !walked.contains(root) && disk.folder(root) == Folder::Missing;
+    let photos = |root: &Path| known.iter().filter(|known| known.path.starts_with(root)).count();
+    remembered.iter().filter(is_missing).map(|root| (root.clone(), photos(root))).collect()
+}
+
+/// Those of the `missing` roots all of whose photos turned up elsewhere.
+fn moved_roots(missing: Vec<(PathBuf, usize)>, departed: &[Kept]) -> Vec<PathBuf> {
+    let departed_of = |root: &Path| departed.iter().filter(|photo| photo.path.starts_with(root)).count();
+    let has_moved = |(root, photos): &(PathBuf, usize)| *photos > 0 && *photos == departed_of(root);
+    missing.into_iter().filter(has_moved).map(|(root, _)| root).collect()
 }
 
 /// Tells of the places that could not be reached, now that it is known which of their photos turned up elsewhere.

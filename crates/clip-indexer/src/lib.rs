@@ -2,33 +2,39 @@
 //!
 //! [`Indexer`] is the whole interface. A run goes through these steps:
 //!
-//! 1. **Walk** the folders without opening a single file. Hidden entries and [`SYSTEM_FOLDERS`] are passed over; links
-//!    are followed, each target once.
-//! 2. **Plan**: what has the path, size and times that the index knows is unchanged; the rest is read.
+//! 1. **Walk** the folders without opening a single file. Hidden entries, [`SYSTEM_FOLDERS`] and what the index excludes are
+//!    passed over; links are followed, each target once.
+//! 2. **Plan**: what has the path, size and times that the index knows is unchanged; the rest is read, except for files that
+//!    could not be decoded before and have not changed.
 //! 3. **Pipeline**: threads read and hash. Content that the index knows is moved or copied there without being decoded;
 //!    what is left is decoded and encoded in batches, and committed every so many photos.
 //! 4. **Removal** of photos whose files are gone, unless they may be on a drive that is not mounted: that must not cost
 //!    its photos.
 //!
-//! A file that cannot be indexed never stops a run. The [`Report`] names each one with its reason.
+//! A file that cannot be indexed never stops a run. The [`Report`] names each one with its reason. The index remembers it, so
+//! that the next run need not tell of it again.
 //!
 //! What a file's stamp says is taken before the file is read. If it changes in between, the index holds the older stamp,
 //! and the next run reads the file again.
 
+mod bad;
 mod clock;
 mod contents;
 mod decode;
 mod encode;
 mod error;
 mod exclude;
+mod excluded;
 mod find;
 mod indexer;
 mod options;
 mod passed_over;
+mod pattern;
 mod pipeline;
 mod plan;
 mod presence;
 mod progress;
+mod remove;
 mod report;
 mod roots;
 mod stamp;
@@ -38,10 +44,12 @@ mod walk;
 pub use clip_encoder::{BoxedError, Encoder};
 pub use error::{IndexerError, Remedy};
 pub use exclude::SYSTEM_FOLDERS;
+pub use excluded::parse_exclude;
 pub use find::{FoundPhotos, find_photos};
 pub use indexer::Indexer;
 pub use options::IndexOptions;
 pub use passed_over::{PassedOver, PassedOverKind};
 pub use progress::{Event, Outcome, Progress, Silent};
+pub use remove::{Removed, remove};
 pub use report::{Forgotten, Report, SkipReason, Skipped, StageTimes, Unreachable};
 pub use stamp::describe;

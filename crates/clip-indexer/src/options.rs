@@ -1,6 +1,7 @@
 //! How a run goes about its work.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clip_image::Limits;
@@ -37,6 +38,11 @@ pub struct IndexOptions {
     ///
     /// Off by default: an unmounted drive looks exactly like this, and encoding its photos again takes hours.
     pub forget_unreachable: bool,
+    /// What is left out of the folders from now on, besides what the index leaves out already. Each is a file or folder, or
+    /// a pattern such as `*.png`, which `docs/index-format.md` describes. Photos that match leave the index.
+    pub exclude: Vec<PathBuf>,
+    /// What is not left out any more, as it was excluded. Done before `exclude`.
+    pub include: Vec<PathBuf>,
     /// How the search graph is built and when it is brought up to date; `None` leaves it as it is.
     pub graph: Option<GraphOptions>,
 }
@@ -51,6 +57,8 @@ impl Default for IndexOptions {
             limits: Limits::default(),
             follow_links: true,
             forget_unreachable: false,
+            exclude: Vec::new(),
+            include: Vec::new(),
             graph: Some(GraphOptions::default()),
         }
     }

@@ -10,6 +10,7 @@
 //! threads (one full picture each) and the batches, whatever the size of the library. One thread owns the index, which
 //! needs no lock; a checkpoint is simply a commit between two photos.
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -20,6 +21,7 @@ use clip_encoder::Encoder;
 use clip_index::{Asset, IndexError, IndexReader, IndexWriter, Kind, Stamp};
 use crossbeam_channel::{Receiver, Sender};
 
+use crate::bad::{Bad, Fault};
 use crate::contents::Contents;
 use crate::decode::{Decoded, Decoding, Finding, Message, is_about_content};
 use crate::encode::{self, Batch, Encoded, Waiting};
@@ -41,6 +43,9 @@ pub(crate) struct Pipeline<'a> {
     work: &'a [Work],
     /// For every file of the work that was encoded, its photo's id.
     encoded: Vec<Option<u64>>,
+    /// Bad files of earlier runs, and what is wrong with those of this run, by their places in the work.
+    bad: &'a Bad,
+    faults: HashMap<usize, Fault>,
     /// Files whose content another file of this run was told to encode: their places and those of the others.
     same: Vec<SameContent>,
     /// Files of the work that were dealt with.
@@ -64,6 +69,7 @@ impl<'a> Pipeline<'a> {
         writer: &'a mut IndexWriter,
         index: &'a Path,
         work: &'a [Work],
+        bad: &'a Bad,
         report: Report,
         progress: &'a dyn Progress,
         options: &'a IndexOptions,
@@ -75,6 +81,8 @@ impl<'a> Pipeline<'a> {
             before,
             work,
             encoded: vec![None; work.len()],
+            bad,
+            faults: HashMap::new(),
             same: Vec::new(),
             dealt_with: 0,
             uncommitted: 0,
@@ -257,7 +265,7 @@ impl<'a> Pipeline<'a> {
                 }
             }
             Ok(Finding::SameAs { first, hash }) => self.same.push(SameContent { work: index, first, hash }),
-            Err(reason) => self.skip(index, reason)?,
+            Err(reason) => self.skip(index, message.hash, reason)?,
         }
         Ok(())
     }
@@ -279,7 +287,7 @@ impl<'a> Pipeline<'a> {
                 for (photo, row) in photos.into_iter().zip(rows) {
                     match row {
                         Ok(row) => self.add_encoded(photo, &row)?,
-                        Err(error) => failures.push((photo.0, error)),
+                        Err(error) => failures.push((photo.0, photo.1, error)),
                     }
                 }
                 if failures.len() == total && total > 1 {
@@ -287,8 +295,8 @@ impl<'a> Pipeline<'a> {
                     self.checkpoint()?;
                     return Err(error);
                 }
-                for (index, error) in failures {
-                    self.skip(index, SkipReason::NotEncoded { error })?;
+                for (index, hash, error) in failures {
+                    self.skip(index, Some(hash), SkipReason::NotEncoded { error })?;
                 }
             }
             encode::Outcome::Wrong(error) => return Err(error),
@@ -353,7 +361,12 @@ impl<'a> Pipeline<'a> {
                     let photo = copy(&reader, id, &self.work[index], hash)?;
                     self.add(index, photo, Outcome::Copied)?;
                 }
-                None => self.skip(index, SkipReason::SameAs { other: self.work[first].file.path.clone() })?,
+                None => {
+                    // What is wrong with the other one is wrong with this one.
+                    self.faults.extend(self.faults.get(&first).cloned().map(|fault| (index, fault)));
+                    let other = self.work[first].file.path.clone();
+                    self.skip(index, Some(hash), SkipReason::SameAs { other })?;
+                }
             }
             if self.checkpoint_due(0) {
                 self.checkpoint()?;
@@ -362,15 +375,24 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
-    fn skip(&mut self, index: usize, reason: SkipReason) -> Result<(), IndexerError> {
+    fn skip(&mut self, index: usize, hash: Option<[u8; 16]>, reason: SkipReason) -> Result<(), IndexerError> {
         // What cannot be read this time may be there next time. What holds no photo any more is gone for good.
         if is_about_content(&reason) && self.replace(index)? {
             self.report.removed += 1;
         }
         self.dealt_with += 1;
-        let skipped = Skipped { path: self.work[index].file.path.clone(), reason };
+        let file = &self.work[index].file;
+        let fault = self.faults.entry(index).or_insert_with(|| Fault::of(&reason)).clone();
+        let is_known = self.bad.is_known(&file.path, &file.stamp, hash, &fault);
+        self.writer.remember_bad_file(self.bad.record(&file.path, file.stamp, hash, fault));
+        self.uncommitted += 1;
+        let skipped = Skipped { path: file.path.clone(), reason };
         self.progress.event(Event::Skipped(&skipped));
-        self.report.skipped.push(skipped);
+        if is_known {
+            self.report.skipped_before.push(skipped)
+        } else {
+            self.report.skipped.push(skipped)
+        }
         Ok(())
     }
 

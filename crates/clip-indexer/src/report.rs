@@ -11,8 +11,8 @@ use crate::passed_over::PassedOver;
 
 /// What [`Indexer::run`](crate::Indexer::run) did.
 ///
-/// Every file that looks like a photo is counted exactly once, in `indexed`, `unchanged`, `moved` or `skipped`, unless
-/// the run was cancelled before it came to it.
+/// Every file that looks like a photo and is not excluded is counted exactly once, in `indexed`, `unchanged`, `moved`,
+/// `skipped` or `skipped_before`, unless the run was cancelled before it came to it.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
@@ -24,10 +24,15 @@ pub struct Report {
     pub unchanged: u64,
     /// Photos known by their content that now lie elsewhere.
     pub moved: u64,
-    /// Photos that left the index: gone from the disk, or overwritten by something that is no photo.
+    /// Photos that left the index: gone from the disk, excluded, or overwritten by something that is no photo.
     pub removed: u64,
-    /// What looked like a photo and could not be indexed, each named once, in the order of their paths.
+    /// What looked like a photo and could not be indexed, each named once, in the order of their paths. What an earlier run
+    /// has told of is not among them.
     pub skipped: Vec<Skipped>,
+    /// What could not be indexed in an earlier run either and is as it was then, in the order of their paths.
+    pub skipped_before: Vec<Skipped>,
+    /// Folders that were to be indexed and are excluded.
+    pub excluded: Vec<PathBuf>,
     /// Places that could not be looked into, or where photos were not found that may be on a drive that is not mounted. The
     /// photos that the index knows there were kept.
     pub unreachable: Vec<Unreachable>,
@@ -100,6 +105,12 @@ pub enum SkipReason {
     NotEncoded {
         /// What the model says.
         error: BoxedError,
+    },
+    /// An earlier run could not index it, and neither the file nor what decodes it has changed since.
+    #[error("{reason}")]
+    Remembered {
+        /// Why, as the earlier run put it.
+        reason: String,
     },
     /// A fault in this program or in a library that it uses, met while the file was being decoded.
     #[error("the decoder crashed ({message}); please report this with the file")]

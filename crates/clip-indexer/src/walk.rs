@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use walkdir::WalkDir;
 
 use crate::exclude::{is_hidden, is_system_folder};
+use crate::excluded::Excluded;
 use crate::passed_over::Tally;
 use crate::presence::device_of;
 use crate::progress::{Event, Progress};
@@ -58,10 +59,17 @@ pub(crate) struct Walk {
     pub cancelled: bool,
 }
 
-/// Walks `roots`, which are canonical and disjoint.
-pub(crate) fn walk(roots: &[PathBuf], follow_links: bool, progress: &dyn Progress, cancel: &AtomicBool) -> Walk {
+/// Walks `roots`, which are canonical and disjoint, without what is `excluded`.
+pub(crate) fn walk(
+    roots: &[PathBuf],
+    excluded: &Excluded,
+    follow_links: bool,
+    progress: &dyn Progress,
+    cancel: &AtomicBool,
+) -> Walk {
     let mut walker = Walker {
         out: Walk::default(),
+        excluded,
         follow_links,
         links: BTreeSet::new(),
         folders: HashSet::new(),
@@ -70,7 +78,7 @@ pub(crate) fn walk(roots: &[PathBuf], follow_links: bool, progress: &dyn Progres
         progress,
         cancel,
     };
-    for root in roots {
+    for root in roots.iter().filter(|root| !excluded.covers(root, true)) {
         walker.tree(root, Phase::Real);
     }
     walker.follow_links();
@@ -106,6 +114,7 @@ impl Identity {
 
 struct Walker<'a> {
     out: Walk,
+    excluded: &'a Excluded,
     follow_links: bool,
     links: BTreeSet<PathBuf>,
     folders: HashSet<Identity>,
@@ -143,6 +152,12 @@ impl Walker<'_> {
                         self.out.passed_over.hidden()
                     } else {
                         self.out.passed_over.system_folder()
+                    }
+                    continue;
+                }
+                if self.excluded.names(path, kind.is_dir()) {
+                    if kind.is_dir() {
+                        entries.skip_current_dir();
                     }
                     continue;
                 }
@@ -212,7 +227,8 @@ impl Walker<'_> {
             match std::fs::metadata(&link) {
                 Ok(target) => {
                     let known = Identity::of(&link, &target).is_some_and(|identity| self.files.contains(&identity));
-                    if clip_image::looks_like_photo(&link) && !known {
+                    let excluded = || link.canonicalize().is_ok_and(|target| self.excluded.covers(&target, false));
+                    if clip_image::looks_like_photo(&link) && !known && !excluded() {
                         self.file(&link, &target);
                     }
                 }
@@ -228,6 +244,8 @@ impl Walker<'_> {
             // A link to a folder that contains the link is a loop. Nothing is lost by leaving it: inside a root its
             // target is being walked anyway, and outside one it would drag in all that lies around the root.
             (Ok(target), Some(Ok(parent))) if parent.starts_with(&target) => {}
+            // What is excluded does not come back through a link.
+            (Ok(target), Some(Ok(_))) if self.excluded.names(link, true) || self.excluded.covers(&target, true) => {}
             (Ok(_), Some(Ok(_))) => {
                 self.name_folder(link);
                 self.tree(link, Phase::Linked);

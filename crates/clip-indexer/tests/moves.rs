@@ -186,8 +186,11 @@ fn a_move_is_taken_up_after_an_interruption() {
         }
     };
     let index = library.index();
-    let report =
-        Indexer::new(&library.encoder, &index).progress(&listen).cancel(&cancel).run(std::slice::from_ref(&renamed)).unwrap();
+    let report = Indexer::new(&library.encoder, &index)
+        .progress(&listen)
+        .cancel(&cancel)
+        .run(std::slice::from_ref(&renamed))
+        .unwrap();
     assert!(report.cancelled && report.moved > 0 && report.remaining.unwrap() > 0, "{report:?}");
     assert_eq!(library.reader().status().unwrap().remaining, report.remaining.unwrap());
     let rest = library.try_run(std::slice::from_ref(&renamed)).unwrap();

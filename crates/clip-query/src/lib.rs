@@ -9,9 +9,11 @@
 //! 2. **Search**: a small index, or a small part of one, is scanned; a large one is searched through its graph, if it has
 //!    one. The index decides ([`Strategy`]).
 //! 3. **Rank**: best score first, and the photo that was indexed first where scores are equal, so that the same question
-//!    to the same index always gets the same answer. Only for these photos are records read.
+//!    to the same index always gets the same answer. Identical files are one result. Only for these photos are records
+//!    read.
 
 mod cached_encoder;
+mod distinct;
 mod embed;
 mod error;
 #[cfg(any(test, fuzzing))]

@@ -99,7 +99,7 @@ impl Query {
         self.and(Term::Image(path.into()), weight)
     }
 
-    /// Sets how many results are wanted at most.
+    /// Sets how many results are wanted at most. Identical files are one result.
     pub fn limit(mut self, limit: usize) -> Query {
         self.limit = limit;
         self

@@ -1,5 +1,6 @@
 //! An open index and a model, ready to answer.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -8,9 +9,10 @@ use clip_encoder::Encoder;
 use clip_index::{IndexError, IndexReader, Neighbour, Plan, Position, Record, SearchOptions};
 use roaring::RoaringTreemap;
 
+use crate::distinct::{self, Group};
 use crate::embed::embed;
 use crate::error::QueryError;
-use crate::query::Query;
+use crate::query::{Query, Term};
 
 /// One result.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,15 +33,43 @@ pub struct Hit {
     pub path: PathBuf,
     /// All that the index knows of it.
     pub record: Record,
+    /// The other photos with the same bytes that the query's filter lets pass, in ascending order of ids. A photo is found
+    /// once, however many copies of its file there are.
+    pub duplicates: Vec<Record>,
 }
 
 impl Hit {
-    /// Whether there is no file at the path at present: it was moved or removed since the index was updated, or is on a drive
-    /// that is not mounted. What cannot be looked at for another reason is not said to be missing.
-    pub fn is_missing(&self) -> bool {
-        let is_absent = |kind| matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
-        self.path.metadata().is_err_and(|error| is_absent(error.kind()))
+    /// Where the photo is: `path`, then those of its duplicates.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(self.path.as_path()).chain(self.duplicates.iter().map(|record| record.asset.path.as_path()))
     }
+
+    /// Whether there is no file at any of its paths at present: it was moved or removed since the index was updated, or is on a
+    /// drive that is not mounted. What cannot be looked at for another reason is not said to be missing.
+    pub fn is_missing(&self) -> bool {
+        self.paths().all(is_absent)
+    }
+
+    /// Leaves out duplicates whose files are not there at present; if that is so of the photo's own file, one that is there takes
+    /// its place. Changes nothing if [none is there](Hit::is_missing).
+    pub fn keep_present(&mut self) {
+        if self.is_missing() {
+            return;
+        }
+        self.duplicates.retain(|record| !is_absent(&record.asset.path));
+        if is_absent(&self.path) {
+            self.record = self.duplicates.remove(0);
+            // Both have the same items.
+            self.item = self.item - self.id + self.record.id;
+            self.id = self.record.id;
+            self.path.clone_from(&self.record.asset.path);
+        }
+    }
+}
+
+fn is_absent(path: &Path) -> bool {
+    let is_about_absence = |kind| matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+    path.metadata().is_err_and(|error| is_about_absence(error.kind()))
 }
 
 /// How a query was carried out, and what each part of it took.
@@ -68,8 +98,45 @@ impl Clock {
     }
 }
 
-fn options<'a>(query: &Query, filter: Option<&'a RoaringTreemap>) -> SearchOptions<'a> {
-    SearchOptions { k: query.limit, strategy: query.strategy, effort: query.effort, filter }
+/// How many times as many items are searched for where too many of those found are copies of one another.
+const MORE: usize = 4;
+
+/// How many items are searched for at first: one more than are wanted, which shows that no copy of the last one follows.
+fn first_k(query: &Query) -> usize {
+    if query.limit == 0 { 0 } else { query.limit.saturating_add(1) }
+}
+
+fn options<'a>(query: &Query, k: usize, filter: Option<&'a RoaringTreemap>) -> SearchOptions<'a> {
+    SearchOptions { k, strategy: query.strategy, effort: query.effort, filter }
+}
+
+/// What was found so far, and what finding it took.
+#[derive(Default)]
+struct Records {
+    /// By item, so that none is read twice.
+    known: HashMap<u64, Record>,
+    time: Duration,
+}
+
+impl Records {
+    /// Adds to each item the record of its file.
+    fn of(&mut self, reader: &IndexReader, found: &[Neighbour]) -> Result<Vec<(Neighbour, Record)>, IndexError> {
+        let started = Instant::now();
+        let mut pairs = Vec::with_capacity(found.len());
+        for &neighbour in found {
+            let record = match self.known.get(&neighbour.id) {
+                Some(record) => record.clone(),
+                None => {
+                    let Some(record) = reader.records(&[neighbour.id])?.pop() else { continue };
+                    self.known.insert(neighbour.id, record.clone());
+                    record
+                }
+            };
+            pairs.push((neighbour, record));
+        }
+        self.time += started.elapsed();
+        Ok(pairs)
+    }
 }
 
 /// Answers queries over one index as it was when the searcher was opened. Searching takes `&self`: a server shares one
@@ -108,8 +175,8 @@ impl<E: Encoder> Searcher<E> {
         Ok(Searcher { reader, encoder })
     }
 
-    /// The photos that answer the query best, best first. An index without photos, or a filter that none passes, gives
-    /// an empty list.
+    /// The photos that answer the query best, best first. Identical files are one of them, and [`Hit::duplicates`] names
+    /// the others. An index without photos, or a filter that none passes, gives an empty list.
     ///
     /// # Errors
     /// See [`QueryError`].
@@ -128,10 +195,12 @@ impl<E: Encoder> Searcher<E> {
         let embedding = clock.lap();
         let filter = self.filter(query)?;
         let filtering = clock.lap();
-        let found = self.reader.search(&vector, &options(query, filter.as_ref()))?;
-        let searching = clock.lap();
-        let hits = self.hits(query, found.neighbours)?;
-        Ok((hits, Explanation { plan: found.plan, embedding, filtering, searching, records: clock.lap() }))
+        let mut records = Records::default();
+        let (groups, plan) = self.distinct(query, &vector, filter.as_ref(), &mut records)?;
+        let searching = clock.lap().saturating_sub(records.time);
+        let hits = hits(query, groups);
+        let records = records.time + clock.lap();
+        Ok((hits, Explanation { plan, embedding, filtering, searching, records }))
     }
 
     /// How a query would be carried out.
@@ -140,7 +209,7 @@ impl<E: Encoder> Searcher<E> {
     /// Those of reading the index.
     pub fn plan(&self, query: &Query) -> Result<Plan, QueryError> {
         let filter = self.filter(query)?;
-        Ok(self.reader.plan(&options(query, filter.as_ref())))
+        Ok(self.reader.plan(&options(query, first_k(query), filter.as_ref())))
     }
 
     /// The unit vector that stands for a query.
@@ -171,23 +240,54 @@ impl<E: Encoder> Searcher<E> {
         Ok(Some(records.iter().filter(is_inside).flat_map(Record::items).collect()))
     }
 
-    fn hits(&self, query: &Query, mut neighbours: Vec<Neighbour>) -> Result<Vec<Hit>, QueryError> {
-        if let Some(least) = query.min_score {
-            neighbours.retain(|neighbour| neighbour.score >= least);
+    /// Searches for more and more items, until there are as many different contents as are wanted and no copy of them is
+    /// missing, or nothing else is left.
+    fn distinct(
+        &self,
+        query: &Query,
+        vector: &[f32],
+        filter: Option<&RoaringTreemap>,
+        records: &mut Records,
+    ) -> Result<(Vec<Group>, Plan), QueryError> {
+        let mut k = first_k(query);
+        loop {
+            let found = self.reader.search(vector, &options(query, k, filter))?;
+            let mut neighbours = found.neighbours;
+            let mut is_all = neighbours.len() < k;
+            if let Some(least) = query.min_score {
+                let before = neighbours.len();
+                neighbours.retain(|neighbour| neighbour.score >= least);
+                is_all |= neighbours.len() < before;
+            }
+            let last = neighbours.last().map(|neighbour| neighbour.score);
+            let mut groups = distinct::groups(records.of(&self.reader, &neighbours)?);
+            if is_all || last.is_none_or(|last| distinct::suffice(&groups, query.limit, last)) {
+                groups.truncate(query.limit);
+                return Ok((groups, found.plan));
+            }
+            k = k.saturating_mul(MORE);
         }
-        let mut hits = Vec::with_capacity(neighbours.len());
-        for Neighbour { id: item, score } in neighbours {
-            let Some(record) = self.reader.records(&[item])?.pop() else { continue };
-            hits.push(Hit {
-                rank: hits.len() + 1,
-                score,
-                id: record.id,
-                item,
-                position: record.position(item).unwrap_or_default(),
-                path: record.asset.path.clone(),
-                record,
-            });
-        }
-        Ok(hits)
     }
+}
+
+/// A result for each group: the photo that the query names, if it is among them, else the one that was indexed first.
+fn hits(query: &Query, groups: Vec<Group>) -> Vec<Hit> {
+    let is_named = |id: u64| query.terms.iter().any(|(term, _)| *term == Term::Like(id));
+    let hit = |(place, Group { score, mut members }): (usize, Group)| {
+        let first = members.iter().position(|(_, record)| is_named(record.id)).unwrap_or(0);
+        let (item, record) = members.swap_remove(first);
+        let mut duplicates: Vec<Record> = members.into_iter().map(|(_, record)| record).collect();
+        duplicates.sort_by_key(|record| record.id);
+        Hit {
+            rank: place + 1,
+            score,
+            id: record.id,
+            item,
+            position: record.position(item).unwrap_or_default(),
+            path: record.asset.path.clone(),
+            record,
+            duplicates,
+        }
+    };
+    groups.into_iter().enumerate().map(hit).collect()
 }

@@ -276,3 +276,65 @@ fn an_example_may_be_a_file_bytes_pixels_or_a_photo_of_the_index() {
     let error = fixture.error(Query::like(99)).to_string();
     assert!(error.contains("99"), "{error}");
 }
+
+/// Adds copies of one file, a photo each.
+fn add_copies(writer: &mut IndexWriter, name: &str, content: u8, copies: usize, embedding: [f32; 3]) {
+    for copy in 0..copies {
+        let asset = Asset { hash: [content; 16], ..photo(&format!("/{name}/{copy}")) };
+        writer.add(asset, unit(embedding).to_vec()).unwrap();
+    }
+}
+
+#[test]
+fn identical_files_are_one_result_and_the_limit_counts_contents() {
+    let fixture = Fixture::new(&[]);
+    let mut writer = fixture.writer();
+    add_copies(&mut writer, "red", 1, 300, [1.0, 0.0, 0.0]);
+    // Another photo of the same colour is another photo.
+    add_copies(&mut writer, "as red", 2, 2, [1.0, 0.0, 0.0]);
+    add_copies(&mut writer, "orange", 3, 40, [1.0, 0.3, 0.0]);
+    add_copies(&mut writer, "yellow", 4, 1, [1.0, 1.0, 0.0]);
+    add_copies(&mut writer, "green", 5, 25, [0.0, 1.0, 0.0]);
+    let options = GraphOptions { min_photos: 10, ..GraphOptions::default() };
+    writer.update_graph(&options, &mut |_, _| {}, &std::sync::atomic::AtomicBool::new(false)).unwrap();
+    drop(writer);
+    let searcher = fixture.searcher();
+    let all = [("/red/0", 299), ("/as red/0", 1), ("/orange/0", 39), ("/yellow/0", 0), ("/green/0", 24)];
+    for strategy in [Strategy::Auto, Strategy::Exact, Strategy::Scan] {
+        for limit in 1..7 {
+            let hits = searcher.search(&Query::text("red").limit(limit).strategy(strategy)).unwrap();
+            let found: Vec<_> = hits.iter().map(|hit| (hit.path.to_str().unwrap(), hit.duplicates.len())).collect();
+            assert_eq!(found, all[..limit.min(5)], "{strategy:?} {limit}");
+            assert!(hits.iter().enumerate().all(|(place, hit)| hit.rank == place + 1));
+        }
+    }
+    // A walk may miss copies, but no content takes the place of another.
+    let hits = searcher.search(&Query::text("red").limit(3).strategy(Strategy::Graph)).unwrap();
+    let contents: std::collections::HashSet<_> = hits.iter().map(|hit| hit.record.asset.hash).collect();
+    assert_eq!((hits.len(), contents.len()), (3, 3));
+
+    let hits = searcher.search(&Query::text("red").min_score(0.9).limit(9)).unwrap();
+    assert_eq!(hits.len(), 3);
+    let hits = searcher.search(&Query::text("red").under("/red").limit(1)).unwrap();
+    assert_eq!(hits[0].duplicates.len(), 299);
+    let paths: Vec<_> = hits[0].paths().map(|path| path.to_str().unwrap()).collect();
+    assert_eq!((paths.len(), paths[0], paths[1], paths[299]), (300, "/red/0", "/red/1", "/red/299"));
+}
+
+#[test]
+fn a_photo_of_the_index_that_is_named_comes_first_among_its_copies() {
+    let fixture = Fixture::new(&[]);
+    let mut writer = fixture.writer();
+    add_copies(&mut writer, "red", 1, 3, [1.0, 0.0, 0.0]);
+    writer.commit().unwrap();
+    drop(writer);
+    let hits = fixture.searcher().search(&Query::like(2)).unwrap();
+    assert_eq!((hits.len(), hits[0].id), (1, 2));
+    assert_eq!(hits[0].duplicates.iter().map(|record| record.id).collect::<Vec<_>>(), [1, 3]);
+}
+
+#[test]
+fn files_whose_content_is_not_known_are_results_of_their_own() {
+    let fixture = Fixture::new(&[("/a", [1.0, 0.0, 0.0]), ("/b", [1.0, 0.0, 0.0])]);
+    assert_eq!(fixture.paths(Query::text("red")), ["/a", "/b"]);
+}

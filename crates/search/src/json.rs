@@ -3,12 +3,12 @@
 //! Every type borrows what it shows and is made by `From`. Members are only ever added.
 
 use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use clip_index::{IndexReader, ModelOrigin, Status, VerifyReport};
-use clip_indexer::{PassedOver, PassedOverKind, Report, StageTimes};
+use clip_index::{Exclude, IndexReader, ModelOrigin, Record, Status, VerifyReport};
+use clip_indexer::{PassedOver, PassedOverKind, Removed, Report, Skipped, StageTimes};
 use clip_query::Hit;
 use serde::Serialize;
 
@@ -70,10 +70,29 @@ pub struct JsonHit<'a> {
     /// True if there is no file at the path at present; left out if there is one.
     #[serde(skip_serializing_if = "is_false")]
     pub missing: bool,
+    /// The other files with the same bytes, which are no results of their own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub duplicates: Vec<JsonDuplicate<'a>>,
 }
 
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+/// A file with the same bytes as a result.
+#[derive(Debug, Serialize)]
+pub struct JsonDuplicate<'a> {
+    /// Where it is.
+    #[serde(flatten)]
+    pub path: JsonPath<'a>,
+    /// Its id in the index.
+    pub id: u64,
+}
+
+impl<'a> From<&'a Record> for JsonDuplicate<'a> {
+    fn from(record: &'a Record) -> Self {
+        Self { path: JsonPath::from(record.asset.path.as_path()), id: record.id }
+    }
 }
 
 impl<'a> From<&'a Hit> for JsonHit<'a> {
@@ -94,6 +113,7 @@ impl<'a> From<&'a Hit> for JsonHit<'a> {
             lens: hit.record.asset.lens.as_deref(),
             gps: hit.record.asset.gps,
             missing: hit.is_missing(),
+            duplicates: hit.duplicates.iter().map(JsonDuplicate::from).collect(),
         }
     }
 }
@@ -109,8 +129,16 @@ pub struct JsonReport<'a> {
     pub moved: u64,
     /// Photos that left the index.
     pub removed: u64,
-    /// Files that could not be indexed.
+    /// Files that could not be indexed, without those that an earlier run told of and that are as they were.
     pub skipped: Vec<JsonPlace<'a>>,
+    /// How many files could not be indexed in an earlier run either, and are as they were then.
+    pub skipped_before: u64,
+    /// These files, if they are to be listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped_before_files: Option<Vec<JsonPlace<'a>>>,
+    /// Folders that were to be indexed and are excluded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub excluded: Vec<JsonPath<'a>>,
     /// Places that could not be looked into, or that may be on a drive that is not mounted.
     pub unreachable: Vec<JsonPlace<'a>>,
     /// Such places whose photos were removed, as it was asked for.
@@ -209,13 +237,23 @@ impl From<StageTimes> for JsonStages {
     }
 }
 
+impl<'a> From<&'a Skipped> for JsonPlace<'a> {
+    fn from(skipped: &'a Skipped) -> Self {
+        let path = JsonPath::from(skipped.path.as_path());
+        Self { path, reason: skipped.reason.to_string(), photos_kept: None }
+    }
+}
+
+impl<'a> JsonReport<'a> {
+    /// The same, with a list of what could not be indexed before.
+    pub fn with_skipped_before(report: &'a Report) -> Self {
+        let files = report.skipped_before.iter().map(JsonPlace::from).collect();
+        Self { skipped_before_files: Some(files), ..Self::from(report) }
+    }
+}
+
 impl<'a> From<&'a Report> for JsonReport<'a> {
     fn from(report: &'a Report) -> Self {
-        let skipped = report.skipped.iter().map(|skipped| JsonPlace {
-            path: JsonPath::from(skipped.path.as_path()),
-            reason: skipped.reason.to_string(),
-            photos_kept: None,
-        });
         let unreachable = report.unreachable.iter().map(|place| JsonPlace {
             path: JsonPath::from(place.path.as_path()),
             reason: place.reason.clone(),
@@ -230,7 +268,10 @@ impl<'a> From<&'a Report> for JsonReport<'a> {
             unchanged: report.unchanged,
             moved: report.moved,
             removed: report.removed,
-            skipped: skipped.collect(),
+            skipped: report.skipped.iter().map(JsonPlace::from).collect(),
+            skipped_before: report.skipped_before.len() as u64,
+            skipped_before_files: None,
+            excluded: report.excluded.iter().map(|folder| JsonPath::from(folder.as_path())).collect(),
             unreachable: unreachable.collect(),
             forgotten: forgotten.collect(),
             moved_roots: report.moved_roots.iter().map(|root| JsonPath::from(root.as_path())).collect(),
@@ -263,6 +304,10 @@ pub struct JsonStatus<'a> {
     /// A root's bytes in base64 where it is not UTF-8, else null; in the order of `roots`. Left out if all are text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roots_bytes: Option<Vec<Option<String>>>,
+    /// What is left out of them.
+    pub excluded: Vec<JsonExclude<'a>>,
+    /// Files in them that could not be indexed.
+    pub bad_files: u64,
     /// Size on disk.
     pub bytes: u64,
     /// Folder of the index.
@@ -298,6 +343,57 @@ pub struct JsonRebuild<'a> {
     pub remaining: u64,
 }
 
+/// Something that is left out of the folders: a path, or a pattern.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum JsonExclude<'a> {
+    /// A file, or a folder with all that is in it.
+    Path(JsonPath<'static>),
+    /// A pattern.
+    Pattern {
+        /// As it was given.
+        pattern: &'a str,
+    },
+}
+
+impl<'a> From<&'a Exclude> for JsonExclude<'a> {
+    fn from(exclude: &'a Exclude) -> Self {
+        match exclude {
+            Exclude::Path(path) => {
+                let path = path.path();
+                let path_bytes = base64_unless_text(&path);
+                Self::Path(JsonPath { path: path.to_string_lossy().into_owned().into(), path_bytes })
+            }
+            Exclude::Pattern(pattern) => Self::Pattern { pattern },
+        }
+    }
+}
+
+/// What was taken out of an index.
+#[derive(Debug, Serialize)]
+pub struct JsonRemoved<'a> {
+    /// How many photos.
+    pub removed: u64,
+    /// Folders that are not indexed any more.
+    pub folders: Vec<JsonPath<'a>>,
+    /// Files and folders that are excluded from now on.
+    pub excluded: Vec<JsonPath<'a>>,
+    /// Paths at which the index had nothing.
+    pub unknown: Vec<JsonPath<'a>>,
+}
+
+impl<'a> From<&'a Removed> for JsonRemoved<'a> {
+    fn from(removed: &'a Removed) -> Self {
+        let paths = |paths: &'a [PathBuf]| paths.iter().map(|path| JsonPath::from(path.as_path())).collect();
+        Self {
+            removed: removed.photos,
+            folders: paths(&removed.folders),
+            excluded: paths(&removed.excluded),
+            unknown: paths(&removed.unknown),
+        }
+    }
+}
+
 /// The state of a search graph.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct JsonGraph {
@@ -325,6 +421,8 @@ impl<'a> JsonStatus<'a> {
             dimension: model.dimension,
             roots: roots.iter().map(|root| root.to_string_lossy().into_owned()).collect(),
             roots_bytes: bytes.iter().any(Option::is_some).then_some(bytes),
+            excluded: reader.excluded().iter().map(JsonExclude::from).collect(),
+            bad_files: reader.bad_file_count(),
             bytes: status.bytes,
             index: reader.dir().to_string_lossy().into_owned(),
             committed_at: status.committed_at,

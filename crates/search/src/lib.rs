@@ -63,8 +63,8 @@ mod models;
 mod update;
 
 pub use error::{LibraryError, Remedy};
-pub use library::{Library, LibraryBuilder, LibrarySearcher, Removed};
-pub use maintenance::compact;
+pub use library::{Library, LibraryBuilder, LibrarySearcher};
+pub use maintenance::{compact, remove};
 pub use model::LazyModel;
 pub use models::{Models, POCKET};
 pub use update::{Update, UpdateOptions, UpdateResult};
@@ -72,18 +72,18 @@ pub use update::{Update, UpdateOptions, UpdateResult};
 pub use clip_encoder::{BoxedError, Encoder};
 pub use clip_image::{
     ContentHash, Format, Gps, ImageError, Limits, Metadata, Photo, Remedy as ImageRemedy, decode, decode_bytes,
-    decode_bytes_for, decode_for, hash_bytes, looks_like_photo, read_file,
+    decode_bytes_for, decode_for, decoder_id, hash_bytes, looks_like_photo, read_file,
 };
 pub use clip_index::{
-    Asset, Compacted, Describe, Exported, GraphOptions, GraphStatus, GraphUpdate, ImportOptions, Imported, IndexError,
-    IndexReader, IndexWriter, Inode, Kind, ModelId, ModelOrigin, Neighbour, NewItem, Position, Problem, Rebuild,
-    RebuildStatus, Record, Remedy as IndexRemedy, Repaired, RoaringTreemap, Stamp, Status, StoredPath, VerifyReport,
-    export, repair, verify,
+    Asset, BadFile, Compacted, Describe, Exclude, Exported, GraphOptions, GraphStatus, GraphUpdate, ImportOptions,
+    Imported, IndexError, IndexReader, IndexWriter, Inode, Kind, ModelId, ModelOrigin, Neighbour, NewItem, Position,
+    Problem, Rebuild, RebuildStatus, Record, Remedy as IndexRemedy, Repaired, RoaringTreemap, Stamp, Status,
+    StoredPath, VerifyReport, export, repair, verify,
 };
 pub use clip_indexer::{
     Event, Forgotten, FoundPhotos, IndexOptions, Indexer, IndexerError, Outcome, PassedOver, PassedOverKind, Progress,
-    Remedy as IndexerRemedy, Report, SYSTEM_FOLDERS, Silent, SkipReason, Skipped, StageTimes, Unreachable, describe,
-    find_photos,
+    Remedy as IndexerRemedy, Removed, Report, SYSTEM_FOLDERS, Silent, SkipReason, Skipped, StageTimes, Unreachable,
+    describe, find_photos, parse_exclude,
 };
 pub use clip_model::{
     DeviceChoice, Embeddings, FileKind, Fingerprint, HiddenStates, LoadOptions, Model, ModelError, ModelSource, Pixels,

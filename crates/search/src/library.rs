@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use clip_index::{IndexError, IndexReader, IndexWriter, ModelOrigin, Status, VerifyReport};
+use clip_indexer::Removed;
 use clip_model::{DeviceChoice, Fingerprint, LoadOptions, ModelSource, Precision, Towers};
 use clip_query::{CachedEncoder, Explanation, Hit, Query, Searcher, TextCache};
 
@@ -174,7 +175,8 @@ impl Library {
         &self.models
     }
 
-    /// The photos that answer the query best, best first. Loads the towers that the query needs, the first time; words
+    /// The photos that answer the query best, best first. Identical files are one result, and [`Hit::duplicates`] has the
+    /// others. Loads the towers that the query needs, the first time; words
     /// that are cached need none.
     ///
     /// # Errors
@@ -251,27 +253,12 @@ impl Library {
         }
     }
 
-    /// Removes photos from the index, never from the disk: those at `paths`, and those inside where a path is a folder.
-    /// Folders that were indexed and lie at or inside one of the paths are forgotten; a photo whose folder is still
-    /// indexed comes back with the next update if its file is still there. Paths are compared as the index stores them:
-    /// absolute, and with links resolved where the path exists.
+    /// Removes photos from the index, never from the disk; see [`remove`](crate::remove).
     ///
     /// # Errors
-    /// [`LibraryError::Index`] if the index cannot be read or written.
+    /// [`LibraryError::Index`] or [`LibraryError::Indexer`] if the index cannot be read or written.
     pub fn remove(&self, paths: &[PathBuf]) -> Result<Removed, LibraryError> {
-        let paths = paths.iter().map(|path| resolved(path)).collect::<Result<Vec<_>, _>>()?;
-        let inside = |path: &Path| paths.iter().any(|removed| path.starts_with(removed));
-        let model = IndexReader::open(&self.index)?.model().clone();
-        let mut writer = IndexWriter::open_or_create(&self.index, &model)?;
-        let mut removed = Removed::default();
-        for record in writer.records()? {
-            removed.photos += u64::from(inside(&record.asset.path) && writer.remove(record.id)?);
-        }
-        let (gone, kept): (Vec<_>, Vec<_>) = writer.roots().into_iter().partition(|root| inside(root));
-        removed.folders = gone;
-        writer.set_roots(&kept)?;
-        writer.commit()?;
-        writer.close()?;
+        let removed = crate::remove(&self.index, paths)?;
         self.reload()?;
         Ok(removed)
     }
@@ -331,25 +318,4 @@ impl Library {
             && query.texts().all(|text| self.cache.get(&indexed.fingerprint, text, indexed.dimension).is_some())
             && name_of(model.source())? == indexed.name)
     }
-}
-
-/// What [`Library::remove`] took out of the index.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Removed {
-    /// How many photos.
-    pub photos: u64,
-    /// Folders that are not indexed any more.
-    pub folders: Vec<PathBuf>,
-}
-
-/// The path as the index stores it. What does not exist any more has no links to resolve, but its folder may.
-fn resolved(path: &Path) -> Result<PathBuf, LibraryError> {
-    if let Ok(path) = path.canonicalize() {
-        return Ok(path);
-    }
-    let path = std::path::absolute(path).map_err(|source| LibraryError::Path { path: path.to_path_buf(), source })?;
-    Ok(match (path.parent().and_then(|parent| parent.canonicalize().ok()), path.file_name()) {
-        (Some(parent), Some(name)) => parent.join(name),
-        _ => path,
-    })
 }

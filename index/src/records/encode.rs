@@ -1,24 +1,17 @@
-//! A record as bytes: fields one after the other, each with its tag, its length and its value.
-//!
-//! Tags that are not known are passed over, so later versions can add fields.
+//! A record as bytes: fields one after the other.
 
 use std::path::PathBuf;
 
 use clip_files::path_bytes;
 
-use crate::asset::{Asset, Inode, Kind, Position, Record, Stamp, stored_path};
+use crate::asset::{Asset, Kind, Position, Record, Stamp, stored_path};
 use crate::error::IndexError;
-
-const NANOS: i128 = 1_000_000_000;
+use crate::fields::{self, Fields, halves};
 
 /// The fields' tags. They are part of the format.
 mod tag {
-    pub(super) const PATH: u8 = 1;
-    pub(super) const HASH: u8 = 2;
-    pub(super) const SIZE: u8 = 3;
-    pub(super) const MODIFIED: u8 = 4;
-    pub(super) const CHANGED: u8 = 5;
-    pub(super) const INODE: u8 = 6;
+    pub(super) use crate::fields::tag::{HASH, MODIFIED, PATH, SIZE};
+
     pub(super) const KIND: u8 = 7;
     pub(super) const PIXELS: u8 = 8;
     pub(super) const TAKEN_AT: u8 = 9;
@@ -31,26 +24,10 @@ mod tag {
 /// Appends a record's bytes.
 pub(crate) fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), IndexError> {
     let asset = &record.asset;
-    let mut field = |tag: u8, parts: &[&[u8]]| {
-        out.push(tag);
-        length(parts.iter().map(|part| part.len()).sum(), out);
-        parts.iter().for_each(|part| out.extend_from_slice(part));
-    };
-    field(tag::PATH, &[&stored_path(&asset.path)?]);
-    field(tag::HASH, &[&asset.hash]);
-    field(tag::SIZE, &[&asset.stamp.size.to_le_bytes()]);
-    let mut time = |tag, nanos: i128| {
-        // Times beyond the range of 64-bit seconds do not occur on any file system.
-        let seconds = nanos.div_euclid(NANOS).clamp(i64::MIN.into(), i64::MAX.into()) as i64;
-        field(tag, &[&seconds.to_le_bytes(), &(nanos.rem_euclid(NANOS) as u32).to_le_bytes()]);
-    };
-    time(tag::MODIFIED, asset.stamp.mtime_ns);
-    if let Some(nanos) = asset.stamp.ctime_ns {
-        time(tag::CHANGED, nanos);
-    }
-    if let Some(inode) = asset.stamp.inode {
-        field(tag::INODE, &[&inode.device.to_le_bytes(), &inode.number.to_le_bytes()]);
-    }
+    fields::push(tag::PATH, &[&stored_path(&asset.path)?], out);
+    fields::push(tag::HASH, &[&asset.hash], out);
+    fields::push_stamp(&asset.stamp, out);
+    let mut field = |tag: u8, parts: &[&[u8]]| fields::push(tag, parts, out);
     let kind = match asset.kind {
         Kind::Photo => 0,
         Kind::Video => 1,
@@ -77,42 +54,6 @@ pub(crate) fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), IndexErro
     Ok(())
 }
 
-/// Seven bits in each byte, the lowest first; the eighth says that more follow.
-fn length(mut length: usize, out: &mut Vec<u8>) {
-    while length >= 0x80 {
-        out.push(length as u8 | 0x80);
-        length >>= 7;
-    }
-    out.push(length as u8);
-}
-
-fn take_length(bytes: &mut &[u8]) -> Option<usize> {
-    let mut length = 0;
-    for shift in (0..usize::BITS - 7).step_by(7) {
-        let (&byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        length |= usize::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(length);
-        }
-    }
-    None
-}
-
-/// The fields of a record, one after the other; an error item where the bytes are none.
-struct Fields<'a>(&'a [u8]);
-
-impl<'a> Iterator for Fields<'a> {
-    type Item = Option<(u8, &'a [u8])>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (&tag, mut rest) = self.0.split_first()?;
-        let value = take_length(&mut rest).and_then(|length| rest.split_at_checked(length));
-        self.0 = value.map_or(&[], |(_, rest)| rest);
-        Some(value.map(|(value, _)| (tag, value)))
-    }
-}
-
 /// Reads a record; `None` if the bytes are none.
 pub(crate) fn decode(id: u64, bytes: &[u8]) -> Option<Record> {
     let mut asset = Asset {
@@ -136,14 +77,6 @@ pub(crate) fn decode(id: u64, bytes: &[u8]) -> Option<Record> {
         match tag {
             tag::PATH => asset.path = path_bytes::to_path(value),
             tag::HASH => asset.hash = value.try_into().ok()?,
-            tag::SIZE => asset.stamp.size = u64::from_le_bytes(value.try_into().ok()?),
-            tag::MODIFIED => asset.stamp.mtime_ns = time(value)?,
-            tag::CHANGED => asset.stamp.ctime_ns = Some(time(value)?),
-            tag::INODE => {
-                let (device, number) = halves(value)?;
-                asset.stamp.inode =
-                    Some(Inode { device: u64::from_le_bytes(device), number: u64::from_le_bytes(number) });
-            }
             tag::KIND => {
                 asset.kind = match value {
                     [0] => Kind::Photo,
@@ -164,7 +97,7 @@ pub(crate) fn decode(id: u64, bytes: &[u8]) -> Option<Record> {
                 asset.gps = Some((f64::from_le_bytes(latitude), f64::from_le_bytes(longitude)));
             }
             tag::POSITIONS => positions = positions_of(value)?,
-            _ => {}
+            tag => fields::take_stamp(tag, value, &mut asset.stamp)?,
         }
     }
     (missing == 0).then_some(Record { id, asset, positions })
@@ -188,18 +121,6 @@ fn positions_of(value: &[u8]) -> Option<Vec<Position>> {
         .then(|| positions.iter().map(|position| Position::from_le_bytes(*position)).collect())
 }
 
-fn halves<const N: usize>(value: &[u8]) -> Option<([u8; N], [u8; N])> {
-    let (first, second) = value.split_at_checked(N)?;
-    Some((first.try_into().ok()?, second.try_into().ok()?))
-}
-
-fn time(value: &[u8]) -> Option<i128> {
-    let (seconds, nanos) = value.split_at_checked(8)?;
-    let nanos = u32::from_le_bytes(nanos.try_into().ok()?);
-    let seconds = i128::from(i64::from_le_bytes(seconds.try_into().ok()?));
-    (i128::from(nanos) < NANOS).then_some(seconds * NANOS + i128::from(nanos))
-}
-
 /// Reads bytes as a record and asserts what must hold of the result. For the module `fuzzing`.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn check(bytes: &[u8]) {
@@ -215,7 +136,10 @@ pub(crate) fn check(bytes: &[u8]) {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::asset::Inode;
     use proptest::prelude::*;
+
+    const NANOS: i128 = 1_000_000_000;
 
     prop_compose! {
         pub(in crate::records) fn assets()(

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use clip_index::{Asset, GraphOptions, IndexError, IndexReader, IndexWriter, Kind, NewItem, Rebuild, Record, verify};
+use clip_index::{
+    Asset, BadFile, Exclude, GraphOptions, IndexError, IndexReader, IndexWriter, Kind, NewItem, Rebuild, Record, verify,
+};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -36,12 +38,15 @@ pub struct History {
     pub step: u64,
     next_id: u64,
     pub records: BTreeMap<u64, Record>,
+    bad_files: BTreeMap<PathBuf, BadFile>,
+    excluded: Vec<Exclude>,
 }
 
 impl History {
     /// The state after some steps.
     pub fn after(seed: u64, steps: u64) -> History {
-        let mut history = History { seed, step: 0, next_id: 1, records: BTreeMap::new() };
+        let (records, bad_files, excluded) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let mut history = History { seed, step: 0, next_id: 1, records, bad_files, excluded };
         (0..steps).for_each(|_| history.replay());
         history
     }
@@ -103,6 +108,7 @@ impl History {
                 self.next_id += record.positions.len() as u64;
                 self.records.insert(record.id, record);
             }
+            self.bad_files.values_mut().for_each(|file| file.decoder = None);
             return Ok(());
         }
         let step = self.step;
@@ -148,7 +154,30 @@ impl History {
                 self.records.insert(record.id, record);
             }
         }
+        self.tell_of_bad_files(writer);
         writer.as_mut().map_or(Ok(()), |writer| writer.set_roots(&[step.to_string().into()]))
+    }
+
+    /// What a step changes about the files that could not be indexed, and those that are left out.
+    fn tell_of_bad_files(&mut self, writer: &mut Option<IndexWriter>) {
+        let step = self.step;
+        let path = |number: u64| PathBuf::from(format!("/photos/bad {}.jpg", number % 7));
+        let file = BadFile {
+            path: path(step),
+            stamp: stamp(step, 1),
+            hash: step.is_multiple_of(2).then_some([step as u8; 16]),
+            reason: format!("it was bad in step {step}"),
+            decoder: Some(step),
+        };
+        let forgotten = step.is_multiple_of(3).then(|| path(step + 2));
+        self.bad_files.insert(file.path.clone(), file.clone());
+        let was_known = forgotten.as_ref().is_some_and(|path| self.bad_files.remove(path).is_some());
+        self.excluded = (0..step % 4).map(|number| Exclude::Pattern(format!("*.{number}"))).collect();
+        if let Some(writer) = writer {
+            writer.remember_bad_file(file);
+            assert_eq!(forgotten.is_some_and(|path| writer.forget_bad_file(&path)), was_known);
+            writer.set_excluded(self.excluded.clone());
+        }
     }
 
     /// Rebuilds the index in `dir`, so that it becomes what this history says. What is staged already is gone on from.
@@ -179,6 +208,9 @@ impl History {
         let reader = IndexReader::open(dir).unwrap();
         assert_eq!(step_of(&reader), self.step);
         assert_eq!(reader.all_records().unwrap(), self.records.values().cloned().collect::<Vec<_>>());
+        assert_eq!(reader.bad_files().unwrap(), self.bad_files.values().cloned().collect::<Vec<_>>());
+        assert_eq!(reader.bad_file_count(), self.bad_files.len() as u64);
+        assert_eq!(reader.excluded(), self.excluded);
         check_pairs(&reader);
         // The words are those of the same commit.
         for record in self.records.values().step_by(17) {
@@ -255,6 +287,9 @@ pub fn check_pairs(reader: &IndexReader) {
 
 /// A writer has left nothing temporary and no second generation of anything in this directory.
 pub fn assert_swept(dir: &Path) {
+    let lists = std::fs::read_dir(dir.join("records")).unwrap();
+    let lists = lists.filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|end| end == "bad"));
+    assert!(lists.count() <= 1);
     for folder in [dir.to_path_buf(), dir.join("vectors"), dir.join("records"), dir.join("words"), dir.join("graph")] {
         for entry in std::fs::read_dir(folder).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();

@@ -2,6 +2,7 @@
 
 mod access;
 mod allocations;
+mod bad_files;
 mod common;
 mod compact;
 mod concurrency;

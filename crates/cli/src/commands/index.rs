@@ -28,6 +28,8 @@ pub(crate) fn run(index: &Path, args: &IndexArgs) -> Result<Exit> {
             forget_unreachable: args.forget_unreachable,
             threads: args.work.threads,
             batch: args.work.batch,
+            exclude: args.exclude.clone(),
+            include: args.include.clone(),
             ..IndexOptions::default()
         },
         rebuild: args.rebuild,
@@ -40,7 +42,8 @@ pub(crate) fn run(index: &Path, args: &IndexArgs) -> Result<Exit> {
 
     let mut results = Results::new();
     if args.json {
-        results.json(&JsonReport::from(report))?;
+        let json = if is_verbose() { JsonReport::with_skipped_before(report) } else { JsonReport::from(report) };
+        results.json(&json)?;
     } else {
         tell(report, &mut results)?;
         if update.result == UpdateResult::Interrupted {
@@ -73,8 +76,21 @@ fn exit(report: &Report) -> Exit {
 
 fn tell(report: &Report, results: &mut Results) -> Result<()> {
     // A reason may quote a name or a decoder, and a line break in it would look like another entry.
-    for Skipped { path, reason, .. } in &report.skipped {
-        complaint(format_args!("skipped: {}: {}", escaped(path), escaped_text(&reason.to_string())));
+    let tell_skipped = |how: &str, skipped: &[Skipped]| {
+        for Skipped { path, reason, .. } in skipped {
+            complaint(format_args!("{how}: {}: {}", escaped(path), escaped_text(&reason.to_string())));
+        }
+    };
+    tell_skipped("skipped", &report.skipped);
+    if is_verbose() {
+        tell_skipped("skipped as before", &report.skipped_before);
+    }
+    for folder in &report.excluded {
+        let folder = escaped(folder);
+        warning(format_args!(
+            "{folder} is excluded from the index; `clip-search status` lists the excludes, and `clip-search index \
+             --include` takes one back"
+        ));
     }
     for Unreachable { path, reason, photos_kept, .. } in &report.unreachable {
         let kept = match photos_kept {
@@ -101,12 +117,13 @@ fn tell(report: &Report, results: &mut Results) -> Result<()> {
     tell_what_was_passed_over(report);
     if !is_quiet() {
         results.line(format_args!(
-            "{} indexed, {} unchanged, {} moved, {} removed, {} skipped in {}",
+            "{} indexed, {} unchanged, {} moved, {} removed, {} skipped{} in {}",
             grouped(report.indexed),
             grouped(report.unchanged),
             grouped(report.moved),
             grouped(report.removed),
-            grouped(report.skipped.len() as u64),
+            grouped((report.skipped.len() + report.skipped_before.len()) as u64),
+            as_before(report.skipped_before.len() as u64),
             duration(report.elapsed)
         ))?;
     }
@@ -131,7 +148,8 @@ fn are(photos: u64) -> String {
 
 /// Pictures that nobody reads are worth a word, and everything is where there is no photo at all.
 fn tell_what_was_passed_over(report: &Report) {
-    let found = report.indexed + report.unchanged + report.moved + report.skipped.len() as u64;
+    let found =
+        report.indexed + report.unchanged + report.moved + (report.skipped.len() + report.skipped_before.len()) as u64;
     // There may be photos in a place that cannot be reached, or that an interrupted run did not come to.
     let is_complete = report.unreachable.is_empty() && report.forgotten.is_empty() && !report.cancelled;
     if found == 0 && is_complete {
@@ -153,4 +171,13 @@ fn tell_times(stages: &StageTimes) {
         duration(stages.write),
         duration(stages.graph)
     ));
+}
+
+/// How many of the skipped files were skipped before, to go after their number.
+fn as_before(files: u64) -> String {
+    match files {
+        0 => String::new(),
+        files if is_verbose() => format!(" ({} as before)", grouped(files)),
+        files => format!(" ({} as before; --verbose lists them)", grouped(files)),
+    }
 }

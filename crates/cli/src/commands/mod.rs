@@ -10,6 +10,7 @@ mod import;
 mod index;
 mod model;
 mod query;
+mod remove;
 mod repair;
 mod status;
 mod train;
@@ -34,6 +35,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Status(args) => status::run(&index_folder(cli.index)?, &args),
         Command::Verify(args) => verify::run(&index_folder(cli.index)?, &args),
         Command::Repair => repair::run(&index_folder(cli.index)?),
+        Command::Remove(args) => remove::run(&index_folder(cli.index)?, &args),
         Command::Compact => compact::run(&index_folder(cli.index)?),
         Command::Export(args) => export::run(&index_folder(cli.index)?, &args),
         Command::Import(args) => import::run(&index_folder(cli.index)?, &args),

@@ -14,6 +14,9 @@ use crate::exit::Exit;
 use crate::output::{Results, count, grouped, is_verbose, notice};
 use crate::settings::{library, query_cache};
 
+/// How many copies of a result are named. With --json all are.
+const NAMED_DUPLICATES: usize = 10;
+
 pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
     // First of all: a missing index is known at once.
     let library = library(index, &args.model)?.text_cache(query_cache(!args.no_cache)).open()?;
@@ -50,6 +53,7 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
             results.path(&hit.path, b'\n')?;
         } else {
             results.line(format_args!("{:.3}  {}", hit.score, escaped(&hit.path)))?;
+            name_duplicates(hit, &mut results)?;
         }
     }
     results.finish()?;
@@ -80,10 +84,23 @@ fn search_present(library: &Library, query: &Query, limit: usize) -> Result<(Vec
                 None => found - hits.len(),
             };
             hits.truncate(limit);
+            hits.iter_mut().for_each(Hit::keep_present);
             return Ok((hits, explanation, missing as u64));
         }
         wanted = wanted.saturating_mul(2);
     }
+}
+
+/// Names the other files with the same content below a result.
+fn name_duplicates(hit: &Hit, results: &mut Results) -> Result<()> {
+    for duplicate in hit.duplicates.iter().take(NAMED_DUPLICATES) {
+        results.line(format_args!("       also {}", escaped(&duplicate.asset.path)))?;
+    }
+    let more = hit.duplicates.len().saturating_sub(NAMED_DUPLICATES);
+    if more > 0 {
+        results.line(format_args!("       and {} more with the same content", grouped(more as u64)))?;
+    }
+    Ok(())
 }
 
 fn explain(explanation: &Explanation, hits: usize) {

@@ -34,6 +34,11 @@ pub(crate) fn run(index: &Path) -> Result<Exit> {
     if repaired.words_rebuilt {
         notice("the word index was rebuilt");
     }
+    if repaired.bad_files_dropped {
+        notice(
+            "the list of files that could not be indexed was dropped; the next `clip-search index` tries them again",
+        );
+    }
     notice(format_args!("{} kept", count(repaired.items_kept, "photo")));
     let lost = repaired.lost.len() as u64 + repaired.lost_records;
     if lost + repaired.unchecked > 0 {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 use clip_hub::Catalogue;
 use clip_search::json::JsonStatus;
-use clip_search::{IndexReader, ModelOrigin};
+use clip_search::{Exclude, IndexReader, ModelOrigin};
 use serde::Serialize;
 
 use crate::args::StatusArgs;
@@ -63,6 +63,16 @@ pub(crate) fn run(index: &Path, args: &StatusArgs) -> Result<Exit> {
             let path = path.path();
             let gone = if path.exists() { "" } else { " (not found)" };
             results.line(format_args!("model from   {}{gone}", escaped(&path)))?;
+        }
+        for exclude in reader.excluded() {
+            match exclude {
+                Exclude::Path(path) => results.line(format_args!("excluded     {}", escaped(&path.path())))?,
+                Exclude::Pattern(pattern) => results.line(format_args!("excluded     {}", escaped_text(pattern)))?,
+            }
+        }
+        if reader.bad_file_count() > 0 {
+            let files = count(reader.bad_file_count(), "file");
+            results.line(format_args!("skipped      {files}; `clip-search index --verbose` lists them"))?;
         }
         results.line(format_args!("fingerprint  {}", escaped_text(&model.fingerprint)))?;
         results.line(format_args!(

@@ -41,7 +41,7 @@ impl Tree {
 
     fn walk_roots(&self, roots: &[&str], follow_links: bool) -> Walk {
         let roots: Vec<PathBuf> = roots.iter().map(|root| self.at(root)).collect();
-        walk(&roots, follow_links, &Silent, &AtomicBool::new(false))
+        walk(&roots, &Excluded::default(), follow_links, &Silent, &AtomicBool::new(false))
     }
 
     /// The paths found, relative to the base.
@@ -104,7 +104,7 @@ fn a_folder_called_like_a_photo_is_named_and_entered() {
 #[test]
 fn a_cancelled_walk_says_so() {
     let tree = Tree::new(&["root/a.jpg"]);
-    let walk = walk(&[tree.at("root")], true, &Silent, &AtomicBool::new(true));
+    let walk = walk(&[tree.at("root")], &Excluded::default(), true, &Silent, &AtomicBool::new(true));
     assert!(walk.cancelled && walk.files.is_empty());
 }
 
@@ -117,7 +117,7 @@ fn progress_is_told_of_every_file() {
             last.store(found, Ordering::Relaxed);
         }
     };
-    walk(&[tree.at("root")], true, &listen, &AtomicBool::new(false));
+    walk(&[tree.at("root")], &Excluded::default(), true, &listen, &AtomicBool::new(false));
     assert_eq!(last.into_inner(), 2);
 }
 

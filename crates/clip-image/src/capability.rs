@@ -1,0 +1,47 @@
+//! What can be decoded, as a number to remember beside files that could not be.
+
+use crate::{Format, Limits, hash_bytes};
+
+/// Counts the changes after which files can be decoded that could not be before: a new format, a new variety of one, damage
+/// that is survived. To be raised with every one of them; a test watches the libraries that decode.
+const VERSION: u32 = 1;
+
+/// A number that stands for what decodes a photo: this version of the crate, the formats that are built in, and the limits.
+/// A file that could not be decoded is worth another try once it is another number. Numbers are compared for equality only.
+pub fn decoder_id(limits: &Limits) -> u64 {
+    let formats: Vec<_> =
+        Format::ALL.iter().filter(|format| format.is_built_in()).map(|format| format.name()).collect();
+    let text = format!("{VERSION} {formats:?} {limits:?}");
+    hash_bytes(text.as_bytes()).0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_limits_may_let_a_file_pass() {
+        let limits = Limits::default();
+        assert_eq!(decoder_id(&limits), decoder_id(&limits));
+        assert_ne!(decoder_id(&limits), decoder_id(&Limits { max_pixels: 7, ..limits }));
+        assert_ne!(decoder_id(&limits), decoder_id(&Limits { max_file_bytes: 7, ..limits }));
+    }
+
+    /// A library that is updated may read more. If so, [`VERSION`] is to be raised; either way, the list here is.
+    #[test]
+    fn the_version_keeps_up_with_the_libraries() {
+        let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock");
+        let lock = std::fs::read_to_string(lock).unwrap();
+        let found: Vec<String> = ["gif", "image", "image-webp", "png", "tiff", "zune-jpeg"]
+            .into_iter()
+            .map(|name| {
+                let (_, rest) = lock.split_once(&format!("name = \"{name}\"\nversion = \"")).unwrap();
+                format!("{name} {}", rest.split('"').next().unwrap())
+            })
+            .collect();
+        assert_eq!((VERSION, &found[..]), (1, &LIBRARIES.map(str::to_owned)[..]), "raise the version?");
+    }
+
+    const LIBRARIES: [&str; 6] =
+        ["gif 0.14.2", "image 0.25.10", "image-webp 0.2.4", "png 0.18.1", "tiff 0.11.3", "zune-jpeg 0.5.15"];
+}

@@ -1,0 +1,182 @@
+//! Files that could not be indexed in an earlier run: which need not be tried again, and which are no news.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use clip_image::ImageError;
+use clip_index::{BadFile, IndexWriter, Stamp};
+
+use crate::decode::is_about_content;
+use crate::report::{Report, SkipReason, Skipped};
+use crate::walk::FoundFile;
+
+/// What the index knows of bad files, before the run.
+#[derive(Debug, Default)]
+pub(crate) struct Bad {
+    known: HashMap<PathBuf, BadFile>,
+    /// Contents of those that are gone from where they were: found elsewhere, they are no news.
+    moved: HashSet<[u8; 16]>,
+    decoder: u64,
+}
+
+/// What is to be remembered of a file that could not be indexed, besides its path and stamp.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub reason: String,
+    /// The content is at fault: trying again is of no use until it or the decoder changes.
+    pub is_lasting: bool,
+}
+
+impl Fault {
+    pub fn of(reason: &SkipReason) -> Fault {
+        // A panic elsewhere may be the encoder's, of which another may be used next time.
+        let decoder_failed =
+            matches!(reason, SkipReason::Image(ImageError::Panicked { .. } | ImageError::NotBuiltIn { .. }));
+        let is_lasting = decoder_failed || is_about_content(reason) && matches!(reason, SkipReason::Image(_));
+        Fault { reason: reason.to_string(), is_lasting }
+    }
+}
+
+impl Bad {
+    /// `decoder` stands for what decodes in this run. What is not among the files that were `found`, though the run `looked`
+    /// where it was, has moved or is gone.
+    pub fn new(
+        known: impl IntoIterator<Item = BadFile>,
+        decoder: u64,
+        found: &[FoundFile],
+        looked: impl Fn(&Path) -> bool,
+    ) -> Bad {
+        let known: HashMap<PathBuf, BadFile> = known.into_iter().map(|file| (file.path.clone(), file)).collect();
+        let mut moved = HashSet::new();
+        if !known.is_empty() {
+            let found: HashSet<&Path> = found.iter().map(|file| file.path.as_path()).collect();
+            let is_gone = |file: &&BadFile| !found.contains(file.path.as_path()) && looked(&file.path);
+            moved = known.values().filter(is_gone).filter_map(|file| file.hash).collect();
+        }
+        Bad { known, moved, decoder }
+    }
+
+    /// A file that need not be tried: it is as it was, and what failed to decode it is, too.
+    pub fn settled(&self, file: &FoundFile) -> Option<Skipped> {
+        let known = self.known.get(&file.path)?;
+        let is_settled = known.decoder == Some(self.decoder) && known.stamp.same_content(&file.stamp);
+        let reason = || SkipReason::Remembered { reason: known.reason.clone() };
+        is_settled.then(|| Skipped { path: file.path.clone(), reason: reason() })
+    }
+
+    /// Whether a file that could not be indexed in this run is no news: it is as it was, and so is what is wrong with it.
+    pub fn is_known(&self, path: &Path, stamp: &Stamp, hash: Option<[u8; 16]>, fault: &Fault) -> bool {
+        let Some(before) = self.known.get(path) else {
+            return hash.is_some_and(|hash| self.moved.contains(&hash));
+        };
+        if hash.is_some() && before.hash == hash {
+            return true;
+        }
+        // Another version may have other words for the same fault of a file.
+        before.stamp.same_content(stamp)
+            && (before.reason == fault.reason || before.decoder.is_some() && fault.is_lasting)
+    }
+
+    /// What the index is to remember of such a file.
+    pub fn record(&self, path: &Path, stamp: Stamp, hash: Option<[u8; 16]>, fault: Fault) -> BadFile {
+        let decoder = fault.is_lasting.then_some(self.decoder);
+        BadFile { path: path.to_path_buf(), stamp, hash, reason: fault.reason, decoder }
+    }
+}
+
+/// Remembers and reports what the walk could not look at.
+pub(crate) fn sort_out_walk(bad: &Bad, skipped: Vec<Skipped>, writer: &mut IndexWriter, report: &mut Report) {
+    for skipped in skipped {
+        let (path, stamp, fault) = (&skipped.path, Stamp::default(), Fault::of(&skipped.reason));
+        let is_known = bad.is_known(path, &stamp, None, &fault);
+        writer.remember_bad_file(bad.record(path, stamp, None, fault));
+        if is_known { report.skipped_before.push(skipped) } else { report.skipped.push(skipped) }
+    }
+}
+
+/// Forgets the bad files of earlier runs that this run, which has come to its end, has indexed or not found.
+pub(crate) fn forget_gone(bad: &Bad, report: &Report, is_kept: impl Fn(&Path) -> bool, writer: &mut IndexWriter) {
+    let still_bad: HashSet<&Path> =
+        report.skipped.iter().chain(&report.skipped_before).map(|skipped| skipped.path.as_path()).collect();
+    for path in bad.known.keys().filter(|path| !still_bad.contains(path.as_path()) && !is_kept(path)) {
+        writer.forget_bad_file(path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(size: u64) -> Stamp {
+        Stamp { size, ..Stamp::default() }
+    }
+
+    fn found(path: &str, size: u64) -> FoundFile {
+        FoundFile { path: path.into(), stamp: stamp(size), folder_device: None }
+    }
+
+    fn fault(reason: &str, is_lasting: bool) -> Fault {
+        Fault { reason: reason.into(), is_lasting }
+    }
+
+    fn bad(files: &[FoundFile]) -> Bad {
+        let known = |path: &str, content: u8, decoder| BadFile {
+            path: path.into(),
+            stamp: stamp(5),
+            hash: Some([content; 16]),
+            reason: "damaged".into(),
+            decoder,
+        };
+        let known =
+            [known("/a", 1, Some(7)), known("/old", 2, Some(6)), known("/denied", 3, None), known("/x/b", 4, None)];
+        Bad::new(known, 7, files, |path| !path.starts_with("/x"))
+    }
+
+    #[test]
+    fn only_the_same_file_is_settled_for_the_same_decoder() {
+        let bad = bad(&[]);
+        assert_eq!(bad.settled(&found("/a", 5)).unwrap().reason.to_string(), "damaged");
+        for file in [found("/a", 6), found("/old", 5), found("/denied", 5), found("/new", 5)] {
+            assert!(bad.settled(&file).is_none(), "{file:?}");
+        }
+    }
+
+    #[test]
+    fn the_same_fault_of_the_same_file_is_no_news() {
+        let bad = bad(&[found("/a", 5), found("/old", 5), found("/denied", 5)]);
+        let known = |path: &str, size, content: u8, reason, lasting| {
+            bad.is_known(Path::new(path), &stamp(size), Some([content; 16]), &fault(reason, lasting))
+        };
+        // Tried again by another decoder, or with its time changed.
+        assert!(known("/old", 5, 2, "other words", true) && known("/a", 6, 1, "damaged", true));
+        // Changed, and still bad.
+        assert!(!known("/a", 6, 9, "damaged", true));
+        let denied = |reason| bad.is_known(Path::new("/denied"), &stamp(5), None, &fault(reason, false));
+        assert!(denied("damaged") && !denied("input/output error"));
+        // A copy is news, and so is what was moved out of where the run did not look.
+        assert!(!known("/copy", 5, 1, "damaged", true) && !known("/new", 5, 4, "damaged", true));
+    }
+
+    #[test]
+    fn a_file_that_was_moved_is_no_news() {
+        let bad = bad(&[found("/old", 5), found("/new", 5)]);
+        assert!(bad.is_known(Path::new("/new"), &stamp(5), Some([1; 16]), &fault("damaged", true)));
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_content_lasts_and_the_rest_may_pass() {
+        for (reason, lasts) in [
+            (SkipReason::Image(ImageError::Empty), true),
+            (SkipReason::Image(ImageError::UnknownFormat), true),
+            (SkipReason::Panicked { message: "index out of bounds".into() }, false),
+            (SkipReason::Image(ImageError::NotBuiltIn { format: clip_image::Format::Gif }), true),
+            (SkipReason::Image(ImageError::Io(std::io::ErrorKind::PermissionDenied.into())), false),
+            (SkipReason::Unreadable { error: "permission denied".into() }, false),
+            (SkipReason::DanglingLink { target: "/x".into() }, false),
+            (SkipReason::NotAFile { kind: "a folder" }, false),
+            (SkipReason::NotEncoded { error: "no memory".into() }, false),
+        ] {
+            assert_eq!(Fault::of(&reason).is_lasting, lasts, "{reason}");
+        }
+    }
+}

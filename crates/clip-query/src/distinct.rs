@@ -1,0 +1,105 @@
+//! Identical files are one result.
+//!
+//! The index knows each file by itself, and copies of a photo have the same embedding, so they follow one another in what a
+//! search finds. Here they become groups, and it is decided whether enough was found for the results that are wanted.
+
+use std::collections::HashMap;
+
+use clip_index::{Neighbour, Position, Record};
+
+/// Stands for the hash of a file whose content is not known, as that of an imported photo may be.
+const UNKNOWN: [u8; 16] = [0; 16];
+
+/// Items of identical files, and of nothing else, in the order in which they were found.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Group {
+    /// That of the best.
+    pub score: f32,
+    /// The items' ids and the records of their files.
+    pub members: Vec<(u64, Record)>,
+}
+
+/// Puts items of identical files together: the same position in files with the same bytes. The groups are in the order of
+/// their first members.
+pub(crate) fn groups(found: impl IntoIterator<Item = (Neighbour, Record)>) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut places: HashMap<([u8; 16], Position), usize> = HashMap::new();
+    for (Neighbour { id: item, score }, record) in found {
+        let hash = record.asset.hash;
+        let key = (hash, record.position(item).unwrap_or_default());
+        match places.get(&key) {
+            Some(&place) if hash != UNKNOWN => groups[place].members.push((item, record)),
+            _ => {
+                places.insert(key, groups.len());
+                groups.push(Group { score, members: vec![(item, record)] });
+            }
+        }
+    }
+    groups
+}
+
+/// Whether the first `limit` groups are whole, and there are that many: what was not found has at most the score `last`, and
+/// copies have the same one.
+pub(crate) fn suffice(groups: &[Group], limit: usize, last: f32) -> bool {
+    match limit.checked_sub(1) {
+        Some(at) => groups.get(at).is_some_and(|group| last < group.score),
+        None => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clip_index::{Asset, Kind, Stamp};
+
+    use super::*;
+
+    /// An item of a file whose content is `content`, with its record.
+    fn found(id: u64, score: f32, content: u8, positions: &[Position]) -> (Neighbour, Record) {
+        let asset = Asset {
+            path: format!("/{id}").into(),
+            stamp: Stamp::default(),
+            hash: [content; 16],
+            kind: Kind::Photo,
+            width: 1,
+            height: 1,
+            taken_at: None,
+            camera: None,
+            lens: None,
+            gps: None,
+        };
+        (Neighbour { id, score }, Record { id, asset, positions: positions.to_vec() })
+    }
+
+    fn ids(groups: &[Group]) -> Vec<Vec<u64>> {
+        groups.iter().map(|group| group.members.iter().map(|member| member.0).collect()).collect()
+    }
+
+    #[test]
+    fn the_same_bytes_are_one_group_wherever_they_were_found() {
+        let found = [found(1, 0.9, 7, &[0]), found(2, 0.9, 8, &[0]), found(3, 0.9, 7, &[0]), found(4, 0.5, 9, &[0])];
+        assert_eq!(ids(&groups(found)), [vec![1, 3], vec![2], vec![4]]);
+    }
+
+    #[test]
+    fn files_of_unknown_content_are_not_known_to_be_identical() {
+        assert_eq!(ids(&groups([found(1, 0.9, 0, &[0]), found(2, 0.9, 0, &[0])])), [vec![1], vec![2]]);
+    }
+
+    #[test]
+    fn two_moments_of_a_video_are_two_results() {
+        let (first, video) = found(5, 0.9, 7, &[0, 1000]);
+        let second = (Neighbour { id: 6, score: 0.8 }, video.clone());
+        assert_eq!(ids(&groups([(first, video), second])), [vec![5], vec![6]]);
+    }
+
+    #[test]
+    fn a_group_is_whole_once_something_worse_was_found() {
+        let groups = groups([found(1, 0.9, 1, &[0]), found(2, 0.5, 2, &[0])]);
+        assert!(suffice(&groups, 0, 0.5));
+        assert!(suffice(&groups, 1, 0.5));
+        assert!(!suffice(&groups, 1, 0.9), "another copy may follow");
+        assert!(!suffice(&groups, 2, 0.5));
+        assert!(suffice(&groups, 2, 0.4));
+        assert!(!suffice(&groups, 3, 0.4), "there are too few");
+    }
+}
