@@ -35,7 +35,7 @@ fn what_matches_leaves_the_index_and_stays_out_until_it_is_taken_back() {
     assert_eq!(library.reader().excluded(), [Exclude::Pattern("red.*".into())]);
 
     let folder = library.at("a");
-    let report = run_with(&library, &[folder.clone()], &["red.*".into()]).unwrap();
+    let report = run_with(&library, std::slice::from_ref(&folder), &["red.*".into()]).unwrap();
     assert_eq!(counts(&report), [1, 0, 1, 0, 1, 0]);
     assert_eq!(library.indexed(), paths(&["b/c/red.png", "blue.png"]));
     assert_eq!(library.reader().excluded(), [path(folder.clone())]);
