@@ -138,7 +138,7 @@ fn what_is_not_about_the_content_is_tried_each_time_and_no_news_either() {
 
     library.photo("denied.png", [7, 7, 7]);
     let denied = library.at("denied.png");
-    fs::set_permissions(&denied, fs::Permissions::from_mode(0o0)).unwrap();
+    fs::set_permissions(&denied, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::File::open(&denied).is_ok() {
         // The superuser may read everything.
         return;
