@@ -23,7 +23,6 @@ mod contents;
 mod decode;
 mod encode;
 mod error;
-mod exclude;
 mod excluded;
 mod find;
 mod indexer;
@@ -38,12 +37,12 @@ mod remove;
 mod report;
 mod roots;
 mod stamp;
+mod system_folders;
 mod walk;
 
 /// What makes embeddings of photos.
 pub use clip_encoder::{BoxedError, Encoder};
 pub use error::{IndexerError, Remedy};
-pub use exclude::SYSTEM_FOLDERS;
 pub use excluded::parse_exclude;
 pub use find::{FoundPhotos, find_photos};
 pub use indexer::Indexer;
@@ -53,3 +52,4 @@ pub use progress::{Event, Outcome, Progress, Silent};
 pub use remove::{Removed, remove};
 pub use report::{Forgotten, Report, SkipReason, Skipped, StageTimes, Unreachable};
 pub use stamp::describe;
+pub use system_folders::SYSTEM_FOLDERS;

@@ -23,8 +23,8 @@ use std::sync::{Mutex, PoisonError};
 
 use clip_index::Stamp;
 
-use crate::exclude::{is_hidden, is_junk, is_system_folder};
 use crate::plan::Kept;
+use crate::system_folders::{is_hidden, is_junk, is_system_folder};
 use crate::walk::FoundFile;
 
 /// A file that is larger than this is no marker that says what a mount point is for.

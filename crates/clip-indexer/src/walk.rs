@@ -13,12 +13,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use walkdir::WalkDir;
 
-use crate::exclude::{is_hidden, is_system_folder};
 use crate::excluded::Excluded;
 use crate::passed_over::Tally;
 use crate::presence::device_of;
 use crate::progress::{Event, Progress};
 use crate::report::{SkipReason, Skipped};
+use crate::system_folders::{is_hidden, is_system_folder};
 use clip_index::Stamp;
 
 use crate::stamp::stamp_of;
