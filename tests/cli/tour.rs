@@ -121,6 +121,27 @@ fn tour() {
     tour.change("rm pictures/broken.jpg", |path| fs::remove_file(path.join("pictures/broken.jpg")).unwrap());
     tour.run(&["index"]);
 
+    tour.part("A photo that is not to be found, and a folder");
+    let (cat, summer) = (tour.path("pictures/2019/cat.jpg"), tour.path("pictures/summer"));
+    tour.run(&["remove", &cat]);
+    tour.run(&["index"]);
+    tour.run(&["status"]);
+    tour.run(&["index", "--include", &cat]);
+    tour.run(&["index", "--exclude", &summer]);
+    tour.run(&["index", "--include", &summer]);
+
+    tour.part("A photo in two places");
+    tour.change("cp pictures/2019/cat.jpg pictures/summer/favourite.jpg", |path| {
+        fs::copy(path.join("pictures/2019/cat.jpg"), path.join("pictures/summer/favourite.jpg")).unwrap();
+    });
+    tour.run(&["index"]);
+    tour.run(&["query", "a cat", "-n", "2"]);
+    tour.change("rm pictures/summer/favourite.jpg", |path| {
+        fs::remove_file(path.join("pictures/summer/favourite.jpg")).unwrap();
+    });
+    tour.run(&["query", "a cat", "-n", "1"]);
+    tour.run(&["index"]);
+
     tour.part("A model of one's own");
     tour.change("cp tiny-pocket.safetensors my-model.safetensors", |path| {
         fs::copy(fixture("tiny-pocket").join("model.safetensors"), path.join("my-model.safetensors")).unwrap();

@@ -43,7 +43,8 @@ pub(crate) struct Cli {
 }
 
 /// The commands that work on an index, and so show `--index` in their help.
-const OF_AN_INDEX: [&str; 8] = ["index", "query", "status", "verify", "repair", "compact", "export", "import"];
+const OF_AN_INDEX: [&str; 9] =
+    ["index", "query", "remove", "status", "verify", "repair", "compact", "export", "import"];
 
 /// The commands of `model` that use the network, and so show `--offline`.
 const OF_THE_NETWORK: [&str; 2] = ["pull", "verify"];
