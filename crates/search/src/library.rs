@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use clip_index::{IndexError, IndexReader, IndexWriter, ModelOrigin, Status, VerifyReport};
+use clip_index::{IndexError, IndexReader, ModelOrigin, Status, VerifyReport};
 use clip_indexer::Removed;
 use clip_model::{DeviceChoice, Fingerprint, LoadOptions, ModelSource, Precision, Towers};
 use clip_query::{CachedEncoder, Explanation, Hit, Query, Searcher, TextCache};
