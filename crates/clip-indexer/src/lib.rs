@@ -15,6 +15,7 @@
 //! What a file's stamp says is taken before the file is read. If it changes in between, the index holds the older stamp,
 //! and the next run reads the file again.
 
+mod budget;
 mod clock;
 mod contents;
 mod decode;
