@@ -8,7 +8,7 @@ use clip_files::path_bytes;
 use crate::error::IndexError;
 
 /// A file, as an index describes it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Asset {
     /// Where the file is; byte-exact on Unix, even if it is not UTF-8.
     pub path: PathBuf,

@@ -10,11 +10,10 @@ use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use memmap2::Mmap;
-
 use crate::cast;
 use crate::error::IndexError;
 use crate::files;
+use crate::mapped::Mapped;
 
 /// Length of the header. Sections begin at multiples of it, so that they are aligned for any instruction.
 pub(crate) const HEADER: usize = 64;
@@ -92,7 +91,7 @@ impl Header {
 #[derive(Debug)]
 pub(crate) struct Frame {
     path: PathBuf,
-    map: Mmap,
+    map: Mapped,
     header: Header,
     /// Where the sections end and the table begins.
     end: usize,
@@ -106,13 +105,11 @@ impl Frame {
         kind: &Kind,
         extent: impl FnOnce(&Header) -> Option<usize>,
     ) -> Result<Frame, IndexError> {
-        let file = File::open(path).map_err(IndexError::io("open", path))?;
-        let map = map(&file).map_err(IndexError::io("map", path))?;
-        Frame::parse(map, path, kind, extent)
+        Frame::parse(Mapped::open(path)?, path, kind, extent)
     }
 
     pub(crate) fn parse(
-        map: Mmap,
+        map: Mapped,
         path: &Path,
         kind: &Kind,
         extent: impl FnOnce(&Header) -> Option<usize>,
@@ -151,6 +148,11 @@ impl Frame {
     pub(crate) fn section<T: cast::Plain>(&self, range: Range<usize>) -> &[T] {
         // Mappings begin at a page, so the numbers are aligned; `extent` has checked the range.
         self.map.get(range).and_then(cast::from_bytes).unwrap_or_default()
+    }
+
+    /// Copies a part of a section: see [`Mapped::read_at`].
+    pub(crate) fn read_at(&self, at: usize, out: &mut [u8]) -> io::Result<()> {
+        self.map.read_at(at, out)
     }
 
     /// Reads the whole file and compares the checksums of all blocks.
@@ -268,14 +270,6 @@ impl Write for Sections<'_, '_> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-#[allow(unsafe_code)]
-pub(crate) fn map(file: &File) -> io::Result<Mmap> {
-    // SAFETY: files of an index are written under a temporary name, never changed afterwards, and removed only by
-    // unlinking, which keeps mappings valid. A foreign process that truncates one breaks that, as it would break any
-    // program that maps files.
-    unsafe { Mmap::map(file) }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
-use crate::asset::{Asset, Kind, Stamp};
+use crate::asset::{Asset, Stamp};
 use crate::exchange;
 use crate::graph::{Graph, GraphOptions};
 use crate::id_set;
@@ -139,13 +139,7 @@ fn example() -> &'static Example {
                 path: format!("/photos/{number}.jpg").into(),
                 stamp: Stamp { size: 1, ..Stamp::default() },
                 hash: [number; 16],
-                kind: Kind::Photo,
-                width: 1,
-                height: 1,
-                taken_at: None,
-                camera: None,
-                lens: None,
-                gps: None,
+                ..Asset::default()
             };
             writer.add(photo, vec![angle.cos(), angle.sin()]).expect("a unit vector");
         }

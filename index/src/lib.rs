@@ -57,6 +57,7 @@ mod id_set;
 mod layout;
 mod lock;
 mod manifest;
+mod mapped;
 mod model;
 mod plan;
 mod privacy;

@@ -22,6 +22,15 @@ const SLOW_BYTE: f64 = 10.0;
 /// Pages that a walk reads for each candidate that it keeps.
 const PAGES_PER_CANDIDATE: f64 = 12.0;
 
+/// Rows that a walk looks at for each candidate that it keeps.
+const ROWS_PER_CANDIDATE: f64 = 12.0;
+/// Nanoseconds for copying a row from a file that is in memory.
+const COPY_ROW: f64 = 1_200.0;
+/// Nanoseconds for mapping a page with its neighbours, and for undoing that.
+const MAP_PAGES: f64 = 5_000.0;
+/// Bytes of a page and the neighbours that Linux maps with it.
+const MAPPED_AT_ONCE: f64 = 65_536.0;
+
 /// The fewest candidates that a walk through the graph keeps.
 const LEAST_EFFORT: usize = 128;
 /// How many candidates a walk keeps in a graph of 100,000 nodes, and how that grows with the nodes. Words lie far from all
@@ -176,6 +185,13 @@ pub(crate) fn plan(options: &SearchOptions<'_>, sizes: Sizes) -> Plan {
 fn default_effort(nodes: u64) -> usize {
     let effort = EFFORT_AT_100_000 * (nodes as f64 / 1e5).powf(EFFORT_GROWTH);
     LEAST_EFFORT.max(effort as usize)
+}
+
+/// True if a walk through a graph whose rows have this many bytes of codes, the first of its reader, is done earlier if it
+/// copies what it looks at than if it maps the pages.
+pub(crate) fn copies_first(code_bytes: usize, effort: usize) -> bool {
+    let rows = effort as f64 * ROWS_PER_CANDIDATE;
+    rows * COPY_ROW < rows.min(code_bytes as f64 / MAPPED_AT_ONCE) * MAP_PAGES
 }
 
 /// True if following a filter id by id costs less than scanning all rows.

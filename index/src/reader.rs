@@ -1,7 +1,8 @@
 //! Reading an index.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use clip_files::medium;
 use clip_kernels::similarity;
@@ -13,29 +14,30 @@ use crate::commit_point::{CommitPoint, at_commit};
 use crate::error::IndexError;
 use crate::exact;
 use crate::files;
-use crate::graph::{self, Graph};
+use crate::graph::{self, Graph, GraphFile};
 use crate::layout::Layout;
 use crate::model::{ModelId, ModelOrigin, StoredPath};
 use crate::plan::{self, Method, Plan, Reason, SearchOptions, Sizes, Strategy};
 use crate::scan;
 use crate::snapshot::Snapshot;
-use crate::status::{Neighbour, Status};
+use crate::status::{GraphStatus, Neighbour, Status};
 use crate::words::{ReadDirectory, Words};
 
 /// A view of the index as it was committed when the reader was opened: vectors and records of one commit, whatever
 /// writers and rebuilds do meanwhile. It takes no lock and writes nothing.
 ///
-/// Opening maps the files and reads a few small ones, which takes as long for a million photos as for a thousand. The
-/// graph and the word index are opened when they are first asked for.
+/// Opening maps the files and reads a few small ones, which takes as long for a million photos as for a thousand.
 #[derive(Debug)]
 pub struct IndexReader {
     snapshot: Snapshot,
     /// `None` in an index of version 1, which has no word index.
     words_files: Option<ReadDirectory>,
     words: OnceLock<Words>,
+    /// Open from the beginning, so that a writer that replaces it does not take it away.
+    graph_file: Option<Result<Arc<GraphFile>, String>>,
     graph: OnceLock<Result<Graph, String>>,
-    in_graph: OnceLock<Option<u64>>,
     slow_medium: OnceLock<bool>,
+    in_memory: Mutex<Option<(Instant, bool)>>,
 }
 
 /// What a search found, and how.
@@ -49,6 +51,8 @@ pub struct Found {
 
 /// Where this share of an index is in memory, what is not is soon there.
 const MOSTLY: f32 = 0.9;
+/// Looking takes as long as a quick search: what was seen holds for a while.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 impl IndexReader {
     /// Opens the index in `dir`.
@@ -58,14 +62,15 @@ impl IndexReader {
     /// read.
     pub fn open(dir: impl AsRef<Path>) -> Result<IndexReader, IndexError> {
         let layout = Layout::new(dir.as_ref());
-        let (snapshot, words_files) = open_commit(&layout)?;
+        let Opened { snapshot, words_files, graph_file } = open_commit(&layout)?;
         Ok(IndexReader {
             snapshot,
             words_files,
             words: OnceLock::new(),
+            graph_file: graph_file.map(|file| file.map(Arc::new).map_err(reason_of)),
             graph: OnceLock::new(),
-            in_graph: OnceLock::new(),
             slow_medium: OnceLock::new(),
+            in_memory: Mutex::new(None),
         })
     }
 
@@ -154,7 +159,7 @@ impl IndexReader {
             committed_at: manifest.committed_at,
             deleted: self.snapshot.deleted().len(),
             format_version: manifest.version,
-            graph: manifest.graph.as_ref().and_then(|entry| graph::status(&self.snapshot, entry).ok()),
+            graph: self.graph_status(),
         })
     }
 
@@ -241,21 +246,31 @@ impl IndexReader {
 
     /// Live items that a walk through the graph can find.
     fn in_graph(&self) -> Option<u64> {
-        *self.in_graph.get_or_init(|| {
-            let entry = self.snapshot.manifest().graph.as_ref()?;
-            let status = graph::status(&self.snapshot, entry).ok()?;
-            Some(status.nodes - status.removed)
-        })
+        self.graph_status().map(|status| status.nodes - status.removed)
+    }
+
+    fn graph_status(&self) -> Option<GraphStatus> {
+        let file = self.graph_file.as_ref()?.as_ref().ok()?;
+        Some(graph::status(&self.snapshot, file))
     }
 
     /// The index lies where reads out of order are slow, and is not in memory.
     fn is_slow_at_random(&self) -> bool {
-        if !*self.slow_medium.get_or_init(|| medium::is_slow_at_random(self.dir())) {
-            return false;
+        *self.slow_medium.get_or_init(|| medium::is_slow_at_random(self.dir())) && !self.is_in_memory()
+    }
+
+    fn is_in_memory(&self) -> bool {
+        let mut known = self.in_memory.lock().unwrap_or_else(PoisonError::into_inner);
+        match *known {
+            Some((when, is_in_memory)) if when.elapsed() < LOOK_AGAIN => is_in_memory,
+            _ => known.insert((Instant::now(), self.look_in_memory())).1,
         }
+    }
+
+    fn look_in_memory(&self) -> bool {
         let codes = self.snapshot.segments().iter().filter_map(|segment| segment.codes_block(0..segment.len()));
         let largest = codes.max_by_key(|codes| codes.len()).map(cast::to_bytes);
-        largest.and_then(medium::share_in_memory).is_none_or(|share| share <= MOSTLY)
+        largest.and_then(medium::share_in_memory).is_some_and(|share| share > MOSTLY)
     }
 
     /// As [`IndexReader::search_exact`], but found by a walk through the graph with `ef` candidates (at least `k`; ten
@@ -326,29 +341,49 @@ impl IndexReader {
 
     fn graph(&self) -> Result<&Graph, IndexError> {
         let layout = self.snapshot.layout();
-        let Some(entry) = &self.snapshot.manifest().graph else {
+        let Some(file) = &self.graph_file else {
             return Err(IndexError::NoGraph { dir: layout.root().to_path_buf() });
         };
-        let opened = self.graph.get_or_init(|| match Graph::open(&self.snapshot, entry) {
-            Ok(graph) => Ok(graph),
-            Err(IndexError::Graph { reason, .. }) => Err(reason),
-            Err(other) => Err(other.to_string()),
+        let opened = self.graph.get_or_init(|| {
+            let file = file.as_ref().map_err(String::clone)?;
+            Graph::of_file(&self.snapshot, file.clone()).map_err(reason_of)
         });
         opened.as_ref().map_err(|reason| IndexError::Graph { dir: layout.graphs(), reason: reason.clone() })
     }
 }
 
-/// The vectors and records of the newest commit, and the files of its word index.
-pub(crate) fn open_commit(layout: &Layout) -> Result<(Snapshot, Option<ReadDirectory>), IndexError> {
+/// What belongs to a commit.
+pub(crate) struct Opened {
+    pub(crate) snapshot: Snapshot,
+    /// The files of its word index, if it has one.
+    pub(crate) words_files: Option<ReadDirectory>,
+    /// Its graph, if it has one.
+    graph_file: Option<Result<GraphFile, IndexError>>,
+}
+
+/// Opens what belongs to the newest commit.
+pub(crate) fn open_commit(layout: &Layout) -> Result<Opened, IndexError> {
     at_commit(layout, |point| {
         let snapshot = Snapshot::open_at(layout, point)?;
-        let Some(meta) = &snapshot.manifest().words else { return Ok((snapshot, None)) };
-        let files = ReadDirectory::pin(&layout.words(), meta.as_bytes().into())?;
-        if !files.is_complete() && CommitPoint::read(layout)? != *point {
+        let graph_file = snapshot.manifest().graph.as_ref().map(|entry| graph::open_file(layout, entry));
+        let words = snapshot.manifest().words.as_ref();
+        let pin = |meta: &String| ReadDirectory::pin(&layout.words(), meta.as_bytes().into());
+        let words_files = words.map(pin).transpose()?;
+        // An index can do without either, but not because a writer was faster.
+        let is_complete = words_files.as_ref().is_none_or(ReadDirectory::is_complete)
+            && graph_file.as_ref().is_none_or(Result::is_ok);
+        if !is_complete && CommitPoint::read(layout)? != *point {
             return Err(IndexError::corrupt(&layout.manifest(), "it was replaced while its files were opened"));
         }
-        Ok((snapshot, Some(files)))
+        Ok(Opened { snapshot, words_files, graph_file })
     })
+}
+
+fn reason_of(error: IndexError) -> String {
+    match error {
+        IndexError::Graph { reason, .. } => reason,
+        other => other.to_string(),
+    }
 }
 
 fn directory_bytes(dir: &Path) -> Result<u64, IndexError> {

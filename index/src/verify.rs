@@ -15,7 +15,7 @@ use crate::files;
 use crate::graph::Graph;
 use crate::layout::Layout;
 use crate::manifest::Manifest;
-use crate::reader::open_commit;
+use crate::reader::{Opened, open_commit};
 use crate::records::RecordFile;
 use crate::segment::Segment;
 use crate::snapshot::{self, Snapshot};
@@ -93,7 +93,7 @@ fn total_bytes(layout: &Layout) -> usize {
 
 fn verify_once(layout: &Layout, watch: &Watch<'_>) -> Result<VerifyReport, IndexError> {
     let mut report = VerifyReport::new();
-    let (snapshot, words_files) = match open_commit(layout) {
+    let Opened { snapshot, words_files, .. } = match open_commit(layout) {
         Ok(opened) => opened,
         Err(error) => {
             report.add(layout.root(), error)?;

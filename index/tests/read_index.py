@@ -211,6 +211,56 @@ def read_record(data: bytes) -> dict:
     }
 
 
+NO_LINK = 2**32 - 1
+
+
+def level(id: int, slots: int) -> int:
+    """In how many upper layers a node is."""
+    mask = 2**64 - 1
+    x = (id + 0x9E3779B97F4A7C15) & mask
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & mask
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & mask
+    x ^= x >> 31
+    level, bound = 0, mask // slots
+    while x < bound and level < 30:
+        level, bound = level + 1, bound // slots
+    return level
+
+
+def read_graph(path: Path, entry: dict, dimension: int, ids: set[int]) -> dict:
+    """Checks a graph, and says how many nodes it has, and how many of them the entry leads to."""
+    file = File(path, b"clipgrf\0", 1, entry["header_crc32"])
+    count, layers, start, upper = file.u64(16), file.u32(24), file.u32(48), file.u32(52)
+    widths = [file.u32(32)] + [file.u32(36)] * (layers - 1)
+    node_ids = numbers("Q", file.data, file.section(8 * count), count)
+    lowest = numbers("I", file.data, file.section(4 * count * widths[0]), count * widths[0])
+    sizes = [count] + numbers("I", file.data, file.section(4 * (layers - 1)), layers - 1)
+    nodes = list(range(count)) + numbers("I", file.data, file.section(4 * upper), upper)
+    slots = lowest + numbers("I", file.data, file.section(4 * upper * widths[-1]), upper * widths[-1])
+    file.check()
+    expect(file.u32(12) == dimension and ascending(node_ids) and set(node_ids) <= ids, f"the nodes of {path}")
+    expect(sum(sizes) == len(nodes), f"the layers of {path}")
+    below, neighbours = range(count), []
+    for layer, (size, width) in enumerate(zip(sizes, widths)):
+        own, nodes = nodes[:size], nodes[size:]
+        links, slots = slots[: size * width], slots[size * width :]
+        there = [node for node in below if layer == 0 or level(node_ids[node], widths[-1]) >= layer]
+        expect(own == there, f"the nodes of layer {layer} of {path}")
+        for at in range(0, len(links), width):
+            used = [link for link in links[at : at + width] if link != NO_LINK]
+            expect(used == links[at : at + len(used)] and all(link < size for link in used), f"the links of {path}")
+            if layer == 0:
+                neighbours.append(used)
+        below = own
+    expect(start in below, f"the entry of {path}")
+    reached, to_visit = {start}, [start]
+    while to_visit:
+        new = set(neighbours[to_visit.pop()]) - reached
+        reached |= new
+        to_visit += new
+    return {"nodes": count, "reached": len(reached)}
+
+
 def read_index(index: Path) -> dict:
     manifest = read_json(index / "manifest.json", "clip-search manifest", 2)
     dimension = manifest["model"]["dimension"]
@@ -231,12 +281,15 @@ def read_index(index: Path) -> dict:
         items = range(id, id + len(asset["positions"]))
         if deleted.isdisjoint(items) and items[0] in rows:
             live[id] = asset | {"embeddings": [rows[item] for item in items]}
+    entry = manifest["graph"]
+    graph = read_graph(index / "graph" / f"{entry['file']:08x}.hnsw", entry, dimension, set(rows)) if entry else None
     items = sum(len(asset["positions"]) for asset in live.values())
     expect(items == len(rows) - len(deleted), "every item that was not removed belongs to one asset")
     return {
         "generation": manifest["generation"],
         "model": manifest["model"],
         "roots": manifest["roots"],
+        "graph": graph,
         "assets": live,
     }
 

@@ -139,6 +139,15 @@ impl GraphFile {
         Layers { layers, entry: header.u32(ENTRY) }
     }
 
+    /// Copies the slots of a node in the lowest layer, of four bytes each: see [`Mapped::read_at`](crate::mapped::Mapped::read_at).
+    pub(crate) fn read_slots(&self, node: u32, out: &mut [u8]) -> io::Result<()> {
+        let at = self.extent.lowest.start + node as usize * out.len();
+        if at + out.len() > self.extent.lowest.end {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.frame.read_at(at, out)
+    }
+
     /// Reads the whole file and compares its checksums.
     pub(crate) fn verify_checksums(&self) -> Result<(), IndexError> {
         self.frame.verify()

@@ -10,14 +10,17 @@
 //! | `hnsw` | the algorithm, over codes that lie anywhere |
 //! | `file` | the file |
 //! | `rows` | the rows of nodes |
+//! | `unmapped` | rows and links for the first walk of a reader |
 
 mod file;
 mod hnsw;
 mod rows;
+mod unmapped;
 
+use std::cell::Cell;
 use std::cmp::Reverse;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clip_kernels::Isa;
 use clip_kernels::similarity::CodeQuery;
@@ -29,11 +32,11 @@ use crate::manifest::GraphEntry;
 use crate::segment::Segment;
 use crate::snapshot::{Place, Snapshot};
 use crate::status::{GraphStatus, Neighbour};
-use crate::{exact, scan};
-use file::GraphFile;
-pub(crate) use file::KIND;
-use hnsw::{Builder, Layers, Parameters, Searcher};
+use crate::{exact, plan, scan};
+pub(crate) use file::{GraphFile, KIND};
+use hnsw::{Builder, Found, Layers, Parameters, Searcher};
 use rows::NodeRows;
+use unmapped::{CopiedLinks, CopiedRows};
 
 /// See [`hnsw::Parameters::alpha`]. With 1.1, as many rows are looked at for the same recall, but searches come out of
 /// bursts of near-duplicates less often.
@@ -94,6 +97,9 @@ pub enum GraphUpdate {
     /// Cancelled: the index is as it was.
     Cancelled,
 }
+
+/// Which nodes may be results.
+type Accept<'a> = &'a dyn Fn(u32) -> bool;
 
 /// Reports insertions done and to be done.
 pub(crate) type Progress<'a> = &'a mut dyn FnMut(usize, usize);
@@ -177,21 +183,30 @@ fn construct(
 /// A graph, tied to the snapshot that it was opened for.
 #[derive(Debug)]
 pub(crate) struct Graph {
-    file: GraphFile,
+    file: Arc<GraphFile>,
     rows: NodeRows,
     searcher: Searcher,
     /// Live rows that are newer than the graph.
     missing: Vec<(u64, Place)>,
+    /// There was a walk before: most pages are mapped, or will be soon.
+    was_walked: AtomicBool,
 }
 
 impl Graph {
-    /// Opens the graph in time that does not grow with it, but for rows that it lacks.
+    /// Opens the graph that the manifest names.
     ///
     /// # Errors
     /// [`IndexError::Graph`] if it cannot be used, [`IndexError::Io`] if the system refuses to read it.
     pub(crate) fn open(snapshot: &Snapshot, entry: &GraphEntry) -> Result<Graph, IndexError> {
+        Graph::of_file(snapshot, Arc::new(open_file(snapshot.layout(), entry)?))
+    }
+
+    /// The graph in a file, in time that does not grow with it, but for rows that it lacks.
+    ///
+    /// # Errors
+    /// [`IndexError::Graph`] if it does not fit the rows.
+    pub(crate) fn of_file(snapshot: &Snapshot, file: Arc<GraphFile>) -> Result<Graph, IndexError> {
         let layout = snapshot.layout();
-        let file = open_file(layout, entry)?;
         let reason = |reason: &str| IndexError::Graph { dir: layout.graphs(), reason: reason.into() };
         if file.dimension() != snapshot.dimension() {
             return Err(reason("it belongs to vectors of another dimension"));
@@ -199,7 +214,7 @@ impl Graph {
         let rows = NodeRows::new(snapshot.segments(), file.ids()).map_err(reason)?;
         let after = file.ids().last().map_or(0, |last| last.saturating_add(1));
         let missing = snapshot.live_from(after).collect();
-        Ok(Graph { file, rows, searcher: Searcher::default(), missing })
+        Ok(Graph { file, rows, searcher: Searcher::default(), missing, was_walked: AtomicBool::new(false) })
     }
 
     /// Checks everything about the graph.
@@ -212,7 +227,6 @@ impl Graph {
     }
 
     /// Number of nodes.
-    #[cfg(any(test, fuzzing))]
     pub(crate) fn nodes(&self) -> u64 {
         self.file.ids().len() as u64
     }
@@ -238,8 +252,8 @@ impl Graph {
                 && ids.get(node as usize).is_some_and(|&id| passes(id))
         };
         let all_pass = filter.is_none() && snapshot.deleted().is_empty();
-        let accept: Option<&dyn Fn(u32) -> bool> = if all_pass { None } else { Some(&accept) };
-        let found = self.searcher.search(&self.file.layers(), &codes, &code_query, ef, accept);
+        let accept: Option<Accept<'_>> = if all_pass { None } else { Some(&accept) };
+        let found = self.walk(&code_query, ef, accept);
         // In a graph that is whole, a walk ends early only if fewer pass, and has been everywhere. In one that is
         // damaged, it may have got stuck.
         if found.len() < ef {
@@ -259,6 +273,27 @@ impl Graph {
         places.sort_unstable_by_key(|&(id, _)| id);
         places.dedup_by_key(|&mut (id, _)| id);
         exact::search_places(snapshot, query, k, &places)
+    }
+
+    /// The best nodes that a walk finds.
+    fn walk(&self, query: &CodeQuery, ef: usize, accept: Option<Accept<'_>>) -> Vec<Found> {
+        let bytes = self.nodes() as usize * self.rows.codes().code_len();
+        if !self.was_walked.swap(true, Ordering::Relaxed)
+            && plan::copies_first(bytes, ef)
+            && let Some(found) = self.walk_copying(query, ef, accept)
+        {
+            return found;
+        }
+        self.searcher.search(&self.file.layers(), &self.rows.codes(), query, ef, accept)
+    }
+
+    /// The same nodes, by a walk that copies the rows and links that it looks at; `None` if some cannot be read.
+    fn walk_copying(&self, query: &CodeQuery, ef: usize, accept: Option<Accept<'_>>) -> Option<Vec<Found>> {
+        let failed = Cell::new(false);
+        let rows = CopiedRows::new(self.rows.codes(), &failed);
+        let links = CopiedLinks::new(&self.file, &failed);
+        let found = self.searcher.search_over(&self.file.layers(), &links, &rows, query, ef, accept);
+        (!failed.get()).then_some(found)
     }
 }
 
@@ -295,7 +330,10 @@ fn ordered(score: f32) -> i32 {
 }
 
 /// Opens the file that the manifest names.
-fn open_file(layout: &Layout, entry: &GraphEntry) -> Result<GraphFile, IndexError> {
+///
+/// # Errors
+/// As [`Graph::open`].
+pub(crate) fn open_file(layout: &Layout, entry: &GraphEntry) -> Result<GraphFile, IndexError> {
     let file = GraphFile::open(&layout.graph(entry.file)).map_err(|error| unusable(layout, error))?;
     if file.content_crc() != entry.header_crc32 {
         let reason = "it is not the file that the manifest names".into();
@@ -330,14 +368,7 @@ pub(crate) fn unreferenced(
 }
 
 /// How much of the index a stored graph covers.
-///
-/// # Errors
-/// As [`Graph::open`].
-pub(crate) fn status(snapshot: &Snapshot, entry: &GraphEntry) -> Result<GraphStatus, IndexError> {
-    Ok(status_of(snapshot, &open_file(snapshot.layout(), entry)?))
-}
-
-fn status_of(snapshot: &Snapshot, file: &GraphFile) -> GraphStatus {
+pub(crate) fn status(snapshot: &Snapshot, file: &GraphFile) -> GraphStatus {
     // All rows that were there when the graph was built have lesser ids than those that came later.
     let last = file.ids().last().copied().unwrap_or(0);
     let newer = |segment: &Arc<Segment>| segment.len() - segment.ids().partition_point(|&id| id <= last);
@@ -364,7 +395,7 @@ impl Coverage {
         let graph = Graph::open(snapshot, entry)?;
         graph.file.verify_checksums().map_err(|error| unusable(snapshot.layout(), error))?;
         let same_parameters = graph.file.parameters() == options.parameters();
-        Ok(Coverage { status: status_of(snapshot, &graph.file), same_parameters })
+        Ok(Coverage { status: status(snapshot, &graph.file), same_parameters })
     }
 
     pub(crate) fn suffices(&self, options: &GraphOptions) -> bool {

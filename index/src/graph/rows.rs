@@ -4,6 +4,7 @@
 //! the rows of most files are nodes that follow each other, and no table is needed. That is found out from the ends of
 //! each file, so that a graph is ready at once, however large it is.
 
+use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -91,6 +92,7 @@ impl NodeRows {
             let all = 0..segment.len();
             CodesPart {
                 index: *index,
+                segment,
                 first: nodes.start,
                 end: nodes.end,
                 // `new` has found that there are codes.
@@ -131,6 +133,7 @@ pub(crate) struct Codes<'a> {
 #[derive(Debug)]
 struct CodesPart<'a> {
     index: u32,
+    segment: &'a Segment,
     first: usize,
     end: usize,
     codes: &'a [i8],
@@ -143,6 +146,20 @@ impl Codes<'_> {
     pub(crate) fn place(&self, node: u32) -> Place {
         let (part, row) = self.find(node);
         Place { segment: part.index, row: row as u32 }
+    }
+
+    /// Bytes of the codes of a row.
+    pub(crate) fn code_len(&self) -> usize {
+        self.code_len
+    }
+
+    /// Copies a row's codes, `code_len` of them, and gives their scale: see
+    /// [`Mapped::read_at`](crate::mapped::Mapped::read_at).
+    pub(crate) fn copy(&self, node: u32, out: &mut [u8]) -> io::Result<f32> {
+        let (part, row) = self.find(node);
+        part.segment.read_codes(row, out)?;
+        // Scales of so many rows share a page that they are not worth copying.
+        Ok(part.scales[row])
     }
 
     #[inline(always)]

@@ -17,16 +17,16 @@ mod storage;
 mod survey;
 mod write;
 
-use std::fs::File;
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use clip_kernels::similarity;
-use memmap2::Mmap;
 
 use crate::cast;
 use crate::error::IndexError;
 use crate::frame;
+use crate::mapped::Mapped;
 use header::{Sections, Shape};
 use storage::Storage;
 
@@ -49,9 +49,7 @@ pub(crate) struct Segment {
 impl Segment {
     /// Maps a file and checks its header and length.
     pub(crate) fn open(path: &Path, file_id: u64) -> Result<Segment, IndexError> {
-        let file = File::open(path).map_err(IndexError::io("open", path))?;
-        let map = frame::map(&file).map_err(IndexError::io("map", path))?;
-        Segment::parse(map, path, file_id)
+        Segment::parse(Mapped::open(path)?, path, file_id)
     }
 
     /// Checks the ids as well.
@@ -61,7 +59,7 @@ impl Segment {
         Ok(segment)
     }
 
-    fn parse(map: Mmap, path: &Path, file_id: u64) -> Result<Segment, IndexError> {
+    fn parse(map: Mapped, path: &Path, file_id: u64) -> Result<Segment, IndexError> {
         let (storage, shape) = Storage::parse(map, path)?;
         let sections =
             shape.sections().ok_or_else(|| IndexError::corrupt(path, "it claims to hold more vectors than it can"))?;
@@ -169,6 +167,12 @@ impl Segment {
         Some((self.codes_block(row..row + 1)?, scale))
     }
 
+    /// Copies the codes of a row that is there, `similarity::code_len` of them, of a file that has codes: see
+    /// [`Mapped::read_at`].
+    pub(crate) fn read_codes(&self, row: usize, out: &mut [u8]) -> io::Result<()> {
+        self.storage.read_at(self.sections.codes.start + row * out.len(), out)
+    }
+
     pub(crate) fn position(&self, id: u64) -> Option<usize> {
         let ids = self.ids();
         // Ids are given out one after the other, so a file without gaps has each just there.
@@ -191,10 +195,7 @@ impl Segment {
 /// Reads bytes as a vector file and asserts what must hold of the result. For the module `fuzzing`.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn check_file(bytes: &[u8]) {
-    let mut map = memmap2::MmapMut::map_anon(bytes.len().max(1)).expect("a little memory");
-    map[..bytes.len()].copy_from_slice(bytes);
-    let map = map.make_read_only().expect("less access");
-    let Ok(segment) = Segment::parse(map, Path::new("fuzzed.vec"), 1) else { return };
+    let Ok(segment) = Segment::parse(Mapped::of_bytes(bytes), Path::new("fuzzed.vec"), 1) else { return };
     let (count, dimension) = (segment.len(), segment.dimension());
     assert!(count > 0 && dimension > 0);
     assert_eq!(segment.rows(0..count).len(), count * dimension);

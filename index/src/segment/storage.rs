@@ -1,23 +1,23 @@
 //! The mapped bytes of a vector file, of either version.
 
+use std::io;
 use std::path::Path;
-
-use memmap2::Mmap;
 
 use super::header::{KIND, Shape};
 use crate::error::IndexError;
 use crate::frame::{self, Frame, HEADER, Header};
+use crate::mapped::Mapped;
 
 #[derive(Debug)]
 pub(super) enum Storage {
     Framed(Frame),
     /// Version 1: it has no table of checksums.
-    Plain(Mmap),
+    Plain(Mapped),
 }
 
 impl Storage {
     /// Checks header and length.
-    pub(super) fn parse(map: Mmap, path: &Path) -> Result<(Storage, Shape), IndexError> {
+    pub(super) fn parse(map: Mapped, path: &Path) -> Result<(Storage, Shape), IndexError> {
         let header = Header::decode(&KIND, &map, path)?;
         let impossible = || IndexError::corrupt(path, "its header says what cannot be");
         let shape = Shape::read(&header).ok_or_else(impossible)?;
@@ -36,6 +36,14 @@ impl Storage {
         match self {
             Storage::Framed(frame) => frame.section(range),
             Storage::Plain(map) => map.get(range).unwrap_or_default(),
+        }
+    }
+
+    /// Copies a part: see [`Mapped::read_at`].
+    pub(super) fn read_at(&self, at: usize, out: &mut [u8]) -> io::Result<()> {
+        match self {
+            Storage::Framed(frame) => frame.read_at(at, out),
+            Storage::Plain(map) => map.read_at(at, out),
         }
     }
 

@@ -184,6 +184,29 @@ fn bursts_of_near_duplicates_do_no_harm() {
     assert!(right >= 990, "{right} of 1000");
 }
 
+/// A reader may live for long before it is first asked.
+#[test]
+fn a_reader_keeps_the_graph_of_its_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = World::new(8);
+    let mut writer = IndexWriter::open_or_create(dir.path(), &model(DIMENSION)).unwrap();
+    for number in 0..1200 {
+        writer.add_photo(world.photo(number)).unwrap();
+    }
+    let options = GraphOptions::default();
+    assert_eq!(update(&mut writer, &options), GraphUpdate::Built { nodes: 1200 });
+    let reader = IndexReader::open(dir.path()).unwrap();
+
+    for number in 1200..1500 {
+        writer.add_photo(world.photo(number)).unwrap();
+    }
+    assert_eq!(update(&mut writer, &options), GraphUpdate::Extended { nodes: 1500 });
+    writer.close().unwrap();
+    assert_eq!(reader.search_graph(&world.query(), 10, 100, None).unwrap().len(), 10);
+    assert!(recall(&reader, &mut world, None) >= 0.99);
+    assert_eq!(reader.status().unwrap().graph.unwrap().nodes, 1200);
+}
+
 #[test]
 fn few_photos_need_no_graph() {
     let dir = tempfile::tempdir().unwrap();

@@ -3,8 +3,9 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::AtomicBool;
 
-use clip_index::{IndexReader, IndexWriter, NewItem, Record, RowFormat};
+use clip_index::{GraphOptions, IndexReader, IndexWriter, NewItem, Record, RowFormat};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
@@ -35,7 +36,9 @@ fn expected(reader: &IndexReader) -> Value {
     let records = reader.all_records().unwrap();
     let assets: serde_json::Map<String, Value> =
         records.iter().map(|record| (record.id.to_string(), asset(reader, record))).collect();
+    let graph = reader.status().unwrap().graph.map(|graph| json!({ "nodes": graph.nodes, "reached": graph.nodes }));
     json!({
+        "graph": graph,
         "generation": reader.generation(),
         "model": reader.model(),
         "roots": reader.roots(),
@@ -73,7 +76,7 @@ fn assert_equal(found: &Value, expected: &Value) {
     }
     let count = |value: &Value| value["assets"].as_object().unwrap().len();
     assert_eq!(count(found), count(expected));
-    for name in ["generation", "model", "roots"] {
+    for name in ["generation", "model", "roots", "graph"] {
         assert_eq!(found[name], expected[name], "{name}");
     }
 }
@@ -104,6 +107,9 @@ fn a_reader_written_after_the_document_finds_the_same() {
         let film = clip_index::Asset { kind: clip_index::Kind::Video, ..photo(9999, dimension).asset };
         ids.push(writer.add_items(film, &items).unwrap());
         writer.commit().unwrap();
+        if dimension == 64 {
+            writer.update_graph(&GraphOptions::default(), &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
+        }
         // Runs, a few and many of them: every kind of container of a set.
         for (at, &id) in ids.iter().enumerate() {
             if (200..600).contains(&at) || rng.random_bool(0.05) {
@@ -116,6 +122,7 @@ fn a_reader_written_after_the_document_finds_the_same() {
         writer.close().unwrap();
         let reader = IndexReader::open(dir.path()).unwrap();
         assert_equal(&run(dir.path()).unwrap(), &expected(&reader));
+        assert_eq!(reader.has_graph(), dimension == 64);
     }
 }
 
@@ -127,9 +134,13 @@ fn the_reader_notices_damage() {
     }
     let dir = tempfile::tempdir().unwrap();
     index_of(dir.path(), 50, 20, 8);
+    let mut writer = IndexWriter::open_or_create(dir.path(), &model(8)).unwrap();
+    let options = GraphOptions { min_photos: 1, ..GraphOptions::default() };
+    writer.update_graph(&options, &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
+    writer.close().unwrap();
     run(dir.path()).unwrap();
     let mut damaged = 0;
-    for folder in ["vectors", "records"] {
+    for folder in ["vectors", "records", "graph"] {
         for entry in std::fs::read_dir(dir.path().join(folder)).unwrap() {
             let path = entry.unwrap().path();
             let whole = std::fs::read(&path).unwrap();
@@ -141,6 +152,6 @@ fn the_reader_notices_damage() {
             damaged += 1;
         }
     }
-    assert!(damaged >= 2);
+    assert!(damaged >= 3);
     run(dir.path()).unwrap();
 }

@@ -84,7 +84,8 @@ pub struct CodeQuery {
     /// The codes, then, for instructions that multiply unsigned with signed bytes, their absolute values.
     codes: Vec<i8>,
     len: usize,
-    /// The sum of the codes, 128 times.
+    /// The sum of the codes, 128 times, for instructions that take a row's codes for unsigned.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     offset: i32,
     scale: f32,
 }
@@ -231,14 +232,12 @@ mod tests {
     const LENGTHS: [usize; 13] = [1, 2, 3, 15, 16, 63, 64, 65, 100, 384, 500, 512, 768];
 
     fn all() -> Vec<Products> {
-        let mut all: Vec<_> = Isa::available().into_iter().map(Products::of).collect();
+        let all = Isa::available().into_iter().map(Products::of);
         // These hide behind better ones.
         #[cfg(target_arch = "x86_64")]
-        {
-            all.extend(AvxVnni::detect().map(Products::AvxVnni));
-            all.extend(crate::isa::Avx2::detect().map(Products::Avx2));
-        }
-        all
+        let all =
+            all.chain(AvxVnni::detect().map(Products::AvxVnni)).chain(crate::isa::Avx2::detect().map(Products::Avx2));
+        all.collect()
     }
 
     fn with(products: Products, codes: &[i8]) -> CodeQuery {

@@ -115,6 +115,42 @@ impl<'a, S: Slot> Layer<'a, S> {
     }
 }
 
+/// Where a walk finds the links of a layer's nodes.
+pub trait Links: Copy {
+    /// Number of nodes.
+    fn len(self) -> usize;
+
+    /// The node at a position; some other number if there is none.
+    fn node(self, position: u32) -> u32;
+
+    /// Calls `visit` with the positions that a node has links to.
+    fn visit(self, position: u32, visit: impl FnMut(u32));
+
+    /// Asks for the links of a node before they are needed.
+    fn ask_for(self, position: u32);
+}
+
+impl<S: Slot> Links for Layer<'_, S> {
+    fn len(self) -> usize {
+        Layer::len(&self)
+    }
+
+    #[inline(always)]
+    fn node(self, position: u32) -> u32 {
+        Layer::node(&self, position)
+    }
+
+    #[inline(always)]
+    fn visit(self, position: u32, visit: impl FnMut(u32)) {
+        self.neighbours(position).for_each(visit);
+    }
+
+    #[inline(always)]
+    fn ask_for(self, position: u32) {
+        self.prefetch(position);
+    }
+}
+
 /// All layers of a graph.
 #[derive(Debug)]
 pub struct Layers<'a, S> {

@@ -29,10 +29,12 @@ mod tests;
 mod unit;
 mod walk;
 
+use clip_kernels::similarity::CodeQuery;
+
 pub use build::{Builder, Parameters};
 #[cfg(test)]
 pub use layers::Slot;
-pub use layers::{Layer, Layers};
+pub use layers::{Layer, Layers, Links, NONE};
 pub use levels::level;
 pub use search::Searcher;
 pub use walk::Found;
@@ -47,6 +49,35 @@ pub trait CodeRows: Sync {
 
     /// Asks for a row's memory before it is needed.
     fn prefetch(&self, node: u32);
+}
+
+/// Rows that can be compared with a query. All rows of codes can; others are rows that are read one by one.
+pub trait Scores {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// The dot product of a row's codes with those of the query, times the row's scale; `node` is less than `count`.
+    fn score(&self, node: u32, query: &CodeQuery) -> f32;
+
+    /// Asks for a row's memory before it is needed.
+    fn ask_for(&self, node: u32);
+}
+
+impl<R: CodeRows> Scores for R {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    #[inline(always)]
+    fn score(&self, node: u32, query: &CodeQuery) -> f32 {
+        let (codes, scale) = self.codes(node);
+        scale * query.dot(codes) as f32
+    }
+
+    #[inline(always)]
+    fn ask_for(&self, node: u32) {
+        self.prefetch(node);
+    }
 }
 
 /// Nodes that a graph can have.

@@ -2,8 +2,8 @@
 
 use clip_kernels::similarity::CodeQuery;
 
-use super::CodeRows;
-use super::layers::{Layers, Slot};
+use super::Scores;
+use super::layers::{Layers, Links, Slot};
 use super::walk::{Found, Scorer, Scratches, descend, walk, walk_filtered};
 
 /// Nodes of the layer above from which the lowest one is searched.
@@ -17,11 +17,24 @@ pub struct Searcher {
 
 impl Searcher {
     /// The best nodes that a walk with `ef` candidates finds, best first, `ef` of them if that many pass; only those
-    /// that
-    /// `accept` passes, if it is given.
-    pub fn search<R: CodeRows, S: Slot>(
+    /// that `accept` passes, if it is given.
+    pub fn search<R: Scores, S: Slot>(
         &self,
         layers: &Layers<'_, S>,
+        rows: &R,
+        query: &CodeQuery,
+        ef: usize,
+        accept: Option<&dyn Fn(u32) -> bool>,
+    ) -> Vec<Found> {
+        let Some(lowest) = layers.layers.first() else { return Vec::new() };
+        self.search_over(layers, *lowest, rows, query, ef, accept)
+    }
+
+    /// As [`Searcher::search`], with the links of the lowest layer from somewhere else.
+    pub fn search_over<R: Scores, S: Slot, L: Links>(
+        &self,
+        layers: &Layers<'_, S>,
+        lowest: L,
         rows: &R,
         query: &CodeQuery,
         ef: usize,
@@ -32,18 +45,17 @@ impl Searcher {
         // of near-duplicates with more members than it has candidates, so it should begin at several.
         let above = usize::from(layers.layers.len() > 1);
         let Some((layer, start)) = arrive(layers, scorer, above) else { return Vec::new() };
-        let Some(lowest) = layers.layers.first() else { return Vec::new() };
         self.scratches.with(|scratch| {
             let (_, mut parts) = scratch.split();
             let mut starts = vec![start];
             if above > 0 {
                 starts = walk(layer, scorer, &starts, STARTS, &mut parts);
                 starts.iter_mut().for_each(|start| start.position = layer.node(start.position));
-                starts.retain(|start| lowest.position(start.position).is_some());
+                starts.retain(|start| (start.position as usize) < lowest.len());
             }
             match accept {
-                None => walk(*lowest, scorer, &starts, ef, &mut parts),
-                Some(accept) => walk_filtered(*lowest, scorer, &starts, ef, accept, &mut parts),
+                None => walk(lowest, scorer, &starts, ef, &mut parts),
+                Some(accept) => walk_filtered(lowest, scorer, &starts, ef, accept, &mut parts),
             }
         })
     }
@@ -51,12 +63,12 @@ impl Searcher {
 
 /// Goes down greedily from the entry to `level`; gives the layer and where in it one arrives. `None` if the graph is
 /// empty or its entry is not where it should be.
-pub fn arrive<'a, R: CodeRows, S: Slot>(
+pub fn arrive<'a, R: Scores, S: Slot>(
     layers: &Layers<'a, S>,
     scorer: Scorer<'_, R>,
     level: usize,
 ) -> Option<(super::Layer<'a, S>, Found)> {
-    let is_there = |node: u32| ((node as usize) < scorer.rows.len()).then_some(node);
+    let is_there = |node: u32| ((node as usize) < scorer.rows.count()).then_some(node);
     let mut node = is_there(layers.entry)?;
     let mut score = scorer.score(node);
     for layer in layers.layers.get(level + 1..).unwrap_or_default().iter().rev() {

@@ -7,8 +7,8 @@ use std::sync::Mutex;
 use clip_kernels::Isa;
 use clip_kernels::similarity::CodeQuery;
 
-use super::layers::{Layer, Slot};
-use super::{CodeRows, MAX_NODES};
+use super::layers::{Layer, Links, Slot};
+use super::{MAX_NODES, Scores};
 
 /// A node that a search has found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -194,22 +194,21 @@ impl<R> Clone for Scorer<'_, R> {
 
 impl<R> Copy for Scorer<'_, R> {}
 
-impl<R: CodeRows> Scorer<'_, R> {
+impl<R: Scores> Scorer<'_, R> {
     #[inline(always)]
     pub fn score(&self, node: u32) -> f32 {
-        let (codes, scale) = self.rows.codes(node);
-        scale * self.query.dot(codes) as f32
+        self.rows.score(node, self.query)
     }
 }
 
 /// Goes from `start` to better and better neighbours until there is none.
-pub fn descend<R: CodeRows, S: Slot>(layer: Layer<'_, S>, scorer: Scorer<'_, R>, start: Found) -> Found {
-    let count = scorer.rows.len();
+pub fn descend<R: Scores, S: Slot>(layer: Layer<'_, S>, scorer: Scorer<'_, R>, start: Found) -> Found {
+    let count = scorer.rows.count();
     let is_there = |&position: &u32| (layer.node(position) as usize) < count;
     let mut best = start;
     loop {
         let from = best;
-        layer.neighbours(from.position).filter(is_there).for_each(|link| scorer.rows.prefetch(layer.node(link)));
+        layer.neighbours(from.position).filter(is_there).for_each(|link| scorer.rows.ask_for(layer.node(link)));
         for position in layer.neighbours(from.position).filter(is_there) {
             let score = scorer.score(layer.node(position));
             if score > best.score {
@@ -223,8 +222,8 @@ pub fn descend<R: CodeRows, S: Slot>(layer: Layer<'_, S>, scorer: Scorer<'_, R>,
 }
 
 /// Looks at the neighbours of the best candidates until the `ef` best ones are all looked at. Gives them best first.
-pub fn walk<R: CodeRows, S: Slot>(
-    layer: Layer<'_, S>,
+pub fn walk<R: Scores, L: Links>(
+    layer: L,
     scorer: Scorer<'_, R>,
     starts: &[Found],
     ef: usize,
@@ -241,7 +240,7 @@ pub fn walk<R: CodeRows, S: Slot>(
     while let Some(position) = pool.take() {
         unseen(layer, scorer, position, visited, batch);
         if let Some(next) = pool.peek() {
-            layer.prefetch(next);
+            layer.ask_for(next);
         }
         for &position in batch.iter() {
             pool.offer(Key::new(scorer.score(layer.node(position)), position));
@@ -251,8 +250,8 @@ pub fn walk<R: CodeRows, S: Slot>(
 }
 
 /// As [`walk`], but gives only nodes that pass: the others are gone through.
-pub fn walk_filtered<R: CodeRows, S: Slot>(
-    layer: Layer<'_, S>,
+pub fn walk_filtered<R: Scores, L: Links>(
+    layer: L,
     scorer: Scorer<'_, R>,
     starts: &[Found],
     ef: usize,
@@ -285,7 +284,7 @@ pub fn walk_filtered<R: CodeRows, S: Slot>(
             Some(best) if passed.len() < ef || passed.peek().is_none_or(|worst| best > worst.0) => {
                 unseen(layer, scorer, best.position(), visited, batch);
                 if let Some(next) = open.peek() {
-                    layer.prefetch(next.position());
+                    layer.ask_for(next.position());
                 }
             }
             _ => break,
@@ -316,22 +315,22 @@ impl Scratch {
 
 /// Puts the neighbours that were not seen yet into `batch`, and asks for their rows.
 #[inline(always)]
-fn unseen<R: CodeRows, S: Slot>(
-    layer: Layer<'_, S>,
+fn unseen<R: Scores, L: Links>(
+    layer: L,
     scorer: Scorer<'_, R>,
     position: u32,
     visited: &mut Visited,
     batch: &mut Vec<u32>,
 ) {
-    let count = scorer.rows.len();
+    let count = scorer.rows.count();
     batch.clear();
-    for link in layer.neighbours(position) {
+    layer.visit(position, |link| {
         let node = layer.node(link);
         if (node as usize) < count && visited.insert(link) {
-            scorer.rows.prefetch(node);
+            scorer.rows.ask_for(node);
             batch.push(link);
         }
-    }
+    });
 }
 
 #[cfg(test)]
