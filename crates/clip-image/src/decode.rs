@@ -4,12 +4,12 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use image::RgbImage;
 use image::metadata::Orientation;
-use image::{DynamicImage, RgbImage};
 
 use crate::exif_data::{self, ExifData};
-use crate::formats::codec::{Codec, Pixels};
-use crate::{Format, ImageError, Limits, Metadata, file, formats};
+use crate::formats::codec::{Codec, Pixels, Request};
+use crate::{Format, ImageError, Limits, Metadata, file, formats, orientation};
 
 /// An upright photo.
 #[derive(Debug, Clone)]
@@ -49,20 +49,40 @@ pub fn decode_bytes(bytes: &[u8], limits: &Limits) -> Result<Photo, ImageError> 
 ///
 /// With a hint, a format that can be decoded cheaply at a fraction of its size may be: to no less
 /// than twice the hint, so that the caller's own resampling still decides how the result looks. The
-/// metadata gives the stored size.
+/// metadata gives the stored size. A progressive JPEG that takes too much memory as a whole is decoded
+/// at an eighth, to no less than the hint itself.
 ///
 /// # Errors
 /// Any [`ImageError`] but those about the file itself.
 pub fn decode_bytes_for(bytes: &[u8], limits: &Limits, shorter_side: Option<u32>) -> Result<Photo, ImageError> {
+    decode_bytes_reserving(bytes, limits, shorter_side, &|_| ())
+}
+
+/// Like [`decode_bytes_for`], for threads that share a budget of memory.
+///
+/// Calls `reserve` with the most bytes that it is going to take, the pixels that it returns among them and `bytes`
+/// itself not, before it allocates them; `reserve` may wait until they are free. A further call replaces the one
+/// before, whose bytes are free by then: a decoder was not up to the file, and another one tries. What is allocated
+/// without a call (headers, a few KiB of EXIF data) does not grow with the picture.
+///
+/// # Errors
+/// Any [`ImageError`] but those about the file itself.
+pub fn decode_bytes_reserving(
+    bytes: &[u8],
+    limits: &Limits,
+    shorter_side: Option<u32>,
+    reserve: &dyn Fn(u64),
+) -> Result<Photo, ImageError> {
     if bytes.is_empty() {
         return Err(ImageError::Empty);
     }
     let format = formats::sniff(bytes)?;
     let codec = formats::codec(format)?;
+    let exif = read_exif(codec, bytes);
     let least = shorter_side.map(|side| side.saturating_mul(2));
-    let pixels = catch(|| (codec.decode)(bytes, limits, least))
-        .unwrap_or_else(|message| Err(ImageError::Panicked { format, message }))?;
-    Ok(upright(format, pixels, read_exif(codec, bytes)))
+    let request = Request { limits, least, orientation: exif.orientation, reserve };
+    catch(|| (codec.decode)(bytes, &request).map(|pixels| upright(format, pixels, exif)))
+        .unwrap_or_else(|message| Err(ImageError::Panicked { format, message }))
 }
 
 /// The fields of use of the file's EXIF data; none if reading them panics.
@@ -73,11 +93,9 @@ fn read_exif(codec: Codec, bytes: &[u8]) -> ExifData {
 fn upright(format: Format, pixels: Pixels, exif: ExifData) -> Photo {
     let Pixels { image, size, orientation } = pixels;
     let orientation = exif.orientation.or(orientation).unwrap_or(Orientation::NoTransforms);
-    let (width, height) = if swaps_sides(orientation) { (size.1, size.0) } else { size };
-    let mut image = DynamicImage::ImageRgb8(image);
-    image.apply_orientation(orientation);
+    let (width, height) = if orientation::swaps_sides(orientation) { (size.1, size.0) } else { size };
     Photo {
-        image: image.into_rgb8(),
+        image: orientation::turn_upright(image, orientation),
         metadata: Metadata {
             width,
             height,
@@ -88,11 +106,6 @@ fn upright(format: Format, pixels: Pixels, exif: ExifData) -> Photo {
             format,
         },
     }
-}
-
-fn swaps_sides(orientation: Orientation) -> bool {
-    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
-    matches!(orientation, Rotate90 | Rotate90FlipH | Rotate270 | Rotate270FlipH)
 }
 
 /// Runs a parser of untrusted bytes; the error is the message of its panic.

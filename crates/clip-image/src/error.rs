@@ -36,13 +36,13 @@ pub enum ImageError {
         /// The limit on their product.
         max_pixels: u64,
     },
-    /// The picture is within the pixel limit, but decoding it would take more memory than the limit
-    /// implies (many samples a pixel, or absurd tables).
-    #[error("decoding the {format} needs more memory than the limits allow: {reason}")]
+    /// The picture is within the pixel limit, but decoding it takes more memory than
+    /// [`Limits::max_memory`](crate::Limits::max_memory): many bits a pixel, all scans or frames at once.
+    #[error("decoding the {format} takes too much memory: {reason}")]
     TooMuchMemory {
         /// Format by content.
         format: Format,
-        /// How much memory it needs, or at least needs.
+        /// How much memory it takes, and the limit.
         reason: String,
     },
     /// The first bytes match no known picture format, whatever the name says.

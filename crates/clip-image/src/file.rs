@@ -6,14 +6,18 @@ use std::path::Path;
 use clip_files::kind;
 use clip_files::regular::{OpenError, open_with_metadata};
 
-use crate::{ImageError, Limits};
+use crate::{ImageError, Limits, formats};
 
-/// Reads a whole regular file. Symbolic links are followed.
+/// From this size on, a file is looked at before the memory for it is allocated.
+const LARGE: u64 = 16 << 20;
+
+/// Reads a whole regular file. Symbolic links are followed. Of a large file that is no photo by its first bytes (a film
+/// under a photo's name), no more than those are read.
 ///
 /// # Errors
-/// [`ImageError::NotARegularFile`], [`ImageError::Empty`], [`ImageError::FileTooLarge`], or
-/// [`ImageError::Io`]. It never waits for another process: a named pipe is refused even when one takes
-/// the file's place between the first look and the opening.
+/// [`ImageError::NotARegularFile`], [`ImageError::Empty`], [`ImageError::FileTooLarge`], [`ImageError::Io`], and of
+/// large files [`ImageError::UnknownFormat`] and [`ImageError::Unsupported`]. It never waits for another process: a
+/// named pipe is refused even when one takes the file's place between the first look and the opening.
 pub fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
     let (file, metadata) = open_with_metadata(path).map_err(|error| match error {
         OpenError::NotRegular(kind) => ImageError::NotARegularFile { found: kind::name(kind) },
@@ -24,10 +28,15 @@ pub fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
         return Err(too_large(metadata.len()));
     }
     let mut bytes = Vec::new();
+    if metadata.len() >= LARGE {
+        (&file).take(64).read_to_end(&mut bytes)?;
+        formats::sniff(&bytes)?;
+    }
     let expected = usize::try_from(metadata.len()).map_err(|_| too_large(metadata.len()))?;
-    bytes.try_reserve_exact(expected).map_err(std::io::Error::from)?;
+    bytes.try_reserve_exact(expected.saturating_sub(bytes.len())).map_err(std::io::Error::from)?;
     // A file may grow while it is read. One byte above the limit is enough to notice.
-    file.take(limits.max_file_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
+    let most = limits.max_file_bytes.saturating_add(1);
+    file.take(most.saturating_sub(bytes.len() as u64)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limits.max_file_bytes {
         return Err(too_large(bytes.len() as u64));
     }
@@ -62,6 +71,24 @@ mod tests {
         let limits = |max_file_bytes| Limits { max_file_bytes, ..Limits::default() };
         assert_eq!(read_file(&path, &limits(11)).unwrap(), [7; 11]);
         assert!(matches!(read_file(&path, &limits(10)), Err(ImageError::FileTooLarge { bytes: 11, max_bytes: 10 })));
+    }
+
+    #[test]
+    fn large_files_are_read_only_if_they_are_photos() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("film.jpg");
+        let file = std::fs::File::create(&path).unwrap();
+        // Sparse, so that nothing is written.
+        file.set_len(LARGE).unwrap();
+        assert!(matches!(read_file(&path, &Limits::default()), Err(ImageError::UnknownFormat)));
+        file.set_len(LARGE - 1).unwrap();
+        assert_eq!(read_file(&path, &Limits::default()).unwrap().len() as u64, LARGE - 1);
+
+        let photo = [b"BM".to_vec(), vec![7; LARGE as usize]].concat();
+        std::fs::write(&path, &photo).unwrap();
+        assert!(read_file(&path, &Limits::default()).unwrap() == photo);
+        let tight = Limits { max_file_bytes: photo.len() as u64 - 1, ..Limits::default() };
+        assert!(matches!(read_file(&path, &tight), Err(ImageError::FileTooLarge { .. })));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::{ImageError, Limits, Photo, decode_bytes, decode_bytes_for};
 const PHOTO: &[u8] = include_bytes!("../tests/fixtures/420.jpg");
 
 /// Small, so that a run gets through many files.
-const LIMITS: Limits = Limits { max_pixels: 1 << 16, max_file_bytes: 1 << 20 };
+const LIMITS: Limits = Limits { max_pixels: 1 << 16, max_file_bytes: 1 << 20, max_memory: 16 << 20 };
 
 /// A whole file of any format, with its metadata.
 pub fn decode(bytes: &[u8]) {
@@ -45,7 +45,7 @@ pub fn decode(bytes: &[u8]) {
 
 /// A block of EXIF data, alone and in a good JPEG: the photo has to survive.
 pub fn exif(block: &[u8]) {
-    check_exif(&exif_data::read(block.to_vec()));
+    check_exif(&exif_data::read(block));
     let Ok(length) = u16::try_from(block.len() + 8) else { return };
     let bytes = [&PHOTO[..2], b"\xff\xe1", &length.to_be_bytes(), b"Exif\0\0", block, &PHOTO[2..]].concat();
     match decode_bytes(&bytes, &LIMITS) {

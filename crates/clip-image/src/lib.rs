@@ -18,11 +18,19 @@
 //!
 //! # What is refused
 //!
-//! Anything but a regular file, empty files, files and pictures larger than [`Limits`] (known from
-//! the header, before pixels are allocated), formats that are not supported, and files that end
-//! before their picture does ([`ImageError::Truncated`]; see there for what is tolerated). A
-//! decoder's panic becomes [`ImageError::Panicked`]; the process's panic hook still runs, so a
+//! Anything but a regular file, empty files, files and pictures larger than [`Limits`] or that take
+//! more memory (known from the header, before pixels are allocated), formats that are not
+//! supported, and files that end before their picture does ([`ImageError::Truncated`]; see there for what is
+//! tolerated). A decoder's panic becomes [`ImageError::Panicked`]; the process's panic hook still runs, so a
 //! program that wants to keep its standard error clean sets one.
+//!
+//! # Memory
+//!
+//! Decoding a photo takes the bytes of its pixels as RGB, and what its decoder needs beside them:
+//! nothing that grows with the picture for most JPEG and PNG files, up to twelve bytes a pixel for
+//! others. Colour profiles and text are passed over without being unpacked, and of EXIF data only
+//! the fields of use are copied. [`decode_bytes_reserving`] tells its caller how much memory a photo
+//! takes before it allocates it, so that threads that decode at the same time can share a budget.
 //!
 //! # Cargo features
 //!
@@ -54,10 +62,11 @@ pub mod fuzzing;
 mod hash;
 mod limits;
 mod metadata;
+mod orientation;
 mod raster;
 
 pub use capability::decoder_id;
-pub use decode::{Photo, decode, decode_bytes, decode_bytes_for, decode_for};
+pub use decode::{Photo, decode, decode_bytes, decode_bytes_for, decode_bytes_reserving, decode_for};
 pub use error::{ImageError, Remedy};
 pub use file::read_file;
 pub use format::Format;

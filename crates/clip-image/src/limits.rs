@@ -1,14 +1,17 @@
-//! How large a file or a picture may be.
+//! How large a file or a picture may be, and how much memory it may take.
 
 use crate::{Format, ImageError};
 
-/// How large a file or a picture may be. Checked before the memory for it is allocated.
+/// How large a file or a picture may be, and how much memory it may take. Checked before the memory is allocated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// The largest number of pixels: width times height.
     pub max_pixels: u64,
     /// The largest size of a file, in bytes.
     pub max_file_bytes: u64,
+    /// The most bytes of memory that decoding one photo may take, the pixels that it gives among them. The bytes of the
+    /// file itself come on top.
+    pub max_memory: u64,
 }
 
 impl Limits {
@@ -24,19 +27,20 @@ impl Limits {
         Ok(())
     }
 
-    /// Most bytes that a decoder may allocate for a picture within the limits: eight a pixel (RGBA
-    /// of 16 bits), and never so few that a decoder's own tables do not fit.
-    pub(crate) fn max_alloc(&self) -> u64 {
-        const TABLES: u64 = 16 << 20;
-        self.max_pixels.saturating_mul(8).saturating_add(TABLES)
+    /// Refuses a picture whose decoding takes this many bytes, if they are too many.
+    pub(crate) fn check_memory(&self, format: Format, needed: u64) -> Result<(), ImageError> {
+        if needed > self.max_memory {
+            let reason = format!("{needed} bytes, the limit is {}", self.max_memory);
+            return Err(ImageError::TooMuchMemory { format, reason });
+        }
+        Ok(())
     }
 }
 
 impl Default for Limits {
-    /// 250 million pixels: the largest phone sensors give 200 (16,320 x 12,240), and 750 MB of RGB
-    /// is what one decoding thread can be expected to have. 1 GiB of file: such a picture stored
-    /// without compression.
+    /// 250 million pixels: the largest phone sensors give 200 (16,320 x 12,240). 1 GiB of file: such a picture stored
+    /// without compression. 750 MiB of memory: such a picture as RGB, and a little for its decoder.
     fn default() -> Self {
-        Self { max_pixels: 250_000_000, max_file_bytes: 1 << 30 }
+        Self { max_pixels: 250_000_000, max_file_bytes: 1 << 30, max_memory: 750 << 20 }
     }
 }

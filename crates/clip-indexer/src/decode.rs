@@ -9,6 +9,7 @@ use clip_encoder::Encoder;
 use clip_image::{ImageError, Limits, Metadata};
 use crossbeam_channel::Sender;
 
+use crate::budget::Budget;
 use crate::clock::Stopwatch;
 use crate::contents::{Contents, Verdict};
 use crate::plan::Work;
@@ -57,6 +58,8 @@ pub(crate) struct Decoding<'a, E> {
     pub contents: &'a Contents<'a>,
     pub encoder: &'a E,
     pub limits: Limits,
+    /// Memory for the photos at hand.
+    pub budget: &'a Budget,
     pub cancel: &'a AtomicBool,
 }
 
@@ -87,10 +90,14 @@ impl<E: Encoder> Decoding<'_, E> {
         read: &mut Option<[u8; 16]>,
         times: &mut StageTimes,
     ) -> Result<Finding<E::Pixels>, SkipReason> {
+        // What is refused for its size is not read.
+        let mut share = self.budget.share(work.file.stamp.size.min(self.limits.max_file_bytes));
         let opened = Instant::now();
         let bytes = clip_image::read_file(&work.file.path, &self.limits);
         times.read += opened.elapsed();
         let bytes = bytes?;
+        // It may have changed since the folders were listed.
+        share.set_file(bytes.len() as u64);
 
         let mut watch = Stopwatch::start();
         let hash = clip_image::hash_bytes(&bytes).0;
@@ -104,10 +111,13 @@ impl<E: Encoder> Decoding<'_, E> {
             Verdict::Encode => {}
         }
 
-        let photo = clip_image::decode_bytes_for(&bytes, &self.limits, self.encoder.shorter_side());
+        let reserve = |bytes| share.decode_with(bytes);
+        let photo = clip_image::decode_bytes_reserving(&bytes, &self.limits, self.encoder.shorter_side(), &reserve);
         times.decode += watch.lap();
         let photo = photo?;
         drop(bytes);
+        share.set_file(0);
+        share.decode_with(photo.image.len() as u64);
         let pixels = self.encoder.preprocess(&photo.image);
         times.preprocess += watch.lap();
         let pixels = pixels.map_err(|error| SkipReason::NotEncoded { error })?;

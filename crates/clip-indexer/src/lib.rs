@@ -18,6 +18,7 @@
 //! and the next run reads the file again.
 
 mod bad;
+mod budget;
 mod clock;
 mod contents;
 mod decode;

@@ -24,13 +24,16 @@ pub struct IndexOptions {
     /// [`Encoder::batch_size`]: crate::Encoder::batch_size
     pub batch: Option<NonZeroUsize>,
     /// How many threads read and decode; `None` stands for one per core, and 1024 is the most that are started. Each
-    /// holds one full picture.
+    /// holds one picture, as large as [`memory`](Self::memory) lets it.
     ///
     /// The encoder has threads of its own, in its library's care. Where it is the slower side, the decoding threads
     /// wait for it and cost nothing; where decoding is, the encoder waits and leaves them the cores.
     pub threads: Option<NonZeroUsize>,
     /// Which files are refused as too large.
     pub limits: Limits,
+    /// How many bytes of files and of pictures all decoding threads together may have in memory. A photo that does not
+    /// fit waits while smaller ones go on; one that needs more than all of it, within the limits, is decoded alone.
+    pub memory: u64,
     /// Whether symbolic links are followed.
     pub follow_links: bool,
     /// Whether photos that cannot be reached leave the index, and roots that are missing with them: those in a folder that
@@ -48,6 +51,8 @@ pub struct IndexOptions {
 }
 
 impl Default for IndexOptions {
+    /// 1.25 GiB of memory for photos: one of the largest with small ones beside it, or some twenty PNG files of 12
+    /// megapixels; a JPEG takes a tenth of that. With a small model, the process then stays below 2 GiB.
     fn default() -> IndexOptions {
         IndexOptions {
             checkpoint_every: 1_000,
@@ -55,6 +60,7 @@ impl Default for IndexOptions {
             batch: None,
             threads: None,
             limits: Limits::default(),
+            memory: 5 << 28,
             follow_links: true,
             forget_unreachable: false,
             exclude: Vec::new(),

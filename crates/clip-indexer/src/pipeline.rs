@@ -7,8 +7,8 @@
 //! ```
 //!
 //! A batch is gathered while others are encoded, and waits until the encoder has room for it. Memory is bounded by the
-//! threads (one full picture each) and the batches, whatever the size of the library. One thread owns the index, which
-//! needs no lock; a checkpoint is simply a commit between two photos.
+//! budget that the decoding threads share and by the batches, whatever the size of the library. One thread owns the
+//! index, which needs no lock; a checkpoint is simply a commit between two photos.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -22,6 +22,7 @@ use clip_index::{Asset, IndexError, IndexReader, IndexWriter, Kind, Stamp};
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::bad::{Bad, Fault};
+use crate::budget::Budget;
 use crate::contents::Contents;
 use crate::decode::{Decoded, Decoding, Finding, Message, is_about_content};
 use crate::encode::{self, Batch, Encoded, Waiting};
@@ -116,8 +117,9 @@ impl<'a> Pipeline<'a> {
     ) -> Result<(), IndexerError> {
         let threads = self.options.decode_threads().min(self.work.len());
         let next = AtomicUsize::new(0);
-        let decoding =
-            Decoding { work: self.work, next: &next, contents, encoder, limits: self.options.limits, cancel };
+        let limits = self.options.limits;
+        let budget = Budget::new(self.options.memory, limits.max_memory);
+        let decoding = Decoding { work: self.work, next: &next, contents, encoder, limits, budget: &budget, cancel };
         thread::scope(|scope| {
             // However this closure ends, its sides of the channels go away with it and before the scope waits for the
             // threads, so that none of them is left waiting for news or for room.

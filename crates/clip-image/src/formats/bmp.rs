@@ -17,15 +17,16 @@ mod codec {
 
     use image::codecs::bmp::BmpDecoder;
 
-    use crate::formats::codec::{Blocks, Codec, Pixels};
+    use crate::formats::codec::{Blocks, Codec, Pixels, Request};
     use crate::formats::library::{self, Fault};
-    use crate::{Format, ImageError, Limits};
+    use crate::{Format, ImageError};
 
     // The format has no place for EXIF data.
     pub(super) const CODEC: Codec = Codec { decode, metadata: |_| Blocks::default() };
 
-    fn decode(bytes: &[u8], limits: &Limits, _least: Option<u32>) -> Result<Pixels, ImageError> {
-        library::read(Format::Bmp, BmpDecoder::new(Cursor::new(bytes)), limits, |_| {
+    fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
+        // A row at a time, of at most 65,535 pixels.
+        library::read(Format::Bmp, BmpDecoder::new(Cursor::new(bytes)), request, 0, None, |_| {
             explain(bytes).unwrap_or_else(|| Fault::damaged("its pixels do not fit its header"))
         })
     }

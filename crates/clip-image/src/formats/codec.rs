@@ -3,7 +3,7 @@
 use image::RgbImage;
 use image::metadata::Orientation;
 
-use crate::{ImageError, Limits};
+use crate::{Format, ImageError, Limits, orientation};
 
 /// A format: how its files are recognised, and how they are decoded.
 pub(crate) struct Definition {
@@ -20,15 +20,55 @@ pub(crate) struct Definition {
 /// catches.
 #[derive(Clone, Copy)]
 pub(crate) struct Codec {
-    /// Decodes the picture within the limits. With a number, the result may be smaller than stored, but no shorter than
-    /// that many pixels on its shorter side.
-    pub(crate) decode: Decode,
-    /// Takes the metadata out of the file. What is absent or damaged is left out.
-    pub(crate) metadata: fn(&[u8]) -> Blocks,
+    /// Decodes the picture as requested. Before it allocates what the picture takes, it has to
+    /// [reserve](Request::reserve) that.
+    pub(crate) decode: fn(&[u8], &Request<'_>) -> Result<Pixels, ImageError>,
+    /// Finds the metadata in the file. What is absent or damaged is left out.
+    pub(crate) metadata: for<'a> fn(&'a [u8]) -> Blocks<'a>,
 }
 
-/// See [`Codec::decode`].
-type Decode = fn(&[u8], &Limits, Option<u32>) -> Result<Pixels, ImageError>;
+/// What the caller wants of a picture, and what it may cost.
+pub(crate) struct Request<'a> {
+    pub(crate) limits: &'a Limits,
+    /// With a number, the result may be smaller than stored, but no shorter than that many pixels on its shorter side.
+    pub(crate) least: Option<u32>,
+    /// The orientation by the EXIF data, if they have one.
+    pub(crate) orientation: Option<Orientation>,
+    /// Told of the memory before it is allocated. May wait until there is enough.
+    pub(crate) reserve: &'a dyn Fn(u64),
+}
+
+impl Request<'_> {
+    /// The most bytes at any one time: `decoding` while the samples are decoded, or what turning the result of `rgb`
+    /// bytes upright takes. `own` is the orientation that the decoder has found.
+    pub(crate) fn memory(&self, decoding: u64, rgb: u64, own: Option<Orientation>) -> u64 {
+        let turned = self.orientation.or(own).is_some_and(orientation::swaps_sides);
+        decoding.max(if turned { rgb.saturating_mul(2) } else { rgb }).saturating_add(SMALL_THINGS)
+    }
+
+    /// Asks for this many bytes, in place of all that was asked for before: none of those may be in use any more.
+    ///
+    /// # Errors
+    /// [`ImageError::TooMuchMemory`].
+    pub(crate) fn reserve(&self, format: Format, bytes: u64) -> Result<(), ImageError> {
+        self.limits.check_memory(format, bytes)?;
+        (self.reserve)(bytes);
+        Ok(())
+    }
+
+    /// Whether this many bytes are within the limits.
+    pub(crate) fn allows(&self, bytes: u64) -> bool {
+        bytes <= self.limits.max_memory
+    }
+}
+
+/// Bytes of a picture of this size as RGB.
+pub(crate) fn rgb_bytes((width, height): (u32, u32)) -> u64 {
+    (u64::from(width) * u64::from(height)).saturating_mul(3)
+}
+
+/// Tables and buffers of decoders that do not grow with the picture.
+const SMALL_THINGS: u64 = 1 << 20;
 
 /// Pixels as stored, before they are turned upright.
 pub(crate) struct Pixels {
@@ -41,8 +81,8 @@ pub(crate) struct Pixels {
 }
 
 /// Metadata as stored, each block in a format of its own.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) struct Blocks {
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Blocks<'a> {
     /// EXIF data, which begin with a TIFF header.
-    pub(crate) exif: Option<Vec<u8>>,
+    pub(crate) exif: Option<&'a [u8]>,
 }

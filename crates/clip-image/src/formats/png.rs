@@ -15,28 +15,189 @@ pub(super) const DEFINITION: Definition = Definition {
 
 #[cfg(feature = "png")]
 mod codec {
-    use std::io::Cursor;
+    use std::io::{self, BufRead, Read, Seek, SeekFrom};
 
-    use image::codecs::png::PngDecoder;
+    use image::metadata::Orientation;
+    use image::{ColorType, RgbImage};
+    use png::{BitDepth, DecodingError, InterlaceInfo, Reader, Transformations};
 
     use super::SIGNATURE;
-    use crate::formats::codec::{Blocks, Codec, Pixels};
-    use crate::formats::library::{self, Fault};
-    use crate::{Format, ImageError, Limits};
+    use crate::formats::codec::{Blocks, Codec, Pixels, Request, rgb_bytes};
+    use crate::formats::library::Fault;
+    use crate::{Format, ImageError, raster};
 
     pub(super) const CODEC: Codec = Codec { decode, metadata };
 
-    fn decode(bytes: &[u8], limits: &Limits, _least: Option<u32>) -> Result<Pixels, ImageError> {
-        let decoder = PngDecoder::with_limits(Cursor::new(bytes), library::library_limits(limits));
-        library::read(Format::Png, decoder, limits, |_| {
-            let reason = explain(bytes);
-            Fault::damaged(reason.unwrap_or_else(|| "its image data cannot be decompressed or is too short".into()))
+    /// The most bytes of chunks before the pixels that the decoder keeps. A palette, the largest of use, has 768.
+    const CHUNKS: usize = 256 << 10;
+
+    /// Row by row, so that beside the result only a few rows are in memory, however many bits a pixel has.
+    fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
+        let limits = request.limits;
+        let describe = |error: DecodingError| match error {
+            DecodingError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                ImageError::Truncated { format: Format::Png }
+            }
+            DecodingError::LimitsExceeded => ImageError::TooMuchMemory {
+                format: Format::Png,
+                reason: format!("one of its chunks before the pixels has more than {CHUNKS} bytes"),
+            },
+            _ => {
+                let reason = explain(bytes);
+                Fault::damaged(reason.unwrap_or_else(|| "its image data cannot be decompressed or is too short".into()))
+                    .into_error(Format::Png)
+            }
+        };
+        let mut decoder = png::Decoder::new_with_limits(WithoutMetadata::new(bytes), png::Limits { bytes: CHUNKS });
+        decoder.set_transformations(Transformations::EXPAND);
+        let header = decoder.read_header_info().map_err(describe)?;
+        let size = (header.width, header.height);
+        let stored_row = header.raw_row_length() as u64;
+        limits.check_size(size, Format::Png)?;
+
+        // The decoder counts a row, of up to eight bytes a pixel, among the chunks.
+        decoder.set_limits(png::Limits { bytes: CHUNKS.saturating_add(8 * size.0 as usize) });
+        let mut reader = decoder.read_info().map_err(describe)?;
+        let colour = colour_type(&reader)
+            .ok_or_else(|| Fault::damaged("its samples cannot be expanded").into_error(Format::Png))?;
+        let row = reader.output_line_size(size.0).ok_or_else(|| describe(DecodingError::LimitsExceeded))?;
+        let own = metadata(bytes).exif.and_then(Orientation::from_exif_chunk);
+        let rgb = rgb_bytes(size);
+        // The decoder has some rows as they are stored at hand, and one that it expands; one more becomes RGB.
+        let at_hand = 16.min(2 * u64::from(size.1));
+        let rows = stored_row.saturating_mul(at_hand).saturating_add(2 * row as u64);
+        request.reserve(Format::Png, request.memory(rgb.saturating_add(rows), rgb, own))?;
+
+        let mut image = RgbImage::new(size.0, size.1);
+        read_rows(&mut reader, colour, row, &mut image).map_err(describe)?;
+        Ok(Pixels { image, size, orientation: own })
+    }
+
+    fn colour_type<R: BufRead + Seek>(reader: &Reader<R>) -> Option<ColorType> {
+        use png::ColorType::{Grayscale, GrayscaleAlpha, Rgb, Rgba};
+        Some(match reader.output_color_type() {
+            (Grayscale, BitDepth::Eight) => ColorType::L8,
+            (Grayscale, BitDepth::Sixteen) => ColorType::L16,
+            (GrayscaleAlpha, BitDepth::Eight) => ColorType::La8,
+            (GrayscaleAlpha, BitDepth::Sixteen) => ColorType::La16,
+            (Rgb, BitDepth::Eight) => ColorType::Rgb8,
+            (Rgb, BitDepth::Sixteen) => ColorType::Rgb16,
+            (Rgba, BitDepth::Eight) => ColorType::Rgba8,
+            (Rgba, BitDepth::Sixteen) => ColorType::Rgba16,
+            _ => return None,
         })
     }
 
+    /// Decodes all rows, each of `row` bytes at most, into the picture.
+    fn read_rows<R: BufRead + Seek>(
+        reader: &mut Reader<R>,
+        colour: ColorType,
+        row: usize,
+        image: &mut RgbImage,
+    ) -> Result<(), DecodingError> {
+        if colour == ColorType::Rgb8 {
+            return reader.next_frame(image).map(|_| ());
+        }
+        let stride = 3 * image.width() as usize;
+        let pixel = usize::from(colour.bytes_per_pixel());
+        // Room for the row as it is stored and as RGB.
+        let mut samples = vec![0; row.max(stride)];
+        let mut y = 0;
+        while let Some(stored) = reader.next_interlaced_row()? {
+            let interlace = *stored.interlace();
+            let stored = stored.data();
+            let pixels = stored.len() / pixel;
+            samples[..stored.len()].copy_from_slice(stored);
+            if matches!(colour, ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16) {
+                for sample in samples[..pixels * pixel].as_chunks_mut::<2>().0 {
+                    *sample = u16::from_be_bytes(*sample).to_ne_bytes();
+                }
+            }
+            raster::convert(&mut samples, pixels, colour);
+            let rgb = &samples[..3 * pixels];
+            match interlace {
+                InterlaceInfo::Null(_) => {
+                    if let Some(to) = image.get_mut(y * stride..).and_then(|rest| rest.get_mut(..rgb.len())) {
+                        to.copy_from_slice(rgb);
+                    }
+                    y += 1;
+                }
+                InterlaceInfo::Adam7(pass) => png::expand_interlaced_row(image, stride, rgb, &pass, 24),
+            }
+        }
+        Ok(())
+    }
+
     /// The EXIF chunk should come before the pixels, but does not always.
-    fn metadata(bytes: &[u8]) -> Blocks {
-        Blocks { exif: chunks(bytes).find(|chunk| chunk.kind == b"eXIf").map(|chunk| chunk.payload.to_vec()) }
+    fn metadata(bytes: &[u8]) -> Blocks<'_> {
+        Blocks { exif: chunks(bytes).find(|chunk| chunk.kind == b"eXIf").map(|chunk| chunk.payload) }
+    }
+
+    /// The file without the chunks before the pixels that are of no use and may be of any size, or unpack to any:
+    /// the colour profile, text, and EXIF data, which are read elsewhere. The decoder would keep all of them.
+    struct WithoutMetadata<'a> {
+        bytes: &'a [u8],
+        /// The next byte to give.
+        position: usize,
+        /// Where the next chunk begins that has not been looked at.
+        next_chunk: usize,
+    }
+
+    impl<'a> WithoutMetadata<'a> {
+        fn new(bytes: &'a [u8]) -> Self {
+            Self { bytes, position: 0, next_chunk: SIGNATURE.len().min(bytes.len()) }
+        }
+
+        /// Looks at the next chunks once the ones before are read.
+        fn advance(&mut self) {
+            while self.position == self.next_chunk && self.position < self.bytes.len() {
+                let rest = &self.bytes[self.position..];
+                let Some([l0, l1, l2, l3, kind @ ..]) = rest.first_chunk::<8>() else {
+                    self.next_chunk = self.bytes.len();
+                    return;
+                };
+                // Length, kind and checksum stand around the payload.
+                let length = 12 + u64::from(u32::from_be_bytes([*l0, *l1, *l2, *l3]));
+                let length = usize::try_from(length).unwrap_or(usize::MAX);
+                match kind {
+                    // What follows is of no size, or needed.
+                    b"IDAT" => self.next_chunk = self.bytes.len(),
+                    b"iCCP" | b"tEXt" | b"zTXt" | b"iTXt" | b"eXIf" => {
+                        self.position += length.min(rest.len());
+                        self.next_chunk = self.position;
+                    }
+                    _ => self.next_chunk = self.position.saturating_add(length).min(self.bytes.len()),
+                }
+            }
+        }
+    }
+
+    impl Read for WithoutMetadata<'_> {
+        fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+            let available = self.fill_buf()?;
+            let count = available.len().min(to.len());
+            to[..count].copy_from_slice(&available[..count]);
+            self.consume(count);
+            Ok(count)
+        }
+    }
+
+    impl BufRead for WithoutMetadata<'_> {
+        fn fill_buf(&mut self) -> io::Result<&[u8]> {
+            self.advance();
+            Ok(&self.bytes[self.position..self.next_chunk])
+        }
+
+        fn consume(&mut self, count: usize) {
+            self.position = (self.position + count).min(self.next_chunk);
+        }
+    }
+
+    /// Asked for by the decoder's type, never by what it does.
+    impl Seek for WithoutMetadata<'_> {
+        fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
     }
 
     struct Chunk<'a> {
@@ -125,7 +286,7 @@ mod codec {
         #[test]
         fn finds_the_exif_chunk_wherever_it_is() {
             let file = [SIGNATURE.as_slice(), b"\0\0\0\x01IDATx....\0\0\0\x04eXIfMM\0*"].concat();
-            assert_eq!(metadata(&file).exif.as_deref(), Some(b"MM\0*".as_slice()));
+            assert_eq!(metadata(&file).exif, Some(b"MM\0*".as_slice()));
             for length in 0..file.len() {
                 assert_eq!(metadata(&file[..length]).exif, None, "{length} bytes");
             }

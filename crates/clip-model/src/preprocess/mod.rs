@@ -19,6 +19,12 @@ use config::{Interpolation, PreprocessConfig, ResizeMode};
 /// columns, and the other way round.
 const MAX_BETWEEN_PASSES: usize = 32 << 20;
 
+/// The longest side of what is resampled as it is. Each pixel of it has up to 32 bytes of weights.
+const LONGEST: f64 = (1 << 20) as f64;
+
+/// What a longer side becomes first, at most: many times what any model takes.
+const SHRUNK: f64 = (1 << 16) as f64;
+
 thread_local! {
     /// Resizing needs scratch memory of the order of the photo; it is kept for the next photo of this thread.
     static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new());
@@ -169,6 +175,9 @@ fn resize_region(image: &RgbImage, region: Region, size: u32, interpolation: Int
     let Some(region) = clip(region, image.width(), image.height()) else {
         return result;
     };
+    if let Some((image, region)) = shrunk(image, region) {
+        return resize_region(&image, region, size, interpolation, order);
+    }
     let filter = match interpolation {
         Interpolation::Bicubic => FilterType::CatmullRom,
         Interpolation::Bilinear => FilterType::Bilinear,
@@ -203,6 +212,38 @@ fn resize_region(image: &RgbImage, region: Region, size: u32, interpolation: Int
     // The region lies inside the image and the buffers have the right lengths: nothing is left to fail.
     debug_assert!(done.is_some());
     result
+}
+
+/// An image with a region that is too long to be resampled as it is, with the means of cells in place of their pixels,
+/// and the region in it. `None` for every photo: there the region is short.
+fn shrunk(image: &RgbImage, region: Region) -> Option<(RgbImage, Region)> {
+    let cell = |length: f64| if length > LONGEST { (length / SHRUNK).ceil() as u32 } else { 1 };
+    let (across, down) = (cell(region.width), cell(region.height));
+    if (across, down) == (1, 1) {
+        return None;
+    }
+    let mut means = RgbImage::new(image.width().div_ceil(across), image.height().div_ceil(down));
+    for (x, y, mean) in means.enumerate_pixels_mut() {
+        // The last ones may be smaller.
+        let columns = x * across..image.width().min((x + 1).saturating_mul(across));
+        let rows = y * down..image.height().min((y + 1).saturating_mul(down));
+        let count = columns.len() as u64 * rows.len() as u64;
+        let mut sums = [0_u64; 3];
+        for (y, x) in rows.flat_map(|y| columns.clone().map(move |x| (y, x))) {
+            for (sum, sample) in sums.iter_mut().zip(image.get_pixel(x, y).0) {
+                *sum += u64::from(sample);
+            }
+        }
+        mean.0 = sums.map(|sum| ((sum + count / 2) / count.max(1)) as u8);
+    }
+    let (across, down) = (f64::from(across), f64::from(down));
+    let region = Region {
+        left: region.left / across,
+        top: region.top / down,
+        width: region.width / across,
+        height: region.height / down,
+    };
+    Some((means, region))
 }
 
 /// Bytes between the two passes.
@@ -251,6 +292,24 @@ mod tests {
             mean: [0.5, 0.4, 0.3],
             std: [0.5, 0.2, 0.1],
         })
+    }
+
+    /// A strip of a few million pixels, dark on the left and light on the right.
+    #[test]
+    fn a_strip_of_any_length_is_squashed() {
+        for (width, height) in [(3_000_001, 1), (1, 3_000_001), (1_500_000, 3)] {
+            let length = f64::from(u32::max(width, height));
+            let image =
+                RgbImage::from_fn(width, height, |x, y| image::Rgb([(f64::from(x.max(y)) / length * 255.0) as u8; 3]));
+            let square = preprocessor(4, ResizeMode::Squash, Interpolation::Bicubic).resize(&image);
+            let along = |i: u32| if width > height { square.get_pixel(i, 1) } else { square.get_pixel(1, i) }.0[0];
+            for (i, expected) in [(1, 96), (2, 159)] {
+                assert!(along(i).abs_diff(expected) <= 2, "{width} x {height}: {} instead of {expected}", along(i));
+            }
+            // The middle of it alone is a square of as many pixels as it is high.
+            let middle = preprocessor(4, ResizeMode::ShortestEdge, Interpolation::Bicubic).resize(&image);
+            assert!(middle.pixels().all(|pixel| pixel.0[0].abs_diff(127) <= 2));
+        }
     }
 
     fn bicubic(size: usize) -> Preprocessor {

@@ -24,10 +24,10 @@ mod codec {
     use crate::formats::codec::{Blocks, Codec, Pixels};
 
     pub(super) const CODEC: Codec = Codec {
-        decode: |bytes, limits, least| {
-            let (image, size) = decoder::decode(bytes, limits, least)?;
+        decode: |bytes, request| {
+            let (image, size) = decoder::decode(bytes, request)?;
             Ok(Pixels { image, size, orientation: None })
         },
-        metadata: |bytes| Blocks { exif: decoder::exif_block(bytes).map(<[u8]>::to_vec) },
+        metadata: |bytes| Blocks { exif: decoder::exif_block(bytes) },
     };
 }

@@ -21,22 +21,22 @@ mod codec {
     use image::codecs::pnm::PnmDecoder;
 
     use super::header::{self, Encoding, Header};
-    use crate::formats::codec::{Blocks, Codec, Pixels};
+    use crate::formats::codec::{Blocks, Codec, Pixels, Request};
     use crate::formats::library::{self, Fault};
-    use crate::{Format, ImageError, Limits};
+    use crate::{Format, ImageError};
 
     // The formats have no place for EXIF data.
     pub(super) const CODEC: Codec = Codec { decode, metadata: |_| Blocks::default() };
 
-    fn decode(bytes: &[u8], limits: &Limits, _least: Option<u32>) -> Result<Pixels, ImageError> {
+    fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
         let header = Header::read(bytes).map_err(|fault| fault.into_error(Format::Pnm))?;
         // Before the library sees them: it refuses some sizes in words of its own.
-        limits.check_size((header.width, header.height), Format::Pnm)?;
+        request.limits.check_size((header.width, header.height), Format::Pnm)?;
         let samples = &bytes[header.end..];
         // The library gets the header as it understands it in every detail.
         let canonical = header.canonical();
         let reader = Cursor::new(&canonical[..]).chain(samples);
-        library::read(Format::Pnm, PnmDecoder::new(reader), limits, |_| explain(&header, samples))
+        library::read(Format::Pnm, PnmDecoder::new(reader), request, 0, None, |_| explain(&header, samples))
     }
 
     /// What is wrong with the samples. The library's error does not say what it found.

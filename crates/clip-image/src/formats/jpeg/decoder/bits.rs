@@ -17,31 +17,42 @@ impl ScanData {
     /// and the end marker or the end of the file follows: anything else is left to the tolerant
     /// decoder.
     pub(super) fn read(jpeg: &[u8], start: usize) -> Option<Self> {
-        let mut bytes = Vec::with_capacity(jpeg.len().checked_sub(start)? + PADDING);
+        let (data, end) = Self::read_to_marker(jpeg, start)?;
+        match end.map(|marker| jpeg[marker]) {
+            Some(END_OF_IMAGE) => Some(Self { is_ended: true, ..data }),
+            Some(_) => None,
+            None => Some(data),
+        }
+    }
+
+    /// Takes the data that begins at `start`, up to any marker but a restart: the position of its code comes with them,
+    /// if the file does not end before. `None` unless restart markers count up as they should.
+    pub(super) fn read_to_marker(jpeg: &[u8], start: usize) -> Option<(Self, Option<usize>)> {
+        jpeg.len().checked_sub(start)?;
+        let mut bytes = Vec::with_capacity(scan_bytes(jpeg, start));
         let mut ends = Vec::new();
         let mut position = start;
-        let is_ended = loop {
+        let end = loop {
             // The marker's code; its 0xff, and perhaps fill bytes, come before.
             let Some(marker) = next_marker(jpeg, position) else {
                 unstuff(jpeg.get(position..)?, &mut bytes);
                 ends.push(bytes.len());
-                break false;
+                break None;
             };
             unstuff(&jpeg[position..marker - 1], &mut bytes);
             ends.push(bytes.len());
             position = marker + 1;
             match jpeg[marker] {
-                END_OF_IMAGE => break true,
                 code @ RESTART_0..=RESTART_7 => {
                     if usize::from(code - RESTART_0) != (ends.len() - 1) % 8 {
                         return None;
                     }
                 }
-                _ => return None,
+                _ => break Some(marker),
             }
         };
         bytes.resize(bytes.len() + PADDING, 0);
-        Some(Self { bytes, ends, is_ended })
+        Some((Self { bytes, ends, is_ended: false }, end))
     }
 
     /// Whether the end marker was there.
@@ -59,6 +70,26 @@ impl ScanData {
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
         BitReader { bytes: &self.bytes, position: start, end: self.ends[index], buffer: 0, bits: 0 }
     }
+}
+
+/// The most bytes that the data of the scan that begins at `start` take without stuffing.
+pub(super) fn scan_bytes(jpeg: &[u8], start: usize) -> usize {
+    /// Below this size it is not worth a look where the scan ends.
+    const SMALL: usize = 64 << 20;
+
+    let rest = jpeg.len().saturating_sub(start);
+    // What follows the picture may be longer than it: a film, in a moving photo.
+    let end = || {
+        let mut position = start;
+        loop {
+            match next_marker(jpeg, position) {
+                Some(at) if matches!(jpeg[at], RESTART_0..=RESTART_7) => position = at + 1,
+                Some(at) => break at - start,
+                None => break rest,
+            }
+        }
+    };
+    if rest > SMALL { end() + PADDING } else { rest + PADDING }
 }
 
 /// Zeros behind the last interval, for whole words to be read there.

@@ -7,11 +7,11 @@ use image::RgbImage;
 
 use super::bits::ScanData;
 use super::block::{Block, BlockDecoder};
-use super::colour;
 use super::header::Header;
 use super::islow;
+use super::picture::Picture;
 use super::scan::Scan;
-use super::upsample::{Plane, Upsampling};
+use super::upsample::Plane;
 
 /// Decodes a sequential file.
 ///
@@ -31,8 +31,10 @@ pub(super) fn decode(jpeg: &[u8]) -> Option<RgbImage> {
     let mut decoders = Vec::with_capacity(3);
     for component in &header.components {
         let stride = mcus_across * component.across * 8;
+        let kept = KEPT.min(mcus_down) * component.down * 8;
         planes.push(Plane {
-            samples: vec![0; stride * mcus_down * component.down * 8],
+            samples: vec![0; stride * kept],
+            kept,
             stride,
             width: (header.width as usize * component.across).div_ceil(finest.0),
             height: (header.height as usize * component.down).div_ceil(finest.1),
@@ -40,52 +42,34 @@ pub(super) fn decode(jpeg: &[u8]) -> Option<RgbImage> {
         decoders.push(BlockDecoder::new(header.tables(component)?));
     }
 
+    let mut image = RgbImage::new(header.width, header.height);
+    let mut picture = Picture::new(&header.components, &planes, &mut image);
     let mut block = Block::default();
     for mcu in 0..mcus_across * mcus_down {
         if scan.begin(mcu)? {
             decoders.iter_mut().for_each(BlockDecoder::restart);
         }
+        let (row, column) = (mcu / mcus_across, mcu % mcus_across);
         for ((component, plane), decoder) in header.components.iter().zip(&mut planes).zip(&mut decoders) {
-            let left = mcu % mcus_across * component.across;
-            let top = mcu / mcus_across * component.down;
+            let left = column * component.across;
+            let top = row % KEPT * component.down;
             for (y, x) in (0..component.down).flat_map(|y| (0..component.across).map(move |x| (y, x))) {
                 decoder.decode(&mut scan.reader, &mut block)?;
                 let at = (top + y) * 8 * plane.stride + (left + x) * 8;
                 islow::inverse(&block, &component.quantisation, &mut plane.samples[at..], plane.stride);
             }
         }
+        // The last row of samples of the MCUs above needs the first one of these.
+        if column == mcus_across - 1 && row > 0 {
+            picture.write(&planes, row * finest.1 * 8);
+        }
     }
+    picture.write(&planes, header.height as usize);
     // An encoder that forgot the end marker is forgiven, a file that was filled up with zeros is not.
     let complete = if data.is_ended() { scan.reader.is_within() } else { scan.reader.is_at_end() };
-    complete.then(|| picture(header, &planes))
+    complete.then_some(image)
 }
 
-/// The planes' samples as RGB.
-fn picture(header: &Header, planes: &[Plane]) -> RgbImage {
-    let finest = header.finest();
-    let mut image = RgbImage::new(header.width, header.height);
-    let width = header.width as usize;
-    let upsampling: Vec<Upsampling> = header
-        .components
-        .iter()
-        .zip(planes)
-        .map(|(component, plane)| Upsampling::new(plane.width, finest.0 / component.across, finest.1 / component.down))
-        .collect();
-    let mut rows = [(); 3].map(|()| vec![0; width]);
-    let mut sums = Vec::with_capacity(width);
-    for (y, out) in image.chunks_exact_mut(width * 3).enumerate() {
-        for ((upsampling, plane), row) in upsampling.iter().zip(planes).zip(&mut rows) {
-            upsampling.row(plane, y, &mut sums, row);
-        }
-        let out = out.as_chunks_mut::<3>().0;
-        let [luma, blue, red] = &rows;
-        if planes.len() == 3 {
-            colour::to_rgb(luma, blue, red, out);
-        } else {
-            for (out, luma) in out.iter_mut().zip(luma) {
-                *out = [*luma; 3];
-            }
-        }
-    }
-    image
-}
+/// Rows of MCUs whose samples are kept: the one that is decoded, the one above it, which becomes RGB, and the one above
+/// that, of which the last row of samples is still needed.
+const KEPT: usize = 3;

@@ -29,12 +29,12 @@ pub(super) struct Header {
 
 /// One colour component.
 pub(super) struct Component {
-    id: u8,
+    pub(super) id: u8,
     /// Blocks an MCU is wide.
     pub(super) across: usize,
     /// Blocks an MCU is high.
     pub(super) down: usize,
-    quantisation_table: usize,
+    pub(super) quantisation_table: usize,
     /// Quantisation steps in natural order.
     pub(super) quantisation: [u16; 64],
     dc_table: usize,
@@ -90,8 +90,7 @@ impl Header {
 
     /// Blocks across and down of the component that has most of them in an MCU.
     pub(super) fn finest(&self) -> (usize, usize) {
-        let most = |side: fn(&Component) -> usize| self.components.iter().map(side).max().unwrap_or(1);
-        (most(|component| component.across), most(|component| component.down))
+        finest(&self.components)
     }
 
     /// MCUs that the picture is wide and high, the last of either perhaps only in part.
@@ -107,13 +106,19 @@ impl Header {
     }
 }
 
+/// Blocks across and down of the component that has most of them in an MCU.
+pub(super) fn finest(components: &[Component]) -> (usize, usize) {
+    let most = |side: fn(&Component) -> usize| components.iter().map(side).max().unwrap_or(1);
+    (most(|component| component.across), most(|component| component.down))
+}
+
 /// Width and height of a sequential file, without a look at the rest of the header.
 pub(super) fn size(jpeg: &[u8]) -> Option<(u32, u32)> {
     let frame = segments(jpeg).find(|segment| matches!(segment.code, 0xc0 | 0xc1))?;
     read_frame(frame.payload).map(|(width, height, _)| (width, height))
 }
 
-fn read_frame(segment: &[u8]) -> Option<(u32, u32, Vec<Component>)> {
+pub(super) fn read_frame(segment: &[u8]) -> Option<(u32, u32, Vec<Component>)> {
     let [precision, h1, h0, w1, w0, count, specifications @ ..] = segment else { return None };
     let (height, width) = (u16::from_be_bytes([*h1, *h0]), u16::from_be_bytes([*w1, *w0]));
     let (specifications, rest) = specifications.as_chunks::<3>();
@@ -163,7 +168,7 @@ fn read_scan(segment: &[u8], components: &mut [Component]) -> Option<()> {
     Some(())
 }
 
-fn read_quantisation_tables(mut segment: &[u8], tables: &mut [Option<[u16; 64]>; 4]) -> Option<()> {
+pub(super) fn read_quantisation_tables(mut segment: &[u8], tables: &mut [Option<[u16; 64]>; 4]) -> Option<()> {
     while let [kind, rest @ ..] = segment {
         let (wide, target) = (kind >> 4, usize::from(kind & 15));
         let size = if wide == 0 { 1 } else { 2 };
@@ -181,7 +186,11 @@ fn read_quantisation_tables(mut segment: &[u8], tables: &mut [Option<[u16; 64]>;
     Some(())
 }
 
-fn read_huffman_tables(mut segment: &[u8], dc: &mut [Option<Table>; 4], ac: &mut [Option<Table>; 4]) -> Option<()> {
+pub(super) fn read_huffman_tables(
+    mut segment: &[u8],
+    dc: &mut [Option<Table>; 4],
+    ac: &mut [Option<Table>; 4],
+) -> Option<()> {
     while let [kind, rest @ ..] = segment {
         let (counts, rest) = rest.split_first_chunk::<16>()?;
         let total = counts.iter().map(|count| usize::from(*count)).sum();
@@ -198,7 +207,7 @@ fn read_huffman_tables(mut segment: &[u8], dc: &mut [Option<Table>; 4], ac: &mut
 }
 
 /// Whether three components are certainly Y, Cb and Cr.
-fn is_ycbcr(components: &[Component], is_jfif: bool, adobe_transform: Option<u8>) -> bool {
+pub(super) fn is_ycbcr(components: &[Component], is_jfif: bool, adobe_transform: Option<u8>) -> bool {
     match adobe_transform {
         Some(transform) => transform == 1,
         None => is_jfif || components.iter().map(|c| c.id).eq([1, 2, 3]),

@@ -12,28 +12,73 @@ mod huffman;
 mod idct;
 mod islow;
 mod markers;
+mod means;
+mod picture;
 mod scaled;
 mod scan;
 mod upsample;
 
 use image::RgbImage;
 
-use crate::{Format, ImageError, Limits};
+use crate::formats::codec::{Request, rgb_bytes};
+use crate::{Format, ImageError};
 
 /// Decodes a JPEG to RGB as stored, not yet upright. Returns the stored size beside the pixels,
-/// which may be fewer if the caller gives the `least` number that the shorter side must have.
-pub(super) fn decode(bytes: &[u8], limits: &Limits, least: Option<u32>) -> Result<(RgbImage, (u32, u32)), ImageError> {
+/// which may be fewer if the caller gives the least number that the shorter side must have.
+pub(super) fn decode(bytes: &[u8], request: &Request<'_>) -> Result<(RgbImage, (u32, u32)), ImageError> {
     if let Some(size) = header::size(bytes) {
-        limits.check_size(size, Format::Jpeg)?;
-        let samples = least.and_then(|least| scaled::samples_per_block(size.0.min(size.1), least));
-        let scaled = samples.and_then(|samples| scaled::decode(bytes, samples));
-        if let Some(image) = scaled.or_else(|| exact::decode(bytes)) {
+        request.limits.check_size(size, Format::Jpeg)?;
+        let samples = request.least.and_then(|least| scaled::samples_per_block(size.0.min(size.1), least));
+        if let Some(samples) = samples
+            && let Some(memory) = memory_of_rows(bytes, size, samples, request)
+        {
+            request.reserve(Format::Jpeg, memory)?;
+            if let Some(image) = scaled::decode(bytes, samples) {
+                return Ok((image, size));
+            }
+        }
+        if let Some(memory) = memory_of_rows(bytes, size, 8, request) {
+            request.reserve(Format::Jpeg, memory)?;
+            if let Some(image) = exact::decode(bytes) {
+                return Ok((image, size));
+            }
+        }
+    }
+    if let Some((size, memory)) = memory_of_means(bytes, request) {
+        request.reserve(Format::Jpeg, memory)?;
+        if let Some(image) = means::decode(bytes) {
             return Ok((image, size));
         }
     }
-    let image = full::decode(bytes, limits)?;
-    let size = image.dimensions();
-    Ok((image, size))
+    full::decode(bytes, request)
+}
+
+/// The size of a picture that is too large to be decoded in full, but not at an eighth, and what that takes. It may
+/// then have as few pixels as the caller makes of it, where it should have twice as many on a side.
+fn memory_of_means(bytes: &[u8], request: &Request<'_>) -> Option<((u32, u32), u64)> {
+    let frame = markers::frame(bytes).filter(|frame| frame.code == 0xc2)?;
+    let (width, height, _) = header::read_frame(frame.payload)?;
+    let size = (width, height);
+    request.limits.check_size(size, Format::Jpeg).ok()?;
+    let is_large_enough = width.min(height).div_ceil(8) >= request.least?.div_ceil(2);
+    if !is_large_enough || request.allows(full::memory(bytes, size, request)) {
+        return None;
+    }
+    let memory = memory_of_rows(bytes, size, 1, request)?.saturating_add(means::memory(size));
+    request.allows(memory).then_some((size, memory))
+}
+
+/// What our own decoders take for a picture at this many samples of 8 a block; none if it is more than the limits
+/// allow.
+fn memory_of_rows(bytes: &[u8], (width, height): (u32, u32), samples: u32, request: &Request<'_>) -> Option<u64> {
+    // Three rows of MCUs of four blocks each, or one in floating point, of three components.
+    const ROWS: u64 = 3 * 32 * 3;
+    let side = |side: u32| (side * samples).div_ceil(8);
+    let rgb = rgb_bytes((side(width), side(height)));
+    let rows = (u64::from(width) + 64) * ROWS * u64::from(samples) / 8;
+    let scan = bits::scan_bytes(bytes, markers::segments(bytes).last()?.end) as u64;
+    let memory = request.memory(rgb.saturating_add(rows).saturating_add(scan), rgb, None);
+    request.allows(memory).then_some(memory)
 }
 
 /// The EXIF block of a file: the first such segment, without its name.

@@ -16,8 +16,12 @@ impl<'a> Scan<'a> {
     /// The scan of a header's picture. `None` if the data are cut into another number of intervals than the header says.
     pub(super) fn new(header: &Header, data: &'a ScanData) -> Option<Self> {
         let (across, down) = header.mcus();
-        let total = across * down;
-        let interval = if header.restart_interval == 0 { total } else { header.restart_interval };
+        Self::of(across * down, header.restart_interval, data)
+    }
+
+    /// A scan of this many MCUs, with a restart whenever `restart_interval` of them are read; 0 for none.
+    pub(super) fn of(total: usize, restart_interval: usize, data: &'a ScanData) -> Option<Self> {
+        let interval = if restart_interval == 0 { total } else { restart_interval };
         (data.intervals() == total.div_ceil(interval)).then(|| Self { data, interval, reader: data.interval(0) })
     }
 

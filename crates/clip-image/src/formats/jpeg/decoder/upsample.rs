@@ -1,10 +1,12 @@
 //! Chroma at the picture's resolution, as libjpeg's "fancy upsampling" interpolates it: the nearer sample counts three
 //! quarters, the farther one a quarter, in either direction.
 
-/// A component's samples.
+/// A component's samples, or the last rows of them that were decoded.
 pub(super) struct Plane {
     /// Rows `stride` apart.
     pub(super) samples: Vec<u8>,
+    /// How many rows there is room for; a further one takes the place of the one that many above it.
+    pub(super) kept: usize,
     pub(super) stride: usize,
     /// What of it belongs to the picture; the rest fills up blocks.
     pub(super) width: usize,
@@ -14,7 +16,7 @@ pub(super) struct Plane {
 impl Plane {
     /// A row, or the nearest one.
     fn row(&self, y: usize) -> &[u8] {
-        &self.samples[y.min(self.height - 1) * self.stride..][..self.width]
+        &self.samples[y.min(self.height - 1) % self.kept * self.stride..][..self.width]
     }
 }
 
@@ -109,7 +111,8 @@ mod tests {
     use super::*;
 
     fn plane(rows: &[&[u8]]) -> Plane {
-        Plane { samples: rows.concat(), stride: rows[0].len(), width: rows[0].len(), height: rows.len() }
+        let (width, height) = (rows[0].len(), rows.len());
+        Plane { samples: rows.concat(), kept: height, stride: width, width, height }
     }
 
     fn upsampled(plane: &Plane, across: usize, down: usize, y: usize, length: usize) -> Vec<u8> {

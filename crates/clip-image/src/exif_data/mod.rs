@@ -1,5 +1,7 @@
 //! The few EXIF fields that are of use, from files whose EXIF data is often a little broken.
 
+mod extract;
+
 use exif::{Exif, In, Rational, Tag, Value};
 use image::metadata::Orientation;
 
@@ -15,12 +17,13 @@ pub(crate) struct ExifData {
     pub(crate) gps: Option<Gps>,
 }
 
-/// Reads the fields of use from a block of EXIF data, which begins with a TIFF header. Never fails: what cannot be read
-/// is absent.
-pub(crate) fn read(block: Vec<u8>) -> ExifData {
+/// Reads the fields of use from a block of EXIF data, which begins with a TIFF header and may go on for as long as a
+/// file. Never fails: what cannot be read is absent.
+pub(crate) fn read(block: &[u8]) -> ExifData {
+    let Some(extract) = extract::fields_of_use(block) else { return ExifData::default() };
     let mut reader = exif::Reader::new();
     reader.continue_on_error(true);
-    let parsed = reader.read_raw(block).or_else(|error| error.distill_partial_result(|_| ()));
+    let parsed = reader.read_raw(extract).or_else(|error| error.distill_partial_result(|_| ()));
     match parsed {
         Ok(exif) => ExifData {
             orientation: orientation(&exif),

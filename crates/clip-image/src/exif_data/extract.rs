@@ -1,0 +1,323 @@
+//! A small block of EXIF data with the fields of use of a large one.
+//!
+//! The parser takes the whole block into memory and then every value of it, strings cut into lines: of a text of 200 MB
+//! it makes gigabytes. Fields of any length and tables of any number of fields can be written into a file of moderate
+//! size. So only what is going to be read is given to it, and of long values only the beginning.
+
+use std::collections::BTreeMap;
+
+/// The most bytes of a value that are taken over. No field of use has a tenth of it.
+const LONGEST: usize = 4096;
+
+/// The most tables of one kind that are looked at. There should be one, and tables may overlap.
+const MOST_TABLES: usize = 8;
+
+/// What the fields of a table are about. Numbers of fields mean something else in each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Table {
+    Main,
+    Exif,
+    Gps,
+}
+
+impl Table {
+    /// Orientation, maker, model; times and their offsets, lens; position.
+    const fn fields_of_use(self) -> &'static [u16] {
+        match self {
+            Self::Main => &[0x10f, 0x110, 0x112],
+            Self::Exif => &[0x9003, 0x9004, 0x9011, 0x9012, 0xa434],
+            Self::Gps => &[1, 2, 3, 4],
+        }
+    }
+
+    /// The field of the main table that says where this one is.
+    const fn pointer(self) -> u16 {
+        match self {
+            Self::Main => 0,
+            Self::Exif => 0x8769,
+            Self::Gps => 0x8825,
+        }
+    }
+}
+
+/// A field as it stands in a table.
+#[derive(Debug, Clone, Copy)]
+struct Field<'a> {
+    kind: u16,
+    count: u32,
+    value: &'a [u8],
+}
+
+/// A block with the fields of use. `None` if the block has no header.
+pub(super) fn fields_of_use(block: &[u8]) -> Option<Vec<u8>> {
+    let order = match block.first_chunk()? {
+        [b'I', b'I', 42, 0] => Order::Little,
+        [b'M', b'M', 0, 42] => Order::Big,
+        _ => return None,
+    };
+    let source = Source { block, order };
+    let start = source.u32_at(4)?;
+    let mut fields = BTreeMap::new();
+    let mut children = Vec::new();
+    source.each_field(start, |tag, field| {
+        // The last of several counts, as for the parser.
+        if Table::Main.fields_of_use().contains(&tag) {
+            fields.insert((Table::Main, tag), field);
+        }
+        for table in [Table::Exif, Table::Gps] {
+            let is_pointer = tag == table.pointer() && matches!((field.kind, field.count), (3 | 4, 1..));
+            let known = children.iter().filter(|(of, _)| *of == table).count();
+            if is_pointer && known < MOST_TABLES {
+                let at = if field.kind == 3 { order.u16(field.value).map(u32::from) } else { order.u32(field.value) };
+                children.extend(at.map(|at| (table, at)));
+            }
+        }
+    });
+    for (table, start) in children {
+        source.each_field(start, |tag, field| {
+            if table.fields_of_use().contains(&tag) {
+                fields.insert((table, tag), field);
+            }
+        });
+    }
+    Some(write(order, &fields))
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Order {
+    Little,
+    Big,
+}
+
+impl Order {
+    fn u16(self, bytes: &[u8]) -> Option<u16> {
+        let bytes = *bytes.first_chunk()?;
+        Some(match self {
+            Self::Little => u16::from_le_bytes(bytes),
+            Self::Big => u16::from_be_bytes(bytes),
+        })
+    }
+
+    fn u32(self, bytes: &[u8]) -> Option<u32> {
+        let bytes = *bytes.first_chunk()?;
+        Some(match self {
+            Self::Little => u32::from_le_bytes(bytes),
+            Self::Big => u32::from_be_bytes(bytes),
+        })
+    }
+
+    fn push_u16(self, to: &mut Vec<u8>, number: u16) {
+        to.extend(match self {
+            Self::Little => number.to_le_bytes(),
+            Self::Big => number.to_be_bytes(),
+        });
+    }
+
+    fn push_u32(self, to: &mut Vec<u8>, number: u32) {
+        to.extend(match self {
+            Self::Little => number.to_le_bytes(),
+            Self::Big => number.to_be_bytes(),
+        });
+    }
+}
+
+struct Source<'a> {
+    block: &'a [u8],
+    order: Order,
+}
+
+impl<'a> Source<'a> {
+    fn from(&self, at: u32) -> Option<&'a [u8]> {
+        self.block.get(usize::try_from(at).ok()?..)
+    }
+
+    fn u32_at(&self, at: u32) -> Option<u32> {
+        self.order.u32(self.from(at)?)
+    }
+
+    /// The fields of the table that begins at `start`, as far as they and their values lie in the block.
+    fn each_field(&self, start: u32, mut visit: impl FnMut(u16, Field<'a>)) {
+        let Some((count, entries)) = self.from(start).and_then(|table| Some((self.order.u16(table)?, &table[2..])))
+        else {
+            return;
+        };
+        for entry in entries.as_chunks::<12>().0.iter().take(usize::from(count)) {
+            let [tag, kind] = [0, 2].map(|at| self.order.u16(&entry[at..]).unwrap_or_default());
+            let [count, at] = [4, 8].map(|at| self.order.u32(&entry[at..]).unwrap_or_default());
+            let unit = unit(kind);
+            let length = u64::from(count) * unit as u64;
+            let value = if length <= 4 {
+                Some(&entry[8..])
+            } else {
+                let whole = usize::try_from(length).ok().and_then(|length| self.from(at)?.get(..length));
+                whole.map(|whole| &whole[..whole.len().min(LONGEST / unit.max(1) * unit.max(1))])
+            };
+            if let Some(value) = value {
+                let count = if length <= 4 { count } else { (value.len() / unit.max(1)) as u32 };
+                visit(tag, Field { kind, count, value });
+            }
+        }
+    }
+}
+
+/// Bytes of a value of a kind; 0 if it is not known.
+const fn unit(kind: u16) -> usize {
+    match kind {
+        1 | 2 | 6 | 7 => 1,
+        3 | 8 => 2,
+        4 | 9 | 11 => 4,
+        5 | 10 | 12 => 8,
+        _ => 0,
+    }
+}
+
+/// The tables with their fields, one after the other, and then the values that are longer than four bytes.
+fn write(order: Order, fields: &BTreeMap<(Table, u16), Field<'_>>) -> Vec<u8> {
+    let of = |table: Table| fields.range((table, 0)..=(table, u16::MAX)).map(|((_, tag), field)| (*tag, *field));
+    let length = |fields: usize| (2 + 12 * fields + 4) as u32;
+    let children = [Table::Exif, Table::Gps].map(|table| (table, of(table).count()));
+
+    let mut next = 8 + length(of(Table::Main).count() + children.iter().filter(|(_, count)| *count > 0).count());
+    let mut pointers = Vec::new();
+    for (table, count) in children.into_iter().filter(|(_, count)| *count > 0) {
+        let mut at = Vec::new();
+        order.push_u32(&mut at, next);
+        pointers.push((table, at));
+        next += length(count);
+    }
+    let pointers_as_fields =
+        pointers.iter().map(|(table, at)| (table.pointer(), Field { kind: 4, count: 1, value: &at[..] }));
+    let mut main: Vec<_> = of(Table::Main).collect();
+    main.extend(pointers_as_fields);
+    let mut tables: Vec<Vec<(u16, Field<'_>)>> = vec![main];
+    tables.extend(pointers.iter().map(|(table, _)| of(*table).collect()));
+
+    let mut block = match order {
+        Order::Little => b"II\x2a\0".to_vec(),
+        Order::Big => b"MM\0\x2a".to_vec(),
+    };
+    order.push_u32(&mut block, 8);
+    let mut values = Vec::new();
+    for table in tables {
+        order.push_u16(&mut block, table.len() as u16);
+        for (tag, Field { kind, count, value }) in table {
+            order.push_u16(&mut block, tag);
+            order.push_u16(&mut block, kind);
+            order.push_u32(&mut block, count);
+            if value.len() <= 4 {
+                block.extend(value.iter().copied().chain([0; 4]).take(4));
+            } else {
+                order.push_u32(&mut block, next + values.len() as u32);
+                values.extend_from_slice(value);
+            }
+        }
+        order.push_u32(&mut block, 0);
+    }
+    block.extend(values);
+    block
+}
+
+#[cfg(test)]
+mod tests {
+    use exif::experimental::Writer;
+    use exif::{Exif, In, Rational, Reader, Tag, Value};
+
+    use super::*;
+
+    fn parse(block: Vec<u8>) -> Exif {
+        let mut reader = Reader::new();
+        reader.continue_on_error(true);
+        reader.read_raw(block).or_else(|error| error.distill_partial_result(|_| ())).unwrap()
+    }
+
+    fn block(fields: &[(Tag, Value)], is_little: bool) -> Vec<u8> {
+        let fields: Vec<_> = fields
+            .iter()
+            .map(|(tag, value)| exif::Field { tag: *tag, ifd_num: In::PRIMARY, value: value.clone() })
+            .collect();
+        let mut writer = Writer::new();
+        fields.iter().for_each(|field| writer.push_field(field));
+        let mut block = std::io::Cursor::new(Vec::new());
+        writer.write(&mut block, is_little).unwrap();
+        block.into_inner()
+    }
+
+    fn text(text: &[u8]) -> Value {
+        Value::Ascii(vec![text.to_vec()])
+    }
+
+    fn degrees(parts: [u32; 3]) -> Value {
+        Value::Rational(parts.map(|num| Rational { num, denom: 1 }).to_vec())
+    }
+
+    #[test]
+    fn the_fields_of_use_are_the_same_afterwards() {
+        let fields = [
+            (Tag::Make, text(b"NIKON")),
+            (Tag::Model, text(b"D70")),
+            (Tag::Orientation, Value::Short(vec![6])),
+            (Tag::Software, text(b"of no use")),
+            (Tag::DateTimeOriginal, text(b"2004:08:11 16:45:32")),
+            (Tag::OffsetTimeOriginal, text(b"+02:00")),
+            (Tag::MakerNote, Value::Undefined(vec![7; 100_000], 0)),
+            (Tag::LensModel, text(b"18-70 mm")),
+            (Tag::GPSLatitudeRef, text(b"N")),
+            (Tag::GPSLatitude, degrees([48, 8, 14])),
+            (Tag::GPSLongitudeRef, text(b"W")),
+            (Tag::GPSLongitude, degrees([11, 34, 31])),
+        ];
+        for is_little in [false, true] {
+            let whole = block(&fields, is_little);
+            let extract = fields_of_use(&whole).unwrap();
+            assert!(extract.len() < 500, "{} bytes", extract.len());
+            let (whole, extract) = (parse(whole), parse(extract));
+            for (tag, _) in &fields {
+                let value = |exif: &Exif| exif.get_field(*tag, In::PRIMARY).map(|field| format!("{:?}", field.value));
+                if [Tag::Software, Tag::MakerNote].contains(tag) {
+                    assert_eq!(value(&extract), None);
+                } else {
+                    assert!(value(&extract).is_some() && value(&extract) == value(&whole), "{tag}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn of_long_values_the_beginning_is_kept() {
+        let long = [b"A lens with a name".as_slice(), &[0; 3_000_000]].concat();
+        let extract = fields_of_use(&block(&[(Tag::LensModel, text(&long))], true)).unwrap();
+        assert!(extract.len() < 5000);
+        let exif = parse(extract);
+        let Value::Ascii(lines) = &exif.get_field(Tag::LensModel, In::PRIMARY).unwrap().value else { panic!() };
+        assert_eq!(lines[0], b"A lens with a name");
+    }
+
+    #[test]
+    fn values_that_lie_outside_cost_their_field_only() {
+        let fields = [(Tag::Make, text(b"a maker's name")), (Tag::Orientation, Value::Short(vec![3]))];
+        let mut whole = block(&fields, false);
+        // The value stands at the end.
+        whole.truncate(whole.len() - 3);
+        let exif = parse(fields_of_use(&whole).unwrap());
+        assert!(exif.get_field(Tag::Make, In::PRIMARY).is_none());
+        assert_eq!(exif.get_field(Tag::Orientation, In::PRIMARY).unwrap().value.get_uint(0), Some(3));
+    }
+
+    /// Tables that overlap, each entry of the main one pointing at another.
+    #[test]
+    fn many_tables_make_no_large_block() {
+        let mut whole = b"II\x2a\0\x08\0\0\0\xff\xff".to_vec();
+        for entry in 0..65_535_u32 {
+            whole.extend([0x69, 0x87, 4, 0, 1, 0, 0, 0]);
+            whole.extend((10 + entry).to_le_bytes());
+        }
+        assert!(fields_of_use(&whole).unwrap().len() < 10_000);
+    }
+
+    #[test]
+    fn no_header_no_block() {
+        for bytes in [b"".as_slice(), b"II*", b"II\x2b\0\x08\0\0\0", b"Exif\0\0II"] {
+            assert_eq!(fields_of_use(bytes), None);
+        }
+    }
+}
