@@ -10,7 +10,6 @@ use clip_indexer::{IndexOptions, SkipReason};
 use image::{Rgb, RgbImage};
 use support::Library;
 
-#[allow(dead_code, reason = "other tests use more of it")]
 mod support;
 
 /// The system's allocator, which counts.
