@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
-use clip_index::{Asset, GraphOptions, IndexWriter, Kind, ModelId, Stamp};
+use clip_index::{Asset, GraphOptions, IndexWriter, ModelId, Stamp};
 
 use crate::support::{Run, Sandbox, on_samples};
 
@@ -31,13 +31,7 @@ fn fill(sandbox: &Sandbox) {
             path: PathBuf::from(format!("/made-up/{number}.jpg")),
             stamp: Stamp { size: 1, ..Stamp::default() },
             hash: u128::from(number).to_le_bytes(),
-            kind: Kind::Photo,
-            width: 1,
-            height: 1,
-            taken_at: None,
-            camera: None,
-            lens: None,
-            gps: None,
+            ..Asset::default()
         };
         writer.add(photo, vector.iter().map(|x| x / length).collect()).unwrap();
     }
@@ -46,7 +40,7 @@ fn fill(sandbox: &Sandbox) {
 }
 
 fn paths(run: Run) -> HashSet<String> {
-    run.expect(0).stdout.lines().map(str::to_owned).collect()
+    run.expect(0).json_lines().iter().map(|hit| hit["path"].to_string()).collect()
 }
 
 #[test]
@@ -59,8 +53,8 @@ fn graph_and_exact_agree() {
 
     let mut common = 0;
     for text in ["a cat", "a dog on a beach", "sunset", "two people", "snow"] {
-        let exact = paths(sandbox.run(&["query", text, "--paths-only", "--exact"]));
-        let graph = paths(sandbox.run(&["query", text, "--paths-only", "--graph"]));
+        let exact = paths(sandbox.run(&["query", text, "--json", "--exact"]));
+        let graph = paths(sandbox.run(&["query", text, "--json", "--graph"]));
         assert_eq!((exact.len(), graph.len()), (10, 10));
         common += exact.intersection(&graph).count();
     }
@@ -73,7 +67,7 @@ fn a_query_explains_how_it_was_carried_out() {
     let sandbox = Sandbox::new();
     fill(&sandbox);
     for (flag, method) in [("--graph", "graph with"), ("--exact", "exact (as asked for)")] {
-        let run = sandbox.run(&["query", "a dog", "-n", "3", "--explain", flag]).expect(0);
+        let run = sandbox.run(&["query", "a dog", "-n", "3", "--json", "--explain", flag]).expect(0);
         assert_eq!(run.stdout.lines().count(), 3);
         for expected in
             ["encoding the query: ", method, "searching 2,000 photos (2,000 in the graph): ", "of 3 results: "]
@@ -82,7 +76,7 @@ fn a_query_explains_how_it_was_carried_out() {
         }
     }
     // Without a flag the least time is what counts; and nothing is explained that nobody asked about.
-    let run = sandbox.run(&["query", "a dog", "-n", "3", "--explain"]).expect(0);
+    let run = sandbox.run(&["query", "a dog", "-n", "3", "--json", "--explain"]).expect(0);
     assert!(run.stderr.contains("(expected to take the least time)"), "{}", run.stderr);
-    assert_eq!(sandbox.run(&["query", "a dog", "-n", "3"]).expect(0).stderr, "");
+    assert_eq!(sandbox.run(&["query", "a dog", "-n", "3", "--json"]).expect(0).stderr, "");
 }

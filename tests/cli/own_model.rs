@@ -136,7 +136,7 @@ fn a_file_that_holds_another_model_now_is_told() {
     place.works();
     // What is no model at all says so itself.
     fs::write(place.path("mine.safetensors"), "<html>").unwrap();
-    place.fails(&["mine.safetensors", "not a safetensors file"]);
+    place.fails(&["mine.safetensors", "expected a safetensors file"]);
 }
 
 #[test]

@@ -86,6 +86,9 @@ fn is_option(argument: &str, option: &str) -> bool {
 /// is a slip of the finger away.
 fn meant(word: &str, of_models: bool) -> Option<String> {
     let word = word.to_lowercase();
+    if exists(&word, of_models) {
+        return None;
+    }
     let table = if of_models { MEANT_OF_MODELS } else { MEANT };
     let stands_for = |is_it: &dyn Fn(&str) -> bool| {
         let found = table.iter().filter(|(words, _)| words.iter().any(|known| is_it(known)));

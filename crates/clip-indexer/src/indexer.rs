@@ -17,7 +17,7 @@ use crate::pipeline::Pipeline;
 use crate::plan::{Gone, Kept, Known, Plan, Spot, lost, plan};
 use crate::presence::{Departures, Disk, FileSystem, Folder};
 use crate::progress::{Event, Progress, Silent};
-use crate::report::{Forgotten, Report, Unreachable};
+use crate::report::{Forgotten, Report, Skipped, Unreachable};
 use crate::roots;
 use crate::walk::walk;
 
@@ -238,6 +238,13 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         }
         if !report.cancelled {
             writer.close()?;
+        }
+        // Whoever names a file wants to know what is the matter with it.
+        if !given.is_empty() {
+            let before = std::mem::take(&mut report.skipped_before);
+            let (named, others) = before.into_iter().partition(|file: &Skipped| roots.walk.contains(&file.path));
+            report.skipped.extend::<Vec<_>>(named);
+            report.skipped_before = others;
         }
         report.skipped.sort_by(|a, b| a.path.cmp(&b.path));
         report.skipped_before.sort_by(|a, b| a.path.cmp(&b.path));

@@ -195,7 +195,7 @@ mod tests {
         for choice in [DeviceChoice::Auto, DeviceChoice::Cpu, DeviceChoice::Gpu] {
             assert_eq!(choice.to_string().parse::<DeviceChoice>().unwrap(), choice);
         }
-        assert!("tpu".parse::<DeviceChoice>().unwrap_err().to_string().contains("auto, cpu and gpu"));
+        assert!("tpu".parse::<DeviceChoice>().unwrap_err().to_string().contains("auto, cpu or gpu"));
     }
 
     #[test]

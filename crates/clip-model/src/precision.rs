@@ -68,6 +68,6 @@ mod tests {
             assert_eq!(precision.to_string().parse::<Precision>().unwrap(), precision);
             assert_eq!(serde_json::to_value(precision).unwrap(), precision.name());
         }
-        assert!("bf16".parse::<Precision>().unwrap_err().to_string().contains("f32, f16 and int8"));
+        assert!("bf16".parse::<Precision>().unwrap_err().to_string().contains("f32, f16 or int8"));
     }
 }

@@ -14,6 +14,8 @@ use crate::exit::Exit;
 use crate::output::{Results, count, grouped, is_verbose, notice};
 use crate::settings::{library, query_cache};
 
+/// Past this many results whose files are missing, no more are looked for.
+const MOST_LEFT_OUT: usize = 1000;
 /// How many copies of a result are named. With --json all are.
 const NAMED_DUPLICATES: usize = 10;
 
@@ -77,7 +79,8 @@ fn search_present(library: &Library, query: &Query, limit: usize) -> Result<(Vec
         let (mut hits, explanation) = library.search_explained(&query.clone().limit(wanted))?;
         let found = hits.len();
         hits.retain(|hit| !hit.is_missing());
-        if hits.len() >= limit || found < wanted {
+        // Where a whole drive is away, there is no end to those that are missing.
+        if hits.len() >= limit || found < wanted || found - hits.len() >= MOST_LEFT_OUT {
             let missing = match hits.get(limit) {
                 // Those that come after the last result would not have been shown anyway.
                 Some(beyond) => beyond.rank - 1 - limit,

@@ -104,7 +104,7 @@ fn copies_of_a_bad_file_are_remembered_with_its_fault() {
     expect(&library, &["a.png", "b.png", "c.png"], &[], 6);
     let report = expect(&library, &[], &["a.png", "b.png", "c.png"], 0);
     for skipped in &report.skipped_before {
-        assert!(skipped.reason.to_string().starts_with("not a picture"), "{}", skipped.reason);
+        assert!(skipped.reason.to_string().starts_with("not a supported image"), "{}", skipped.reason);
     }
 }
 

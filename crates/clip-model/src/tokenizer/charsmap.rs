@@ -119,16 +119,16 @@ mod tests {
         assert_eq!(read(&encoded(&good)).unwrap().transform("a"), Some("b"));
         let refused = |bytes: &[u8]| read(&encoded(bytes)).unwrap_err();
         assert!(refused(&map(0, &"b".repeat(129))).contains("129 bytes"));
-        assert!(refused(&map(7, "b\0")).contains("together"));
-        assert!(refused(&map(1, "ä\0")).contains("together"));
+        assert!(refused(&map(7, "b\0")).contains("inconsistent"));
+        assert!(refused(&map(1, "ä\0")).contains("inconsistent"));
         assert!(refused(&good[..20]).contains("cut off"));
-        assert!(refused(&[0; 4]).contains("together"));
+        assert!(refused(&[0; 4]).contains("inconsistent"));
         assert!(refused(&[0xff; 9]).contains("cut off"));
         let mut root = good.clone();
         root[7] = 0xff;
-        assert!(refused(&root).contains("together"));
+        assert!(refused(&root).contains("inconsistent"));
         let mut astray = good.clone();
         astray[4..8].copy_from_slice(&(4096u32 << 10).to_le_bytes());
-        assert!(refused(&astray).contains("together"));
+        assert!(refused(&astray).contains("inconsistent"));
     }
 }
