@@ -9,7 +9,6 @@ use std::str::FromStr;
 use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::escape::escaped;
-use crate::misspelt;
 
 /// Find photos by describing them: local, offline semantic photo search.
 #[derive(Debug, Parser)]
@@ -471,19 +470,6 @@ pub(crate) struct TrainArgs {
 
     #[command(flatten)]
     pub device: DeviceArgs,
-}
-
-/// Prints what clap has to say, which may be the help that was asked for, and ends the process. Errors quote arguments,
-/// which are escaped, and name the command that was meant.
-pub(crate) fn refuse(error: &clap::Error) -> ! {
-    if error.use_stderr() {
-        let arguments: Vec<String> = std::env::args_os().map(|argument| escaped(Path::new(&argument))).collect();
-        if let Err(mut error) = parse(&arguments) {
-            misspelt::advise(&mut error, &arguments);
-            error.exit();
-        }
-    }
-    error.exit();
 }
 
 /// The most threads: more than machines have cores, and few enough for any system to start.

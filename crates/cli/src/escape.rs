@@ -38,6 +38,15 @@ fn is_deceptive(c: char) -> bool {
         || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// An argument as it can be pasted into a shell.
+pub(crate) fn quoted(argument: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c) || cfg!(windows) && c == '\\';
+    if !argument.is_empty() && argument.chars().all(is_plain) {
+        return argument.to_owned();
+    }
+    format!("'{}'", argument.replace('\'', "'\\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,5 +76,14 @@ mod tests {
         use std::os::unix::ffi::OsStrExt;
         let path = Path::new(std::ffi::OsStr::from_bytes(b"x\xff.jpg"));
         assert_eq!(escaped(path), "x\\xff.jpg");
+    }
+
+    #[test]
+    fn arguments_for_a_shell() {
+        assert_eq!(quoted("/photos/2019/é.jpg"), "/photos/2019/é.jpg");
+        assert_eq!(quoted("*.png"), "'*.png'");
+        assert_eq!(quoted("it's mine"), "'it'\\''s mine'");
+        assert_eq!(quoted(""), "''");
+        assert_eq!(quoted("/home/me/index"), "/home/me/index");
     }
 }

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Exit {
-    let cli = args::parse(std::env::args_os()).unwrap_or_else(|error| args::refuse(&error));
+    let cli = args::parse(std::env::args_os()).unwrap_or_else(|error| misspelt::refuse(&error));
     let verbosity = Verbosity::of(cli.quiet, cli.verbose);
     output::set_verbosity(verbosity);
     logger::set_verbosity(verbosity);

@@ -1,10 +1,13 @@
 //! What was meant by a command or an option that does not exist: another program's word for it, or its name in other
 //! letters.
 
+use std::path::Path;
+
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::args;
+use crate::escape::escaped;
 
 /// Words for commands in other programs, and what to run here instead.
 const MEANT: &[(&[&str], &str)] = &[
@@ -36,8 +39,21 @@ const MEANT_OF_MODELS: &[(&[&str], &str)] = &[
     (&["check", "test", "validate"], "verify"),
 ];
 
+/// Prints what clap has to say, which may be the help that was asked for, and ends the process. Errors quote arguments,
+/// which are escaped, and name the command that was meant.
+pub(crate) fn refuse(error: &clap::Error) -> ! {
+    if error.use_stderr() {
+        let arguments: Vec<String> = std::env::args_os().map(|argument| escaped(Path::new(&argument))).collect();
+        if let Err(mut error) = args::parse(&arguments) {
+            advise(&mut error, &arguments);
+            error.exit();
+        }
+    }
+    error.exit();
+}
+
 /// Replaces clap's advice, which knows spelling alone, where there is better.
-pub(crate) fn advise(error: &mut clap::Error, arguments: &[String]) {
+fn advise(error: &mut clap::Error, arguments: &[String]) {
     let (wrong, similar) = match error.kind() {
         ErrorKind::InvalidSubcommand => (ContextKind::InvalidSubcommand, ContextKind::SuggestedSubcommand),
         ErrorKind::UnknownArgument => (ContextKind::InvalidArg, ContextKind::SuggestedArg),

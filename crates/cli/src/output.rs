@@ -146,15 +146,6 @@ pub(crate) fn describe(error: &anyhow::Error) -> String {
     if shows_a_place { escaped_lines(&text) } else { escaped_text(&text) }
 }
 
-/// An argument as it can be pasted into a shell.
-pub(crate) fn quoted(argument: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
-    if !argument.is_empty() && argument.chars().all(is_plain) {
-        return argument.to_owned();
-    }
-    format!("'{}'", argument.replace('\'', "'\\''"))
-}
-
 /// A count with its noun: "1 photo", "1,234 photos".
 pub(crate) fn count(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(n), if n == 1 { "" } else { "s" })
@@ -237,14 +228,6 @@ mod tests {
         assert_eq!(describe(&error().into()), "there is no index in x; create one with `clip-search index DIR`");
         let quoting = anyhow::Error::from(error()).context("create one with `clip-search index DIR`");
         assert_eq!(describe(&quoting).matches("create one").count(), 1);
-    }
-
-    #[test]
-    fn arguments_can_be_pasted() {
-        assert_eq!(quoted("/photos/2019/é.jpg"), "/photos/2019/é.jpg");
-        assert_eq!(quoted("*.png"), "'*.png'");
-        assert_eq!(quoted("it's mine"), "'it'\\''s mine'");
-        assert_eq!(quoted(""), "''");
     }
 
     #[test]

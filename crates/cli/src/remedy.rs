@@ -6,7 +6,7 @@ use std::io;
 
 use clip_search::{ImageError, IndexError, IndexerError, LibraryError, ModelError, QueryError};
 
-use crate::output::quoted;
+use crate::escape::quoted;
 
 /// What can be done about an error, according to the first of its causes that knows; a phrase to go after the message.
 pub(crate) fn words(error: &anyhow::Error) -> Option<String> {

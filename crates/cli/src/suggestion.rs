@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clip_hub::Catalogue;
 
-use crate::escape::escaped;
+use crate::escape::{escaped, quoted};
 use crate::machine::{cost, recommended, this_machine};
 use crate::output::notice;
 use crate::settings::{data_folder, default_index_folder};
@@ -32,29 +32,11 @@ pub(crate) fn suggest(index: &Path) {
     // The commands must reach this index and no other.
     let option = match default_index_folder() {
         Some(usual) if usual == index => String::new(),
-        _ => format!("--index {} ", quoted(index)),
+        _ => format!("--index {} ", quoted(&escaped(index))),
     };
     notice(format_args!(
         "tip: the built-in model `pocket` is small and knows everyday things; {name} knows far more, at {}. To switch: \
          `clip-search model pull {name}`, then `clip-search {option}index --model {name}`",
         cost(entry, &machine)
     ));
-}
-
-/// A path that can be copied into a shell.
-fn quoted(path: &Path) -> String {
-    let text = escaped(path);
-    let plain = |c: char| c.is_alphanumeric() || "/._-+:\\".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_for_a_shell() {
-        assert_eq!(quoted(Path::new("/home/me/index")), "/home/me/index");
-        assert_eq!(quoted(Path::new("/my photos/it's")), r"'/my photos/it'\''s'");
-    }
 }

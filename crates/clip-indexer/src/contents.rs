@@ -92,7 +92,11 @@ impl<'a> Contents<'a> {
     fn claim_kept(&self, file: &FoundFile, hash: [u8; 16]) -> Option<u64> {
         // The disk is asked without the lock: it may be a slow one.
         let candidates = self.lock().kept.get(&hash).cloned().unwrap_or_default();
-        for candidate in candidates.iter().rev().filter(|candidate| self.departures.has_become(candidate, file)) {
+        for candidate in candidates
+            .iter()
+            .rev()
+            .filter(|candidate| self.departures.has_become(&candidate.path, &candidate.stamp, file))
+        {
             let mut state = self.lock();
             let same_content = state.kept.get_mut(&hash)?;
             // Another thread may have been faster.

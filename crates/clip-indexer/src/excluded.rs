@@ -7,7 +7,6 @@ use clip_index::{Exclude, StoredPath};
 
 use crate::error::IndexerError;
 use crate::pattern::Pattern;
-use crate::roots::Roots;
 
 /// What a run leaves out, ready to be compared with paths.
 #[derive(Debug, Default)]
@@ -128,30 +127,6 @@ pub(crate) fn changed(old: &[Exclude], exclude: &[PathBuf], include: &[PathBuf])
         }
     }
     Ok(excludes)
-}
-
-/// Takes the folders that are excluded out of what is to be walked, and gives them. `all_roots` are those of the index, too.
-///
-/// # Errors
-/// [`IndexerError::Excluded`] if no other is left.
-pub(crate) fn leave_out(
-    roots: &mut Roots,
-    excludes: &[Exclude],
-    all_roots: &[PathBuf],
-) -> Result<Vec<PathBuf>, IndexerError> {
-    let covers = |exclude: &&Exclude, folder: &Path| {
-        Excluded::new(std::slice::from_ref(*exclude), all_roots).covers(folder, true)
-    };
-    let by = |folder: &Path| excludes.iter().find(|exclude| covers(exclude, folder));
-    let left_out: Vec<PathBuf> = roots.walk.extract_if(.., |folder| by(folder).is_some()).collect();
-    roots.blind.retain(|spot| !left_out.contains(&spot.path));
-    match left_out.first() {
-        Some(path) if roots.walk.is_empty() && roots.blind.is_empty() => {
-            let by = by(path).map(describe).unwrap_or_default();
-            Err(IndexerError::Excluded { path: path.clone(), by })
-        }
-        _ => Ok(left_out),
-    }
 }
 
 /// An exclude as it may be given to be taken back.

@@ -125,7 +125,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         let excludes = excluded::changed(&excludes, &self.options.exclude, &self.options.include)?;
         let mut roots = roots::resolve(given, &remembered, self.index)?;
         let all_roots = roots.remembered(&remembered);
-        let named = excluded::leave_out(&mut roots, &excludes, &all_roots)?;
+        let named = roots.leave_out(&excludes, &all_roots)?;
         let model = ModelId {
             name: self.encoder.name().to_owned(),
             fingerprint: self.encoder.fingerprint().to_owned(),

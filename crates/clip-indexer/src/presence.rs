@@ -23,7 +23,7 @@ use std::sync::{Mutex, PoisonError};
 
 use clip_index::Stamp;
 
-use crate::plan::Kept;
+use crate::stamp::device_of;
 use crate::system_folders::{is_hidden, is_junk, is_system_folder};
 use crate::walk::FoundFile;
 
@@ -96,20 +96,6 @@ fn remembered<T: Copy>(memory: &Mutex<HashMap<PathBuf, T>>, path: &Path, look: i
 /// Whether the system says that there is nothing, as opposed to that it cannot tell.
 fn says_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-/// Number of the file system that a file is on.
-pub(crate) fn device_of(metadata: &fs::Metadata) -> Option<u64> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        Some(metadata.dev())
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = metadata;
-        None
-    }
 }
 
 /// `markers` is how many small files are still allowed. What cannot be looked at counts as something.
@@ -270,7 +256,7 @@ pub(crate) struct Departures<'a> {
 }
 
 impl Departures<'_> {
-    /// Whether `photo` has become `file`, which has the same content. It has if its old path does not exist any more and
+    /// Whether the photo that was at `path`, with this stamp, has become `file`, which has the same content. It has if its old path does not exist any more and
     /// one of these holds:
     ///
     /// - It is the same file: inode and change time are as they were. A folder above it was renamed, or its drive is
@@ -279,22 +265,22 @@ impl Departures<'_> {
     ///   the file system that the photo was on. So this file system is mounted, and the photo is not there.
     ///
     /// Where the index does not have the file system, only the folders count.
-    pub fn has_become(&self, photo: &Kept, file: &FoundFile) -> bool {
-        if !self.system.is_missing(&photo.path) {
+    pub fn has_become(&self, path: &Path, stamp: &Stamp, file: &FoundFile) -> bool {
+        if !self.system.is_missing(path) {
             return false;
         }
-        if is_same_file(&photo.stamp, &file.stamp) {
+        if is_same_file(stamp, &file.stamp) {
             return true;
         }
-        let Some(folder) = photo.path.parent() else { return false };
-        let root = self.roots.iter().map(PathBuf::as_path).find(|root| photo.path.starts_with(root)).unwrap_or(folder);
+        let Some(folder) = path.parent() else { return false };
+        let root = self.roots.iter().map(PathBuf::as_path).find(|root| path.starts_with(root)).unwrap_or(folder);
         let around = root.parent().unwrap_or(root);
         for folder in folder.ancestors().take_while(|folder| folder.starts_with(around)) {
             match self.system.folder(folder) {
                 Folder::Missing => {}
                 Folder::Unknown => return false,
                 Folder::There { device: present } => {
-                    let Some((indexed, present)) = device(&photo.stamp).zip(present) else { return true };
+                    let Some((indexed, present)) = device(stamp).zip(present) else { return true };
                     // What has turned up is itself an example of a photo on a file system.
                     let is_beside = file.folder_device == Some(present) && device(&file.stamp) == Some(indexed);
                     return is_beside || self.devices.belongs(indexed, present);

@@ -4,7 +4,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use clip_index::Exclude;
+
 use crate::error::IndexerError;
+use crate::excluded::{self, Excluded};
 use crate::walk::Blind;
 
 /// The roots of a run, made canonical.
@@ -66,6 +69,25 @@ impl Roots {
         self.blind = blind;
         let deleted: Vec<Blind> = deleted;
         deleted.into_iter().map(|blind| blind.path).collect()
+    }
+
+    /// Takes the folders that are excluded out of what is to be walked, and gives them. `all` are the roots of the index, too.
+    ///
+    /// # Errors
+    /// [`IndexerError::Excluded`] if no other is left.
+    pub fn leave_out(&mut self, excludes: &[Exclude], all: &[PathBuf]) -> Result<Vec<PathBuf>, IndexerError> {
+        let covers =
+            |exclude: &&Exclude, folder: &Path| Excluded::new(std::slice::from_ref(*exclude), all).covers(folder, true);
+        let by = |folder: &Path| excludes.iter().find(|exclude| covers(exclude, folder));
+        let left_out: Vec<PathBuf> = self.walk.extract_if(.., |folder| by(folder).is_some()).collect();
+        self.blind.retain(|spot| !left_out.contains(&spot.path));
+        match left_out.first() {
+            Some(path) if self.walk.is_empty() && self.blind.is_empty() => {
+                let by = by(path).map(excluded::describe).unwrap_or_default();
+                Err(IndexerError::Excluded { path: path.clone(), by })
+            }
+            _ => Ok(left_out),
+        }
     }
 
     /// What the index remembers from now on: this run's roots and those it knew before, none inside another.

@@ -24,6 +24,20 @@ pub fn describe(path: &Path) -> Option<(Stamp, [u8; 16])> {
     Some((stamp, clip_image::hash_bytes(&bytes).0))
 }
 
+/// Number of the file system that a file is on.
+pub(crate) fn device_of(metadata: &Metadata) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        Some(metadata.dev())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        None
+    }
+}
+
 #[cfg(unix)]
 fn change_time_and_inode(metadata: &Metadata) -> (Option<i128>, Option<Inode>) {
     use std::os::unix::fs::MetadataExt;

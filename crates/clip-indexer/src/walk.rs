@@ -15,13 +15,11 @@ use walkdir::WalkDir;
 
 use crate::excluded::Excluded;
 use crate::passed_over::Tally;
-use crate::presence::device_of;
 use crate::progress::{Event, Progress};
 use crate::report::{SkipReason, Skipped};
+use crate::stamp::{device_of, stamp_of};
 use crate::system_folders::{is_hidden, is_system_folder};
 use clip_index::Stamp;
-
-use crate::stamp::stamp_of;
 
 /// How many files are found between two [`Event::Walking`].
 const EVENT_EVERY: usize = 256;

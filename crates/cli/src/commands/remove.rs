@@ -8,7 +8,7 @@ use clip_search::json::JsonRemoved;
 use crate::args::RemoveArgs;
 use crate::escape::escaped;
 use crate::exit::Exit;
-use crate::output::{Results, count, notice, quoted};
+use crate::output::{Results, count, notice};
 
 pub(crate) fn run(index: &Path, args: &RemoveArgs) -> Result<Exit> {
     let removed = clip_search::remove(index, &args.paths)?;

@@ -140,17 +140,13 @@ fn files_may_have_other_numbers_than_their_folders() {
     assert_eq!(place("/photos/a/gone"), None);
 }
 
-fn kept(path: &str, stamp: Stamp) -> Kept {
-    Kept { id: 1, path: path.into(), hash: [0; 16], stamp, spot: None }
-}
-
 /// Whether a photo that was indexed at `path` has become a copy of it at `/photos/new`.
 fn has_become(system: &MadeUp, path: &str, indexed: u64) -> bool {
     let mut devices = Devices::default();
     devices.learn(&file("/photos/other", MAIN, MAIN), Some(&on(MAIN)));
     let departures =
         Departures { devices, system, roots: ["/photos", "/media/usb", "/data/in"].map(PathBuf::from).into() };
-    departures.has_become(&kept(path, on(indexed)), &file("/photos/new", MAIN, MAIN))
+    departures.has_become(Path::new(path), &on(indexed), &file("/photos/new", MAIN, MAIN))
 }
 
 #[test]
@@ -186,7 +182,7 @@ fn the_same_file_has_moved_wherever_its_folder_is_now() {
     let departures = Departures { devices: Devices::default(), system: &system, roots: vec!["/media/usb".into()] };
     let became = |before: Stamp, now: Stamp| {
         let now = FoundFile { path: "/media/usb1/1".into(), stamp: now, folder_device: None };
-        departures.has_become(&kept("/media/usb/1", before), &now)
+        departures.has_become(Path::new("/media/usb/1"), &before, &now)
     };
     // A drive that is mounted elsewhere, under another number.
     assert!(became(on(5), on(6)));
