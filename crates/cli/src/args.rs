@@ -3,12 +3,10 @@
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-
-use crate::escape::escaped;
 
 /// Find photos by describing them: local, offline semantic photo search.
 #[derive(Debug, Parser)]

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clip_search::json::JsonRemoved;
 
 use crate::args::RemoveArgs;
-use crate::escape::escaped;
+use crate::escape::{escaped, quoted};
 use crate::exit::Exit;
 use crate::output::{Results, count, notice};
 
