@@ -431,7 +431,8 @@ class Size:
         if not self.arguments.clip_search:
             return
         captions = (self.arguments.data / "captions.txt").read_text(encoding="utf-8").splitlines()[::500]
-        command = [self.arguments.clip_search, "--index", self.index, "query", "--no-cache", "--offline"]
+        # As JSON: the photos do not exist, and otherwise the program would look on for some that do.
+        command = [self.arguments.clip_search, "--index", self.index, "query", "--no-cache", "--offline", "--json"]
         runs = [whole_process([*command, "--", caption]) for caption in captions]
         cpu, heap = min(cpu for cpu, _ in runs), max(heap for _, heap in runs)
         log(f"a cold query: least CPU time {1e3 * cpu:.1f} ms, peak {heap:.0f} MiB not mapped")

@@ -15,7 +15,7 @@ use crate::output::{Results, count, grouped, is_verbose, notice};
 use crate::settings::{library, query_cache};
 
 /// Past this many results whose files are missing, no more are looked for.
-const MOST_LEFT_OUT: usize = 1000;
+const MOST_LEFT_OUT: usize = 250;
 /// How many copies of a result are named. With --json all are.
 const NAMED_DUPLICATES: usize = 10;
 
@@ -90,7 +90,7 @@ fn search_present(library: &Library, query: &Query, limit: usize) -> Result<(Vec
             hits.iter_mut().for_each(Hit::keep_present);
             return Ok((hits, explanation, missing as u64));
         }
-        wanted = wanted.saturating_mul(2);
+        wanted = wanted.saturating_mul(4);
     }
 }
 
