@@ -35,9 +35,9 @@ const MAPPED_AT_ONCE: f64 = 65_536.0;
 const LEAST_EFFORT: usize = 128;
 /// How many candidates a walk keeps in a graph of 100,000 nodes, and how that grows with the nodes. Words lie far from all
 /// pictures, where the neighbourhoods that a graph is made of say less. Captions find 0.999 of the ten best with 120 at
-/// 100,000 and with 400 at 1,000,000; single words find 0.995 with 280 and 1,450.
-const EFFORT_AT_100_000: f64 = 400.0;
-const EFFORT_GROWTH: f64 = 0.7;
+/// 100,000 and with 400 at 1,000,000; single words find 0.995 with 250 and 650.
+const EFFORT_AT_100_000: f64 = 350.0;
+const EFFORT_GROWTH: f64 = 0.41;
 /// How many candidates a walk keeps for every result that is wanted.
 const EFFORT_PER_RESULT: usize = 6;
 
@@ -308,7 +308,7 @@ mod tests {
         };
         assert_eq!(effort(500, None), Method::Graph { effort: 3_000 });
         assert_eq!(effort(10, None), Method::Graph { effort: default_effort(1_000_000) });
-        assert!(default_effort(10) == LEAST_EFFORT && default_effort(100_000) == 400);
+        assert!(default_effort(10) == LEAST_EFFORT && default_effort(100_000) == 350);
         assert_eq!(effort(20, Some(40)), Method::Graph { effort: 40 });
         assert_eq!(effort(20, Some(5)), Method::Graph { effort: 20 });
     }
