@@ -10,7 +10,7 @@ use roaring::RoaringTreemap;
 /// Nanoseconds for each byte of codes of a scan in the order of the file, by one thread.
 const SCAN_BYTE: f64 = 0.031;
 /// Nanoseconds for each row that a filter is followed to, besides its bytes: finding it, and the wait for memory.
-const FOLLOW_ROW: f64 = 55.0;
+const FOLLOW_ROW: f64 = 75.0;
 /// Nanoseconds for each row of a scan of all rows with a filter, besides its bytes.
 const SCAN_FILTER: f64 = 5.0;
 /// Nanoseconds for each candidate that a walk through the graph keeps: its edges, and the rows at their other ends.
