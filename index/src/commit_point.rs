@@ -4,7 +4,8 @@
 //! committed state and no mixture of two.
 
 use std::fs;
-use std::io::ErrorKind;
+
+use clip_files::system_error;
 
 use crate::error::IndexError;
 use crate::layout::Layout;
@@ -47,7 +48,7 @@ fn read_manifest(layout: &Layout) -> Result<Option<Manifest>, IndexError> {
     let path = layout.manifest();
     match fs::read(&path) {
         Ok(bytes) => Manifest::decode(&bytes, &path).map(Some),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) if system_error::says_missing(&error) => Ok(None),
         Err(error) => Err(IndexError::io("read", &path)(error)),
     }
 }

@@ -8,6 +8,8 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use clip_files::system_error;
+
 use crate::bad_files;
 use crate::checked_json;
 use crate::error::IndexError;
@@ -97,9 +99,7 @@ fn is_v1_commit_point(layout: &Layout) -> Result<bool, IndexError> {
 fn read_json(path: &Path) -> Result<Option<serde_json::Value>, IndexError> {
     match fs::read(path) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
-            Ok(None)
-        }
+        Err(error) if system_error::says_missing(&error) => Ok(None),
         Err(error) => Err(IndexError::io("read", path)(error)),
     }
 }

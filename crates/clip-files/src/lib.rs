@@ -1,5 +1,6 @@
 //! Files as the other crates need them: written whole or not at all, readable by their owner only, locked; paths as
-//! bytes; regular files opened without waiting for anybody, and what to call other kinds of files.
+//! bytes; regular files opened without waiting for anybody, what to call other kinds of files, and what the system's errors
+//! say.
 //!
 //! All functions return plain [`std::io::Error`]s: the caller knows which file it is about.
 
@@ -12,3 +13,4 @@ pub mod medium;
 pub mod path_bytes;
 pub mod private;
 pub mod regular;
+pub mod system_error;

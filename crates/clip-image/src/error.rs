@@ -2,6 +2,8 @@
 
 use std::io;
 
+use clip_files::system_error;
+
 use crate::Format;
 use crate::format::all_names;
 
@@ -129,16 +131,8 @@ fn describe_io(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "no such file, or a broken link".into(),
         io::ErrorKind::PermissionDenied => "cannot be read: permission denied".into(),
-        _ => format!("cannot be read: {}", in_plain_words(error)),
+        _ => format!("cannot be read: {}", system_error::describe(error)),
     }
-}
-
-/// What the system says, without its number and in lower case: "input/output error".
-fn in_plain_words(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]

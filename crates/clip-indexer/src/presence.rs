@@ -17,10 +17,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use clip_files::system_error::says_missing;
 use clip_index::Stamp;
 
 use crate::stamp::device_of;
@@ -91,11 +91,6 @@ fn remembered<T: Copy>(memory: &Mutex<HashMap<PathBuf, T>>, path: &Path, look: i
     let answer = look();
     lock().insert(path.to_path_buf(), answer);
     answer
-}
-
-/// Whether the system says that there is nothing, as opposed to that it cannot tell.
-fn says_missing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// `markers` is how many small files are still allowed. What cannot be looked at counts as something.

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use clip_files::system_error;
 use clip_index::Exclude;
 
 use crate::error::IndexerError;
@@ -45,7 +46,7 @@ pub(crate) fn resolve(given: &[PathBuf], known: &[PathBuf], index: &Path) -> Res
                 let reason = match error.kind() {
                     io::ErrorKind::NotFound => "does not exist; is its drive mounted?".to_owned(),
                     io::ErrorKind::NotADirectory => "is neither a folder nor a file any more".to_owned(),
-                    _ => format!("cannot be read: {}", crate::walk::describe(&error)),
+                    _ => format!("cannot be read: {}", system_error::describe(&error)),
                 };
                 blind.push(Blind { path, reason, root: true });
             }

@@ -11,6 +11,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use clip_files::system_error::describe;
+use clip_index::Stamp;
 use walkdir::WalkDir;
 
 use crate::excluded::Excluded;
@@ -19,7 +21,6 @@ use crate::progress::{Event, Progress};
 use crate::report::{SkipReason, Skipped};
 use crate::stamp::{device_of, stamp_of};
 use crate::system_folders::{is_hidden, is_system_folder};
-use clip_index::Stamp;
 
 /// How many files are found between two [`Event::Walking`].
 const EVENT_EVERY: usize = 256;
@@ -320,14 +321,6 @@ impl Walker<'_> {
 fn system_error(error: walkdir::Error) -> io::Error {
     // Only a loop has no error of the system's behind it, and without following links there is none.
     error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into())
-}
-
-/// An operating system's error without its number, in lower case: "permission denied".
-pub(crate) fn describe(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! An open index and a model, ready to answer.
 
 use std::collections::HashMap;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clip_encoder::Encoder;
+use clip_files::system_error;
 use clip_index::{IndexError, IndexReader, Neighbour, Plan, Position, Record, SearchOptions};
 use roaring::RoaringTreemap;
 
@@ -68,8 +68,7 @@ impl Hit {
 }
 
 fn is_absent(path: &Path) -> bool {
-    let is_about_absence = |kind| matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
-    path.metadata().is_err_and(|error| is_about_absence(error.kind()))
+    path.metadata().is_err_and(|error| system_error::says_missing(&error))
 }
 
 /// How a query was carried out, and what each part of it took.

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use clip_files::system_error;
 use serde::Deserialize;
 
 use crate::error::IndexError;
@@ -24,9 +25,8 @@ impl CommitPoint {
     pub(crate) fn read(layout: &Layout) -> Result<CommitPoint, IndexError> {
         let path = layout.v1_commit_point();
         let not_found = || IndexError::NotFound { dir: layout.root().to_path_buf() };
-        let bytes = fs::read(&path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => not_found(),
-            _ => IndexError::io("read", &path)(error),
+        let bytes = fs::read(&path).map_err(|error| {
+            if system_error::says_missing(&error) { not_found() } else { IndexError::io("read", &path)(error) }
         })?;
         // Without a payload the very first commit was never made.
         CommitPoint::parse(bytes, &path)?.ok_or_else(not_found)
