@@ -121,20 +121,8 @@ fn meant(word: &str, of_models: bool) -> Option<String> {
 
 /// Whether two words differ in a letter, one more or one less, or in two neighbours that changed places.
 fn is_slip(a: &str, b: &str) -> bool {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     // In shorter words every other would be a slip away.
-    if a.len().min(b.len()) < 4 {
-        return false;
-    }
-    let same = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
-    let (a, b) = (&a[same..], &b[same..]);
-    let after = |word: &[char], letters: usize| word.get(letters..).map(<[char]>::to_vec);
-    let swapped = || a.len() > 1 && b.len() > 1 && a[0] == b[1] && a[1] == b[0] && a[2..] == b[2..];
-    (!a.is_empty() || !b.is_empty())
-        && (after(a, 1).is_some_and(|rest| rest == b)
-            || after(b, 1).is_some_and(|rest| rest == a)
-            || after(a, 1).is_some() && after(a, 1) == after(b, 1)
-            || swapped())
+    a.chars().count().min(b.chars().count()) >= 4 && strsim::osa_distance(a, b) == 1
 }
 
 /// Whether there is such a command.

@@ -170,26 +170,11 @@ impl Catalogue {
         }
         self.entries
             .iter()
-            .map(|entry| (edits(&name, &entry.name.to_lowercase()), entry))
+            .map(|entry| (strsim::levenshtein(&name, &entry.name.to_lowercase()), entry))
             .min_by_key(|(edits, _)| *edits)
             .filter(|(edits, _)| *edits <= length / 3)
             .map(|(_, entry)| entry)
     }
-}
-
-/// Insertions, deletions and substitutions between two words.
-fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, a) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, b) in b.iter().enumerate() {
-            let change = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
@@ -252,6 +237,6 @@ mod tests {
         assert_eq!(catalogue.nearest("clip-vit-b32").unwrap().name, "clip-vit-b-32");
         assert_eq!(catalogue.nearest("Poket").unwrap().name, "pocket");
         assert!(catalogue.nearest("no-such-model-at-all").is_none());
-        assert_eq!(edits("kitten", "sitting"), 3);
+        assert_eq!(strsim::levenshtein("kitten", "sitting"), 3);
     }
 }

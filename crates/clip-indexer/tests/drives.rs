@@ -8,19 +8,7 @@ use std::path::Path;
 
 use clip_index::IndexWriter;
 use clip_indexer::{Indexer, PassedOverKind};
-use support::{Library, counts};
-
-const RED: [u8; 3] = [250, 10, 10];
-const GREEN: [u8; 3] = [10, 250, 10];
-const BLUE: [u8; 3] = [10, 10, 250];
-
-fn three() -> Library {
-    let library = Library::new();
-    library.photo("a/red.png", RED);
-    library.photo("a/green.png", GREEN);
-    library.photo("blue.png", BLUE);
-    library
-}
+use support::{BLUE, GREEN, Library, RED, counts, three};
 
 /// Takes the photos out of `folder`, as unmounting a drive does, and puts these entries there, and a photo elsewhere in the
 /// index that is none of them.

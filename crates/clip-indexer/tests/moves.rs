@@ -4,11 +4,7 @@ mod support;
 
 use std::fs;
 
-use support::{Library, counts};
-
-const RED: [u8; 3] = [250, 10, 10];
-const GREEN: [u8; 3] = [10, 250, 10];
-const BLUE: [u8; 3] = [10, 10, 250];
+use support::{BLUE, GREEN, Library, RED, counts};
 
 /// Two roots: `photos/inbox` with one photo, and `photos/albums` with two.
 fn two_roots() -> Library {

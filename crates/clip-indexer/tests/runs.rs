@@ -14,20 +14,7 @@ use std::time::Duration;
 
 use clip_index::{IndexError, IndexWriter};
 use clip_indexer::{Event, IndexOptions, Indexer, IndexerError, Outcome, SkipReason};
-use support::{Library, counts};
-
-const RED: [u8; 3] = [250, 10, 10];
-const GREEN: [u8; 3] = [10, 250, 10];
-const BLUE: [u8; 3] = [10, 10, 250];
-const GREY: [u8; 3] = [99, 99, 99];
-
-fn three() -> Library {
-    let library = Library::new();
-    library.photo("a/red.png", RED);
-    library.photo("a/green.png", GREEN);
-    library.photo("blue.png", BLUE);
-    library
-}
+use support::{BLUE, GREEN, GREY, Library, RED, counts, three};
 
 fn paths(paths: &[&str]) -> Vec<PathBuf> {
     paths.iter().map(PathBuf::from).collect()

@@ -8,10 +8,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use clip_index::{Asset, IndexWriter, Stamp};
-use support::{Library, counts};
-
-const RED: [u8; 3] = [250, 10, 10];
-const GREY: [u8; 3] = [99, 99, 99];
+use support::{GREY, Library, RED, counts};
 
 /// Writes an uncompressed picture: those of one size have the same number of bytes.
 fn plain(path: &Path, colour: [u8; 3]) {

@@ -17,8 +17,7 @@ pub fn compact(
     progress: &mut dyn FnMut(usize, usize),
     cancel: &AtomicBool,
 ) -> Result<Option<Compacted>, IndexError> {
-    let model = IndexReader::open(index)?.model().clone();
-    let mut writer = IndexWriter::open_or_create(index, &model)?;
+    let mut writer = open_writer(index)?;
     let compacted = writer.compact(progress, cancel)?;
     if compacted.as_ref().is_some_and(|compacted| compacted.graph_dropped) {
         writer.update_graph(&GraphOptions::default(), progress, cancel)?;
@@ -38,9 +37,14 @@ pub fn compact(
 /// [`IndexError::NotFound`] if there is no index, [`IndexError::Locked`] if there is a writer, both within
 /// [`IndexerError::Index`]; whatever keeps it from being read or written.
 pub fn remove(index: &Path, paths: &[PathBuf]) -> Result<Removed, IndexerError> {
-    let model = IndexReader::open(index)?.model().clone();
-    let mut writer = IndexWriter::open_or_create(index, &model)?;
+    let mut writer = open_writer(index)?;
     let removed = clip_indexer::remove(&mut writer, paths)?;
     writer.close()?;
     Ok(removed)
+}
+
+/// Opens an index that exists for writing, whatever model made it.
+fn open_writer(index: &Path) -> Result<IndexWriter, IndexError> {
+    let model = IndexReader::open(index)?.model().clone();
+    IndexWriter::open_or_create(index, &model)
 }

@@ -11,6 +11,20 @@ use clip_index::{IndexReader, ModelId, Record};
 use clip_indexer::{BoxedError, Encoder, IndexOptions, Indexer, IndexerError, Report};
 use image::{Rgb, RgbImage};
 
+pub const RED: [u8; 3] = [250, 10, 10];
+pub const GREEN: [u8; 3] = [10, 250, 10];
+pub const BLUE: [u8; 3] = [10, 10, 250];
+pub const GREY: [u8; 3] = [99, 99, 99];
+
+/// A library of three photos, two of them in a folder.
+pub fn three() -> Library {
+    let library = Library::new();
+    library.photo("a/red.png", RED);
+    library.photo("a/green.png", GREEN);
+    library.photo("blue.png", BLUE);
+    library
+}
+
 /// Embeds a photo as its mean colour, brought to length 1: a real function of the pixels, and cheap.
 #[derive(Default)]
 pub struct MeanColour {

@@ -155,30 +155,15 @@ fn compare(table: &Table, fields: &'static [Field], place: &str, problems: &mut 
     }
 }
 
+/// Keys longer than this are compared by their beginning: no field has such a name.
+const LONGEST_KEY: usize = 64;
+
 /// The field whose name differs least from `key`, if it differs little.
 fn nearest(key: &str, fields: &'static [Field]) -> Option<&'static str> {
-    let close = |field: &&Field| distance(key, field.name) <= field.name.len().div_ceil(3);
-    fields.iter().filter(close).min_by_key(|field| distance(key, field.name)).map(|field| field.name)
-}
-
-/// How many letters are to be put in, taken out or changed to make one word of the other; neighbours that are swapped
-/// count as one change.
-fn distance(from: &str, to: &str) -> usize {
-    let (from, to): (Vec<char>, Vec<char>) = (from.chars().take(64).collect(), to.chars().collect());
-    let mut rows: Vec<Vec<usize>> = vec![(0..=to.len()).collect()];
-    for i in 1..=from.len() {
-        let mut row = vec![i];
-        for j in 1..=to.len() {
-            let changed = rows[i - 1][j - 1] + usize::from(from[i - 1] != to[j - 1]);
-            let mut least = changed.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1] {
-                least = least.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(least);
-        }
-        rows.push(row);
-    }
-    rows[from.len()][to.len()]
+    let key: String = key.chars().take(LONGEST_KEY).collect();
+    let with_distance = fields.iter().map(|field| (strsim::osa_distance(&key, field.name), field.name));
+    let close = with_distance.filter(|(distance, name)| *distance <= name.len().div_ceil(3));
+    close.min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
 #[cfg(test)]
