@@ -4,6 +4,7 @@
 //! search finds. Here they become groups, and it is decided whether enough was found for the results that are wanted.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use clip_index::{Neighbour, Position, Record};
 
@@ -47,26 +48,32 @@ pub(crate) fn suffice(groups: &[Group], limit: usize, last: f32) -> bool {
     }
 }
 
+/// The first `limit` groups without the files that are absent, and how many groups before the last of them have no other.
+pub(crate) fn present(groups: Vec<Group>, limit: usize, is_absent: impl Fn(&Path) -> bool) -> (Vec<Group>, u64) {
+    let (mut kept, mut missing) = (Vec::new(), 0);
+    for mut group in groups {
+        if kept.len() == limit {
+            break;
+        }
+        group.members.retain(|(_, record)| !is_absent(&record.asset.path));
+        if group.members.is_empty() {
+            missing += 1;
+        } else {
+            kept.push(group);
+        }
+    }
+    (kept, missing)
+}
+
 #[cfg(test)]
 mod tests {
-    use clip_index::{Asset, Kind, Stamp};
+    use clip_index::Asset;
 
     use super::*;
 
     /// An item of a file whose content is `content`, with its record.
     fn found(id: u64, score: f32, content: u8, positions: &[Position]) -> (Neighbour, Record) {
-        let asset = Asset {
-            path: format!("/{id}").into(),
-            stamp: Stamp::default(),
-            hash: [content; 16],
-            kind: Kind::Photo,
-            width: 1,
-            height: 1,
-            taken_at: None,
-            camera: None,
-            lens: None,
-            gps: None,
-        };
+        let asset = Asset { path: format!("/{id}").into(), hash: [content; 16], ..Asset::default() };
         (Neighbour { id, score }, Record { id, asset, positions: positions.to_vec() })
     }
 
@@ -101,5 +108,26 @@ mod tests {
         assert!(!suffice(&groups, 2, 0.5));
         assert!(suffice(&groups, 2, 0.4));
         assert!(!suffice(&groups, 3, 0.4), "there are too few");
+    }
+
+    #[test]
+    fn what_is_there_stands_for_what_is_not() {
+        let found = [
+            found(1, 0.9, 7, &[0]),
+            found(2, 0.9, 7, &[0]),
+            found(3, 0.8, 8, &[0]),
+            found(4, 0.7, 9, &[0]),
+            found(5, 0.6, 6, &[0]),
+        ];
+        let groups = groups(found);
+        let without = |limit: usize, absent: &[&str]| {
+            let (kept, missing) =
+                present(groups.clone(), limit, |path| absent.iter().any(|name| path == Path::new(name)));
+            (ids(&kept), missing)
+        };
+        assert_eq!(without(2, &["/1", "/3"]), (vec![vec![2], vec![4]], 1));
+        assert_eq!(without(2, &["/1", "/2", "/5"]), (vec![vec![3], vec![4]], 1), "what comes after is not missed");
+        assert_eq!(without(9, &["/4", "/5"]), (vec![vec![1, 2], vec![3]], 2));
+        assert_eq!(without(0, &["/1"]), (vec![], 0));
     }
 }

@@ -41,6 +41,7 @@ pub struct Query {
     pub(crate) effort: Option<usize>,
     pub(crate) min_score: Option<f32>,
     pub(crate) under: Vec<PathBuf>,
+    pub(crate) only_present: bool,
     pub(crate) image_limits: Limits,
 }
 
@@ -79,6 +80,7 @@ impl Query {
             effort: None,
             min_score: None,
             under: Vec::new(),
+            only_present: false,
             image_limits: Limits::default(),
         }
     }
@@ -128,6 +130,14 @@ impl Query {
     /// index stores paths: absolute, links in the roots resolved.
     pub fn under(mut self, folder: impl Into<PathBuf>) -> Query {
         self.under.push(folder.into());
+        self
+    }
+
+    /// Leaves out photos whose files are not there at present, and looks for others instead:
+    /// [`Explanation::missing`](crate::Explanation::missing) counts them. Of identical files, those that are there stand for
+    /// the others.
+    pub fn only_present(mut self) -> Query {
+        self.only_present = true;
         self
     }
 

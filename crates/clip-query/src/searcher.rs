@@ -49,24 +49,9 @@ impl Hit {
     pub fn is_missing(&self) -> bool {
         self.paths().all(is_absent)
     }
-
-    /// Leaves out duplicates whose files are not there at present; if that is so of the photo's own file, one that is there takes
-    /// its place. Changes nothing if [none is there](Hit::is_missing).
-    pub fn keep_present(&mut self) {
-        if self.is_missing() {
-            return;
-        }
-        self.duplicates.retain(|record| !is_absent(&record.asset.path));
-        if is_absent(&self.path) {
-            self.record = self.duplicates.remove(0);
-            // Both have the same items.
-            self.item = self.item - self.id + self.record.id;
-            self.id = self.record.id;
-            self.path.clone_from(&self.record.asset.path);
-        }
-    }
 }
 
+/// Whether it is certain that no file is there.
 fn is_absent(path: &Path) -> bool {
     path.metadata().is_err_and(|error| system_error::says_missing(&error))
 }
@@ -85,6 +70,8 @@ pub struct Explanation {
     pub searching: Duration,
     /// Reading the records of the results.
     pub records: Duration,
+    /// Better results than the last one that were left out because their files are [not there](Query::only_present).
+    pub missing: u64,
 }
 
 struct Clock(Instant);
@@ -99,6 +86,10 @@ impl Clock {
 
 /// How many times as many items are searched for where too many of those found are copies of one another.
 const MORE: usize = 4;
+
+/// Where the files of this many results are missing, others are no longer looked for in their place: a whole drive may be
+/// away.
+const MOST_MISSING: u64 = 250;
 
 /// How many items are searched for at first: one more than are wanted, which shows that no copy of the last one follows.
 fn first_k(query: &Query) -> usize {
@@ -195,11 +186,11 @@ impl<E: Encoder> Searcher<E> {
         let filter = self.filter(query)?;
         let filtering = clock.lap();
         let mut records = Records::default();
-        let (groups, plan) = self.distinct(query, &vector, filter.as_ref(), &mut records)?;
+        let (groups, missing, plan) = self.distinct(query, &vector, filter.as_ref(), &mut records)?;
         let searching = clock.lap().saturating_sub(records.time);
         let hits = hits(query, groups);
         let records = records.time + clock.lap();
-        Ok((hits, Explanation { plan, embedding, filtering, searching, records }))
+        Ok((hits, Explanation { plan, embedding, filtering, searching, records, missing }))
     }
 
     /// How a query would be carried out.
@@ -240,14 +231,14 @@ impl<E: Encoder> Searcher<E> {
     }
 
     /// Searches for more and more items, until there are as many different contents as are wanted and no copy of them is
-    /// missing, or nothing else is left.
+    /// missing, or nothing else is left. Gives also how many were left out because their files are not there.
     fn distinct(
         &self,
         query: &Query,
         vector: &[f32],
         filter: Option<&RoaringTreemap>,
         records: &mut Records,
-    ) -> Result<(Vec<Group>, Plan), QueryError> {
+    ) -> Result<(Vec<Group>, u64, Plan), QueryError> {
         let mut k = first_k(query);
         loop {
             let found = self.reader.search(vector, &options(query, k, filter))?;
@@ -260,9 +251,14 @@ impl<E: Encoder> Searcher<E> {
             }
             let last = neighbours.last().map(|neighbour| neighbour.score);
             let mut groups = distinct::groups(records.of(&self.reader, &neighbours)?);
-            if is_all || last.is_none_or(|last| distinct::suffice(&groups, query.limit, last)) {
+            let mut missing = 0;
+            if query.only_present {
+                (groups, missing) = distinct::present(groups, query.limit, is_absent);
+            }
+            let is_enough = last.is_none_or(|last| distinct::suffice(&groups, query.limit, last));
+            if is_all || is_enough || missing >= MOST_MISSING {
                 groups.truncate(query.limit);
-                return Ok((groups, found.plan));
+                return Ok((groups, missing, found.plan));
             }
             k = k.saturating_mul(MORE);
         }

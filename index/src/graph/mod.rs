@@ -35,7 +35,7 @@ use crate::status::{GraphStatus, Neighbour};
 use crate::{exact, plan, scan};
 pub(crate) use file::{GraphFile, KIND};
 use hnsw::{Builder, Found, Layers, Parameters, Searcher};
-use rows::NodeRows;
+use rows::{Codes, NodeRows};
 use unmapped::{CopiedLinks, CopiedRows};
 
 /// See [`hnsw::Parameters::alpha`]. With 1.1, as many rows are looked at for the same recall, but searches come out of
@@ -253,7 +253,7 @@ impl Graph {
         };
         let all_pass = filter.is_none() && snapshot.deleted().is_empty();
         let accept: Option<Accept<'_>> = if all_pass { None } else { Some(&accept) };
-        let found = self.walk(&code_query, ef, accept);
+        let found = self.walk(&codes, &code_query, ef, accept);
         // In a graph that is whole, a walk ends early only if fewer pass, and has been everywhere. In one that is
         // damaged, it may have got stuck.
         if found.len() < ef {
@@ -276,21 +276,26 @@ impl Graph {
     }
 
     /// The best nodes that a walk finds.
-    fn walk(&self, query: &CodeQuery, ef: usize, accept: Option<Accept<'_>>) -> Vec<Found> {
-        let bytes = self.nodes() as usize * self.rows.codes().code_len();
+    fn walk(&self, codes: &Codes<'_>, query: &CodeQuery, ef: usize, accept: Option<Accept<'_>>) -> Vec<Found> {
         if !self.was_walked.swap(true, Ordering::Relaxed)
-            && plan::copies_first(bytes, ef)
-            && let Some(found) = self.walk_copying(query, ef, accept)
+            && plan::copies_first(self.nodes() as usize * codes.code_len(), ef)
+            && let Some(found) = self.walk_copying(codes, query, ef, accept)
         {
             return found;
         }
-        self.searcher.search(&self.file.layers(), &self.rows.codes(), query, ef, accept)
+        self.searcher.search(&self.file.layers(), codes, query, ef, accept)
     }
 
     /// The same nodes, by a walk that copies the rows and links that it looks at; `None` if some cannot be read.
-    fn walk_copying(&self, query: &CodeQuery, ef: usize, accept: Option<Accept<'_>>) -> Option<Vec<Found>> {
+    fn walk_copying(
+        &self,
+        codes: &Codes<'_>,
+        query: &CodeQuery,
+        ef: usize,
+        accept: Option<Accept<'_>>,
+    ) -> Option<Vec<Found>> {
         let failed = Cell::new(false);
-        let rows = CopiedRows::new(self.rows.codes(), &failed);
+        let rows = CopiedRows::new(codes, &failed);
         let links = CopiedLinks::new(&self.file, &failed);
         let found = self.searcher.search_over(&self.file.layers(), &links, &rows, query, ef, accept);
         (!failed.get()).then_some(found)
@@ -371,7 +376,11 @@ pub(crate) fn unreferenced(
 pub(crate) fn status(snapshot: &Snapshot, file: &GraphFile) -> GraphStatus {
     // All rows that were there when the graph was built have lesser ids than those that came later.
     let last = file.ids().last().copied().unwrap_or(0);
-    let newer = |segment: &Arc<Segment>| segment.len() - segment.ids().partition_point(|&id| id <= last);
+    // Most files have older rows only, which their ends tell: a search of them would touch pages that nothing else needs.
+    let newer = |segment: &Arc<Segment>| match segment.last_id() <= last {
+        true => 0,
+        false => segment.len() - segment.ids().partition_point(|&id| id <= last),
+    };
     let newer: u64 = snapshot.segments().iter().map(|segment| newer(segment) as u64).sum();
     let newer_removed = snapshot.deleted().len() - snapshot.deleted().rank(last);
     let missing = newer.saturating_sub(newer_removed).min(snapshot.live());

@@ -16,14 +16,14 @@ use crate::cast;
 
 /// Rows that are copied one by one.
 pub(super) struct CopiedRows<'a> {
-    codes: Codes<'a>,
+    codes: &'a Codes<'a>,
     row: RefCell<Vec<u8>>,
     failed: &'a Cell<bool>,
 }
 
 impl<'a> CopiedRows<'a> {
     /// `failed` becomes true if a row cannot be read; what a walk finds is worth nothing then.
-    pub(super) fn new(codes: Codes<'a>, failed: &'a Cell<bool>) -> CopiedRows<'a> {
+    pub(super) fn new(codes: &'a Codes<'a>, failed: &'a Cell<bool>) -> CopiedRows<'a> {
         let row = RefCell::new(vec![0; codes.code_len()]);
         CopiedRows { codes, row, failed }
     }
@@ -31,7 +31,7 @@ impl<'a> CopiedRows<'a> {
 
 impl Scores for CopiedRows<'_> {
     fn count(&self) -> usize {
-        super::hnsw::CodeRows::len(&self.codes)
+        super::hnsw::CodeRows::len(self.codes)
     }
 
     fn score(&self, node: u32, query: &CodeQuery) -> f32 {
@@ -149,7 +149,7 @@ mod tests {
         for round in 0..50 {
             let query = CodeQuery::new(Isa::best(), &unit(&mut rng));
             let accept: Option<&dyn Fn(u32) -> bool> = if round % 2 == 0 { None } else { Some(&even) };
-            let copied = graph.walk_copying(&query, 30, accept).unwrap();
+            let copied = graph.walk_copying(&graph.rows.codes(), &query, 30, accept).unwrap();
             let mapped = graph.searcher.search(&graph.file.layers(), &graph.rows.codes(), &query, 30, accept);
             assert!(copied == mapped && copied.len() == 30);
         }
@@ -162,7 +162,7 @@ mod tests {
         let snapshot = index(dir.path(), &mut rng);
         let graph = graph(&snapshot);
         let query = CodeQuery::new(Isa::best(), &unit(&mut rng));
-        assert!(graph.walk_copying(&query, 30, None).is_some());
+        assert!(graph.walk_copying(&graph.rows.codes(), &query, 30, None).is_some());
 
         let failed = Cell::new(false);
         let links = CopiedLinks::new(&graph.file, &failed);
@@ -175,7 +175,7 @@ mod tests {
         let path = snapshot.segments()[0].path();
         let content = fs::read(path).unwrap();
         fs::OpenOptions::new().write(true).open(path).unwrap().set_len(4096).unwrap();
-        let found = graph.walk_copying(&query, 30, None);
+        let found = graph.walk_copying(&graph.rows.codes(), &query, 30, None);
         fs::write(path, content).unwrap();
         assert!(found.is_none());
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clip_search::json::JsonHit;
-use clip_search::{Explanation, Hit, Library, Query, Strategy};
+use clip_search::{Explanation, Hit, Query, Strategy};
 
 use crate::args::QueryArgs;
 use crate::escape::escaped;
@@ -14,8 +14,6 @@ use crate::exit::Exit;
 use crate::output::{Results, count, grouped, is_verbose, notice};
 use crate::settings::{library, query_cache};
 
-/// Past this many results whose files are missing, no more are looked for.
-const MOST_LEFT_OUT: usize = 250;
 /// How many copies of a result are named. With --json all are.
 const NAMED_DUPLICATES: usize = 10;
 
@@ -36,14 +34,12 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
         return Ok(Exit::Partly);
     }
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-    let query = query.strategy(strategy);
-    let (hits, explanation, missing) = if args.json {
-        // There, those whose files are missing are marked.
-        let (hits, explanation) = library.search_explained(&query.limit(limit))?;
-        (hits, explanation, 0)
-    } else {
-        search_present(&library, &query, limit)?
-    };
+    let mut query = query.strategy(strategy).limit(limit);
+    // As JSON, those whose files are missing are marked.
+    if !args.json {
+        query = query.only_present();
+    }
+    let (hits, explanation) = library.search_explained(&query)?;
 
     let mut results = Results::new();
     for hit in &hits {
@@ -59,6 +55,7 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
         }
     }
     results.finish()?;
+    let missing = explanation.missing;
     if missing > 0 {
         notice(format_args!(
             "left out {} whose {} not there; connect the drive, or bring the index up to date with `clip-search index`",
@@ -70,28 +67,6 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
         explain(&explanation, hits.len());
     }
     Ok(if hits.is_empty() { Exit::Partly } else { Exit::Done })
-}
-
-/// The best results whose files are there, and how many better ones are left out because theirs are not.
-fn search_present(library: &Library, query: &Query, limit: usize) -> Result<(Vec<Hit>, Explanation, u64)> {
-    let mut wanted = limit;
-    loop {
-        let (mut hits, explanation) = library.search_explained(&query.clone().limit(wanted))?;
-        let found = hits.len();
-        hits.retain(|hit| !hit.is_missing());
-        // Where a whole drive is away, there is no end to those that are missing.
-        if hits.len() >= limit || found < wanted || found - hits.len() >= MOST_LEFT_OUT {
-            let missing = match hits.get(limit) {
-                // Those that come after the last result would not have been shown anyway.
-                Some(beyond) => beyond.rank - 1 - limit,
-                None => found - hits.len(),
-            };
-            hits.truncate(limit);
-            hits.iter_mut().for_each(Hit::keep_present);
-            return Ok((hits, explanation, missing as u64));
-        }
-        wanted = wanted.saturating_mul(4);
-    }
 }
 
 /// Names the other files with the same content below a result.
