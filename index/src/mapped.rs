@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Deref;
 use std::path::Path;
 
+use clip_files::mapped::copy_part;
 use memmap2::Mmap;
 
 use crate::error::IndexError;
@@ -14,7 +15,6 @@ use crate::error::IndexError;
 pub(crate) struct Mapped {
     map: Mmap,
     /// `None` in tests, where the bytes come from nowhere.
-    #[cfg_attr(not(unix), allow(dead_code))]
     file: Option<File>,
 }
 
@@ -37,19 +37,9 @@ impl Mapped {
         Mapped { map: map.make_read_only().expect("less access"), file: None }
     }
 
-    /// Copies the bytes from `at` on, without touching what is mapped: the first touch of a page takes the system three
-    /// times as long as reading a row from a file that is in memory.
-    ///
-    /// # Errors
-    /// Whatever the system has against reading, and [`io::ErrorKind::UnexpectedEof`] if there are fewer bytes.
+    /// Copies the bytes from `at` on, without touching what is mapped: see [`copy_part`].
     pub(crate) fn read_at(&self, at: usize, out: &mut [u8]) -> io::Result<()> {
-        #[cfg(unix)]
-        if let Some(file) = &self.file {
-            return std::os::unix::fs::FileExt::read_exact_at(file, out, at as u64);
-        }
-        let part = self.map.get(at..).and_then(|rest| rest.get(..out.len()));
-        out.copy_from_slice(part.ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
+        copy_part(&self.map, self.file.as_ref(), at, out)
     }
 }
 

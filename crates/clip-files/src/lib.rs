@@ -9,6 +9,7 @@ pub mod deceptive;
 pub mod directory;
 pub mod kind;
 pub mod lock;
+pub mod mapped;
 pub mod medium;
 pub mod path_bytes;
 pub mod private;

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 
+use clip_files::mapped::copy_part;
 use memmap2::Mmap;
 
 /// What holds a file's bytes.
@@ -31,18 +32,13 @@ impl Bytes {
         }
     }
 
-    /// Copies the bytes from `at` on. What is mapped is not touched: a page of it would come with its neighbours, and stay.
-    ///
-    /// # Errors
-    /// Whatever the system has against reading, and [`io::ErrorKind::UnexpectedEof`] if there are fewer bytes.
+    /// Copies the bytes from `at` on. What is mapped is not touched: see [`copy_part`].
     pub(crate) fn read_at(&self, at: usize, out: &mut [u8]) -> io::Result<()> {
-        #[cfg(unix)]
-        if let Self::Mapped { file, .. } = self {
-            return std::os::unix::fs::FileExt::read_exact_at(file, out, at as u64);
-        }
-        let part = self.as_slice().get(at..).and_then(|rest| rest.get(..out.len()));
-        out.copy_from_slice(part.ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
+        let file = match self {
+            Self::Mapped { file, .. } => Some(file),
+            Self::Embedded(_) | Self::Owned(_) => None,
+        };
+        copy_part(self.as_slice(), file, at, out)
     }
 
     /// Lets the system take back the memory of a part that was copied. It is there as before, and read from the disk again
