@@ -50,6 +50,7 @@ mod exact;
 mod exchange;
 mod fields;
 mod files;
+mod filter;
 mod frame;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
@@ -85,6 +86,7 @@ pub use asset::{Asset, Inode, Kind, NewItem, Position, Record, Stamp};
 pub use bad_files::BadFile;
 pub use error::{IndexError, Remedy};
 pub use exchange::{Describe, Exported, ImportOptions, Imported, export, import};
+pub use filter::{Filter, NumberField, Property, Shape, TextField};
 pub use graph::{GraphOptions, GraphUpdate};
 pub use model::{Exclude, ModelId, ModelOrigin, StoredPath};
 pub use plan::{Method, Plan, Reason, SearchOptions, Strategy};

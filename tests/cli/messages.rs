@@ -65,7 +65,8 @@ fn shown() -> BTreeSet<String> {
 
 /// The string literals of a source file, outside its comments, attributes for the compiler, unit tests and data.
 fn literals(source: &str) -> Vec<String> {
-    let source = source.split("#[cfg(test)]\nmod tests").next().unwrap();
+    let tests = Regex::new(r"#\[cfg\([^\]]*\btest\b[^\]]*\)\]\nmod tests").unwrap();
+    let source = tests.split(source).next().unwrap();
     let data = Regex::new(r"(?s)\nconst QUERIES\b.*?\n\];").unwrap();
     let source = &*data.replace_all(source, "");
     let bytes = source.as_bytes();
@@ -109,7 +110,7 @@ fn is_message(text: &str) -> bool {
 
 /// The source files of a folder, without those for tests alone.
 fn source_files(folder: &Path, files: &mut Vec<PathBuf>) {
-    let for_tests = Regex::new(r"#\[cfg\(test\)\]\n(?:pub\(crate\) )?mod (\w+);").unwrap();
+    let for_tests = Regex::new(r"#\[cfg\([^\]]*\btest\b[^\]]*\)\]\n(?:pub\(crate\) )?mod (\w+);").unwrap();
     let paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     let mut left_out = vec!["tests".to_owned(), "fuzzing".to_owned()];
     for path in paths.iter().filter(|path| path.is_file()) {

@@ -27,8 +27,8 @@ pub use cached_encoder::{CachedEncoder, CachedTexts};
 /// What makes embeddings of queries.
 pub use clip_encoder::{BoxedError, Encoder};
 /// How an index is searched.
-pub use clip_index::{Method, Plan, Reason, Strategy};
+pub use clip_index::{Filter, Method, NumberField, Plan, Property, Reason, Shape, Strategy, TextField};
 pub use error::{Example, QueryError};
-pub use query::{Query, Term};
+pub use query::{Alternative, Query, Term};
 pub use searcher::{Explanation, Hit, Searcher};
 pub use text_cache::TextCache;

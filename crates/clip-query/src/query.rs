@@ -1,6 +1,6 @@
 //! What to look for, as plain data.
 
-use clip_index::Strategy;
+use clip_index::{Filter, Strategy};
 use std::path::PathBuf;
 
 use clip_image::Limits;
@@ -21,6 +21,16 @@ pub enum Term {
     Like(u64),
     /// An embedding by the model of the index, of any length but zero.
     Embedding(Vec<f32>),
+}
+
+/// One way to answer a query: what a photo should show, and the conditions that it must meet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alternative {
+    /// What to look for, with weights. None at all: every photo that meets the conditions is a result, and none is better than
+    /// another.
+    pub terms: Vec<(Term, f32)>,
+    /// The conditions.
+    pub filter: Filter,
 }
 
 /// A request: weighted terms, and which results are wanted.
