@@ -289,7 +289,7 @@ fn train() {
     fs::write(out.join("state.json"), "").ok();
     transcript.add(&resumed, sandbox.run(&resumed));
     let numbers = [
-        (r"loss [\d.]+, scale [\d.]+, \d+ pairs/s", "loss [N], scale [N], [N] pairs/s"),
+        (r"loss [\d.]+, scale [\d.]+, \d+ photos/s", "loss [N], scale [N], [N] photos/s"),
         (r"[\d.]+/[\d.]+/[\d.]+ %", "[N]/[N]/[N] %"),
         (r" \(best\)", ""),
     ];

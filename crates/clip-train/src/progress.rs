@@ -35,9 +35,9 @@ pub enum Event<'a> {
         stage: &'a str,
         /// The epoch, from 1.
         epoch: usize,
-        /// Pairs done in this epoch.
+        /// Photos done in this epoch.
         done: usize,
-        /// Pairs in this epoch.
+        /// Photos in this epoch.
         total: usize,
         /// Loss of the batch.
         loss: f32,
@@ -54,8 +54,8 @@ pub enum Event<'a> {
         loss: f32,
         /// The learned inverse temperature.
         scale: f32,
-        /// Pairs per second, without the time for measuring.
-        pairs_per_second: f64,
+        /// Photos trained on per second, however many captions each has; without the time for measuring.
+        photos_per_second: f64,
         /// Dev recall of the averaged weights.
         recall: &'a Retrieval,
         /// Whether it is the stage's best so far.

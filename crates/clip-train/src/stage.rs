@@ -89,8 +89,8 @@ pub fn train(
             session.control.tell(Event::Batch {
                 stage: &stage.name,
                 epoch: epoch + 1,
-                done: (step * stage.batch + batch.len()) * stage.captions,
-                total: samples.len() * stage.captions,
+                done: step * stage.batch + batch.len(),
+                total: samples.len(),
                 loss: value,
             });
             session.control.check()?;
@@ -111,7 +111,7 @@ pub fn train(
             epochs: stage.epochs,
             loss: total_loss / batches.len().max(1) as f32,
             scale,
-            pairs_per_second: (samples.len() * stage.captions) as f64 / seconds,
+            photos_per_second: samples.len() as f64 / seconds,
             recall: &recall,
             best: is_best,
         });

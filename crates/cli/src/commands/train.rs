@@ -40,7 +40,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<Exit> {
         warning(message);
     }
     let cancel = interrupt::listen()?;
-    let progress = TrainProgress { meter: Meter::new("pair"), shown: Mutex::default() };
+    let progress = TrainProgress { meter: Meter::new("photo"), shown: Mutex::default() };
     let trainer = Trainer::new(&args.recipe, out, &selected.device, &decode).models(&find);
     let trainer = trainer.resume(args.resume).restart(args.restart);
     let trained = trainer.progress(&progress).cancel(&cancel).run();
@@ -127,10 +127,10 @@ impl Progress for TrainProgress {
             Event::Batch { stage, epoch, done, total, loss: _ } => {
                 self.show(format!("{stage}, epoch {epoch}"), done, total);
             }
-            Event::Epoch { stage, epoch, epochs, loss, scale, pairs_per_second, recall, best } => {
+            Event::Epoch { stage, epoch, epochs, loss, scale, photos_per_second, recall, best } => {
                 self.print(format_args!(
-                    "{stage}, epoch {epoch} of {epochs}: loss {loss:.4}, scale {scale:.1}, {pairs_per_second:.0} \
-                     pairs/s, dev {}{}",
+                    "{stage}, epoch {epoch} of {epochs}: loss {loss:.4}, scale {scale:.1}, {photos_per_second:.0} \
+                     photos/s, dev {}{}",
                     figures(recall),
                     if best { " (best)" } else { "" }
                 ));
