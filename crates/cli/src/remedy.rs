@@ -233,11 +233,18 @@ fn classify(remedy: clip_classify::Remedy) -> Option<String> {
     Some(words.to_owned())
 }
 
-fn image(remedy: clip_image::Remedy) -> Option<String> {
+/// What can be done so that a file gives a photo.
+pub(crate) fn image(remedy: clip_image::Remedy) -> Option<String> {
     use clip_image::Remedy;
     match remedy {
         // No option raises the limits.
-        Remedy::RaiseMaxFileBytes { .. } | Remedy::RaiseMaxPixels { .. } => None,
+        Remedy::RaiseMaxMemoryOrConvert { .. } => {
+            Some("save a copy with fewer pixels, or with 8 bits a colour".to_owned())
+        }
+        Remedy::RaiseMaxFileBytes { .. } | Remedy::RaiseMaxPixels { .. } => {
+            Some("save a copy with fewer pixels".to_owned())
+        }
+        Remedy::Report => Some("please report it, with the file".to_owned()),
         Remedy::BuildIn { format } => Some(format!("build clip-search with the feature `{}`", format.feature())),
         _ => None,
     }
@@ -314,6 +321,18 @@ mod tests {
         };
         assert_eq!(advice(not_excluded(Some("/p/raw"))), "take that back with `clip-search index --include /p/raw`");
         assert_eq!(advice(not_excluded(None)), "");
+    }
+
+    #[test]
+    fn what_is_too_large_for_the_limits_can_be_made_smaller() {
+        let errors = [
+            ImageError::FileTooLarge { bytes: 2, max_bytes: 1 },
+            ImageError::TooLarge { width: 2, height: 1, max_pixels: 1 },
+            ImageError::TooMuchMemory { format: clip_image::Format::Png, reason: "2 bytes, the limit is 1".into() },
+        ];
+        for error in errors {
+            assert!(advice(error).starts_with("save a copy with fewer pixels"));
+        }
     }
 
     #[test]

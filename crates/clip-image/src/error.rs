@@ -106,6 +106,14 @@ pub enum Remedy {
         /// The least limit that lets the picture pass, in pixels.
         to: u64,
     },
+    /// Raise [`Limits::max_memory`](crate::Limits::max_memory), or store the photo in a way that takes less: with fewer
+    /// bits a pixel, without progressive scans or in a smaller size.
+    RaiseMaxMemoryOrConvert {
+        /// Format by content.
+        format: Format,
+    },
+    /// Report it, with the file: the decoder has a fault.
+    Report,
     /// Build the program with the cargo feature [`Format::feature`].
     BuildIn {
         /// The format to build in.
@@ -121,6 +129,8 @@ impl ImageError {
             Self::TooLarge { width, height, .. } => {
                 Some(Remedy::RaiseMaxPixels { to: u64::from(width) * u64::from(height) })
             }
+            Self::TooMuchMemory { format, .. } => Some(Remedy::RaiseMaxMemoryOrConvert { format }),
+            Self::Panicked { .. } => Some(Remedy::Report),
             Self::NotBuiltIn { format } => Some(Remedy::BuildIn { format }),
             _ => None,
         }
@@ -138,6 +148,12 @@ fn describe_io(error: &io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_takes_too_much_memory_can_be_converted() {
+        let error = ImageError::TooMuchMemory { format: Format::Png, reason: "2 bytes, the limit is 1".into() };
+        assert_eq!(error.remedy(), Some(Remedy::RaiseMaxMemoryOrConvert { format: Format::Png }));
+    }
 
     #[cfg(unix)]
     #[test]

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use clip_search::json::JsonReport;
-use clip_search::{Forgotten, IndexOptions, Report, Skipped, StageTimes, Unreachable, UpdateOptions, UpdateResult};
+use clip_search::{
+    Forgotten, IndexOptions, Report, SkipReason, Skipped, StageTimes, Unreachable, UpdateOptions, UpdateResult,
+};
 
 use crate::args::IndexArgs;
 use crate::escape::{escaped, escaped_text};
@@ -13,6 +15,7 @@ use crate::interrupt;
 use crate::output::{Results, complaint, count, grouped, is_quiet, is_verbose, notice, warning};
 use crate::passed_over;
 use crate::progress::{IndexProgress, duration};
+use crate::remedy;
 use crate::settings::{library, start_threads};
 use crate::suggestion::suggest;
 
@@ -74,11 +77,20 @@ fn exit(report: &Report) -> Exit {
     }
 }
 
+/// Why a file was skipped, and what can be done about it.
+fn skip_reason(reason: &SkipReason) -> String {
+    let advice = match reason {
+        SkipReason::Image(error) => error.remedy().and_then(remedy::image),
+        _ => None,
+    };
+    advice.map_or_else(|| reason.to_string(), |advice| format!("{reason}; {advice}"))
+}
+
 fn tell(report: &Report, results: &mut Results) -> Result<()> {
     // A reason may quote a name or a decoder, and a line break in it would look like another entry.
     let tell_skipped = |how: &str, skipped: &[Skipped]| {
         for Skipped { path, reason, .. } in skipped {
-            complaint(format_args!("{how}: {}: {}", escaped(path), escaped_text(&reason.to_string())));
+            complaint(format_args!("{how}: {}: {}", escaped(path), escaped_text(&skip_reason(reason))));
         }
     };
     tell_skipped("skipped", &report.skipped);

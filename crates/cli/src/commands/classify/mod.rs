@@ -18,6 +18,7 @@ use crate::exit::Exit;
 use crate::output::{Results, complaint, warning};
 use crate::photo::embed_each;
 use crate::progress::Meter;
+use crate::remedy;
 use crate::settings::ModelSettings;
 
 use examples::Examples;
@@ -165,7 +166,8 @@ fn embed_labels(model: &Model, labels: &[String], templates: &Templates) -> Resu
 
 /// Says that a photo could not be used.
 fn skipped(path: &Path, error: &ImageError) {
-    complaint(format_args!("skipped: {}: {error}", escaped(path)));
+    let advice = error.remedy().and_then(remedy::image).map(|advice| format!("; {advice}")).unwrap_or_default();
+    complaint(format_args!("skipped: {}: {error}{advice}", escaped(path)));
 }
 
 #[cfg(test)]
