@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use clip_files::system_error;
+
 /// What can go wrong with an index. Every message says what was expected and what was found; what can be done about it
 /// is the [`Remedy`].
 #[derive(Debug, thiserror::Error)]
@@ -147,7 +149,7 @@ pub enum IndexError {
         reason: String,
     },
     /// Reading or writing a file failed. That says nothing about whether the index is whole.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {}", path.display(), system_error::describe(source))]
     Io {
         /// What was tried, as in "cannot ACTION PATH".
         action: &'static str,

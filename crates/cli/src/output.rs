@@ -7,6 +7,7 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use clip_files::system_error;
 use clip_search::ImageError;
 use clip_train::TrainError;
 use serde::Serialize;
@@ -131,7 +132,10 @@ fn print(text: &str) {
 pub(crate) fn describe(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for (parent, cause) in error.chain().zip(error.chain().skip(1)) {
-        let cause = cause.to_string();
+        let cause = match cause.downcast_ref::<io::Error>() {
+            Some(error) => system_error::describe(error),
+            None => cause.to_string(),
+        };
         if !text.contains(&cause) && !parent.is::<ImageError>() {
             let _ = write!(text, ": {cause}");
         }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use clip_encoder::BoxedError;
+use clip_files::system_error;
 use clip_index::IndexError;
 use thiserror::Error;
 
@@ -19,7 +20,7 @@ pub enum IndexerError {
         index: PathBuf,
     },
     /// A folder or file that was asked for does not exist or cannot be read.
-    #[error("cannot index {}: {source}; expected a readable folder or photo", path.display())]
+    #[error("cannot index {}: {}; expected a readable folder or photo", path.display(), system_error::describe(source))]
     Root {
         /// As it was given.
         path: PathBuf,

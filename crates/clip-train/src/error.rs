@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clip_classify::ClassifyError;
+use clip_files::system_error;
 use clip_model::ModelError;
 
 /// Why training could not start or go on.
@@ -13,7 +14,7 @@ use clip_model::ModelError;
 #[non_exhaustive]
 pub enum TrainError {
     /// A file could not be read or written.
-    #[error("cannot {action} {}: {source}", Shown::path(path))]
+    #[error("cannot {action} {}: {}", Shown::path(path), system_error::describe(source))]
     Io {
         /// What was being done: `read` or `write`.
         action: &'static str,
@@ -99,7 +100,7 @@ pub enum TrainError {
         reason: String,
     },
     /// The loss is no longer a finite number.
-    #[error("the loss became {loss} in stage {stage:?}, epoch {epoch}; lower learning rates may help")]
+    #[error("the loss became {loss} in stage {stage:?}, epoch {epoch}")]
     Diverged {
         /// The stage.
         stage: String,

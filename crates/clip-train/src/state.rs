@@ -165,9 +165,10 @@ pub fn load(out: &Path, position: &Position, plain: &Clip) -> Result<Weights, Tr
 pub fn load_optimizer(out: &Path, optimizer: ModuleOptimizer) -> Result<ModuleOptimizer, TrainError> {
     let path = folder(out).join("optimizer");
     let bytes = fs::read(&path).map_err(TrainError::reading(&path))?;
-    optimizer
-        .from_bytes(Bytes::from_bytes_vec(bytes))
-        .map_err(|error| TrainError::State { path, reason: format!("the optimizer's state cannot be read: {error:?}") })
+    optimizer.from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|_| TrainError::State {
+        path,
+        reason: "the optimizer's state is damaged, or of another version".into(),
+    })
 }
 
 /// The parameters' ids in visiting order.
