@@ -217,6 +217,40 @@ fn photos_and_folders_leave_the_index_and_stay_on_the_disk() {
 }
 
 #[test]
+fn an_index_whose_model_is_gone_is_looked_at_and_cleaned_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let (index, photos) = (folder.path().join("index"), copy_of_samples(folder.path()));
+    let file = folder.path().join("mine.safetensors");
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../clip-model/tests/fixtures/tiny-pocket");
+    std::fs::copy(fixture.join("model.safetensors"), &file).unwrap();
+    let own = library(&index).model(ModelSource::File(file.clone())).open_or_create().unwrap();
+    update(&own, std::slice::from_ref(&photos), &UpdateOptions::default());
+    drop(own);
+    let opened_before = library(&index).open().unwrap();
+    std::fs::remove_file(&file).unwrap();
+
+    let library_of = || library(&index);
+    for opened in [library_of().open().unwrap(), library_of().open_or_create().unwrap()] {
+        let left = opened.status().unwrap().photos;
+        assert!(opened.verify().unwrap().is_clean());
+        let first = photos.join(if left == 10 { "cat.jpg" } else { "rocket.jpg" });
+        assert_eq!(opened.remove(&[first]).unwrap().photos, 1);
+        assert_eq!(opened.status().unwrap().photos, left - 1);
+        // What needs the model says what is wrong.
+        for error in [opened.search(&Query::text("a cat")).unwrap_err(), opened.reload().unwrap_err()] {
+            assert!(matches!(error, LibraryError::ModelMoved { .. }), "{error}");
+        }
+        assert!(!opened.uses_built_in_model());
+    }
+    // One that was opened while the model was there keeps it, whatever has changed since.
+    assert_eq!(opened_before.remove(&[photos.join("coffee.jpg")]).unwrap().photos, 1);
+    assert_eq!(opened_before.status().unwrap().photos, 7);
+    // A model that was asked for must be there.
+    let asked = library(&index).model(ModelSource::File(file)).open();
+    assert!(matches!(asked, Err(LibraryError::Model(_))), "{asked:?}");
+}
+
+#[test]
 fn models_by_name_file_and_folder() {
     let folder = tempfile::tempdir().unwrap();
     let models = Models::local();

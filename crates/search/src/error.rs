@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use clip_files::system_error;
 use clip_index::IndexError;
 use clip_indexer::IndexerError;
 use clip_model::ModelError;
@@ -87,7 +88,7 @@ pub enum LibraryError {
         folder: PathBuf,
     },
     /// A path could not be made absolute.
-    #[error("cannot resolve {}: {source}", path.display())]
+    #[error("cannot resolve {}: {}", path.display(), system_error::describe(source))]
     Path {
         /// As it was given.
         path: PathBuf,
@@ -126,6 +127,16 @@ pub enum Remedy {
 }
 
 impl LibraryError {
+    /// Whether the model of an index was not found; the index itself could be read.
+    pub(crate) fn is_about_the_model(&self) -> bool {
+        match self {
+            Self::ModelOfIndex { .. } | Self::ModelMoved { .. } | Self::Model(_) | Self::NoModelCache { .. } => true,
+            #[cfg(feature = "hub")]
+            Self::Hub(_) => true,
+            _ => false,
+        }
+    }
+
     /// What to do about it, where there is something.
     pub fn remedy(&self) -> Option<Remedy> {
         match self {

@@ -104,26 +104,27 @@ impl LibraryBuilder {
         self
     }
 
-    /// Opens a library whose index exists.
+    /// Opens a library whose index exists. Where the model that the index was made with is not found, the library still
+    /// opens, and only what needs the model fails: the index can be looked at, checked and cleaned up.
     ///
     /// # Errors
     /// [`IndexError::NotFound`], within [`LibraryError::Index`], if there is no index; whatever keeps the index from being
-    /// read, or its model from being found.
+    /// read, or a model from being found that was asked for.
     pub fn open(self) -> Result<Library, LibraryError> {
         let library = self.closed()?;
-        library.reload()?;
+        library.take_up()?;
         Ok(library)
     }
 
     /// Opens a library whose index need not exist yet, and need not be readable: [`Library::update`] makes it.
     ///
     /// # Errors
-    /// Whatever keeps the model from being found.
+    /// Whatever keeps a model from being found that was asked for.
     pub fn open_or_create(self) -> Result<Library, LibraryError> {
         let library = self.closed()?;
-        match library.reload() {
+        match library.take_up() {
             // What cannot be read is for an update to tell of, or to replace.
-            Ok(_) | Err(LibraryError::Index(_)) => Ok(library),
+            Ok(()) | Err(LibraryError::Index(_)) => Ok(library),
             Err(error) => Err(error),
         }
     }
@@ -199,7 +200,7 @@ impl Library {
     /// The index as it was at the last [`reload`](Library::reload) or change, ready to be searched.
     ///
     /// # Errors
-    /// [`LibraryError::Index`] if there is no index that can be read.
+    /// [`LibraryError::Index`] if there is no index that can be read, and whatever keeps its model from being found.
     pub fn searcher(&self) -> Result<Arc<LibrarySearcher>, LibraryError> {
         if let Some(searcher) = self.opened() {
             return Ok(searcher);
@@ -229,15 +230,18 @@ impl Library {
         Ok(true)
     }
 
-    /// Sizes and counts of the index as it was opened.
+    /// Sizes and counts of the index as it was opened; as it is now, where its model is not found. Needs no model.
     ///
     /// # Errors
     /// [`LibraryError::Index`] if there is no index that can be read.
     pub fn status(&self) -> Result<Status, LibraryError> {
-        Ok(self.searcher()?.reader().status()?)
+        match self.opened() {
+            Some(searcher) => Ok(searcher.reader().status()?),
+            None => Ok(IndexReader::open(&self.index)?.status()?),
+        }
     }
 
-    /// Checks every byte of the index.
+    /// Checks every byte of the index. Needs no model.
     ///
     /// # Errors
     /// Those of [`clip_index::verify`]. Damage is no error but part of the report.
@@ -249,18 +253,39 @@ impl Library {
     pub fn uses_built_in_model(&self) -> bool {
         match self.opened() {
             Some(searcher) => *searcher.encoder().encoder().source() == ModelSource::Default,
-            None => self.choice.model.as_ref().is_none_or(|model| *model == ModelSource::Default),
+            None => match (&self.choice.model, IndexReader::open(&self.index)) {
+                (Some(model), _) => *model == ModelSource::Default,
+                (None, Ok(reader)) => {
+                    let found = self.models.of_origin(reader.model(), reader.origin());
+                    found.is_ok_and(|model| model == ModelSource::Default)
+                }
+                (None, Err(_)) => true,
+            },
         }
     }
 
-    /// Removes photos from the index, never from the disk; see [`remove`](crate::remove).
+    /// Removes photos from the index, never from the disk; see [`remove`](crate::remove). Needs no model.
     ///
     /// # Errors
     /// [`LibraryError::Index`] or [`LibraryError::Indexer`] if the index cannot be read or written.
     pub fn remove(&self, paths: &[PathBuf]) -> Result<Removed, LibraryError> {
         let removed = crate::remove(&self.index, paths)?;
-        self.reload()?;
+        self.take_up()?;
         Ok(removed)
+    }
+
+    /// As [`reload`](Library::reload), but an index whose model is not found is none the worse for it, as long as nobody
+    /// asked for a model: it stays closed, and whoever needs the model tries again and is told.
+    fn take_up(&self) -> Result<(), LibraryError> {
+        match self.reload() {
+            Ok(_) => Ok(()),
+            Err(error) if self.choice.is_explicit() || !error.is_about_the_model() => Err(error),
+            Err(_) => {
+                // What was opened is older than the index.
+                *self.searcher.write().unwrap_or_else(PoisonError::into_inner) = None;
+                Ok(())
+            }
+        }
     }
 
     fn opened(&self) -> Option<Arc<LibrarySearcher>> {
@@ -277,7 +302,7 @@ impl Library {
     /// The model of an index, as far as names tell: the one that was asked for, else the one that the index names.
     pub(crate) fn model_of(&self, reader: &IndexReader) -> Result<LazyModel, LibraryError> {
         let (source, options) = self.source_of(reader)?;
-        let model = LazyModel::new(source, options, reader.model().clone(), &self.index);
+        let model = LazyModel::new(source, options, reader);
         let is_recorded = !self.choice.is_explicit() && matches!(reader.origin(), Some(ModelOrigin::Path { .. }));
         Ok(if is_recorded { model.recorded() } else { model })
     }

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clip_encoder::{BoxedError, Encoder};
-use clip_index::{IndexError, ModelId};
+use clip_index::{IndexError, IndexReader, ModelId};
 use clip_model::{LoadOptions, Model, ModelSource, Pixels, Precision, Towers};
 use image::RgbImage;
 
 use crate::error::LibraryError;
+use crate::models::{origin_of, shown_name};
 
 /// The model that made an index. Each of its towers is loaded when it is first used: a query in words needs no image
 /// tower, and words that are cached need no model at all.
@@ -18,6 +19,8 @@ pub struct LazyModel {
     options: LoadOptions,
     /// As the index has it; what is loaded must agree.
     id: ModelId,
+    /// For errors: what users call it.
+    shown: String,
     /// For errors: where the index lies.
     index: Box<Path>,
     /// Whether nobody named the source, and it is where the index says that its model is.
@@ -27,10 +30,12 @@ pub struct LazyModel {
 }
 
 impl LazyModel {
-    /// The model of the index in `index`, whose id there is `id`.
-    pub(crate) fn new(source: ModelSource, options: LoadOptions, id: ModelId, index: &Path) -> LazyModel {
+    /// The model of an index.
+    pub(crate) fn new(source: ModelSource, options: LoadOptions, reader: &IndexReader) -> LazyModel {
+        let (id, index) = (reader.model().clone(), reader.dir().into());
+        let shown = shown_name(&id.name, reader.origin());
         let (text, image) = (Mutex::default(), Mutex::default());
-        LazyModel { source, options, id, index: index.into(), is_recorded: false, text, image }
+        LazyModel { source, options, id, shown, index, is_recorded: false, text, image }
     }
 
     /// The same, where nobody named the source: it is where the index says that its model is.
@@ -83,9 +88,9 @@ impl LazyModel {
             }
             return Err(LibraryError::Index(IndexError::Fingerprint {
                 dir: self.index.to_path_buf(),
-                indexed_name: self.id.name.clone(),
+                indexed_name: self.shown.clone(),
                 indexed_fingerprint: self.id.fingerprint.clone(),
-                wanted_name: model.name().to_owned(),
+                wanted_name: shown_name(model.name(), Some(&origin_of(&self.source))),
                 wanted_fingerprint: model.fingerprint().to_string(),
             }));
         }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use clip_files::system_error;
 use clip_index::{ModelId, ModelOrigin, StoredPath};
 use clip_model::{Model, ModelSource};
 
@@ -61,16 +62,7 @@ impl Models {
 
     /// Where a model came from, for an index to remember.
     pub fn origin(&self, source: &ModelSource) -> ModelOrigin {
-        let path = match source {
-            ModelSource::Default => return ModelOrigin::BuiltIn,
-            ModelSource::File(path) | ModelSource::Folder(path) => path,
-        };
-        #[cfg(feature = "hub")]
-        if let Some(origin) = published(path) {
-            return origin;
-        }
-        let path = path.canonicalize().unwrap_or_else(|_| path.clone());
-        StoredPath::new(&path).map_or(ModelOrigin::BuiltIn, |path| ModelOrigin::Path { path })
+        origin_of(source)
     }
 
     /// Finds the model that an index was made with: the file or folder that it came from, else a published model or the
@@ -93,9 +85,11 @@ impl Models {
         };
         match (self.of_index(indexed), moved) {
             // One's own model may have any name, that of the built-in one too.
-            (Ok(ModelSource::Default) | Err(_), Some((path, error))) => {
-                Err(LibraryError::ModelMoved { model: indexed.name.clone(), path, reason: error.to_string() })
-            }
+            (Ok(ModelSource::Default) | Err(_), Some((path, error))) => Err(LibraryError::ModelMoved {
+                model: indexed.name.clone(),
+                path,
+                reason: system_error::describe(&error),
+            }),
             (found, _) => found,
         }
     }
@@ -113,14 +107,16 @@ impl Models {
             if let Some(hub) = &self.hub {
                 return match hub.resolve_model(&catalogue, &indexed.name) {
                     Ok(found) => Ok(found.map_or(ModelSource::Default, source)),
-                    Err(error) => {
-                        Err(LibraryError::ModelOfIndex { model: indexed.name.clone(), source: Box::new(error.into()) })
-                    }
+                    Err(error) => Err(LibraryError::ModelOfIndex {
+                        model: shown_name(&indexed.name, None),
+                        source: Box::new(error.into()),
+                    }),
                 };
             }
             if catalogue.find_model(&indexed.name).is_some_and(|entry| entry.name != POCKET) {
-                let source = Box::new(LibraryError::NoModelCache { model: indexed.name.clone() });
-                return Err(LibraryError::ModelOfIndex { model: indexed.name.clone(), source });
+                let model = shown_name(&indexed.name, None);
+                let source = Box::new(LibraryError::NoModelCache { model: model.clone() });
+                return Err(LibraryError::ModelOfIndex { model, source });
             }
         }
         let _ = indexed;
@@ -167,7 +163,7 @@ impl Models {
         };
         #[cfg(not(feature = "hub"))]
         let nearest = None;
-        Err(LibraryError::UnknownModel { model: model.to_owned(), reason: error.to_string(), nearest })
+        Err(LibraryError::UnknownModel { model: model.to_owned(), reason: system_error::describe(error), nearest })
     }
 }
 
@@ -191,6 +187,38 @@ fn source(found: clip_hub::Resolved) -> ModelSource {
         clip_hub::Resolved::BuiltIn(_) => ModelSource::Default,
         clip_hub::Resolved::Downloaded { located, .. } => ModelSource::Folder(located.folder),
     }
+}
+
+/// Where the model of this source came from.
+pub(crate) fn origin_of(source: &ModelSource) -> ModelOrigin {
+    let path = match source {
+        ModelSource::Default => return ModelOrigin::BuiltIn,
+        ModelSource::File(path) | ModelSource::Folder(path) => path,
+    };
+    #[cfg(feature = "hub")]
+    if let Some(origin) = published(path) {
+        return origin;
+    }
+    let path = path.canonicalize().unwrap_or_else(|_| path.clone());
+    StoredPath::new(&path).map_or(ModelOrigin::BuiltIn, |path| ModelOrigin::Path { path })
+}
+
+/// The name that users give a model which the index or its own files call `name`: that of the catalogue, where it is a
+/// published one. A file or folder of a user's own keeps its name, hence the origin where it is known.
+pub(crate) fn shown_name(name: &str, origin: Option<&ModelOrigin>) -> String {
+    match origin {
+        Some(ModelOrigin::Repository { name: Some(name), .. }) => return name.clone(),
+        Some(ModelOrigin::Repository { repository, .. }) => return repository.clone(),
+        Some(_) => return name.to_owned(),
+        None => {}
+    }
+    #[cfg(feature = "hub")]
+    if let Ok(catalogue) = clip_hub::Catalogue::built_in()
+        && let Some(entry) = catalogue.find_model(name)
+    {
+        return entry.name.clone();
+    }
+    name.to_owned()
 }
 
 /// The name that an index has of the model from this source.

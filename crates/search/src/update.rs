@@ -95,12 +95,8 @@ impl Library {
         // An interrupted first run may not have come as far as an index.
         match IndexReader::open(self.index()) {
             Ok(reader) if *reader.model() == id => {
-                let lazy = LazyModel::new(
-                    source,
-                    LoadOptions { precision: Some(model.precision()), ..load },
-                    id,
-                    self.index(),
-                );
+                let load = LoadOptions { precision: Some(model.precision()), ..load };
+                let lazy = LazyModel::new(source, load, &reader);
                 lazy.set_image(model);
                 self.set(reader, Arc::new(lazy))?;
             }
