@@ -176,6 +176,7 @@ fn open(dir: &Path, format: RowFormat, rows: &Rows) -> Result<IndexReader> {
             camera: None,
             lens: None,
             gps: None,
+            ..Asset::default()
         };
         writer.add(photo, rows.row(number))?;
         if number % 20_000 == 19_999 {

@@ -22,14 +22,36 @@ pub struct Asset {
     pub width: u32,
     /// Height in pixels, upright.
     pub height: u32,
-    /// When the photo was taken, in seconds since 1970.
+    /// When the photo was taken, in seconds since 1970, UTC.
     pub taken_at: Option<i64>,
+    /// What the clock of the place showed then, in minutes ahead of UTC, where that is known.
+    pub utc_offset: Option<i16>,
     /// Make and model of the camera.
     pub camera: Option<String>,
     /// Lens.
     pub lens: Option<String>,
     /// Latitude and longitude in degrees.
     pub gps: Option<(f64, f64)>,
+    /// Sensitivity (ISO speed).
+    pub iso: Option<u32>,
+    /// Focal length of the lens, in millimetres.
+    pub focal_length: Option<f32>,
+    /// Stars, 0 to 5.
+    pub rating: Option<u8>,
+    /// What it is called.
+    pub title: Option<String>,
+    /// What is said about it.
+    pub description: Option<String>,
+    /// Keywords.
+    pub tags: Vec<String>,
+}
+
+impl Asset {
+    /// When the photo was taken by the clock of the place, in seconds since the beginning of 1970 there. Without an offset,
+    /// `taken_at` is that.
+    pub fn taken_at_place(&self) -> Option<i64> {
+        Some(self.taken_at?.saturating_add(i64::from(self.utc_offset.unwrap_or(0)) * 60))
+    }
 }
 
 /// What a file's directory entry tells, to notice that the file was changed without reading it.

@@ -12,6 +12,7 @@ use crate::asset::{Asset, Stamp};
 use crate::bad_files;
 use crate::exchange;
 use crate::graph::{Graph, GraphOptions};
+use crate::hubness;
 use crate::id_set;
 use crate::layout::Layout;
 use crate::manifest::{GraphEntry, Manifest};
@@ -19,6 +20,7 @@ use crate::model::ModelId;
 use crate::records;
 use crate::segment;
 use crate::snapshot::Snapshot;
+use crate::sought::Sought;
 use crate::v1;
 use crate::words::{self, ReadDirectory, Words};
 use crate::writer::IndexWriter;
@@ -53,6 +55,11 @@ pub fn records(bytes: &[u8]) {
 /// A record.
 pub fn record(bytes: &[u8]) {
     records::check_record(bytes);
+}
+
+/// A file of hubness.
+pub fn hubness(bytes: &[u8]) {
+    hubness::check_file(bytes);
 }
 
 /// A list of files that could not be indexed.
@@ -110,7 +117,7 @@ pub fn graph(bytes: &[u8]) {
     assert!(graph.nodes() <= example.snapshot.rows());
     let filter = (1..20).collect();
     for (query, filter) in [([1.0, 0.0], None), ([-0.6, 0.8], Some(&filter))] {
-        let found = graph.search(&snapshot, &query, 3, 5, filter);
+        let found = graph.search(&snapshot, Sought::plain(&query), 3, 5, filter);
         assert!(found.len() <= 3 && found.iter().all(|hit| snapshot.locate_live(hit.id).is_some()));
     }
     let _ = Graph::verify(&snapshot, &entry);
@@ -294,6 +301,18 @@ mod tests {
         let list = (0..40).map(file).map(|file| (file.path.clone(), file)).collect();
         crate::bad_files::write(&path, 1, &list).unwrap();
         run(bad_files, &files(&[path]), 2000, seal_frame);
+    }
+
+    #[test]
+    fn damaged_files_of_hubness() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path());
+        fs::create_dir(layout.vectors()).unwrap();
+        let segment = example().snapshot.segments()[0].clone();
+        let number = |row: usize| crate::Hubness { captions: row as f32 / 100.0, phrases: 0.5 };
+        let numbers: Vec<crate::Hubness> = (0..segment.len()).map(number).collect();
+        crate::hubness::write(&layout, 3, &segment, "bank", &numbers).unwrap();
+        run(hubness, &files(&[layout.hubness(3)]), 2000, seal_frame);
     }
 
     #[test]

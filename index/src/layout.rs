@@ -6,6 +6,7 @@ pub(crate) const LOCK: &str = "lock";
 /// Says who is writing, where the system has no locks.
 pub(crate) const LOCK_HOLDER: &str = "lock.holder";
 pub(crate) const MANIFEST: &str = "manifest.json";
+pub(crate) const BANK: &str = "bank";
 pub(crate) const VECTORS_DIR: &str = "vectors";
 pub(crate) const RECORDS_DIR: &str = "records";
 pub(crate) const GRAPH_DIR: &str = "graph";
@@ -49,6 +50,11 @@ impl Layout {
         self.root.join(MANIFEST)
     }
 
+    /// The bank of texts, which belongs to no generation.
+    pub(crate) fn bank(&self) -> PathBuf {
+        self.root.join(BANK)
+    }
+
     pub(crate) fn vectors(&self) -> PathBuf {
         self.root.join(VECTORS_DIR)
     }
@@ -81,6 +87,10 @@ impl Layout {
 
     pub(crate) fn deleted(&self, file: u64) -> PathBuf {
         self.vectors().join(format!("{file:08x}.del"))
+    }
+
+    pub(crate) fn hubness(&self, file: u64) -> PathBuf {
+        self.vectors().join(format!("{file:08x}.hub"))
     }
 
     pub(crate) fn record_file(&self, file: u64) -> PathBuf {
@@ -117,6 +127,7 @@ impl Layout {
 pub(crate) enum Entry {
     Segment(u64),
     Deleted(u64),
+    Hubness(u64),
     Records(u64),
     BadFiles(u64),
     Graph(u64),
@@ -142,9 +153,13 @@ pub(crate) fn entry_in_vectors(name: &str) -> Option<Entry> {
     if name.starts_with(TEMP_PREFIX) {
         return Some(Entry::Temporary);
     }
-    match name.strip_suffix(".vec") {
-        Some(stem) => number(stem).map(Entry::Segment),
-        None => number(name.strip_suffix(".del")?).map(Entry::Deleted),
+    let (stem, extension) = name.rsplit_once('.')?;
+    let number = number(stem)?;
+    match extension {
+        "vec" => Some(Entry::Segment(number)),
+        "del" => Some(Entry::Deleted(number)),
+        "hub" => Some(Entry::Hubness(number)),
+        _ => None,
     }
 }
 
@@ -215,6 +230,7 @@ mod tests {
             assert_eq!(entry_in_root(&name(layout.v1_manifest(id))), Some(Entry::V1Manifest(id)));
             assert_eq!(entry_in_root(&name(layout.v1_deleted(id))), Some(Entry::V1Deleted(id)));
             assert_eq!(entry_in_vectors(&name(layout.deleted(id))), Some(Entry::Deleted(id)));
+            assert_eq!(entry_in_vectors(&name(layout.hubness(id))), Some(Entry::Hubness(id)));
             assert_eq!(entry_in_records(&name(layout.record_file(id))), Some(Entry::Records(id)));
             assert_eq!(entry_in_records(&name(layout.bad_files(id))), Some(Entry::BadFiles(id)));
             assert_eq!(entry_in_vectors(&name(layout.segment(id))), Some(Entry::Segment(id)));

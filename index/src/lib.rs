@@ -25,6 +25,7 @@
 //!     camera: None,
 //!     lens: None,
 //!     gps: None,
+//!     ..Asset::default()
 //! };
 //! let id = writer.add(photo, vec![0.6, 0.8])?;
 //! writer.commit()?;
@@ -56,6 +57,7 @@ mod frame;
 #[doc(hidden)]
 pub mod fuzzing;
 mod graph;
+mod hubness;
 mod id_set;
 mod layout;
 mod lock;
@@ -73,6 +75,7 @@ mod scan;
 mod segment;
 mod shortlist;
 mod snapshot;
+mod sought;
 mod staging;
 mod status;
 mod sweep;
@@ -88,9 +91,10 @@ pub use error::{IndexError, Remedy};
 pub use exchange::{Describe, Exported, ImportOptions, Imported, export, import};
 pub use filter::{Filter, NumberField, Property, Shape, TextField};
 pub use graph::{GraphOptions, GraphUpdate};
+pub use hubness::{Bank, Hubness};
 pub use model::{Exclude, ModelId, ModelOrigin, StoredPath};
 pub use plan::{Method, Plan, Reason, SearchOptions, Strategy};
-pub use reader::{Found, IndexReader};
+pub use reader::{Found, IndexReader, Mean};
 pub use rebuild::Rebuild;
 pub use repair::{Repaired, repair};
 pub use segment::RowFormat;

@@ -51,6 +51,9 @@ pub(crate) struct Manifest {
     pub(crate) excluded: Vec<Exclude>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) bad_files: Option<BadFilesEntry>,
+    /// The hubness of the rows of vector files. Where that of one is missing, scores are not corrected.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) hubness: Vec<HubnessEntry>,
     /// What later versions add. A writer keeps it.
     #[serde(flatten)]
     pub(crate) unknown: serde_json::Map<String, serde_json::Value>,
@@ -85,6 +88,17 @@ pub(crate) struct GraphEntry {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct HubnessEntry {
+    /// The vector file.
+    pub(crate) segment: u64,
+    pub(crate) file: u64,
+    /// CRC-32 of the file's header, which holds the checksums of the rest.
+    pub(crate) header_crc32: u32,
+    /// The name of the bank of texts that it was measured with.
+    pub(crate) bank: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct BadFilesEntry {
     pub(crate) file: u64,
     /// CRC-32 of the list's header, which holds the checksums of the rest.
@@ -114,6 +128,7 @@ impl Manifest {
             words: None,
             excluded: Vec::new(),
             bad_files: None,
+            hubness: Vec::new(),
             unknown: serde_json::Map::new(),
         }
     }
@@ -148,7 +163,8 @@ impl Manifest {
         let segments = self.segments.iter().map(|entry| entry.file);
         let records = self.records.iter().map(|entry| entry.file);
         let others = self.deleted.iter().map(|entry| entry.file).chain(self.graph.iter().map(|entry| entry.file));
-        segments.chain(records).chain(others).chain(self.bad_files.iter().map(|entry| entry.file))
+        let hubness = self.hubness.iter().map(|entry| entry.file);
+        segments.chain(records).chain(others).chain(self.bad_files.iter().map(|entry| entry.file)).chain(hubness)
     }
 }
 
@@ -224,6 +240,10 @@ mod tests {
                         Exclude::Path(StoredPath::Bytes(vec![b'/', 0xff])),
                     ],
                     bad_files: bad.map(|(file, header_crc32)| BadFilesEntry { file, header_crc32, files: file / 2 }),
+                    hubness: deleted
+                        .map(|(file, header_crc32)| HubnessEntry { segment: 7, file, header_crc32, bank: "b-1".into() })
+                        .into_iter()
+                        .collect(),
                     unknown: serde_json::Map::from_iter([(
                         "later".to_owned(),
                         serde_json::json!([1, null, {"a": "b"}]),

@@ -7,6 +7,8 @@ use std::fmt;
 
 use roaring::RoaringTreemap;
 
+use crate::hubness::Hubness;
+
 /// Nanoseconds for each byte of codes of a scan in the order of the file, by one thread.
 const SCAN_BYTE: f64 = 0.031;
 /// Nanoseconds for each row that a filter is followed to, besides its bytes: finding it, and the wait for memory.
@@ -67,12 +69,15 @@ pub struct SearchOptions<'a> {
     pub effort: Option<usize>,
     /// Only these items are wanted.
     pub filter: Option<&'a RoaringTreemap>,
+    /// The shares of an item's hubness that are taken from its score, where the index knows it: see
+    /// [`Bank`](crate::Bank). Zeros for plain dot products.
+    pub correction: Hubness,
 }
 
 impl SearchOptions<'_> {
     /// The best `k` of all items.
     pub fn best(k: usize) -> SearchOptions<'static> {
-        SearchOptions { k, strategy: Strategy::Auto, effort: None, filter: None }
+        SearchOptions { k, strategy: Strategy::Auto, effort: None, filter: None, correction: Hubness::default() }
     }
 }
 

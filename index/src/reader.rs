@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use clip_files::medium;
-use clip_kernels::similarity;
+use clip_kernels::{Isa, similarity};
 use roaring::RoaringTreemap;
 
 use crate::asset::Record;
@@ -15,12 +15,15 @@ use crate::commit_point::{CommitPoint, at_commit};
 use crate::error::IndexError;
 use crate::exact;
 use crate::files;
+use crate::filter::Filter;
 use crate::graph::{self, Graph, GraphFile};
+use crate::hubness::Hubness;
 use crate::layout::Layout;
 use crate::model::{Exclude, ModelId, ModelOrigin, StoredPath};
 use crate::plan::{self, Method, Plan, Reason, SearchOptions, Sizes, Strategy};
 use crate::scan;
 use crate::snapshot::Snapshot;
+use crate::sought::Sought;
 use crate::staging;
 use crate::status::{GraphStatus, Neighbour, Status};
 use crate::words::{ReadDirectory, Words};
@@ -42,6 +45,15 @@ pub struct IndexReader {
     in_memory: Mutex<Option<(Instant, bool)>>,
 }
 
+/// The mean of many items.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mean {
+    /// Of their embeddings; no unit vector.
+    pub embedding: Vec<f32>,
+    /// Of their hubness.
+    pub hubness: Hubness,
+}
+
 /// What a search found, and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
@@ -49,8 +61,12 @@ pub struct Found {
     pub neighbours: Vec<Neighbour>,
     /// How they were found.
     pub plan: Plan,
+    /// Scores are dot products less a share of the hubness.
+    pub is_corrected: bool,
 }
 
+/// Items that a mean is taken of.
+const SAMPLE: usize = 1024;
 /// Where this share of an index is in memory, what is not is soon there.
 const MOSTLY: f32 = 0.9;
 /// Looking takes as long as a quick search: what was seen holds for a while.
@@ -204,7 +220,7 @@ impl IndexReader {
         filter: Option<&RoaringTreemap>,
     ) -> Result<Vec<Neighbour>, IndexError> {
         self.snapshot.check_query(query)?;
-        Ok(exact::search(&self.snapshot, query, k, filter))
+        Ok(exact::search(&self.snapshot, Sought::plain(query), k, filter))
     }
 
     /// As [`IndexReader::search_exact`], but candidates are found by a scan over eight-bit codes of all rows, which are a
@@ -219,35 +235,90 @@ impl IndexReader {
         filter: Option<&RoaringTreemap>,
     ) -> Result<Vec<Neighbour>, IndexError> {
         self.snapshot.check_query(query)?;
-        Ok(scan::search(&self.snapshot, query, k, filter))
+        Ok(scan::search(&self.snapshot, Sought::plain(query), k, filter))
     }
 
     /// The `k` items whose embeddings have the greatest dot product with `query`, best first, equal ones in ascending order of
     /// ids, in the way that is expected to take the least time, or that `options` ask for. Scores are always those of the
-    /// embeddings as they are stored; which items are found is exact with [`Strategy::Exact`], and nearly so otherwise.
+    /// embeddings as they are stored, less what [`SearchOptions::correction`] takes from them; which items are found is exact with
+    /// [`Strategy::Exact`], and nearly so otherwise.
     ///
     /// # Errors
     /// [`IndexError::Dimension`] or [`IndexError::NotUnit`] if the query cannot be compared; [`IndexError::NoGraph`] or
     /// [`IndexError::Graph`] if the graph was asked for and cannot be used.
     pub fn search(&self, query: &[f32], options: &SearchOptions<'_>) -> Result<Found, IndexError> {
-        let SearchOptions { k, filter, .. } = *options;
+        self.snapshot.check_query(query)?;
+        let SearchOptions { k, filter, correction, .. } = *options;
+        let sought = Sought::corrected(&self.snapshot, query, correction);
         let mut plan = self.plan(options);
         let neighbours = match plan.method {
-            Method::Exact => self.search_exact(query, k, filter)?,
-            Method::Scan => self.search_scan(query, k, filter)?,
-            Method::Graph { effort } => match self.search_graph(query, k, effort, filter) {
+            Method::Exact => exact::search(&self.snapshot, sought, k, filter),
+            Method::Scan => scan::search(&self.snapshot, sought, k, filter),
+            Method::Graph { effort } => match self.walk(sought, k, effort, filter) {
                 // The graph is only a cache: who did not insist on it gets the same answer a little later.
                 Err(error @ (IndexError::Graph { .. } | IndexError::NoGraph { .. }))
                     if options.strategy == Strategy::Auto =>
                 {
                     log::warn!("{error}");
                     (plan.method, plan.reason) = (Method::Scan, Reason::UnusableGraph);
-                    self.search_scan(query, k, filter)?
+                    scan::search(&self.snapshot, sought, k, filter)
                 }
                 result => result?,
             },
         };
-        Ok(Found { neighbours, plan })
+        Ok(Found { neighbours, plan, is_corrected: sought.is_corrected() })
+    }
+
+    /// The dot product of a vector with an item's embedding as it is stored: its cosine to a unit vector. `None` if there is no
+    /// such item, or the vector has another length.
+    pub fn similarity(&self, vector: &[f32], item: u64) -> Option<f32> {
+        let place = self.snapshot.locate_live(item)?;
+        (vector.len() == self.dimension()).then(|| self.snapshot.row(place).dot(Isa::best(), vector))
+    }
+
+    /// The mean of a sample of at most 1,024 items, evenly spread; `None` if the hubness of all items is not known, or there are
+    /// none.
+    pub fn mean(&self) -> Option<Mean> {
+        if !self.snapshot.knows_hubness() {
+            return None;
+        }
+        let rows = usize::try_from(self.snapshot.rows()).ok()?;
+        let mut sum = Mean { embedding: vec![0.0; self.dimension()], hubness: Hubness::default() };
+        let (mut count, mut before, mut numbers) = (0u32, 0, vec![0.0; self.dimension()]);
+        let step = rows.div_ceil(SAMPLE).max(1);
+        for (at, segment) in self.snapshot.segments().iter().enumerate() {
+            // The first row of this file that belongs to the sample.
+            let first = (step - before % step) % step;
+            before += segment.len();
+            let file = self.snapshot.hubness(at)?;
+            for row in (first..segment.len()).step_by(step).filter(|&row| self.snapshot.is_live_at(at, row)) {
+                segment.row(row).to_f32(&mut numbers);
+                sum.embedding.iter_mut().zip(&numbers).for_each(|(sum, number)| *sum += number);
+                let Hubness { captions, phrases } = file.of(row)?;
+                sum.hubness.captions += captions;
+                sum.hubness.phrases += phrases;
+                count += 1;
+            }
+        }
+        let share = 1.0 / count as f32;
+        sum.embedding.iter_mut().for_each(|number| *number *= share);
+        sum.hubness = Hubness { captions: sum.hubness.captions * share, phrases: sum.hubness.phrases * share };
+        (count > 0).then_some(sum)
+    }
+
+    /// How near an item is to texts of all kinds: see [`Bank`](crate::Bank). `None` if there is no such item, or that was not
+    /// measured for all items with one bank.
+    pub fn hubness(&self, item: u64) -> Option<Hubness> {
+        let place = self.snapshot.locate_live(item)?;
+        let file = self.snapshot.hubness(place.segment as usize).filter(|_| self.snapshot.knows_hubness())?;
+        file.of(place.row as usize)
+    }
+
+    /// The name of the bank of texts that hubness was measured with; `None` if it was not measured for all items with one
+    /// bank, so that scores cannot be corrected.
+    pub fn bank(&self) -> Option<&str> {
+        let first = self.snapshot.hubness_files().first()?.as_ref()?;
+        self.snapshot.knows_hubness().then(|| first.entry().bank.as_str())
     }
 
     /// How a search would be carried out.
@@ -313,11 +384,21 @@ impl IndexReader {
         filter: Option<&RoaringTreemap>,
     ) -> Result<Vec<Neighbour>, IndexError> {
         self.snapshot.check_query(query)?;
+        self.walk(Sought::plain(query), k, ef, filter)
+    }
+
+    fn walk(
+        &self,
+        sought: Sought<'_>,
+        k: usize,
+        ef: usize,
+        filter: Option<&RoaringTreemap>,
+    ) -> Result<Vec<Neighbour>, IndexError> {
         let graph = self.graph()?;
         if k == 0 {
             return Ok(Vec::new());
         }
-        Ok(graph.search(&self.snapshot, query, k, ef, filter))
+        Ok(graph.search(&self.snapshot, sought, k, ef, filter))
     }
 
     /// The records of the assets that items belong to, in the order of `items`, as they were when the reader was opened. Ids
@@ -346,21 +427,43 @@ impl IndexReader {
         Ok(records.iter().find(|record| record.asset.path == path.as_ref()).map(|record| record.id))
     }
 
-    /// Assets whose path has at least one of the words, best first with their BM25 scores; equal scores in ascending
+    /// The ids of the items of all assets that meet a condition.
+    ///
+    /// Where the word index is of an earlier version, or damaged, all records are read; the next writer makes it again.
+    ///
+    /// # Errors
+    /// [`IndexError::Corrupt`] if a record cannot be read.
+    pub fn matching(&self, filter: &Filter) -> Result<RoaringTreemap, IndexError> {
+        match self.words() {
+            Ok(words) => match words.matching(filter) {
+                Ok(found) => return Ok(found),
+                Err(error) => log::warn!("reading all records: {error}"),
+            },
+            Err(error) => log::info!("reading all records: {error}"),
+        }
+        let records = self.all_records()?;
+        Ok(records.iter().filter(|record| filter.meets(&record.asset)).flat_map(Record::items).collect())
+    }
+
+    /// Assets that have at least one of the words in their path, title, description, keywords, camera or lens, best first with their BM25 scores; equal scores in ascending
     /// order of ids. Letters and digits make up words, upper and lower case are the same.
     ///
     /// # Errors
     /// [`IndexError::Metadata`] if the word index cannot be used. The next writer makes it again.
     pub fn search_words(&self, words: &str, limit: usize) -> Result<Vec<(u64, f32)>, IndexError> {
+        self.words()?.search(words, limit)
+    }
+
+    fn words(&self) -> Result<&Words, IndexError> {
         if let Some(index) = self.words.get() {
-            return index.search(words, limit);
+            return Ok(index);
         }
         let Some(files) = &self.words_files else {
             let reason = "it is made when the index is next updated".to_owned();
             return Err(IndexError::Metadata { dir: self.snapshot.layout().words(), reason });
         };
         let opened = Words::open(files)?;
-        self.words.get_or_init(|| opened).search(words, limit)
+        Ok(self.words.get_or_init(|| opened))
     }
 
     fn graph(&self) -> Result<&Graph, IndexError> {
@@ -394,7 +497,13 @@ pub(crate) fn open_commit(layout: &Layout) -> Result<Opened, IndexError> {
         let pin = |meta: &String| ReadDirectory::pin(&layout.words(), meta.as_bytes().into());
         let words_files = words.map(pin).transpose()?;
         // An index can do without either, but not because a writer was faster.
-        let is_complete = words_files.as_ref().is_none_or(ReadDirectory::is_complete)
+        let named = |segment: &crate::manifest::SegmentEntry| {
+            snapshot.manifest().hubness.iter().any(|entry| entry.segment == segment.file)
+        };
+        let hubness_files = snapshot.manifest().segments.iter().zip(snapshot.hubness_files());
+        let has_hubness = hubness_files.into_iter().all(|(segment, file)| file.is_some() || !named(segment));
+        let is_complete = has_hubness
+            && words_files.as_ref().is_none_or(ReadDirectory::is_complete)
             && graph_file.as_ref().is_none_or(Result::is_ok);
         if !is_complete && CommitPoint::read(layout)? != *point {
             return Err(IndexError::corrupt(&layout.manifest(), "it was replaced while its files were being opened"));

@@ -219,6 +219,7 @@ impl Rebuild {
         {
             manifest.graph = None;
         }
+        manifest.hubness.retain(|entry| self.staged.hubness(entry.file).is_file());
         if let Some(entry) = &manifest.bad_files
             && !self.staged.bad_files(entry.file).is_file()
         {
@@ -239,6 +240,7 @@ impl Rebuild {
         if let Some(entry) = &manifest.graph {
             made_again.push(of(&|at| at.graph(entry.file)));
         }
+        made_again.extend(manifest.hubness.iter().map(|entry| of(&|at| at.hubness(entry.file))));
         made_again.extend(manifest.bad_files.iter().map(|entry| of(&|at| at.bad_files(entry.file))));
         let words = words::live_files(&from.words(), manifest.words.as_deref())?;
         made_again.extend(words.iter().map(|name| of(&|at| at.words().join(name))));
@@ -376,6 +378,7 @@ impl Base {
                 | Entry::Deleted(file)
                 | Entry::Records(file)
                 | Entry::BadFiles(file)
+                | Entry::Hubness(file)
                 | Entry::Graph(file)
                     if !is_staged(file) =>
                 {
@@ -422,6 +425,7 @@ mod tests {
                 camera: None,
                 lens: None,
                 gps: None,
+                ..Asset::default()
             };
             writer.add(photo, embedding).unwrap();
         }

@@ -15,6 +15,7 @@ use crate::checked_json;
 use crate::error::IndexError;
 use crate::files;
 use crate::graph;
+use crate::hubness;
 use crate::id_set;
 use crate::layout::{self, Entry, Layout, MetaEntry};
 use crate::manifest;
@@ -137,6 +138,7 @@ fn is_own_in_vectors(path: &Path) -> Result<bool, IndexError> {
 fn is_own_in_records(path: &Path) -> Result<bool, IndexError> {
     match name_of(path).and_then(layout::entry_in_records) {
         Some(Entry::Records(_)) => Ok(beginning(path)?.starts_with(&records::KIND.magic)),
+        Some(Entry::Hubness(_)) => Ok(beginning(path)?.starts_with(&hubness::KIND.magic)),
         Some(Entry::BadFiles(_)) => Ok(beginning(path)?.starts_with(&bad_files::KIND.magic)),
         Some(Entry::Temporary) => Ok(is_our_temporary(path)),
         _ => Ok(false),

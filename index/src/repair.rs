@@ -20,6 +20,7 @@ use crate::compaction;
 use crate::error::IndexError;
 use crate::files;
 use crate::graph::Graph;
+use crate::hubness::{self, HubnessFile};
 use crate::layout::Layout;
 use crate::lock::WriteLock;
 use crate::manifest::{self, Manifest};
@@ -53,6 +54,8 @@ pub struct Repaired {
     pub words_rebuilt: bool,
     /// The list of files that could not be indexed was damaged. The next update tries them again.
     pub bad_files_dropped: bool,
+    /// What was measured to correct scores was damaged. The next update measures it again.
+    pub hubness_dropped: bool,
 }
 
 impl Repaired {
@@ -65,6 +68,7 @@ impl Repaired {
             && !self.graph_dropped
             && !self.words_rebuilt
             && !self.bad_files_dropped
+            && !self.hubness_dropped
     }
 }
 
@@ -370,14 +374,33 @@ impl<'a> Repair<'a> {
     }
 
     /// Looks at graph and words, which can be made again, and commits.
+    /// The files of hubness of the vector files that stay. Those of files that were written again go with them.
+    fn salvage_hubness(&mut self) -> Result<Vec<Option<Arc<HubnessFile>>>, IndexError> {
+        let mut kept = Vec::with_capacity(self.segments.len());
+        for segment in &self.segments {
+            let entry = self.manifest.hubness.iter().find(|entry| entry.segment == segment.file_id());
+            let open = |entry| {
+                let file = hubness::open_of(self.layout, entry, segment.len() as u64)?;
+                file.verify()?;
+                Ok(Arc::new(file))
+            };
+            let file = entry.map(|entry| damage(open(entry))).transpose()?.flatten();
+            self.report.hubness_dropped |= entry.is_some() && file.is_none();
+            kept.push(file);
+        }
+        Ok(kept)
+    }
+
     fn commit(mut self, lock: WriteLock) -> Result<Repaired, IndexError> {
         // Written again with the others.
         self.manifest.deleted = None;
         let removed = self.removed.take().unwrap_or_default();
+        let hubness = self.salvage_hubness()?;
         let (layout, records) = (self.layout.clone(), Records::new(self.records));
         let assemble = |manifest: &Manifest| {
             let (layout, manifest, segments) = (layout.clone(), manifest.clone(), self.segments.clone());
-            Snapshot::assemble(layout, manifest, segments, records.clone(), removed.clone())
+            let snapshot = Snapshot::assemble(layout, manifest, segments, records.clone(), removed.clone())?;
+            Ok::<_, IndexError>(snapshot.with_hubness(hubness.clone()))
         };
         let mut snapshot = assemble(&self.manifest)?;
         self.report.items_kept = snapshot.live();

@@ -14,6 +14,7 @@ use crate::exact;
 use crate::plan::follows_filter;
 use crate::shortlist::{SharedFloor, Shortlist};
 use crate::snapshot::{Place, Snapshot};
+use crate::sought::Sought;
 use crate::status::Neighbour;
 
 /// Codes that one task reads: they and the sums fit into the second-level cache.
@@ -29,18 +30,24 @@ pub(crate) fn shortlist_len(k: usize) -> usize {
 }
 
 /// The best `k` live rows, best first; equal scores in ascending order of ids. Scores are those of [`exact::search`].
-pub(crate) fn search(snapshot: &Snapshot, query: &[f32], k: usize, filter: Option<&RoaringTreemap>) -> Vec<Neighbour> {
+pub(crate) fn search(
+    snapshot: &Snapshot,
+    sought: Sought<'_>,
+    k: usize,
+    filter: Option<&RoaringTreemap>,
+) -> Vec<Neighbour> {
     let size = shortlist_len(k);
     // With so many candidates to be scored again, the first step saves nothing.
     if size as u64 >= snapshot.rows() / 4 {
-        return exact::search(snapshot, query, k, filter);
+        return exact::search(snapshot, sought, k, filter);
     }
-    let scan = Scan { snapshot, query, codes: CodeQuery::new(Isa::best(), query), size, floor: SharedFloor::new() };
+    let codes = CodeQuery::new(Isa::best(), sought.vector);
+    let scan = Scan { snapshot, sought, codes, size, floor: SharedFloor::new() };
     let shortlist = match filter {
-        Some(filter) if follows_filter(snapshot.rows(), filter.len(), similarity::code_len(query.len())) => {
+        Some(filter) if follows_filter(snapshot.rows(), filter.len(), similarity::code_len(sought.vector.len())) => {
             let places = places_of(snapshot, filter);
             if places.len() <= 2 * size {
-                return exact::search_places(snapshot, query, k, &places);
+                return exact::search_places(snapshot, sought, k, &places);
             }
             scan.places(&places)
         }
@@ -48,12 +55,12 @@ pub(crate) fn search(snapshot: &Snapshot, query: &[f32], k: usize, filter: Optio
     };
     let places: Vec<(u64, Place)> =
         shortlist.into_places().into_iter().map(|place| (snapshot.id_at(place), place)).collect();
-    exact::search_places(snapshot, query, k, &places)
+    exact::search_places(snapshot, sought, k, &places)
 }
 
 struct Scan<'a> {
     snapshot: &'a Snapshot,
-    query: &'a [f32],
+    sought: Sought<'a>,
     codes: CodeQuery,
     size: usize,
     floor: SharedFloor,
@@ -61,7 +68,7 @@ struct Scan<'a> {
 
 impl Scan<'_> {
     fn all(&self, filter: Option<&RoaringTreemap>) -> Shortlist {
-        let code_len = similarity::code_len(self.query.len());
+        let code_len = self.code_len();
         let blocks = blocks(self.snapshot, (BLOCK_BYTES / code_len).clamp(GROUP, 1 << 14));
         let each = |(mut list, mut sums): (Shortlist, Vec<i32>), block: &Block| {
             self.block(&mut list, &mut sums, block, filter);
@@ -74,13 +81,17 @@ impl Scan<'_> {
         self.merged(blocks.par_iter().fold(new, each).map(|(list, _)| list))
     }
 
+    fn code_len(&self) -> usize {
+        similarity::code_len(self.sought.vector.len())
+    }
+
     fn places(&self, places: &[(u64, Place)]) -> Shortlist {
         let each = |mut list: Shortlist, places: &[(u64, Place)]| {
             self.some_places(&mut list, places);
             list
         };
         let new = || Shortlist::new(self.size);
-        if places.len() * similarity::code_len(self.query.len()) < PARALLEL_BYTES {
+        if places.len() * self.code_len() < PARALLEL_BYTES {
             return each(new(), places);
         }
         self.merged(places.par_chunks(1024).fold(new, each))
@@ -93,6 +104,8 @@ impl Scan<'_> {
     fn block(&self, list: &mut Shortlist, sums: &mut Vec<i32>, block: &Block, filter: Option<&RoaringTreemap>) {
         let segment = &self.snapshot.segments()[block.segment];
         let ids = &segment.ids()[block.rows.clone()];
+        let penalties = self.sought.penalties(self.snapshot, block.segment);
+        let penalty = |index: usize| penalties.map_or(0.0, |penalties| penalties.of(block.rows.start + index));
         let floor = list.floor(&self.floor);
         let mut offer = |index: usize, score: f32| {
             let row = block.rows.start + index;
@@ -106,16 +119,22 @@ impl Scan<'_> {
         let (Some(codes), Some(scales)) = (segment.codes_block(block.rows.clone()), segment.scales(block.rows.clone()))
         else {
             // A file of version 1.
-            let rows = segment.rows(block.rows.clone()).split(self.query.len());
-            return rows.enumerate().for_each(|(index, row)| offer(index, row.dot(Isa::best(), self.query)));
+            let rows = segment.rows(block.rows.clone()).split(self.sought.vector.len());
+            return rows.enumerate().for_each(|(index, row)| {
+                offer(index, row.dot(Isa::best(), self.sought.vector) - penalty(index));
+            });
         };
         sums.resize(scales.len(), 0);
         self.codes.dots(codes, sums);
         let unit = self.codes.scale();
         let score = |sum: i32, scale: f32| unit * scale * sum as f32;
         let (groups, _) = sums.as_chunks::<GROUP>();
+        let penalties_of = penalties.map(|penalties| penalties.groups::<GROUP>(block.rows.clone()));
         for (group, (sums, scales)) in groups.iter().zip(scales.as_chunks::<GROUP>().0).enumerate() {
-            let scores: [f32; GROUP] = std::array::from_fn(|lane| score(sums[lane], scales[lane]));
+            let mut scores: [f32; GROUP] = std::array::from_fn(|lane| score(sums[lane], scales[lane]));
+            if let Some(penalties) = &penalties_of {
+                penalties.subtract_from(group, &mut scores);
+            }
             // Hardly any group has one that is good enough. They are counted, since sums of integers become vector
             // instructions. NaN, which only damage makes, is never among them.
             if scores.iter().map(|&score| u32::from(score >= floor)).sum::<u32>() == 0 {
@@ -124,7 +143,7 @@ impl Scan<'_> {
             scores.iter().enumerate().for_each(|(lane, &score)| offer(group * GROUP + lane, score));
         }
         for index in groups.len() * GROUP..sums.len() {
-            offer(index, score(sums[index], scales[index]));
+            offer(index, score(sums[index], scales[index]) - penalty(index));
         }
     }
 
@@ -140,9 +159,9 @@ impl Scan<'_> {
             }
             let score = match codes(place) {
                 Some((codes, scale)) => self.codes.scale() * scale * self.codes.dot(codes) as f32,
-                None => self.snapshot.row(place).dot(Isa::best(), self.query),
+                None => self.snapshot.row(place).dot(Isa::best(), self.sought.vector),
             };
-            list.offer(score, place);
+            list.offer(score - self.sought.penalty(self.snapshot, place), place);
         }
     }
 }
@@ -212,8 +231,9 @@ mod tests {
                     for share in [None, Some(1.0), Some(0.5), Some(0.11), Some(0.07), Some(0.01), Some(0.0)] {
                         let filter: Option<RoaringTreemap> =
                             share.map(|share| (0..25_000).filter(|_| rng.random_bool(share)).collect());
-                        let found = search(&snapshot, &query, k, filter.as_ref());
-                        let expected = exact::search(&snapshot, &query, k, filter.as_ref());
+                        let sought = Sought::plain(&query);
+                        let found = search(&snapshot, sought, k, filter.as_ref());
+                        let expected = exact::search(&snapshot, sought, k, filter.as_ref());
                         assert_eq!(found, expected, "{dimension} numbers, {k} of {share:?}");
                     }
                 }
@@ -225,7 +245,7 @@ mod tests {
     fn all_rows_are_equal_to_a_query_of_zeros() {
         let dir = tempfile::tempdir().unwrap();
         let snapshot = snapshot(dir.path(), 30, &[(KINDS[0], 2000), (KINDS[2], 2000)]);
-        let found = search(&snapshot, &[0.0; 30], 5, None);
+        let found = search(&snapshot, Sought::plain(&[0.0; 30]), 5, None);
         assert_eq!(
             found.iter().map(|hit| (hit.id, hit.score)).collect::<Vec<_>>(),
             [1, 2, 4, 5, 7].map(|id| (id, 0.0))
@@ -245,7 +265,7 @@ mod tests {
                 let all: Vec<Vec<Neighbour>> = [1, 2, 3, 7]
                     .map(|threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap())
                     .iter()
-                    .map(|pool| pool.install(|| search(&snapshot, &query, 100, filter)))
+                    .map(|pool| pool.install(|| search(&snapshot, Sought::plain(&query), 100, filter)))
                     .collect();
                 assert!(all.iter().all(|found| found.len() == 100 && *found == all[0]));
             }
@@ -283,7 +303,8 @@ mod tests {
                 continue;
             };
             for filter in [None, Some(&filter)] {
-                for found in [search(&snapshot, query, 10, filter), exact::search(&snapshot, query, 10, filter)] {
+                let sought = Sought::plain(query);
+                for found in [search(&snapshot, sought, 10, filter), exact::search(&snapshot, sought, 10, filter)] {
                     assert!(found.iter().all(|hit| snapshot.segments()[0].ids().contains(&hit.id)));
                 }
             }

@@ -9,6 +9,7 @@ use roaring::RoaringTreemap;
 use crate::asset::Record;
 use crate::commit_point::{CommitPoint, at_commit};
 use crate::error::IndexError;
+use crate::hubness::{self, HubnessFile};
 use crate::id_set;
 use crate::layout::Layout;
 use crate::manifest::{Manifest, RecordsEntry, SegmentEntry};
@@ -35,6 +36,8 @@ pub(crate) struct Snapshot {
     deleted: RoaringTreemap,
     /// For each segment with removed rows, one bit a row.
     dead: Vec<Option<Vec<u64>>>,
+    /// For each segment, if it is known.
+    hubness: Vec<Option<Arc<HubnessFile>>>,
     rows: u64,
 }
 
@@ -81,7 +84,14 @@ impl Snapshot {
             None => RoaringTreemap::new(),
             Some(entry) => read_deleted(&layout.deleted(entry.file), entry.crc32)?,
         };
-        Snapshot::assemble(layout.clone(), manifest, segments, Records::new(records), deleted)
+        let hubness = open_hubness(layout, &manifest, &segments)?;
+        let snapshot = Snapshot::assemble(layout.clone(), manifest, segments, Records::new(records), deleted)?;
+        Ok(snapshot.with_hubness(hubness))
+    }
+
+    /// The same, with the hubness of the rows of these vector files.
+    pub(crate) fn with_hubness(self, files: Vec<Option<Arc<HubnessFile>>>) -> Snapshot {
+        Snapshot { hubness: files, ..self }
     }
 
     fn open_v1(open: OpenSegment, layout: &Layout, point: &v1::CommitPoint) -> Result<Snapshot, IndexError> {
@@ -139,7 +149,9 @@ impl Snapshot {
         }
         let rows = segments.iter().map(|segment| segment.len() as u64).sum();
         let dead = vec![None; segments.len()];
-        let mut snapshot = Snapshot { layout, manifest, segments, records, v1_records: None, deleted, dead, rows };
+        let hubness = vec![None; segments.len()];
+        let v1_records = None;
+        let mut snapshot = Snapshot { layout, manifest, segments, records, v1_records, deleted, dead, hubness, rows };
         for id in &snapshot.deleted {
             let Some(place) = locate(&snapshot.segments, id) else {
                 return Err(IndexError::corrupt(
@@ -168,6 +180,23 @@ impl Snapshot {
 
     pub(crate) fn segments(&self) -> &[Arc<Segment>] {
         &self.segments
+    }
+
+    /// The files of hubness, one for each vector file that has one.
+    pub(crate) fn hubness_files(&self) -> &[Option<Arc<HubnessFile>>] {
+        &self.hubness
+    }
+
+    /// True if the hubness of every row is known, all by the same bank of texts.
+    pub(crate) fn knows_hubness(&self) -> bool {
+        let bank = |file: &Option<Arc<HubnessFile>>| file.as_ref().map(|file| file.entry().bank.clone());
+        let first = self.hubness.first().and_then(bank);
+        first.is_some() && self.hubness.iter().all(|file| bank(file) == first)
+    }
+
+    /// The hubness of the rows of a vector file.
+    pub(crate) fn hubness(&self, segment: usize) -> Option<&HubnessFile> {
+        self.hubness.get(segment)?.as_deref()
     }
 
     pub(crate) fn records(&self) -> &Records {
@@ -299,6 +328,28 @@ pub(crate) fn open_segment(open: OpenSegment, layout: &Layout, entry: &SegmentEn
         return Err(not_the_named_file(&path));
     }
     Ok(segment)
+}
+
+/// Opens the files of hubness that a manifest names for these vector files. What is damaged or missing can be measured again.
+fn open_hubness(
+    layout: &Layout,
+    manifest: &Manifest,
+    segments: &[Arc<Segment>],
+) -> Result<Vec<Option<Arc<HubnessFile>>>, IndexError> {
+    let of = |segment: &Arc<Segment>| {
+        let Some(entry) = manifest.hubness.iter().find(|entry| entry.segment == segment.file_id()) else {
+            return Ok(None);
+        };
+        match hubness::open_of(layout, entry, segment.len() as u64) {
+            Ok(file) => Ok(Some(Arc::new(file))),
+            Err(error) if matches!(error, IndexError::Io { .. }) && !error.is_missing_file() => Err(error),
+            Err(error) => {
+                log::warn!("scores are not corrected: {error}");
+                Ok(None)
+            }
+        }
+    };
+    segments.iter().map(of).collect()
 }
 
 /// Opens the file of records that a manifest names.

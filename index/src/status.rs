@@ -8,7 +8,7 @@ use crate::model::ModelId;
 pub struct Neighbour {
     /// The item's id.
     pub id: u64,
-    /// Cosine similarity, -1 to 1.
+    /// Cosine similarity, -1 to 1; less a share of the item's hubness, if that was asked for.
     pub score: f32,
 }
 

@@ -14,6 +14,7 @@ use crate::commit_point::CommitPoint;
 use crate::error::IndexError;
 use crate::files;
 use crate::graph::Graph;
+use crate::hubness;
 use crate::layout::Layout;
 use crate::manifest::Manifest;
 use crate::reader::{Opened, open_commit};
@@ -109,6 +110,7 @@ fn verify_once(layout: &Layout, watch: &Watch<'_>) -> Result<VerifyReport, Index
         check_segment(segment, &mut report)?;
         step(watch, segment.byte_len(), segment.path())?;
     }
+    check_hubness(layout, snapshot.manifest(), watch, &mut report)?;
     for file in snapshot.records().files() {
         check_record_file(file, &mut report)?;
         step(watch, file.byte_len(), file.path())?;
@@ -154,6 +156,7 @@ fn check_one_by_one(layout: &Layout, watch: &Watch<'_>, report: &mut VerifyRepor
     {
         report.add(layout.root(), error)?;
     }
+    check_hubness(layout, &manifest, watch, report)?;
     check_bad_files(layout, &manifest, watch, report)?;
     if let Some(meta) = &manifest.words {
         let opened = ReadDirectory::pin(&layout.words(), meta.as_bytes().into()).and_then(|files| Words::open(&files));
@@ -216,6 +219,29 @@ fn check_segment(segment: &Segment, report: &mut VerifyReport) -> Result<(), Ind
         report.note(segment.path(), message);
     } else if let Some(row) = rows_with_other_codes(segment).next() {
         report.note(segment.path(), format!("the codes of item {} do not match its vector", segment.ids()[row]));
+    }
+    Ok(())
+}
+
+/// Checks the files of hubness that a manifest names; one of a vector file that is no more is of no use, but no harm.
+fn check_hubness(
+    layout: &Layout,
+    manifest: &Manifest,
+    watch: &Watch<'_>,
+    report: &mut VerifyReport,
+) -> Result<(), IndexError> {
+    for segment in &manifest.segments {
+        let Some(entry) = manifest.hubness.iter().find(|entry| entry.segment == segment.file) else { continue };
+        let path = layout.hubness(entry.file);
+        match hubness::open_of(layout, entry, segment.rows) {
+            Ok(file) => {
+                if let Err(error) = file.verify() {
+                    report.add(&path, error)?;
+                }
+                step(watch, file.byte_len(), file.path())?;
+            }
+            Err(error) => report.add(&path, error)?,
+        }
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use crate::compaction;
 use crate::error::IndexError;
 use crate::files;
 use crate::graph::{self, GraphOptions, GraphUpdate};
+use crate::hubness::{self, Bank, HubnessFile};
 use crate::id_set;
 use crate::layout::{Entry, Layout};
 use crate::lock::WriteLock;
@@ -48,6 +49,8 @@ pub struct IndexWriter {
     bad_files: BadFiles,
     next_id: u64,
     row_format: RowFormat,
+    /// What hubness is measured with.
+    bank: Option<Arc<Bank>>,
     pending: Pending,
     /// The newest commit may not be on the disk yet: the commit point was replaced, but syncing that has failed.
     unsynced: bool,
@@ -116,6 +119,8 @@ impl Pending {
 /// What a commit makes of the vector files.
 struct Staged {
     segments: Vec<Arc<Segment>>,
+    /// For each of them, if its hubness is known.
+    hubness: Vec<Option<Arc<HubnessFile>>>,
     records: Vec<Arc<RecordFile>>,
     deleted: RoaringTreemap,
     graph: Option<GraphEntry>,
@@ -251,6 +256,7 @@ impl IndexWriter {
             row_format: manifest.rows,
             excluded: manifest.excluded.clone(),
             bad_files,
+            bank: None,
             pending,
             unsynced: false,
             snapshot,
@@ -263,6 +269,7 @@ impl IndexWriter {
         let manifest = self.snapshot.manifest();
         let staged = Staged {
             segments: self.snapshot.segments().to_vec(),
+            hubness: self.snapshot.hubness_files().to_vec(),
             records: self.snapshot.records().files().to_vec(),
             deleted: self.snapshot.deleted().clone(),
             graph: manifest.graph.clone(),
@@ -283,6 +290,7 @@ impl IndexWriter {
             *segment = Arc::new(compaction::rewrite(segment, self.row_format, &path, staged.next_file)?);
             staged.next_file += 1;
         }
+        staged.hubness = vec![None; staged.segments.len()];
         self.publish(staged)
     }
 
@@ -350,6 +358,19 @@ impl IndexWriter {
     pub fn set_row_format(&mut self, format: RowFormat) {
         self.pending.manifest_changed |= format != self.row_format;
         self.row_format = format;
+    }
+
+    /// Sets what the hubness of items is measured with: that of new items by each commit, that of all others by
+    /// [`IndexWriter::update_hubness`]. Without a bank, hubness that was measured before is kept.
+    ///
+    /// # Errors
+    /// [`IndexError::Dimension`] if the bank's embeddings have another dimension than the index.
+    pub fn set_bank(&mut self, bank: Arc<Bank>) -> Result<(), IndexError> {
+        if bank.dimension() != self.model.dimension {
+            return Err(IndexError::Dimension { expected: self.model.dimension, found: bank.dimension() });
+        }
+        self.bank = Some(bank);
+        Ok(())
     }
 
     /// Notes how many files whoever makes the index has yet to read, with the next commit; 0 when all is done. So whoever
@@ -458,8 +479,11 @@ impl IndexWriter {
     /// [`IndexError::UnknownId`], or those of reading the record.
     pub fn touch(&mut self, id: u64, stamp: Stamp) -> Result<(), IndexError> {
         let is_committed = !self.pending.records.contains_key(&id);
-        self.asset_mut(id)?.stamp = stamp;
-        if is_committed {
+        let asset = self.asset_mut(id)?;
+        // Conditions ask for sizes.
+        let has_size = asset.stamp.size == stamp.size;
+        asset.stamp = stamp;
+        if is_committed && has_size {
             self.pending.restamped.insert(id);
         }
         Ok(())
@@ -487,6 +511,45 @@ impl IndexWriter {
             self.sweep();
         }
         Ok(())
+    }
+
+    /// Measures the hubness of all items for which that was not done with the writer's bank, if it has one; commits before and
+    /// after. `progress` gets the rows measured and in all, on this thread. After `cancel` was set, the call returns soon, with
+    /// what was measured thrown away and `false`.
+    ///
+    /// # Errors
+    /// Those of [`IndexWriter::commit`].
+    pub fn update_hubness(
+        &mut self,
+        progress: &mut dyn FnMut(usize, usize),
+        cancel: &AtomicBool,
+    ) -> Result<bool, IndexError> {
+        self.commit()?;
+        let Some(bank) = self.bank.clone() else { return Ok(true) };
+        let known = hubness::Known::new(&self.snapshot, bank.name());
+        let is_missing = |segment: &&Arc<Segment>| known.file_of(segment).is_none();
+        let rows = self.snapshot.segments().iter().filter(is_missing).map(|segment| segment.len()).sum();
+        if rows == 0 {
+            return Ok(true);
+        }
+        // With nothing pending, this compacts and no more.
+        let mut staged = self.stage()?;
+        let watch = Watch::new(rows, progress, cancel);
+        let layout = self.snapshot.layout();
+        let mut measure = || {
+            for (segment, file) in staged.segments.iter().zip(&mut staged.hubness).filter(|(_, file)| file.is_none()) {
+                let numbers = hubness::measure(segment, &bank, &watch)?;
+                *file = Some(Arc::new(hubness::write(layout, staged.next_file, segment, bank.name(), &numbers)?));
+                staged.next_file += 1;
+            }
+            Ok(())
+        };
+        if watch.outcome(measure())?.is_none() {
+            self.sweep();
+            return Ok(false);
+        }
+        self.publish(staged)?;
+        Ok(true)
     }
 
     /// Builds the search graph, or adds what it lacks, if that is worth it by `options`; commits before and after.
@@ -610,6 +673,7 @@ impl IndexWriter {
         let pending = &self.pending;
         let mut staged = Staged {
             segments: self.snapshot.segments().to_vec(),
+            hubness: Vec::new(),
             records: self.snapshot.records().files().to_vec(),
             deleted: self.snapshot.deleted() | &pending.removed,
             graph: manifest.graph.clone(),
@@ -641,7 +705,31 @@ impl IndexWriter {
         }
         compact(layout, self.row_format, &mut staged)?;
         compact_records(layout, &mut staged)?;
+        self.stage_hubness(&mut staged)?;
         Ok(staged)
+    }
+
+    /// Takes over what is known of the hubness of the staged rows, and measures that of new ones.
+    fn stage_hubness(&self, staged: &mut Staged) -> Result<(), IndexError> {
+        let layout = self.snapshot.layout();
+        let bank = match (&self.bank, self.snapshot.hubness_files().iter().flatten().next()) {
+            (Some(bank), _) => bank.name(),
+            (None, Some(file)) => file.entry().bank.as_str(),
+            (None, None) => "",
+        };
+        let known = hubness::Known::new(&self.snapshot, bank);
+        staged.hubness = Vec::with_capacity(staged.segments.len());
+        for segment in &staged.segments {
+            let mut file = known.file_of(segment);
+            if file.is_none()
+                && let Some(numbers) = known.numbers_of(segment, self.bank.as_deref(), |id| self.pending.has_added(id))
+            {
+                file = Some(Arc::new(hubness::write(layout, staged.next_file, segment, bank, &numbers)?));
+                staged.next_file += 1;
+            }
+            staged.hubness.push(file);
+        }
+        Ok(())
     }
 
     /// How many steps [`IndexWriter::stage_compacted`] takes at most.
@@ -657,6 +745,7 @@ impl IndexWriter {
         let removed = self.snapshot.deleted();
         let mut staged = Staged {
             segments: Vec::new(),
+            hubness: Vec::new(),
             records: Vec::new(),
             deleted: RoaringTreemap::new(),
             graph: manifest.graph.clone(),
@@ -692,6 +781,7 @@ impl IndexWriter {
             staged.next_file += 1;
             staged.records.extend(merged.map(Arc::new));
         }
+        self.stage_hubness(&mut staged)?;
         // The last moment: what comes now commits.
         watch.check().map_err(IndexError::io("compact", layout.root()))?;
         Ok(staged)
@@ -748,6 +838,7 @@ impl IndexWriter {
             words: None,
             excluded: self.excluded.clone(),
             bad_files,
+            hubness: staged.hubness.iter().flatten().map(|file| file.entry().clone()).collect(),
             unknown: old.unknown.clone(),
         };
         // Whatever goes wrong from here on, the word index in memory is not the committed one any more.
@@ -760,7 +851,8 @@ impl IndexWriter {
             staged.segments,
             Records::new(staged.records),
             staged.deleted,
-        )?;
+        )?
+        .with_hubness(staged.hubness);
         let result = files::write_bytes(&layout.manifest(), &bytes);
         // Even where an error came back, what counts is whether the commit point was replaced.
         if result.is_err() && CommitPoint::read(&layout).ok().map(|point| point.generation()) != Some(generation) {

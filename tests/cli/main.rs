@@ -19,6 +19,7 @@ mod mounts;
 mod moved;
 mod numbers;
 mod own_model;
+mod query;
 mod query_cache;
 mod remove;
 mod replacement;

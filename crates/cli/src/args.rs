@@ -83,8 +83,24 @@ fn without_index(command: clap::Command) -> clap::Command {
 /// What clap has to say, which may be the help that was asked for.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Cli, clap::Error> {
     let mut command = command();
+    let mut arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    if arguments.iter().any(|argument| argument == "query") {
+        arguments.iter_mut().for_each(keep_leading_minus);
+    }
     let matches = command.try_get_matches_from_mut(arguments)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// A query that begins with a minus, such as `-has:gps` or `-people beach`, is no bundle of options: no option of one letter
+/// takes a value with a blank or a colon. It gets the minus of mathematics, which queries know too.
+fn keep_leading_minus(argument: &mut OsString) {
+    let Some(text) = argument.to_str() else { return };
+    if let Some(rest) = text.strip_prefix('-')
+        && rest.starts_with(|c: char| c.is_alphabetic() || matches!(c, '"' | '('))
+        && rest.contains([' ', ':'])
+    {
+        *argument = format!("\u{2212}{rest}").into();
+    }
 }
 
 /// One variant per command.
@@ -260,9 +276,10 @@ pub(crate) struct IndexArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("what").required(true).args(["text", "image"])))]
+#[command(group(ArgGroup::new("what").required(true).multiple(true).args(["text", "image"])))]
 pub(crate) struct QueryArgs {
-    /// Description of the photos to find; several words need no quotes. `-` reads it from standard input
+    /// Description of the photos to find, and conditions such as `camera:nikon`, `year:2019` or `-people`; several words
+    /// need no quotes, signs do. `-` reads it from standard input
     #[arg(value_name = "TEXT")]
     pub text: Vec<String>,
 
@@ -270,9 +287,49 @@ pub(crate) struct QueryArgs {
     #[arg(long, value_name = "FILE")]
     pub image: Option<PathBuf>,
 
+    /// Look only at this part of the image: left, top, width and height in pixels, or in percent (`25%,0,50%,100%`)
+    #[arg(long, value_name = "X,Y,W,H", requires = "image", value_parser = crop)]
+    pub crop: Option<Crop>,
+
+    /// Take the text as a description as it is: nothing in it is a condition
+    #[arg(long)]
+    pub literal: bool,
+
     /// Maximum number of results; identical files count as one
     #[arg(short = 'n', long, value_name = "N", default_value = "10", value_parser = count::<u64>(MAX_COUNT))]
     pub limit: u64,
+
+    /// Leave out the first N results
+    #[arg(long, value_name = "N", default_value = "0", hide_default_value = true, value_parser = clap::value_parser!(u64).range(0..=MAX_COUNT))]
+    pub offset: u64,
+
+    /// Print all results, matches or not
+    #[arg(long, conflicts_with = "limit")]
+    pub all: bool,
+
+    /// Print only how many photos meet the conditions
+    #[arg(long, conflicts_with_all = ["json", "null", "paths_only", "group", "export"])]
+    pub count: bool,
+
+    /// Order of the results. Which ones they are is decided before: the best, if there is a description
+    #[arg(long, value_name = "ORDER", default_value = "relevance")]
+    pub sort: SortArg,
+
+    /// Print results under headings
+    #[arg(long, value_name = "BY", conflicts_with_all = ["json", "null", "paths_only"])]
+    pub group: Option<GroupArg>,
+
+    /// Put symbolic links to the results, or copies of them, into a folder
+    #[arg(long, num_args = 2, value_names = ["links|copies", "DIR"])]
+    pub export: Option<Vec<PathBuf>>,
+
+    /// Leave out results whose relevance, from 0 to 1, is lower than this
+    #[arg(long, value_name = "R", value_parser = share)]
+    pub min_relevance: Option<f32>,
+
+    /// Rank by plain similarity: do not correct the scores of photos that are near to every text
+    #[arg(long)]
+    pub raw: bool,
 
     /// Print one JSON object per photo
     #[arg(long, conflicts_with_all = ["null", "paths_only"])]
@@ -304,6 +361,73 @@ pub(crate) struct QueryArgs {
 
     #[command(flatten)]
     pub model: ModelArgs,
+}
+
+/// In which order results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SortArg {
+    /// The best first; without a description, the newest
+    Relevance,
+    /// The newest first
+    Date,
+    /// The oldest first
+    Oldest,
+    /// By path
+    Path,
+    /// The largest file first
+    Size,
+}
+
+/// What results are grouped by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GroupArg {
+    /// The day that they were taken
+    Day,
+    /// The month that they were taken
+    Month,
+    /// The folder that they are in
+    Folder,
+}
+
+/// A part of a picture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Crop(pub [Length; 4]);
+
+/// Pixels, or a share of a side.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Length {
+    Pixels(u32),
+    Share(f64),
+}
+
+impl Length {
+    /// In pixels, of a side that has so many.
+    pub fn of(self, side: u32) -> u32 {
+        match self {
+            Self::Pixels(pixels) => pixels,
+            Self::Share(share) => (share * f64::from(side)).round() as u32,
+        }
+    }
+}
+
+fn share(text: &str) -> Result<f32, String> {
+    let share = text.parse().ok().filter(|share: &f32| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "expected a number from 0 to 1".to_owned())
+}
+
+fn crop(text: &str) -> Result<Crop, String> {
+    let length = |text: &str| match text.trim().strip_suffix('%') {
+        Some(percent) => {
+            let percent: f64 = percent.parse().ok()?;
+            (0.0..=100.0).contains(&percent).then_some(Length::Share(percent / 100.0))
+        }
+        None => text.trim().parse().ok().map(Length::Pixels),
+    };
+    let lengths: Option<Vec<Length>> = text.split(',').map(length).collect();
+    let lengths = lengths.and_then(|lengths| lengths.try_into().ok());
+    lengths
+        .map(Crop)
+        .ok_or_else(|| "expected four numbers, separated by commas: left, top, width and height".to_owned())
 }
 
 #[derive(Debug, Args)]
@@ -564,6 +688,19 @@ mod tests {
     }
 
     #[test]
+    fn a_query_may_begin_with_a_minus() {
+        let text = |argument: &str| {
+            let cli = parse(["clip-search", "query", argument, "-n", "3", "--json"]).unwrap();
+            let Command::Query(query) = cli.command else { panic!("another command") };
+            assert!(query.json && query.limit == 3);
+            query.text
+        };
+        assert_eq!(text("-has:gps"), ["\u{2212}has:gps"]);
+        assert_eq!(text("-people beach"), ["\u{2212}people beach"]);
+        assert_eq!(text("beach -people"), ["beach -people"]);
+    }
+
+    #[test]
     fn texts_and_images_take_several_values_and_exclude_each_other() {
         let cli = parse(["clip-search", "embed", "--text", "a", "b", "--text", "c", "--json"]).unwrap();
         let Command::Embed(embed) = cli.command else { panic!("another command") };
@@ -576,7 +713,7 @@ mod tests {
             &["clip-search", "classify", "x.jpg"],
             &["clip-search", "classify", "--labels", "a,b", "--examples", "d", "x.jpg"],
             &["clip-search", "query"],
-            &["clip-search", "query", "a", "--image", "b"],
+            &["clip-search", "query", "a", "--crop", "0,0,5,5"],
             &["clip-search", "query", "a", "--json", "-0"],
             &["clip-search", "query", "a", "--exact", "--graph"],
             &["clip-search", "query", "a", "-n", "0"],

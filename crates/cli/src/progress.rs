@@ -315,6 +315,18 @@ impl Progress for IndexProgress {
             Event::Walking { found } => self.meter.found("looking for photos:", found),
             Event::Planned { to_read, .. } => self.meter.start("indexing", to_read),
             Event::Photo { .. } => self.meter.advance(),
+            Event::Bank { done, total } => {
+                if done == 0 {
+                    self.meter.start("embedding texts for ranking", total);
+                }
+                self.meter.set(done);
+            }
+            Event::Hubness { done, total } => {
+                if done == 0 {
+                    self.meter.start("measuring photos for ranking", total);
+                }
+                self.meter.set(done);
+            }
             Event::Graph { done, total } => {
                 if !self.graph.swap(true, Ordering::Relaxed) {
                     self.meter.start("building the search graph", total);

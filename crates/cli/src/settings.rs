@@ -86,6 +86,11 @@ pub(crate) struct ModelSettings {
 }
 
 impl ModelSettings {
+    /// Where the model is.
+    pub fn source(&self) -> &ModelSource {
+        &self.source
+    }
+
     /// Fails if the name is neither a built-in model nor something on the disk.
     pub fn resolve(args: &ModelArgs) -> Result<Self> {
         let source = match &args.model {

@@ -1,12 +1,21 @@
 //! EXIF's date and time fields to seconds since 1970.
 
-/// Seconds since 1970-01-01T00:00:00 of an EXIF date ("2004:08:11 16:45:32") at a given offset
+/// A time, and what the clock showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Instant {
+    /// Seconds since 1970-01-01T00:00:00 UTC.
+    pub(crate) seconds: i64,
+    /// Minutes ahead of UTC, if that is known.
+    pub(crate) offset: Option<i16>,
+}
+
+/// The time of an EXIF date ("2004:08:11 16:45:32") at a given offset
 /// ("+02:00"). `None` unless it is a real date: cameras without a set clock write zeros or blanks.
 ///
 /// EXIF dates are the camera's local time. Without an offset nobody can tell where that was, and
 /// the date is taken as UTC: the day and the order of one camera's photos come out right, the
 /// instant is off by the camera's distance from Greenwich.
-pub(crate) fn unix_seconds(date_time: &[u8], offset: Option<&[u8]>) -> Option<i64> {
+pub(crate) fn instant(date_time: &[u8], offset: Option<&[u8]>) -> Option<Instant> {
     let mut parsed = exif::DateTime::from_ascii(date_time).ok()?;
     if let Some(offset) = offset {
         // An unreadable or blank offset counts as none.
@@ -24,8 +33,8 @@ pub(crate) fn unix_seconds(date_time: &[u8], offset: Option<&[u8]>) -> Option<i6
         + i64::from(parsed.hour) * 3_600
         + i64::from(parsed.minute) * 60
         + i64::from(parsed.second);
-    let offset_minutes = parsed.offset.filter(|minutes| minutes.unsigned_abs() <= 18 * 60).unwrap_or(0);
-    Some(local - i64::from(offset_minutes) * 60)
+    let offset = parsed.offset.filter(|minutes| minutes.unsigned_abs() <= 18 * 60);
+    Some(Instant { seconds: local - i64::from(offset.unwrap_or(0)) * 60, offset })
 }
 
 fn days_in_month(year: i64, month: i64) -> i64 {
@@ -51,6 +60,18 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn unix_seconds(date_time: &[u8], offset: Option<&[u8]>) -> Option<i64> {
+        instant(date_time, offset).map(|instant| instant.seconds)
+    }
+
+    #[test]
+    fn the_offset_is_kept_where_there_is_one() {
+        let with = |offset: Option<&[u8]>| instant(b"2004:08:11 16:45:32", offset).unwrap().offset;
+        assert_eq!(with(Some(b"+02:00")), Some(120));
+        assert_eq!(with(Some(b"-09:30")), Some(-570));
+        assert_eq!((with(None), with(Some(b"      "))), (None, None));
+    }
 
     #[test]
     fn known_instants() {

@@ -99,10 +99,17 @@ fn upright(format: Format, pixels: Pixels, exif: ExifData) -> Photo {
         metadata: Metadata {
             width,
             height,
-            taken_at: exif.taken_at,
+            taken_at: exif.taken_at.map(|instant| instant.seconds),
+            utc_offset: exif.taken_at.and_then(|instant| instant.offset),
             camera: exif.camera,
             lens: exif.lens,
             gps: exif.gps,
+            iso: exif.iso,
+            focal_length: exif.focal_length,
+            rating: exif.rating,
+            title: exif.title,
+            description: exif.description,
+            tags: exif.tags,
             format,
         },
     }

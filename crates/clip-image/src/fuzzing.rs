@@ -3,6 +3,7 @@
 //! The fuzz targets call these functions, and the tests below run each over a bounded number of damaged files, the same
 //! ones every time.
 
+use crate::calendar::Instant;
 use crate::exif_data::{self, ExifData};
 use crate::formats;
 #[cfg(feature = "jpeg")]
@@ -77,15 +78,21 @@ fn check_photo(photo: &Photo) {
     assert!(u64::from(metadata.width) * u64::from(metadata.height) <= LIMITS.max_pixels);
     check_exif(&ExifData {
         orientation: None,
-        taken_at: metadata.taken_at,
+        taken_at: metadata.taken_at.map(|seconds| Instant { seconds, offset: metadata.utc_offset }),
         camera: metadata.camera.clone(),
         lens: metadata.lens.clone(),
         gps: metadata.gps,
+        iso: metadata.iso,
+        focal_length: metadata.focal_length,
+        rating: metadata.rating,
+        title: metadata.title.clone(),
+        description: metadata.description.clone(),
+        tags: metadata.tags.clone(),
     });
 }
 
 fn check_exif(exif: &ExifData) {
-    for text in exif.camera.iter().chain(&exif.lens) {
+    for text in exif.camera.iter().chain(&exif.lens).chain(&exif.title).chain(&exif.description).chain(&exif.tags) {
         assert!(!text.is_empty() && text.chars().count() <= 2 * 128 + 1);
         assert!(!text.chars().any(char::is_control), "{text:?}");
     }
@@ -94,7 +101,9 @@ fn check_exif(exif: &ExifData) {
     }
     // The years 1 to 9999, and a day for offsets.
     let years = -62_135_596_800 - 86_400..253_402_300_800 + 86_400;
-    assert!(exif.taken_at.is_none_or(|taken_at| years.contains(&taken_at)));
+    assert!(exif.taken_at.is_none_or(|taken_at| years.contains(&taken_at.seconds)));
+    assert!(exif.tags.len() <= 64 && exif.rating.is_none_or(|stars| stars <= 5));
+    assert!(exif.focal_length.is_none_or(|length| length > 0.0 && length.is_finite()));
 }
 
 /// The message has to be one line without the file's control characters.

@@ -13,12 +13,26 @@ pub struct Metadata {
     /// When it was taken, in seconds since 1970-01-01 UTC. EXIF gives the camera's local time;
     /// where it gives no offset with it, the local time is taken as UTC.
     pub taken_at: Option<i64>,
+    /// What the camera's clock showed then, in minutes ahead of UTC, if the file says so.
+    pub utc_offset: Option<i16>,
     /// Maker and model of the camera ("NIKON D70", "Apple iPhone 13").
     pub camera: Option<String>,
     /// Model of the lens.
     pub lens: Option<String>,
     /// Where it was taken.
     pub gps: Option<Gps>,
+    /// Sensitivity (ISO speed).
+    pub iso: Option<u32>,
+    /// Focal length of the lens, in millimetres; not converted to that of another sensor.
+    pub focal_length: Option<f32>,
+    /// Stars, 0 to 5.
+    pub rating: Option<u8>,
+    /// What the photo is called.
+    pub title: Option<String>,
+    /// What is said about the photo.
+    pub description: Option<String>,
+    /// Keywords.
+    pub tags: Vec<String>,
     /// The format, recognised by content.
     pub format: Format,
 }

@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use clip_encoder::Encoder;
-use clip_index::{IndexError, IndexReader, IndexWriter, ModelId, ModelOrigin, Record};
+use clip_index::{Bank, IndexError, IndexReader, IndexWriter, ModelId, ModelOrigin, Record};
 
 use crate::bad::{self, Bad};
 use crate::contents::Contents;
@@ -53,6 +54,7 @@ pub struct Indexer<'a, E> {
     cancel: &'a AtomicBool,
     origin: Option<ModelOrigin>,
     replaced: Option<&'a IndexReader>,
+    bank: Option<Arc<Bank>>,
 }
 
 impl<'a, E: Encoder> Indexer<'a, E> {
@@ -66,7 +68,15 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             cancel: &NEVER,
             origin: None,
             replaced: None,
+            bank: None,
         }
+    }
+
+    /// Sets the texts that the hubness of photos is measured with, so that searches can correct scores: see
+    /// [`clip_index::Bank`]. Photos that were indexed before are measured too.
+    pub fn bank(mut self, bank: Option<Arc<Bank>>) -> Indexer<'a, E> {
+        self.bank = bank;
+        self
     }
 
     /// Sets how the run goes about its work.
@@ -132,6 +142,9 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             dimension: self.encoder.dimension(),
         };
         let mut writer = IndexWriter::open_or_create(self.index, &model)?;
+        if let Some(bank) = self.bank {
+            writer.set_bank(bank)?;
+        }
 
         let walking = Instant::now();
         let excluded = Excluded::new(&excludes, &all_roots);
@@ -229,6 +242,10 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         }
         writer.commit()?;
 
+        if !report.cancelled {
+            let mut tell = |done, total| self.progress.event(Event::Hubness { done: done as u64, total: total as u64 });
+            report.cancelled = !writer.update_hubness(&mut tell, self.cancel)?;
+        }
         if let Some(options) = self.options.graph.as_ref().filter(|_| !report.cancelled) {
             let building = Instant::now();
             let mut tell = |done, total| self.progress.event(Event::Graph { done: done as u64, total: total as u64 });

@@ -320,6 +320,13 @@ impl<'a> Pipeline<'a> {
             camera: metadata.camera,
             lens: metadata.lens,
             gps: metadata.gps.map(|place| (place.latitude, place.longitude)),
+            utc_offset: metadata.utc_offset,
+            iso: metadata.iso,
+            focal_length: metadata.focal_length,
+            rating: metadata.rating,
+            title: metadata.title,
+            description: metadata.description,
+            tags: metadata.tags,
         };
         let id = self.add(index, (asset, row.to_vec()), Outcome::Encoded)?;
         self.encoded[index] = Some(id);

@@ -35,6 +35,20 @@ pub enum Event<'a> {
         /// Photos added or changed by this run so far.
         indexed: u64,
     },
+    /// Texts that photos are measured with are being embedded, so that scores can be corrected.
+    Bank {
+        /// Texts embedded so far.
+        done: u64,
+        /// Texts to be embedded.
+        total: u64,
+    },
+    /// Photos that were indexed before are being measured with new texts, so that scores can be corrected.
+    Hubness {
+        /// Photos measured so far.
+        done: u64,
+        /// Photos to be measured.
+        total: u64,
+    },
     /// The search graph is being built.
     Graph {
         /// Photos in the graph so far.

@@ -5,29 +5,53 @@ use std::path::Path;
 
 use clip_encoder::{BoxedError, Encoder};
 use clip_image::Limits;
-use clip_index::{IndexError, IndexReader};
+use clip_index::{Hubness, IndexError, IndexReader};
 use image::RgbImage;
 
+use crate::bank;
 use crate::error::{Example, QueryError};
-use crate::query::{Query, Term};
+use crate::query::Term;
 
 /// Below this length a sum of weighted unit vectors is rounding, not a direction.
 const NOTHING: f64 = 1e-4;
 
-/// Embeds a query: unit length, the model's dimension. `index` is where photos of the index are looked up.
-pub(crate) fn embed(query: &Query, index: &IndexReader, encoder: &impl Encoder) -> Result<Vec<f32>, QueryError> {
+/// What is searched for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Embedded {
+    /// Unit length, the model's dimension.
+    pub(crate) vector: Vec<f32>,
+    /// The shares of a photo's hubness that count against it. As scores are, they are the weighted sums of those of the terms.
+    pub(crate) shares: Hubness,
+    /// How much the texts are like phrases; `None` if there is something else among the terms, or one is not wanted.
+    pub(crate) phrase_weight: Option<f32>,
+}
+
+impl Embedded {
+    /// What a photo's hubness takes from its score.
+    pub(crate) fn penalty(&self, hubness: Hubness) -> f32 {
+        self.shares.captions * hubness.captions + self.shares.phrases * hubness.phrases
+    }
+}
+
+/// Embeds the terms of an alternative. `index` is where photos of the index are looked up.
+pub(crate) fn embed(
+    terms: &[(Term, f32)],
+    limits: &Limits,
+    index: &IndexReader,
+    encoder: &impl Encoder,
+) -> Result<Embedded, QueryError> {
     let dimension = encoder.dimension();
-    if query.terms.is_empty() {
+    if terms.is_empty() {
         return Err(QueryError::NoTerms);
     }
-    if let Some((_, weight)) = query.terms.iter().find(|(_, weight)| !weight.is_finite()) {
+    if let Some((_, weight)) = terms.iter().find(|(_, weight)| !weight.is_finite()) {
         return Err(QueryError::Weight { weight: *weight });
     }
 
     let mut texts = Vec::new();
     let mut images = Vec::new();
     let mut sum = vec![0.0; dimension];
-    for (term, weight) in &query.terms {
+    for (term, weight) in terms {
         match term {
             Term::Text(text) if text.trim().is_empty() => return Err(QueryError::EmptyText),
             Term::Text(text) => texts.push((text.as_str(), *weight)),
@@ -49,6 +73,17 @@ pub(crate) fn embed(query: &Query, index: &IndexReader, encoder: &impl Encoder) 
         }
     }
 
+    let is_text = |(term, weight): &(Term, f32)| matches!(term, Term::Text(_)) && *weight > 0.0;
+    let phrase_weight = terms.iter().all(is_text).then(|| {
+        let all: f32 = texts.iter().map(|(_, weight)| weight).sum();
+        texts.iter().map(|(text, weight)| weight * bank::phrase_weight(text)).sum::<f32>() / all
+    });
+    let mut shares = Hubness::default();
+    for (text, weight) in &texts {
+        let of_text = bank::shares(text);
+        shares.captions += weight * of_text.captions;
+        shares.phrases += weight * of_text.phrases;
+    }
     if !texts.is_empty() {
         let words: Vec<&str> = texts.iter().map(|(text, _)| *text).collect();
         let rows = checked(encoder.embed_texts(&words), texts.len() * dimension)?;
@@ -58,17 +93,20 @@ pub(crate) fn embed(query: &Query, index: &IndexReader, encoder: &impl Encoder) 
     }
     // One at a time: decoded photos are large, and there are rarely more than one or two.
     for (picture, weight) in images {
-        let image = picture.decode(&query.image_limits, encoder.shorter_side())?;
+        let image = picture.decode(limits, encoder.shorter_side())?;
         let row = checked(encoder.embed_images(std::slice::from_ref(image.as_ref())), dimension)?;
         add(&mut sum, &row, weight);
     }
 
     let length = length(&sum);
     // NaN falls through to the index, which refuses it with a better word than this.
-    if length <= NOTHING * query.terms.iter().map(|(_, weight)| f64::from(weight.abs())).sum::<f64>() {
+    if length <= NOTHING * terms.iter().map(|(_, weight)| f64::from(weight.abs())).sum::<f64>() {
         return Err(QueryError::Cancelled);
     }
-    Ok(sum.iter().map(|x| (x / length) as f32).collect())
+    let vector = sum.iter().map(|x| (x / length) as f32).collect();
+    let scaled = |share: f32| (f64::from(share) / length) as f32;
+    let shares = Hubness { captions: scaled(shares.captions), phrases: scaled(shares.phrases) };
+    Ok(Embedded { vector, shares, phrase_weight })
 }
 
 /// An example photo.

@@ -1,10 +1,20 @@
 //! What fuzzers call: one function for each parser of bytes that come from elsewhere.
 
+use crate::language::{self, Date, ParseOptions};
 use crate::text_cache::check_file;
 
 /// The file of the text cache.
 pub fn text_cache(bytes: &[u8]) {
     check_file(bytes);
+}
+
+/// A query as it is typed: what is understood is written as a query that is understood in the same way.
+pub fn query(text: &str) {
+    let options = ParseOptions { today: Date::constant(2024, 9, 13), literal: false };
+    let Ok(parsed) = language::parse(text, &options) else { return };
+    let again = language::parse(&parsed.expr.to_string(), &options).expect("what was written can be read");
+    assert_eq!(again.expr, parsed.expr);
+    let _ = parsed.alternatives();
 }
 
 #[cfg(test)]

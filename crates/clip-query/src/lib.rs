@@ -12,6 +12,7 @@
 //!    to the same index always gets the same answer. Identical files are one result. Only for these photos are records
 //!    read.
 
+pub mod bank;
 mod cached_encoder;
 mod distinct;
 mod embed;
@@ -19,7 +20,10 @@ mod error;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod language;
+mod ordering;
 mod query;
+pub mod relevance;
 mod searcher;
 mod text_cache;
 
@@ -29,6 +33,6 @@ pub use clip_encoder::{BoxedError, Encoder};
 /// How an index is searched.
 pub use clip_index::{Filter, Method, NumberField, Plan, Property, Reason, Shape, Strategy, TextField};
 pub use error::{Example, QueryError};
-pub use query::{Alternative, Query, Term};
+pub use query::{Alternative, Order, Query, Term};
 pub use searcher::{Explanation, Hit, Searcher};
 pub use text_cache::TextCache;

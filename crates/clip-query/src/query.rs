@@ -33,23 +33,52 @@ pub struct Alternative {
     pub filter: Filter,
 }
 
-/// A request: weighted terms, and which results are wanted.
+impl Alternative {
+    /// Looks for one term, with weight 1.
+    pub fn of(term: Term) -> Alternative {
+        Alternative { terms: vec![(term, 1.0)], filter: Filter::All(Vec::new()) }
+    }
+}
+
+/// In which order results come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Order {
+    /// The best first. Where a query only sets conditions, the newest first.
+    #[default]
+    Best,
+    /// The newest first; those without a date last.
+    Newest,
+    /// The oldest first; those without a date last.
+    Oldest,
+    /// By path.
+    Path,
+    /// The largest file first.
+    Largest,
+}
+
+/// A request: alternatives, each with weighted terms and conditions, and which results are wanted.
 ///
 /// ```
 /// use clip_query::{Query, Strategy};
 ///
 /// let query = Query::text("a harbour at night").and_text("people", -0.4).limit(50).under("/photos/2019");
-/// assert_eq!(query.terms().len(), 2);
+/// assert_eq!(query.terms().count(), 2);
 /// # let _ = query.strategy(Strategy::Exact);
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 #[must_use = "a query does nothing until a searcher answers it"]
 pub struct Query {
-    pub(crate) terms: Vec<(Term, f32)>,
+    pub(crate) alternatives: Vec<Alternative>,
     pub(crate) limit: usize,
+    pub(crate) offset: usize,
+    pub(crate) order: Order,
+    pub(crate) is_raw: bool,
     pub(crate) strategy: Strategy,
     pub(crate) effort: Option<usize>,
     pub(crate) min_score: Option<f32>,
+    pub(crate) min_relevance: Option<f32>,
+    pub(crate) filter: Filter,
     pub(crate) under: Vec<PathBuf>,
     pub(crate) only_present: bool,
     pub(crate) image_limits: Limits,
@@ -83,21 +112,33 @@ impl Query {
 
     /// Looks for one term, with weight 1; 20 results from anywhere.
     pub fn new(term: Term) -> Query {
+        Query::any(vec![Alternative::of(term)])
+    }
+
+    /// Looks for whatever answers one of the alternatives; 20 results from anywhere.
+    pub fn any(alternatives: Vec<Alternative>) -> Query {
         Query {
-            terms: vec![(term, 1.0)],
+            alternatives,
             limit: 20,
+            offset: 0,
+            order: Order::Best,
+            is_raw: false,
             strategy: Strategy::Auto,
             effort: None,
             min_score: None,
+            min_relevance: None,
+            filter: Filter::All(Vec::new()),
             under: Vec::new(),
             only_present: false,
             image_limits: Limits::default(),
         }
     }
 
-    /// Adds a term. The weights count against one another; a negative one steers away from the term.
+    /// Adds a term to each alternative. The weights count against one another; a negative one steers away from the term.
     pub fn and(mut self, term: Term, weight: f32) -> Query {
-        self.terms.push((term, weight));
+        for alternative in &mut self.alternatives {
+            alternative.terms.push((term.clone(), weight));
+        }
         self
     }
 
@@ -117,6 +158,37 @@ impl Query {
         self
     }
 
+    /// Leaves out so many of the best results: those of earlier pages.
+    pub fn offset(mut self, offset: usize) -> Query {
+        self.offset = offset;
+        self
+    }
+
+    /// Sets in which order results come. Which ones they are is decided before: with a description, the best.
+    pub fn order(mut self, order: Order) -> Query {
+        self.order = order;
+        self
+    }
+
+    /// Ranks by plain similarity. Otherwise photos that are near to every text count for less where a query is in words, if
+    /// the index knows how near they are: see [`bank`](crate::bank).
+    pub fn raw(mut self) -> Query {
+        self.is_raw = true;
+        self
+    }
+
+    /// Takes only photos that meet a condition, besides those of the alternatives.
+    pub fn filter(mut self, filter: Filter) -> Query {
+        self.filter = match self.filter {
+            Filter::All(mut all) => {
+                all.push(filter);
+                Filter::All(all)
+            }
+            other => Filter::All(vec![other, filter]),
+        };
+        self
+    }
+
     /// Sets how to search.
     pub fn strategy(mut self, strategy: Strategy) -> Query {
         self.strategy = strategy;
@@ -133,6 +205,12 @@ impl Query {
     /// Leaves out results below a score.
     pub fn min_score(mut self, score: f32) -> Query {
         self.min_score = Some(score);
+        self
+    }
+
+    /// Leaves out results whose [relevance](crate::Hit::relevance) is known and below this.
+    pub fn min_relevance(mut self, relevance: f32) -> Query {
+        self.min_relevance = Some(relevance);
         self
     }
 
@@ -157,26 +235,40 @@ impl Query {
         self
     }
 
-    /// The terms and their weights, in the order in which they were added.
-    pub fn terms(&self) -> &[(Term, f32)] {
-        &self.terms
+    /// The terms of all alternatives and their weights.
+    pub fn terms(&self) -> impl Iterator<Item = &(Term, f32)> {
+        self.alternatives.iter().flat_map(|alternative| &alternative.terms)
     }
 
     /// The texts among the terms, in their order.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
-        self.terms.iter().filter_map(|(term, _)| match term {
+        self.terms().filter_map(|(term, _)| match term {
             Term::Text(text) => Some(text.as_str()),
             _ => None,
         })
     }
 
+    /// All conditions of an alternative; `None` if every photo meets them.
+    pub(crate) fn conditions(&self, alternative: &Alternative) -> Option<Filter> {
+        let mut all = vec![self.filter.clone(), alternative.filter.clone()];
+        if !self.under.is_empty() {
+            all.push(Filter::Any(self.under.iter().cloned().map(Filter::Under).collect()));
+        }
+        all.retain(|filter| *filter != Filter::All(Vec::new()));
+        match all.len() {
+            0 => None,
+            1 => all.pop(),
+            _ => Some(Filter::All(all)),
+        }
+    }
+
     /// Whether a model needs its text tower for this query.
     pub fn needs_text_tower(&self) -> bool {
-        self.terms.iter().any(|(term, _)| matches!(term, Term::Text(_)))
+        self.terms().any(|(term, _)| matches!(term, Term::Text(_)))
     }
 
     /// Whether a model needs its image tower for this query.
     pub fn needs_image_tower(&self) -> bool {
-        self.terms.iter().any(|(term, _)| matches!(term, Term::Image(_) | Term::Bytes(_) | Term::Pixels(_)))
+        self.terms().any(|(term, _)| matches!(term, Term::Image(_) | Term::Bytes(_) | Term::Pixels(_)))
     }
 }

@@ -1,18 +1,21 @@
 //! An open index and a model, ready to answer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use clip_encoder::Encoder;
 use clip_files::system_error;
-use clip_index::{IndexError, IndexReader, Neighbour, Plan, Position, Record, SearchOptions};
+use clip_index::{Hubness, IndexError, IndexReader, Mean, Neighbour, Plan, Position, Record, SearchOptions};
 use roaring::RoaringTreemap;
 
 use crate::distinct::{self, Group};
-use crate::embed::embed;
+use crate::embed::{Embedded, embed};
 use crate::error::QueryError;
-use crate::query::{Query, Term};
+use crate::ordering;
+use crate::query::{Alternative, Order, Query, Term};
+use crate::relevance::{Calibration, Evidence};
 
 /// One result.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,8 +24,15 @@ pub struct Hit {
     /// 1 for the best.
     pub rank: usize,
     /// Cosine similarity of the photo and the query, -1 to 1. Words and pictures lie apart in CLIP's space: for words,
-    /// 0.3 is a good score; among pictures, 0.7 is.
-    pub score: f32,
+    /// 0.3 is a good score; among pictures, 0.7 is. `None` if the query only sets conditions.
+    pub score: Option<f32>,
+    /// What results are ranked by: the similarity, less what counts against photos that are near to every text.
+    pub adjusted: Option<f32>,
+    /// The estimate that the photo shows what was asked for, 0 to 1: see [`relevance`](crate::relevance). `None` where none is
+    /// to be had: the model is not calibrated, or the query has examples.
+    pub relevance: Option<f32>,
+    /// False if this is only one of the nearest: the relevance is known, and too low for a right answer.
+    pub is_match: bool,
     /// The photo's id in the index.
     pub id: u64,
     /// The id of the item that was found: the photo's own, or that of a moment of a video or a page of a document.
@@ -60,8 +70,12 @@ fn is_absent(path: &Path) -> bool {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Explanation {
-    /// How the index was searched, and why so.
-    pub plan: Plan,
+    /// How the index was searched for each alternative that describes photos, and why so.
+    pub plans: Vec<Plan>,
+    /// Scores were corrected: photos that are near to every text count for less.
+    pub is_corrected: bool,
+    /// How many items each alternative lets pass; `None` for one without conditions.
+    pub passing: Vec<Option<u64>>,
     /// Encoding the query.
     pub embedding: Duration,
     /// Finding what passes the filter.
@@ -91,13 +105,44 @@ const MORE: usize = 4;
 /// away.
 const MOST_MISSING: u64 = 250;
 
-/// How many items are searched for at first: one more than are wanted, which shows that no copy of the last one follows.
-fn first_k(query: &Query) -> usize {
-    if query.limit == 0 { 0 } else { query.limit.saturating_add(1) }
+/// How many results there are up to the last one that is wanted.
+fn up_to(query: &Query) -> usize {
+    if query.limit == 0 { 0 } else { query.limit.saturating_add(query.offset) }
 }
 
-fn options<'a>(query: &Query, k: usize, filter: Option<&'a RoaringTreemap>) -> SearchOptions<'a> {
-    SearchOptions { k, strategy: query.strategy, effort: query.effort, filter }
+/// How many items are searched for at first: one more than are wanted, which shows that no copy of the last one follows.
+fn first_k(query: &Query) -> usize {
+    if query.limit == 0 { 0 } else { up_to(query).saturating_add(1) }
+}
+
+/// An alternative, ready to be searched for.
+#[derive(Debug)]
+struct Part {
+    /// `None` for one that only sets conditions.
+    embedded: Option<Embedded>,
+    /// The items that meet its conditions, if it sets some.
+    passing: Option<RoaringTreemap>,
+}
+
+impl Part {
+    fn options<'a>(&'a self, query: &Query, embedded: &Embedded, k: usize) -> SearchOptions<'a> {
+        let correction = if query.is_raw { Hubness::default() } else { embedded.shares };
+        SearchOptions { k, strategy: query.strategy, effort: query.effort, filter: self.passing.as_ref(), correction }
+    }
+
+    fn lets_pass(&self, item: u64) -> bool {
+        self.passing.as_ref().is_none_or(|passing| passing.contains(item))
+    }
+}
+
+/// What a search for all alternatives found.
+struct Found {
+    /// The best first, each once.
+    neighbours: Vec<Neighbour>,
+    /// There is nothing else.
+    is_all: bool,
+    plans: Vec<Plan>,
+    is_corrected: bool,
 }
 
 /// What was found so far, and what finding it took.
@@ -135,6 +180,9 @@ impl Records {
 pub struct Searcher<E> {
     reader: IndexReader,
     encoder: E,
+    calibration: Option<Calibration>,
+    /// Of a sample of the library.
+    mean: OnceLock<Option<Mean>>,
 }
 
 impl<E: Encoder> Searcher<E> {
@@ -162,7 +210,13 @@ impl<E: Encoder> Searcher<E> {
                 wanted_fingerprint: encoder.fingerprint().to_owned(),
             }));
         }
-        Ok(Searcher { reader, encoder })
+        Ok(Searcher { reader, encoder, calibration: None, mean: OnceLock::new() })
+    }
+
+    /// Sets how the scores of the model are to be read, so that results have a [relevance](Hit::relevance).
+    pub fn calibrated(mut self, calibration: Option<Calibration>) -> Searcher<E> {
+        self.calibration = calibration;
+        self
     }
 
     /// The photos that answer the query best, best first. Identical files are one of them, and [`Hit::duplicates`] names
@@ -181,33 +235,60 @@ impl<E: Encoder> Searcher<E> {
     pub fn search_explained(&self, query: &Query) -> Result<(Vec<Hit>, Explanation), QueryError> {
         let mut clock = Clock(Instant::now());
         // Encoded first, so that a query that makes no sense says so over an empty index too.
-        let vector = self.embed(query)?;
+        let embedded = self.embed(query)?;
         let embedding = clock.lap();
-        let filter = self.filter(query)?;
+        let parts = self.parts(query, embedded)?;
         let filtering = clock.lap();
         let mut records = Records::default();
-        let (groups, missing, plan) = self.distinct(query, &vector, filter.as_ref(), &mut records)?;
+        let Answer { groups, missing, plans, is_corrected } = if parts.iter().all(|part| part.embedded.is_none()) {
+            self.listed(query, &parts)?
+        } else {
+            self.distinct(query, &parts, &mut records)?
+        };
         let searching = clock.lap().saturating_sub(records.time);
-        let hits = hits(query, groups);
+        let passing = parts.iter().map(|part| part.passing.as_ref().map(RoaringTreemap::len)).collect();
+        let hits = self.hits(query, &parts, groups, is_corrected);
         let records = records.time + clock.lap();
-        Ok((hits, Explanation { plan, embedding, filtering, searching, records, missing }))
+        let explanation =
+            Explanation { plans, is_corrected, passing, embedding, filtering, searching, records, missing };
+        Ok((hits, explanation))
     }
 
-    /// How a query would be carried out.
+    /// How many photos meet the conditions of a query, whatever they show.
     ///
     /// # Errors
     /// Those of reading the index.
-    pub fn plan(&self, query: &Query) -> Result<Plan, QueryError> {
-        let filter = self.filter(query)?;
-        Ok(self.reader.plan(&options(query, first_k(query), filter.as_ref())))
+    pub fn count(&self, query: &Query) -> Result<u64, QueryError> {
+        let mut all = RoaringTreemap::new();
+        for alternative in &query.alternatives {
+            match query.conditions(alternative) {
+                None => return Ok(self.reader.len() as u64),
+                Some(filter) => all |= self.reader.matching(&filter)?,
+            }
+        }
+        Ok(all.len())
     }
 
-    /// The unit vector that stands for a query.
-    ///
-    /// # Errors
-    /// Those of [`search`](Searcher::search) that are about the query or the model.
-    pub fn embed(&self, query: &Query) -> Result<Vec<f32>, QueryError> {
-        embed(query, &self.reader, &self.encoder)
+    /// The unit vectors that stand for the alternatives of a query; `None` for one that only sets conditions.
+    fn embed(&self, query: &Query) -> Result<Vec<Option<Embedded>>, QueryError> {
+        if query.alternatives.is_empty() {
+            return Err(QueryError::NoTerms);
+        }
+        let embed = |alternative: &Alternative| {
+            if alternative.terms.is_empty() && query.conditions(alternative).is_some() {
+                return Ok(None);
+            }
+            embed(&alternative.terms, &query.image_limits, &self.reader, &self.encoder).map(Some)
+        };
+        query.alternatives.iter().map(embed).collect()
+    }
+
+    fn parts(&self, query: &Query, embedded: Vec<Option<Embedded>>) -> Result<Vec<Part>, QueryError> {
+        let part = |(alternative, embedded): (&Alternative, Option<Embedded>)| {
+            let passing = query.conditions(alternative).map(|filter| self.reader.matching(&filter)).transpose()?;
+            Ok(Part { embedded, passing })
+        };
+        query.alternatives.iter().zip(embedded).map(part).collect()
     }
 
     /// The index that is searched.
@@ -220,69 +301,171 @@ impl<E: Encoder> Searcher<E> {
         &self.encoder
     }
 
-    /// The photos inside the folders that the query names; `None` if it names none.
-    fn filter(&self, query: &Query) -> Result<Option<RoaringTreemap>, QueryError> {
-        if query.under.is_empty() {
-            return Ok(None);
+    /// The best items of all alternatives. What only meets conditions comes last.
+    fn find(&self, query: &Query, parts: &[Part], k: usize) -> Result<Found, QueryError> {
+        let mut found = Found { neighbours: Vec::new(), is_all: true, plans: Vec::new(), is_corrected: false };
+        for part in parts {
+            let Some(embedded) = &part.embedded else {
+                let items = part.passing.iter().flatten().take(k);
+                let items: Vec<Neighbour> = items.map(|id| Neighbour { id, score: f32::NEG_INFINITY }).collect();
+                found.is_all &= items.len() < k;
+                found.neighbours.extend(items);
+                continue;
+            };
+            let one = self.reader.search(&embedded.vector, &part.options(query, embedded, k))?;
+            found.is_all &= one.neighbours.len() < k;
+            found.is_corrected |= one.is_corrected;
+            found.plans.push(one.plan);
+            found.neighbours.extend(one.neighbours);
         }
-        let records = self.reader.all_records()?;
-        let is_inside = |record: &&Record| query.under.iter().any(|folder| record.asset.path.starts_with(folder));
-        Ok(Some(records.iter().filter(is_inside).flat_map(Record::items).collect()))
+        if parts.len() > 1 {
+            found.neighbours.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
+            let mut seen = HashSet::new();
+            found.neighbours.retain(|neighbour| seen.insert(neighbour.id));
+        }
+        Ok(found)
     }
 
     /// Searches for more and more items, until there are as many different contents as are wanted and no copy of them is
-    /// missing, or nothing else is left. Gives also how many were left out because their files are not there.
-    fn distinct(
-        &self,
-        query: &Query,
-        vector: &[f32],
-        filter: Option<&RoaringTreemap>,
-        records: &mut Records,
-    ) -> Result<(Vec<Group>, u64, Plan), QueryError> {
+    /// missing, or nothing else is left.
+    fn distinct(&self, query: &Query, parts: &[Part], records: &mut Records) -> Result<Answer, QueryError> {
+        let wanted = up_to(query);
         let mut k = first_k(query);
         loop {
-            let found = self.reader.search(vector, &options(query, k, filter))?;
-            let mut neighbours = found.neighbours;
-            let mut is_all = neighbours.len() < k;
-            if let Some(least) = query.min_score {
-                let before = neighbours.len();
-                neighbours.retain(|neighbour| neighbour.score >= least);
-                is_all |= neighbours.len() < before;
-            }
+            let Found { mut neighbours, is_all, plans, is_corrected } = self.find(query, parts, k)?;
             let last = neighbours.last().map(|neighbour| neighbour.score);
+            if let Some(least) = query.min_score {
+                neighbours.retain(|neighbour| {
+                    self.scores(query, parts, neighbour.id).is_some_and(|scores| scores.score >= least)
+                });
+            }
             let mut groups = distinct::groups(records.of(&self.reader, &neighbours)?);
             let mut missing = 0;
             if query.only_present {
-                (groups, missing) = distinct::present(groups, query.limit, is_absent);
+                (groups, missing) = distinct::present(groups, wanted, is_absent);
             }
-            let is_enough = last.is_none_or(|last| distinct::suffice(&groups, query.limit, last));
-            if is_all || is_enough || missing >= MOST_MISSING {
-                groups.truncate(query.limit);
-                return Ok((groups, missing, found.plan));
+            let is_enough = last.is_none_or(|last| distinct::suffice(&groups, wanted, last));
+            // Nothing that comes later is more similar, unless it is corrected by less than what was found.
+            let is_too_far = query.min_score.zip(last).is_some_and(|(least, last)| last < least && !is_corrected);
+            if is_all || is_enough || is_too_far || missing >= MOST_MISSING {
+                groups.truncate(wanted);
+                return Ok(Answer { groups, missing, plans, is_corrected });
             }
             k = k.saturating_mul(MORE);
         }
     }
+
+    /// All photos that meet the conditions, in the order of the query.
+    fn listed(&self, query: &Query, parts: &[Part]) -> Result<Answer, QueryError> {
+        let mut all = RoaringTreemap::new();
+        for part in parts {
+            match &part.passing {
+                Some(passing) => all |= passing,
+                None => all.extend(self.reader.ids()),
+            }
+        }
+        let items: Vec<u64> = all.iter().collect();
+        let records = self.reader.records(&items)?;
+        let pairs = items.iter().zip(records).map(|(&id, record)| (Neighbour { id, score: f32::NEG_INFINITY }, record));
+        let mut groups = distinct::groups(pairs);
+        let order = if query.order == Order::Best { Order::Newest } else { query.order };
+        groups.sort_by(|a, b| ordering::of(order, &a.members[0].1, &b.members[0].1));
+        let mut missing = 0;
+        if query.only_present {
+            (groups, missing) = distinct::present(groups, up_to(query), is_absent);
+        }
+        groups.truncate(up_to(query));
+        Ok(Answer { groups, missing, plans: Vec::new(), is_corrected: false })
+    }
+
+    /// What is known of a result; `None` if its scores cannot be calibrated.
+    fn evidence(&self, scores: Scores<'_>, place: usize) -> Option<Evidence> {
+        let Scores { adjusted, part, embedded, .. } = scores;
+        let mean = self.mean.get_or_init(|| self.reader.mean()).as_ref()?;
+        let dot: f32 = mean.embedding.iter().zip(&embedded.vector).map(|(a, b)| a * b).sum();
+        Some(Evidence {
+            adjusted,
+            mean_adjusted: dot - embedded.penalty(mean.hubness),
+            phrase_weight: embedded.phrase_weight?,
+            photos: part.passing.as_ref().map_or(self.reader.len() as u64, RoaringTreemap::len),
+            place,
+        })
+    }
+
+    /// The scores of an item for the alternative that it answers best.
+    fn scores<'p>(&self, query: &Query, parts: &'p [Part], item: u64) -> Option<Scores<'p>> {
+        let hubness = if query.is_raw { None } else { self.reader.hubness(item) };
+        let of = |part: &'p Part| {
+            let embedded = part.embedded.as_ref().filter(|_| part.lets_pass(item))?;
+            let score = self.reader.similarity(&embedded.vector, item)?;
+            let adjusted = score - embedded.penalty(hubness.unwrap_or_default());
+            Some(Scores { score, adjusted, part, embedded })
+        };
+        parts.iter().filter_map(of).max_by(|a, b| a.adjusted.total_cmp(&b.adjusted))
+    }
+
+    /// A result for each group: the photo that the query names, if it is among them, else the one that was indexed first.
+    fn hits(&self, query: &Query, parts: &[Part], groups: Vec<Group>, is_corrected: bool) -> Vec<Hit> {
+        let is_named = |id: u64| query.terms().any(|(term, _)| *term == Term::Like(id));
+        let mut best = None;
+        let hit = |(place, Group { mut members, .. }): (usize, Group)| {
+            let first = members.iter().position(|(_, record)| is_named(record.id)).unwrap_or(0);
+            let (item, record) = members.swap_remove(first);
+            let mut duplicates: Vec<Record> = members.into_iter().map(|(_, record)| record).collect();
+            duplicates.sort_by_key(|record| record.id);
+            let scores = self.scores(query, parts, item);
+            let calibration = self.calibration.filter(|_| is_corrected);
+            let evidence = scores.and_then(|scores| self.evidence(scores, place + 1));
+            let relevance =
+                calibration.zip(evidence.as_ref()).map(|(calibration, evidence)| calibration.relevance(evidence));
+            if place == 0 {
+                best = relevance;
+            }
+            let is_match = match (calibration, evidence, relevance, best) {
+                (Some(calibration), Some(evidence), Some(relevance), Some(best)) => {
+                    calibration.is_match(relevance, best, evidence.phrase_weight)
+                }
+                _ => true,
+            };
+            Hit {
+                rank: place + 1,
+                score: scores.map(|scores| scores.score),
+                adjusted: scores.map(|scores| scores.adjusted),
+                relevance,
+                is_match,
+                id: record.id,
+                item,
+                position: record.position(item).unwrap_or_default(),
+                path: record.asset.path.clone(),
+                record,
+                duplicates,
+            }
+        };
+        // The best is looked at even where it is on an earlier page.
+        let mut hits: Vec<Hit> = groups.into_iter().enumerate().map(hit).skip(query.offset).collect();
+        if let Some(least) = query.min_relevance {
+            hits.retain(|hit| hit.relevance.is_none_or(|relevance| relevance >= least));
+        }
+        if query.order != Order::Best {
+            hits.sort_by(|a, b| ordering::of(query.order, &a.record, &b.record));
+        }
+        hits
+    }
 }
 
-/// A result for each group: the photo that the query names, if it is among them, else the one that was indexed first.
-fn hits(query: &Query, groups: Vec<Group>) -> Vec<Hit> {
-    let is_named = |id: u64| query.terms.iter().any(|(term, _)| *term == Term::Like(id));
-    let hit = |(place, Group { score, mut members }): (usize, Group)| {
-        let first = members.iter().position(|(_, record)| is_named(record.id)).unwrap_or(0);
-        let (item, record) = members.swap_remove(first);
-        let mut duplicates: Vec<Record> = members.into_iter().map(|(_, record)| record).collect();
-        duplicates.sort_by_key(|record| record.id);
-        Hit {
-            rank: place + 1,
-            score,
-            id: record.id,
-            item,
-            position: record.position(item).unwrap_or_default(),
-            path: record.asset.path.clone(),
-            record,
-            duplicates,
-        }
-    };
-    groups.into_iter().enumerate().map(hit).collect()
+/// The scores of an item, and the alternative that they are of.
+#[derive(Clone, Copy)]
+struct Scores<'p> {
+    score: f32,
+    adjusted: f32,
+    part: &'p Part,
+    embedded: &'p Embedded,
+}
+
+/// What answers a query.
+struct Answer {
+    groups: Vec<Group>,
+    missing: u64,
+    plans: Vec<Plan>,
+    is_corrected: bool,
 }

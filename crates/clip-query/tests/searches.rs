@@ -1,10 +1,14 @@
 //! Searches over a real index, with an encoder whose space can be drawn: axes are named by words, and a picture lies
 //! where its mean colour is.
 
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use clip_index::{Asset, GraphOptions, IndexError, IndexWriter, Kind, ModelId, Remedy, Stamp};
-use clip_query::{BoxedError, Encoder, Method, Query, QueryError, Searcher, Strategy, Term};
+use clip_index::{Asset, Bank, GraphOptions, IndexError, IndexWriter, Kind, ModelId, Remedy, Stamp};
+use clip_query::{
+    Alternative, BoxedError, Encoder, Filter, Method, NumberField, Order, Query, QueryError, Searcher, Strategy, Term,
+};
 use image::RgbImage;
 
 /// Red, green and blue are the axes; a text is the sum of those that it names.
@@ -105,6 +109,7 @@ fn photo(path: &str) -> Asset {
         camera: Some("Leica M6".into()),
         lens: None,
         gps: None,
+        ..Asset::default()
     }
 }
 
@@ -123,7 +128,8 @@ fn hits_come_best_first_with_rank_score_and_record() {
     let hits = rainbow().searcher().search(&Query::text("red red green").limit(3)).unwrap();
     let found: Vec<_> = hits.iter().map(|hit| (hit.rank, hit.path.to_str().unwrap())).collect();
     assert_eq!(found, [(1, "/p/2019/yellow.jpg"), (2, "/p/2019/red.jpg"), (3, "/p/2020-more/purple.jpg")]);
-    assert!((hits[0].score - 3.0 / 10_f32.sqrt()).abs() < 5e-4, "{}", hits[0].score);
+    let best = hits[0].score.unwrap();
+    assert!((best - 3.0 / 10_f32.sqrt()).abs() < 5e-4, "{best}");
     assert!(hits.is_sorted_by(|a, b| a.score >= b.score));
     let record = &hits[0].record;
     assert_eq!((record.id, record.asset.width, record.asset.camera.as_deref()), (hits[0].id, 6, Some("Leica M6")));
@@ -146,7 +152,7 @@ fn weights_mix_terms_and_negative_ones_steer_away() {
     let mixed = fixture.searcher().search(&Query::text("red").and_text("blue", 0.5)).unwrap();
     let scores = |text: &str| {
         let hits = fixture.searcher().search(&Query::text(text)).unwrap();
-        move |id| hits.iter().find(|hit| hit.id == id).unwrap().score
+        move |id| hits.iter().find(|hit| hit.id == id).and_then(|hit| hit.score).unwrap()
     };
     let (red, blue) = (scores("red"), scores("blue"));
     let sums: Vec<f32> = mixed.iter().map(|hit| red(hit.id) + 0.5 * blue(hit.id)).collect();
@@ -163,7 +169,7 @@ fn an_example_photo_or_an_embedding_finds_its_like() {
     // Of whatever length.
     let hits = fixture.searcher().search(&Query::embedding([0.0, 50.0, 0.0])).unwrap();
     assert_eq!(hits[0].path, Path::new("/p/2020/green.jpg"));
-    assert!((hits[0].score - 1.0).abs() < 1e-6);
+    assert!((hits[0].score.unwrap() - 1.0).abs() < 1e-6);
 }
 
 #[test]
@@ -234,9 +240,103 @@ fn a_graph_finds_what_a_scan_finds_and_its_lack_is_an_error_only_if_it_was_asked
         assert_eq!(fixture.paths(graph(text)), fixture.paths(graph(text).strategy(Strategy::Exact)), "{text}");
     }
     assert_eq!(fixture.paths(graph("blue").under("/p/2020")), ["/p/2020/blue.jpg", "/p/2020/green.jpg"]);
-    assert_eq!(fixture.searcher().plan(&Query::text("red")).unwrap().method, Method::Scan, "so few are scanned");
+    let (_, explanation) = fixture.searcher().search_explained(&Query::text("red")).unwrap();
+    assert_eq!(explanation.plans[0].method, Method::Scan, "so few are scanned");
     let (hits, explanation) = fixture.searcher().search_explained(&graph("blue").under("/p/2020")).unwrap();
-    assert_eq!((hits.len(), explanation.plan.items, explanation.plan.passing), (2, 405, 2));
+    assert_eq!((hits.len(), explanation.plans[0].items, explanation.plans[0].passing), (2, 405, 2));
+}
+
+/// Photos of the rainbow, with what is known of them.
+fn described() -> Fixture {
+    let fixture = Fixture::new(&[]);
+    let mut writer = fixture.writer();
+    let photos = [
+        ("/p/a.jpg", [1.0, 0.0, 0.0], Some(3_000), 100),
+        ("/p/b.png", [1.0, 0.2, 0.0], Some(1_000), 800),
+        ("/p/c.jpg", [0.0, 1.0, 0.0], None, 800),
+        ("/p/d.jpg", [0.0, 0.0, 1.0], Some(2_000), 400),
+    ];
+    for (number, (path, embedding, taken_at, iso)) in photos.into_iter().enumerate() {
+        let hash = [number as u8 + 1; 16];
+        let asset = Asset { taken_at, hash, iso: Some(iso), ..photo(path) };
+        writer.add(asset, unit(embedding).to_vec()).unwrap();
+    }
+    writer.commit().unwrap();
+    fixture
+}
+
+fn iso(from: f64) -> Filter {
+    Filter::Number { field: NumberField::Iso, from: Bound::Included(from), to: Bound::Unbounded }
+}
+
+#[test]
+fn alternatives_find_what_answers_one_of_them() {
+    let fixture = described();
+    let of = |text: &str, filter: Filter| Alternative { filter, ..Alternative::of(Term::Text(text.into())) };
+    let anywhere = || Filter::All(Vec::new());
+    let either = Query::any(vec![of("red", anywhere()), of("blue", anywhere())]);
+    assert_eq!(fixture.paths(either.clone().limit(3)), ["/p/a.jpg", "/p/d.jpg", "/p/b.png"]);
+    // Each alternative has conditions of its own.
+    let query = Query::any(vec![of("red", iso(800.0)), of("blue", anywhere())]).limit(2);
+    assert_eq!(fixture.paths(query), ["/p/d.jpg", "/p/b.png"]);
+    // Those of the query are for all of them.
+    assert_eq!(fixture.paths(either.filter(iso(800.0))), ["/p/b.png", "/p/c.jpg"]);
+    let refused = fixture.error(Query::any(Vec::new()));
+    assert!(matches!(refused, QueryError::NoTerms), "{refused}");
+    let refused = fixture.error(Query::any(vec![Alternative { terms: vec![], filter: anywhere() }]));
+    assert!(matches!(refused, QueryError::NoTerms), "{refused}");
+}
+
+#[test]
+fn conditions_alone_list_the_newest_first() {
+    let fixture = described();
+    let all = Query::any(vec![Alternative { terms: Vec::new(), filter: iso(0.0) }]);
+    assert_eq!(fixture.paths(all.clone()), ["/p/a.jpg", "/p/d.jpg", "/p/b.png", "/p/c.jpg"]);
+    assert_eq!(fixture.paths(all.clone().limit(2).offset(1)), ["/p/d.jpg", "/p/b.png"]);
+    assert_eq!(fixture.paths(all.clone().order(Order::Path).limit(2)), ["/p/a.jpg", "/p/b.png"]);
+    assert_eq!(fixture.searcher().count(&all).unwrap(), 4);
+    assert_eq!(fixture.searcher().count(&all.clone().filter(iso(400.0))).unwrap(), 3);
+    let (hits, explanation) = fixture.searcher().search_explained(&all).unwrap();
+    assert!(hits.iter().all(|hit| hit.score.is_none() && hit.adjusted.is_none()));
+    assert_eq!((explanation.plans.len(), explanation.passing), (0, vec![Some(4)]));
+}
+
+#[test]
+fn results_are_ordered_after_they_are_chosen() {
+    let fixture = described();
+    assert_eq!(fixture.paths(Query::text("red").limit(2)), ["/p/a.jpg", "/p/b.png"]);
+    assert_eq!(fixture.paths(Query::text("red").limit(2).order(Order::Oldest)), ["/p/b.png", "/p/a.jpg"]);
+    assert_eq!(fixture.paths(Query::text("red").limit(1).offset(1)), ["/p/b.png"]);
+    assert!(fixture.paths(Query::text("red").limit(9).offset(9)).is_empty());
+}
+
+/// Purple is near to both captions, and red to one only.
+#[test]
+fn photos_that_are_near_to_every_text_count_for_less() {
+    let fixture = rainbow();
+    let rows = [unit([1.0, 0.0, 1.0]), unit([0.0, 0.2, 1.0])].concat();
+    let bank = Bank::new("bank", &rows, &rows, 3, 1).unwrap();
+    let query = || Query::text("red blue blue");
+    assert_eq!(fixture.paths(query().limit(1)), ["/p/2020-more/purple.jpg"]);
+    let mut writer = fixture.writer();
+    writer.set_bank(Arc::new(bank)).unwrap();
+    writer.update_hubness(&mut |_, _| {}, &std::sync::atomic::AtomicBool::new(false)).unwrap();
+    let (hits, explanation) = fixture.searcher().search_explained(&query()).unwrap();
+    assert!(explanation.is_corrected);
+    for hit in &hits {
+        let (score, adjusted) = (hit.score.unwrap(), hit.adjusted.unwrap());
+        let dot = |text: [f32; 3]| fixture.searcher().reader().similarity(&unit(text), hit.id).unwrap();
+        let nearest = dot([1.0, 0.0, 1.0]).max(dot([0.0, 0.2, 1.0]));
+        // Three words are a phrase.
+        assert!((score - adjusted - 0.7 * nearest).abs() < 5e-3, "{score} {adjusted} {nearest}");
+    }
+    assert!(hits.is_sorted_by(|a, b| a.adjusted >= b.adjusted));
+    let (raw, explanation) = fixture.searcher().search_explained(&query().raw()).unwrap();
+    assert!(!explanation.is_corrected && raw.iter().all(|hit| hit.score == hit.adjusted));
+    assert_eq!(raw[0].path, Path::new("/p/2020-more/purple.jpg"));
+    // Examples are compared as they are.
+    let (hits, explanation) = fixture.searcher().search_explained(&Query::like(1)).unwrap();
+    assert!(!explanation.is_corrected && hits[0].score == hits[0].adjusted);
 }
 
 #[test]

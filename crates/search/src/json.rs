@@ -38,8 +38,15 @@ pub fn base64_unless_text(path: &Path) -> Option<String> {
 pub struct JsonHit<'a> {
     /// 1 for the best.
     pub rank: usize,
-    /// Cosine similarity, -1 to 1.
-    pub score: f32,
+    /// Cosine similarity, -1 to 1; null if the query only sets conditions.
+    pub score: Option<f32>,
+    /// What results are ranked by: the similarity, less what counts against photos that are near to every text.
+    pub adjusted: Option<f32>,
+    /// The estimate that the photo shows what was asked for, 0 to 1; null where none is to be had.
+    pub relevance: Option<f32>,
+    /// False if this is only one of the nearest, and no good match.
+    #[serde(rename = "match")]
+    pub is_match: bool,
     /// Where the photo is.
     #[serde(flatten)]
     pub path: JsonPath<'a>,
@@ -102,6 +109,9 @@ impl<'a> From<&'a Hit> for JsonHit<'a> {
         Self {
             rank: hit.rank,
             score: hit.score,
+            adjusted: hit.adjusted,
+            relevance: hit.relevance,
+            is_match: hit.is_match,
             item: has_several.then_some(hit.item),
             position: has_several.then_some(hit.position),
             path: JsonPath::from(hit.path.as_path()),

@@ -20,7 +20,7 @@
 //!
 //! let hits = library.search(&Query::text("a photo of a cat").limit(3))?;
 //! for hit in &hits {
-//!     println!("{:.3}  {}", hit.score, hit.path.display());
+//!     println!("{:.3}  {}", hit.score.unwrap_or_default(), hit.path.display());
 //! }
 //! assert!(hits[0].path.ends_with("samples/cat.jpg"));
 //! # Ok(())
@@ -29,7 +29,8 @@
 //!
 //! - [`Library`] is an index with the model that made it. It [updates](Library::update) the index, changes its model,
 //!   [searches](Library::search) it and takes up what other processes have committed. [`Models`] finds models by name.
-//! - [`Query`] says what to look for: words, example photos, photos of the index or embeddings, each with a weight.
+//! - [`Query`] says what to look for: words, example photos, photos of the index or embeddings, each with a weight, and
+//!   conditions. [`language`] reads what a person types.
 //! - [`classify`] says which of some labels a photo shows, by the labels' names or by example photos.
 //!
 //! Below are the parts that a library is made of, for programs that put them together in another way:
@@ -53,6 +54,7 @@
 //! expected and what was found; their `remedy` says what to do, as data. Libraries, models, readers and searchers can be
 //! shared between threads; one process at a time may write an index while any number read it.
 
+mod bank;
 mod error;
 #[cfg(feature = "json")]
 pub mod json;
@@ -62,6 +64,7 @@ mod model;
 mod models;
 mod update;
 
+pub use bank::measure_bank;
 pub use error::{LibraryError, Remedy};
 pub use library::{Library, LibraryBuilder, LibrarySearcher};
 pub use maintenance::{compact, remove};
@@ -75,10 +78,10 @@ pub use clip_image::{
     decode_bytes_for, decode_for, decoder_id, hash_bytes, looks_like_photo, read_file,
 };
 pub use clip_index::{
-    Asset, BadFile, Compacted, Describe, Exclude, Exported, GraphOptions, GraphStatus, GraphUpdate, ImportOptions,
-    Imported, IndexError, IndexReader, IndexWriter, Inode, Kind, ModelId, ModelOrigin, Neighbour, NewItem, Position,
-    Problem, Rebuild, RebuildStatus, Record, Remedy as IndexRemedy, Repaired, RoaringTreemap, Stamp, Status,
-    StoredPath, VerifyReport, export, repair, verify,
+    Asset, BadFile, Bank, Compacted, Describe, Exclude, Exported, GraphOptions, GraphStatus, GraphUpdate, Hubness,
+    ImportOptions, Imported, IndexError, IndexReader, IndexWriter, Inode, Kind, ModelId, ModelOrigin, Neighbour,
+    NewItem, Position, Problem, Rebuild, RebuildStatus, Record, Remedy as IndexRemedy, Repaired, RoaringTreemap, Stamp,
+    Status, StoredPath, VerifyReport, export, repair, verify,
 };
 pub use clip_indexer::{
     Event, Forgotten, FoundPhotos, IndexOptions, Indexer, IndexerError, Outcome, PassedOver, PassedOverKind, Progress,
@@ -90,9 +93,14 @@ pub use clip_model::{
     Precision, Remedy as ModelRemedy, Towers,
 };
 pub use clip_query::{
-    CachedEncoder, CachedTexts, Example, Explanation, Hit, Method, Plan, Query, QueryError, Reason, Searcher, Strategy,
-    Term, TextCache,
+    Alternative, CachedEncoder, CachedTexts, Example, Explanation, Filter, Hit, Method, NumberField, Order, Plan,
+    Property, Query, QueryError, Reason, Searcher, Shape, Strategy, Term, TextCache, TextField,
 };
+
+/// The texts that correct scores.
+pub use clip_query::bank as bank_texts;
+/// The language of queries.
+pub use clip_query::language;
 
 /// Which of some labels a photo shows.
 pub use clip_classify as classify;

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use clip_index::{IndexError, IndexReader, ModelOrigin, Status, VerifyReport};
 use clip_indexer::Removed;
 use clip_model::{DeviceChoice, Fingerprint, LoadOptions, ModelSource, Precision, Towers};
+use clip_query::relevance;
 use clip_query::{CachedEncoder, Explanation, Hit, Query, Searcher, TextCache};
 
 use crate::error::LibraryError;
@@ -30,7 +31,7 @@ pub type LibrarySearcher = Searcher<CachedEncoder<Arc<LazyModel>>>;
 /// // Run again, it takes only what is new, changed, moved or gone.
 /// library.update(&[photos], &UpdateOptions::default(), &Silent, &AtomicBool::new(false))?;
 /// for hit in library.search(&Query::text("a photo of a cat").limit(3))? {
-///     println!("{:.3}  {}", hit.score, hit.path.display());
+///     println!("{:.3}  {}", hit.score.unwrap_or_default(), hit.path.display());
 /// }
 /// # assert!(library.search(&Query::text("a photo of a cat"))?[0].path.ends_with("samples/cat.jpg"));
 /// # Ok(())
@@ -294,7 +295,9 @@ impl Library {
     }
 
     pub(crate) fn set(&self, reader: IndexReader, model: Arc<LazyModel>) -> Result<(), LibraryError> {
+        let calibration = (*model.source() == ModelSource::Default).then_some(relevance::POCKET);
         let searcher = Searcher::over(reader, CachedEncoder::new(model, Arc::clone(&self.cache)))?;
+        let searcher = searcher.calibrated(calibration);
         *self.searcher.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(searcher));
         Ok(())
     }

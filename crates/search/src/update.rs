@@ -5,14 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clip_index::{
-    GraphOptions, ImportOptions, Imported, IndexError, IndexReader, IndexWriter, ModelId, ModelOrigin, Rebuild,
+    Bank, GraphOptions, ImportOptions, Imported, IndexError, IndexReader, IndexWriter, ModelId, ModelOrigin, Rebuild,
 };
-use clip_indexer::{IndexOptions, Indexer, Progress, Report};
+use clip_indexer::{Event, IndexOptions, Indexer, Progress, Report};
 use clip_model::{LoadOptions, Model, ModelSource, Towers};
 
+use crate::bank;
 use crate::error::LibraryError;
 use crate::library::Library;
 use crate::model::LazyModel;
+
+/// With fewer photos, hubs do not crowd out others enough to be worth a minute of embedding texts.
+const WORTH_A_BANK: usize = 200;
 
 /// How [`Library::update`] goes about its work.
 #[derive(Debug, Clone, Default)]
@@ -75,8 +79,10 @@ impl Library {
         };
         let model = self.image_model(&known, &source, &load, options.rebuild)?;
         let origin = self.models.origin(&source);
-        let work = Work { folders, options, origin, progress, cancel };
         let id = id_of(&model);
+        let bank = bank::at_hand(self.index(), &source, &id);
+        let has_bank = bank.is_some();
+        let work = Work { folders, options, origin, bank, progress, cancel };
         let folders = if options.rebuild {
             known.folders_to_rebuild(&work)?
         } else if self.choice.is_explicit() {
@@ -92,6 +98,10 @@ impl Library {
             }
         };
         drop(known);
+        let is_done = !update.report.cancelled && update.result != UpdateResult::Withheld;
+        if is_done && !has_bank && work.options.indexing.correct_scores {
+            self.measure_hubness(&source, &load, &id, &work)?;
+        }
         // An interrupted first run may not have come as far as an index.
         match IndexReader::open(self.index()) {
             Ok(reader) if *reader.model() == id => {
@@ -131,13 +141,49 @@ impl Library {
         drop(known);
         let mut writer = IndexWriter::open_or_create(self.index(), &id)?;
         writer.set_origin(Some(self.models.origin(&source)));
+        if let Some(bank) = bank::at_hand(self.index(), &source, &id) {
+            writer.set_bank(bank)?;
+        }
         let imported = clip_index::import(&mut writer, arrays, items, options, progress, cancel)?;
         if imported.is_complete {
+            writer.update_hubness(progress, cancel)?;
             writer.update_graph(&GraphOptions::default(), progress, cancel)?;
         }
         writer.close()?;
         self.reload()?;
         Ok(imported)
+    }
+
+    /// Embeds the texts that scores are corrected by, and measures all photos with them. A model whose texts are not at hand
+    /// has to embed them once.
+    fn measure_hubness(
+        &self,
+        source: &ModelSource,
+        load: &LoadOptions,
+        id: &ModelId,
+        work: &Work<'_>,
+    ) -> Result<(), LibraryError> {
+        match IndexReader::open(self.index()) {
+            Ok(reader) if *reader.model() == *id && reader.len() >= WORTH_A_BANK => {}
+            Ok(_) | Err(IndexError::NotFound { .. }) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        let mut model = Model::load(source, &LoadOptions { towers: Towers::TextOnly, ..*load })?;
+        model.recognise(&id.fingerprint)?;
+        let mut tell = |done: usize, total: usize| {
+            work.progress.event(Event::Bank { done: done as u64, total: total as u64 });
+        };
+        let Some(bank) = bank::measure_bank(source, &model, &mut tell, work.cancel)? else { return Ok(()) };
+        drop(model);
+        bank.store(self.index())?;
+        let mut writer = IndexWriter::open_or_create(self.index(), id)?;
+        writer.set_bank(Arc::new(bank))?;
+        let mut tell = |done: usize, total: usize| {
+            work.progress.event(Event::Hubness { done: done as u64, total: total as u64 });
+        };
+        writer.update_hubness(&mut tell, work.cancel)?;
+        writer.close()?;
+        Ok(())
     }
 
     /// Makes a new index inside the old one's folder and puts it in its place.
@@ -210,6 +256,7 @@ struct Work<'a> {
     options: &'a UpdateOptions,
     /// Of the model.
     origin: ModelOrigin,
+    bank: Option<Arc<Bank>>,
     progress: &'a dyn Progress,
     cancel: &'a AtomicBool,
 }
@@ -224,6 +271,9 @@ impl Work<'_> {
         replaced: Option<&IndexReader>,
     ) -> Result<Report, LibraryError> {
         let mut indexer = Indexer::new(model, index).options(self.options.indexing.clone()).origin(self.origin.clone());
+        if self.options.indexing.correct_scores {
+            indexer = indexer.bank(self.bank.clone());
+        }
         if let Some(replaced) = replaced {
             indexer = indexer.in_place_of(replaced);
         }

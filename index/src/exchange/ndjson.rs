@@ -33,6 +33,20 @@ pub(super) struct Line<'a> {
     lens: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     gps: Option<(f64, f64)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    utc_offset: Option<i16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iso: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    focal_length: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rating: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    tags: &'a [String],
 }
 
 impl<'a> Line<'a> {
@@ -57,6 +71,13 @@ impl<'a> Line<'a> {
             lens: asset.lens.as_deref(),
             // JSON has no other numbers.
             gps: asset.gps.filter(|(latitude, longitude)| latitude.is_finite() && longitude.is_finite()),
+            utc_offset: asset.utc_offset,
+            iso: asset.iso,
+            focal_length: asset.focal_length.filter(|length| length.is_finite()),
+            rating: asset.rating,
+            title: asset.title.as_deref(),
+            description: asset.description.as_deref(),
+            tags: &asset.tags,
         }
     }
 }
@@ -110,6 +131,14 @@ struct Members {
     camera: Option<String>,
     lens: Option<String>,
     gps: Option<(f64, f64)>,
+    utc_offset: Option<i16>,
+    iso: Option<u32>,
+    focal_length: Option<f32>,
+    rating: Option<u8>,
+    title: Option<String>,
+    description: Option<String>,
+    #[serde(default)]
+    tags: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -168,6 +197,13 @@ pub(super) fn parse(line: &[u8]) -> Result<Item, String> {
             camera: members.camera,
             lens: members.lens,
             gps: members.gps,
+            utc_offset: members.utc_offset,
+            iso: members.iso,
+            focal_length: members.focal_length,
+            rating: members.rating,
+            title: members.title,
+            description: members.description,
+            tags: members.tags,
         },
     })
 }
@@ -246,6 +282,7 @@ mod tests {
                 camera: texts.0,
                 lens: texts.1,
                 gps: gps.map(|(latitude, longitude)| (f64::from(latitude) / 7.0, f64::from(longitude) / 7.0)),
+                ..Asset::default()
             };
             let record = Record { id, asset, positions: vec![position] };
             let line = serde_json::to_vec(&Line::new(id, position, &record)).unwrap();

@@ -31,6 +31,7 @@ use crate::layout::Layout;
 use crate::manifest::GraphEntry;
 use crate::segment::Segment;
 use crate::snapshot::{Place, Snapshot};
+use crate::sought::Sought;
 use crate::status::{GraphStatus, Neighbour};
 use crate::{exact, plan, scan};
 pub(crate) use file::{GraphFile, KIND};
@@ -236,7 +237,7 @@ impl Graph {
     pub(crate) fn search(
         &self,
         snapshot: &Snapshot,
-        query: &[f32],
+        sought: Sought<'_>,
         k: usize,
         ef: usize,
         filter: Option<&RoaringTreemap>,
@@ -244,7 +245,7 @@ impl Graph {
         let ef = ef.max(k).max(1);
         let ids = self.file.ids();
         let codes = self.rows.codes();
-        let code_query = CodeQuery::new(Isa::best(), query);
+        let code_query = CodeQuery::new(Isa::best(), sought.vector);
         let passes = |id: u64| filter.is_none_or(|filter| filter.contains(id));
         let accept = |node: u32| {
             let place = codes.place(node);
@@ -257,9 +258,10 @@ impl Graph {
         // In a graph that is whole, a walk ends early only if fewer pass, and has been everywhere. In one that is
         // damaged, it may have got stuck.
         if found.len() < ef {
-            return scan::search(snapshot, query, k, filter);
+            return scan::search(snapshot, sought, k, filter);
         }
-        let shortlist = scan::shortlist_len(k);
+        // Links lead to what is near. What is best once hubness counts may be anywhere among what was found.
+        let shortlist = if sought.is_corrected() { found.len() } else { scan::shortlist_len(k) };
         let mut places: Vec<(u64, Place)> = found
             .iter()
             .take(shortlist)
@@ -268,11 +270,11 @@ impl Graph {
                 (snapshot.id_at(place), place)
             })
             .collect();
-        places.extend(best_by_codes(snapshot, &code_query, shortlist, &self.missing, passes));
+        places.extend(best_by_codes(snapshot, sought, &code_query, shortlist, &self.missing, passes));
         // In a damaged file, nodes may have the same row.
         places.sort_unstable_by_key(|&(id, _)| id);
         places.dedup_by_key(|&mut (id, _)| id);
-        exact::search_places(snapshot, query, k, &places)
+        exact::search_places(snapshot, sought, k, &places)
     }
 
     /// The best nodes that a walk finds.
@@ -305,6 +307,7 @@ impl Graph {
 /// The best `count` of some rows, as far as their codes tell.
 fn best_by_codes(
     snapshot: &Snapshot,
+    sought: Sought<'_>,
     query: &CodeQuery,
     count: usize,
     places: &[(u64, Place)],
@@ -315,7 +318,7 @@ fn best_by_codes(
         return passing.collect();
     }
     let score = |place: Place| match snapshot.segments()[place.segment as usize].codes(place.row as usize) {
-        Some((codes, scale)) => scale * query.dot(codes) as f32,
+        Some((codes, scale)) => query.scale() * scale * query.dot(codes) as f32 - sought.penalty(snapshot, place),
         // A row without codes is scored by itself.
         None => f32::INFINITY,
     };

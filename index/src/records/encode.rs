@@ -1,10 +1,8 @@
 //! A record as bytes: fields one after the other.
 
-use std::path::PathBuf;
-
 use clip_files::path_bytes;
 
-use crate::asset::{Asset, Kind, Position, Record, Stamp, stored_path};
+use crate::asset::{Asset, Kind, Position, Record, stored_path};
 use crate::error::IndexError;
 use crate::fields::{self, Fields, halves};
 
@@ -19,6 +17,14 @@ mod tag {
     pub(super) const LENS: u8 = 11;
     pub(super) const GPS: u8 = 12;
     pub(super) const POSITIONS: u8 = 13;
+    // 14 and 15 are those of bad files.
+    pub(super) const UTC_OFFSET: u8 = 16;
+    pub(super) const ISO: u8 = 17;
+    pub(super) const FOCAL_LENGTH: u8 = 18;
+    pub(super) const RATING: u8 = 19;
+    pub(super) const TITLE: u8 = 20;
+    pub(super) const DESCRIPTION: u8 = 21;
+    pub(super) const TAG: u8 = 22;
 }
 
 /// Appends a record's bytes.
@@ -47,6 +53,27 @@ pub(crate) fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), IndexErro
     if let Some((latitude, longitude)) = asset.gps {
         field(tag::GPS, &[&latitude.to_le_bytes(), &longitude.to_le_bytes()]);
     }
+    if let Some(minutes) = asset.utc_offset {
+        field(tag::UTC_OFFSET, &[&minutes.to_le_bytes()]);
+    }
+    if let Some(iso) = asset.iso {
+        field(tag::ISO, &[&iso.to_le_bytes()]);
+    }
+    if let Some(millimetres) = asset.focal_length {
+        field(tag::FOCAL_LENGTH, &[&millimetres.to_le_bytes()]);
+    }
+    if let Some(stars) = asset.rating {
+        field(tag::RATING, &[&[stars]]);
+    }
+    if let Some(title) = &asset.title {
+        field(tag::TITLE, &[title.as_bytes()]);
+    }
+    if let Some(description) = &asset.description {
+        field(tag::DESCRIPTION, &[description.as_bytes()]);
+    }
+    for keyword in &asset.tags {
+        field(tag::TAG, &[keyword.as_bytes()]);
+    }
     if record.positions != [0] {
         let positions: Vec<u8> = record.positions.iter().flat_map(|position| position.to_le_bytes()).collect();
         field(tag::POSITIONS, &[&positions]);
@@ -56,18 +83,7 @@ pub(crate) fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), IndexErro
 
 /// Reads a record; `None` if the bytes are none.
 pub(crate) fn decode(id: u64, bytes: &[u8]) -> Option<Record> {
-    let mut asset = Asset {
-        path: PathBuf::new(),
-        stamp: Stamp::default(),
-        hash: [0; 16],
-        kind: Kind::Photo,
-        width: 0,
-        height: 0,
-        taken_at: None,
-        camera: None,
-        lens: None,
-        gps: None,
-    };
+    let mut asset = Asset::default();
     let mut positions = vec![0];
     // What every record has.
     let mut missing = 1u32 << tag::PATH | 1 << tag::HASH | 1 << tag::SIZE | 1 << tag::MODIFIED | 1 << tag::PIXELS;
@@ -96,6 +112,13 @@ pub(crate) fn decode(id: u64, bytes: &[u8]) -> Option<Record> {
                 let (latitude, longitude) = halves(value)?;
                 asset.gps = Some((f64::from_le_bytes(latitude), f64::from_le_bytes(longitude)));
             }
+            tag::UTC_OFFSET => asset.utc_offset = Some(i16::from_le_bytes(value.try_into().ok()?)),
+            tag::ISO => asset.iso = Some(u32::from_le_bytes(value.try_into().ok()?)),
+            tag::FOCAL_LENGTH => asset.focal_length = Some(f32::from_le_bytes(value.try_into().ok()?)),
+            tag::RATING => asset.rating = Some(*value.first()?),
+            tag::TITLE => asset.title = Some(str::from_utf8(value).ok()?.to_owned()),
+            tag::DESCRIPTION => asset.description = Some(str::from_utf8(value).ok()?.to_owned()),
+            tag::TAG => asset.tags.push(str::from_utf8(value).ok()?.to_owned()),
             tag::POSITIONS => positions = positions_of(value)?,
             tag => fields::take_stamp(tag, value, &mut asset.stamp)?,
         }
@@ -136,7 +159,7 @@ pub(crate) fn check(bytes: &[u8]) {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::asset::Inode;
+    use crate::asset::{Inode, Stamp};
     use proptest::prelude::*;
 
     const NANOS: i128 = 1_000_000_000;
@@ -151,6 +174,11 @@ pub(super) mod tests {
             (width, height, taken_at, camera, lens) in
                 any::<(u32, u32, Option<i64>, Option<String>, Option<String>)>(),
             gps in prop::option::of((-90.0..90.0, -180.0..180.0)),
+            (utc_offset, iso, focal_length, rating, title, description) in (
+                any::<Option<i16>>(), any::<Option<u32>>(), prop::option::of(0f32..2000.0), prop::option::of(0u8..6),
+                any::<Option<String>>(), any::<Option<String>>(),
+            ),
+            tags in prop::collection::vec(".{0,12}", 0..4),
         ) -> Asset {
             let nanos = i128::from(nanos % 1_000_000_000);
             Asset {
@@ -169,6 +197,13 @@ pub(super) mod tests {
                 camera,
                 lens,
                 gps,
+                utc_offset,
+                iso,
+                focal_length,
+                rating,
+                title,
+                description,
+                tags,
             }
         }
     }

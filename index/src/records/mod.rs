@@ -167,6 +167,7 @@ mod tests {
             camera: Some("camera".into()),
             lens: None,
             gps: Some((1.0, 2.0)),
+            ..Asset::default()
         };
         let records: BTreeMap<u64, Record> =
             (1..20).map(|id| (id * 100, of(id, asset(&format!("/photos/{id}.jpg"))))).collect();

@@ -87,6 +87,7 @@ impl Fields {
             camera: text(self.camera),
             lens: text(self.lens),
             gps: f64(self.latitude).zip(f64(self.longitude)),
+            ..Asset::default()
         };
         Some(Record { id: u64(self.id)?, asset, positions: vec![0] })
     }

@@ -1,108 +1,50 @@
-//! The word index: what finds photos by the words in their paths, and by camera and lens, in tantivy.
+//! The word index: what finds photos by what is known of them, in tantivy: words, numbers, dates, places.
 //!
 //! It is made of the records, and can be made again from them. Tantivy's own commit point, `meta.json`, is no file here: it
 //! is part of the manifest, so that words, vectors and records are committed together.
 
+mod document;
 mod guard;
+mod items;
+mod matching;
 mod read_directory;
 mod write_directory;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use roaring::RoaringTreemap;
 use tantivy::collector::TopDocs;
 use tantivy::directory::error::OpenReadError;
 use tantivy::error::DataCorruption;
 use tantivy::indexer::{LogMergePolicy, MergePolicy, NoMergePolicy};
 use tantivy::query::{BooleanQuery, Occur, Query, TermQuery};
-use tantivy::schema::{Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions};
-use tantivy::{Index, ReloadPolicy, Searcher, TantivyDocument, TantivyError, Term};
+use tantivy::schema::{IndexRecordOption, Schema};
+use tantivy::{Index, ReloadPolicy, Searcher, TantivyError, Term};
 
 use crate::asset::Record;
 use crate::error::IndexError;
 use crate::files;
+use crate::filter::{Filter, fold};
 use crate::layout::{self, Layout, MetaEntry};
+use document::{Fields, schema, words_of};
 pub(crate) use guard::guard;
+use items::Items;
 pub(crate) use read_directory::ReadDirectory;
 use write_directory::{Gate, WriteDirectory};
 
 /// Memory for documents that are not written yet, in bytes; tantivy's minimum is 15 million.
 const WRITER_MEMORY: usize = 20_000_000;
-/// Splits at everything that is neither letter nor digit, and lower-cases.
-const TOKENIZER: &str = "default";
-
-#[derive(Debug, Clone, Copy)]
-struct Fields {
-    id: Field,
-    width: Field,
-    height: Field,
-    taken_at: Field,
-    camera: Field,
-    lens: Field,
-    latitude: Field,
-    longitude: Field,
-    words: Field,
-}
-
-fn schema() -> (Schema, Fields) {
-    let mut schema = Schema::builder();
-    let filter = || NumericOptions::default().set_indexed().set_fast();
-    let words = || {
-        let indexing =
-            TextFieldIndexing::default().set_tokenizer(TOKENIZER).set_index_option(IndexRecordOption::WithFreqs);
-        TextOptions::default().set_indexing_options(indexing)
-    };
-    let fields = Fields {
-        id: schema.add_u64_field("id", filter()),
-        width: schema.add_u64_field("width", filter()),
-        height: schema.add_u64_field("height", filter()),
-        taken_at: schema.add_i64_field("taken_at", filter()),
-        camera: schema.add_text_field("camera", words()),
-        lens: schema.add_text_field("lens", words()),
-        latitude: schema.add_f64_field("latitude", filter()),
-        longitude: schema.add_f64_field("longitude", filter()),
-        words: schema.add_text_field("words", words()),
-    };
-    (schema.build(), fields)
-}
-
-impl Fields {
-    fn document(&self, record: &Record) -> TantivyDocument {
-        let asset = &record.asset;
-        let mut document = TantivyDocument::new();
-        document.add_u64(self.id, record.id);
-        document.add_u64(self.width, asset.width.into());
-        document.add_u64(self.height, asset.height.into());
-        if let Some(taken_at) = asset.taken_at {
-            document.add_i64(self.taken_at, taken_at);
-        }
-        if let Some(camera) = &asset.camera {
-            document.add_text(self.camera, camera);
-        }
-        if let Some(lens) = &asset.lens {
-            document.add_text(self.lens, lens);
-        }
-        if let Some((latitude, longitude)) = asset.gps {
-            document.add_f64(self.latitude, latitude);
-            document.add_f64(self.longitude, longitude);
-        }
-        document.add_text(self.words, words_of(&asset.path));
-        document
-    }
-}
-
-/// The names of folders and file, as text to be tokenised.
-fn words_of(path: &Path) -> String {
-    let names: Vec<_> = path.iter().map(|name| name.to_string_lossy()).collect();
-    names.join(" ")
-}
 
 /// Reads one committed state of the word index.
 pub(crate) struct Words {
     dir: PathBuf,
     fields: Fields,
+    /// Made by an earlier version of the program: it has words only, and is made again by the next writer.
+    is_earlier: bool,
     searcher: Searcher,
+    items: OnceLock<Items>,
 }
 
 impl std::fmt::Debug for Words {
@@ -116,19 +58,44 @@ impl Words {
     /// itself, and what it makes of damaged files cannot be foreseen.
     pub(crate) fn open(files: &ReadDirectory) -> Result<Words, IndexError> {
         let dir = files.root().to_path_buf();
-        let (expected, fields) = schema();
-        let searcher = guard(&dir, || open_checked(files, &expected))?;
-        Ok(Words { dir, fields, searcher })
+        let (expected, mut fields) = schema();
+        let (searcher, found) = guard(&dir, || {
+            let found = Index::open(files.clone())?.schema();
+            if found != expected {
+                (fields.id, fields.words) = (found.get_field(document::column::ID)?, found.get_field("words")?);
+            }
+            Ok((open_checked(files, &found)?, found))
+        })?;
+        Ok(Words { dir, fields, is_earlier: found != expected, searcher, items: OnceLock::new() })
     }
 
-    /// Assets whose path has at least one of the words, best first by BM25; equal scores in ascending order of ids.
+    /// The items of assets that meet a condition.
+    pub(crate) fn matching(&self, filter: &Filter) -> Result<RoaringTreemap, IndexError> {
+        if self.is_earlier {
+            let reason = "it was made by an earlier version".to_owned();
+            return Err(IndexError::Metadata { dir: self.dir.clone(), reason });
+        }
+        guard(&self.dir, || {
+            let items = match self.items.get() {
+                Some(items) => items,
+                None => {
+                    let items = Items::of(&self.searcher)?;
+                    self.items.get_or_init(|| items)
+                }
+            };
+            matching::items(&self.searcher, items, &self.fields, filter)
+        })
+    }
+
+    /// Assets that have at least one of the words, best first by BM25; equal scores in ascending order of ids.
     pub(crate) fn search(&self, words: &str, limit: usize) -> Result<Vec<(u64, f32)>, IndexError> {
         if limit == 0 {
             return Ok(Vec::new());
         }
         guard(&self.dir, || {
             let mut tokenizer = self.searcher.index().tokenizer_for_field(self.fields.words)?;
-            let mut tokens = tokenizer.token_stream(words);
+            let words = fold::folded(words);
+            let mut tokens = tokenizer.token_stream(&words);
             let mut clauses: Vec<(Occur, Box<dyn Query>)> = Vec::new();
             while let Some(token) = tokens.next() {
                 let term = Term::from_field_text(self.fields.words, &token.text);
@@ -163,7 +130,7 @@ impl Words {
 
     /// Are the words of an asset's own path found?
     pub(crate) fn finds(&self, record: &Record) -> Result<bool, IndexError> {
-        let words = words_of(&record.asset.path);
+        let words = words_of(&record.asset);
         // A path of signs alone has no words.
         let has_words = words.chars().any(char::is_alphanumeric);
         Ok(!has_words || !self.search(&words, 1)?.is_empty())
@@ -223,7 +190,7 @@ impl WordsWriter {
     /// Adds an asset to the next commit.
     pub(crate) fn add(&mut self, record: &Record) -> Result<(), IndexError> {
         let Self { dir, fields, writer, .. } = self;
-        let document = fields.document(record);
+        let document = fields.document(&writer.index().schema(), record);
         guard(dir, || writer.add_document(document).map(drop))
     }
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use clip_index::{Asset, IndexError, IndexReader, IndexWriter, Inode, Kind, ModelId, Record, Stamp};
+use clip_index::{Asset, Bank, IndexError, IndexReader, IndexWriter, Inode, Kind, ModelId, Record, Stamp};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -24,6 +25,13 @@ pub fn gaussian(rng: &mut StdRng, dimension: usize) -> Vec<f32> {
 
 pub fn unit(rng: &mut StdRng, dimension: usize) -> Vec<f32> {
     normalised(gaussian(rng, dimension))
+}
+
+/// Texts that hubness is measured with; other ones for another seed.
+pub fn bank(seed: u64, dimension: usize) -> Arc<Bank> {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut texts = |count: usize| (0..count).flat_map(|_| unit(&mut rng, dimension)).collect::<Vec<f32>>();
+    Arc::new(Bank::new(format!("bank-{seed}"), &texts(30), &texts(20), dimension, 4).unwrap())
 }
 
 /// An asset with one item.
@@ -69,6 +77,13 @@ pub fn photo(number: u64, dimension: usize) -> Photo {
         camera: number.is_multiple_of(3).then(|| format!("Camera {number}")),
         lens: number.is_multiple_of(4).then(|| "50mm f/1.8".into()),
         gps: number.is_multiple_of(5).then_some((48.5, -(number as f64) / 7.0)),
+        utc_offset: number.is_multiple_of(4).then_some(number as i16 % 720 - 300),
+        iso: (!number.is_multiple_of(3)).then_some(100 << (number % 6)),
+        focal_length: number.is_multiple_of(7).then_some(number as f32 % 200.0 + 0.5),
+        rating: number.is_multiple_of(6).then_some((number % 5) as u8),
+        title: number.is_multiple_of(8).then(|| format!("Été à Genève {number}")),
+        description: number.is_multiple_of(9).then(|| "北京的秋天".to_owned()),
+        tags: (0..number % 3).map(|tag| format!("Tag {}", (number + tag) % 10)).collect(),
     };
     Photo { asset, embedding: unit(&mut rng, dimension) }
 }

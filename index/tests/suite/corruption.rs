@@ -5,7 +5,9 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use clip_index::{GraphOptions, GraphUpdate, IndexReader, IndexWriter, Neighbour, Record, repair, verify, verify_with};
+use clip_index::{
+    GraphOptions, GraphUpdate, Hubness, IndexReader, IndexWriter, Neighbour, Record, repair, verify, verify_with,
+};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -19,6 +21,8 @@ const DIMENSION: usize = 6;
 fn build(dir: &Path) {
     index_of(dir, 90, 30, DIMENSION);
     let mut writer = IndexWriter::open_or_create(dir, &model(DIMENSION)).unwrap();
+    writer.set_bank(bank(1, DIMENSION)).unwrap();
+    assert!(writer.update_hubness(&mut |_, _| {}, &AtomicBool::new(false)).unwrap());
     let options = GraphOptions { connections: 6, ef_construction: 30, min_photos: 10, ..GraphOptions::default() };
     let update = writer.update_graph(&options, &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
     assert_eq!(update, GraphUpdate::Built { nodes: 90 });
@@ -52,6 +56,8 @@ struct Content {
     records: Vec<Record>,
     exact: Vec<Neighbour>,
     graph: Vec<Neighbour>,
+    /// `None` where that of any is unknown.
+    hubness: Option<Vec<Hubness>>,
     words: Vec<(u64, f32)>,
     path: Option<u64>,
     roots: Vec<PathBuf>,
@@ -72,6 +78,7 @@ fn read(dir: &Path) -> Result<Content, clip_index::IndexError> {
         rows: reader.ids().map(|id| (id, reader.embedding(id).unwrap_or_default())).collect(),
         records: records?,
         exact: exact?,
+        hubness: reader.ids().map(|id| reader.hubness(id)).collect(),
         graph: graph?,
         words: words?,
         roots: reader.roots(),
@@ -104,7 +111,7 @@ fn damage_is_noticed() {
     let size: u64 = all.iter().map(|file| file.metadata().unwrap().len()).sum();
     let memory = memory + size as usize;
     assert!(all.len() > 15, "{all:?}");
-    for kind in ["vec", "del", "rec", "hnsw", "json", "idx", "pos", "term", "store", "fast", "fieldnorm"] {
+    for kind in ["vec", "del", "hub", "rec", "hnsw", "json", "idx", "pos", "term", "store", "fast", "fieldnorm"] {
         assert!(all.iter().any(|file| file.extension().is_some_and(|extension| extension == kind)), "{kind}");
     }
     let mut rng = StdRng::seed_from_u64(1);

@@ -45,6 +45,7 @@ fn video(path: &str) -> Asset {
         camera: None,
         lens: None,
         gps: None,
+        ..Asset::default()
     }
 }
 

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use clip_index::{Asset, GraphOptions, IndexReader, IndexWriter, Kind, ModelId, verify};
+use clip_index::{Asset, Filter, GraphOptions, IndexReader, IndexWriter, Kind, ModelId, verify};
 
-use crate::common::{AddPhoto, Oracle, Photo, assert_same, record, stamp, stored};
+use crate::common::{AddPhoto, Oracle, Photo, assert_same, files, record, stamp, stored};
 
 pub fn fixture(version: u32) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/v{version}"))
@@ -39,6 +39,7 @@ fn photos() -> Vec<Photo> {
             camera: (number != 2).then(|| "Camera".into()),
             lens: (number == 1).then(|| "Lens".into()),
             gps: (number == 1).then_some((52.25, -13.5)),
+            ..Asset::default()
         },
         embedding: embedding.to_vec(),
     };
@@ -160,5 +161,25 @@ fn version_1_is_read() {
     writer.commit().unwrap();
     expected.insert(id, (record(id, &photo), stored(&photo.embedding)));
     assert_same(&IndexReader::open(&index).unwrap(), &expected);
+    assert!(verify(&index).unwrap().is_clean());
+}
+
+#[test]
+fn the_words_of_an_earlier_version_are_made_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = dir.path().join("index");
+    copy(&fixture(2), &index);
+    let photos = Filter::Under("/photos".into());
+    let answers =
+        |reader: &IndexReader| (reader.matching(&photos).unwrap(), reader.matching(&Filter::Month(1)).unwrap());
+    let before = answers(&IndexReader::open(&index).unwrap());
+    assert!(!before.0.is_empty());
+    let words = || files(&index.join("words"));
+    let old = words();
+    drop(IndexWriter::open_or_create(&index, &model()).unwrap());
+    assert!(words().iter().all(|file| !old.contains(file)), "they were not made again");
+    let reader = IndexReader::open(&index).unwrap();
+    assert_eq!(answers(&reader), before);
+    assert_eq!(reader.search_words("fixture", 9).unwrap().len(), 3);
     assert!(verify(&index).unwrap().is_clean());
 }

@@ -11,7 +11,7 @@ use clip_index::{
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::common::{model, photo, stamp, stored, unit};
+use crate::common::{bank, model, photo, stamp, stored, unit};
 
 pub const DIMENSION: usize = 8;
 
@@ -71,7 +71,7 @@ impl History {
         }
         if writer.is_none() {
             match IndexWriter::open_or_create(dir, &model(DIMENSION)) {
-                Ok(opened) => *writer = Some(opened),
+                Ok(opened) => writer.insert(opened).set_bank(bank(7, DIMENSION))?,
                 Err(error) => {
                     self.replay();
                     return Err(error);
@@ -184,6 +184,7 @@ impl History {
     fn rebuild(&self, dir: &Path) -> Result<(), IndexError> {
         let rebuild = Rebuild::begin(dir, &model(DIMENSION))?;
         let mut writer = IndexWriter::open_or_create(rebuild.dir(), &model(DIMENSION))?;
+        writer.set_bank(bank(7, DIMENSION))?;
         let staged = writer.records()?.len();
         for (number, record) in self.records.values().enumerate().skip(staged) {
             assert_eq!(writer.add_items(record.asset.clone(), &items(record))?, record.id);
@@ -212,6 +213,7 @@ impl History {
         assert_eq!(reader.bad_file_count(), self.bad_files.len() as u64);
         assert_eq!(reader.excluded(), self.excluded);
         check_pairs(&reader);
+        assert_eq!(reader.bank().is_some(), !reader.is_empty());
         // The words are those of the same commit.
         for record in self.records.values().step_by(17) {
             let name = record.asset.path.file_stem().unwrap().to_str().unwrap();
@@ -257,11 +259,14 @@ pub fn step_of(reader: &IndexReader) -> u64 {
 
 /// No vector is under another path than its own, no item is lost and none is there twice, as far as the index itself tells.
 pub fn check_pairs(reader: &IndexReader) {
+    let bank = bank(7, DIMENSION);
     let mut items = Vec::new();
     for record in reader.all_records().unwrap() {
         for (item, &position) in record.items().zip(&record.positions) {
             let expected = stored(&embedding_of(&record.asset.path, position));
-            assert_eq!(reader.embedding(item), Some(expected), "{}", record.asset.path.display());
+            assert_eq!(reader.embedding(item).as_ref(), Some(&expected), "{}", record.asset.path.display());
+            // Where it is not known of all, it is told of none.
+            assert!(reader.hubness(item).is_none_or(|found| found == bank.hubness(&expected)));
             items.push(item);
         }
     }

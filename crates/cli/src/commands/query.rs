@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clip_search::json::JsonHit;
-use clip_search::{Explanation, Hit, Query, Strategy};
+use clip_search::{Alternative, Explanation, Filter, Hit, Limits, Order, Query, Strategy, Term};
 
-use crate::args::QueryArgs;
+use crate::args::{Crop, GroupArg, QueryArgs, SortArg};
 use crate::escape::escaped;
 use crate::exit::Exit;
+use crate::language_hint;
 use crate::output::{Results, count, grouped, is_verbose, notice};
+use crate::query_text::understand;
+use crate::results_folder;
 use crate::settings::{library, query_cache};
 
 /// How many copies of a result are named. With --json all are.
@@ -20,41 +23,38 @@ const NAMED_DUPLICATES: usize = 10;
 pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
     // First of all: a missing index is known at once.
     let library = library(index, &args.model)?.text_cache(query_cache(!args.no_cache)).open()?;
-    let query = match &args.image {
-        Some(image) => Query::image(image),
-        None => Query::text(words(&args.text)?),
+    let understood = if args.text.is_empty() { None } else { Some(understand(&words(&args.text)?, args.literal)?) };
+    let mut query = match &understood {
+        Some(understood) => Query::any(understood.alternatives.clone()),
+        None => Query::any(vec![Alternative { terms: Vec::new(), filter: Filter::All(Vec::new()) }]),
     };
-    let strategy = match (args.exact, args.graph) {
-        (true, _) => Strategy::Exact,
-        (_, true) => Strategy::Graph,
-        _ => Strategy::Auto,
-    };
-    if library.searcher()?.reader().is_empty() {
+    if let Some(image) = &args.image {
+        query = query.and(example(image, args.crop)?, 1.0);
+    }
+    let reader = library.searcher()?;
+    let reader = reader.reader();
+    if reader.is_empty() {
         notice(format_args!("the index in {} is empty; add photos with `clip-search index DIR`", escaped(index)));
         return Ok(Exit::Partly);
     }
-    let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-    let mut query = query.strategy(strategy).limit(limit);
-    // As JSON, those whose files are missing are marked.
-    if !args.json {
-        query = query.only_present();
+    if args.count {
+        return count_only(&library.searcher()?.count(&query)?);
     }
-    let (hits, explanation) = library.search_explained(&query)?;
+    query = settled(query, args);
+    let (mut hits, explanation) = library.search_explained(&query)?;
 
-    let mut results = Results::new();
-    for hit in &hits {
-        if args.json {
-            results.json(&JsonHit::from(hit))?;
-        } else if args.null {
-            results.path(&hit.path, 0)?;
-        } else if args.paths_only {
-            results.path(&hit.path, b'\n')?;
-        } else {
-            results.line(format_args!("{:.3}  {}", hit.score, escaped(&hit.path)))?;
-            name_duplicates(hit, &mut results)?;
-        }
+    let is_for_scripts = args.json || args.null || args.paths_only;
+    let best_relevance = hits.first().and_then(|hit| hit.relevance);
+    if !is_for_scripts && !hits.is_empty() && !hits.iter().any(|hit| hit.is_match) && args.offset == 0 {
+        notice("nothing matches well; the nearest are:");
+    } else if !is_for_scripts && !args.all && io::stdout().is_terminal() {
+        // A person wants to know where the matches end; a script counts on what it asked for.
+        hits.retain(|hit| hit.is_match);
     }
-    results.finish()?;
+    print_hits(&hits, args)?;
+    if let Some([how, folder]) = args.export.as_deref() {
+        results_folder::fill(how, folder, &hits)?;
+    }
     let missing = explanation.missing;
     if missing > 0 {
         notice(format_args!(
@@ -63,10 +63,149 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
             if missing == 1 { "file is" } else { "files are" }
         ));
     }
+    let remaining = reader.status()?.remaining;
+    if remaining > 0 {
+        notice(format_args!(
+            "searched the {} indexed so far; {} still to be indexed: run `clip-search index`",
+            count(reader.len() as u64, "photo"),
+            if remaining == 1 { "1 file is".to_owned() } else { format!("{} files are", grouped(remaining)) }
+        ));
+    }
+    for text in query.texts() {
+        if let Some(hint) = language_hint::of(text, &reader.model().name) {
+            notice(hint);
+            break;
+        }
+    }
     if args.explain || is_verbose() {
+        if let Some(understood) = &understood {
+            notice(format_args!("understood as: {}", understood.text));
+        }
         explain(&explanation, hits.len());
+        if let Some(relevance) = best_relevance {
+            notice(format_args!("relevance of the best result: {relevance:.3}"));
+        }
     }
     Ok(if hits.is_empty() { Exit::Partly } else { Exit::Done })
+}
+
+/// The query with what the options say.
+fn settled(query: Query, args: &QueryArgs) -> Query {
+    let strategy = match (args.exact, args.graph) {
+        (true, _) => Strategy::Exact,
+        (_, true) => Strategy::Graph,
+        _ => Strategy::Auto,
+    };
+    let order = match args.sort {
+        SortArg::Relevance => Order::Best,
+        SortArg::Date => Order::Newest,
+        SortArg::Oldest => Order::Oldest,
+        SortArg::Path => Order::Path,
+        SortArg::Size => Order::Largest,
+    };
+    let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let limit = if args.all { usize::MAX } else { number(args.limit) };
+    let mut query = query.strategy(strategy).order(order).limit(limit).offset(number(args.offset));
+    if args.raw {
+        query = query.raw();
+    }
+    if let Some(relevance) = args.min_relevance {
+        query = query.min_relevance(relevance);
+    }
+    // As JSON, those whose files are missing are marked.
+    if !args.json {
+        query = query.only_present();
+    }
+    query
+}
+
+/// The example photo, or a part of it.
+fn example(image: &Path, crop: Option<Crop>) -> Result<Term> {
+    let Some(Crop([left, top, width, height])) = crop else { return Ok(Term::Image(image.to_owned())) };
+    let photo = clip_search::decode_for(image, &Limits::default(), None)
+        .with_context(|| format!("cannot use {} as an example", escaped(image)))?;
+    let (across, down) = photo.image.dimensions();
+    let (left, top) = (left.of(across), top.of(down));
+    let (width, height) = (width.of(across), height.of(down));
+    let fits =
+        |start: u32, length: u32, side: u32| length > 0 && start.checked_add(length).is_some_and(|end| end <= side);
+    if !fits(left, width, across) || !fits(top, height, down) {
+        bail!(
+            "the part {left},{top},{width},{height} is not inside {}, which has {across} x {down} pixels; give left, top, \
+             width and height",
+            escaped(image)
+        );
+    }
+    Ok(Term::Pixels(clip_search::image::imageops::crop_imm(&photo.image, left, top, width, height).to_image()))
+}
+
+fn count_only(photos: &u64) -> Result<Exit> {
+    let mut results = Results::new();
+    results.line(format_args!("{photos}"))?;
+    results.finish()?;
+    Ok(if *photos == 0 { Exit::Partly } else { Exit::Done })
+}
+
+fn print_hits(hits: &[Hit], args: &QueryArgs) -> Result<()> {
+    let mut results = Results::new();
+    if let Some(by) = args.group {
+        for (at, (heading, hits)) in groups(hits, by).into_iter().enumerate() {
+            if at > 0 {
+                results.line(format_args!(""))?;
+            }
+            results.line(format_args!("{heading}"))?;
+            hits.into_iter().try_for_each(|hit| print_hit(hit, args, &mut results))?;
+        }
+    } else {
+        hits.iter().try_for_each(|hit| print_hit(hit, args, &mut results))?;
+    }
+    Ok(results.finish()?)
+}
+
+fn print_hit(hit: &Hit, args: &QueryArgs, results: &mut Results) -> Result<()> {
+    if args.json {
+        results.json(&JsonHit::from(hit))?;
+    } else if args.null {
+        results.path(&hit.path, 0)?;
+    } else if args.paths_only {
+        results.path(&hit.path, b'\n')?;
+    } else {
+        match hit.relevance.or(hit.adjusted) {
+            Some(score) => results.line(format_args!("{score:.3}  {}", escaped(&hit.path)))?,
+            // Where nothing was described, the date is what tells results apart.
+            None => {
+                let day = day(hit).unwrap_or_else(|| "no date".to_owned());
+                results.line(format_args!("{day:10}  {}", escaped(&hit.path)))?;
+            }
+        }
+        name_duplicates(hit, results)?;
+    }
+    Ok(())
+}
+
+/// The day that a photo was taken, by the clock of the place.
+fn day(hit: &Hit) -> Option<String> {
+    let seconds = hit.record.asset.taken_at_place()?;
+    let day = jiff::Timestamp::from_second(seconds).ok()?.to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
+    Some(day.to_string())
+}
+
+/// Results under headings, in the order in which the first of each comes.
+fn groups(hits: &[Hit], by: GroupArg) -> Vec<(String, Vec<&Hit>)> {
+    let heading = |hit: &Hit| match by {
+        GroupArg::Folder => hit.path.parent().map(|folder| escaped(folder).to_string()).unwrap_or_default(),
+        GroupArg::Day => day(hit).unwrap_or_else(|| "no date".to_owned()),
+        GroupArg::Month => day(hit).map_or_else(|| "no date".to_owned(), |day| day[..day.len() - 3].to_owned()),
+    };
+    let mut groups: Vec<(String, Vec<&Hit>)> = Vec::new();
+    for hit in hits {
+        let heading = heading(hit);
+        match groups.iter_mut().find(|(known, _)| *known == heading) {
+            Some((_, group)) => group.push(hit),
+            None => groups.push((heading, vec![hit])),
+        }
+    }
+    groups
 }
 
 /// Names the other files with the same content below a result.
@@ -82,18 +221,21 @@ fn name_duplicates(hit: &Hit, results: &mut Results) -> Result<()> {
 }
 
 fn explain(explanation: &Explanation, hits: usize) {
-    let plan = explanation.plan;
     let milliseconds = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1e3);
     notice(format_args!("encoding the query: {}", milliseconds(explanation.embedding)));
-    if plan.passing < plan.items {
+    for passing in explanation.passing.iter().flatten() {
         let filtering = milliseconds(explanation.filtering);
-        let (passing, items) = (grouped(plan.passing), count(plan.items, "photo"));
-        notice(format_args!("filter: {passing} of {items} pass, {filtering}"));
+        notice(format_args!("conditions met by {}, {filtering}", count(*passing, "photo")));
     }
-    notice(format_args!("search method: {} ({})", plan.method, plan.reason));
-    let in_graph = plan.in_graph.map(|nodes| format!(" ({} in the graph)", grouped(nodes))).unwrap_or_default();
-    let searching = milliseconds(explanation.searching);
-    notice(format_args!("searching {}{in_graph}: {searching}", count(plan.items, "photo")));
+    for plan in &explanation.plans {
+        notice(format_args!("search method: {} ({})", plan.method, plan.reason));
+        let in_graph = plan.in_graph.map(|nodes| format!(" ({} in the graph)", grouped(nodes))).unwrap_or_default();
+        let searching = milliseconds(explanation.searching);
+        notice(format_args!("searching {}{in_graph}: {searching}", count(plan.items, "photo")));
+    }
+    if explanation.is_corrected {
+        notice("scores are corrected: photos that are near to every text count for less");
+    }
     let hits = count(hits as u64, "result");
     notice(format_args!("reading the records of {hits}: {}", milliseconds(explanation.records)));
 }

@@ -39,6 +39,9 @@ pub(crate) fn run(index: &Path) -> Result<Exit> {
             "the list of files that could not be indexed was dropped; the next `clip-search index` tries them again",
         );
     }
+    if repaired.hubness_dropped {
+        notice("measurements for ranking were dropped; the next `clip-search index` makes them again");
+    }
     notice(format_args!("{} kept", count(repaired.items_kept, "photo")));
     let lost = repaired.lost.len() as u64 + repaired.lost_records;
     if lost + repaired.unchecked > 0 {

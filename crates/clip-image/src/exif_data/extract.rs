@@ -21,11 +21,12 @@ enum Table {
 }
 
 impl Table {
-    /// Orientation, maker, model; times and their offsets, lens; position.
+    /// Description, maker, model, orientation, rating, title, comment, keywords; sensitivity, times and their offsets, focal
+    /// length, lens; position.
     const fn fields_of_use(self) -> &'static [u16] {
         match self {
-            Self::Main => &[0x10f, 0x110, 0x112],
-            Self::Exif => &[0x9003, 0x9004, 0x9011, 0x9012, 0xa434],
+            Self::Main => &[0x10e, 0x10f, 0x110, 0x112, 0x4746, 0x9c9b, 0x9c9c, 0x9c9e],
+            Self::Exif => &[0x8827, 0x9003, 0x9004, 0x9011, 0x9012, 0x920a, 0xa434],
             Self::Gps => &[1, 2, 3, 4],
         }
     }

@@ -1,9 +1,15 @@
 //! Conditions on assets.
+//!
+//! [`Filter::meets`] says what they mean. The word index finds the assets that meet one (`words/matching.rs`).
+
+pub(crate) mod fold;
+mod meets;
 
 use std::ops::Bound;
 use std::path::PathBuf;
 
 use crate::asset::Kind;
+pub(crate) use meets::{degrees_of, distance, extension_of, has, month_taken, number, shape_of, texts, whole};
 
 /// A condition on an asset. An asset that lacks what a condition is about does not meet it: a photo without a date was taken
 /// neither before nor after a day.

@@ -1,0 +1,386 @@
+//! What queries mean, that they are read without a panic whatever they are, and that what is written is read again.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn options() -> ParseOptions {
+    // A Friday.
+    ParseOptions { today: Date::constant(2024, 9, 13), literal: false }
+}
+
+fn read(text: &str) -> Parsed {
+    parse(text, &options()).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// A query as it is understood, with what is told.
+fn understood(text: &str) -> String {
+    read(text).expr.to_string()
+}
+
+fn error(text: &str) -> (String, Range<usize>) {
+    let error = parse(text, &options()).unwrap_err();
+    (error.to_string(), error.span)
+}
+
+#[test]
+fn prose_is_a_description() {
+    for prose in [
+        "a dog on a beach",
+        "rock 'n' roll",
+        "a t-shirt with stripes",
+        "screen with 16:9 format at 12:30",
+        "Paris - Eiffel tower",
+        "smile :) and :-)",
+        "50% off!",
+        "IMG_1234(1).jpg",
+        "DO NOT ENTER sign",
+        "black & white",
+        "see http://example.com/x",
+        "北京的秋天",
+        "🐕 on the 🏖",
+        "well-known face",
+        "5'10\" man",
+        "and/or",
+        "tom@example.com",
+        "C++ book",
+    ] {
+        assert_eq!(read(prose).expr, Expr::Text(prose.to_owned()), "{prose}");
+    }
+}
+
+#[test]
+fn syntax() {
+    for (query, meaning) in [
+        ("a  dog\non a beach", "a dog on a beach"),
+        ("dog | cat", "dog | cat"),
+        ("dog|cat", "dog | cat"),
+        ("dog OR black cat", "dog | black cat"),
+        ("beach -people", "beach + -people"),
+        ("beach NOT people", "beach + -people"),
+        ("beach −people", "beach + -people"),
+        ("2:snow - \"sports car\"", "2:snow + -\"sports car\""),
+        ("./beach.jpg + night", "file:\"./beach.jpg\" + night"),
+        ("file:\"my beach.jpg\" AND night", "file:\"my beach.jpg\" + night"),
+        ("dog camera:nikon on a beach", "dog on a beach + camera:nikon"),
+        ("dog \"red ball\" beach", "dog + \"red ball\" + beach"),
+        ("“red ball”", "\"red ball\""),
+        ("(dog | cat) -(camera:nikon iso:>800)", "(dog | cat) + -(camera:nikon + iso:>800)"),
+        ("0.5:(dog on a beach) like:17", "0.5:(dog on a beach) + like:17"),
+        ("@holidays sea", "@holidays + sea"),
+        ("-\"red car\"", "-\"red car\""),
+        ("camera:\"Nikon D70\"", "camera:\"Nikon D70\""),
+        ("(((dog)))", "dog"),
+    ] {
+        assert_eq!(understood(query), meaning, "{query}");
+        assert_eq!(read(meaning).expr, read(query).expr, "{query}");
+        assert_eq!(read(query).notes, [], "{query}");
+    }
+}
+
+#[test]
+fn dates_at_the_end() {
+    for (query, meaning) in [
+        ("a dog in June 2019", "a dog + on:2019-06"),
+        ("a dog, june 2019.", "a dog + on:2019-06"),
+        ("beach 2019", "beach + on:2019"),
+        ("beach in 2019", "beach + on:2019"),
+        ("beach on 4 June 2019", "beach + on:2019-06-04"),
+        ("beach on the 4th of june 2019", "beach + on:2019-06-04"),
+        ("beach june 4 2019", "beach + on:2019-06-04"),
+        ("beach 2019-06-04", "beach + on:2019-06-04"),
+        ("dog last summer", "dog + on:2024-06..2024-08"),
+        ("dog last autumn", "dog + on:2023-09..2023-11"),
+        ("snow last winter", "snow + on:2023-12..2024-02"),
+        ("snow in the winter of 2018", "snow + on:2018-12..2019-02"),
+        ("snow winter 2018", "snow + on:2018-12..2019-02"),
+        ("dog yesterday", "dog + on:2024-09-12"),
+        ("dog last week", "dog + on:2024-09-02..2024-09-08"),
+        ("dog this week", "dog + on:2024-09-09..2024-09-15"),
+        ("dog last month", "dog + on:2024-08"),
+        ("dog last june", "dog + on:2024-06"),
+        ("dog last october", "dog + on:2023-10"),
+        ("dog from last year", "dog + on:2023"),
+        ("dog since 2020", "dog + on:2020.."),
+        ("dog before 2010", "dog + before:2010"),
+        ("dog after march 2010", "dog + after:2010-03"),
+        ("dog from 2015 to 2018", "dog + on:2015..2018"),
+        ("dog between may 2015 and june 2016", "dog + on:2015-05..2016-06"),
+        ("cars in the 1990s", "cars + on:1990..1999"),
+        ("flowers in june", "flowers + month:6"),
+        ("photos from last summer", "on:2024-06..2024-08"),
+        ("yesterday", "on:2024-09-12"),
+        ("dog in June 2019 | cat in 2018", "dog + on:2019-06 | cat + on:2018"),
+    ] {
+        assert_eq!(understood(query), meaning, "{query}");
+        assert!(!read(query).notes.is_empty(), "{query}");
+        assert_eq!(read(meaning).expr, read(query).expr, "{query}");
+    }
+    // What is no date, or says what a photo shows.
+    for prose in [
+        "a calendar for 2019 and a pen",
+        "beach in summer",
+        "house number 1234",
+        "a space odyssey 2101",
+        "2019",
+        "may",
+        "the last supper",
+        "on 31 February 2019 we met",
+        "from 2018 to 2015",
+    ] {
+        assert_eq!(read(prose).expr, Expr::Text(prose.to_owned()), "{prose}");
+    }
+    let literal = ParseOptions { literal: true, ..options() };
+    let text = "\"a dog\" -cat in 2019";
+    assert_eq!(parse(text, &literal).unwrap().expr, Expr::Text(text.to_owned()));
+}
+
+#[test]
+fn conditions() {
+    use std::ops::Bound::{Excluded, Included, Unbounded};
+
+    use clip_index::{Filter, Kind, NumberField, Property, Shape, TextField};
+    let filter = |query: &str| match read(query).expr {
+        Expr::Condition { filter, .. } => filter,
+        other => panic!("{query} is {other:?}"),
+    };
+    let number = |field, from, to| Filter::Number { field, from, to };
+    let text = |field, text: &str| Filter::Text { field, text: text.to_owned() };
+    let day = 86_400.0;
+    for (query, expected) in [
+        ("iso:>800", number(NumberField::Iso, Excluded(800.0), Unbounded)),
+        ("iso:>=800", number(NumberField::Iso, Included(800.0), Unbounded)),
+        ("ISO:<800", number(NumberField::Iso, Unbounded, Excluded(800.0))),
+        ("iso:100..400", number(NumberField::Iso, Included(100.0), Included(400.0))),
+        ("iso:..400", number(NumberField::Iso, Unbounded, Included(400.0))),
+        ("rating:5", number(NumberField::Rating, Included(5.0), Included(5.0))),
+        ("focal:24mm..70mm", number(NumberField::FocalLength, Included(24.0), Included(70.0))),
+        ("size:>2MB", number(NumberField::Size, Excluded(2e6), Unbounded)),
+        ("size:<1.5k", number(NumberField::Size, Unbounded, Excluded(1500.0))),
+        ("width:>=4000", number(NumberField::Width, Included(4000.0), Unbounded)),
+        ("year:1970", number(NumberField::TakenAt, Included(0.0), Excluded(365.0 * day))),
+        ("year:>1970", number(NumberField::TakenAt, Included(365.0 * day), Unbounded)),
+        ("year:1970..1971", number(NumberField::TakenAt, Included(0.0), Excluded(730.0 * day))),
+        ("on:1970-02", number(NumberField::TakenAt, Included(31.0 * day), Excluded(59.0 * day))),
+        ("before:1970-01-02", number(NumberField::TakenAt, Unbounded, Excluded(day))),
+        ("after:1970-01-02", number(NumberField::TakenAt, Included(2.0 * day), Unbounded)),
+        ("month:june", Filter::Month(6)),
+        ("month:nov..feb", Filter::Any([11, 12, 1, 2].map(Filter::Month).to_vec())),
+        ("ext:JPG,.png", Filter::Any(vec![Filter::Extension("jpg".into()), Filter::Extension("png".into())])),
+        ("camera:nikon", text(TextField::Camera, "nikon")),
+        ("lens:\"50mm, f/1.8\"", text(TextField::Lens, "50mm, f/1.8")),
+        ("name:IMG_1234", text(TextField::Name, "IMG_1234")),
+        ("tag:holiday", text(TextField::Tag, "holiday")),
+        ("is:portrait", Filter::Shape(Shape::Portrait)),
+        ("is:video", Filter::Kind(Kind::Video)),
+        ("kind:photo", Filter::Kind(Kind::Photo)),
+        ("has:gps", Filter::Has(Property::Gps)),
+        ("near:48.86,2.35,10km", Filter::Near { latitude: 48.86, longitude: 2.35, kilometres: 10.0 }),
+        ("under:/photos/2019", Filter::Under("/photos/2019".into())),
+    ] {
+        assert_eq!(filter(query), expected, "{query}");
+        let negated = read(&format!("-{query}")).alternatives().unwrap();
+        assert_eq!(negated.len(), 1);
+        assert_eq!(negated[0].filter, Filter::Not(Box::new(expected)), "{query}");
+        assert!(negated[0].terms.is_empty());
+    }
+}
+
+#[test]
+fn what_looks_like_a_condition_is_told() {
+    for (query, reason) in [
+        ("a foo:bar", "there is no condition foo:"),
+        ("a camra:nikon", "there is no condition camra:; there is camera:"),
+        ("a iso:abc", "expected a number"),
+        ("a year:12", "expected a year, as 2019 or 2019..2021"),
+        ("a on:2019-13", "expected a date, as 2019, 2019-06 or 2019-06-04"),
+        ("a month:smarch", "expected a month, as 6 or june"),
+        ("a near:48", "expected latitude, longitude and kilometres, as near:48.86,2.35,10"),
+        ("a iso:400..100", "expected the smaller number before the dots"),
+        ("a iso:..", "expected a number on one side of the dots"),
+        ("a like:dog", "expected the id of a photo"),
+        ("a is:nice", "expected landscape, portrait, square, photo or video"),
+        ("a camera:-", "expected a word"),
+    ] {
+        let parsed = read(query);
+        assert_eq!(parsed.expr, Expr::Text(query.to_owned()));
+        let Note::NotACondition { span, text, reason: found } = &parsed.notes[0] else { panic!("{query}") };
+        assert_eq!((&query[span.clone()], text.as_str(), found.as_str()), (&query[2..], &query[2..], reason));
+    }
+}
+
+#[test]
+fn errors_point_at_the_place() {
+    for (query, message, span) in [
+        ("", "the query is empty", 0..0),
+        ("  ", "the query is empty", 0..2),
+        ("a \"dog on", "the quotation mark is not closed", 2..3),
+        ("a \" \" b", "there is nothing inside", 2..5),
+        ("a (dog", "the parenthesis is not closed", 2..3),
+        ("a ()", "there is nothing inside", 2..4),
+        ("a | ", "expected something after |", 2..3),
+        ("| a", "expected something before |", 0..1),
+        ("a | | b", "expected something after |", 2..3),
+        ("a +", "expected something after +", 2..3),
+        ("+ a", "expected something before +", 0..1),
+        ("dogs NOT", "expected something after NOT", 5..8),
+        ("200:dog", "expected a weight greater than 0 and at most 100, found 200", 0..4),
+        ("0:dog", "expected a weight greater than 0 and at most 100, found 0", 0..2),
+    ] {
+        assert_eq!(error(query), (message.to_owned(), span), "{query}");
+    }
+    assert!(error(&"a".repeat(MOST_BYTES + 1)).0.contains("too long"));
+    assert!(error(&"(".repeat(100)).0.contains("inside one another"));
+    assert!(error(&"(".repeat(60_000)).0.contains("more than 256 parts"));
+    assert_eq!(read("-").expr, Expr::Text("-".into()));
+    assert!(error(&"camera:a ".repeat(300)).0.contains("more than 256 parts"));
+}
+
+#[test]
+fn alternatives_are_what_a_searcher_carries_out() {
+    let shape = |query: &str| -> Vec<(Vec<(String, f32)>, bool)> {
+        let alternatives = read(query).alternatives().unwrap();
+        let name = |term: &crate::Term| match term {
+            crate::Term::Text(text) => text.clone(),
+            crate::Term::Image(path) => path.display().to_string(),
+            other => format!("{other:?}"),
+        };
+        let of = |one: &Alternative| {
+            let terms = one.terms.iter().map(|(term, weight)| (name(term), *weight)).collect();
+            (terms, one.filter != clip_index::Filter::All(Vec::new()))
+        };
+        alternatives.iter().map(of).collect()
+    };
+    let terms =
+        |terms: &[(&str, f32)]| terms.iter().map(|&(name, weight)| (name.to_owned(), weight)).collect::<Vec<_>>();
+    assert_eq!(shape("a dog on a beach"), [(terms(&[("a dog on a beach", 1.0)]), false)]);
+    assert_eq!(shape("dog | cat"), [(terms(&[("dog", 1.0)]), false), (terms(&[("cat", 1.0)]), false)]);
+    assert_eq!(shape("beach -people"), [(terms(&[("beach", 1.0), ("people", -1.0)]), false)]);
+    assert_eq!(
+        shape("2:(./a.jpg + night) -0.5:dog"),
+        [(terms(&[("./a.jpg", 2.0), ("night", 2.0), ("dog", -0.5)]), false)]
+    );
+    // Conditions are one, however they are put together.
+    assert_eq!(shape("(camera:nikon | camera:canon) dog"), [(terms(&[("dog", 1.0)]), true)]);
+    assert_eq!(shape("camera:nikon | iso:>800"), [(vec![], true)]);
+    assert_eq!(shape("-(dog | cat)"), [(terms(&[("dog", -1.0), ("cat", -1.0)]), false)]);
+    assert_eq!(shape("-(dog camera:nikon)"), [(terms(&[("dog", -1.0)]), false), (vec![], true)]);
+    assert_eq!(shape("dog | camera:nikon cat"), [(terms(&[("dog", 1.0)]), false), (terms(&[("cat", 1.0)]), true)]);
+    let many = "(a | b) + (c | d) + (e | f) + (g | h) + (i | j)";
+    assert_eq!(read(many).alternatives().unwrap().len(), 32);
+    let error = read(&format!("{many} + (k | l)")).alternatives().unwrap_err();
+    assert_eq!(error.kind, ParseErrorKind::TooManyAlternatives);
+    let error = read("@none").alternatives().unwrap_err();
+    assert_eq!(error.kind, ParseErrorKind::UnknownSearch { name: "none".into() });
+}
+
+#[test]
+fn saved_searches_are_put_in() {
+    let saved = |name: &str| match name {
+        "pets" => Some(read("dog | cat").expr),
+        "round" => Some(read("@round beach").expr),
+        _ => None,
+    };
+    let resolved = read("beach @pets").expr.resolve(&saved).unwrap();
+    assert_eq!(resolved.to_string(), "beach + (dog | cat)");
+    let error = read("@round").expr.resolve(&saved).unwrap_err();
+    assert_eq!(error.kind, ParseErrorKind::CircularSearch { name: "round".into() });
+    let error = read("-2:(@nothing)").expr.resolve(&saved).unwrap_err();
+    assert_eq!(error.to_string(), "there is no saved search named nothing");
+}
+
+/// Expressions of all kinds, as the grammar makes them.
+fn exprs() -> impl Strategy<Value = String> {
+    let words =
+        prop::sample::select(vec!["dog", "a red car", "in June 2019", "北京", "it's", "x-ray", "last summer", "2019"]);
+    let fields = prop::sample::select(vec![
+        "camera:nikon",
+        "iso:>800",
+        "year:2019..2021",
+        "near:1,2,3",
+        "ext:jpg,png",
+        "has:gps",
+        "size:>2MB",
+        "month:june",
+        "camera:\"Nikon D70\"",
+        "on:2019-06",
+        "foo:bar",
+        "iso:abc",
+        "like:5",
+        "under:/a/b",
+    ]);
+    let leaf = prop_oneof![
+        words.prop_map(str::to_owned),
+        fields.prop_map(str::to_owned),
+        "[a-z]{1,5}( [a-z]{1,5}){0,2}".prop_map(|text| format!("\"{text}\"")),
+        Just("./a.jpg".to_owned()),
+        Just("file:\"b c.jpg\"".to_owned()),
+        Just("@saved".to_owned()),
+    ];
+    leaf.prop_recursive(4, 40, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 1..4).prop_map(|all| all.join(" ")),
+            prop::collection::vec(inner.clone(), 2..4).prop_map(|all| all.join(" + ")),
+            prop::collection::vec(inner.clone(), 2..4).prop_map(|all| format!("({})", all.join(" | "))),
+            inner.clone().prop_map(|one| format!("-({one})")),
+            (1u8..50, inner.clone()).prop_map(|(weight, one)| format!("{}:({one})", f32::from(weight) / 10.0)),
+            inner.prop_map(|one| format!("({one})")),
+        ]
+    })
+}
+
+fn assert_stable(text: &str) {
+    crate::fuzzing::query(text);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
+    #[test]
+    fn what_is_written_is_read_again(query in exprs()) {
+        prop_assert!(parse(&query, &options()).is_ok(), "{query}");
+        assert_stable(&query);
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused(text in "\\PC{0,60}") {
+        assert_stable(&text);
+    }
+}
+
+/// Strings of the characters and words that mean something.
+#[test]
+fn a_hundred_thousand_random_strings() {
+    const PIECES: &[&str] = &[
+        " ", " ", " ", "(", ")", "|", "+", "-", "–", "\"", "“", "”", "«", "»", ":", "2:", "0.5:", "iso:", ">", "..",
+        "8", "2019", "-06", "camera:", "file:", "like:", "@a", "./a", "/", "~/", "a", "dog", "NOT", "OR", "AND", "in",
+        "june", "last", "summer", "from", "to", "é", "京", "\u{301}", "\u{200b}", "\n", "\t", ",", "\u{0}", "🐕",
+        "on:", "near:", "1,2,3",
+    ];
+    let mut state = 1u64;
+    let mut next = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    for _ in 0..100_000 {
+        let text: String = (0..next(14)).map(|_| PIECES[next(PIECES.len())]).collect();
+        assert_stable(&text);
+    }
+}
+
+/// The first table of docs/query.md.
+#[test]
+fn the_examples_of_the_document_are_queries() {
+    let document = include_str!("../../../../docs/query.md");
+    let table = document.split("## Conditions").next().unwrap();
+    let mut examples = 0;
+    for row in table.lines().filter(|line| line.starts_with("| `")) {
+        let query = row.trim_start_matches("| `").split("` |").next().unwrap().replace("\\|", "|");
+        let parsed = read(&query);
+        let is_plain = matches!(parsed.expr, Expr::Text(_));
+        assert_eq!(is_plain, query == "a dog on a beach", "{query}");
+        assert!(parsed.notes.iter().all(|note| matches!(note, Note::Date { .. })), "{query}");
+        assert!(!parsed.alternatives().unwrap().is_empty());
+        examples += 1;
+    }
+    assert!(examples > 8, "{examples} examples");
+}

@@ -1,0 +1,235 @@
+//! What the word index has of an asset.
+
+use clip_files::path_bytes;
+use tantivy::TantivyDocument;
+use tantivy::schema::{Field, IndexRecordOption, NumericOptions, STRING, Schema, TextFieldIndexing, TextOptions};
+use tantivy::tokenizer::{PreTokenizedString, Token};
+
+use crate::asset::{Asset, Kind, Record};
+use crate::filter::{self, NumberField, Property, Shape, TextField, fold};
+
+/// Splits at everything that is neither letter nor digit.
+const TOKENIZER: &str = "default";
+/// Characters of a part of a text that is found by itself.
+pub(crate) const GRAM: usize = 3;
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fields {
+    pub(crate) id: Field,
+    /// The id of the asset's last item.
+    pub(crate) last: Field,
+    /// What is true of an asset, as `kind:photo`.
+    pub(crate) facts: Field,
+    /// Hashes of the folders around the file.
+    pub(crate) folders: Field,
+    /// All words, to be ranked by.
+    pub(crate) words: Field,
+    /// Whole values.
+    pub(crate) camera: Field,
+    pub(crate) lens: Field,
+    pub(crate) tag: Field,
+    /// The names of the folders around the file.
+    pub(crate) folder: Field,
+    /// Parts of three characters, with their positions.
+    pub(crate) name: Field,
+    pub(crate) path: Field,
+    pub(crate) title: Field,
+}
+
+/// The names of the columns.
+pub(crate) mod column {
+    pub(crate) const ID: &str = "id";
+    pub(crate) const LAST: &str = "last";
+    pub(crate) const TAKEN_AT: &str = "taken_at";
+    pub(crate) const SIZE: &str = "size";
+    pub(crate) const WIDTH: &str = "width";
+    pub(crate) const HEIGHT: &str = "height";
+    pub(crate) const ISO: &str = "iso";
+    pub(crate) const FOCAL_LENGTH: &str = "focal_length";
+    pub(crate) const RATING: &str = "rating";
+    pub(crate) const LATITUDE: &str = "latitude";
+    pub(crate) const LONGITUDE: &str = "longitude";
+}
+
+/// Where a number is.
+pub(crate) fn column_of(field: NumberField) -> &'static str {
+    match field {
+        NumberField::TakenAt => column::TAKEN_AT,
+        NumberField::Size => column::SIZE,
+        NumberField::Width => column::WIDTH,
+        NumberField::Height => column::HEIGHT,
+        NumberField::Iso => column::ISO,
+        NumberField::FocalLength => column::FOCAL_LENGTH,
+        NumberField::Rating => column::RATING,
+    }
+}
+
+/// Numbers of assets that are whole.
+pub(crate) const WHOLE: [NumberField; 6] = [
+    NumberField::TakenAt,
+    NumberField::Size,
+    NumberField::Width,
+    NumberField::Height,
+    NumberField::Iso,
+    NumberField::Rating,
+];
+
+pub(crate) fn schema() -> (Schema, Fields) {
+    let mut schema = Schema::builder();
+    let fast = || NumericOptions::default().set_fast();
+    let text = |tokenizer: &str, option| {
+        let indexing = TextFieldIndexing::default().set_tokenizer(tokenizer).set_index_option(option);
+        TextOptions::default().set_indexing_options(indexing)
+    };
+    let grams = || text("raw", IndexRecordOption::WithFreqsAndPositions);
+    let fields = Fields {
+        id: schema.add_u64_field(column::ID, fast().set_indexed()),
+        last: schema.add_u64_field(column::LAST, fast()),
+        facts: schema.add_text_field("facts", STRING),
+        folders: schema.add_u64_field("folders", NumericOptions::default().set_indexed()),
+        words: schema.add_text_field("words", text(TOKENIZER, IndexRecordOption::WithFreqs)),
+        camera: schema.add_text_field("camera", STRING),
+        lens: schema.add_text_field("lens", STRING),
+        tag: schema.add_text_field("tag", STRING),
+        folder: schema.add_text_field("folder", STRING),
+        name: schema.add_text_field("name", grams()),
+        path: schema.add_text_field("path", grams()),
+        title: schema.add_text_field("title", grams()),
+    };
+    for field in WHOLE {
+        schema.add_i64_field(column_of(field), fast());
+    }
+    for name in [column::FOCAL_LENGTH, column::LATITUDE, column::LONGITUDE] {
+        schema.add_f64_field(name, fast());
+    }
+    (schema.build(), fields)
+}
+
+impl Fields {
+    pub(crate) fn document(&self, schema: &Schema, record: &Record) -> TantivyDocument {
+        let asset = &record.asset;
+        let mut document = TantivyDocument::new();
+        document.add_u64(self.id, record.id);
+        document.add_u64(self.last, record.items().end.saturating_sub(1));
+        for fact in facts(asset) {
+            document.add_text(self.facts, fact);
+        }
+        // The file itself too: a folder that is asked for may be a file.
+        for folder in asset.path.ancestors() {
+            document.add_u64(self.folders, folder_hash(folder));
+        }
+        document.add_text(self.words, words_of(asset));
+        for (field, of) in [(self.camera, TextField::Camera), (self.lens, TextField::Lens), (self.tag, TextField::Tag)]
+        {
+            for value in filter::texts(asset, of) {
+                document.add_text(field, fold::folded(&value));
+            }
+        }
+        if let Some(folder) = asset.path.parent() {
+            document.add_text(self.folder, fold::folded(&folder.to_string_lossy()));
+        }
+        for (field, of) in [(self.name, TextField::Name), (self.path, TextField::Path), (self.title, TextField::Title)]
+        {
+            let text: String = filter::texts(asset, of).iter().map(|text| fold::folded(text)).collect();
+            if !text.is_empty() {
+                document.add_pre_tokenized_text(field, grams(&text));
+            }
+        }
+        let mut number = |name: &str, add: &mut dyn FnMut(&mut TantivyDocument, Field)| {
+            // Every name is one of the schema's.
+            if let Ok(field) = schema.get_field(name) {
+                add(&mut document, field);
+            }
+        };
+        for field in WHOLE {
+            if let Some(value) = filter::number(asset, field) {
+                number(column_of(field), &mut |document, field| document.add_i64(field, value as i64));
+            }
+        }
+        if let Some(millimetres) = filter::number(asset, NumberField::FocalLength) {
+            number(column::FOCAL_LENGTH, &mut |document, field| document.add_f64(field, millimetres));
+        }
+        if let Some((latitude, longitude)) = asset.gps {
+            number(column::LATITUDE, &mut |document, field| document.add_f64(field, latitude));
+            number(column::LONGITUDE, &mut |document, field| document.add_f64(field, longitude));
+        }
+        document
+    }
+}
+
+/// All that can be said of an asset and is either true or not.
+fn facts(asset: &Asset) -> Vec<String> {
+    let mut facts = vec![kind_fact(asset.kind).to_owned()];
+    facts.extend(filter::shape_of(asset).map(|shape| shape_fact(shape).to_owned()));
+    facts.extend(filter::month_taken(asset).map(month_fact));
+    facts.extend(filter::extension_of(&asset.path).map(|extension| extension_fact(&extension)));
+    let known = PROPERTIES.iter().filter(|&&(property, _)| filter::has(asset, property));
+    facts.extend(known.map(|(_, fact)| (*fact).to_owned()));
+    facts
+}
+
+const PROPERTIES: [(Property, &str); 7] = [
+    (Property::Gps, "has:gps"),
+    (Property::Date, "has:date"),
+    (Property::Camera, "has:camera"),
+    (Property::Lens, "has:lens"),
+    (Property::Tag, "has:tag"),
+    (Property::Title, "has:title"),
+    (Property::Rating, "has:rating"),
+];
+
+pub(crate) fn property_fact(property: Property) -> &'static str {
+    PROPERTIES.iter().find(|(known, _)| *known == property).map_or("", |(_, fact)| fact)
+}
+
+pub(crate) fn kind_fact(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Photo => "kind:photo",
+        Kind::Video => "kind:video",
+        Kind::Document => "kind:document",
+    }
+}
+
+pub(crate) fn shape_fact(shape: Shape) -> &'static str {
+    match shape {
+        Shape::Landscape => "shape:landscape",
+        Shape::Portrait => "shape:portrait",
+        Shape::Square => "shape:square",
+    }
+}
+
+pub(crate) fn month_fact(month: u8) -> String {
+    format!("month:{month}")
+}
+
+pub(crate) fn extension_fact(extension: &str) -> String {
+    format!("ext:{}", extension.to_lowercase())
+}
+
+/// Stands for a folder: the first 8 bytes of the BLAKE3 hash of its path's bytes, without slashes at the end.
+pub(crate) fn folder_hash(folder: &std::path::Path) -> u64 {
+    // Components, so that "a/./b/" is "a/b".
+    let folder: std::path::PathBuf = folder.components().collect();
+    let hash = blake3::hash(&path_bytes::lossy(&folder));
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash.as_bytes()[..8]);
+    u64::from_le_bytes(first)
+}
+
+/// All words that an asset may be found by.
+pub(crate) fn words_of(asset: &Asset) -> String {
+    filter::texts(asset, TextField::Any).iter().map(|text| fold::folded(text)).collect()
+}
+
+/// A folded text as its parts of three characters, each at the position of its first character.
+fn grams(text: &str) -> PreTokenizedString {
+    let token = |(position, text): (usize, String)| Token { position, text, ..Token::default() };
+    PreTokenizedString { text: String::new(), tokens: grams_of(text).enumerate().map(token).collect() }
+}
+
+/// The parts of three characters of a folded text.
+pub(crate) fn grams_of(text: &str) -> impl Iterator<Item = String> {
+    let chars: Vec<char> = text.chars().collect();
+    let count = (chars.len() + 1).saturating_sub(GRAM);
+    (0..count).map(move |at| chars[at..at + GRAM].iter().collect())
+}

@@ -1,0 +1,190 @@
+//! Conditions, as the word index finds them, against what they mean.
+
+use std::fs;
+use std::ops::Bound;
+use std::path::Path;
+
+use clip_index::{
+    Asset, Filter, IndexReader, IndexWriter, Kind, NewItem, NumberField, Property, Record, Shape, TextField, verify,
+};
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+
+use crate::common::*;
+
+const DIMENSION: usize = 4;
+
+/// Conditions of every kind, with values that some assets have.
+fn filters(rng: &mut StdRng, depth: usize) -> Filter {
+    let kinds = if depth == 0 { 9 } else { 12 };
+    match rng.random_range(0..kinds) {
+        0 | 1 => {
+            let fields = [
+                TextField::Any,
+                TextField::Name,
+                TextField::Path,
+                TextField::Camera,
+                TextField::Lens,
+                TextField::Tag,
+                TextField::Title,
+            ];
+            let texts = [
+                "img",
+                "IMG_0",
+                "0012",
+                "album",
+                "Album 3",
+                "camera 1",
+                "50mm",
+                "tag 3",
+                "été",
+                "geneve",
+                "a geneve",
+                "京的",
+                "北京",
+                "jpg",
+                "3",
+                "8",
+                "f/1.8",
+                "moved",
+                "photos/album",
+                "xyz",
+                "-",
+            ];
+            let text = texts.choose(rng).unwrap().to_string();
+            Filter::Text { field: *fields.choose(rng).unwrap(), text }
+        }
+        2 | 3 => {
+            let (field, most) = *[
+                (NumberField::TakenAt, 20_000.0),
+                (NumberField::Size, 5000.0),
+                (NumberField::Width, 646.0),
+                (NumberField::Height, 490.0),
+                (NumberField::Iso, 3200.0),
+                (NumberField::FocalLength, 200.0),
+                (NumberField::Rating, 5.0),
+            ]
+            .choose(rng)
+            .unwrap();
+            let mut bound = || {
+                let at: f64 = rng.random_range(-100.0..most);
+                let at = if rng.random_bool(0.7) { at.round() } else { at };
+                [Bound::Unbounded, Bound::Included(at), Bound::Excluded(at)].choose(rng).copied().unwrap()
+            };
+            let (from, to) = (bound(), bound());
+            Filter::Number { field, from, to }
+        }
+        4 => Filter::Month(rng.random_range(0..14)),
+        5 => Filter::Extension((*["jpg", "JPG", "mp4", "jp"].choose(rng).unwrap()).to_owned()),
+        6 => [
+            Filter::Kind(Kind::Photo),
+            Filter::Kind(Kind::Video),
+            Filter::Shape(Shape::Landscape),
+            Filter::Shape(Shape::Portrait),
+            Filter::Shape(Shape::Square),
+            Filter::Has(Property::Gps),
+            Filter::Has(Property::Date),
+            Filter::Has(Property::Camera),
+            Filter::Has(Property::Lens),
+            Filter::Has(Property::Tag),
+            Filter::Has(Property::Title),
+            Filter::Has(Property::Rating),
+        ]
+        .choose(rng)
+        .unwrap()
+        .clone(),
+        7 => Filter::Near {
+            latitude: rng.random_range(40.0..60.0),
+            longitude: rng.random_range(-90.0..20.0),
+            kilometres: [0.0, 50.0, 900.0, 5000.0, 30_000.0].choose(rng).copied().unwrap(),
+        },
+        8 => {
+            let folders = ["/", "/photos", "/photos/", "/photos/Album 1", "/photos/Alb", "/moved", "photos", ""];
+            Filter::Under((*folders.choose(rng).unwrap()).into())
+        }
+        9 => Filter::Not(Box::new(filters(rng, depth - 1))),
+        kind => {
+            let some = (0..rng.random_range(0..4)).map(|_| filters(rng, depth - 1)).collect();
+            if kind == 10 { Filter::All(some) } else { Filter::Any(some) }
+        }
+    }
+}
+
+fn expected(records: &[Record], filter: &Filter) -> Vec<u64> {
+    records.iter().filter(|record| filter.meets(&record.asset)).flat_map(Record::items).collect()
+}
+
+fn assert_found(dir: &Path, rng: &mut StdRng, rounds: usize) -> usize {
+    let reader = IndexReader::open(dir).unwrap();
+    let records = reader.all_records().unwrap();
+    let mut some = 0;
+    for _ in 0..rounds {
+        let filter = filters(rng, 3);
+        let expected = expected(&records, &filter);
+        let found: Vec<u64> = reader.matching(&filter).unwrap().iter().collect();
+        assert_eq!(found, expected, "{filter:?}");
+        some += usize::from(!found.is_empty() && found.len() < reader.len());
+    }
+    some
+}
+
+#[test]
+fn the_word_index_finds_what_meets_a_condition() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rng = StdRng::seed_from_u64(4);
+    let mut some = 0;
+    let mut number = 0;
+    for round in 0..12 {
+        let mut writer = IndexWriter::open_or_create(dir.path(), &model(DIMENSION)).unwrap();
+        for _ in 0..rng.random_range(10..60) {
+            let Photo { asset, embedding } = photo(number, DIMENSION);
+            number += 1;
+            if number.is_multiple_of(13) {
+                let asset = Asset { kind: Kind::Video, height: 480 + number as u32 % 400, ..asset };
+                let item = |position| NewItem { position, embedding: embedding.clone() };
+                writer
+                    .add_items(Asset { path: asset.path.with_extension("mp4"), ..asset }, &[item(0), item(900)])
+                    .unwrap();
+            } else {
+                writer.add(asset, embedding).unwrap();
+            }
+        }
+        for _ in 0..round {
+            let id = rng.random_range(1..number + 1);
+            if rng.random_bool(0.5) {
+                writer.remove(id).unwrap();
+            } else if rng.random_bool(0.3) {
+                let _ = writer.touch(id, stamp(id * 7, 5));
+            } else {
+                // Whoever is gone, or no asset's first item, cannot be moved.
+                let _ = writer.relocate(id, format!("/moved/{id}.JPG").as_ref(), stamp(id, 5));
+            }
+        }
+        writer.commit().unwrap();
+        some += assert_found(dir.path(), &mut rng, 100);
+    }
+    assert!(some > 300, "{some} of 1200 conditions tell assets apart");
+    assert!(verify(dir.path()).unwrap().is_clean());
+}
+
+/// An index whose words are those of an earlier version, or damaged, answers from its records.
+#[test]
+fn records_answer_where_the_words_cannot() {
+    let dir = tempfile::tempdir().unwrap();
+    index_of(dir.path(), 60, 20, DIMENSION);
+    let mut rng = StdRng::seed_from_u64(8);
+    let damaged =
+        files(&dir.path().join("words")).into_iter().find(|file| file.extension().is_some_and(|e| e == "fast"));
+    let damaged = damaged.unwrap();
+    let mut bytes = fs::read(&damaged).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    fs::remove_file(&damaged).unwrap();
+    fs::write(&damaged, bytes).unwrap();
+    assert!(IndexReader::open(dir.path()).unwrap().search_words("img", 3).is_err());
+    assert_found(dir.path(), &mut rng, 50);
+    drop(IndexWriter::open_or_create(dir.path(), &model(DIMENSION)).unwrap());
+    assert!(!IndexReader::open(dir.path()).unwrap().search_words("img", 3).unwrap().is_empty());
+    assert_found(dir.path(), &mut rng, 50);
+}
