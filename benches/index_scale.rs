@@ -99,6 +99,7 @@ fn photo(number: usize) -> Asset {
         camera: (!number.is_multiple_of(3)).then(|| format!("Maker Model {}", number % 17)),
         lens: None,
         gps: number.is_multiple_of(2).then_some((48.0 + (number % 100) as f64 * 0.01, 11.0)),
+        ..Asset::default()
     }
 }
 
