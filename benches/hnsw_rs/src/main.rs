@@ -45,6 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             camera: None,
             lens: None,
             gps: None,
+            ..Asset::default()
         };
         writer.add(asset, row.clone())?;
     }
