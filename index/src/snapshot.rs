@@ -15,6 +15,7 @@ use crate::layout::Layout;
 use crate::manifest::{Manifest, RecordsEntry, SegmentEntry};
 use crate::records::{RecordFile, Records};
 use crate::segment::{RowRef, Segment};
+pub(crate) use crate::unit::length;
 use crate::v1;
 use crate::words::ReadDirectory;
 
@@ -297,11 +298,6 @@ impl Snapshot {
         }
         Ok(())
     }
-}
-
-/// Euclidean length, in double precision inside: it decides whether a vector is accepted.
-pub(crate) fn length(vector: &[f32]) -> f32 {
-    vector.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt() as f32
 }
 
 pub(crate) fn locate(segments: &[Arc<Segment>], id: u64) -> Option<Place> {

@@ -19,6 +19,7 @@ use crate::id_set;
 use crate::layout::{Entry, Layout};
 use crate::lock::WriteLock;
 use crate::manifest::{self, DeletedEntry, GraphEntry, Manifest, RecordsEntry, SegmentEntry};
+use crate::measure;
 use crate::model::{Exclude, ModelId, ModelOrigin, StoredPath};
 use crate::privacy;
 use crate::recognise::refuse_foreign_files;
@@ -27,12 +28,10 @@ use crate::segment::{self, NewRow, RowFormat, Segment};
 use crate::snapshot::{self, Snapshot};
 use crate::staging;
 use crate::sweep::{entries, sweep};
+pub(crate) use crate::unit::UNIT_TOLERANCE;
 use crate::v1;
 use crate::watch::Watch;
 use crate::words::WordsWriter;
-
-/// How far an embedding's length may be from 1.
-pub(crate) const UNIT_TOLERANCE: f32 = 1e-3;
 
 /// The one writer of an index: it holds the lock as long as it lives.
 ///
@@ -526,7 +525,7 @@ impl IndexWriter {
     ) -> Result<bool, IndexError> {
         self.commit()?;
         let Some(bank) = self.bank.clone() else { return Ok(true) };
-        let known = hubness::Known::new(&self.snapshot, bank.name());
+        let known = measure::Known::new(&self.snapshot, bank.name());
         let is_missing = |segment: &&Arc<Segment>| known.file_of(segment).is_none();
         let rows = self.snapshot.segments().iter().filter(is_missing).map(|segment| segment.len()).sum();
         if rows == 0 {
@@ -538,7 +537,7 @@ impl IndexWriter {
         let layout = self.snapshot.layout();
         let mut measure = || {
             for (segment, file) in staged.segments.iter().zip(&mut staged.hubness).filter(|(_, file)| file.is_none()) {
-                let numbers = hubness::measure(segment, &bank, &watch)?;
+                let numbers = measure::measure(segment, &bank, &watch)?;
                 *file = Some(Arc::new(hubness::write(layout, staged.next_file, segment, bank.name(), &numbers)?));
                 staged.next_file += 1;
             }
@@ -717,7 +716,7 @@ impl IndexWriter {
             (None, Some(file)) => file.entry().bank.as_str(),
             (None, None) => "",
         };
-        let known = hubness::Known::new(&self.snapshot, bank);
+        let known = measure::Known::new(&self.snapshot, bank);
         staged.hubness = Vec::with_capacity(staged.segments.len());
         for segment in &staged.segments {
             let mut file = known.file_of(segment);

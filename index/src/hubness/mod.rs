@@ -8,19 +8,16 @@
 
 mod bank_file;
 mod file;
-mod measure;
 
 use clip_kernels::Isa;
 use clip_kernels::similarity::{self, CodeQuery};
 
 use crate::error::IndexError;
 use crate::segment::Segment;
-use crate::snapshot;
-use crate::writer::UNIT_TOLERANCE;
+use crate::unit::{self, UNIT_TOLERANCE};
 #[cfg(any(test, fuzzing))]
 pub(crate) use file::check_file;
 pub(crate) use file::{HubnessFile, KIND, open_of, write};
-pub(crate) use measure::{Known, measure};
 
 /// How near an item is to texts: the mean of its dot products with those that are nearest to it.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -113,7 +110,7 @@ impl Texts {
         let mut codes = vec![0; rows.len() / dimension * code_len];
         let mut scales = Vec::with_capacity(rows.len() / dimension);
         for (row, codes) in rows.chunks_exact(dimension).zip(codes.chunks_exact_mut(code_len)) {
-            let length = snapshot::length(row);
+            let length = unit::length(row);
             if length.is_nan() || (length - 1.0).abs() > UNIT_TOLERANCE {
                 return Err(IndexError::NotUnit { length });
             }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{Bank, Hubness, HubnessFile};
 use crate::error::IndexError;
+use crate::hubness::{Bank, Hubness, HubnessFile};
 use crate::segment::Segment;
 use crate::snapshot::Snapshot;
 use crate::watch::Watch;
