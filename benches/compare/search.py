@@ -10,18 +10,17 @@ over the others. A name is the whole query, or follows "a photo of a".
 """
 
 import csv
-import json
 import random
-import subprocess
 import sys
-import tempfile
-import tomllib
 from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "../../recipes/pocket"))
+import measure  # noqa: E402  (it lies beside the recipe)
+
 ROWS = HERE / "../../crates/search/src/bank/pocket.rows"
 CAPTIONS = HERE / "../../crates/clip-query/src/bank/captions.txt"
 # As in crates/clip-query/src/bank/mod.rs, for queries of up to three words.
@@ -31,12 +30,7 @@ PHOTOS = 1_132
 
 
 def embed(program: str, kind: str, inputs: list[str]) -> np.ndarray:
-    rows = []
-    for start in range(0, len(inputs), 1_000):
-        arguments = [f"--{kind}={value}" for value in inputs[start : start + 1_000]]
-        out = subprocess.run([program, "embed", "--json", *arguments], check=True, capture_output=True, text=True).stdout
-        rows += [json.loads(line)["embedding"] for line in out.splitlines()]
-    return np.asarray(rows, dtype=np.float32)
+    return np.asarray(measure.embed(program, [], kind, inputs), dtype=np.float32)
 
 
 def phrases() -> np.ndarray:
@@ -45,11 +39,6 @@ def phrases() -> np.ndarray:
     rows = table[:, 4:].view(np.int8).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     return rows[len(CAPTIONS.read_text().splitlines()) :]
-
-
-def recall(program: str, csv_file: Path, images: Path) -> dict:
-    command = [program, "eval", "--captions", csv_file, "--images", images, "--json"]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def show(name: str, report: dict) -> None:
@@ -65,22 +54,11 @@ def precision(scores: np.ndarray, right: np.ndarray) -> float:
 
 def main() -> None:
     program, data = sys.argv[1], Path(sys.argv[2])
-    recipe = tomllib.loads((HERE / "../../recipes/pocket/pocket.toml").read_text())
-    sets = {entry["csv"]: entry for entry in recipe["photos"]}
+    show("Flickr8k dev", measure.recall(program, [], data / "captions8k/dev.csv", data / "captions8k/images"))
+    with measure.left_out_captions(data) as (captions, folder):
+        show("182 photos of COCO", measure.recall(program, [], captions, folder))
 
-    show("Flickr8k dev", recall(program, data / "captions8k/dev.csv", data / "captions8k/images"))
-    captions = sets["captions-more/train.csv"]
-    with tempfile.NamedTemporaryFile("w", suffix=".csv", newline="") as kept:
-        writer = csv.writer(kept)
-        writer.writerow(("image", "caption"))
-        with open(data / captions["csv"], newline="") as source:
-            for row in csv.DictReader(source):
-                if row["image"].startswith(tuple(captions["leave_out"])):
-                    writer.writerow((row["image"], row["caption"]))
-        kept.flush()
-        show("182 photos of COCO", recall(program, Path(kept.name), data / captions["images"]))
-
-    labelled = sets["labelled-more/train.csv"]
+    labelled = measure.photo_sets()["labelled-more/train.csv"]
     unseen = set(labelled["leave_out_labels"])
     of_label = defaultdict(list)
     with open(data / labelled["csv"], newline="") as source:

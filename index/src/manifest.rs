@@ -158,6 +158,11 @@ impl Manifest {
         Err(IndexError::NewerFormat { path: path.to_path_buf(), found: self.version, supported: VERSION })
     }
 
+    /// The file of hubness of a vector file's rows, if it names one.
+    pub(crate) fn hubness_of(&self, segment: u64) -> Option<&HubnessEntry> {
+        self.hubness.iter().find(|entry| entry.segment == segment)
+    }
+
     /// The numbers of all files that it names.
     pub(crate) fn files(&self) -> impl Iterator<Item = u64> + '_ {
         let segments = self.segments.iter().map(|entry| entry.file);

@@ -166,6 +166,11 @@ impl IndexReader {
         Ok(bad_files::read(&self.snapshot.layout().bad_files(entry.file), entry)?.into_values().collect())
     }
 
+    /// How many files of these folders an interrupted run left to be read.
+    pub fn remaining(&self) -> u64 {
+        self.snapshot.manifest().remaining
+    }
+
     /// The ids of all items, ascending.
     pub fn ids(&self) -> impl Iterator<Item = u64> + '_ {
         self.snapshot.live_from(0).map(|(id, _)| id)
@@ -198,7 +203,7 @@ impl IndexReader {
             deleted: self.snapshot.deleted().len(),
             format_version: manifest.version,
             graph: self.graph_status(),
-            remaining: manifest.remaining,
+            remaining: self.remaining(),
             rebuild: staging::status(layout, manifest),
         })
     }
@@ -317,8 +322,7 @@ impl IndexReader {
     /// The name of the bank of texts that hubness was measured with; `None` if it was not measured for all items with one
     /// bank, so that scores cannot be corrected.
     pub fn bank(&self) -> Option<&str> {
-        let first = self.snapshot.hubness_files().first()?.as_ref()?;
-        self.snapshot.knows_hubness().then(|| first.entry().bank.as_str())
+        self.snapshot.bank()
     }
 
     /// How a search would be carried out.
@@ -445,8 +449,9 @@ impl IndexReader {
         Ok(records.iter().filter(|record| filter.meets(&record.asset)).flat_map(Record::items).collect())
     }
 
-    /// Assets that have at least one of the words in their path, title, description, keywords, camera or lens, best first with their BM25 scores; equal scores in ascending
-    /// order of ids. Letters and digits make up words, upper and lower case are the same.
+    /// Assets that have at least one of the words in their path, title, description, keywords, camera or lens, best first with
+    /// their BM25 scores; equal scores in ascending order of ids. Letters and digits make up words, upper and lower case are the
+    /// same.
     ///
     /// # Errors
     /// [`IndexError::Metadata`] if the word index cannot be used. The next writer makes it again.
@@ -496,13 +501,8 @@ pub(crate) fn open_commit(layout: &Layout) -> Result<Opened, IndexError> {
         let words = snapshot.manifest().words.as_ref();
         let pin = |meta: &String| ReadDirectory::pin(&layout.words(), meta.as_bytes().into());
         let words_files = words.map(pin).transpose()?;
-        // An index can do without either, but not because a writer was faster.
-        let named = |segment: &crate::manifest::SegmentEntry| {
-            snapshot.manifest().hubness.iter().any(|entry| entry.segment == segment.file)
-        };
-        let hubness_files = snapshot.manifest().segments.iter().zip(snapshot.hubness_files());
-        let has_hubness = hubness_files.into_iter().all(|(segment, file)| file.is_some() || !named(segment));
-        let is_complete = has_hubness
+        // An index can do without any of these, but not because a writer was faster.
+        let is_complete = snapshot.has_named_hubness()
             && words_files.as_ref().is_none_or(ReadDirectory::is_complete)
             && graph_file.as_ref().is_none_or(Result::is_ok);
         if !is_complete && CommitPoint::read(layout)? != *point {

@@ -373,12 +373,11 @@ impl<'a> Repair<'a> {
         self.watch.check().map_err(IndexError::io("repair", path))
     }
 
-    /// Looks at graph and words, which can be made again, and commits.
     /// The files of hubness of the vector files that stay. Those of files that were written again go with them.
     fn salvage_hubness(&mut self) -> Result<Vec<Option<Arc<HubnessFile>>>, IndexError> {
         let mut kept = Vec::with_capacity(self.segments.len());
         for segment in &self.segments {
-            let entry = self.manifest.hubness.iter().find(|entry| entry.segment == segment.file_id());
+            let entry = self.manifest.hubness_of(segment.file_id());
             let open = |entry| {
                 let file = hubness::open_of(self.layout, entry, segment.len() as u64)?;
                 file.verify()?;
@@ -391,6 +390,7 @@ impl<'a> Repair<'a> {
         Ok(kept)
     }
 
+    /// Looks at graph and words, which can be made again, and commits.
     fn commit(mut self, lock: WriteLock) -> Result<Repaired, IndexError> {
         // Written again with the others.
         self.manifest.deleted = None;

@@ -15,7 +15,7 @@ use crate::layout::Layout;
 use crate::manifest::{Manifest, RecordsEntry, SegmentEntry};
 use crate::records::{RecordFile, Records};
 use crate::segment::{RowRef, Segment};
-pub(crate) use crate::unit::length;
+use crate::unit;
 use crate::v1;
 use crate::words::ReadDirectory;
 
@@ -188,11 +188,23 @@ impl Snapshot {
         &self.hubness
     }
 
+    /// The bank of texts that the hubness of every row was measured with; `None` if that of some is not known, or they were
+    /// measured with different ones.
+    pub(crate) fn bank(&self) -> Option<&str> {
+        let mut banks = self.hubness.iter().map(|file| file.as_ref().map(|file| file.entry().bank.as_str()));
+        let first = banks.next()??;
+        banks.all(|bank| bank == Some(first)).then_some(first)
+    }
+
     /// True if the hubness of every row is known, all by the same bank of texts.
     pub(crate) fn knows_hubness(&self) -> bool {
-        let bank = |file: &Option<Arc<HubnessFile>>| file.as_ref().map(|file| file.entry().bank.clone());
-        let first = self.hubness.first().and_then(bank);
-        first.is_some() && self.hubness.iter().all(|file| bank(file) == first)
+        self.bank().is_some()
+    }
+
+    /// True if every file of hubness that the manifest names for a vector file could be opened.
+    pub(crate) fn has_named_hubness(&self) -> bool {
+        let is_named = |segment: &SegmentEntry| self.manifest.hubness_of(segment.file).is_some();
+        self.manifest.segments.iter().zip(&self.hubness).all(|(segment, file)| file.is_some() || !is_named(segment))
     }
 
     /// The hubness of the rows of a vector file.
@@ -292,7 +304,7 @@ impl Snapshot {
         if vector.len() != self.dimension() {
             return Err(IndexError::Dimension { expected: self.dimension(), found: vector.len() });
         }
-        let length = length(vector);
+        let length = unit::length(vector);
         if !length.is_finite() {
             return Err(IndexError::NotUnit { length });
         }
@@ -333,9 +345,7 @@ fn open_hubness(
     segments: &[Arc<Segment>],
 ) -> Result<Vec<Option<Arc<HubnessFile>>>, IndexError> {
     let of = |segment: &Arc<Segment>| {
-        let Some(entry) = manifest.hubness.iter().find(|entry| entry.segment == segment.file_id()) else {
-            return Ok(None);
-        };
+        let Some(entry) = manifest.hubness_of(segment.file_id()) else { return Ok(None) };
         match hubness::open_of(layout, entry, segment.len() as u64) {
             Ok(file) => Ok(Some(Arc::new(file))),
             Err(error) if matches!(error, IndexError::Io { .. }) && !error.is_missing_file() => Err(error),

@@ -57,8 +57,8 @@ pub(crate) struct Penalties<'s> {
 impl<'s> Penalties<'s> {
     pub(crate) fn of(&self, row: usize) -> f32 {
         let (captions, phrases) = (self.captions.get(row), self.phrases.get(row));
-        let Some((captions, phrases)) = captions.zip(phrases) else { return 0.0 };
-        self.shares.captions * captions + self.shares.phrases * phrases
+        let Some((&captions, &phrases)) = captions.zip(phrases) else { return 0.0 };
+        Hubness { captions, phrases }.penalty(self.shares)
     }
 
     /// The penalties of adjacent rows, in groups of `N`; what is left over at the end is left out.

@@ -21,9 +21,9 @@ use crate::reader::{Opened, open_commit};
 use crate::records::RecordFile;
 use crate::segment::Segment;
 use crate::snapshot::{self, Snapshot};
+use crate::unit::{self, UNIT_TOLERANCE};
 use crate::watch::Watch;
 use crate::words::{ReadDirectory, Words};
-use crate::writer::UNIT_TOLERANCE;
 
 /// Something that is wrong with an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -231,7 +231,7 @@ fn check_hubness(
     report: &mut VerifyReport,
 ) -> Result<(), IndexError> {
     for segment in &manifest.segments {
-        let Some(entry) = manifest.hubness.iter().find(|entry| entry.segment == segment.file) else { continue };
+        let Some(entry) = manifest.hubness_of(segment.file) else { continue };
         let path = layout.hubness(entry.file);
         match hubness::open_of(layout, entry, segment.rows) {
             Ok(file) => {
@@ -287,7 +287,7 @@ pub(crate) fn rows_not_of_unit_length(segment: &Segment) -> impl Iterator<Item =
     let tolerance = UNIT_TOLERANCE + segment.format().rounding();
     (0..segment.len()).filter_map(move |row| {
         segment.row(row).to_f32(&mut numbers);
-        let length = snapshot::length(&numbers);
+        let length = unit::length(&numbers);
         // Written so that NaN is found too.
         (length.is_nan() || (length - 1.0).abs() > tolerance).then_some((row, length))
     })

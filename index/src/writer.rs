@@ -28,7 +28,7 @@ use crate::segment::{self, NewRow, RowFormat, Segment};
 use crate::snapshot::{self, Snapshot};
 use crate::staging;
 use crate::sweep::{entries, sweep};
-pub(crate) use crate::unit::UNIT_TOLERANCE;
+use crate::unit::{self, UNIT_TOLERANCE};
 use crate::v1;
 use crate::watch::Watch;
 use crate::words::WordsWriter;
@@ -426,7 +426,7 @@ impl IndexWriter {
             if embedding.len() != self.model.dimension {
                 return Err(IndexError::Dimension { expected: self.model.dimension, found: embedding.len() });
             }
-            let length = snapshot::length(embedding);
+            let length = unit::length(embedding);
             // Written so that NaN is refused too.
             if length.is_nan() || (length - 1.0).abs() > UNIT_TOLERANCE {
                 return Err(IndexError::NotUnit { length });

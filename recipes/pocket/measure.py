@@ -15,15 +15,45 @@ import sys
 import tempfile
 import tomllib
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 TEMPLATE = "a photo of a {}"
 
 
+def photo_sets() -> dict:
+    """What the recipe says of each set of photos, by the path of its CSV file."""
+    recipe = tomllib.loads((Path(__file__).parent / "pocket.toml").read_text())
+    return {entry["csv"]: entry for entry in recipe["photos"]}
+
+
+@contextmanager
+def left_out_captions(data: Path) -> Iterator[tuple[str, Path]]:
+    """A CSV file of the captions that training left out, and the folder of their photos."""
+    captions = photo_sets()["captions-more/train.csv"]
+    with tempfile.NamedTemporaryFile("w", suffix=".csv", newline="") as kept:
+        writer = csv.writer(kept)
+        writer.writerow(("image", "caption"))
+        with open(data / captions["csv"], newline="") as source:
+            for row in csv.DictReader(source):
+                if row["image"].startswith(tuple(captions["leave_out"])):
+                    writer.writerow((row["image"], row["caption"]))
+        kept.flush()
+        yield kept.name, data / captions["images"]
+
+
+def recall(program: str, model: list[str], captions: str | Path, images: Path) -> dict:
+    """What `eval` reports."""
+    command = [program, "eval", *model, "--captions", captions, "--images", images, "--json"]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
 def embed(program: str, model: list[str], kind: str, inputs: list[str]) -> list[list[float]]:
     rows = []
     for start in range(0, len(inputs), 500):
-        arguments = [word for value in inputs[start : start + 500] for word in (f"--{kind}", value)]
+        # One word each: a value may begin with a dash.
+        arguments = [f"--{kind}={value}" for value in inputs[start : start + 500]]
         out = subprocess.run(
             [program, "embed", *model, "--json", *arguments], check=True, capture_output=True, text=True
         ).stdout
@@ -38,23 +68,11 @@ def rank(scores: list[float], right: int) -> int:
 def main() -> None:
     program, data = sys.argv[1], Path(sys.argv[2])
     model = ["--model", sys.argv[3]] if len(sys.argv) > 3 else []
-    recipe = tomllib.loads((Path(__file__).parent / "pocket.toml").read_text())
-    sets = {entry["csv"]: entry for entry in recipe["photos"]}
-
-    captions = sets["captions-more/train.csv"]
-    with tempfile.NamedTemporaryFile("w", suffix=".csv", newline="") as kept:
-        writer = csv.writer(kept)
-        writer.writerow(("image", "caption"))
-        with open(data / captions["csv"], newline="") as source:
-            for row in csv.DictReader(source):
-                if row["image"].startswith(tuple(captions["leave_out"])):
-                    writer.writerow((row["image"], row["caption"]))
-        kept.flush()
-        command = [program, "eval", *model, "--captions", kept.name, "--images", data / captions["images"], "--json"]
-        report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    with left_out_captions(data) as (captions, folder):
+        report = recall(program, model, captions, folder)
     print("left-out COCO photos:", json.dumps(report))
 
-    labelled = sets["labelled-more/train.csv"]
+    labelled = photo_sets()["labelled-more/train.csv"]
     photos = defaultdict(list)
     with open(data / labelled["csv"], newline="") as source:
         for row in csv.DictReader(source):

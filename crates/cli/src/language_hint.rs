@@ -8,10 +8,10 @@ const WORDS: usize = 4;
 
 /// What to tell about a description, if the model does not understand it.
 pub(crate) fn of(text: &str, model: &str) -> Option<String> {
+    let (code, name) = language(text)?;
     let catalogue = Catalogue::built_in().ok()?;
     // Nobody knows what a model that is not in the catalogue has learned.
     let entry = catalogue.find(model)?;
-    let (code, name) = language(text)?;
     if entry.speaks(code) {
         return None;
     }

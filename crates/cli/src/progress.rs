@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 use std::io::{self, IsTerminal};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -217,6 +216,15 @@ impl Meter {
         }
     }
 
+    /// This many are done of a stage, which starts when it is first told of.
+    fn stage(&self, what: &str, done: u64, total: u64) {
+        let is_new = lock(&self.state).message != what;
+        if is_new {
+            self.start(what, total);
+        }
+        self.set(done);
+    }
+
     /// This many are done.
     pub fn set(&self, done: u64) {
         lock(&self.state).done = done;
@@ -296,12 +304,11 @@ pub(crate) fn duration(duration: Duration) -> String {
 /// Shows a run of the indexer.
 pub(crate) struct IndexProgress {
     meter: Meter,
-    graph: AtomicBool,
 }
 
 impl IndexProgress {
     pub fn new() -> Self {
-        Self { meter: Meter::new("photo"), graph: AtomicBool::new(false) }
+        Self { meter: Meter::new("photo") }
     }
 
     pub fn clear(&self) {
@@ -315,24 +322,9 @@ impl Progress for IndexProgress {
             Event::Walking { found } => self.meter.found("looking for photos:", found),
             Event::Planned { to_read, .. } => self.meter.start("indexing", to_read),
             Event::Photo { .. } => self.meter.advance(),
-            Event::Bank { done, total } => {
-                if done == 0 {
-                    self.meter.start("embedding texts for ranking", total);
-                }
-                self.meter.set(done);
-            }
-            Event::Hubness { done, total } => {
-                if done == 0 {
-                    self.meter.start("measuring photos for ranking", total);
-                }
-                self.meter.set(done);
-            }
-            Event::Graph { done, total } => {
-                if !self.graph.swap(true, Ordering::Relaxed) {
-                    self.meter.start("building the search graph", total);
-                }
-                self.meter.set(done);
-            }
+            Event::Bank { done, total } => self.meter.stage("embedding texts for ranking", done, total),
+            Event::Hubness { done, total } => self.meter.stage("measuring photos for ranking", done, total),
+            Event::Graph { done, total } => self.meter.stage("building the search graph", done, total),
             // Skipped files are listed at the end, where nothing scrolls them away; here they only count.
             Event::Skipped(_) if self.meter.is_started() => self.meter.advance(),
             _ => {}

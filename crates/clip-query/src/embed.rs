@@ -29,7 +29,7 @@ pub(crate) struct Embedded {
 impl Embedded {
     /// What a photo's hubness takes from its score.
     pub(crate) fn penalty(&self, hubness: Hubness) -> f32 {
-        self.shares.captions * hubness.captions + self.shares.phrases * hubness.phrases
+        hubness.penalty(self.shares)
     }
 }
 

@@ -406,32 +406,33 @@ impl<E: Encoder> Searcher<E> {
 
     /// A result for each group: the photo that the query names, if it is among them, else the one that was indexed first.
     fn hits(&self, query: &Query, parts: &[Part], groups: Vec<Group>, is_corrected: bool) -> Vec<Hit> {
+        let calibration = self.calibration.filter(|_| is_corrected);
+        let judge = |scores: Scores<'_>, place: usize| {
+            let calibration = calibration?;
+            let evidence = self.evidence(scores, place + 1)?;
+            Some((calibration, calibration.relevance(&evidence), evidence.phrase_weight))
+        };
         let is_named = |id: u64| query.terms().any(|(term, _)| *term == Term::Like(id));
-        let mut best = None;
-        let hit = |(place, Group { mut members, .. }): (usize, Group)| {
-            let first = members.iter().position(|(_, record)| is_named(record.id)).unwrap_or(0);
-            let (item, record) = members.swap_remove(first);
-            let mut duplicates: Vec<Record> = members.into_iter().map(|(_, record)| record).collect();
+        let first = |group: &Group| group.members.iter().position(|(_, record)| is_named(record.id)).unwrap_or(0);
+        // The best is looked at even where it is on an earlier page.
+        let best = groups.first().and_then(|group| {
+            let (item, _) = group.members[first(group)];
+            judge(self.scores(query, parts, item)?, 0)
+        });
+        let hit = |(place, mut group): (usize, Group)| {
+            let (item, record) = group.members.swap_remove(first(&group));
+            let mut duplicates: Vec<Record> = group.members.into_iter().map(|(_, record)| record).collect();
             duplicates.sort_by_key(|record| record.id);
             let scores = self.scores(query, parts, item);
-            let calibration = self.calibration.filter(|_| is_corrected);
-            let evidence = scores.and_then(|scores| self.evidence(scores, place + 1));
-            let relevance =
-                calibration.zip(evidence.as_ref()).map(|(calibration, evidence)| calibration.relevance(evidence));
-            if place == 0 {
-                best = relevance;
-            }
-            let is_match = match (calibration, evidence, relevance, best) {
-                (Some(calibration), Some(evidence), Some(relevance), Some(best)) => {
-                    calibration.is_match(relevance, best, evidence.phrase_weight)
-                }
-                _ => true,
-            };
+            let judged = scores.and_then(|scores| judge(scores, place));
+            let is_match = best.zip(judged).is_none_or(|((_, best, _), (calibration, relevance, phrase_weight))| {
+                calibration.is_match(relevance, best, phrase_weight)
+            });
             Hit {
                 rank: place + 1,
                 score: scores.map(|scores| scores.score),
                 adjusted: scores.map(|scores| scores.adjusted),
-                relevance,
+                relevance: judged.map(|(_, relevance, _)| relevance),
                 is_match,
                 id: record.id,
                 item,
@@ -441,8 +442,7 @@ impl<E: Encoder> Searcher<E> {
                 duplicates,
             }
         };
-        // The best is looked at even where it is on an earlier page.
-        let mut hits: Vec<Hit> = groups.into_iter().enumerate().map(hit).skip(query.offset).collect();
+        let mut hits: Vec<Hit> = groups.into_iter().enumerate().skip(query.offset).map(hit).collect();
         if let Some(least) = query.min_relevance {
             hits.retain(|hit| hit.relevance.is_none_or(|relevance| relevance >= least));
         }

@@ -81,7 +81,6 @@ impl Library {
         let origin = self.models.origin(&source);
         let id = id_of(&model);
         let bank = bank::at_hand(self.index(), &source, &id);
-        let has_bank = bank.is_some();
         let work = Work { folders, options, origin, bank, progress, cancel };
         let folders = if options.rebuild {
             known.folders_to_rebuild(&work)?
@@ -99,7 +98,7 @@ impl Library {
         };
         drop(known);
         let is_done = !update.report.cancelled && update.result != UpdateResult::Withheld;
-        if is_done && !has_bank && work.options.indexing.correct_scores {
+        if is_done && work.bank.is_none() && work.options.indexing.correct_scores {
             self.measure_hubness(&source, &load, &id, &work)?;
         }
         // An interrupted first run may not have come as far as an index.

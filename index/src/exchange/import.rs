@@ -12,9 +12,9 @@ use super::ndjson::{self, Item};
 use super::npy::Array;
 use crate::asset::{Asset, NewItem, Stamp};
 use crate::error::IndexError;
-use crate::snapshot;
+use crate::unit::{self, UNIT_TOLERANCE};
 use crate::watch::Watch;
-use crate::writer::{IndexWriter, UNIT_TOLERANCE};
+use crate::writer::IndexWriter;
 
 /// Items between two commits.
 const COMMIT_EVERY: usize = 2000;
@@ -242,7 +242,7 @@ impl<'w, 'o> Import<'w, 'o> {
 /// A row as a vector of length 1. One that is nearly so stays as it is: it was exported, perhaps, and comes back
 /// unchanged.
 fn unit(row: &[f64]) -> Result<Vec<f32>, String> {
-    let is_unit = |vector: &[f32]| (snapshot::length(vector) - 1.0).abs() <= UNIT_TOLERANCE;
+    let is_unit = |vector: &[f32]| (unit::length(vector) - 1.0).abs() <= UNIT_TOLERANCE;
     let as_it_is: Vec<f32> = row.iter().map(|&x| x as f32).collect();
     if is_unit(&as_it_is) {
         return Ok(as_it_is);

@@ -19,20 +19,25 @@ const COUNT_AT: usize = 16;
 #[derive(Debug)]
 pub(crate) struct HubnessFile {
     frame: Frame,
+    sections: Sections,
     entry: HubnessEntry,
 }
 
 impl HubnessFile {
+    /// A frame whose sections were found when it was opened.
+    fn new(frame: Frame, entry: HubnessEntry) -> HubnessFile {
+        let sections = sections(frame.header()).unwrap_or_default();
+        HubnessFile { frame, sections, entry }
+    }
+
     /// The nearness of the rows of the vector file to captions, in their order.
     pub(crate) fn captions(&self) -> &[f32] {
-        let sections = sections(self.frame.header()).unwrap_or_default();
-        self.frame.section(sections.captions)
+        self.frame.section(self.sections.captions.clone())
     }
 
     /// The nearness of the rows of the vector file to phrases, in their order.
     pub(crate) fn phrases(&self) -> &[f32] {
-        let sections = sections(self.frame.header()).unwrap_or_default();
-        self.frame.section(sections.phrases)
+        self.frame.section(self.sections.phrases.clone())
     }
 
     /// That of one row.
@@ -93,7 +98,7 @@ pub(crate) fn open_of(layout: &Layout, entry: &HubnessEntry, rows: u64) -> Resul
         let reason = format!("expected numbers for {rows} rows, found {found}");
         return Err(IndexError::corrupt(&path, reason));
     }
-    Ok(HubnessFile { frame, entry: entry.clone() })
+    Ok(HubnessFile::new(frame, entry.clone()))
 }
 
 /// Writes the numbers of a vector file's rows, and opens what was written.
@@ -126,7 +131,7 @@ pub(crate) fn check_file(bytes: &[u8]) {
     let Ok(frame) = Frame::parse(Mapped::of_bytes(bytes), Path::new("fuzzed.hub"), &KIND, extent) else { return };
     let count = frame.header().u64(COUNT_AT);
     let entry = HubnessEntry { segment: 1, file: 2, header_crc32: 3, bank: "bank".into() };
-    let file = HubnessFile { frame, entry };
+    let file = HubnessFile::new(frame, entry);
     assert_eq!((file.captions().len() as u64, file.phrases().len() as u64), (count, count));
     assert_eq!(file.of(0).is_some(), count > 0);
     let _ = file.verify();

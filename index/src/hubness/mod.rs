@@ -28,6 +28,13 @@ pub struct Hubness {
     pub phrases: f32,
 }
 
+impl Hubness {
+    /// What is taken from a score, if these shares of the hubness count against the item.
+    pub fn penalty(self, shares: Hubness) -> f32 {
+        shares.captions * self.captions + shares.phrases * self.phrases
+    }
+}
+
 /// Embedded texts that hubness is measured with.
 ///
 /// They are kept in eight bits, which changes a hubness by less than a thousandth. All machines compute the same number.

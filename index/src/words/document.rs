@@ -34,6 +34,11 @@ pub(crate) struct Fields {
     pub(crate) name: Field,
     pub(crate) path: Field,
     pub(crate) title: Field,
+    /// Numbers, one for each of `WHOLE`.
+    whole: [Field; WHOLE.len()],
+    focal_length: Field,
+    latitude: Field,
+    longitude: Field,
 }
 
 /// The names of the columns.
@@ -95,18 +100,16 @@ pub(crate) fn schema() -> (Schema, Fields) {
         name: schema.add_text_field("name", grams()),
         path: schema.add_text_field("path", grams()),
         title: schema.add_text_field("title", grams()),
+        whole: WHOLE.map(|field| schema.add_i64_field(column_of(field), fast())),
+        focal_length: schema.add_f64_field(column::FOCAL_LENGTH, fast()),
+        latitude: schema.add_f64_field(column::LATITUDE, fast()),
+        longitude: schema.add_f64_field(column::LONGITUDE, fast()),
     };
-    for field in WHOLE {
-        schema.add_i64_field(column_of(field), fast());
-    }
-    for name in [column::FOCAL_LENGTH, column::LATITUDE, column::LONGITUDE] {
-        schema.add_f64_field(name, fast());
-    }
     (schema.build(), fields)
 }
 
 impl Fields {
-    pub(crate) fn document(&self, schema: &Schema, record: &Record) -> TantivyDocument {
+    pub(crate) fn document(&self, record: &Record) -> TantivyDocument {
         let asset = &record.asset;
         let mut document = TantivyDocument::new();
         document.add_u64(self.id, record.id);
@@ -135,23 +138,17 @@ impl Fields {
                 document.add_pre_tokenized_text(field, grams(&text));
             }
         }
-        let mut number = |name: &str, add: &mut dyn FnMut(&mut TantivyDocument, Field)| {
-            // Every name is one of the schema's.
-            if let Ok(field) = schema.get_field(name) {
-                add(&mut document, field);
-            }
-        };
-        for field in WHOLE {
-            if let Some(value) = filter::number(asset, field) {
-                number(column_of(field), &mut |document, field| document.add_i64(field, value as i64));
+        for (field, of) in self.whole.into_iter().zip(WHOLE) {
+            if let Some(value) = filter::number(asset, of) {
+                document.add_i64(field, value as i64);
             }
         }
         if let Some(millimetres) = filter::number(asset, NumberField::FocalLength) {
-            number(column::FOCAL_LENGTH, &mut |document, field| document.add_f64(field, millimetres));
+            document.add_f64(self.focal_length, millimetres);
         }
         if let Some((latitude, longitude)) = asset.gps {
-            number(column::LATITUDE, &mut |document, field| document.add_f64(field, latitude));
-            number(column::LONGITUDE, &mut |document, field| document.add_f64(field, longitude));
+            document.add_f64(self.latitude, latitude);
+            document.add_f64(self.longitude, longitude);
         }
         document
     }

@@ -190,7 +190,7 @@ impl WordsWriter {
     /// Adds an asset to the next commit.
     pub(crate) fn add(&mut self, record: &Record) -> Result<(), IndexError> {
         let Self { dir, fields, writer, .. } = self;
-        let document = fields.document(&writer.index().schema(), record);
+        let document = fields.document(record);
         guard(dir, || writer.add_document(document).map(drop))
     }
 

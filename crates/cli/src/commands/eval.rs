@@ -80,14 +80,9 @@ fn corrected(
 ) -> Result<Recall> {
     let dimension = model.dimension();
     let meter = Meter::new("text");
-    let mut started = false;
-    let mut progress = |done: usize, total: usize| {
-        if !std::mem::replace(&mut started, true) {
-            meter.start("embedding texts for ranking", total as u64);
-        }
-        meter.set(done as u64);
-    };
+    let mut progress = meter.steps("embedding texts for ranking");
     let bank = clip_search::measure_bank(settings.source(), model, &mut progress, &AtomicBool::new(false))?;
+    drop(progress);
     meter.clear();
     // Nobody cancels it.
     let bank = bank.context("the texts were not embedded")?;

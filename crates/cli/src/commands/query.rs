@@ -31,14 +31,14 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
     if let Some(image) = &args.image {
         query = query.and(example(image, args.crop)?, 1.0);
     }
-    let reader = library.searcher()?;
-    let reader = reader.reader();
+    let searcher = library.searcher()?;
+    let reader = searcher.reader();
     if reader.is_empty() {
         notice(format_args!("the index in {} is empty; add photos with `clip-search index DIR`", escaped(index)));
         return Ok(Exit::Partly);
     }
     if args.count {
-        return count_only(&library.searcher()?.count(&query)?);
+        return count_only(searcher.count(&query)?);
     }
     query = settled(query, args);
     let (mut hits, explanation) = library.search_explained(&query)?;
@@ -63,7 +63,7 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
             if missing == 1 { "file is" } else { "files are" }
         ));
     }
-    let remaining = reader.status()?.remaining;
+    let remaining = reader.remaining();
     if remaining > 0 {
         notice(format_args!(
             "searched the {} indexed so far; {} still to be indexed: run `clip-search index`",
@@ -139,11 +139,11 @@ fn example(image: &Path, crop: Option<Crop>) -> Result<Term> {
     Ok(Term::Pixels(clip_search::image::imageops::crop_imm(&photo.image, left, top, width, height).to_image()))
 }
 
-fn count_only(photos: &u64) -> Result<Exit> {
+fn count_only(photos: u64) -> Result<Exit> {
     let mut results = Results::new();
     results.line(format_args!("{photos}"))?;
     results.finish()?;
-    Ok(if *photos == 0 { Exit::Partly } else { Exit::Done })
+    Ok(if photos == 0 { Exit::Partly } else { Exit::Done })
 }
 
 fn print_hits(hits: &[Hit], args: &QueryArgs) -> Result<()> {
