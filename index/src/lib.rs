@@ -96,7 +96,7 @@ pub use graph::{GraphOptions, GraphUpdate};
 pub use hubness::{Bank, Hubness};
 pub use model::{Exclude, ModelId, ModelOrigin, StoredPath};
 pub use plan::{Method, Plan, Reason, SearchOptions, Strategy};
-pub use reader::{Found, IndexReader, Mean};
+pub use reader::{BankScores, Found, IndexReader, Mean};
 pub use rebuild::Rebuild;
 pub use repair::{Repaired, repair};
 pub use segment::RowFormat;

@@ -54,6 +54,9 @@ pub(crate) struct Manifest {
     /// The hubness of the rows of vector files. Where that of one is missing, scores are not corrected.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) hubness: Vec<HubnessEntry>,
+    /// How well the model tells which words go with which pictures, if that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) alignment: Option<f32>,
     /// What later versions add. A writer keeps it.
     #[serde(flatten)]
     pub(crate) unknown: serde_json::Map<String, serde_json::Value>,
@@ -129,6 +132,7 @@ impl Manifest {
             excluded: Vec::new(),
             bad_files: None,
             hubness: Vec::new(),
+            alignment: None,
             unknown: serde_json::Map::new(),
         }
     }
@@ -222,6 +226,7 @@ mod tests {
                     next_id,
                     next_file,
                     remaining: generation % 3,
+                    alignment: (generation % 2 == 0).then_some(3.25),
                     rows: if dimension % 2 == 0 { RowFormat::F16 } else { RowFormat::F32 },
                     roots: roots
                         .into_iter()

@@ -1,5 +1,6 @@
 //! Reading an index.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,14 +16,14 @@ use crate::commit_point::{CommitPoint, at_commit};
 use crate::error::IndexError;
 use crate::exact;
 use crate::files;
-use crate::filter::Filter;
+use crate::filter::{Filter, TextField, fold};
 use crate::graph::{self, Graph, GraphFile};
-use crate::hubness::Hubness;
+use crate::hubness::{Bank, Hubness};
 use crate::layout::Layout;
 use crate::model::{Exclude, ModelId, ModelOrigin, StoredPath};
 use crate::plan::{self, Method, Plan, Reason, SearchOptions, Sizes, Strategy};
 use crate::scan;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Place, Snapshot};
 use crate::sought::Sought;
 use crate::staging;
 use crate::status::{GraphStatus, Neighbour, Status};
@@ -54,6 +55,15 @@ pub struct Mean {
     pub hubness: Hubness,
 }
 
+/// What texts of a bank score: those of captions and of phrases, with many items.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct BankScores {
+    /// Of captions.
+    pub captions: Vec<f32>,
+    /// Of phrases.
+    pub phrases: Vec<f32>,
+}
+
 /// What a search found, and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
@@ -65,8 +75,12 @@ pub struct Found {
     pub is_corrected: bool,
 }
 
-/// Items that a mean is taken of.
-const SAMPLE: usize = 1024;
+/// Up to so many records are read to look at the names of their files.
+const FEW_RECORDS: u64 = 1024;
+/// Items that stand for all.
+const SAMPLE: u64 = 1024;
+/// Items, and texts of either kind, whose scores show in which range those of a model lie.
+const BANK_SAMPLE: u64 = 128;
 /// Where this share of an index is in memory, what is not is soon there.
 const MOSTLY: f32 = 0.9;
 /// Looking takes as long as a quick search: what was seen holds for a while.
@@ -169,6 +183,11 @@ impl IndexReader {
     /// How many files of these folders an interrupted run left to be read.
     pub fn remaining(&self) -> u64 {
         self.snapshot.manifest().remaining
+    }
+
+    /// How well the model tells which words go with which pictures, if that was measured.
+    pub fn alignment(&self) -> Option<f32> {
+        self.snapshot.manifest().alignment
     }
 
     /// The ids of all items, ascending.
@@ -287,28 +306,66 @@ impl IndexReader {
         if !self.snapshot.knows_hubness() {
             return None;
         }
-        let rows = usize::try_from(self.snapshot.rows()).ok()?;
         let mut sum = Mean { embedding: vec![0.0; self.dimension()], hubness: Hubness::default() };
-        let (mut count, mut before, mut numbers) = (0u32, 0, vec![0.0; self.dimension()]);
-        let step = rows.div_ceil(SAMPLE).max(1);
-        for (at, segment) in self.snapshot.segments().iter().enumerate() {
-            // The first row of this file that belongs to the sample.
-            let first = (step - before % step) % step;
-            before += segment.len();
-            let file = self.snapshot.hubness(at)?;
-            for row in (first..segment.len()).step_by(step).filter(|&row| self.snapshot.is_live_at(at, row)) {
-                segment.row(row).to_f32(&mut numbers);
-                sum.embedding.iter_mut().zip(&numbers).for_each(|(sum, number)| *sum += number);
-                let Hubness { captions, phrases } = file.of(row)?;
-                sum.hubness.captions += captions;
-                sum.hubness.phrases += phrases;
-                count += 1;
-            }
+        let (mut count, mut numbers) = (0u32, vec![0.0; self.dimension()]);
+        for place in self.sample() {
+            self.snapshot.row(place).to_f32(&mut numbers);
+            sum.embedding.iter_mut().zip(&numbers).for_each(|(sum, number)| *sum += number);
+            let Hubness { captions, phrases } = self.snapshot.hubness(place.segment as usize)?.of(place.row as usize)?;
+            sum.hubness.captions += captions;
+            sum.hubness.phrases += phrases;
+            count += 1;
         }
         let share = 1.0 / count as f32;
         sum.embedding.iter_mut().for_each(|number| *number *= share);
         sum.hubness = Hubness { captions: sum.hubness.captions * share, phrases: sum.hubness.phrases * share };
         (count > 0).then_some(sum)
+    }
+
+    /// The scores of a sample of at most 1,024 items, evenly spread: dot products with a vector, less what `correction` takes from
+    /// them; see [`SearchOptions::correction`]. They show what is a high score for this vector.
+    ///
+    /// # Errors
+    /// [`IndexError::Dimension`] or [`IndexError::NotUnit`] if the vector cannot be compared.
+    pub fn sample_scores(&self, vector: &[f32], correction: Hubness) -> Result<Vec<f32>, IndexError> {
+        self.snapshot.check_query(vector)?;
+        let sought = Sought::corrected(&self.snapshot, vector, correction);
+        let isa = Isa::best();
+        let score = |place: Place| self.snapshot.row(place).dot(isa, vector) - sought.penalty(&self.snapshot, place);
+        Ok(self.sample().map(score).collect())
+    }
+
+    /// What texts of a bank score in this index: those of some of its captions and phrases with some of the items, which are evenly
+    /// spread. They show in which range a model's scores lie. `captions` and `phrases` are what is taken from the scores of either;
+    /// see [`SearchOptions::correction`]. `None` if the bank is of another dimension, or there are no items.
+    pub fn bank_scores(&self, bank: &Bank, captions: Hubness, phrases: Hubness) -> Option<BankScores> {
+        if bank.dimension() != self.dimension() {
+            return None;
+        }
+        let step = usize::try_from(self.snapshot.rows().min(SAMPLE) / BANK_SAMPLE).unwrap_or(0).max(1);
+        let mut scores = BankScores::default();
+        for place in self.sample().step_by(step) {
+            let hubness = self.snapshot.hubness(place.segment as usize)?.of(place.row as usize)?;
+            let (of_captions, of_phrases) = bank.some_scores(&self.snapshot.row(place).to_vec(), BANK_SAMPLE as usize);
+            scores.captions.extend(of_captions.iter().map(|score| score - hubness.penalty(captions)));
+            scores.phrases.extend(of_phrases.iter().map(|score| score - hubness.penalty(phrases)));
+        }
+        (!scores.captions.is_empty()).then_some(scores)
+    }
+
+    /// At most 1,024 live items, evenly spread.
+    fn sample(&self) -> impl Iterator<Item = Place> + '_ {
+        let step = self.snapshot.rows().div_ceil(SAMPLE).max(1);
+        let mut before = 0;
+        self.snapshot.segments().iter().enumerate().flat_map(move |(at, segment)| {
+            let rows = segment.len() as u64;
+            // The first row of this file that belongs to the sample.
+            let first = (step - before % step) % step;
+            before += rows;
+            let places = (first..rows).step_by(usize::try_from(step).unwrap_or(usize::MAX));
+            let places = places.map(move |row| Place { segment: at as u32, row: row as u32 });
+            places.filter(move |place| self.snapshot.is_live_at(at, place.row as usize))
+        })
     }
 
     /// How near an item is to texts of all kinds: see [`Bank`](crate::Bank). `None` if there is no such item, or that was not
@@ -457,6 +514,39 @@ impl IndexReader {
     /// [`IndexError::Metadata`] if the word index cannot be used. The next writer makes it again.
     pub fn search_words(&self, words: &str, limit: usize) -> Result<Vec<(u64, f32)>, IndexError> {
         self.words()?.search(words, limit)
+    }
+
+    /// The items of all assets that have every word of a text in their path, title, description, keywords, camera or lens. Words
+    /// are whole; case and accents do not count, and signs are blanks.
+    ///
+    /// # Errors
+    /// [`IndexError::Metadata`] if the word index cannot be used. The next writer makes it again.
+    pub fn items_with_words(&self, text: &str) -> Result<RoaringTreemap, IndexError> {
+        self.words()?.with_all(text)
+    }
+
+    /// The items of all assets whose file has this name, with or without its extension. Case and accents do not count, and signs
+    /// are blanks.
+    ///
+    /// # Errors
+    /// [`IndexError::Metadata`] if the word index cannot be used, [`IndexError::Corrupt`] if a record cannot be read.
+    pub fn items_named(&self, name: &str) -> Result<RoaringTreemap, IndexError> {
+        let mut found = self.items_with_words(name)?;
+        if found.len() > FEW_RECORDS {
+            found &= self.matching(&Filter::Text { field: TextField::Name, text: name.to_owned() })?;
+        }
+        let folded = fold::folded(name);
+        let is_named = |name: Option<&OsStr>| name.is_some_and(|name| fold::folded(&name.to_string_lossy()) == folded);
+        let mut named = RoaringTreemap::new();
+        for item in found {
+            if let Some(record) = self.snapshot.record(item)? {
+                let path = &record.asset.path;
+                if is_named(path.file_name()) || is_named(path.file_stem()) {
+                    named.insert(item);
+                }
+            }
+        }
+        Ok(named)
     }
 
     fn words(&self) -> Result<&Words, IndexError> {

@@ -44,6 +44,7 @@ pub struct IndexWriter {
     origin: Option<ModelOrigin>,
     roots: Vec<StoredPath>,
     remaining: u64,
+    alignment: Option<f32>,
     excluded: Vec<Exclude>,
     bad_files: BadFiles,
     next_id: u64,
@@ -251,6 +252,7 @@ impl IndexWriter {
             origin: manifest.origin.clone(),
             roots: manifest.roots.clone(),
             remaining: manifest.remaining,
+            alignment: manifest.alignment,
             next_id: manifest.next_id,
             row_format: manifest.rows,
             excluded: manifest.excluded.clone(),
@@ -377,6 +379,15 @@ impl IndexWriter {
     pub fn set_remaining(&mut self, files: u64) {
         self.pending.manifest_changed |= files != self.remaining;
         self.remaining = files;
+    }
+
+    /// Notes how well the model tells which words go with which pictures, with the next commit: a number for whoever reads the
+    /// scores, who knows how it was measured.
+    pub fn set_alignment(&mut self, alignment: f32) {
+        // JSON has no other numbers.
+        let alignment = alignment.is_finite().then_some(alignment);
+        self.pending.manifest_changed |= alignment != self.alignment;
+        self.alignment = alignment;
     }
 
     /// Notes where the model came from, with the next commit.
@@ -838,6 +849,7 @@ impl IndexWriter {
             excluded: self.excluded.clone(),
             bad_files,
             hubness: staged.hubness.iter().flatten().map(|file| file.entry().clone()).collect(),
+            alignment: self.alignment,
             unknown: old.unknown.clone(),
         };
         // Whatever goes wrong from here on, the word index in memory is not the committed one any more.

@@ -327,7 +327,12 @@ pub(crate) struct QueryArgs {
     #[arg(long, value_name = "R", value_parser = share)]
     pub min_relevance: Option<f32>,
 
-    /// Rank by plain similarity: do not correct the scores of photos that are near to every text
+    /// How words that are in names, folders, keywords, titles and cameras count besides what photos show
+    #[arg(long, value_enum, ignore_case = true, value_name = "HOW", default_value = "scores")]
+    pub fusion: FusionArg,
+
+    /// Rank by plain similarity: do not correct the scores of photos that are near to every text, and do not count words in
+    /// names and keywords
     #[arg(long)]
     pub raw: bool,
 
@@ -376,6 +381,17 @@ pub(crate) enum SortArg {
     Path,
     /// The largest file first
     Size,
+}
+
+/// How words and meaning are put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FusionArg {
+    /// The words that a photo has add to its score
+    Scores,
+    /// By reciprocal rank fusion
+    Ranks,
+    /// They do not count
+    Off,
 }
 
 /// What results are grouped by.

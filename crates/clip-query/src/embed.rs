@@ -134,7 +134,7 @@ impl<'a> Picture<'a> {
     }
 }
 
-fn checked(rows: Result<Vec<f32>, BoxedError>, expected: usize) -> Result<Vec<f32>, QueryError> {
+pub(crate) fn checked(rows: Result<Vec<f32>, BoxedError>, expected: usize) -> Result<Vec<f32>, QueryError> {
     let rows = rows.map_err(QueryError::Encoder)?;
     if rows.len() != expected {
         return Err(QueryError::EncoderOutput { expected, found: rows.len() });

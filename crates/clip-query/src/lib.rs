@@ -8,24 +8,31 @@
 //!    every photo, so the order is the one that adding up scores gives.
 //! 2. **Search**: a small index, or a small part of one, is scanned; a large one is searched through its graph, if it has
 //!    one. The index decides ([`Strategy`]).
-//! 3. **Rank**: best score first, and the photo that was indexed first where scores are equal, so that the same question
+//! 3. **Fuse**: words of the query that are in names, keywords and texts of photos count too ([`Fusion`]).
+//! 4. **Rank**: best score first, and the photo that was indexed first where scores are equal, so that the same question
 //!    to the same index always gets the same answer. Identical files are one result. Only for these photos are records
 //!    read.
 
+pub mod alignment;
 pub mod bank;
 mod cached_encoder;
 mod distinct;
 mod embed;
 mod error;
+mod fusion;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod hit;
 pub mod language;
 mod ordering;
+mod part;
 mod query;
 pub mod relevance;
 mod searcher;
+mod spread;
 mod text_cache;
+mod words;
 
 pub use cached_encoder::{CachedEncoder, CachedTexts};
 /// What makes embeddings of queries.
@@ -33,6 +40,9 @@ pub use clip_encoder::{BoxedError, Encoder};
 /// How an index is searched.
 pub use clip_index::{Filter, Method, NumberField, Plan, Property, Reason, Shape, Strategy, TextField};
 pub use error::{Example, QueryError};
+pub use fusion::Fusion;
+pub use hit::{Explanation, Hit};
 pub use query::{Alternative, Order, Query, Term};
-pub use searcher::{Explanation, Hit, Searcher};
+pub use searcher::Searcher;
 pub use text_cache::TextCache;
+pub use words::FoundWord;

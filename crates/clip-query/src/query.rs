@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clip_image::Limits;
 use image::RgbImage;
 
+use crate::fusion::Fusion;
+
 /// One thing to look for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Term {
@@ -74,6 +76,7 @@ pub struct Query {
     pub(crate) offset: usize,
     pub(crate) order: Order,
     pub(crate) is_raw: bool,
+    pub(crate) fusion: Fusion,
     pub(crate) strategy: Strategy,
     pub(crate) effort: Option<usize>,
     pub(crate) min_score: Option<f32>,
@@ -123,6 +126,7 @@ impl Query {
             offset: 0,
             order: Order::Best,
             is_raw: false,
+            fusion: Fusion::default(),
             strategy: Strategy::Auto,
             effort: None,
             min_score: None,
@@ -170,10 +174,16 @@ impl Query {
         self
     }
 
-    /// Ranks by plain similarity. Otherwise photos that are near to every text count for less where a query is in words, if
-    /// the index knows how near they are: see [`bank`](crate::bank).
+    /// Ranks by plain similarity, whatever is written about photos. Otherwise photos that are near to every text count for less
+    /// where a query is in words, if the index knows how near they are: see [`bank`](crate::bank).
     pub fn raw(mut self) -> Query {
         self.is_raw = true;
+        self
+    }
+
+    /// Sets how words in names, keywords and texts of photos count besides what they show.
+    pub fn fusion(mut self, fusion: Fusion) -> Query {
+        self.fusion = fusion;
         self
     }
 

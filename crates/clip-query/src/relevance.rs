@@ -4,6 +4,13 @@
 //! [`Calibration`] turns what is known of a result into an estimate between 0 and 1 that it is a right answer, by logistic
 //! regression on simulated libraries in which half of the things that are asked for are missing. `docs/search.md` says on what
 //! it was fitted, and how far it can be trusted.
+//!
+//! For models that nobody has measured, scores are counted in standard deviations of what the texts of the bank score in the same
+//! library.
+
+use clip_index::BankScores;
+
+use crate::spread::Spread;
 
 /// In larger libraries there are more photos that come near by chance, but also more right ones.
 const MOST_PHOTOS: f32 = 5_000.0;
@@ -36,6 +43,35 @@ pub struct Calibration {
     place: f32,
     /// Below this, the best result is no match, with captions and with phrases.
     least: (f32, f32),
+    /// The scores are counted in these; as they are, where there are none.
+    units: Option<Units>,
+    /// The model cannot tell what a photo shows, so nothing is relevant.
+    knows_nothing: bool,
+}
+
+/// Where the scores of a model lie: what texts of its bank score with photos, less what counts against hubs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Units {
+    /// Mean and standard deviation of the scores of captions.
+    pub captions: (f32, f32),
+    /// The same of phrases.
+    pub phrases: (f32, f32),
+}
+
+impl Units {
+    /// Those of scores; `None` where they do not differ, or are no numbers.
+    pub fn of(scores: &BankScores) -> Option<Units> {
+        let spread = |scores: &[f32]| {
+            let Spread { mean, deviation } = Spread::of(scores);
+            (mean.is_finite() && deviation > 0.0).then_some((mean, deviation))
+        };
+        Some(Units { captions: spread(&scores.captions)?, phrases: spread(&scores.phrases)? })
+    }
+
+    fn at(&self, phrase: f32) -> (f32, f32) {
+        let between = |caption: f32, of_phrase: f32| caption * (1.0 - phrase) + of_phrase * phrase;
+        (between(self.captions.0, self.phrases.0), between(self.captions.1, self.phrases.1))
+    }
 }
 
 /// That of the built-in model with its bank.
@@ -47,22 +83,57 @@ pub const POCKET: Calibration = Calibration {
     photos: (0.64, 0.24),
     place: 0.81,
     least: (0.045, 0.03),
+    units: None,
+    knows_nothing: false,
 };
 
 /// A result is a match only if it is at least this much as relevant as the best.
 const SHARE_OF_BEST: f32 = 0.02;
 
 impl Calibration {
+    /// That of a model that nobody has measured. It was fitted on scores of the built-in model that are counted in standard
+    /// deviations of its [`Units`], so it holds for another as far as the models differ in nothing else.
+    pub fn in_units(units: Units) -> Calibration {
+        Calibration {
+            constant: -4.57,
+            adjusted: 1.68,
+            mean_adjusted: 0.82,
+            phrase: -1.13,
+            photos: (0.46, 0.18),
+            place: 1.55,
+            least: (0.07, 0.04),
+            units: Some(units),
+            knows_nothing: false,
+        }
+    }
+
+    /// That of a model that cannot tell what a photo shows: see [`alignment`](crate::alignment).
+    pub fn of_nothing() -> Calibration {
+        Calibration { knows_nothing: true, ..POCKET }
+    }
+
+    /// Whether nothing is relevant, whatever the evidence.
+    pub fn knows_nothing(&self) -> bool {
+        self.knows_nothing
+    }
+
+    /// A score as the numbers are about it.
+    fn counted(&self, score: f32, phrase: f32) -> f32 {
+        self.units.map_or(score, |units| {
+            let (mean, deviation) = units.at(phrase);
+            (score - mean) / deviation
+        })
+    }
+
     /// The estimate that a result is a right answer, 0 to 1.
     pub fn relevance(&self, evidence: &Evidence) -> f32 {
         let phrase = evidence.phrase_weight.clamp(0.0, 1.0);
+        let (adjusted, mean_adjusted) =
+            (self.counted(evidence.adjusted, phrase), self.counted(evidence.mean_adjusted, phrase));
         let caption = 1.0 - phrase;
         let photos = (evidence.photos as f32).clamp(1.0, MOST_PHOTOS).ln();
         let place = (evidence.place.max(1) as f32).ln();
-        let x = self.constant
-            + self.adjusted * evidence.adjusted
-            + self.mean_adjusted * evidence.mean_adjusted
-            + self.phrase * phrase
+        let x = self.constant + self.adjusted * adjusted + self.mean_adjusted * mean_adjusted + self.phrase * phrase
             - (caption * self.photos.0 + phrase * self.photos.1) * photos
             - caption * self.place * place;
         let relevance = 1.0 / (1.0 + (-x).exp());
@@ -94,6 +165,25 @@ mod tests {
         assert!(POCKET.is_match(good, good, 1.0));
         assert!(!POCKET.is_match(poor, poor, 1.0), "nothing matches well");
         assert!(!POCKET.is_match(poor, good, 1.0));
+    }
+
+    #[test]
+    fn the_scores_of_another_model_are_counted_in_its_units() {
+        let units = |mean: f32, deviation: f32| Units { captions: (mean, deviation), phrases: (mean, deviation) };
+        let (near, far) = (Calibration::in_units(units(0.2, 0.01)), Calibration::in_units(units(-0.5, 0.2)));
+        for deviations in [-1.0, 0.0, 2.0, 5.0] {
+            let of = |mean: f32, deviation: f32| Evidence {
+                adjusted: mean + deviations * deviation,
+                mean_adjusted: mean,
+                ..GOOD
+            };
+            let (a, b) = (near.relevance(&of(0.2, 0.01)), far.relevance(&of(-0.5, 0.2)));
+            assert!((a - b).abs() < 1e-4, "{a} {b}");
+        }
+        assert!(near.relevance(&Evidence { adjusted: 0.26, mean_adjusted: 0.2, ..GOOD }) > 0.5);
+        assert!(near.relevance(&Evidence { adjusted: 0.21, mean_adjusted: 0.2, ..GOOD }) < 0.05);
+        assert_eq!(Units::of(&BankScores { captions: vec![0.5; 4], phrases: vec![0.1, 0.2] }), None);
+        assert_eq!(Units::of(&BankScores::default()), None);
     }
 
     proptest! {

@@ -1,92 +1,26 @@
 //! An open index and a model, ready to answer.
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use clip_encoder::Encoder;
-use clip_files::system_error;
-use clip_index::{Hubness, IndexError, IndexReader, Mean, Neighbour, Plan, Position, Record, SearchOptions};
+use clip_index::{Bank, IndexError, IndexReader, Mean, Neighbour, Plan, Record};
 use roaring::RoaringTreemap;
 
+use crate::alignment;
+use crate::bank;
 use crate::distinct::{self, Group};
 use crate::embed::{Embedded, embed};
 use crate::error::QueryError;
+use crate::fusion::{Fused, Fusion};
+use crate::hit::{Explanation, Hit, is_absent};
 use crate::ordering;
+use crate::part::{Part, Scores};
 use crate::query::{Alternative, Order, Query, Term};
-use crate::relevance::{Calibration, Evidence};
-
-/// One result.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct Hit {
-    /// 1 for the best.
-    pub rank: usize,
-    /// Cosine similarity of the photo and the query, -1 to 1. Words and pictures lie apart in CLIP's space: for words,
-    /// 0.3 is a good score; among pictures, 0.7 is. `None` if the query only sets conditions.
-    pub score: Option<f32>,
-    /// What results are ranked by: the similarity, less what counts against photos that are near to every text.
-    pub adjusted: Option<f32>,
-    /// The estimate that the photo shows what was asked for, 0 to 1: see [`relevance`](crate::relevance). `None` where none is
-    /// to be had: the model is not calibrated, or the query has examples.
-    pub relevance: Option<f32>,
-    /// False if this is only one of the nearest: the relevance is known, and too low for a right answer.
-    pub is_match: bool,
-    /// The photo's id in the index.
-    pub id: u64,
-    /// The id of the item that was found: the photo's own, or that of a moment of a video or a page of a document.
-    pub item: u64,
-    /// Where the item is in its asset.
-    pub position: Position,
-    /// Where the photo is; byte-exact.
-    pub path: PathBuf,
-    /// All that the index knows of it.
-    pub record: Record,
-    /// The other photos with the same bytes that the query's filter lets pass, in ascending order of ids. A photo is found
-    /// once, however many copies of its file there are.
-    pub duplicates: Vec<Record>,
-}
-
-impl Hit {
-    /// Where the photo is: `path`, then those of its duplicates.
-    pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        std::iter::once(self.path.as_path()).chain(self.duplicates.iter().map(|record| record.asset.path.as_path()))
-    }
-
-    /// Whether there is no file at any of its paths at present: it was moved or removed since the index was updated, or is on a
-    /// drive that is not mounted. What cannot be looked at for another reason is not said to be missing.
-    pub fn is_missing(&self) -> bool {
-        self.paths().all(is_absent)
-    }
-}
-
-/// Whether it is certain that no file is there.
-fn is_absent(path: &Path) -> bool {
-    path.metadata().is_err_and(|error| system_error::says_missing(&error))
-}
-
-/// How a query was carried out, and what each part of it took.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct Explanation {
-    /// How the index was searched for each alternative that describes photos, and why so.
-    pub plans: Vec<Plan>,
-    /// Scores were corrected: photos that are near to every text count for less.
-    pub is_corrected: bool,
-    /// How many items each alternative lets pass; `None` for one without conditions.
-    pub passing: Vec<Option<u64>>,
-    /// Encoding the query.
-    pub embedding: Duration,
-    /// Finding what passes the filter.
-    pub filtering: Duration,
-    /// Searching the vectors.
-    pub searching: Duration,
-    /// Reading the records of the results.
-    pub records: Duration,
-    /// Better results than the last one that were left out because their files are [not there](Query::only_present).
-    pub missing: u64,
-}
+use crate::relevance::{Calibration, Evidence, Units};
+use crate::words::WordHits;
 
 struct Clock(Instant);
 
@@ -113,26 +47,6 @@ fn up_to(query: &Query) -> usize {
 /// How many items are searched for at first: one more than are wanted, which shows that no copy of the last one follows.
 fn first_k(query: &Query) -> usize {
     if query.limit == 0 { 0 } else { up_to(query).saturating_add(1) }
-}
-
-/// An alternative, ready to be searched for.
-#[derive(Debug)]
-struct Part {
-    /// `None` for one that only sets conditions.
-    embedded: Option<Embedded>,
-    /// The items that meet its conditions, if it sets some.
-    passing: Option<RoaringTreemap>,
-}
-
-impl Part {
-    fn options<'a>(&'a self, query: &Query, embedded: &Embedded, k: usize) -> SearchOptions<'a> {
-        let correction = if query.is_raw { Hubness::default() } else { embedded.shares };
-        SearchOptions { k, strategy: query.strategy, effort: query.effort, filter: self.passing.as_ref(), correction }
-    }
-
-    fn lets_pass(&self, item: u64) -> bool {
-        self.passing.as_ref().is_none_or(|passing| passing.contains(item))
-    }
 }
 
 /// What a search for all alternatives found.
@@ -180,7 +94,8 @@ impl Records {
 pub struct Searcher<E> {
     reader: IndexReader,
     encoder: E,
-    calibration: Option<Calibration>,
+    /// Found out when it is first asked for.
+    calibration: OnceLock<Option<Calibration>>,
     /// Of a sample of the library.
     mean: OnceLock<Option<Mean>>,
 }
@@ -210,13 +125,31 @@ impl<E: Encoder> Searcher<E> {
                 wanted_fingerprint: encoder.fingerprint().to_owned(),
             }));
         }
-        Ok(Searcher { reader, encoder, calibration: None, mean: OnceLock::new() })
+        Ok(Searcher { reader, encoder, calibration: OnceLock::new(), mean: OnceLock::new() })
     }
 
-    /// Sets how the scores of the model are to be read, so that results have a [relevance](Hit::relevance).
-    pub fn calibrated(mut self, calibration: Option<Calibration>) -> Searcher<E> {
-        self.calibration = calibration;
+    /// Sets how the scores of the model are to be read, so that results have a [relevance](Hit::relevance). Otherwise this is told
+    /// from what the index knows of the model: whether it was [found](crate::alignment) to know words and pictures at all, and
+    /// what the texts of its [bank](crate::bank) score, if the bank is kept beside the index.
+    pub fn calibrated(mut self, calibration: Calibration) -> Searcher<E> {
+        self.calibration = OnceLock::from(Some(calibration));
         self
+    }
+
+    fn calibration(&self) -> Option<Calibration> {
+        let found_out = || {
+            if !self.reader.alignment().is_none_or(alignment::is_enough) {
+                return Some(Calibration::of_nothing());
+            }
+            let name = bank::name(&self.reader.model().fingerprint);
+            if self.reader.alignment().is_none() || self.reader.bank() != Some(&name) {
+                return None;
+            }
+            let bank = Bank::stored(self.reader.dir(), &name, self.reader.dimension())?;
+            let scores = self.reader.bank_scores(&bank, bank::shares_of_captions(), bank::shares_of_phrases())?;
+            Some(Calibration::in_units(Units::of(&scores)?))
+        };
+        *self.calibration.get_or_init(found_out)
     }
 
     /// The photos that answer the query best, best first. Identical files are one of them, and [`Hit::duplicates`] names
@@ -247,10 +180,11 @@ impl<E: Encoder> Searcher<E> {
         };
         let searching = clock.lap().saturating_sub(records.time);
         let passing = parts.iter().map(|part| part.passing.as_ref().map(RoaringTreemap::len)).collect();
-        let hits = self.hits(query, &parts, groups, is_corrected);
+        let hits = self.hits(query, &parts, groups);
         let records = records.time + clock.lap();
+        let words = parts.iter().filter_map(|part| part.fused.as_ref()).flat_map(Fused::words).cloned().collect();
         let explanation =
-            Explanation { plans, is_corrected, passing, embedding, filtering, searching, records, missing };
+            Explanation { plans, is_corrected, words, passing, embedding, filtering, searching, records, missing };
         Ok((hits, explanation))
     }
 
@@ -286,9 +220,31 @@ impl<E: Encoder> Searcher<E> {
     fn parts(&self, query: &Query, embedded: Vec<Option<Embedded>>) -> Result<Vec<Part>, QueryError> {
         let part = |(alternative, embedded): (&Alternative, Option<Embedded>)| {
             let passing = query.conditions(alternative).map(|filter| self.reader.matching(&filter)).transpose()?;
-            Ok(Part { embedded, passing })
+            let fused =
+                embedded.as_ref().and_then(|embedded| self.fused(query, alternative, embedded, passing.as_ref()));
+            Ok(Part { embedded, passing, fused })
         };
         query.alternatives.iter().zip(embedded).map(part).collect()
+    }
+
+    /// The photos that have words of an alternative. Where words cannot be looked for, as in a damaged index, similarity has to
+    /// do.
+    fn fused(
+        &self,
+        query: &Query,
+        alternative: &Alternative,
+        embedded: &Embedded,
+        passing: Option<&RoaringTreemap>,
+    ) -> Option<Fused> {
+        if query.is_raw || query.fusion == Fusion::Off {
+            return None;
+        }
+        let found = WordHits::of(&alternative.terms, passing, &self.reader);
+        let found = found.and_then(|hits| hits.map(|hits| Fused::new(hits, embedded, &self.reader)).transpose());
+        found.unwrap_or_else(|error| {
+            log::info!("names and keywords are left out of account: {error}");
+            None
+        })
     }
 
     /// The index that is searched.
@@ -305,14 +261,12 @@ impl<E: Encoder> Searcher<E> {
     fn find(&self, query: &Query, parts: &[Part], k: usize) -> Result<Found, QueryError> {
         let mut found = Found { neighbours: Vec::new(), is_all: true, plans: Vec::new(), is_corrected: false };
         for part in parts {
-            let Some(embedded) = &part.embedded else {
-                let items = part.passing.iter().flatten().take(k);
-                let items: Vec<Neighbour> = items.map(|id| Neighbour { id, score: f32::NEG_INFINITY }).collect();
+            let Some(one) = part.search(query, &self.reader, k)? else {
+                let items = part.listed(k);
                 found.is_all &= items.len() < k;
                 found.neighbours.extend(items);
                 continue;
             };
-            let one = self.reader.search(&embedded.vector, &part.options(query, embedded, k))?;
             found.is_all &= one.neighbours.len() < k;
             found.is_corrected |= one.is_corrected;
             found.plans.push(one.plan);
@@ -346,7 +300,8 @@ impl<E: Encoder> Searcher<E> {
             }
             let is_enough = last.is_none_or(|last| distinct::suffice(&groups, wanted, last));
             // Nothing that comes later is more similar, unless it is corrected by less than what was found.
-            let is_too_far = query.min_score.zip(last).is_some_and(|(least, last)| last < least && !is_corrected);
+            let is_plain = !is_corrected && parts.iter().all(|part| part.fused.is_none());
+            let is_too_far = is_plain && query.min_score.zip(last).is_some_and(|(least, last)| last < least);
             if is_all || is_enough || is_too_far || missing >= MOST_MISSING {
                 groups.truncate(wanted);
                 return Ok(Answer { groups, missing, plans, is_corrected });
@@ -379,14 +334,14 @@ impl<E: Encoder> Searcher<E> {
     }
 
     /// What is known of a result; `None` if its scores cannot be calibrated.
-    fn evidence(&self, scores: Scores<'_>, place: usize) -> Option<Evidence> {
+    fn evidence(&self, scores: Scores<'_>, phrase_weight: f32, place: usize) -> Option<Evidence> {
         let Scores { adjusted, part, embedded, .. } = scores;
         let mean = self.mean.get_or_init(|| self.reader.mean()).as_ref()?;
         let dot: f32 = mean.embedding.iter().zip(&embedded.vector).map(|(a, b)| a * b).sum();
         Some(Evidence {
             adjusted,
             mean_adjusted: dot - embedded.penalty(mean.hubness),
-            phrase_weight: embedded.phrase_weight?,
+            phrase_weight,
             photos: part.passing.as_ref().map_or(self.reader.len() as u64, RoaringTreemap::len),
             place,
         })
@@ -394,44 +349,45 @@ impl<E: Encoder> Searcher<E> {
 
     /// The scores of an item for the alternative that it answers best.
     fn scores<'p>(&self, query: &Query, parts: &'p [Part], item: u64) -> Option<Scores<'p>> {
-        let hubness = if query.is_raw { None } else { self.reader.hubness(item) };
-        let of = |part: &'p Part| {
-            let embedded = part.embedded.as_ref().filter(|_| part.lets_pass(item))?;
-            let score = self.reader.similarity(&embedded.vector, item)?;
-            let adjusted = score - embedded.penalty(hubness.unwrap_or_default());
-            Some(Scores { score, adjusted, part, embedded })
-        };
+        let of = |part: &'p Part| part.scores(query, &self.reader, item);
         parts.iter().filter_map(of).max_by(|a, b| a.adjusted.total_cmp(&b.adjusted))
     }
 
     /// A result for each group: the photo that the query names, if it is among them, else the one that was indexed first.
-    fn hits(&self, query: &Query, parts: &[Part], groups: Vec<Group>, is_corrected: bool) -> Vec<Hit> {
-        let calibration = self.calibration.filter(|_| is_corrected);
-        let judge = |scores: Scores<'_>, place: usize| {
-            let calibration = calibration?;
-            let evidence = self.evidence(scores, place + 1)?;
-            Some((calibration, calibration.relevance(&evidence), evidence.phrase_weight))
+    fn hits(&self, query: &Query, parts: &[Part], groups: Vec<Group>) -> Vec<Hit> {
+        let judge = |scores: Scores<'_>, item: u64, place: usize| {
+            let phrase_weight = scores.embedded.phrase_weight.filter(|_| !query.is_raw)?;
+            let calibration = self.calibration()?;
+            let relevance = if scores.part.names(item) {
+                // Who asks for a file by its name means that file.
+                1.0
+            } else if calibration.knows_nothing() {
+                0.0
+            } else {
+                calibration.relevance(&self.evidence(scores, phrase_weight, place + 1)?)
+            };
+            Some((calibration, relevance, phrase_weight))
         };
         let is_named = |id: u64| query.terms().any(|(term, _)| *term == Term::Like(id));
         let first = |group: &Group| group.members.iter().position(|(_, record)| is_named(record.id)).unwrap_or(0);
         // The best is looked at even where it is on an earlier page.
         let best = groups.first().and_then(|group| {
             let (item, _) = group.members[first(group)];
-            judge(self.scores(query, parts, item)?, 0)
+            judge(self.scores(query, parts, item)?, item, 0)
         });
         let hit = |(place, mut group): (usize, Group)| {
             let (item, record) = group.members.swap_remove(first(&group));
             let mut duplicates: Vec<Record> = group.members.into_iter().map(|(_, record)| record).collect();
             duplicates.sort_by_key(|record| record.id);
             let scores = self.scores(query, parts, item);
-            let judged = scores.and_then(|scores| judge(scores, place));
+            let judged = scores.and_then(|scores| judge(scores, item, place));
             let is_match = best.zip(judged).is_none_or(|((_, best, _), (calibration, relevance, phrase_weight))| {
                 calibration.is_match(relevance, best, phrase_weight)
             });
             Hit {
                 rank: place + 1,
                 score: scores.map(|scores| scores.score),
-                adjusted: scores.map(|scores| scores.adjusted),
+                adjusted: scores.map(|_| group.score),
                 relevance: judged.map(|(_, relevance, _)| relevance),
                 is_match,
                 id: record.id,
@@ -451,15 +407,6 @@ impl<E: Encoder> Searcher<E> {
         }
         hits
     }
-}
-
-/// The scores of an item, and the alternative that they are of.
-#[derive(Clone, Copy)]
-struct Scores<'p> {
-    score: f32,
-    adjusted: f32,
-    part: &'p Part,
-    embedded: &'p Embedded,
 }
 
 /// What answers a query.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use clip_index::{Asset, Bank, GraphOptions, IndexError, IndexWriter, Kind, ModelId, Remedy, Stamp};
 use clip_query::{
-    Alternative, BoxedError, Encoder, Filter, Method, NumberField, Order, Query, QueryError, Searcher, Strategy, Term,
+    Alternative, BoxedError, Encoder, Filter, Fusion, Method, NumberField, Order, Query, QueryError, Searcher,
+    Strategy, Term,
 };
 use image::RgbImage;
 
@@ -35,7 +36,7 @@ impl Encoder for Colours {
     }
 
     fn embed_texts(&self, texts: &[&str]) -> Result<Vec<f32>, BoxedError> {
-        let axis = |text: &str, name: &str| text.matches(name).count() as f32;
+        let axis = |text: &str, name: &str| text.to_lowercase().matches(name).count() as f32;
         texts
             .iter()
             .map(|text| ["red", "green", "blue"].map(|name| axis(text, name)))
@@ -115,11 +116,11 @@ fn photo(path: &str) -> Asset {
 
 fn rainbow() -> Fixture {
     Fixture::new(&[
-        ("/p/2019/red.jpg", [1.0, 0.0, 0.0]),
-        ("/p/2019/yellow.jpg", [1.0, 1.0, 0.0]),
-        ("/p/2020/green.jpg", [0.0, 1.0, 0.0]),
-        ("/p/2020/blue.jpg", [0.0, 0.0, 1.0]),
-        ("/p/2020-more/purple.jpg", [1.0, 0.0, 1.0]),
+        ("/p/2019/cherry.jpg", [1.0, 0.0, 0.0]),
+        ("/p/2019/lemon.jpg", [1.0, 1.0, 0.0]),
+        ("/p/2020/leaf.jpg", [0.0, 1.0, 0.0]),
+        ("/p/2020/sea.jpg", [0.0, 0.0, 1.0]),
+        ("/p/2020-more/plum.jpg", [1.0, 0.0, 1.0]),
     ])
 }
 
@@ -127,7 +128,7 @@ fn rainbow() -> Fixture {
 fn hits_come_best_first_with_rank_score_and_record() {
     let hits = rainbow().searcher().search(&Query::text("red red green").limit(3)).unwrap();
     let found: Vec<_> = hits.iter().map(|hit| (hit.rank, hit.path.to_str().unwrap())).collect();
-    assert_eq!(found, [(1, "/p/2019/yellow.jpg"), (2, "/p/2019/red.jpg"), (3, "/p/2020-more/purple.jpg")]);
+    assert_eq!(found, [(1, "/p/2019/lemon.jpg"), (2, "/p/2019/cherry.jpg"), (3, "/p/2020-more/plum.jpg")]);
     let best = hits[0].score.unwrap();
     assert!((best - 3.0 / 10_f32.sqrt()).abs() < 5e-4, "{best}");
     assert!(hits.is_sorted_by(|a, b| a.score >= b.score));
@@ -145,9 +146,9 @@ fn equal_scores_keep_the_order_of_indexing() {
 fn weights_mix_terms_and_negative_ones_steer_away() {
     let fixture = rainbow();
     let first = |query: Query| fixture.paths(query.limit(1)).remove(0);
-    assert_eq!(first(Query::text("red").and_text("green", 1.0)), "/p/2019/yellow.jpg");
-    assert_eq!(first(Query::text("red").and_text("green", 0.1)), "/p/2019/red.jpg");
-    assert_eq!(first(Query::text("red").and_text("green", -1.0).and_text("blue", 1.0)), "/p/2020-more/purple.jpg");
+    assert_eq!(first(Query::text("red").and_text("green", 1.0)), "/p/2019/lemon.jpg");
+    assert_eq!(first(Query::text("red").and_text("green", 0.1)), "/p/2019/cherry.jpg");
+    assert_eq!(first(Query::text("red").and_text("green", -1.0).and_text("blue", 1.0)), "/p/2020-more/plum.jpg");
     // The order is the one that adding up the scores gives.
     let mixed = fixture.searcher().search(&Query::text("red").and_text("blue", 0.5)).unwrap();
     let scores = |text: &str| {
@@ -164,19 +165,19 @@ fn an_example_photo_or_an_embedding_finds_its_like() {
     let fixture = rainbow();
     let example = fixture.dir.path().join("example.png");
     RgbImage::from_pixel(3, 2, image::Rgb([0, 0, 200])).save(&example).unwrap();
-    assert_eq!(fixture.paths(Query::image(&example).limit(1)), ["/p/2020/blue.jpg"]);
-    assert_eq!(fixture.paths(Query::image(&example).and_text("red", 1.0).limit(1)), ["/p/2020-more/purple.jpg"]);
+    assert_eq!(fixture.paths(Query::image(&example).limit(1)), ["/p/2020/sea.jpg"]);
+    assert_eq!(fixture.paths(Query::image(&example).and_text("red", 1.0).limit(1)), ["/p/2020-more/plum.jpg"]);
     // Of whatever length.
     let hits = fixture.searcher().search(&Query::embedding([0.0, 50.0, 0.0])).unwrap();
-    assert_eq!(hits[0].path, Path::new("/p/2020/green.jpg"));
+    assert_eq!(hits[0].path, Path::new("/p/2020/leaf.jpg"));
     assert!((hits[0].score.unwrap() - 1.0).abs() < 1e-6);
 }
 
 #[test]
 fn limits_on_score_place_and_number_hold() {
     let fixture = rainbow();
-    assert_eq!(fixture.paths(Query::text("red").min_score(0.9)), ["/p/2019/red.jpg"]);
-    assert_eq!(fixture.paths(Query::text("red").under("/p/2020")), ["/p/2020/green.jpg", "/p/2020/blue.jpg"]);
+    assert_eq!(fixture.paths(Query::text("red").min_score(0.9)), ["/p/2019/cherry.jpg"]);
+    assert_eq!(fixture.paths(Query::text("red").under("/p/2020")), ["/p/2020/leaf.jpg", "/p/2020/sea.jpg"]);
     assert_eq!(fixture.paths(Query::text("blue").under("/p/2019").under("/p/2020-more")).len(), 3);
     assert!(fixture.paths(Query::text("red").under("/elsewhere")).is_empty());
     assert!(fixture.paths(Query::text("red").limit(0)).is_empty());
@@ -239,7 +240,7 @@ fn a_graph_finds_what_a_scan_finds_and_its_lack_is_an_error_only_if_it_was_asked
     for text in ["red", "red green", "blue blue green"] {
         assert_eq!(fixture.paths(graph(text)), fixture.paths(graph(text).strategy(Strategy::Exact)), "{text}");
     }
-    assert_eq!(fixture.paths(graph("blue").under("/p/2020")), ["/p/2020/blue.jpg", "/p/2020/green.jpg"]);
+    assert_eq!(fixture.paths(graph("blue").under("/p/2020")), ["/p/2020/sea.jpg", "/p/2020/leaf.jpg"]);
     let (_, explanation) = fixture.searcher().search_explained(&Query::text("red")).unwrap();
     assert_eq!(explanation.plans[0].method, Method::Scan, "so few are scanned");
     let (hits, explanation) = fixture.searcher().search_explained(&graph("blue").under("/p/2020")).unwrap();
@@ -317,7 +318,7 @@ fn photos_that_are_near_to_every_text_count_for_less() {
     let rows = [unit([1.0, 0.0, 1.0]), unit([0.0, 0.2, 1.0])].concat();
     let bank = Bank::new("bank", &rows, &rows, 3, 1).unwrap();
     let query = || Query::text("red blue blue");
-    assert_eq!(fixture.paths(query().limit(1)), ["/p/2020-more/purple.jpg"]);
+    assert_eq!(fixture.paths(query().limit(1)), ["/p/2020-more/plum.jpg"]);
     let mut writer = fixture.writer();
     writer.set_bank(Arc::new(bank)).unwrap();
     writer.update_hubness(&mut |_, _| {}, &std::sync::atomic::AtomicBool::new(false)).unwrap();
@@ -333,7 +334,7 @@ fn photos_that_are_near_to_every_text_count_for_less() {
     assert!(hits.is_sorted_by(|a, b| a.adjusted >= b.adjusted));
     let (raw, explanation) = fixture.searcher().search_explained(&query().raw()).unwrap();
     assert!(!explanation.is_corrected && raw.iter().all(|hit| hit.score == hit.adjusted));
-    assert_eq!(raw[0].path, Path::new("/p/2020-more/purple.jpg"));
+    assert_eq!(raw[0].path, Path::new("/p/2020-more/plum.jpg"));
     // Examples are compared as they are.
     let (hits, explanation) = fixture.searcher().search_explained(&Query::like(1)).unwrap();
     assert!(!explanation.is_corrected && hits[0].score == hits[0].adjusted);
@@ -437,4 +438,117 @@ fn a_photo_of_the_index_that_is_named_comes_first_among_its_copies() {
 fn files_whose_content_is_not_known_are_results_of_their_own() {
     let fixture = Fixture::new(&[("/a", [1.0, 0.0, 0.0]), ("/b", [1.0, 0.0, 0.0])]);
     assert_eq!(fixture.paths(Query::text("red")), ["/a", "/b"]);
+}
+
+#[test]
+fn words_in_names_count_besides_what_a_photo_shows() {
+    let mut photos = vec![
+        ("/p/holiday_reds.jpg", [0.8, 0.0, 0.6]),
+        ("/p/a.jpg", [1.0, 0.0, 0.1]),
+        ("/p/b.jpg", [1.0, 0.0, 0.2]),
+        ("/p/IMG_2041.jpg", [0.0, 1.0, 0.0]),
+        ("/p/IMG_2041-2.jpg", [0.0, 1.0, 0.1]),
+    ];
+    let others: Vec<String> = (0..20).map(|number| format!("/q/x{number}.jpg")).collect();
+    photos.extend(others.iter().map(|path| (path.as_str(), [0.0, 0.1, 1.0])));
+    let fixture = Fixture::new(&photos);
+    let paths = |query: Query| fixture.paths(query.limit(2));
+    assert_eq!(paths(Query::text("red").fusion(Fusion::Off)), ["/p/a.jpg", "/p/b.jpg"]);
+    assert_eq!(paths(Query::text("red").raw()), ["/p/a.jpg", "/p/b.jpg"]);
+    for fusion in [Fusion::Scores, Fusion::Ranks] {
+        let (hits, explanation) =
+            fixture.searcher().search_explained(&Query::text("holidays in red").fusion(fusion)).unwrap();
+        assert_eq!(hits[0].path, Path::new("/p/holiday_reds.jpg"), "{fusion:?}");
+        assert!(hits.is_sorted_by(|a, b| a.adjusted >= b.adjusted), "{fusion:?}");
+        assert!(hits[0].adjusted > hits[1].adjusted && hits[0].score < hits[1].score);
+        assert_eq!(explanation.words.len(), 2);
+        // The name of a file finds the file, whatever it shows.
+        for name in ["IMG_2041.jpg red", "img_2041 RED"] {
+            assert_ne!(paths(Query::text(name).fusion(fusion))[0], "/p/a.jpg", "{name}");
+        }
+    }
+    // Conditions hold for words as well.
+    assert_eq!(paths(Query::text("holidays in red").under("/q")), ["/q/x0.jpg", "/q/x1.jpg"]);
+    // Without a word of the query nothing changes.
+    let plain = fixture.searcher().search(&Query::text("greenish").fusion(Fusion::Off)).unwrap();
+    assert_eq!(fixture.searcher().search(&Query::text("greenish")).unwrap(), plain);
+}
+
+#[test]
+fn the_name_of_a_file_finds_the_file_first() {
+    let fixture = Fixture::new(&[
+        ("/p/red dress.jpg", [0.0, 0.0, 1.0]),
+        ("/p/red dress and shoes.jpg", [1.0, 0.0, 0.0]),
+        ("/p/Red_Dress.png", [0.0, 1.0, 0.0]),
+        ("/p/other.jpg", [1.0, 0.1, 0.0]),
+        ("/p/others.jpg", [1.0, 0.2, 0.0]),
+    ]);
+    for fusion in [Fusion::Scores, Fusion::Ranks] {
+        let first = |text: &str, count: usize| {
+            let mut paths = fixture.paths(Query::text(text).fusion(fusion).limit(count));
+            paths.sort();
+            paths
+        };
+        assert_eq!(first("red dress", 2), ["/p/Red_Dress.png", "/p/red dress.jpg"]);
+        assert_eq!(first("red-DRESS.jpg", 1), ["/p/red dress.jpg"]);
+        assert_eq!(first("Red_Dress.png", 1), ["/p/Red_Dress.png"]);
+    }
+}
+
+/// What is found with words is what comparing all photos finds.
+#[test]
+fn the_best_by_words_and_meaning_are_found() {
+    let mut seed = 7u64;
+    let mut next = |below: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % below
+    };
+    let words = ["red", "green", "harbour", "boat", "night"];
+    let photos: Vec<(String, [f32; 3])> = (0..3_000)
+        .map(|number| {
+            let mut name = format!("/p/{number}");
+            for word in words {
+                if next(6) == 0 {
+                    name.push_str(&format!(" {word}"));
+                }
+            }
+            (format!("{name}.jpg"), [0; 3].map(|_: u8| next(1_000) as f32 / 1_000.0 + 0.001))
+        })
+        .collect();
+    let named: Vec<(&str, [f32; 3])> = photos.iter().map(|(path, row)| (path.as_str(), *row)).collect();
+    let fixture = Fixture::new(&named);
+    let searcher = fixture.searcher();
+    for text in ["red boat", "green harbour at night", "a red and green boat in the harbour at night", "blue"] {
+        let all = searcher.search(&Query::text(text).limit(3_000).strategy(Strategy::Exact)).unwrap();
+        for limit in [1, 10, 100] {
+            for strategy in [Strategy::Auto, Strategy::Exact] {
+                let some = searcher.search(&Query::text(text).limit(limit).strategy(strategy)).unwrap();
+                let ids = |hits: &[clip_query::Hit]| hits.iter().map(|hit| hit.id).collect::<Vec<_>>();
+                assert_eq!(ids(&some), ids(&all[..limit]), "{text} {limit}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_model_that_knows_nothing_finds_nothing_relevant() {
+    let fixture = rainbow();
+    let relevance = |query: Query| -> Vec<(Option<f32>, bool)> {
+        let hits = fixture.searcher().search(&query).unwrap();
+        hits.iter().map(|hit| (hit.relevance, hit.is_match)).collect()
+    };
+    assert!(relevance(Query::text("red")).iter().all(|&(relevance, is_match)| relevance.is_none() && is_match));
+    let mut writer = fixture.writer();
+    writer.set_alignment(0.4);
+    writer.commit().unwrap();
+    drop(writer);
+    assert!(relevance(Query::text("red")).iter().all(|&found| found == (Some(0.0), false)));
+    // Pictures are compared with pictures all the same.
+    assert!(relevance(Query::like(1)).iter().all(|&(relevance, is_match)| relevance.is_none() && is_match));
+    // One that knows something has to show its scale first.
+    let mut writer = fixture.writer();
+    writer.set_alignment(8.0);
+    writer.commit().unwrap();
+    drop(writer);
+    assert!(relevance(Query::text("red")).iter().all(|&(relevance, is_match)| relevance.is_none() && is_match));
 }

@@ -295,9 +295,11 @@ impl Library {
     }
 
     pub(crate) fn set(&self, reader: IndexReader, model: Arc<LazyModel>) -> Result<(), LibraryError> {
-        let calibration = (*model.source() == ModelSource::Default).then_some(relevance::POCKET);
-        let searcher = Searcher::over(reader, CachedEncoder::new(model, Arc::clone(&self.cache)))?;
-        let searcher = searcher.calibrated(calibration);
+        let is_built_in = *model.source() == ModelSource::Default;
+        let mut searcher = Searcher::over(reader, CachedEncoder::new(model, Arc::clone(&self.cache)))?;
+        if is_built_in {
+            searcher = searcher.calibrated(relevance::POCKET);
+        }
         *self.searcher.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(searcher));
         Ok(())
     }

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clip_index::{
     Bank, GraphOptions, ImportOptions, Imported, IndexError, IndexReader, IndexWriter, ModelId, ModelOrigin, Rebuild,
 };
 use clip_indexer::{Event, IndexOptions, Indexer, Progress, Report};
 use clip_model::{LoadOptions, Model, ModelSource, Towers};
+use clip_query::alignment;
 
 use crate::bank;
 use crate::error::LibraryError;
@@ -98,8 +99,11 @@ impl Library {
         };
         drop(known);
         let is_done = !update.report.cancelled && update.result != UpdateResult::Withheld;
-        if is_done && work.bank.is_none() && work.options.indexing.correct_scores {
-            self.measure_hubness(&source, &load, &id, &work)?;
+        if is_done && work.options.indexing.correct_scores {
+            self.measure_alignment(&source, &load, &id, &model, &work)?;
+            if work.bank.is_none() {
+                self.measure_hubness(&source, &load, &id, &work)?;
+            }
         }
         // An interrupted first run may not have come as far as an index.
         match IndexReader::open(self.index()) {
@@ -151,6 +155,37 @@ impl Library {
         writer.close()?;
         self.reload()?;
         Ok(imported)
+    }
+
+    /// Finds out, once, whether a model knows which words go with which pictures.
+    fn measure_alignment(
+        &self,
+        source: &ModelSource,
+        load: &LoadOptions,
+        id: &ModelId,
+        model: &Arc<Model>,
+        work: &Work<'_>,
+    ) -> Result<(), LibraryError> {
+        if *source == ModelSource::Default || work.cancel.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let reader = match IndexReader::open(self.index()) {
+            Ok(reader) if *reader.model() == *id && reader.len() >= alignment::DRAWINGS => reader,
+            Ok(_) | Err(IndexError::NotFound { .. }) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        if reader.alignment().is_some() {
+            return Ok(());
+        }
+        let lazy = LazyModel::new(source.clone(), LoadOptions { precision: Some(model.precision()), ..*load }, &reader);
+        lazy.set_image(Arc::clone(model));
+        let measured = alignment::measure(&lazy)?;
+        drop(reader);
+        let mut writer = IndexWriter::open_or_create(self.index(), id)?;
+        writer.set_alignment(measured);
+        writer.commit()?;
+        writer.close()?;
+        Ok(())
     }
 
     /// Embeds the texts that scores are corrected by, and measures all photos with them. A model whose texts are not at hand
@@ -343,5 +378,33 @@ impl Known {
         let mut folders = Known::reachable(reader, work)?;
         folders.extend_from_slice(work.folders);
         Ok(Some(folders))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trained_model_knows_which_words_go_with_which_pictures() {
+        let model = Model::load(&ModelSource::Default, &LoadOptions::default()).unwrap();
+        let measured = alignment::measure(&model).unwrap();
+        eprintln!("pocket: {measured}");
+        assert!(alignment::is_enough(measured), "{measured}");
+    }
+
+    #[test]
+    fn one_with_random_weights_does_not() {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../clip-model/tests/fixtures");
+        let mut seen = 0;
+        for entry in std::fs::read_dir(fixtures).unwrap() {
+            let folder = entry.unwrap().path();
+            if let Ok(model) = Model::load(&ModelSource::Folder(folder.clone()), &LoadOptions::default()) {
+                let measured = alignment::measure(&model).unwrap();
+                eprintln!("{}: {measured}", folder.display());
+                seen += 1;
+            }
+        }
+        assert!(seen >= 3, "{seen}");
     }
 }

@@ -91,6 +91,12 @@ impl Bank {
         }
     }
 
+    /// The dot products of an embedding with at most `count` captions and as many phrases, evenly spread.
+    pub(crate) fn some_scores(&self, embedding: &[f32], count: usize) -> (Vec<f32>, Vec<f32>) {
+        let query = CodeQuery::new(Isa::best(), embedding);
+        (self.captions.some_scores(&query, count), self.phrases.some_scores(&query, count))
+    }
+
     /// That of a stored row.
     pub(crate) fn hubness_of(&self, segment: &Segment, row: usize) -> Hubness {
         let mut numbers = vec![0.0; segment.dimension()];
@@ -124,6 +130,17 @@ impl Texts {
             scales.push(similarity::quantise(row, codes));
         }
         Ok(Texts { codes, scales })
+    }
+
+    fn some_scores(&self, query: &CodeQuery, count: usize) -> Vec<f32> {
+        let step = self.scales.len().div_ceil(count.max(1)).max(1);
+        let texts = self.scales.chunks(1).zip(self.codes.chunks_exact(self.codes.len() / self.scales.len()));
+        let score = |(scale, codes): (&[f32], &[i8])| {
+            let mut sum = [0];
+            query.dots(codes, &mut sum);
+            query.scale() * scale[0] * sum[0] as f32
+        };
+        texts.step_by(step).map(score).collect()
     }
 
     /// The mean of the dot products with the nearest.

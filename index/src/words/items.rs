@@ -56,6 +56,27 @@ impl Items {
     }
 }
 
+/// The items of a few documents, given by segment, without reading the ids of the others.
+pub(crate) fn of_few(searcher: &Searcher, docs: impl Iterator<Item = (usize, u32)>) -> tantivy::Result<RoaringTreemap> {
+    let columns = |segment: &SegmentReader| {
+        let fields = segment.fast_fields();
+        Ok((fields.u64(column::ID)?, fields.u64(column::LAST)?))
+    };
+    let columns = searcher.segment_readers().iter().map(columns).collect::<tantivy::Result<Vec<_>>>()?;
+    let mut items = RoaringTreemap::new();
+    for (segment, doc) in docs {
+        let Some((ids, lasts)) = columns.get(segment) else { continue };
+        let Some(first) = ids.first(doc) else { continue };
+        items.insert_range(first..=end(first, lasts.first(doc)));
+    }
+    Ok(items)
+}
+
+/// The last item of an asset.
+fn end(first: u64, last: Option<u64>) -> u64 {
+    last.unwrap_or(first).clamp(first, first.saturating_add(MOST_ITEMS))
+}
+
 /// Gathers ids as bits.
 fn dense(ranges: impl Iterator<Item = (u64, u64)>, least: u64, greatest: u64) -> RoaringTreemap {
     // As the set divides them.
@@ -83,7 +104,6 @@ impl SegmentItems {
 
     fn of_doc(&self, doc: usize) -> Option<(u64, u64)> {
         let first = *self.first.get(doc)?;
-        let last = self.last.as_ref().and_then(|last| last.get(doc)).copied().unwrap_or(first);
-        Some((first, last.clamp(first, first.saturating_add(MOST_ITEMS))))
+        Some((first, end(first, self.last.as_ref().and_then(|last| last.get(doc)).copied())))
     }
 }

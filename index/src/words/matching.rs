@@ -1,6 +1,7 @@
 //! Which assets meet a condition, by the word index. What a condition means is said by [`Filter::meets`].
 
 use std::ops::{Bound, RangeInclusive};
+use std::sync::OnceLock;
 
 use rayon::prelude::*;
 use roaring::RoaringTreemap;
@@ -10,33 +11,80 @@ use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocSet, Searcher, SegmentReader, TERMINATED, Term};
 
 use super::document::{self, Fields, GRAM, column};
-use super::items::Items;
+use super::items::{self, Items};
 use crate::filter::{self, Filter, NumberField, TextField, fold};
 
+/// Up to so many documents, their ids are looked up one by one, if those of all have not been read yet.
+const FEW: usize = 16_384;
 /// Documents that one task looks at.
 const AT_ONCE: usize = 1 << 17;
 
 /// The ids of the items of all assets that meet a condition.
 pub(crate) fn items(
     searcher: &Searcher,
-    items: &Items,
+    items: &OnceLock<Items>,
     fields: &Fields,
     filter: &Filter,
 ) -> tantivy::Result<RoaringTreemap> {
+    items_of(searcher, items, |segment| Segment { searcher, segment, fields }.docs(filter))
+}
+
+/// The ids of the items of all assets that have all these words.
+pub(crate) fn items_with(
+    searcher: &Searcher,
+    items: &OnceLock<Items>,
+    words: &[Term],
+) -> tantivy::Result<RoaringTreemap> {
+    items_of(searcher, items, |segment| docs_with(segment, words))
+}
+
+fn items_of(
+    searcher: &Searcher,
+    items: &OnceLock<Items>,
+    docs_of: impl Fn(&SegmentReader) -> tantivy::Result<Docs>,
+) -> tantivy::Result<RoaringTreemap> {
     let mut found = Vec::with_capacity(searcher.segment_readers().len());
+    let mut count = 0;
     for segment in searcher.segment_readers() {
-        let mut docs = Segment { searcher, segment, fields }.docs(filter)?;
+        let mut docs = docs_of(segment)?;
         if let Some(alive) = segment.alive_bitset() {
-            for doc in 0..segment.max_doc() {
-                if !alive.is_alive(doc) {
-                    docs.remove(doc);
-                }
-            }
+            docs.retain(|doc| alive.is_alive(doc));
         }
+        count += docs.len();
         found.push(docs);
     }
-    let docs = found.iter().enumerate();
-    Ok(items.of_docs(docs.flat_map(|(segment, docs)| docs.iter().map(move |doc| (segment, doc)))))
+    let docs = || found.iter().enumerate().flat_map(|(segment, docs)| docs.iter().map(move |doc| (segment, doc)));
+    match items.get() {
+        Some(items) => Ok(items.of_docs(docs())),
+        None if count <= FEW => items::of_few(searcher, docs()),
+        None => {
+            let all = Items::of(searcher)?;
+            Ok(items.get_or_init(|| all).of_docs(docs()))
+        }
+    }
+}
+
+/// Documents of a segment that have all these words.
+fn docs_with(segment: &SegmentReader, words: &[Term]) -> tantivy::Result<Docs> {
+    let mut docs = Docs::none(segment.max_doc());
+    let mut lists = Vec::with_capacity(words.len());
+    for word in words {
+        let index = segment.inverted_index(word.field())?;
+        match index.read_postings(word, IndexRecordOption::Basic)? {
+            Some(postings) => lists.push(postings),
+            None => return Ok(docs),
+        }
+    }
+    // The rarest word leaves the fewest to be looked up among the others.
+    lists.sort_by_key(|postings| postings.doc_freq());
+    let mut lists = lists.into_iter();
+    if let Some(rarest) = lists.next() {
+        docs.extend(rarest);
+    }
+    for mut postings in lists {
+        docs.retain(|doc| postings.doc() <= doc && (postings.doc() == doc || postings.seek(doc) == doc));
+    }
+    Ok(docs)
 }
 
 /// Documents of a segment, a bit for each.
@@ -72,9 +120,21 @@ impl Docs {
         }
     }
 
-    fn remove(&mut self, doc: u32) {
-        if let Some(word) = self.words.get_mut(doc as usize / 64) {
-            *word &= !(1 << (doc % 64));
+    fn len(&self) -> usize {
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// Keeps documents; `keeps` is asked in ascending order.
+    fn retain(&mut self, mut keeps: impl FnMut(u32) -> bool) {
+        for (at, word) in self.words.iter_mut().enumerate() {
+            let mut left = *word;
+            while left != 0 {
+                let bit = left.trailing_zeros();
+                left &= left - 1;
+                if !keeps(at as u32 * 64 + bit) {
+                    *word &= !(1 << bit);
+                }
+            }
         }
     }
 

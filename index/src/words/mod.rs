@@ -71,20 +71,28 @@ impl Words {
 
     /// The items of assets that meet a condition.
     pub(crate) fn matching(&self, filter: &Filter) -> Result<RoaringTreemap, IndexError> {
+        self.refuse_earlier()?;
+        guard(&self.dir, || matching::items(&self.searcher, &self.items, &self.fields, filter))
+    }
+
+    fn refuse_earlier(&self) -> Result<(), IndexError> {
         if self.is_earlier {
             let reason = "it was made by an earlier version".to_owned();
             return Err(IndexError::Metadata { dir: self.dir.clone(), reason });
         }
-        guard(&self.dir, || {
-            let items = match self.items.get() {
-                Some(items) => items,
-                None => {
-                    let items = Items::of(&self.searcher)?;
-                    self.items.get_or_init(|| items)
-                }
-            };
-            matching::items(&self.searcher, items, &self.fields, filter)
-        })
+        Ok(())
+    }
+
+    /// The items of assets that have all words of a text. Words are whole, and in any of an asset's texts.
+    pub(crate) fn with_all(&self, text: &str) -> Result<RoaringTreemap, IndexError> {
+        self.refuse_earlier()?;
+        let folded = fold::folded(text);
+        let words: Vec<Term> =
+            folded.split_whitespace().map(|word| Term::from_field_text(self.fields.words, word)).collect();
+        if words.is_empty() {
+            return Ok(RoaringTreemap::new());
+        }
+        guard(&self.dir, || matching::items_with(&self.searcher, &self.items, &words))
     }
 
     /// Assets that have at least one of the words, best first by BM25; equal scores in ascending order of ids.

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clip_search::json::JsonHit;
-use clip_search::{Alternative, Explanation, Filter, Hit, Limits, Order, Query, Strategy, Term};
+use clip_search::{Alternative, Explanation, Filter, FoundWord, Fusion, Hit, Limits, Order, Query, Strategy, Term};
 
-use crate::args::{Crop, GroupArg, QueryArgs, SortArg};
-use crate::escape::escaped;
+use crate::args::{Crop, FusionArg, GroupArg, QueryArgs, SortArg};
+use crate::escape::{escaped, escaped_text};
 use crate::exit::Exit;
 use crate::language_hint;
 use crate::output::{Results, count, grouped, is_verbose, notice};
@@ -105,7 +105,12 @@ fn settled(query: Query, args: &QueryArgs) -> Query {
     };
     let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     let limit = if args.all { usize::MAX } else { number(args.limit) };
-    let mut query = query.strategy(strategy).order(order).limit(limit).offset(number(args.offset));
+    let fusion = match args.fusion {
+        FusionArg::Scores => Fusion::Scores,
+        FusionArg::Ranks => Fusion::Ranks,
+        FusionArg::Off => Fusion::Off,
+    };
+    let mut query = query.strategy(strategy).fusion(fusion).order(order).limit(limit).offset(number(args.offset));
     if args.raw {
         query = query.raw();
     }
@@ -232,6 +237,13 @@ fn explain(explanation: &Explanation, hits: usize) {
         let in_graph = plan.in_graph.map(|nodes| format!(" ({} in the graph)", grouped(nodes))).unwrap_or_default();
         let searching = milliseconds(explanation.searching);
         notice(format_args!("searching {}{in_graph}: {searching}", count(plan.items, "photo")));
+    }
+    for FoundWord { word, items, .. } in &explanation.words {
+        let photos = count(*items, "photo");
+        notice(format_args!(
+            "`{}` is in names, keywords or texts of {photos}, which counts for them",
+            escaped_text(word)
+        ));
     }
     if explanation.is_corrected {
         notice("scores are corrected: photos that are near to every text count for less");

@@ -58,6 +58,16 @@ pub fn shares(text: &str) -> Hubness {
     Hubness { captions: SHARE_OF_CAPTIONS * (1.0 - phrase), phrases: SHARE_OF_PHRASES * phrase }
 }
 
+/// The same, for a caption.
+pub fn shares_of_captions() -> Hubness {
+    Hubness { captions: SHARE_OF_CAPTIONS, phrases: 0.0 }
+}
+
+/// The same, for a phrase.
+pub fn shares_of_phrases() -> Hubness {
+    Hubness { captions: 0.0, phrases: SHARE_OF_PHRASES }
+}
+
 /// How much a text is like a phrase (1) rather than a caption (0).
 pub fn phrase_weight(text: &str) -> f32 {
     let words = words(text) as f32;

@@ -1,0 +1,83 @@
+//! What a search answers.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clip_files::system_error;
+use clip_index::{Plan, Position, Record};
+
+use crate::words::FoundWord;
+
+/// One result.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Hit {
+    /// 1 for the best.
+    pub rank: usize,
+    /// Cosine similarity of the photo and the query, -1 to 1. Words and pictures lie apart in CLIP's space: for words,
+    /// 0.3 is a good score; among pictures, 0.7 is. `None` if the query only sets conditions.
+    pub score: Option<f32>,
+    /// What results are ranked by: the similarity, less what counts against photos that are near to every text, and with what
+    /// words in names, keywords and texts [add](crate::Fusion).
+    pub adjusted: Option<f32>,
+    /// The estimate that the photo shows what was asked for, 0 to 1: see [`relevance`](crate::relevance). `None` where none is
+    /// to be had: the model is not calibrated, or the query has examples.
+    pub relevance: Option<f32>,
+    /// False if this is only one of the nearest: the relevance is known, and too low for a right answer.
+    pub is_match: bool,
+    /// The photo's id in the index.
+    pub id: u64,
+    /// The id of the item that was found: the photo's own, or that of a moment of a video or a page of a document.
+    pub item: u64,
+    /// Where the item is in its asset.
+    pub position: Position,
+    /// Where the photo is; byte-exact.
+    pub path: PathBuf,
+    /// All that the index knows of it.
+    pub record: Record,
+    /// The other photos with the same bytes that the query's filter lets pass, in ascending order of ids. A photo is found
+    /// once, however many copies of its file there are.
+    pub duplicates: Vec<Record>,
+}
+
+impl Hit {
+    /// Where the photo is: `path`, then those of its duplicates.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(self.path.as_path()).chain(self.duplicates.iter().map(|record| record.asset.path.as_path()))
+    }
+
+    /// Whether there is no file at any of its paths at present: it was moved or removed since the index was updated, or is on a
+    /// drive that is not mounted. What cannot be looked at for another reason is not said to be missing.
+    pub fn is_missing(&self) -> bool {
+        self.paths().all(is_absent)
+    }
+}
+
+/// Whether it is certain that no file is there.
+pub(crate) fn is_absent(path: &Path) -> bool {
+    path.metadata().is_err_and(|error| system_error::says_missing(&error))
+}
+
+/// How a query was carried out, and what each part of it took.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// How the index was searched for each alternative that describes photos, and why so.
+    pub plans: Vec<Plan>,
+    /// Scores were corrected: photos that are near to every text count for less.
+    pub is_corrected: bool,
+    /// The words of the query that are in names, folders, keywords, titles, descriptions or cameras of photos.
+    pub words: Vec<FoundWord>,
+    /// How many items each alternative lets pass; `None` for one without conditions.
+    pub passing: Vec<Option<u64>>,
+    /// Encoding the query.
+    pub embedding: Duration,
+    /// Finding what passes the filter.
+    pub filtering: Duration,
+    /// Searching the vectors.
+    pub searching: Duration,
+    /// Reading the records of the results.
+    pub records: Duration,
+    /// Better results than the last one that were left out because their files are [not there](Query::only_present).
+    pub missing: u64,
+}
