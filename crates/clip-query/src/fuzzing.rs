@@ -15,6 +15,11 @@ pub fn query(text: &str) {
     let again = language::parse(&parsed.expr.to_string(), &options).expect("what was written can be read");
     assert_eq!(again.expr, parsed.expr);
     let _ = parsed.alternatives();
+    // With absolute paths it is a query of as many parts, and has no others.
+    let folder = std::path::Path::new(if cfg!(windows) { "C:\\photos" } else { "/photos" });
+    let absolute = language::with_absolute_paths(text, folder).expect("this folder can be written");
+    assert!(language::parse(&absolute, &options).is_ok() || absolute.len() > language::MOST_BYTES);
+    assert_eq!(language::with_absolute_paths(&absolute, folder).as_deref(), Ok(absolute.as_str()));
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::{DEEPEST, MOST_ALTERNATIVES, MOST_BYTES, MOST_TERMS};
+use super::{DEEPEST, DEEPEST_SEARCH, MOST_ALTERNATIVES, MOST_BYTES, MOST_SEARCHES, MOST_TERMS};
 
 /// Why a text is no query, and where.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -66,10 +67,22 @@ pub enum ParseErrorKind {
         /// Its name.
         name: String,
     },
-    /// Saved searches refer to one another in a circle, or too deeply.
+    /// Saved searches refer to one another in a circle.
     CircularSearch {
         /// The name of one.
         name: String,
+    },
+    /// Saved searches lie too deep in one another.
+    SearchTooDeep {
+        /// The name of the innermost.
+        name: String,
+    },
+    /// Saved searches come to too many together.
+    TooManySearches,
+    /// A path that no query can have.
+    UnwritablePath {
+        /// The path.
+        path: PathBuf,
     },
 }
 
@@ -95,6 +108,18 @@ impl fmt::Display for ParseErrorKind {
             }
             ParseErrorKind::UnknownSearch { name } => write!(f, "there is no saved search named {name}"),
             ParseErrorKind::CircularSearch { name } => write!(f, "the saved search {name} refers to itself"),
+            ParseErrorKind::SearchTooDeep { name } => {
+                write!(f, "the saved search {name} lies inside {DEEPEST_SEARCH} others, expected fewer")
+            }
+            ParseErrorKind::TooManySearches => {
+                write!(f, "the query comes to more than {MOST_SEARCHES} saved searches")
+            }
+            ParseErrorKind::UnwritablePath { path } => write!(
+                f,
+                "cannot write the path {} in a query: expected text without quotation marks, line breaks or several blanks \
+                 in a row",
+                path.display()
+            ),
         }
     }
 }

@@ -6,9 +6,7 @@ use std::path::PathBuf;
 use clip_index::Filter;
 
 use super::error::{ParseError, ParseErrorKind};
-
-/// How deep saved searches may refer to one another.
-const DEEPEST_SEARCH: usize = 8;
+use super::{DEEPEST_SEARCH, MOST_SEARCHES};
 
 /// What was understood of a query. `Display` writes it as a query again.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,32 +40,23 @@ pub enum Expr {
 }
 
 impl Expr {
+    /// The names of the saved searches that it refers to itself, in order; one may come more than once.
+    pub fn searches(&self) -> Vec<&str> {
+        match self {
+            Expr::And(exprs) | Expr::Or(exprs) => exprs.iter().flat_map(Expr::searches).collect(),
+            Expr::Not(expr) | Expr::Weighted(_, expr) => expr.searches(),
+            Expr::Saved(name) => vec![name],
+            _ => Vec::new(),
+        }
+    }
+
     /// Puts saved searches in the places of their names.
     ///
     /// # Errors
-    /// [`ParseErrorKind::UnknownSearch`] or [`ParseErrorKind::CircularSearch`].
+    /// [`ParseErrorKind::UnknownSearch`], [`ParseErrorKind::CircularSearch`], [`ParseErrorKind::SearchTooDeep`] or
+    /// [`ParseErrorKind::TooManySearches`], none of which has a place.
     pub fn resolve(self, saved: &dyn Fn(&str) -> Option<Expr>) -> Result<Expr, ParseError> {
-        self.resolve_within(saved, 0)
-    }
-
-    fn resolve_within(self, saved: &dyn Fn(&str) -> Option<Expr>, depth: usize) -> Result<Expr, ParseError> {
-        let all = |exprs: Vec<Expr>| {
-            exprs.into_iter().map(|expr| expr.resolve_within(saved, depth)).collect::<Result<Vec<_>, _>>()
-        };
-        Ok(match self {
-            Expr::And(exprs) => Expr::And(all(exprs)?),
-            Expr::Or(exprs) => Expr::Or(all(exprs)?),
-            Expr::Not(expr) => Expr::Not(Box::new(expr.resolve_within(saved, depth)?)),
-            Expr::Weighted(weight, expr) => Expr::Weighted(weight, Box::new(expr.resolve_within(saved, depth)?)),
-            Expr::Saved(name) if depth == DEEPEST_SEARCH => {
-                return Err(ParseError::new(ParseErrorKind::CircularSearch { name }, 0..0));
-            }
-            Expr::Saved(name) => match saved(&name) {
-                Some(expr) => expr.resolve_within(saved, depth + 1)?,
-                None => return Err(ParseError::new(ParseErrorKind::UnknownSearch { name }, 0..0)),
-            },
-            expr => expr,
-        })
+        Resolving { saved, within: Vec::new(), resolved: 0 }.resolve(self)
     }
 
     /// Whether it needs parentheses where one word is expected.
@@ -83,6 +72,51 @@ impl Expr {
 
     fn write_operand(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_compound() { write!(f, "({self})") } else { write!(f, "{self}") }
+    }
+}
+
+/// Saved searches on their way to the places of their names.
+struct Resolving<'s> {
+    saved: &'s dyn Fn(&str) -> Option<Expr>,
+    /// The searches that are being resolved, each inside the one before.
+    within: Vec<String>,
+    /// How many names were replaced. Without a limit, a few short searches could come to a query of any size.
+    resolved: usize,
+}
+
+impl Resolving<'_> {
+    fn resolve(&mut self, expr: Expr) -> Result<Expr, ParseError> {
+        Ok(match expr {
+            Expr::And(exprs) => Expr::And(self.all(exprs)?),
+            Expr::Or(exprs) => Expr::Or(self.all(exprs)?),
+            Expr::Not(expr) => Expr::Not(Box::new(self.resolve(*expr)?)),
+            Expr::Weighted(weight, expr) => Expr::Weighted(weight, Box::new(self.resolve(*expr)?)),
+            Expr::Saved(name) => self.search(name)?,
+            expr => expr,
+        })
+    }
+
+    fn all(&mut self, exprs: Vec<Expr>) -> Result<Vec<Expr>, ParseError> {
+        exprs.into_iter().map(|expr| self.resolve(expr)).collect()
+    }
+
+    fn search(&mut self, name: String) -> Result<Expr, ParseError> {
+        let error = |kind| Err(ParseError::new(kind, 0..0));
+        if self.within.contains(&name) {
+            return error(ParseErrorKind::CircularSearch { name });
+        }
+        if self.within.len() == DEEPEST_SEARCH {
+            return error(ParseErrorKind::SearchTooDeep { name });
+        }
+        self.resolved += 1;
+        if self.resolved > MOST_SEARCHES {
+            return error(ParseErrorKind::TooManySearches);
+        }
+        let Some(expr) = (self.saved)(&name) else { return error(ParseErrorKind::UnknownSearch { name }) };
+        self.within.push(name);
+        let expr = self.resolve(expr)?;
+        self.within.pop();
+        Ok(expr)
     }
 }
 

@@ -247,13 +247,13 @@ fn not(expr: Expr) -> Expr {
 }
 
 /// A path: it begins as one, so that names of files alone remain words.
-fn is_picture(word: &str) -> bool {
+pub(crate) fn is_picture(word: &str) -> bool {
     let is_path = |prefix: &str| word.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty());
     is_path("./") || is_path("../") || is_path("~/") || is_path("/") || is_path(".\\") || is_path("..\\")
 }
 
 fn is_saved(word: &str) -> bool {
-    word.strip_prefix('@').is_some_and(|name| !name.is_empty() && name.chars().all(is_name))
+    word.strip_prefix('@').is_some_and(super::is_search_name)
 }
 
 /// What names of saved searches are made of.

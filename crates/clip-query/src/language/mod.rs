@@ -10,6 +10,7 @@
 //! | `grammar` | tokens to an [`Expr`] |
 //! | `fields`, `values` | `iso:>800` to a condition |
 //! | `dates` | "last summer" at the end of a description to a condition |
+//! | `paths` | relative paths in a query to absolute ones |
 //! | `alternatives` | an [`Expr`] to what a searcher can carry out |
 
 mod alternatives;
@@ -18,6 +19,7 @@ mod error;
 mod expr;
 mod fields;
 mod grammar;
+mod paths;
 mod token;
 mod values;
 
@@ -29,6 +31,7 @@ pub use jiff::civil::Date;
 use crate::query::Alternative;
 pub use error::{ParseError, ParseErrorKind};
 pub use expr::Expr;
+pub use paths::with_absolute_paths;
 
 /// Longer queries are refused.
 pub const MOST_BYTES: usize = 64 << 10;
@@ -38,6 +41,10 @@ pub(crate) const DEEPEST: usize = 64;
 pub(crate) const MOST_TERMS: usize = 256;
 /// How many alternatives a query may come to.
 pub(crate) const MOST_ALTERNATIVES: usize = 32;
+/// How deep saved searches may lie in one another.
+pub(crate) const DEEPEST_SEARCH: usize = 8;
+/// How many saved searches a query may come to, those inside others counted each time.
+pub(crate) const MOST_SEARCHES: usize = 256;
 
 /// How a query is read.
 #[derive(Debug, Clone, Copy)]
@@ -117,6 +124,11 @@ pub fn parse(text: &str, options: &ParseOptions) -> Result<Parsed, ParseError> {
     let (expr, mut notes) = grammar::expression(text, &tokens)?;
     let expr = dates::taken_out(expr, options.today, &mut notes);
     Ok(Parsed { expr, notes })
+}
+
+/// Whether a saved search may have this name: letters, digits, `-` and `_`.
+pub fn is_search_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(grammar::is_name)
 }
 
 #[cfg(test)]

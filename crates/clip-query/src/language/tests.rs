@@ -1,5 +1,7 @@
 //! What queries mean, that they are read without a panic whatever they are, and that what is written is read again.
 
+use std::path::Path;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -287,6 +289,52 @@ fn saved_searches_are_put_in() {
     assert_eq!(error.kind, ParseErrorKind::CircularSearch { name: "round".into() });
     let error = read("-2:(@nothing)").expr.resolve(&saved).unwrap_err();
     assert_eq!(error.to_string(), "there is no saved search named nothing");
+    assert_eq!(read("-(@a | 2:@b) dog @a").expr.searches(), ["a", "b", "a"]);
+    assert_eq!(read("a dog -cat").expr.searches(), [""; 0]);
+}
+
+#[test]
+fn saved_searches_come_to_no_query_of_any_size() {
+    // Each of these has the next one `times` times.
+    let resolve = |deepest: usize, times: usize| {
+        let saved = |name: &str| match name.parse::<usize>().unwrap() {
+            number if number == deepest => Some(read("dog").expr),
+            number => Some(read(&format!("@{} ", number + 1).repeat(times)).expr),
+        };
+        read("@1").expr.resolve(&saved).map_err(|error| error.kind)
+    };
+    assert_eq!(resolve(DEEPEST_SEARCH, 1), Ok(Expr::Text("dog".into())));
+    let too_deep = ParseErrorKind::SearchTooDeep { name: (DEEPEST_SEARCH + 1).to_string() };
+    assert_eq!(resolve(DEEPEST_SEARCH + 1, 1), Err(too_deep));
+    assert_eq!(resolve(DEEPEST_SEARCH, 100), Err(ParseErrorKind::TooManySearches));
+}
+
+#[test]
+#[cfg(unix)]
+fn paths_are_made_absolute() {
+    let absolute = |query: &str, folder: &str| with_absolute_paths(query, Path::new(folder));
+    for (query, expected) in [
+        ("a dog -cat in 2019 16:9", "a dog -cat in 2019 16:9"),
+        ("./a.jpg  night", "file:\"/p q/a.jpg\"  night"),
+        ("2:(../a.jpg | x) - ./b.jpg", "2:(file:\"/p q/../a.jpg\" | x) - file:\"/p q/b.jpg\""),
+        ("file:a.jpg -FILE:\"b  c.jpg\" last summer", "file:\"/p q/a.jpg\" -FILE:\"/p q/b c.jpg\" last summer"),
+        ("under:a/b|-under:“c”", "under:\"/p q/a/b\"|-under:\"/p q/c\""),
+        ("under:. dog", "under:\"/p q\" dog"),
+        ("/x/a.jpg ~/a.jpg under:~ under:/y file:~/z", "/x/a.jpg ~/a.jpg under:~ under:/y file:~/z"),
+        ("under:~anna", "under:\"/p q/~anna\""),
+        ("path:a/b name:c \"./a.jpg\" note:./a", "path:a/b name:c \"./a.jpg\" note:./a"),
+    ] {
+        assert_eq!(absolute(query, "/p q").as_deref(), Ok(expected), "{query}");
+    }
+    // A quotation mark cannot be between others.
+    assert_eq!(absolute("./a.jpg b", "/p\"q").as_deref(), Ok("file:/p\"q/a.jpg b"));
+    for folder in ["/p\" q", "/p  q\"", "/p  q", "/p\nq"] {
+        let error = absolute("dog ./a.jpg", folder).unwrap_err();
+        assert_eq!((error.span, error.kind.to_string().contains("cannot write the path")), (4..11, true), "{folder}");
+    }
+    let no_text = Path::new(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"/\xff"));
+    assert!(with_absolute_paths("./a.jpg", no_text).is_err());
+    assert!(with_absolute_paths("dog", no_text).is_ok());
 }
 
 /// Expressions of all kinds, as the grammar makes them.
