@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::searches;
+
 pub(crate) const LOCK: &str = "lock";
 /// Says who is writing, where the system has no locks.
 pub(crate) const LOCK_HOLDER: &str = "lock.holder";
@@ -53,6 +55,11 @@ impl Layout {
     /// The bank of texts, which belongs to no generation.
     pub(crate) fn bank(&self) -> PathBuf {
         self.root.join(BANK)
+    }
+
+    /// The saved searches, which belong to no generation either.
+    pub(crate) fn searches(&self) -> PathBuf {
+        self.root.join(searches::FILE)
     }
 
     pub(crate) fn vectors(&self) -> PathBuf {

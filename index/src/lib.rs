@@ -73,6 +73,7 @@ mod recognise;
 mod records;
 mod repair;
 mod scan;
+pub mod searches;
 mod segment;
 mod shortlist;
 mod snapshot;

@@ -20,6 +20,7 @@ use crate::id_set;
 use crate::layout::{self, Entry, Layout, MetaEntry};
 use crate::manifest;
 use crate::records;
+use crate::searches;
 use crate::segment;
 use crate::v1;
 
@@ -62,7 +63,8 @@ pub(crate) fn standing(layout: &Layout) -> Result<Standing, IndexError> {
     for path in entries {
         let found = match name_of(&path) {
             // The last one is the file system's own, where the directory is a mount point.
-            Some(layout::LOCK | layout::LOCK_HOLDER | "lost+found") => None,
+            Some(layout::LOCK | layout::LOCK_HOLDER | searches::LOCK | searches::LOCK_HOLDER | "lost+found") => None,
+            Some(searches::FILE) if beginning(&path)?.starts_with(searches::HEAD.as_bytes()) => None,
             Some(layout::V1_META_DIR) => foreign_in(&path, is_own_in_v1_meta)?,
             Some(layout::WORDS_DIR) => foreign_in(&path, is_own_in_words)?,
             Some(layout::VECTORS_DIR) => foreign_in(&path, is_own_in_vectors)?,
@@ -224,6 +226,7 @@ mod tests {
             "rebuild/engine.txt",
             "meta",
             "rebuild",
+            "searches",
         ] {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join(name);
@@ -242,7 +245,10 @@ mod tests {
         for folder in ["meta", "words", "records", "vectors", "graph", "rebuild/vectors"] {
             fs::create_dir_all(dir.path().join(folder)).unwrap();
         }
-        for name in ["lock", ".tmp-aB3xY9", "words/.tmpaB3xY9", "meta/.managed.json", "meta/.tmpaB3xY9"] {
+        fs::write(layout.searches(), format!("{}1\n", searches::HEAD)).unwrap();
+        for name in
+            ["lock", "searches.lock", ".tmp-aB3xY9", "words/.tmpaB3xY9", "meta/.managed.json", "meta/.tmpaB3xY9"]
+        {
             fs::write(dir.path().join(name), "").unwrap();
         }
         let point = serde_json::json!({"segments": [], "schema": v1::schema_as_json(), "opstamp": 0});

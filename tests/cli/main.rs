@@ -23,6 +23,7 @@ mod query;
 mod query_cache;
 mod remove;
 mod replacement;
+mod saved;
 #[path = "../../crates/clip-hub/tests/support/mod.rs"]
 mod server;
 mod snapshots;

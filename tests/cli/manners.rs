@@ -25,7 +25,11 @@ fn help_is_a_command_too() {
 fn other_programs_words_lead_to_ours() {
     for (arguments, meant) in [
         (&["search", "a cat"][..], "clip-search query"),
+        (&["search", "cat"], "clip-search query"),
         (&["SEARCH", "a cat"], "clip-search query"),
+        (&["serch", "a cat"], "clip-search query"),
+        (&["search", "-n", "3", "a cat"], "clip-search query"),
+        (&["search", "ls"], "clip-search search list"),
         (&["Index", "."], "index"),
         (&["update"], "clip-search index"),
         (&["query", "a cat", "--JSON"], "--json"),
@@ -34,7 +38,8 @@ fn other_programs_words_lead_to_ours() {
         let run = on_samples(arguments).expect(2);
         assert!(run.stderr.contains("tip: ") && run.stderr.contains(&format!("{meant}'")), "{}", run.stderr);
     }
-    assert!(!on_samples(&["search"]).expect(2).stderr.contains("bench"));
+    let alone = on_samples(&["search"]).expect(2).stderr;
+    assert!(!alone.contains("bench") && alone.contains("To find photos, use `clip-search query`."), "{alone}");
 }
 
 /// A run with something on its standard input.

@@ -155,6 +155,49 @@ fn query() {
 }
 
 #[test]
+fn search() {
+    let sandbox = indexed();
+    let mut transcript = Transcript::new(&sandbox);
+    let save: &[&[&str]] = &[
+        &["search", "list"],
+        &["search", "save", "pets", "dog | cat"],
+        &["search", "save", "pets", "a dog", "or", "cat"],
+        &["search", "save", "trips", "@pets -car iso:abc last summer"],
+        &["search", "save", "pets", "@trips"],
+        &["search", "save", "old pets", "dog"],
+        &["search", "save", "x", "dog \"cat"],
+        &["search", "save", "x", "@pet"],
+        &["search", "save", "x"],
+        &["search", "list"],
+        &["search", "list", "--json"],
+        &["query", "@pet"],
+        &["query", "@pets", "--count"],
+        &["search", "remove", "pet"],
+        &["search", "remove", "pets"],
+        &["query", "@trips"],
+        &["search", "a cat"],
+        &["search", "-n", "3", "a cat"],
+        &["search"],
+    ];
+    runs(&sandbox, &mut transcript, save);
+    let file = sandbox.index().join("searches");
+    fs::write(&file, "# clip-search searches 1\nbad dog |\n").unwrap();
+    runs(&sandbox, &mut transcript, &[&["query", "@bad"]]);
+    fs::write(&file, "# clip-search searches 1\nbad\n").unwrap();
+    runs(
+        &sandbox,
+        &mut transcript,
+        &[&["query", "@bad"], &["search", "save", "x", "dog"], &["query", "cat", "--count"]],
+    );
+    fs::write(&file, "# clip-search searches 2\n").unwrap();
+    runs(&sandbox, &mut transcript, &[&["search", "list"]]);
+    let none = Sandbox::new();
+    runs(&none, &mut transcript, &[&["search", "save", "pets", "dog"]]);
+    transcript.name(none.path().to_str().unwrap(), "[OTHER]");
+    transcript.check("search", &[(r"\d{4}-06\.\.\d{4}-08", "[SUMMER]")]);
+}
+
+#[test]
 fn embed() {
     let sandbox = Sandbox::new();
     let mut transcript = Transcript::new(&sandbox);

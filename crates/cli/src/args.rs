@@ -43,6 +43,9 @@ pub(crate) struct Cli {
 const OF_AN_INDEX: [&str; 9] =
     ["index", "query", "remove", "status", "verify", "repair", "compact", "export", "import"];
 
+/// The commands of `search`, which work on an index too.
+const OF_SEARCHES: [&str; 3] = ["save", "list", "remove"];
+
 /// The commands of `model` that use the network, and so show `--offline`.
 const OF_THE_NETWORK: [&str; 2] = ["pull", "verify"];
 
@@ -60,6 +63,10 @@ pub(crate) fn command() -> clap::Command {
     root.mut_subcommands(|command| match command.get_name() {
         name if OF_AN_INDEX.contains(&name) => command.args(&index),
         name if WITHOUT_INDEX.contains(&name) => without_index(command),
+        "search" => command.mut_subcommands(|command| match command.get_name() {
+            name if OF_SEARCHES.contains(&name) => command.args(&index),
+            _ => command,
+        }),
         "model" => command.mut_subcommands(|command| match command.get_name() {
             name if OF_THE_NETWORK.contains(&name) => command.args(&offline),
             _ => command,
@@ -84,7 +91,7 @@ fn without_index(command: clap::Command) -> clap::Command {
 pub(crate) fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Cli, clap::Error> {
     let mut command = command();
     let mut arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
-    if arguments.iter().any(|argument| argument == "query") {
+    if arguments.iter().any(|argument| argument == "query" || argument == "search") {
         arguments.iter_mut().for_each(keep_leading_minus);
     }
     let matches = command.try_get_matches_from_mut(arguments)?;
@@ -99,8 +106,16 @@ fn keep_leading_minus(argument: &mut OsString) {
         && rest.starts_with(|c: char| c.is_alphabetic() || matches!(c, '"' | '('))
         && rest.contains([' ', ':'])
     {
-        *argument = format!("\u{2212}{rest}").into();
+        *argument = format!("{MINUS}{rest}").into();
     }
+}
+
+/// The minus of mathematics.
+const MINUS: char = '\u{2212}';
+
+/// A query as it was typed, before its minus was kept from being an option.
+pub(crate) fn as_typed(argument: &str) -> String {
+    argument.strip_prefix(MINUS).map_or_else(|| argument.to_owned(), |rest| format!("-{rest}"))
 }
 
 /// One variant per command.
@@ -110,6 +125,9 @@ pub(crate) enum Command {
     Index(IndexArgs),
     /// Find photos by a description or by an example
     Query(QueryArgs),
+    /// Save searches under names, for queries such as `@holidays -people`
+    #[command(subcommand, after_help = "To find photos, use `clip-search query`.")]
+    Search(SearchCommand),
     /// Print the embeddings of texts or images
     Embed(EmbedArgs),
     /// Classify photos by label names or by example photos
@@ -137,6 +155,42 @@ pub(crate) enum Command {
     /// List, download and check published models
     #[command(subcommand)]
     Model(ModelCommand),
+}
+
+/// What to do with saved searches.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SearchCommand {
+    /// Save a search under a name; `clip-search query @NAME` runs it
+    Save(SearchSaveArgs),
+    /// List the saved searches
+    List(SearchListArgs),
+    /// Remove a saved search
+    Remove(SearchRemoveArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SearchSaveArgs {
+    /// Name: letters, digits, `-` and `_`. A search that has the name already is replaced
+    #[arg(value_name = "NAME")]
+    pub name: String,
+
+    /// The query, as `query` takes it; several words need no quotes, signs do. `-` reads it from standard input
+    #[arg(value_name = "QUERY", required = true)]
+    pub text: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SearchListArgs {
+    /// Print a JSON object per search
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SearchRemoveArgs {
+    /// Name of the search
+    #[arg(value_name = "NAME")]
+    pub name: String,
 }
 
 /// What to do with published models.
@@ -677,7 +731,8 @@ mod tests {
             let help = command.render_help().to_string();
             let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
             let has = |names: &[&str], before: &str| names.iter().any(|word| name == format!("{before}{word}"));
-            assert_eq!(help.contains("--index "), has(&OF_AN_INDEX, "clip-search "), "{name}: {help}");
+            let is_of_index = has(&OF_AN_INDEX, "clip-search ") || has(&OF_SEARCHES, "clip-search search ");
+            assert_eq!(help.contains("--index "), is_of_index, "{name}: {help}");
             assert_eq!(help.contains("--offline"), has(&OF_THE_NETWORK, "clip-search model "), "{name}: {help}");
             let has_default = help.contains("the index's model");
             assert!(!has_default || help.contains("--index "), "{name}: {help}");
@@ -714,6 +769,12 @@ mod tests {
         assert_eq!(text("-has:gps"), ["\u{2212}has:gps"]);
         assert_eq!(text("-people beach"), ["\u{2212}people beach"]);
         assert_eq!(text("beach -people"), ["beach -people"]);
+        let cli = parse(["clip-search", "search", "save", "empty", "-people beach", "-q"]).unwrap();
+        let Command::Search(SearchCommand::Save(save)) = cli.command else { panic!("another command") };
+        assert_eq!(
+            (cli.quiet, save.text.iter().map(|text| as_typed(text)).collect()),
+            (true, vec!["-people beach".to_owned()])
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::escape::escaped;
 
 /// Words for commands in other programs, and what to run here instead.
 const MEANT: &[(&[&str], &str)] = &[
-    (&["search", "find", "look", "lookup", "grep", "ask", "similar", "get", "q"], "query"),
+    (&["find", "look", "lookup", "grep", "ask", "similar", "get", "q"], "query"),
     (&["add", "scan", "rescan", "crawl", "update", "sync", "refresh", "reindex", "build", "create", "init"], "index"),
     (&["rebuild", "reset"], "index --rebuild"),
     (&["rm", "delete", "del", "forget", "drop", "exclude", "unindex"], "remove"),
@@ -27,6 +27,8 @@ const MEANT: &[(&[&str], &str)] = &[
     (&["load", "restore"], "import"),
     (&["fit", "finetune", "fine-tune", "learn"], "train"),
     (&["models"], "model list"),
+    (&["searches", "saved"], "search list"),
+    (&["save", "bookmark"], "search save"),
     (&["download", "pull", "fetch", "install"], "model pull"),
     (&["version"], "--version"),
 ];
@@ -38,6 +40,16 @@ const MEANT_OF_MODELS: &[(&[&str], &str)] = &[
     (&["download", "fetch", "get", "install", "add", "update"], "pull"),
     (&["check", "test", "validate"], "verify"),
 ];
+
+/// The same for the commands of `search`.
+const MEANT_OF_SEARCHES: &[(&[&str], &str)] = &[
+    (&["add", "create", "new", "store", "keep", "set", "update"], "save"),
+    (&["ls", "all", "show"], "list"),
+    (&["rm", "delete", "del", "forget", "drop"], "remove"),
+];
+
+/// The command that keeps searches. Other programs search by one of this name.
+const SEARCH: &str = "search";
 
 /// Prints what clap has to say, which may be the help that was asked for, and ends the process. Errors quote arguments,
 /// which are escaped, and name the command that was meant.
@@ -63,15 +75,33 @@ fn advise(error: &mut clap::Error, arguments: &[String]) {
     let Some(place) = arguments.iter().position(|argument| *argument == word || is_option(argument, &word)) else {
         return;
     };
-    let of_models = arguments[..place].iter().any(|argument| argument == "model");
+    let parent = parent(&arguments[..place]);
     let known = match error.kind() {
-        ErrorKind::InvalidSubcommand => meant(&word, of_models),
+        ErrorKind::InvalidSubcommand => meant(&word, parent),
         _ => None,
     };
-    if let Some(known) = known {
-        let parent = if of_models { "clip-search model" } else { "clip-search" };
+    // Whoever names something to look for where saved searches are looked after wants to search.
+    let is_of_searches = |argument: &String| is_command(&argument.to_lowercase(), Some(SEARCH));
+    let wants_to_search = match (parent, error.kind()) {
+        (Some(SEARCH), ErrorKind::InvalidSubcommand) => known.is_none() && !is_of_searches(&word),
+        (Some(SEARCH), _) => !arguments[..place].iter().any(is_of_searches),
+        (None, ErrorKind::InvalidSubcommand) => {
+            let is_search = known.as_deref() == Some(SEARCH) || word.to_lowercase() == SEARCH;
+            is_search && !arguments.get(place + 1).is_some_and(is_of_searches)
+        }
+        _ => false,
+    };
+    let tip = match (wants_to_search, known) {
+        (true, _) => Some("clip-search query".to_owned()),
+        (_, Some(known)) => Some(match parent {
+            Some(parent) => format!("clip-search {parent} {known}"),
+            None => format!("clip-search {known}"),
+        }),
+        _ => None,
+    };
+    if let Some(tip) = tip {
         error.remove(similar);
-        let tip = StyledStr::from(format!("did you mean '{parent} {known}'?"));
+        let tip = StyledStr::from(format!("did you mean '{tip}'?"));
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
         return;
     }
@@ -93,6 +123,20 @@ fn advise(error: &mut clap::Error, arguments: &[String]) {
     }
 }
 
+/// The command with commands of its own that arguments begin with, the first of which is the program's name.
+fn parent(arguments: &[String]) -> Option<&'static str> {
+    let mut rest = arguments.iter().skip(1);
+    while let Some(argument) = rest.next() {
+        match argument.as_str() {
+            // Its value may have any name.
+            "--index" => drop(rest.next()),
+            option if option.starts_with('-') => {}
+            command => return ["model", SEARCH].into_iter().find(|parent| *parent == command),
+        }
+    }
+    None
+}
+
 /// Whether an argument is this option, with or without a value.
 fn is_option(argument: &str, option: &str) -> bool {
     argument.split_once('=').is_some_and(|(name, _)| name == option)
@@ -100,19 +144,23 @@ fn is_option(argument: &str, option: &str) -> bool {
 
 /// The command that another word stands for, in capitals or small letters; else the command, or the one for another word, that
 /// is a slip of the finger away.
-fn meant(word: &str, of_models: bool) -> Option<String> {
+fn meant(word: &str, parent: Option<&str>) -> Option<String> {
     let word = word.to_lowercase();
-    if exists(&word, of_models) {
+    if exists(&word, parent) {
         return None;
     }
-    let table = if of_models { MEANT_OF_MODELS } else { MEANT };
+    let table = match parent {
+        Some(SEARCH) => MEANT_OF_SEARCHES,
+        Some(_) => MEANT_OF_MODELS,
+        None => MEANT,
+    };
     let stands_for = |is_it: &dyn Fn(&str) -> bool| {
         let found = table.iter().filter(|(words, _)| words.iter().any(|known| is_it(known)));
-        found.map(|(_, command)| *command).find(|command| exists(command, of_models))
+        found.map(|(_, command)| *command).find(|command| exists(command, parent))
     };
     let root = args::command();
-    let parent = if of_models { root.find_subcommand("model")? } else { &root };
-    let similar = || parent.get_subcommands().map(clap::Command::get_name).find(|name| is_slip(&word, name));
+    let commands = commands_of(&root, parent)?;
+    let similar = || commands.get_subcommands().map(clap::Command::get_name).find(|name| is_slip(&word, name));
     stands_for(&|known| known == word)
         .or_else(similar)
         .or_else(|| stands_for(&|known| is_slip(&word, known)))
@@ -125,12 +173,22 @@ fn is_slip(a: &str, b: &str) -> bool {
     a.chars().count().min(b.chars().count()) >= 4 && strsim::osa_distance(a, b) == 1
 }
 
-/// Whether there is such a command.
-fn exists(command: &str, of_models: bool) -> bool {
-    let root = args::command();
-    let parent = if of_models { root.find_subcommand("model") } else { Some(&root) };
+/// Whether there is such a command, or option of the program.
+fn exists(command: &str, parent: Option<&str>) -> bool {
     let name = command.split(' ').next().unwrap_or_default();
-    name.starts_with('-') || parent.is_some_and(|parent| parent.find_subcommand(name).is_some())
+    name.starts_with('-') || is_command(name, parent)
+}
+
+fn is_command(name: &str, parent: Option<&str>) -> bool {
+    commands_of(&args::command(), parent).is_some_and(|commands| commands.find_subcommand(name).is_some())
+}
+
+/// The command whose commands are meant: the program, or one of its own that has some.
+fn commands_of<'c>(root: &'c clap::Command, parent: Option<&str>) -> Option<&'c clap::Command> {
+    match parent {
+        Some(parent) => root.find_subcommand(parent),
+        None => Some(root),
+    }
 }
 
 #[cfg(test)]
@@ -149,7 +207,16 @@ mod tests {
     fn other_words_for_commands() {
         for (line, command) in [
             (&["search", "a cat"][..], "'clip-search query'"),
+            (&["search", "cat"], "'clip-search query'"),
+            (&["search", "-n", "3", "a cat"], "'clip-search query'"),
+            (&["search", "--image", "cat.jpg"], "'clip-search query'"),
             (&["Search", "a cat"], "'clip-search query'"),
+            (&["searches"], "'clip-search search list'"),
+            (&["saerch", "list"], "'clip-search search'"),
+            (&["search", "ls"], "'clip-search search list'"),
+            (&["search", "LIST"], "'list'"),
+            (&["search", "add", "pets", "a cat"], "'clip-search search save'"),
+            (&["search", "delete", "pets"], "'clip-search search remove'"),
             (&["find"], "'clip-search query'"),
             (&["update"], "'clip-search index'"),
             (&["rebuild"], "'clip-search index --rebuild'"),
@@ -177,6 +244,7 @@ mod tests {
             (&["Model", "list"], "'model'"),
             (&["model", "PULL", "x"], "'pull'"),
             (&["query", "a", "--LIMIT", "3"], "'--limit'"),
+            (&["query", "search", "--JSON"], "'--json'"),
             (&["query", "a", "--LIMIT=3"], "'--limit'"),
             (&["bench", "--THREAD", "3"], "'--threads'"),
         ] {
@@ -209,11 +277,11 @@ mod tests {
 
     #[test]
     fn every_word_stands_for_one_command_and_is_none() {
-        for (table, of_models) in [(MEANT, false), (MEANT_OF_MODELS, true)] {
+        for (table, parent) in [(MEANT, None), (MEANT_OF_MODELS, Some("model")), (MEANT_OF_SEARCHES, Some(SEARCH))] {
             let words: Vec<&str> = table.iter().flat_map(|(words, _)| words.iter().copied()).collect();
             for (place, word) in words.iter().enumerate() {
                 assert!(!words[..place].contains(word), "{word} is there twice");
-                assert!(!exists(word, of_models), "{word} is a command");
+                assert!(!exists(word, parent), "{word} is a command");
             }
         }
     }

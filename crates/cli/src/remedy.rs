@@ -77,6 +77,12 @@ fn library(error: &LibraryError) -> Option<String> {
                                   its photos"
                 .to_owned()
         }
+        Remedy::ListSearches => "`clip-search search list` shows the saved searches".to_owned(),
+        Remedy::CorrectSearches { .. } => {
+            "correct the file with a text editor, or delete it to begin with no saved searches".to_owned()
+        }
+        Remedy::SaveSearchAgain { name } => format!("save it with another text: `clip-search search save {name} QUERY`"),
+        Remedy::RemoveSearches => "remove some with `clip-search search remove NAME`".to_owned(),
         _ => return None,
     })
 }

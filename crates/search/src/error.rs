@@ -8,6 +8,7 @@ use clip_index::IndexError;
 use clip_indexer::IndexerError;
 use clip_model::ModelError;
 use clip_query::QueryError;
+use clip_query::language::ParseError;
 use thiserror::Error;
 
 /// Why a [`Library`](crate::Library) could not do what it was asked for. Messages say what was expected and what was
@@ -87,6 +88,54 @@ pub enum LibraryError {
         /// The folder.
         folder: PathBuf,
     },
+    /// A saved search cannot have this name.
+    #[error("expected a name of letters, digits, - and _, at most {longest} of them, found {name:?}")]
+    SearchName {
+        /// The name.
+        name: String,
+        /// How many characters it may have.
+        longest: usize,
+    },
+    /// There is no saved search of this name.
+    #[error(
+        "there is no saved search named {name}{}{}",
+        user.as_ref().map(|user| format!(", which {user} refers to")).unwrap_or_default(),
+        nearest.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+    )]
+    UnknownSearch {
+        /// What was asked for.
+        name: String,
+        /// The saved search that refers to it, where nobody else does.
+        user: Option<String>,
+        /// A similar name that there is.
+        nearest: Option<String>,
+    },
+    /// The text of a saved search, or of one that is to be saved, is no query.
+    #[error("cannot read the search {name}: {error}")]
+    UnreadableSearch {
+        /// Its name.
+        name: String,
+        /// Its text, which the place of the error is in.
+        query: String,
+        /// What is wrong.
+        error: ParseError,
+    },
+    /// The file of saved searches is not as it should be.
+    #[error("cannot use the saved searches in {}: {reason}", path.display())]
+    DamagedSearches {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and what was found.
+        reason: String,
+    },
+    /// The file of saved searches would become too large.
+    #[error("cannot save the search: {} would have more than {most} bytes", path.display())]
+    TooManySearches {
+        /// The file.
+        path: PathBuf,
+        /// How many bytes it may have.
+        most: u64,
+    },
     /// A path could not be made absolute.
     #[error("cannot resolve {}: {}", path.display(), system_error::describe(source))]
     Path {
@@ -124,6 +173,20 @@ pub enum Remedy {
     NameFolders,
     /// Make the folder reachable (mount its drive), or say that its photos may be forgotten.
     ReachOrForget,
+    /// Look up what names saved searches have.
+    ListSearches,
+    /// Correct this file of saved searches, which is text, or delete it to begin with none.
+    CorrectSearches {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Save this search anew, with a text that is right.
+    SaveSearchAgain {
+        /// Its name.
+        name: String,
+    },
+    /// Remove saved searches that are not needed any more.
+    RemoveSearches,
 }
 
 impl LibraryError {
@@ -155,7 +218,11 @@ impl LibraryError {
             Self::UnknownFolders(_) => Some(Remedy::NameFolders),
             Self::FolderAway { .. } => Some(Remedy::ReachOrForget),
             Self::Indexer(error) => error.remedy().map(Remedy::Indexer),
-            Self::Query(_) | Self::Path { .. } => None,
+            Self::UnknownSearch { .. } => Some(Remedy::ListSearches),
+            Self::DamagedSearches { path, .. } => Some(Remedy::CorrectSearches { file: path.clone() }),
+            Self::UnreadableSearch { name, .. } => Some(Remedy::SaveSearchAgain { name: name.clone() }),
+            Self::TooManySearches { .. } => Some(Remedy::RemoveSearches),
+            Self::Query(_) | Self::Path { .. } | Self::SearchName { .. } => None,
         }
     }
 }

@@ -33,6 +33,21 @@ pub fn base64_unless_text(path: &Path) -> Option<String> {
     path.to_str().is_none().then(|| BASE64_STANDARD.encode(clip_files::path_bytes::lossy(path)))
 }
 
+/// A saved search.
+#[derive(Debug, Serialize)]
+pub struct JsonSearch<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its text.
+    pub query: &'a str,
+}
+
+impl<'a> From<(&'a str, &'a str)> for JsonSearch<'a> {
+    fn from((name, query): (&'a str, &'a str)) -> Self {
+        Self { name, query }
+    }
+}
+
 /// A result of a query.
 #[derive(Debug, Serialize)]
 pub struct JsonHit<'a> {

@@ -30,7 +30,7 @@
 //! - [`Library`] is an index with the model that made it. It [updates](Library::update) the index, changes its model,
 //!   [searches](Library::search) it and takes up what other processes have committed. [`Models`] finds models by name.
 //! - [`Query`] says what to look for: words, example photos, photos of the index or embeddings, each with a weight, and
-//!   conditions. [`language`] reads what a person types.
+//!   conditions. [`language`] reads what a person types, and [`SavedSearches`] keeps it under a name.
 //! - [`classify`] says which of some labels a photo shows, by the labels' names or by example photos.
 //!
 //! Below are the parts that a library is made of, for programs that put them together in another way:
@@ -56,12 +56,16 @@
 
 mod bank;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "json")]
 pub mod json;
 mod library;
 mod maintenance;
 mod model;
 mod models;
+mod saved;
 mod update;
 
 pub use bank::measure_bank;
@@ -70,6 +74,7 @@ pub use library::{Library, LibraryBuilder, LibrarySearcher};
 pub use maintenance::{compact, remove};
 pub use model::LazyModel;
 pub use models::{Models, POCKET};
+pub use saved::{SavedSearch, SavedSearches};
 pub use update::{Update, UpdateOptions, UpdateResult};
 
 pub use clip_encoder::{BoxedError, Encoder};

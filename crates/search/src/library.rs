@@ -13,6 +13,7 @@ use clip_query::{CachedEncoder, Explanation, Hit, Query, Searcher, TextCache};
 use crate::error::LibraryError;
 use crate::model::LazyModel;
 use crate::models::{Models, name_of};
+use crate::saved::SavedSearches;
 
 /// What a [`Library`] searches with.
 pub type LibrarySearcher = Searcher<CachedEncoder<Arc<LazyModel>>>;
@@ -248,6 +249,14 @@ impl Library {
     /// Those of [`clip_index::verify`]. Damage is no error but part of the report.
     pub fn verify(&self) -> Result<VerifyReport, LibraryError> {
         Ok(clip_index::verify(&self.index)?)
+    }
+
+    /// The searches that were saved for the index, as they are now. Needs no model.
+    ///
+    /// # Errors
+    /// Those of [`SavedSearches::open`].
+    pub fn saved_searches(&self) -> Result<SavedSearches, LibraryError> {
+        SavedSearches::open(&self.index)
     }
 
     /// Whether the model is the built-in one, as far as names tell.

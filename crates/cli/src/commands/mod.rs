@@ -12,6 +12,7 @@ mod model;
 mod query;
 mod remove;
 mod repair;
+mod search;
 mod status;
 mod train;
 mod verify;
@@ -27,6 +28,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
     match cli.command {
         Command::Index(args) => index::run(&index_folder(cli.index)?, &args),
         Command::Query(args) => query::run(&index_folder(cli.index)?, &args),
+        Command::Search(command) => search::run(&index_folder(cli.index)?, &command),
         Command::Embed(args) => embed::run(&args),
         Command::Classify(args) => classify::run(&args),
         Command::Eval(args) => eval::run(&args),

@@ -1,6 +1,6 @@
 //! `query`: the photos that fit a description or look like an example, best first.
 
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::escape::{escaped, escaped_text};
 use crate::exit::Exit;
 use crate::language_hint;
 use crate::output::{Results, count, grouped, is_verbose, notice};
-use crate::query_text::understand;
+use crate::query_text::{understand, words};
 use crate::results_folder;
 use crate::settings::{library, query_cache};
 
@@ -23,7 +23,8 @@ const NAMED_DUPLICATES: usize = 10;
 pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
     // First of all: a missing index is known at once.
     let library = library(index, &args.model)?.text_cache(query_cache(!args.no_cache)).open()?;
-    let understood = if args.text.is_empty() { None } else { Some(understand(&words(&args.text)?, args.literal)?) };
+    let understood =
+        if args.text.is_empty() { None } else { Some(understand(index, &words(&args.text)?, args.literal)?) };
     let mut query = match &understood {
         Some(understood) => Query::any(understood.alternatives.clone()),
         None => Query::any(vec![Alternative { terms: Vec::new(), filter: Filter::All(Vec::new()) }]),
@@ -250,51 +251,4 @@ fn explain(explanation: &Explanation, hits: usize) {
     }
     let hits = count(hits as u64, "result");
     notice(format_args!("reading the records of {hits}: {}", milliseconds(explanation.records)));
-}
-
-/// Longer texts on standard input are no descriptions: a photo given by mistake, for instance.
-const MAX_TEXT_BYTES: u64 = 64 << 10;
-
-/// The description, which may come as one argument, as a word each, or on standard input.
-fn words(arguments: &[String]) -> Result<String> {
-    let text = if arguments == ["-"] { read_text()? } else { arguments.join(" ") };
-    if text.trim().is_empty() {
-        bail!("the query is empty; describe the photos, for example `clip-search query \"a dog on a beach\"`");
-    }
-    Ok(text)
-}
-
-/// The description on standard input. Its lines are one text.
-fn read_text() -> Result<String> {
-    let input = io::stdin();
-    if input.is_terminal() {
-        notice("reading the description from standard input; end it with Ctrl-D");
-    }
-    text_of(input.lock())
-}
-
-fn text_of(input: impl Read) -> Result<String> {
-    let mut bytes = Vec::new();
-    input
-        .take(MAX_TEXT_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .context("cannot read the description from standard input")?;
-    if bytes.len() as u64 > MAX_TEXT_BYTES {
-        bail!("the description on standard input is too long; expected at most {} KiB", MAX_TEXT_BYTES >> 10);
-    }
-    let Ok(text) = String::from_utf8(bytes) else { bail!("the description on standard input is not valid UTF-8") };
-    Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_description_on_standard_input_is_one_text() {
-        assert_eq!(text_of(&b"a cat\r\n on a sofa\n"[..]).unwrap(), "a cat on a sofa");
-        assert_eq!(text_of(&b""[..]).unwrap(), "");
-        assert!(text_of(&b"\xff\xd8"[..]).unwrap_err().to_string().contains("UTF-8"));
-        assert!(text_of(&vec![b'a'; 70_000][..]).unwrap_err().to_string().contains("at most 64 KiB"));
-    }
 }
