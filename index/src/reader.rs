@@ -51,8 +51,8 @@ pub struct IndexReader {
 pub struct Mean {
     /// Of their embeddings; no unit vector.
     pub embedding: Vec<f32>,
-    /// Of their hubness.
-    pub hubness: Hubness,
+    /// Of their hubness, if that of all items is known.
+    pub hubness: Option<Hubness>,
 }
 
 /// What texts of a bank score: those of captions and of phrases, with many items.
@@ -300,26 +300,25 @@ impl IndexReader {
         (vector.len() == self.dimension()).then(|| self.snapshot.row(place).dot(Isa::best(), vector))
     }
 
-    /// The mean of a sample of at most 1,024 items, evenly spread; `None` if the hubness of all items is not known, or there are
-    /// none.
+    /// The mean of a sample of at most 1,024 items, evenly spread; `None` if there are none.
     pub fn mean(&self) -> Option<Mean> {
-        if !self.snapshot.knows_hubness() {
-            return None;
-        }
-        let mut sum = Mean { embedding: vec![0.0; self.dimension()], hubness: Hubness::default() };
+        let (mut sum, mut hubness) = (vec![0.0; self.dimension()], Hubness::default());
         let (mut count, mut numbers) = (0u32, vec![0.0; self.dimension()]);
+        let mut is_known = self.snapshot.knows_hubness();
         for place in self.sample() {
             self.snapshot.row(place).to_f32(&mut numbers);
-            sum.embedding.iter_mut().zip(&numbers).for_each(|(sum, number)| *sum += number);
-            let Hubness { captions, phrases } = self.snapshot.hubness(place.segment as usize)?.of(place.row as usize)?;
-            sum.hubness.captions += captions;
-            sum.hubness.phrases += phrases;
+            sum.iter_mut().zip(&numbers).for_each(|(sum, number)| *sum += number);
+            let known = self.snapshot.hubness(place.segment as usize).and_then(|file| file.of(place.row as usize));
+            is_known &= known.is_some();
+            let Hubness { captions, phrases } = known.unwrap_or_default();
+            hubness.captions += captions;
+            hubness.phrases += phrases;
             count += 1;
         }
         let share = 1.0 / count as f32;
-        sum.embedding.iter_mut().for_each(|number| *number *= share);
-        sum.hubness = Hubness { captions: sum.hubness.captions * share, phrases: sum.hubness.phrases * share };
-        (count > 0).then_some(sum)
+        sum.iter_mut().for_each(|number| *number *= share);
+        let hubness = Hubness { captions: hubness.captions * share, phrases: hubness.phrases * share };
+        (count > 0).then_some(Mean { embedding: sum, hubness: is_known.then_some(hubness) })
     }
 
     /// The scores of a sample of at most 1,024 items, evenly spread: dot products with a vector, less what `correction` takes from

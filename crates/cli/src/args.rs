@@ -373,6 +373,10 @@ pub(crate) struct QueryArgs {
     #[arg(long, value_name = "BY", conflicts_with_all = ["json", "null", "paths_only"])]
     pub group: Option<GroupArg>,
 
+    /// Make near duplicates and shots of the same moment one result
+    #[arg(long)]
+    pub collapse: bool,
+
     /// Put symbolic links to the results, or copies of them, into a folder
     #[arg(long, num_args = 2, value_names = ["links|copies", "DIR"])]
     pub export: Option<Vec<PathBuf>>,

@@ -18,6 +18,8 @@ pub(crate) struct Group {
     pub score: f32,
     /// The items' ids and the records of their files.
     pub members: Vec<(u64, Record)>,
+    /// Files that are nearly the same, and no results of their own.
+    pub alike: Vec<Record>,
 }
 
 /// Puts items of identical files together: the same position in files with the same bytes. The groups are in the order of
@@ -32,7 +34,7 @@ pub(crate) fn groups(found: impl IntoIterator<Item = (Neighbour, Record)>) -> Ve
             Some(&place) if hash != UNKNOWN => groups[place].members.push((item, record)),
             _ => {
                 places.insert(key, groups.len());
-                groups.push(Group { score, members: vec![(item, record)] });
+                groups.push(Group { score, members: vec![(item, record)], alike: Vec::new() });
             }
         }
     }

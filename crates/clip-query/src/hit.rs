@@ -38,6 +38,9 @@ pub struct Hit {
     /// The other photos with the same bytes that the query's filter lets pass, in ascending order of ids. A photo is found
     /// once, however many copies of its file there are.
     pub duplicates: Vec<Record>,
+    /// With [`Query::collapse`](crate::Query::collapse): near duplicates and other shots of the same moment that the query's
+    /// filter lets pass, the most similar first. They are no results of their own.
+    pub alike: Vec<Record>,
 }
 
 impl Hit {

@@ -14,6 +14,7 @@
 //!    read.
 
 pub mod alignment;
+mod alike;
 pub mod bank;
 mod cached_encoder;
 mod distinct;

@@ -84,6 +84,7 @@ pub struct Query {
     pub(crate) filter: Filter,
     pub(crate) under: Vec<PathBuf>,
     pub(crate) only_present: bool,
+    pub(crate) collapse: bool,
     pub(crate) image_limits: Limits,
 }
 
@@ -134,6 +135,7 @@ impl Query {
             filter: Filter::All(Vec::new()),
             under: Vec::new(),
             only_present: false,
+            collapse: false,
             image_limits: Limits::default(),
         }
     }
@@ -236,6 +238,12 @@ impl Query {
     /// the others.
     pub fn only_present(mut self) -> Query {
         self.only_present = true;
+        self
+    }
+
+    /// Makes near duplicates and shots of the same moment one result, which [names](crate::Hit::alike) the others.
+    pub fn collapse(mut self) -> Query {
+        self.collapse = true;
         self
     }
 

@@ -10,6 +10,7 @@ use clip_index::{Bank, IndexError, IndexReader, Mean, Neighbour, Plan, Record};
 use roaring::RoaringTreemap;
 
 use crate::alignment;
+use crate::alike::Alikes;
 use crate::bank;
 use crate::distinct::{self, Group};
 use crate::embed::{Embedded, embed};
@@ -285,6 +286,7 @@ impl<E: Encoder> Searcher<E> {
     fn distinct(&self, query: &Query, parts: &[Part], records: &mut Records) -> Result<Answer, QueryError> {
         let wanted = up_to(query);
         let mut k = first_k(query);
+        let mut alikes = self.alikes(query, parts);
         loop {
             let Found { mut neighbours, is_all, plans, is_corrected } = self.find(query, parts, k)?;
             let last = neighbours.last().map(|neighbour| neighbour.score);
@@ -296,7 +298,11 @@ impl<E: Encoder> Searcher<E> {
             let mut groups = distinct::groups(records.of(&self.reader, &neighbours)?);
             let mut missing = 0;
             if query.only_present {
-                (groups, missing) = distinct::present(groups, wanted, is_absent);
+                let most = if query.collapse { usize::MAX } else { wanted };
+                (groups, missing) = distinct::present(groups, most, is_absent);
+            }
+            if query.collapse {
+                groups = alikes.collapsed(groups, wanted)?;
             }
             let is_enough = last.is_none_or(|last| distinct::suffice(&groups, wanted, last));
             // Nothing that comes later is more similar, unless it is corrected by less than what was found.
@@ -327,10 +333,24 @@ impl<E: Encoder> Searcher<E> {
         groups.sort_by(|a, b| ordering::of(order, &a.members[0].1, &b.members[0].1));
         let mut missing = 0;
         if query.only_present {
-            (groups, missing) = distinct::present(groups, up_to(query), is_absent);
+            let most = if query.collapse { usize::MAX } else { up_to(query) };
+            (groups, missing) = distinct::present(groups, most, is_absent);
+        }
+        if query.collapse {
+            groups = self.alikes(query, parts).collapsed(groups, up_to(query))?;
         }
         groups.truncate(up_to(query));
         Ok(Answer { groups, missing, plans: Vec::new(), is_corrected: false })
+    }
+
+    /// What finds near duplicates among the items that pass.
+    fn alikes(&self, query: &Query, parts: &[Part]) -> Alikes<'_> {
+        let mut passing = Some(RoaringTreemap::new());
+        for part in parts {
+            passing = passing.zip(part.passing.as_ref()).map(|(all, of_part)| all | of_part);
+        }
+        let mean = self.mean.get_or_init(|| self.reader.mean()).as_ref();
+        Alikes::new(&self.reader, passing, mean, query.only_present)
     }
 
     /// What is known of a result; `None` if its scores cannot be calibrated.
@@ -340,7 +360,7 @@ impl<E: Encoder> Searcher<E> {
         let dot: f32 = mean.embedding.iter().zip(&embedded.vector).map(|(a, b)| a * b).sum();
         Some(Evidence {
             adjusted,
-            mean_adjusted: dot - embedded.penalty(mean.hubness),
+            mean_adjusted: dot - embedded.penalty(mean.hubness?),
             phrase_weight,
             photos: part.passing.as_ref().map_or(self.reader.len() as u64, RoaringTreemap::len),
             place,
@@ -377,6 +397,7 @@ impl<E: Encoder> Searcher<E> {
         });
         let hit = |(place, mut group): (usize, Group)| {
             let (item, record) = group.members.swap_remove(first(&group));
+            let alike = group.alike;
             let mut duplicates: Vec<Record> = group.members.into_iter().map(|(_, record)| record).collect();
             duplicates.sort_by_key(|record| record.id);
             let scores = self.scores(query, parts, item);
@@ -396,6 +417,7 @@ impl<E: Encoder> Searcher<E> {
                 path: record.asset.path.clone(),
                 record,
                 duplicates,
+                alike,
             }
         };
         let mut hits: Vec<Hit> = groups.into_iter().enumerate().skip(query.offset).map(hit).collect();

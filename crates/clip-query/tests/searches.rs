@@ -552,3 +552,49 @@ fn a_model_that_knows_nothing_finds_nothing_relevant() {
     drop(writer);
     assert!(relevance(Query::text("red")).iter().all(|&(relevance, is_match)| relevance.is_none() && is_match));
 }
+
+#[test]
+fn near_duplicates_are_one_result_if_that_is_wanted() {
+    let fixture = Fixture { dir: tempfile::tempdir().unwrap() };
+    let mut writer = fixture.writer();
+    let mut add = |path: &str, row: [f32; 3], taken_at: i64, camera: &str| {
+        let asset = Asset { taken_at: Some(taken_at), camera: Some(camera.into()), ..photo(path) };
+        writer.add(asset, unit(row).to_vec()).unwrap();
+    };
+    // Photos point everywhere, so that two by lot are not alike.
+    for (number, axis) in
+        [[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, -1.0]].into_iter().enumerate()
+    {
+        add(&format!("/p/{number}.jpg"), axis, 1_000 * number as i64, "x");
+    }
+    add("/p/best.jpg", [0.0, 0.0, 1.0], 100_000, "Leica");
+    add("/p/edited.jpg", [0.2, 0.0, 1.0], 900_000, "none");
+    add("/p/burst.jpg", [0.6, 0.0, 1.0], 100_004, "Leica");
+    add("/p/other camera.jpg", [0.0, 0.62, 1.0], 100_004, "Nikon");
+    add("/p/later.jpg", [0.0, 0.65, 1.0], 100_030, "Leica");
+    writer.commit().unwrap();
+    drop(writer);
+    let searcher = fixture.searcher();
+    let found = |query: Query| -> Vec<(String, Vec<String>)> {
+        let hits = searcher.search(&query).unwrap();
+        let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+        hits.iter()
+            .map(|hit| (name(&hit.path), hit.alike.iter().map(|record| name(&record.asset.path)).collect()))
+            .collect()
+    };
+    let hit = |name: &str, alike: &[&str]| (name.to_owned(), alike.iter().map(|name| (*name).to_owned()).collect());
+    let expected = [hit("best.jpg", &["edited.jpg", "burst.jpg"]), hit("other camera.jpg", &["later.jpg"])];
+    assert_eq!(found(Query::text("blue").collapse().limit(2)), expected);
+    // Page by page it is the same.
+    assert_eq!(found(Query::text("blue").collapse().limit(1).offset(1)), expected[1..]);
+    // Of those that pass.
+    let one = found(
+        Query::text("blue")
+            .collapse()
+            .limit(1)
+            .filter(Filter::Text { field: clip_query::TextField::Name, text: "best".into() }),
+    );
+    assert_eq!(one, [hit("best.jpg", &[])]);
+    assert!(found(Query::text("blue").limit(10)).iter().all(|(_, alike)| alike.is_empty()));
+    assert_eq!(found(Query::text("blue").collapse().limit(100)).len(), 7);
+}

@@ -55,7 +55,8 @@ pub struct JsonHit<'a> {
     pub rank: usize,
     /// Cosine similarity, -1 to 1; null if the query only sets conditions.
     pub score: Option<f32>,
-    /// What results are ranked by: the similarity, less what counts against photos that are near to every text.
+    /// What results are ranked by: the similarity, less what counts against photos that are near to every text, and with what
+    /// words in names and keywords add.
     pub adjusted: Option<f32>,
     /// The estimate that the photo shows what was asked for, 0 to 1; null where none is to be had.
     pub relevance: Option<f32>,
@@ -95,13 +96,16 @@ pub struct JsonHit<'a> {
     /// The other files with the same bytes, which are no results of their own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub duplicates: Vec<JsonDuplicate<'a>>,
+    /// Near duplicates and other shots of the same moment, if they were to be one result.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alike: Vec<JsonDuplicate<'a>>,
 }
 
 fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// A file with the same bytes as a result.
+/// A file that goes with a result.
 #[derive(Debug, Serialize)]
 pub struct JsonDuplicate<'a> {
     /// Where it is.
@@ -139,6 +143,7 @@ impl<'a> From<&'a Hit> for JsonHit<'a> {
             gps: hit.record.asset.gps,
             missing: hit.is_missing(),
             duplicates: hit.duplicates.iter().map(JsonDuplicate::from).collect(),
+            alike: hit.alike.iter().map(JsonDuplicate::from).collect(),
         }
     }
 }

@@ -115,6 +115,9 @@ fn settled(query: Query, args: &QueryArgs) -> Query {
     if args.raw {
         query = query.raw();
     }
+    if args.collapse {
+        query = query.collapse();
+    }
     if let Some(relevance) = args.min_relevance {
         query = query.min_relevance(relevance);
     }
@@ -214,7 +217,7 @@ fn groups(hits: &[Hit], by: GroupArg) -> Vec<(String, Vec<&Hit>)> {
     groups
 }
 
-/// Names the other files with the same content below a result.
+/// Names the other files with the same content below a result, and says how many are nearly the same.
 fn name_duplicates(hit: &Hit, results: &mut Results) -> Result<()> {
     for duplicate in hit.duplicates.iter().take(NAMED_DUPLICATES) {
         results.line(format_args!("       also {}", escaped(&duplicate.asset.path)))?;
@@ -222,6 +225,9 @@ fn name_duplicates(hit: &Hit, results: &mut Results) -> Result<()> {
     let more = hit.duplicates.len().saturating_sub(NAMED_DUPLICATES);
     if more > 0 {
         results.line(format_args!("       and {} more with the same content", grouped(more as u64)))?;
+    }
+    if !hit.alike.is_empty() {
+        results.line(format_args!("       and {} more like it", grouped(hit.alike.len() as u64)))?;
     }
     Ok(())
 }
