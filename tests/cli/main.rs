@@ -8,6 +8,7 @@ mod crash;
 mod duplicates;
 mod errors;
 mod escapes;
+mod filters_on_real_exif;
 mod found_by_others;
 mod graph;
 mod hostile;

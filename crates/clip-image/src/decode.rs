@@ -7,8 +7,8 @@ use std::path::Path;
 use image::RgbImage;
 use image::metadata::Orientation;
 
-use crate::exif_data::{self, ExifData};
-use crate::formats::codec::{Codec, Pixels, Request};
+use crate::details::{self, Details};
+use crate::formats::codec::{Pixels, Request};
 use crate::{Format, ImageError, Limits, Metadata, file, formats, orientation};
 
 /// An upright photo.
@@ -78,48 +78,25 @@ pub fn decode_bytes_reserving(
     }
     let format = formats::sniff(bytes)?;
     let codec = formats::codec(format)?;
-    let exif = read_exif(codec, bytes);
+    let details = details::read(codec, bytes);
     let least = shorter_side.map(|side| side.saturating_mul(2));
-    let request = Request { limits, least, orientation: exif.orientation, reserve };
-    catch(|| (codec.decode)(bytes, &request).map(|pixels| upright(format, pixels, exif)))
+    let request = Request { limits, least, orientation: details.orientation, reserve };
+    catch(|| (codec.decode)(bytes, &request).map(|pixels| upright(format, pixels, details)))
         .unwrap_or_else(|message| Err(ImageError::Panicked { format, message }))
 }
 
-/// The fields of use of the file's EXIF data; none if reading them panics.
-fn read_exif(codec: Codec, bytes: &[u8]) -> ExifData {
-    catch(|| (codec.metadata)(bytes).exif.map(exif_data::read)).ok().flatten().unwrap_or_default()
-}
-
-fn upright(format: Format, pixels: Pixels, exif: ExifData) -> Photo {
+fn upright(format: Format, pixels: Pixels, details: Details) -> Photo {
     let Pixels { image, size, orientation } = pixels;
-    let orientation = exif.orientation.or(orientation).unwrap_or(Orientation::NoTransforms);
-    let (width, height) = if orientation::swaps_sides(orientation) { (size.1, size.0) } else { size };
-    Photo {
-        image: orientation::turn_upright(image, orientation),
-        metadata: Metadata {
-            width,
-            height,
-            taken_at: exif.taken_at.map(|instant| instant.seconds),
-            utc_offset: exif.taken_at.and_then(|instant| instant.offset),
-            camera: exif.camera,
-            lens: exif.lens,
-            gps: exif.gps,
-            iso: exif.iso,
-            focal_length: exif.focal_length,
-            rating: exif.rating,
-            title: exif.title,
-            description: exif.description,
-            tags: exif.tags,
-            format,
-        },
-    }
+    let orientation = details.orientation.or(orientation).unwrap_or(Orientation::NoTransforms);
+    let size = if orientation::swaps_sides(orientation) { (size.1, size.0) } else { size };
+    Photo { image: orientation::turn_upright(image, orientation), metadata: details.into_metadata(format, size) }
 }
 
 /// Runs a parser of untrusted bytes; the error is the message of its panic.
 ///
 /// Parsers of pictures have panicked before and will again; one file must not end a run over a million. Nothing outside
 /// the closure is changed by it, so nothing is left half done.
-fn catch<T>(parser: impl FnOnce() -> T) -> Result<T, String> {
+pub(crate) fn catch<T>(parser: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(parser)).map_err(|panic| message(panic.as_ref()))
 }
 

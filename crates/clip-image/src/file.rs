@@ -1,5 +1,6 @@
 //! Reads regular files, and never waits for a pipe or a device.
 
+use std::fs::{File, Metadata};
 use std::io::Read;
 use std::path::Path;
 
@@ -19,10 +20,7 @@ const LARGE: u64 = 16 << 20;
 /// large files [`ImageError::UnknownFormat`] and [`ImageError::Unsupported`]. It never waits for another process: a
 /// named pipe is refused even when one takes the file's place between the first look and the opening.
 pub fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
-    let (file, metadata) = open_with_metadata(path).map_err(|error| match error {
-        OpenError::NotRegular(kind) => ImageError::NotARegularFile { found: kind::name(kind) },
-        OpenError::System(error) => ImageError::Io(error),
-    })?;
+    let (file, metadata) = open(path)?;
     let too_large = |bytes| ImageError::FileTooLarge { bytes, max_bytes: limits.max_file_bytes };
     if metadata.len() > limits.max_file_bytes {
         return Err(too_large(metadata.len()));
@@ -44,6 +42,14 @@ pub fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
         return Err(ImageError::Empty);
     }
     Ok(bytes)
+}
+
+/// Opens a regular file.
+pub(crate) fn open(path: &Path) -> Result<(File, Metadata), ImageError> {
+    open_with_metadata(path).map_err(|error| match error {
+        OpenError::NotRegular(kind) => ImageError::NotARegularFile { found: kind::name(kind) },
+        OpenError::System(error) => ImageError::Io(error),
+    })
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 //! The fuzz targets call these functions, and the tests below run each over a bounded number of damaged files, the same
 //! ones every time.
 
+use crate::annotations::{Annotations, iptc, xmp};
 use crate::calendar::Instant;
-use crate::exif_data::{self, ExifData};
+use crate::details::{self, Details};
+use crate::exif_data;
 use crate::formats;
 #[cfg(feature = "jpeg")]
 use crate::formats::jpeg;
@@ -37,10 +39,12 @@ pub fn decode(bytes: &[u8]) {
         assert!(shorter(hinted) >= shorter(full).min(2 * shorter_side));
     }
     // Metadata is read only of files whose pixels are good. Here it is read of all, and a panic is not caught.
-    if let Ok(codec) = formats::sniff(bytes).and_then(formats::codec)
-        && let Some(block) = (codec.metadata)(bytes).exif
-    {
-        check_exif(&exif_data::read(block));
+    if let Ok(codec) = formats::sniff(bytes).and_then(formats::codec) {
+        let blocks = (codec.metadata)(bytes);
+        blocks.exif.map(exif_data::read).iter().for_each(check_exif);
+        blocks.xmp.map(xmp::read).iter().for_each(check_annotations);
+        blocks.resources.map(iptc::read).iter().for_each(check_annotations);
+        check_exif(&details::read(codec, bytes));
     }
 }
 
@@ -57,6 +61,12 @@ pub fn exif(block: &[u8]) {
         Err(ImageError::NotBuiltIn { .. }) => (),
         Err(error) => panic!("the pixels are good, but: {error}"),
     }
+}
+
+/// An XMP packet, and a block of Photoshop's resources with IPTC data.
+pub fn annotations(block: &[u8]) {
+    check_annotations(&xmp::read(block));
+    check_annotations(&iptc::read(block));
 }
 
 /// A JPEG to our own decoders, of the full size and of fractions.
@@ -76,33 +86,46 @@ fn check_photo(photo: &Photo) {
     let metadata = &photo.metadata;
     assert!(width <= metadata.width && height <= metadata.height);
     assert!(u64::from(metadata.width) * u64::from(metadata.height) <= LIMITS.max_pixels);
-    check_exif(&ExifData {
+    check_exif(&Details {
         orientation: None,
         taken_at: metadata.taken_at.map(|seconds| Instant { seconds, offset: metadata.utc_offset }),
         camera: metadata.camera.clone(),
-        lens: metadata.lens.clone(),
         gps: metadata.gps,
         iso: metadata.iso,
         focal_length: metadata.focal_length,
-        rating: metadata.rating,
-        title: metadata.title.clone(),
-        description: metadata.description.clone(),
-        tags: metadata.tags.clone(),
+        annotations: Annotations {
+            rating: metadata.rating,
+            title: metadata.title.clone(),
+            description: metadata.description.clone(),
+            tags: metadata.tags.clone(),
+            lens: metadata.lens.clone(),
+        },
     });
 }
 
-fn check_exif(exif: &ExifData) {
-    for text in exif.camera.iter().chain(&exif.lens).chain(&exif.title).chain(&exif.description).chain(&exif.tags) {
+fn check_annotations(annotations: &Annotations) {
+    let Annotations { rating, title, description, tags, lens } = annotations;
+    for (text, longest) in
+        lens.iter().chain(tags).map(|text| (text, 128)).chain(title.iter().chain(description).map(|text| (text, 1000)))
+    {
+        assert!(!text.is_empty() && text.chars().count() <= longest);
+        assert!(!text.chars().any(char::is_control), "{text:?}");
+    }
+    assert!(tags.len() <= 64 && rating.is_none_or(|stars| (1..=5).contains(&stars)));
+}
+
+fn check_exif(exif: &Details) {
+    if let Some(text) = &exif.camera {
         assert!(!text.is_empty() && text.chars().count() <= 2 * 128 + 1);
         assert!(!text.chars().any(char::is_control), "{text:?}");
     }
+    check_annotations(&exif.annotations);
     if let Some(gps) = exif.gps {
         assert!(gps.latitude.abs() <= 90.0 && gps.longitude.abs() <= 180.0);
     }
     // The years 1 to 9999, and a day for offsets.
     let years = -62_135_596_800 - 86_400..253_402_300_800 + 86_400;
     assert!(exif.taken_at.is_none_or(|taken_at| years.contains(&taken_at.seconds)));
-    assert!(exif.tags.len() <= 64 && exif.rating.is_none_or(|stars| stars <= 5));
     assert!(exif.focal_length.is_none_or(|length| length > 0.0 && length.is_finite()));
 }
 
@@ -267,6 +290,16 @@ mod tests {
     #[test]
     fn damaged_exif_data() {
         run(&[exif_block()], 100, exif);
+    }
+
+    #[test]
+    fn damaged_annotations() {
+        let packet =
+            b"<?xpacket?><x:xmpmeta><rdf:RDF><rdf:Description rdf:about='' xmp:Rating=\"4\"><dc:subject><rdf:Bag>\
+            <rdf:li>Rock &amp; Roll</rdf:li><rdf:li>Caf&#xe9;</rdf:li></rdf:Bag></dc:subject><dc:title><rdf:Alt>\
+            <rdf:li xml:lang=\"x-default\"><![CDATA[A < B]]></rdf:li></rdf:Alt></dc:title></rdf:Description></rdf:RDF>";
+        let resources = b"8BIM\x04\x04\0\0\0\0\0\x14\x1c\x02\x19\0\x04Caf\xe9\x1c\x02\x05\0\x06Abend!";
+        run(&[packet.to_vec(), resources.to_vec()], 3000, annotations);
     }
 
     #[test]

@@ -48,9 +48,11 @@
 //! ```
 #![cfg_attr(not(feature = "default"), allow(dead_code, reason = "parts that formats share, when those are left out"))]
 
+mod annotations;
 mod calendar;
 mod capability;
 mod decode;
+mod details;
 mod error;
 mod exif_data;
 mod file;
@@ -64,9 +66,11 @@ mod limits;
 mod metadata;
 mod orientation;
 mod raster;
+mod text;
 
 pub use capability::decoder_id;
 pub use decode::{Photo, decode, decode_bytes, decode_bytes_for, decode_bytes_reserving, decode_for};
+pub use details::{DETAILS_VERSION, read_details};
 pub use error::{ImageError, Remedy};
 pub use file::read_file;
 pub use format::Format;

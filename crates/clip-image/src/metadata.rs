@@ -25,7 +25,7 @@ pub struct Metadata {
     pub iso: Option<u32>,
     /// Focal length of the lens, in millimetres; not converted to that of another sensor.
     pub focal_length: Option<f32>,
-    /// Stars, 0 to 5.
+    /// Stars, 1 to 5; 0 in a file stands for none.
     pub rating: Option<u8>,
     /// What the photo is called.
     pub title: Option<String>,

@@ -21,12 +21,12 @@ enum Table {
 }
 
 impl Table {
-    /// Description, maker, model, orientation, rating, title, comment, keywords; sensitivity, times and their offsets, focal
+    /// Description, maker, model, orientation, rating, title, comment, keywords; sensitivities, times and their offsets, focal
     /// length, lens; position.
     const fn fields_of_use(self) -> &'static [u16] {
         match self {
             Self::Main => &[0x10e, 0x10f, 0x110, 0x112, 0x4746, 0x9c9b, 0x9c9c, 0x9c9e],
-            Self::Exif => &[0x8827, 0x9003, 0x9004, 0x9011, 0x9012, 0x920a, 0xa434],
+            Self::Exif => &[0x8827, 0x8831, 0x8832, 0x8833, 0x9003, 0x9004, 0x9011, 0x9012, 0x920a, 0xa434],
             Self::Gps => &[1, 2, 3, 4],
         }
     }
@@ -49,13 +49,22 @@ struct Field<'a> {
     value: &'a [u8],
 }
 
+/// The XMP packet of a TIFF file.
+pub(super) fn xmp_of_tiff(block: &[u8]) -> Option<&[u8]> {
+    const XMP: u16 = 0x2bc;
+    let source = Source { block, order: order_of(block)? };
+    let mut packet = None;
+    source.each_whole_field(source.u32_at(4)?, |tag, _, _, value| {
+        if tag == XMP {
+            packet = Some(value);
+        }
+    });
+    packet
+}
+
 /// A block with the fields of use. `None` if the block has no header.
 pub(super) fn fields_of_use(block: &[u8]) -> Option<Vec<u8>> {
-    let order = match block.first_chunk()? {
-        [b'I', b'I', 42, 0] => Order::Little,
-        [b'M', b'M', 0, 42] => Order::Big,
-        _ => return None,
-    };
+    let order = order_of(block)?;
     let source = Source { block, order };
     let start = source.u32_at(4)?;
     let mut fields = BTreeMap::new();
@@ -82,6 +91,14 @@ pub(super) fn fields_of_use(block: &[u8]) -> Option<Vec<u8>> {
         });
     }
     Some(write(order, &fields))
+}
+
+fn order_of(block: &[u8]) -> Option<Order> {
+    match block.first_chunk()? {
+        [b'I', b'I', 42, 0] => Some(Order::Little),
+        [b'M', b'M', 0, 42] => Some(Order::Big),
+        _ => None,
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -136,8 +153,20 @@ impl<'a> Source<'a> {
         self.order.u32(self.from(at)?)
     }
 
-    /// The fields of the table that begins at `start`, as far as they and their values lie in the block.
+    /// The fields of the table that begins at `start`, as far as they and their values lie in the block. Of long values, only
+    /// the beginning.
     fn each_field(&self, start: u32, mut visit: impl FnMut(u16, Field<'a>)) {
+        self.each_whole_field(start, |tag, kind, count, value| {
+            let unit = unit(kind).max(1);
+            let value = &value[..value.len().min(LONGEST / unit * unit)];
+            // A value of four bytes at most is followed by what fills its place up.
+            let count = if value.len() <= 4 { count } else { (value.len() / unit) as u32 };
+            visit(tag, Field { kind, count, value });
+        });
+    }
+
+    /// The tag, kind, count and value of each field of a table.
+    fn each_whole_field(&self, start: u32, mut visit: impl FnMut(u16, u16, u32, &'a [u8])) {
         let Some((count, entries)) = self.from(start).and_then(|table| Some((self.order.u16(table)?, &table[2..])))
         else {
             return;
@@ -145,17 +174,14 @@ impl<'a> Source<'a> {
         for entry in entries.as_chunks::<12>().0.iter().take(usize::from(count)) {
             let [tag, kind] = [0, 2].map(|at| self.order.u16(&entry[at..]).unwrap_or_default());
             let [count, at] = [4, 8].map(|at| self.order.u32(&entry[at..]).unwrap_or_default());
-            let unit = unit(kind);
-            let length = u64::from(count) * unit as u64;
+            let length = u64::from(count) * unit(kind) as u64;
             let value = if length <= 4 {
                 Some(&entry[8..])
             } else {
-                let whole = usize::try_from(length).ok().and_then(|length| self.from(at)?.get(..length));
-                whole.map(|whole| &whole[..whole.len().min(LONGEST / unit.max(1) * unit.max(1))])
+                usize::try_from(length).ok().and_then(|length| self.from(at)?.get(..length))
             };
             if let Some(value) = value {
-                let count = if length <= 4 { count } else { (value.len() / unit.max(1)) as u32 };
-                visit(tag, Field { kind, count, value });
+                visit(tag, kind, count, value);
             }
         }
     }

@@ -22,7 +22,7 @@ mod codec {
     use crate::{Format, ImageError};
 
     // The format has no place for EXIF data.
-    pub(super) const CODEC: Codec = Codec { decode, metadata: |_| Blocks::default() };
+    pub(super) const CODEC: Codec = Codec { decode, metadata: |_| Blocks::default(), has_all_metadata: Some(|_| true) };
 
     fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
         // A row at a time, of at most 65,535 pixels.

@@ -25,6 +25,8 @@ pub(crate) struct Codec {
     pub(crate) decode: fn(&[u8], &Request<'_>) -> Result<Pixels, ImageError>,
     /// Finds the metadata in the file. What is absent or damaged is left out.
     pub(crate) metadata: for<'a> fn(&'a [u8]) -> Blocks<'a>,
+    /// Whether these first bytes of a file hold all of its metadata, whatever follows; `None` where they may lie anywhere.
+    pub(crate) has_all_metadata: Option<fn(&[u8]) -> bool>,
 }
 
 /// What the caller wants of a picture, and what it may cost.
@@ -85,4 +87,8 @@ pub(crate) struct Pixels {
 pub(crate) struct Blocks<'a> {
     /// EXIF data, which begin with a TIFF header.
     pub(crate) exif: Option<&'a [u8]>,
+    /// An XMP packet.
+    pub(crate) xmp: Option<&'a [u8]>,
+    /// Photoshop's resources, in which IPTC data are.
+    pub(crate) resources: Option<&'a [u8]>,
 }

@@ -26,7 +26,7 @@ mod codec {
     use crate::formats::library::Fault;
     use crate::{Format, ImageError, raster};
 
-    pub(super) const CODEC: Codec = Codec { decode, metadata };
+    pub(super) const CODEC: Codec = Codec { decode, metadata, has_all_metadata: None };
 
     /// The most bytes of chunks before the pixels that the decoder keeps. A palette, the largest of use, has 768.
     const CHUNKS: usize = 256 << 10;
@@ -130,7 +130,22 @@ mod codec {
 
     /// The EXIF chunk should come before the pixels, but does not always.
     fn metadata(bytes: &[u8]) -> Blocks<'_> {
-        Blocks { exif: chunks(bytes).find(|chunk| chunk.kind == b"eXIf").map(|chunk| chunk.payload) }
+        let mut blocks = Blocks::default();
+        for Chunk { kind, payload, .. } in chunks(bytes) {
+            match kind {
+                b"eXIf" => blocks.exif = blocks.exif.or(Some(payload)),
+                b"iTXt" => blocks.xmp = blocks.xmp.or_else(|| xmp(payload)),
+                _ => {}
+            }
+        }
+        blocks
+    }
+
+    /// The XMP packet that a chunk of text is. As the specification of XMP wants it, it is not compressed.
+    fn xmp(text: &[u8]) -> Option<&[u8]> {
+        let rest = text.strip_prefix(b"XML:com.adobe.xmp\0\0\0")?;
+        // A language, and the keyword in it.
+        rest.splitn(3, |byte| *byte == 0).nth(2)
     }
 
     /// The file without the chunks before the pixels that are of no use and may be of any size, or unpack to any:

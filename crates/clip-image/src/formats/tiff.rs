@@ -24,12 +24,17 @@ mod codec {
     use tiff::tags::{CompressionMethod, PhotometricInterpretation, PlanarConfiguration, SampleFormat, Tag};
     use tiff::{ColorType, TiffError, TiffFormatError, TiffUnsupportedError};
 
+    use crate::exif_data;
     use crate::formats::codec::{Blocks, Codec, Pixels, Request, rgb_bytes};
     use crate::formats::library::Fault;
     use crate::{Format, ImageError, raster};
 
     // EXIF data are a TIFF file themselves: their fields stand among the file's own.
-    pub(super) const CODEC: Codec = Codec { decode, metadata: |bytes| Blocks { exif: Some(bytes) } };
+    pub(super) const CODEC: Codec = Codec {
+        decode,
+        metadata: |bytes| Blocks { exif: Some(bytes), xmp: exif_data::xmp_of_tiff(bytes), resources: None },
+        has_all_metadata: None,
+    };
 
     type TiffDecoder<'a> = Decoder<Cursor<&'a [u8]>>;
 

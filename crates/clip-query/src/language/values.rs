@@ -95,9 +95,10 @@ pub(crate) fn bytes(text: &str) -> Result<f64, String> {
     Ok(number * factor)
 }
 
-/// A number of millimetres, with or without the unit.
+/// A number of millimetres, with or without the unit; the nearest that an index can hold, so that 4.15 is what it is there.
 pub(crate) fn millimetres(text: &str) -> Result<f64, String> {
-    number(text.strip_suffix("mm").unwrap_or(text))
+    let number = number(text.strip_suffix("mm").unwrap_or(text))?;
+    Ok(f64::from(number as f32))
 }
 
 /// A number, and what follows it.

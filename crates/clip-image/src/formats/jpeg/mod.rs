@@ -28,6 +28,11 @@ mod codec {
             let (image, size) = decoder::decode(bytes, request)?;
             Ok(Pixels { image, size, orientation: None })
         },
-        metadata: |bytes| Blocks { exif: decoder::exif_block(bytes) },
+        metadata: |bytes| Blocks {
+            exif: decoder::exif_block(bytes),
+            xmp: decoder::xmp_packet(bytes),
+            resources: decoder::photoshop_resources(bytes),
+        },
+        has_all_metadata: Some(decoder::has_scan),
     };
 }

@@ -26,7 +26,7 @@ mod codec {
     use crate::{Format, ImageError};
 
     // The formats have no place for EXIF data.
-    pub(super) const CODEC: Codec = Codec { decode, metadata: |_| Blocks::default() };
+    pub(super) const CODEC: Codec = Codec { decode, metadata: |_| Blocks::default(), has_all_metadata: Some(|_| true) };
 
     fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
         let header = Header::read(bytes).map_err(|fault| fault.into_error(Format::Pnm))?;

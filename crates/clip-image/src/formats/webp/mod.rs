@@ -28,7 +28,7 @@ mod codec {
     use crate::formats::library::{self, Fault};
     use crate::{Format, ImageError};
 
-    pub(super) const CODEC: Codec = Codec { decode, metadata };
+    pub(super) const CODEC: Codec = Codec { decode, metadata, has_all_metadata: None };
 
     fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
         if is_short(bytes) {
@@ -140,7 +140,15 @@ mod codec {
     }
 
     fn metadata(bytes: &[u8]) -> Blocks<'_> {
-        Blocks { exif: chunks(bytes).find(|(kind, _)| kind == b"EXIF").map(|(_, payload)| payload) }
+        let mut blocks = Blocks::default();
+        for (kind, payload) in chunks(bytes) {
+            match &kind {
+                b"EXIF" => blocks.exif = blocks.exif.or(Some(payload)),
+                b"XMP " => blocks.xmp = blocks.xmp.or(Some(payload)),
+                _ => {}
+            }
+        }
+        blocks
     }
 
     /// The chunks of the file: the kind and the payload of each. It just ends where the file does.

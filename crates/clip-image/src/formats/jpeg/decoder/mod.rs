@@ -83,10 +83,32 @@ fn memory_of_rows(bytes: &[u8], (width, height): (u32, u32), samples: u32, reque
 
 /// The EXIF block of a file: the first such segment, without its name.
 pub(super) fn exif_block(bytes: &[u8]) -> Option<&[u8]> {
-    const APP1: u8 = 0xe1;
+    named_segment(bytes, APP1, b"Exif\0\0")
+}
+
+/// The XMP packet of a file. What does not fit into one segment, such as depth maps, is of no use here.
+pub(super) fn xmp_packet(bytes: &[u8]) -> Option<&[u8]> {
+    named_segment(bytes, APP1, b"http://ns.adobe.com/xap/1.0/\0")
+}
+
+/// Photoshop's resources, in which IPTC data are.
+pub(super) fn photoshop_resources(bytes: &[u8]) -> Option<&[u8]> {
+    named_segment(bytes, APP13, b"Photoshop 3.0\0")
+}
+
+/// Whether these first bytes of a file reach to its first scan, behind all segments with metadata.
+pub(super) fn has_scan(bytes: &[u8]) -> bool {
+    markers::segments(bytes).any(|segment| segment.code == markers::START_OF_SCAN)
+}
+
+const APP1: u8 = 0xe1;
+const APP13: u8 = 0xed;
+
+/// What follows the name in the first segment with this marker and name.
+fn named_segment<'a>(bytes: &'a [u8], marker: u8, name: &[u8]) -> Option<&'a [u8]> {
     markers::segments(bytes)
-        .filter(|segment| segment.code == APP1)
-        .find_map(|segment| segment.payload.strip_prefix(b"Exif\0\0"))
+        .filter(|segment| segment.code == marker)
+        .find_map(|segment| segment.payload.strip_prefix(name))
 }
 
 /// What each of our own decoders makes of a file, for fuzzing.

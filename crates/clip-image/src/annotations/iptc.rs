@@ -1,0 +1,97 @@
+//! The few fields of use of IPTC-IIM data, which older programs write, and newer ones beside XMP.
+
+use super::{Annotations, text};
+
+/// Reads the fields of use from a block of Photoshop's resources, as JPEG files have it. Never fails: what cannot be read is
+/// absent.
+pub(crate) fn read(resources: &[u8]) -> Annotations {
+    const IPTC: u16 = 0x0404;
+    let mut rest = resources;
+    while let Some((kind, payload, after)) = resource(rest) {
+        if kind == IPTC {
+            return read_records(payload);
+        }
+        rest = after;
+    }
+    Annotations::default()
+}
+
+/// The first resource: its kind, its payload and what follows.
+fn resource(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
+    let rest = bytes.strip_prefix(b"8BIM")?;
+    let (kind, rest) = rest.split_first_chunk::<2>()?;
+    // The name, with its length before it, and the payload have an even number of bytes.
+    let name = 1 + usize::from(*rest.first()?);
+    let rest = rest.get(name + name % 2..)?;
+    let (length, rest) = rest.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    let (payload, after) = rest.split_at_checked(length)?;
+    Some((u16::from_be_bytes(*kind), payload, after.get(length % 2..).unwrap_or_default()))
+}
+
+fn read_records(mut rest: &[u8]) -> Annotations {
+    let mut found = Annotations::default();
+    while let [0x1c, record, number, high, low, after @ ..] = rest {
+        // Lengths from 32,768 on are written otherwise, and no field of use has them.
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        let Some((value, after)) = after.split_at_checked(length) else { break };
+        rest = after;
+        match (record, number) {
+            (2, 5) => found.title = found.title.or_else(|| text(&decode(value))),
+            (2, 25) => found.add_tag(&decode(value)),
+            (2, 120) => found.description = found.description.or_else(|| text(&decode(value))),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Texts are in UTF-8 where the file says so, and often where it does not; others are mostly in Latin-1.
+fn decode(value: &[u8]) -> String {
+    match std::str::from_utf8(value) {
+        Ok(text) => text.to_owned(),
+        Err(_) => value.iter().map(|&byte| char::from(byte)).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records(fields: &[(u8, &[u8])]) -> Vec<u8> {
+        let field = |&(number, value): &(u8, &[u8])| {
+            [&[0x1c, 2, number][..], &(value.len() as u16).to_be_bytes(), value].concat()
+        };
+        fields.iter().flat_map(field).collect()
+    }
+
+    fn block(records: &[u8]) -> Vec<u8> {
+        let length = (records.len() as u32).to_be_bytes();
+        let before = b"8BIM\x03\xed\x00\x00\0\0\0\x03abc\0";
+        [before, &b"8BIM\x04\x04\x03key"[..], &length, records].concat()
+    }
+
+    #[test]
+    fn keywords_title_and_description() {
+        let fields: [(u8, &[u8]); 6] = [
+            (0, &[0, 2]),
+            (5, b"Evening"),
+            (25, "Caf\u{e9}".as_bytes()),
+            (25, b"Stra\xdfe"),
+            (25, b"  "),
+            (120, b"At the\rriver"),
+        ];
+        let found = read(&block(&records(&fields)));
+        assert_eq!(found.tags, ["Café", "Straße"]);
+        assert_eq!((found.title.as_deref(), found.description.as_deref()), (Some("Evening"), Some("At the river")));
+    }
+
+    #[test]
+    fn damage_costs_what_comes_after() {
+        let whole = block(&records(&[(25, b"a"), (25, b"b")]));
+        for end in 0..whole.len() {
+            assert!(read(&whole[..end]).tags.len() <= 1);
+        }
+        assert_eq!(read_records(&[0x1c, 2, 25, 0xff, 0xff, b'a']), Annotations::default());
+    }
+}
