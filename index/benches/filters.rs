@@ -62,6 +62,7 @@ fn asset(number: u64, rng: &mut StdRng) -> Asset {
         title: rng.random_bool(0.1).then(|| format!("Évening in {place}")),
         description: None,
         tags: (0..rng.random_range(0..3)).map(|_| TAGS.choose(rng).copied().unwrap_or_default().to_owned()).collect(),
+        details_version: 0,
     }
 }
 

@@ -44,6 +44,9 @@ pub struct Asset {
     pub description: Option<String>,
     /// Keywords.
     pub tags: Vec<String>,
+    /// The version of what read these details from the file, so that they can be read again once more is understood; 0 if
+    /// that was before versions were noted.
+    pub details_version: u32,
 }
 
 impl Asset {

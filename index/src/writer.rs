@@ -98,7 +98,7 @@ struct Pending {
     removed_assets: Vec<u64>,
     /// Records of added and of changed assets.
     records: BTreeMap<u64, Record>,
-    /// Those of `records` of which only the stamp changed, so that the word index has them already.
+    /// Those of `records` of which only the stamp or the version of the details changed, so that the word index has them already.
     restamped: RoaringTreemap,
 }
 
@@ -497,6 +497,46 @@ impl IndexWriter {
             self.pending.restamped.insert(id);
         }
         Ok(())
+    }
+
+    /// Takes over the details of `read` and their version: when, where and with what the photo was taken, and what is said about
+    /// it. All else stays as it is, embeddings included.
+    ///
+    /// # Errors
+    /// [`IndexError::UnknownId`], or those of reading the record.
+    pub fn set_details(&mut self, id: u64, read: Asset) -> Result<(), IndexError> {
+        let is_committed = !self.pending.records.contains_key(&id);
+        let asset = self.asset_mut(id)?;
+        let with_version = |details_version| Asset {
+            path: asset.path.clone(),
+            stamp: asset.stamp,
+            hash: asset.hash,
+            kind: asset.kind,
+            width: asset.width,
+            height: asset.height,
+            details_version,
+            ..read.clone()
+        };
+        // The word index has no versions.
+        let is_same = with_version(asset.details_version) == *asset;
+        *asset = with_version(read.details_version);
+        if !is_same {
+            self.pending.restamped.remove(id);
+        } else if is_committed {
+            self.pending.restamped.insert(id);
+        }
+        Ok(())
+    }
+
+    /// Keeps an asset's details as they are, and notes that this version of what reads them can do no better.
+    ///
+    /// # Errors
+    /// [`IndexError::UnknownId`], or those of reading the record.
+    pub fn keep_details(&mut self, id: u64, version: u32) -> Result<(), IndexError> {
+        let pending = self.pending.records.get(&id).cloned();
+        let record = pending.map_or_else(|| self.committed(id), |record| Ok(Some(record)))?;
+        let Record { asset, .. } = record.ok_or(IndexError::UnknownId { id })?;
+        self.set_details(id, Asset { details_version: version, ..asset })
     }
 
     /// True if there is something to commit.

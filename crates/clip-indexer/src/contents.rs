@@ -141,7 +141,8 @@ mod tests {
     const C: [u8; 16] = [3; 16];
 
     fn known(id: u64, hash: [u8; 16]) -> Known {
-        Known { id, path: format!("/{id}").into(), hash, stamp: Stamp { size: 1, mtime_ns: 1, ..Stamp::default() } }
+        let stamp = Stamp { size: 1, mtime_ns: 1, ..Stamp::default() };
+        Known { id, path: format!("/{id}").into(), hash, stamp, is_outdated: false }
     }
 
     /// A drive is mounted at `/mounted`, and nothing is anywhere else.

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use clip_encoder::Encoder;
-use clip_index::{Bank, IndexError, IndexReader, IndexWriter, ModelId, ModelOrigin, Record};
+use clip_image::DETAILS_VERSION;
+use clip_index::{Bank, IndexError, IndexReader, IndexWriter, Kind, ModelId, ModelOrigin, Record};
 
 use crate::bad::{self, Bad};
 use crate::contents::Contents;
@@ -184,7 +185,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             _ => Default::default(),
         };
         let plan = plan(&known, walked.files, &roots.scope, &blind, forget, &disk);
-        let Plan { unchanged, restamped, mut work, mut gone, kept, spots, devices } = plan;
+        let Plan { unchanged, restamped, outdated, mut work, mut gone, kept, spots, devices } = plan;
         gone.extend(left_out.iter().map(|photo| Gone { id: photo.id, hash: photo.hash, spot: None }));
         work.retain(|work| match bad.settled(&work.file) {
             Some(skipped) => {
@@ -216,6 +217,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         let mut pipeline = Pipeline::new(&mut writer, self.index, &work, &bad, report, self.progress, &self.options)?;
         pipeline.restamp(&restamped, self.cancel)?;
         pipeline.run(self.encoder, &contents, self.cancel)?;
+        pipeline.read_details(&outdated, self.cancel)?;
         let (mut report, removed) = pipeline.finish(&contents, self.cancel)?;
 
         let departed = contents.departed();
@@ -328,6 +330,12 @@ fn add_lost(
 }
 
 fn known_files(records: Vec<Record>) -> Vec<Known> {
-    let known = |Record { id, asset, .. }| Known { id, path: asset.path, hash: asset.hash, stamp: asset.stamp };
+    let known = |Record { id, asset, .. }| Known {
+        id,
+        is_outdated: asset.kind == Kind::Photo && asset.details_version < DETAILS_VERSION,
+        path: asset.path,
+        hash: asset.hash,
+        stamp: asset.stamp,
+    };
     records.into_iter().map(known).collect()
 }

@@ -22,6 +22,7 @@ mod budget;
 mod clock;
 mod contents;
 mod decode;
+mod details;
 mod encode;
 mod error;
 mod excluded;

@@ -12,19 +12,20 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use clip_encoder::Encoder;
-use clip_index::{Asset, IndexError, IndexReader, IndexWriter, Kind, Stamp};
+use clip_index::{Asset, IndexError, IndexReader, IndexWriter, Stamp};
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::bad::{Bad, Fault};
 use crate::budget::Budget;
 use crate::contents::Contents;
 use crate::decode::{Decoded, Decoding, Finding, Message, is_about_content};
+use crate::details::{self, Reading};
 use crate::encode::{self, Batch, Encoded, Waiting};
 use crate::error::IndexerError;
 use crate::options::IndexOptions;
@@ -211,6 +212,33 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
+    /// Reads the details of photos again that the index has of an earlier version, which understood less of them. Embeddings
+    /// stay. What cannot be read keeps what the index has of it.
+    pub fn read_details(&mut self, outdated: &[(u64, PathBuf)], cancel: &AtomicBool) -> Result<(), IndexerError> {
+        if outdated.is_empty() || self.report.cancelled {
+            return Ok(());
+        }
+        let total = outdated.len() as u64;
+        self.progress.event(Event::Details { done: 0, total });
+        let (threads, limits) = (self.options.decode_threads().min(outdated.len()), self.options.limits);
+        let mut done = 0;
+        details::read(outdated, threads, &limits, cancel, |id, read| {
+            match read {
+                Reading::Details(asset) => {
+                    self.write(|writer| writer.set_details(id, *asset))?;
+                    self.report.details_read += 1;
+                }
+                Reading::NoPhoto => self.write(|writer| writer.keep_details(id, clip_image::DETAILS_VERSION))?,
+                Reading::Failed => {}
+            }
+            done += 1;
+            self.progress.event(Event::Details { done, total });
+            if self.checkpoint_due(0) { self.checkpoint() } else { Ok(()) }
+        })?;
+        self.report.cancelled |= cancel.load(Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Writes what can only be written at the end: copies of photos that are themselves new, and removals.
     ///
     /// Returns besides the photos that were removed because their files are gone.
@@ -309,25 +337,7 @@ impl<'a> Pipeline<'a> {
 
     fn add_encoded(&mut self, (index, hash, metadata): Waiting, row: &[f32]) -> Result<(), IndexerError> {
         let file = &self.work[index].file;
-        let asset = Asset {
-            path: file.path.clone(),
-            stamp: file.stamp,
-            hash,
-            kind: Kind::Photo,
-            width: metadata.width,
-            height: metadata.height,
-            taken_at: metadata.taken_at,
-            camera: metadata.camera,
-            lens: metadata.lens,
-            gps: metadata.gps.map(|place| (place.latitude, place.longitude)),
-            utc_offset: metadata.utc_offset,
-            iso: metadata.iso,
-            focal_length: metadata.focal_length,
-            rating: metadata.rating,
-            title: metadata.title,
-            description: metadata.description,
-            tags: metadata.tags,
-        };
+        let asset = Asset { path: file.path.clone(), stamp: file.stamp, hash, ..details::to_asset(metadata) };
         let id = self.add(index, (asset, row.to_vec()), Outcome::Encoded)?;
         self.encoded[index] = Some(id);
         Ok(())

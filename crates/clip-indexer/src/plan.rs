@@ -14,6 +14,8 @@ pub(crate) struct Known {
     pub path: PathBuf,
     pub hash: [u8; 16],
     pub stamp: Stamp,
+    /// More is understood of its file's metadata now than when it was read.
+    pub is_outdated: bool,
 }
 
 /// A file that has to be read, because the index does not know it or its stamp changed.
@@ -63,6 +65,8 @@ pub(crate) struct Plan {
     pub unchanged: u64,
     /// Unchanged photos of whose stamps the index does not have all that the system tells.
     pub restamped: Vec<(u64, Stamp)>,
+    /// Unchanged photos whose details are to be read again: their ids and paths.
+    pub outdated: Vec<(u64, PathBuf)>,
     /// Files to read, in the order in which they were found.
     pub work: Vec<Work>,
     pub gone: Vec<Gone>,
@@ -94,6 +98,9 @@ pub(crate) fn plan(
         match known {
             Some(known) if known.stamp.same_content(&file.stamp) => {
                 plan.unchanged += 1;
+                if known.is_outdated {
+                    plan.outdated.push((known.id, file.path));
+                }
                 match (known.stamp.inode, file.stamp.inode) {
                     (None, Some(_)) => without_stamp.push((known.id, file.stamp)),
                     _ if known.stamp.ctime_ns.is_none() && file.stamp.ctime_ns.is_some() => {
@@ -110,7 +117,7 @@ pub(crate) fn plan(
     let missing = known.iter().filter(|known| by_path.contains_key(known.path.as_path()));
     let mut places =
         Places { scope, blind, occupied: &occupied, devices: &plan.devices, system, found: HashMap::new() };
-    for &Known { id, ref path, hash, stamp } in missing {
+    for &Known { id, ref path, hash, stamp, .. } in missing {
         let spot = match places.of(path, &stamp, &mut plan.spots) {
             Whereabouts::Elsewhere => None,
             Whereabouts::Gone => {
@@ -242,7 +249,7 @@ mod tests {
     }
 
     fn known(id: u64, path: &str) -> Known {
-        Known { id, path: path.into(), hash: [id as u8; 16], stamp: stamp(1) }
+        Known { id, path: path.into(), hash: [id as u8; 16], stamp: stamp(1), is_outdated: false }
     }
 
     fn found(path: &str, mtime_ns: i128) -> FoundFile {

@@ -35,6 +35,13 @@ pub enum Event<'a> {
         /// Photos added or changed by this run so far.
         indexed: u64,
     },
+    /// Details of unchanged photos are being read again, of which earlier versions understood less.
+    Details {
+        /// Photos read so far.
+        done: u64,
+        /// Photos to be read.
+        total: u64,
+    },
     /// Texts that photos are measured with are being embedded, so that scores can be corrected.
     Bank {
         /// Texts embedded so far.

@@ -22,6 +22,9 @@ pub struct Report {
     pub copied: u64,
     /// Photos that the index knew as they are. A file whose time changed but not its content is among them.
     pub unchanged: u64,
+    /// How many of `unchanged` had their details (time, place, keywords and so on) read again, of which an earlier version
+    /// understood less. Each is read again once.
+    pub details_read: u64,
     /// Photos known by their content that now lie elsewhere.
     pub moved: u64,
     /// Photos that left the index: gone from the disk, excluded, or overwritten by something that is no photo.

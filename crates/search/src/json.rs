@@ -179,6 +179,9 @@ pub struct JsonReport<'a> {
     pub passed_over: Vec<JsonPassedOver<'a>>,
     /// How many of `indexed` took over the embedding of a photo with the same bytes.
     pub copied: u64,
+    /// How many of `unchanged` had their details read again, of which an earlier version understood less; absent if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details_read: Option<u64>,
     /// Whether the run was interrupted.
     pub cancelled: bool,
     /// Files that were still to be read at the end; null if the run was interrupted before all folders were listed.
@@ -307,6 +310,7 @@ impl<'a> From<&'a Report> for JsonReport<'a> {
             moved_roots: report.moved_roots.iter().map(|root| JsonPath::from(root.as_path())).collect(),
             passed_over: report.passed_over.iter().map(JsonPassedOver::from).collect(),
             copied: report.copied,
+            details_read: Some(report.details_read).filter(|photos| *photos > 0),
             cancelled: report.cancelled,
             remaining: report.remaining,
             seconds: report.elapsed.as_secs_f64(),

@@ -204,6 +204,8 @@ pub(super) fn parse(line: &[u8]) -> Result<Item, String> {
             title: members.title,
             description: members.description,
             tags: members.tags,
+            // Not known: what is in the file is read when the photo is next seen there.
+            details_version: 0,
         },
     })
 }

@@ -25,6 +25,7 @@ mod tag {
     pub(super) const TITLE: u8 = 20;
     pub(super) const DESCRIPTION: u8 = 21;
     pub(super) const TAG: u8 = 22;
+    pub(super) const DETAILS_VERSION: u8 = 23;
 }
 
 /// Appends a record's bytes.
@@ -74,6 +75,9 @@ pub(crate) fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), IndexErro
     for keyword in &asset.tags {
         field(tag::TAG, &[keyword.as_bytes()]);
     }
+    if asset.details_version != 0 {
+        field(tag::DETAILS_VERSION, &[&asset.details_version.to_le_bytes()]);
+    }
     if record.positions != [0] {
         let positions: Vec<u8> = record.positions.iter().flat_map(|position| position.to_le_bytes()).collect();
         field(tag::POSITIONS, &[&positions]);
@@ -119,6 +123,7 @@ pub(crate) fn decode(id: u64, bytes: &[u8]) -> Option<Record> {
             tag::TITLE => asset.title = Some(str::from_utf8(value).ok()?.to_owned()),
             tag::DESCRIPTION => asset.description = Some(str::from_utf8(value).ok()?.to_owned()),
             tag::TAG => asset.tags.push(str::from_utf8(value).ok()?.to_owned()),
+            tag::DETAILS_VERSION => asset.details_version = u32::from_le_bytes(value.try_into().ok()?),
             tag::POSITIONS => positions = positions_of(value)?,
             tag => fields::take_stamp(tag, value, &mut asset.stamp)?,
         }
@@ -179,6 +184,7 @@ pub(super) mod tests {
                 any::<Option<String>>(), any::<Option<String>>(),
             ),
             tags in prop::collection::vec(".{0,12}", 0..4),
+            details_version in 0u32..3,
         ) -> Asset {
             let nanos = i128::from(nanos % 1_000_000_000);
             Asset {
@@ -204,6 +210,7 @@ pub(super) mod tests {
                 title,
                 description,
                 tags,
+                details_version,
             }
         }
     }

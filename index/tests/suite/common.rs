@@ -84,6 +84,7 @@ pub fn photo(number: u64, dimension: usize) -> Photo {
         title: number.is_multiple_of(8).then(|| format!("Été à Genève {number}")),
         description: number.is_multiple_of(9).then(|| "北京的秋天".to_owned()),
         tags: (0..number % 3).map(|tag| format!("Tag {}", (number + tag) % 10)).collect(),
+        details_version: 0,
     };
     Photo { asset, embedding: unit(&mut rng, dimension) }
 }

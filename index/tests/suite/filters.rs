@@ -188,3 +188,42 @@ fn records_answer_where_the_words_cannot() {
     assert!(!IndexReader::open(dir.path()).unwrap().search_words("img", 3).unwrap().is_empty());
     assert_found(dir.path(), &mut rng, 50);
 }
+
+#[test]
+fn details_that_were_read_again_are_found_and_all_else_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = IndexWriter::open_or_create(dir.path(), &model(8)).unwrap();
+    let photos: Vec<_> = (1..4).map(|number| photo(number, 8)).collect();
+    let ids: Vec<u64> =
+        photos.iter().map(|photo| writer.add(photo.asset.clone(), photo.embedding.clone()).unwrap()).collect();
+    writer.commit().unwrap();
+    let iso = |number: f64| Filter::Number {
+        field: NumberField::Iso,
+        from: Bound::Included(number),
+        to: Bound::Included(number),
+    };
+    let found =
+        |filter: &Filter| IndexReader::open(dir.path()).unwrap().matching(filter).unwrap().iter().collect::<Vec<_>>();
+    let read = Asset { iso: Some(77), details_version: 3, ..Asset::default() };
+    writer.set_details(ids[0], read).unwrap();
+    // Only the version is new.
+    writer.set_details(ids[1], Asset { details_version: 3, ..photos[1].asset.clone() }).unwrap();
+    writer.keep_details(ids[2], 3).unwrap();
+    assert!(matches!(writer.keep_details(99, 3), Err(clip_index::IndexError::UnknownId { id: 99 })));
+    writer.commit().unwrap();
+    assert_eq!(found(&iso(77.0)), [ids[0]]);
+    assert_eq!(found(&iso(photos[1].asset.iso.unwrap().into())), [ids[1]]);
+    let reader = IndexReader::open(dir.path()).unwrap();
+    let records = reader.records(&ids).unwrap();
+    for (record, photo) in records.iter().zip(&photos) {
+        let (now, before) = (&record.asset, &photo.asset);
+        assert_eq!(
+            (&now.path, now.stamp, now.hash, now.width),
+            (&before.path, before.stamp, before.hash, before.width)
+        );
+        assert_eq!(now.details_version, 3);
+        assert_eq!(reader.embedding(record.id).unwrap(), stored(&photo.embedding));
+    }
+    assert_eq!((records[0].asset.iso, &records[0].asset.title), (Some(77), &None));
+    assert_eq!(records[2].asset, Asset { details_version: 3, ..photos[2].asset.clone() });
+}
