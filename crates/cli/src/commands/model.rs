@@ -17,6 +17,7 @@ use crate::output::{Results, count, decimal_size, grouped, notice, size};
 
 /// The sets whose figures the list has room for.
 const LISTED_SET: &str = "MSCOCO 5k";
+const MANY_LANGUAGES: &str = "XM3600";
 
 pub(crate) fn run(hub: &Hub, command: &ModelCommand) -> Result<Exit> {
     match command {
@@ -66,8 +67,8 @@ fn list(hub: &Hub, args: &ModelListArgs) -> Result<Exit> {
     let mut results = Results::new();
     if !args.json {
         results.line(format_args!(
-            "{:<22} {:>8} {:>7}  {:<5} {:>8} {:>6}  {}",
-            "name", "download", "time", "lang", "ImageNet", "COCO", "licence"
+            "{:<22} {:>8} {:>7}  {:<5} {:>8} {:>6} {:>6}  {}",
+            "name", "download", "time", "lang", "ImageNet", "COCO", "XM3600", "licence"
         ))?;
     }
     for entry in catalogue.entries() {
@@ -86,13 +87,14 @@ fn list(hub: &Hub, args: &ModelListArgs) -> Result<Exit> {
             _ => "",
         };
         let line = format!(
-            "{:<22} {:>8} {:>7}  {:<5} {:>8} {:>6}  {:<12} {note}",
+            "{:<22} {:>8} {:>7}  {:<5} {:>8} {:>6} {:>6}  {:<12} {note}",
             entry.name,
             if entry.is_built_in() { "none".to_owned() } else { decimal_size(entry.bytes) },
             time(entry, &machine).unwrap_or("-".to_owned()),
             if entry.speaks("mul") { "100+" } else { "en" },
             percent(entry.imagenet.as_ref().map(|figure| figure.percent)),
             percent(entry.retrieval_on(LISTED_SET).map(|figures| figures.text_to_image)),
+            percent(entry.retrieval_on(MANY_LANGUAGES).map(|figures| figures.text_to_image)),
             entry.licence,
         );
         results.line(format_args!("{}", line.trim_end()))?;
@@ -104,8 +106,8 @@ fn list(hub: &Hub, args: &ModelListArgs) -> Result<Exit> {
              NAME` measures a model",
         );
         notice(
-            "ImageNet: zero-shot top-1 accuracy in percent; COCO: text-to-image recall@1 on MSCOCO in percent; \
-             as published, see `clip-search model info NAME` for the sources",
+            "ImageNet: zero-shot top-1 accuracy in percent; COCO and XM3600: text-to-image recall@1 in percent on MSCOCO, which \
+             is in English, and on Crossmodal-3600, the mean of 36 languages; as published, see `clip-search model info NAME` for the sources",
         );
         if let Some(entry) = recommended {
             notice(format_args!("recommended for this machine: {}, at {}", entry.name, cost(entry, &machine)));
@@ -174,7 +176,11 @@ fn info(hub: &Hub, args: &PublishedModelArgs) -> Result<Exit> {
             results.line(format_args!("compute      {gflops:.1} GFLOP per photo"))?;
         }
         let texts = if entry.speaks("mul") { "more than 100 languages".to_owned() } else { entry.languages.join(", ") };
-        results.line(format_args!("languages    {texts}"))?;
+        let measured = match entry.retrieval_on(MANY_LANGUAGES) {
+            Some(_) => "XM3600 below is the mean of 36 languages",
+            None => "the figures below are for English only",
+        };
+        results.line(format_args!("languages    {texts} ({measured})"))?;
         let limit = if entry.research_only { " (research only)" } else { "" };
         results.line(format_args!("licence      {}{limit}", entry.licence))?;
         if let Some(figure) = &entry.imagenet {
