@@ -5,7 +5,8 @@
 //! ```
 //!
 //! makes an index of made-up assets in FOLDER, 1,000,000 of them unless told otherwise, if it is not there yet, and prints the
-//! time of each condition: opening the word index and asking for the first time, and the least of ten times after that.
+//! time of each condition: opening the word index and asking for the first time, and the least of ten times after that. Then that
+//! of looking for words.
 
 #![allow(clippy::print_stdout, reason = "it is what a bench does")]
 
@@ -159,5 +160,21 @@ fn main() {
         }
         let warm = times[1..].iter().copied().fold(f64::MAX, f64::min);
         println!("{name:34} {found:>9} {:>6.1} ms {warm:>6.1} ms", times[0]);
+    }
+
+    // A search looks for words of a description in every index that is searched.
+    println!("\n{:34} {:>9} {:>9} {:>9}", "words", "have them", "opened", "warm");
+    for words in ["xylophone", "holiday", "hamburg", "evening in hamburg", "img 1234"] {
+        let mut found = 0;
+        let mut least = [f64::MAX; 2];
+        for _ in 0..5 {
+            let reader = IndexReader::open(index).expect("an index");
+            for time in &mut least {
+                let started = Instant::now();
+                found = reader.items_with_words(words).expect("a word index").len();
+                *time = time.min(started.elapsed().as_secs_f64() * 1e3);
+            }
+        }
+        println!("{words:34} {found:>9} {:>6.1} ms {:>6.1} ms", least[0], least[1]);
     }
 }

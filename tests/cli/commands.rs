@@ -223,7 +223,8 @@ fn index_and_query_give_the_figures_of_eval() {
     for (direction, options) in [("text_to_image", &["--raw"][..]), ("text_to_image_corrected", &[])] {
         let mut ranks = Vec::new();
         for (image, caption) in captions {
-            let hits = on_samples(&[&["query", "--exact", "--json", caption], options].concat()).expect(0).json_lines();
+            let query = ["query", "--exact", "--fusion", "off", "--json", caption];
+            let hits = on_samples(&[&query[..], options].concat()).expect(0).json_lines();
             let right = hits.iter().find(|hit| Path::new(hit["path"].as_str().unwrap()).ends_with(image));
             ranks.push(right.unwrap()["rank"].as_u64().unwrap());
         }

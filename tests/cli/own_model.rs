@@ -68,6 +68,27 @@ impl Place {
     }
 }
 
+/// The weights of the small models are random, so nothing that they find is more than the nearest.
+#[test]
+fn a_model_that_was_never_trained_finds_nothing_that_matches() {
+    let place = Place::new();
+    for (model, is_known) in [("mine.safetensors", false), ("my checkpoint", false), ("pocket", true)] {
+        place.index(model);
+        for text in ["a cat lies on a sofa", "coffee beans", "xylophone"] {
+            let query = ["query", "--no-cache", "--fusion", "off", text];
+            let lines = place.run(&[&query[..], &["--json"]].concat()).expect(0).json_lines();
+            assert_eq!(lines.len(), 2);
+            if !is_known {
+                assert!(lines.iter().all(|hit| hit["match"] == false && hit["relevance"] == 0.0), "{lines:?}");
+                let run = place.run(&query).expect(0);
+                assert!(run.stderr.contains("nothing matches well"), "{run:?}");
+            }
+        }
+    }
+    let best = place.run(&["query", "--json", "--fusion", "off", "a cat lies on a sofa"]).expect(0).json_lines();
+    assert!(best[0]["match"] == true && best[0]["path"].as_str().unwrap().ends_with("cat.jpg"), "{best:?}");
+}
+
 #[test]
 fn files_folders_and_relative_paths_are_remembered() {
     let file = Place::new().path("mine.safetensors");

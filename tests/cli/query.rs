@@ -300,7 +300,7 @@ fn scores_are_corrected_for_words_and_plain_otherwise() {
         let lines = sandbox.run(&[&["query", "--json"], arguments].concat()).expect(0).json_lines();
         lines.iter().map(|line| (line["score"].as_f64().unwrap(), line["adjusted"].as_f64().unwrap())).collect()
     };
-    let corrected = scores(&["a cat"]);
+    let corrected = scores(&["a cat", "--fusion", "off"]);
     assert!(corrected.iter().all(|(score, adjusted)| adjusted < score), "{corrected:?}");
     assert!(corrected.is_sorted_by(|a, b| a.1 >= b.1));
     let raw = scores(&["a cat", "--raw"]);

@@ -34,7 +34,7 @@ impl Place {
     }
 
     fn query(&self, arguments: &[&str]) -> Run {
-        let arguments = [&["query", "--json"], arguments].concat();
+        let arguments = [&["query", "--json", "--fusion", "off"], arguments].concat();
         Run::from(self.sandbox.command(&arguments).env("HOME", self.sandbox.path().join("home")).output().unwrap())
     }
 }

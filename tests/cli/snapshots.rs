@@ -150,7 +150,7 @@ fn query() {
     }
     runs(&sandbox, &mut transcript, &[&["query", "a cat"]]);
     let numbers =
-        [(r"(?m)^-?0\.\d{3}  ", "[SCORE]  "), (r"\([^()]*huggingface[^()]*\)", "([CACHE])"), (r"\d+\.\d ms", "[TIME]")];
+        [(r"(?m)^-?[01]\.\d{3}  ", "[SCORE]  "), (r"\([^()]*huggingface[^()]*\)", "([CACHE])"), (r"\d+\.\d ms", "[TIME]")];
     transcript.check("query", &numbers);
 }
 

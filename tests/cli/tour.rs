@@ -184,7 +184,7 @@ fn tour() {
     tour.transcript.check(
         "tour",
         &[
-            (r"(?m)^0\.\d{3}  ", "[SCORE]  "),
+            (r"(?m)^[01]\.\d{3}  ", "[SCORE]  "),
             (r"(?m)^-0\.\d{3}  ", "[SCORE]  "),
             // Which model suits the machine depends on the machine.
             (r"(?m)^tip: .* knows far more, at .*$", "tip: [MODEL AND WHAT IT COSTS]"),

@@ -170,7 +170,7 @@ impl Library {
             return Ok(());
         }
         let reader = match IndexReader::open(self.index()) {
-            Ok(reader) if *reader.model() == *id && reader.len() >= alignment::DRAWINGS => reader,
+            Ok(reader) if *reader.model() == *id && !reader.is_empty() => reader,
             Ok(_) | Err(IndexError::NotFound { .. }) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
@@ -389,22 +389,16 @@ mod tests {
     fn a_trained_model_knows_which_words_go_with_which_pictures() {
         let model = Model::load(&ModelSource::Default, &LoadOptions::default()).unwrap();
         let measured = alignment::measure(&model).unwrap();
-        eprintln!("pocket: {measured}");
         assert!(alignment::is_enough(measured), "{measured}");
     }
 
     #[test]
-    fn one_with_random_weights_does_not() {
+    fn models_with_random_weights_do_not() {
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../clip-model/tests/fixtures");
-        let mut seen = 0;
-        for entry in std::fs::read_dir(fixtures).unwrap() {
-            let folder = entry.unwrap().path();
-            if let Ok(model) = Model::load(&ModelSource::Folder(folder.clone()), &LoadOptions::default()) {
-                let measured = alignment::measure(&model).unwrap();
-                eprintln!("{}: {measured}", folder.display());
-                seen += 1;
-            }
+        for name in ["tiny-huggingface", "tiny-resnet", "tiny-open-clip"] {
+            let model = Model::load(&ModelSource::Folder(fixtures.join(name)), &LoadOptions::default()).unwrap();
+            let measured = alignment::measure(&model).unwrap();
+            assert!(!alignment::is_enough(measured), "{name}: {measured}");
         }
-        assert!(seen >= 3, "{seen}");
     }
 }

@@ -248,7 +248,7 @@ fn explain(explanation: &Explanation, hits: usize) {
     for FoundWord { word, items, .. } in &explanation.words {
         let photos = count(*items, "photo");
         notice(format_args!(
-            "`{}` is in names, keywords or texts of {photos}, which counts for them",
+            "`{}` occurs in names, keywords or texts of {photos}, which raises their scores",
             escaped_text(word)
         ));
     }

@@ -1,4 +1,4 @@
-//! Simple drawings, each with a text that describes it.
+//! Simple drawings, and the texts that describe them.
 
 use image::{Rgb, RgbImage};
 
@@ -13,25 +13,40 @@ const BLUE: Colour = [30, 60, 210];
 const YELLOW: Colour = [250, 215, 30];
 const SKY: Colour = [110, 170, 240];
 
-/// All drawings.
-pub(super) const ALL: [(&str, fn() -> RgbImage); 16] = [
-    ("a plain red background", || plain(RED)),
-    ("a plain blue background", || plain(BLUE)),
-    ("a plain green background", || plain(GREEN)),
-    ("a plain yellow background", || plain(YELLOW)),
-    ("a completely black picture", || plain(BLACK)),
-    ("a blank white page", || plain(WHITE)),
-    ("black and white stripes", stripes),
-    ("a chessboard", chessboard),
-    ("a rainbow of many colors", rainbow),
-    ("stars in the night sky", night),
-    ("a sunset over the sea", sunset),
-    ("snowy mountains under a blue sky", mountains),
-    ("a green meadow under a blue sky", meadow),
-    ("a yellow smiley face", smiley),
-    ("a small house with a red roof", house),
-    ("a green tree with a brown trunk", tree),
+/// What describes the drawings, a line for each.
+const TEXTS: &str = include_str!("texts.txt");
+
+const DRAWINGS: [fn() -> RgbImage; COUNT] = [
+    || plain(RED),
+    || plain(BLUE),
+    || plain(GREEN),
+    || plain(YELLOW),
+    || plain(BLACK),
+    || plain(WHITE),
+    stripes,
+    chessboard,
+    rainbow,
+    night,
+    sunset,
+    mountains,
+    meadow,
+    smiley,
+    house,
+    tree,
 ];
+
+/// How many drawings there are.
+pub(super) const COUNT: usize = 16;
+
+/// The texts that describe the drawings.
+pub(super) fn texts() -> Vec<&'static str> {
+    TEXTS.lines().collect()
+}
+
+/// The drawings, in the order of their texts.
+pub(super) fn drawings() -> impl Iterator<Item = RgbImage> {
+    DRAWINGS.iter().map(|draw| draw())
+}
 
 fn draw(colour: impl Fn(f32, f32) -> Colour) -> RgbImage {
     let side = SIDE as f32;
@@ -176,17 +191,16 @@ mod tests {
 
     #[test]
     fn drawings_and_texts_are_all_different() {
-        let pictures: HashSet<Vec<u8>> = ALL.iter().map(|(_, draw)| draw().into_raw()).collect();
-        assert_eq!(pictures.len(), ALL.len());
-        assert_eq!(ALL.iter().map(|(text, _)| text).collect::<HashSet<_>>().len(), ALL.len());
+        assert_eq!(drawings().map(RgbImage::into_raw).collect::<HashSet<_>>().len(), COUNT);
+        assert_eq!(texts().into_iter().collect::<HashSet<_>>().len(), COUNT);
     }
 
     #[test]
     fn drawings_can_be_looked_at() {
         // DRAWINGS=DIR cargo test: to see them.
         if let Some(folder) = std::env::var_os("DRAWINGS") {
-            for (text, draw) in ALL {
-                draw().save(std::path::Path::new(&folder).join(format!("{}.png", text.replace(' ', "_")))).unwrap();
+            for (text, drawing) in texts().into_iter().zip(drawings()) {
+                drawing.save(std::path::Path::new(&folder).join(format!("{}.png", text.replace(' ', "_")))).unwrap();
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::embed::checked;
 use crate::error::QueryError;
 
 /// How many drawings a model is shown.
-pub const DRAWINGS: usize = drawings::ALL.len();
+const DRAWINGS: usize = drawings::COUNT;
 
 /// Below this, a model may as well guess: one in a thousand that does is above.
 const LEAST: f32 = 3.0;
@@ -24,12 +24,11 @@ const LEAST: f32 = 3.0;
 /// [`QueryError::Encoder`] or [`QueryError::EncoderOutput`] if the model fails.
 pub fn measure(encoder: &impl Encoder) -> Result<f32, QueryError> {
     let dimension = encoder.dimension();
-    let texts = drawings::ALL.map(|(text, _)| text);
-    let texts = checked(encoder.embed_texts(&texts), DRAWINGS * dimension)?;
+    let texts = checked(encoder.embed_texts(&drawings::texts()), DRAWINGS * dimension)?;
     let mut similarities = vec![0.0; DRAWINGS * DRAWINGS];
-    for (at, (_, draw)) in drawings::ALL.iter().enumerate() {
+    for (at, drawing) in drawings::drawings().enumerate() {
         // One at a time, as example photos are: some models take much memory for each.
-        let image = checked(encoder.embed_images(&[draw()]), dimension)?;
+        let image = checked(encoder.embed_images(&[drawing]), dimension)?;
         for (text, row) in texts.chunks_exact(dimension).enumerate() {
             similarities[at * DRAWINGS + text] =
                 row.iter().zip(&image).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
