@@ -556,7 +556,7 @@ impl IndexReader {
             let reason = "it is made when the index is next updated".to_owned();
             return Err(IndexError::Metadata { dir: self.snapshot.layout().words(), reason });
         };
-        let opened = Words::open(files)?;
+        let opened = Words::open_lazily(files)?;
         Ok(self.words.get_or_init(|| opened))
     }
 

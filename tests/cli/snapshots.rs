@@ -149,8 +149,11 @@ fn query() {
         transcript.add(arguments, on_samples(arguments));
     }
     runs(&sandbox, &mut transcript, &[&["query", "a cat"]]);
-    let numbers =
-        [(r"(?m)^-?[01]\.\d{3}  ", "[SCORE]  "), (r"\([^()]*huggingface[^()]*\)", "([CACHE])"), (r"\d+\.\d ms", "[TIME]")];
+    let numbers = [
+        (r"(?m)^-?[01]\.\d{3}  ", "[SCORE]  "),
+        (r"\([^()]*huggingface[^()]*\)", "([CACHE])"),
+        (r"\d+\.\d ms", "[TIME]"),
+    ];
     transcript.check("query", &numbers);
 }
 

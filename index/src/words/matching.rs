@@ -29,6 +29,20 @@ pub(crate) fn items(
     items_of(searcher, items, |segment| Segment { searcher, segment, fields }.docs(filter))
 }
 
+/// Whether a segment has all these words, if not of one asset. Reads no postings.
+pub(crate) fn are_there(searcher: &Searcher, words: &[Term]) -> tantivy::Result<bool> {
+    for segment in searcher.segment_readers() {
+        let mut has_all = true;
+        for word in words {
+            has_all = has_all && segment.inverted_index(word.field())?.get_term_info(word)?.is_some();
+        }
+        if has_all {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The ids of the items of all assets that have all these words.
 pub(crate) fn items_with(
     searcher: &Searcher,

@@ -18,6 +18,7 @@ use roaring::RoaringTreemap;
 use tantivy::collector::TopDocs;
 use tantivy::directory::error::OpenReadError;
 use tantivy::error::DataCorruption;
+use tantivy::index::{SegmentComponent, SegmentMeta};
 use tantivy::indexer::{LogMergePolicy, MergePolicy, NoMergePolicy};
 use tantivy::query::{BooleanQuery, Occur, Query, TermQuery};
 use tantivy::schema::{IndexRecordOption, Schema};
@@ -45,7 +46,14 @@ pub(crate) struct Words {
     is_earlier: bool,
     searcher: Searcher,
     items: OnceLock<Items>,
+    /// Set once the checksums of these files were found to match.
+    checked_postings: OnceLock<()>,
+    checked_all: OnceLock<()>,
 }
+
+/// Files that are read to see whether there is a word at all, and which assets there are.
+const AT_FIRST: [SegmentComponent; 3] =
+    [SegmentComponent::Terms, SegmentComponent::FastFields, SegmentComponent::Delete];
 
 impl std::fmt::Debug for Words {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -57,6 +65,14 @@ impl Words {
     /// Opens the word index of one commit, after all its checksums were found to match: tantivy does not check them by
     /// itself, and what it makes of damaged files cannot be foreseen.
     pub(crate) fn open(files: &ReadDirectory) -> Result<Words, IndexError> {
+        let words = Words::open_lazily(files)?;
+        words.check_all()?;
+        Ok(words)
+    }
+
+    /// As [`open`](Words::open), but the larger files are checked when they are first read. Most descriptions have no word that is
+    /// written anywhere, and need none of them.
+    pub(crate) fn open_lazily(files: &ReadDirectory) -> Result<Words, IndexError> {
         let dir = files.root().to_path_buf();
         let (expected, mut fields) = schema();
         let (searcher, found) = guard(&dir, || {
@@ -64,14 +80,39 @@ impl Words {
             if found != expected {
                 (fields.id, fields.words) = (found.get_field(document::column::ID)?, found.get_field("words")?);
             }
-            Ok((open_checked(files, &found)?, found))
+            Ok((open_checked(files, &found, Some(&AT_FIRST))?, found))
         })?;
-        Ok(Words { dir, fields, is_earlier: found != expected, searcher, items: OnceLock::new() })
+        Ok(Words {
+            dir,
+            fields,
+            is_earlier: found != expected,
+            searcher,
+            items: OnceLock::new(),
+            checked_postings: OnceLock::new(),
+            checked_all: OnceLock::new(),
+        })
+    }
+
+    fn check_postings(&self) -> Result<(), IndexError> {
+        if self.checked_postings.get().is_none() {
+            guard(&self.dir, || refuse_damage(self.searcher.index(), Some(&[SegmentComponent::Postings])))?;
+            self.checked_postings.get_or_init(|| ());
+        }
+        Ok(())
+    }
+
+    fn check_all(&self) -> Result<(), IndexError> {
+        if self.checked_all.get().is_none() {
+            guard(&self.dir, || refuse_damage(self.searcher.index(), None))?;
+            self.checked_all.get_or_init(|| ());
+        }
+        Ok(())
     }
 
     /// The items of assets that meet a condition.
     pub(crate) fn matching(&self, filter: &Filter) -> Result<RoaringTreemap, IndexError> {
         self.refuse_earlier()?;
+        self.check_all()?;
         guard(&self.dir, || matching::items(&self.searcher, &self.items, &self.fields, filter))
     }
 
@@ -92,6 +133,10 @@ impl Words {
         if words.is_empty() {
             return Ok(RoaringTreemap::new());
         }
+        if !guard(&self.dir, || matching::are_there(&self.searcher, &words))? {
+            return Ok(RoaringTreemap::new());
+        }
+        self.check_postings()?;
         guard(&self.dir, || matching::items_with(&self.searcher, &self.items, &words))
     }
 
@@ -100,6 +145,7 @@ impl Words {
         if limit == 0 {
             return Ok(Vec::new());
         }
+        self.check_all()?;
         guard(&self.dir, || {
             let mut tokenizer = self.searcher.index().tokenizer_for_field(self.fields.words)?;
             let words = fold::folded(words);
@@ -186,7 +232,7 @@ impl WordsWriter {
             let directory = WriteDirectory::open(&dir, meta)?;
             let closing = CloseOnDrop(directory.gate());
             let index = Index::open_or_create(directory.clone(), schema)?;
-            refuse_damage(&index)?;
+            refuse_damage(&index, None)?;
             let writer = index.writer_with_num_threads(1, WRITER_MEMORY)?;
             // What is merged, and when, is for `commit` to say: a merge in the background would change what a manifest
             // names at any time.
@@ -242,11 +288,15 @@ pub(crate) fn sweep_except(dir: &Path, live: &HashSet<PathBuf>) -> Result<(), In
     Ok(())
 }
 
-/// Opens one committed state of an index of tantivy's with these fields, after all its checksums were found to match. Every
-/// document must have a number in the fast field `id`.
-pub(crate) fn open_checked(files: &ReadDirectory, expected: &Schema) -> tantivy::Result<Searcher> {
+/// Opens one committed state of an index of tantivy's with these fields, after the checksums of these components, or of all, were
+/// found to match. Every document must have a number in the fast field `id`.
+pub(crate) fn open_checked(
+    files: &ReadDirectory,
+    expected: &Schema,
+    components: Option<&[SegmentComponent]>,
+) -> tantivy::Result<Searcher> {
     let index = Index::open(files.clone())?;
-    refuse_damage(&index)?;
+    refuse_damage(&index, components)?;
     if index.schema() != *expected {
         return Err(TantivyError::SchemaError("the schema does not match this version".into()));
     }
@@ -263,26 +313,33 @@ pub(crate) fn open_checked(files: &ReadDirectory, expected: &Schema) -> tantivy:
     Ok(searcher)
 }
 
-/// Refuses an index of tantivy's with a file whose checksum does not match.
-fn refuse_damage(index: &Index) -> tantivy::Result<()> {
-    let Some(file) = damaged_files(index)?.into_iter().next() else { return Ok(()) };
-    let comment = "the checksum does not match".to_owned();
-    Err(TantivyError::DataCorruption(DataCorruption::new(file, comment)))
-}
-
-fn damaged_files(index: &Index) -> tantivy::Result<Vec<PathBuf>> {
-    let mut damaged = Vec::new();
-    for file in index.load_metas()?.list_segment_files() {
+/// Refuses an index of tantivy's with a file whose checksum does not match, among those of these components or among all.
+fn refuse_damage(index: &Index, components: Option<&[SegmentComponent]>) -> tantivy::Result<()> {
+    let metas = index.load_metas()?;
+    let mut files: Vec<PathBuf> = match components {
+        None => metas.list_segment_files().into_iter().collect(),
+        Some(components) => {
+            let of_segment = |segment: &SegmentMeta| {
+                let name = |component: &SegmentComponent| segment.relative_path(component.clone());
+                components.iter().map(name).collect::<Vec<_>>()
+            };
+            metas.segments.iter().flat_map(of_segment).collect()
+        }
+    };
+    files.sort();
+    for file in files {
         match index.directory().validate_checksum(&file) {
             Ok(true) => {}
             // Some of the names are of files that a segment may have.
             Err(OpenReadError::FileDoesNotExist(_)) => {}
-            Ok(false) => damaged.push(file),
+            Ok(false) => {
+                let comment = "the checksum does not match".to_owned();
+                return Err(TantivyError::DataCorruption(DataCorruption::new(file, comment)));
+            }
             Err(error) => return Err(error.into()),
         }
     }
-    damaged.sort();
-    Ok(damaged)
+    Ok(())
 }
 
 fn unreadable() -> TantivyError {

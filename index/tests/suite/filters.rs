@@ -5,7 +5,8 @@ use std::ops::Bound;
 use std::path::Path;
 
 use clip_index::{
-    Asset, Filter, IndexReader, IndexWriter, Kind, NewItem, NumberField, Property, Record, Shape, TextField, verify,
+    Asset, Filter, IndexError, IndexReader, IndexWriter, Kind, NewItem, NumberField, Property, Record, Shape,
+    TextField, verify,
 };
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -129,6 +130,28 @@ fn assert_found(dir: &Path, rng: &mut StdRng, rounds: usize) -> usize {
     some
 }
 
+const WORDS: [&str; 9] =
+    ["img", "IMG album", "album 3", "camera-1", "jpg", "photos, album: 2", "moved", "xyz", "album xyz"];
+
+fn with_words(reader: &IndexReader, text: &str) -> Result<Vec<u64>, IndexError> {
+    Ok(reader.items_with_words(text)?.iter().collect())
+}
+
+/// The items of assets that have all words of a text.
+fn expected_words(records: &[Record], text: &str) -> Vec<u64> {
+    let split = |text: &str| -> Vec<String> {
+        text.to_lowercase().split(|c: char| !c.is_alphanumeric()).map(str::to_owned).collect()
+    };
+    let words: Vec<String> = split(text).into_iter().filter(|word| !word.is_empty()).collect();
+    let has_all = |record: &&Record| {
+        let Asset { path, camera, lens, title, description, tags, .. } = &record.asset;
+        let texts = [camera, lens, title, description].into_iter().flatten().chain(tags);
+        let all: Vec<String> = texts.flat_map(|text| split(text)).chain(split(&path.to_string_lossy())).collect();
+        words.iter().all(|word| all.contains(word))
+    };
+    records.iter().filter(has_all).flat_map(Record::items).collect()
+}
+
 #[test]
 fn the_word_index_finds_what_meets_a_condition() {
     let dir = tempfile::tempdir().unwrap();
@@ -163,9 +186,73 @@ fn the_word_index_finds_what_meets_a_condition() {
         }
         writer.commit().unwrap();
         some += assert_found(dir.path(), &mut rng, 100);
+        let reader = IndexReader::open(dir.path()).unwrap();
+        let records = reader.all_records().unwrap();
+        for text in WORDS {
+            assert_eq!(with_words(&reader, text).unwrap(), expected_words(&records, text), "{text}");
+        }
     }
     assert!(some > 300, "{some} of 1200 conditions tell assets apart");
     assert!(verify(dir.path()).unwrap().is_clean());
+}
+
+/// The files that are not read at first are checked before they are read.
+#[test]
+fn damaged_words_are_an_error_or_do_no_harm() {
+    let dir = tempfile::tempdir().unwrap();
+    index_of(dir.path(), 300, 100, DIMENSION);
+    let reader = IndexReader::open(dir.path()).unwrap();
+    let records = reader.all_records().unwrap();
+    let mut errors = 0;
+    for file in files(&dir.path().join("words")) {
+        let good = fs::read(&file).unwrap();
+        for at in (0..good.len()).step_by(good.len() / 16 + 1) {
+            let mut bytes = good.clone();
+            bytes[at] ^= 0x24;
+            // As a new file: the readers above keep theirs.
+            fs::remove_file(&file).unwrap();
+            fs::write(&file, &bytes).unwrap();
+            let reader = IndexReader::open(dir.path()).unwrap();
+            for text in WORDS {
+                match with_words(&reader, text) {
+                    Ok(found) => assert_eq!(found, expected_words(&records, text), "{text}, {}", file.display()),
+                    Err(_) => errors += 1,
+                }
+            }
+        }
+        fs::remove_file(&file).unwrap();
+        fs::write(&file, &good).unwrap();
+    }
+    assert!(errors > 20, "{errors}");
+}
+
+#[test]
+fn files_are_found_by_their_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = IndexWriter::open_or_create(dir.path(), &model(DIMENSION)).unwrap();
+    let mut ids = Vec::new();
+    for path in ["/p/Été à Genève.jpg", "/q/ete_a_geneve.PNG", "/p/Genève.jpg", "/geneve/a.jpg", "/p/北京2008.jpg"]
+    {
+        let Photo { asset, embedding } = photo(ids.len() as u64, DIMENSION);
+        ids.push(writer.add(Asset { path: path.into(), ..asset }, embedding).unwrap());
+    }
+    // More than are looked at one by one.
+    for number in 0..1500 {
+        let Photo { asset, embedding } = photo(number + 10, DIMENSION);
+        writer.add(Asset { path: format!("/geneve/x{number}.jpg").into(), ..asset }, embedding).unwrap();
+    }
+    writer.commit().unwrap();
+    let reader = IndexReader::open(dir.path()).unwrap();
+    let named = |name: &str| reader.items_named(name).unwrap().iter().collect::<Vec<_>>();
+    assert_eq!(named("été à genève"), ids[..2]);
+    assert_eq!(named("ETE A GENEVE.jpg"), ids[..1]);
+    assert_eq!(named("geneve"), ids[2..3]);
+    assert_eq!(named("a"), ids[3..4]);
+    assert_eq!(named("北京2008"), ids[4..5]);
+    assert_eq!(named("x7.jpg").len(), 1);
+    for name in ["gene", "geneve png", "", "...", "2008"] {
+        assert!(named(name).is_empty(), "{name}");
+    }
 }
 
 /// An index whose words are those of an earlier version, or damaged, answers from its records.

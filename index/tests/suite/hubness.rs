@@ -251,7 +251,22 @@ fn the_mean_is_that_of_the_items() {
         assert!((f64::from(*found) - expected).abs() < 1e-5);
     }
     let expected = reader.ids().map(|id| f64::from(reader.hubness(id).unwrap().captions)).sum::<f64>() / count;
-    assert!((f64::from(mean.hubness.captions) - expected).abs() < 1e-5);
+    assert!((f64::from(mean.hubness.unwrap().captions) - expected).abs() < 1e-5);
+    let shares = Hubness { captions: 0.5, phrases: 0.0 };
+    let scores = reader.sample_scores(&rows[0], shares).unwrap();
+    assert_eq!(scores.len(), reader.len());
+    for (id, score) in reader.ids().zip(scores) {
+        let expected = reader.similarity(&rows[0], id).unwrap() - reader.hubness(id).unwrap().penalty(shares);
+        assert!((score - expected).abs() < 1e-6);
+    }
+    // Those of the bank are what its texts score, less as much.
+    let nothing = Hubness::default();
+    let plain = reader.bank_scores(&bank, nothing, nothing).unwrap();
+    let less = reader.bank_scores(&bank, shares, nothing).unwrap();
+    assert!(plain.captions.len() > 1000 && plain.phrases.len() > 1000);
+    assert!(plain.captions.iter().all(|score| score.abs() < 1.01));
+    assert!(plain.captions != less.captions && plain.phrases == less.phrases);
+    assert_eq!(reader.bank_scores(&self::bank(1, DIMENSION + 1), nothing, nothing), None);
     // Of more, every few are looked at, of all files.
     add_some(&mut writer, 500..4000);
     let mean = IndexReader::open(dir.path()).unwrap().mean().unwrap();
