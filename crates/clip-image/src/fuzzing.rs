@@ -5,11 +5,12 @@
 
 use crate::annotations::{Annotations, iptc, xmp};
 use crate::calendar::Instant;
-use crate::details::{self, Details};
+use crate::details;
 use crate::exif_data;
 use crate::formats;
 #[cfg(feature = "jpeg")]
 use crate::formats::jpeg;
+use crate::metadata::Details;
 use crate::{ImageError, Limits, Photo, decode_bytes, decode_bytes_for};
 
 /// A good JPEG of 96 x 64 pixels without EXIF data.

@@ -65,6 +65,7 @@ mod hash;
 mod limits;
 mod metadata;
 mod orientation;
+mod panics;
 mod raster;
 mod text;
 

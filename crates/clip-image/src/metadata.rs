@@ -1,6 +1,10 @@
 //! What is known about a photo besides its pixels.
 
+use image::metadata::Orientation;
+
 use crate::Format;
+use crate::annotations::Annotations;
+use crate::calendar::Instant;
 
 /// What is known about a photo besides its pixels.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,4 +48,39 @@ pub struct Gps {
     pub latitude: f64,
     /// East is positive; -180 to 180.
     pub longitude: f64,
+}
+
+/// What the metadata in a file say. Each is absent when it is missing, unreadable or impossible.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(crate) struct Details {
+    pub(crate) orientation: Option<Orientation>,
+    pub(crate) taken_at: Option<Instant>,
+    pub(crate) camera: Option<String>,
+    pub(crate) gps: Option<Gps>,
+    pub(crate) iso: Option<u32>,
+    pub(crate) focal_length: Option<f32>,
+    pub(crate) annotations: Annotations,
+}
+
+impl Details {
+    /// Of a photo with this upright size.
+    pub(crate) fn into_metadata(self, format: Format, (width, height): (u32, u32)) -> Metadata {
+        let Annotations { rating, title, description, tags, lens } = self.annotations;
+        Metadata {
+            width,
+            height,
+            taken_at: self.taken_at.map(|instant| instant.seconds),
+            utc_offset: self.taken_at.and_then(|instant| instant.offset),
+            camera: self.camera,
+            lens,
+            gps: self.gps,
+            iso: self.iso,
+            focal_length: self.focal_length,
+            rating,
+            title,
+            description,
+            tags,
+            format,
+        }
+    }
 }

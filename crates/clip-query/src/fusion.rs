@@ -2,7 +2,7 @@
 //!
 //! A photo has two scores: how similar it is to what was described, and how much of the description is written about it. Reciprocal
 //! rank fusion (Cormack et al. 2009) adds up 1/(60 + rank) of both lists. It does not see that the second word is as good as the
-//! first, or that the best similarity is far better than the next. [`Fusion::Scores`] adds up the scores themselves, in one unit:
+//! first, or that the best similarity is far better than the next. [`Scores`](crate::Fusion::Scores) adds up the scores themselves, in one unit:
 //! how far the similarities of this query are spread over the library. `docs/search.md` compares the two.
 
 use std::collections::HashMap;
@@ -13,19 +13,6 @@ use roaring::RoaringTreemap;
 use crate::embed::Embedded;
 use crate::spread::Spread;
 use crate::words::{FoundWord, WordHits};
-
-/// How words in names, keywords and texts count besides what a photo shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Fusion {
-    /// The words that a photo has add to its score, by how much of the description they are.
-    #[default]
-    Scores,
-    /// Reciprocal rank fusion with k = 60.
-    Ranks,
-    /// They do not count.
-    Off,
-}
 
 /// What all words of a description are worth, in standard deviations of the similarities.
 const WORTH: f32 = 3.0;

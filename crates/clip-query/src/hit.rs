@@ -81,6 +81,6 @@ pub struct Explanation {
     pub searching: Duration,
     /// Reading the records of the results.
     pub records: Duration,
-    /// Better results than the last one that were left out because their files are [not there](Query::only_present).
+    /// Better results than the last one that were left out because their files are [not there](crate::Query::only_present).
     pub missing: u64,
 }

@@ -41,9 +41,8 @@ pub use clip_encoder::{BoxedError, Encoder};
 /// How an index is searched.
 pub use clip_index::{Filter, Method, NumberField, Plan, Property, Reason, Shape, Strategy, TextField};
 pub use error::{Example, QueryError};
-pub use fusion::Fusion;
 pub use hit::{Explanation, Hit};
-pub use query::{Alternative, Order, Query, Term};
+pub use query::{Alternative, Fusion, Order, Query, Term};
 pub use searcher::Searcher;
 pub use text_cache::TextCache;
 pub use words::FoundWord;

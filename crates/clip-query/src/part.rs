@@ -4,8 +4,8 @@ use clip_index::{Found, Hubness, IndexError, IndexReader, Neighbour, SearchOptio
 use roaring::RoaringTreemap;
 
 use crate::embed::Embedded;
-use crate::fusion::{self, Fused, Fusion};
-use crate::query::Query;
+use crate::fusion::{self, Fused};
+use crate::query::{Fusion, Query};
 
 /// An alternative, ready to be searched for.
 #[derive(Debug)]

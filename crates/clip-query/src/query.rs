@@ -6,8 +6,6 @@ use std::path::PathBuf;
 use clip_image::Limits;
 use image::RgbImage;
 
-use crate::fusion::Fusion;
-
 /// One thing to look for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Term {
@@ -57,6 +55,19 @@ pub enum Order {
     Path,
     /// The largest file first.
     Largest,
+}
+
+/// How words in names, keywords and texts count besides what a photo shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Fusion {
+    /// The words that a photo has add to its score, by how much of the description they are.
+    #[default]
+    Scores,
+    /// Reciprocal rank fusion with k = 60.
+    Ranks,
+    /// They do not count.
+    Off,
 }
 
 /// A request: alternatives, each with weighted terms and conditions, and which results are wanted.

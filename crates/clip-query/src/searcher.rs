@@ -15,11 +15,11 @@ use crate::bank;
 use crate::distinct::{self, Group};
 use crate::embed::{Embedded, embed};
 use crate::error::QueryError;
-use crate::fusion::{Fused, Fusion};
+use crate::fusion::Fused;
 use crate::hit::{Explanation, Hit, is_absent};
 use crate::ordering;
 use crate::part::{Part, Scores};
-use crate::query::{Alternative, Order, Query, Term};
+use crate::query::{Alternative, Fusion, Order, Query, Term};
 use crate::relevance::{Calibration, Evidence, Units};
 use crate::words::WordHits;
 

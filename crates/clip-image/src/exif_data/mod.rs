@@ -8,7 +8,7 @@ use image::metadata::Orientation;
 use crate::Gps;
 use crate::annotations::{self, Annotations};
 use crate::calendar::{self, Instant};
-use crate::details::Details;
+use crate::metadata::Details;
 use crate::text::{LONGEST_NAME, line};
 
 /// Fields of Windows, whose texts are in UTF-16.

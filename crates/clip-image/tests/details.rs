@@ -1,0 +1,62 @@
+//! Metadata that are read without the pixels.
+
+#![cfg(feature = "jpeg")]
+
+use std::path::Path;
+
+use clip_image::{ImageError, Limits, decode, read_details};
+
+const PHOTO: &[u8] = include_bytes!("fixtures/420.jpg");
+
+fn segment(marker: u8, content: &[u8]) -> Vec<u8> {
+    [&[0xff, marker][..], &(content.len() as u16 + 2).to_be_bytes(), content].concat()
+}
+
+fn xmp(rating: u8) -> Vec<u8> {
+    let packet = format!("<rdf:RDF><rdf:Description xmp:Rating=\"{rating}\"/></rdf:RDF>");
+    segment(0xe1, &[b"http://ns.adobe.com/xap/1.0/\0", packet.as_bytes()].concat())
+}
+
+#[test]
+fn of_a_jpeg_only_the_beginning_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.jpg");
+    // A colour profile and a preview of some 300 KB before what is looked for.
+    let large: Vec<u8> = (0..5).flat_map(|_| segment(0xe2, &[7; 60_000])).collect();
+    let whole = [&PHOTO[..2], &large, &xmp(4), &PHOTO[2..]].concat();
+    std::fs::write(&path, &whole).unwrap();
+    let metadata = read_details(&path, (5, 7), &Limits::default()).unwrap();
+    assert_eq!((metadata.rating, metadata.width, metadata.height), (Some(4), 5, 7));
+    assert_eq!(decode(&path, &Limits::default()).unwrap().metadata.rating, Some(4));
+    // What comes after the beginning of the pixels is not looked at.
+    std::fs::write(&path, [&whole, &[0_u8; 100_000][..]].concat()).unwrap();
+    assert_eq!(read_details(&path, (5, 7), &Limits::default()).unwrap().rating, Some(4));
+}
+
+#[test]
+fn details_are_those_that_decoding_gives() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let limits = Limits::default();
+    let mut compared = 0;
+    for entry in std::fs::read_dir(fixtures).unwrap() {
+        let path = entry.unwrap().path();
+        if let Ok(photo) = decode(&path, &limits) {
+            let size = (photo.metadata.width, photo.metadata.height);
+            assert_eq!(read_details(&path, size, &limits).unwrap(), photo.metadata, "{}", path.display());
+            compared += 1;
+        }
+    }
+    assert!(compared > 10);
+}
+
+#[test]
+fn what_is_no_photo_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.jpg");
+    let read = || read_details(&path, (1, 1), &Limits::default());
+    assert!(matches!(read(), Err(ImageError::Io(_))));
+    std::fs::write(&path, b"").unwrap();
+    assert!(matches!(read(), Err(ImageError::Empty)));
+    std::fs::write(&path, b"no photo").unwrap();
+    assert!(matches!(read(), Err(ImageError::UnknownFormat)));
+}
