@@ -132,6 +132,7 @@ fn is_own_in_vectors(path: &Path) -> Result<bool, IndexError> {
     match name_of(path).and_then(layout::entry_in_vectors) {
         Some(Entry::Segment(_)) => Ok(beginning(path)?.starts_with(&segment::MAGIC)),
         Some(Entry::Deleted(_)) => Ok(beginning(path)?.starts_with(&id_set::MAGIC)),
+        Some(Entry::Hubness(_)) => Ok(beginning(path)?.starts_with(&hubness::KIND.magic)),
         Some(Entry::Temporary) => Ok(is_our_temporary(path)),
         _ => Ok(false),
     }
@@ -140,7 +141,6 @@ fn is_own_in_vectors(path: &Path) -> Result<bool, IndexError> {
 fn is_own_in_records(path: &Path) -> Result<bool, IndexError> {
     match name_of(path).and_then(layout::entry_in_records) {
         Some(Entry::Records(_)) => Ok(beginning(path)?.starts_with(&records::KIND.magic)),
-        Some(Entry::Hubness(_)) => Ok(beginning(path)?.starts_with(&hubness::KIND.magic)),
         Some(Entry::BadFiles(_)) => Ok(beginning(path)?.starts_with(&bad_files::KIND.magic)),
         Some(Entry::Temporary) => Ok(is_our_temporary(path)),
         _ => Ok(false),
@@ -218,6 +218,7 @@ mod tests {
             "deleted-2.bin",
             ".tmp-notes",
             "vectors/00000001.vec",
+            "vectors/00000001.hub",
             "vectors/drawing.svg",
             "graph/00000001.json",
             "graph/plot.png",
@@ -251,6 +252,7 @@ mod tests {
         {
             fs::write(dir.path().join(name), "").unwrap();
         }
+        fs::write(layout.hubness(3), hubness::KIND.magic).unwrap();
         let point = serde_json::json!({"segments": [], "schema": v1::schema_as_json(), "opstamp": 0});
         fs::write(layout.v1_commit_point(), point.to_string()).unwrap();
         assert_eq!(standing(&layout).unwrap(), Standing::Empty);

@@ -14,7 +14,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use clip_files::{atomic, private};
+use clip_files::{atomic, private, system_error};
 
 const HEADER: &[u8; 16] = b"clip-query text\x02";
 /// Texts that a rewritten file keeps. It grows to twice this many.
@@ -48,7 +48,10 @@ impl TextCache {
         let entries = match read(&file) {
             Ok(bytes) => Entries::parse(&bytes),
             Err(error) => {
-                log::debug!("cannot read cached embeddings from {}: {error}", file.display());
+                // Before the first query there is none.
+                if !system_error::says_missing(&error) {
+                    log::debug!("cannot read cached embeddings from {}: {error}", file.display());
+                }
                 Entries::new()
             }
         };
