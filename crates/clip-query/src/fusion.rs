@@ -16,6 +16,8 @@ use crate::words::{FoundWord, WordHits};
 
 /// What all words of a description are worth, in standard deviations of the similarities.
 const WORTH: f32 = 3.0;
+/// The same of a description that is nothing but numbers and the like: they are what is meant, and nothing is similar to them.
+const WORTH_OF_A_CODE: f32 = 12.0;
 /// One word of many is often there by chance, so it counts for less than its share.
 const POWER: f32 = 1.5;
 /// What comes first in any case: no difference of cosines is as large.
@@ -46,7 +48,8 @@ impl Fused {
         let scores = reader.sample_scores(&embedded.vector, embedded.shares)?;
         // `max` takes the other number where one is none.
         let deviation = Spread::of(&scores).deviation.max(LEAST_DEVIATION);
-        Ok(Fused { hits, worth: WORTH * deviation })
+        let worth = if hits.is_code { WORTH_OF_A_CODE } else { WORTH };
+        Ok(Fused { hits, worth: worth * deviation })
     }
 
     /// The words that were found.

@@ -110,6 +110,8 @@ pub(crate) struct WordHits {
     /// Disjoint sets, the best first.
     pub levels: Vec<Level>,
     pub words: Vec<FoundWord>,
+    /// The query is nothing but numbers and the like, as on plates and in names of files, which no picture shows by itself.
+    pub is_code: bool,
 }
 
 impl WordHits {
@@ -144,6 +146,7 @@ impl WordHits {
                 words.push(Word { word: word.to_owned(), weight: rarity * f64::from(weight), items });
             }
         }
+        let is_code = words.iter().all(|word| has_number(&word.word));
         let whole: f64 = words.iter().map(|word| word.weight).sum();
         words.retain(|word| !word.items.is_empty());
         words.sort_by(|a, b| b.weight.total_cmp(&a.weight));
@@ -158,7 +161,7 @@ impl WordHits {
             levels.insert(0, Level { share: 1.0, is_named: true, items: named });
         }
         levels.retain(|level| !level.items.is_empty());
-        Ok((!levels.is_empty()).then_some(WordHits { levels, words: found }))
+        Ok((!levels.is_empty()).then_some(WordHits { levels, words: found, is_code }))
     }
 
     /// The level of an item.

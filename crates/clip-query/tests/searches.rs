@@ -483,6 +483,13 @@ fn the_name_of_a_file_finds_the_file_first() {
         ("/p/other.jpg", [1.0, 0.1, 0.0]),
         ("/p/others.jpg", [1.0, 0.2, 0.0]),
     ]);
+    // So does a number that is a part of it.
+    let others: Vec<String> = (0..40).map(|number| format!("/p/{number}.jpg")).collect();
+    let mut photos = vec![("/p/IMG_241347300_red.jpg", [-1.0, 0.1, 0.0])];
+    photos.extend(others.iter().map(|path| (path.as_str(), [1.0, 0.1, 0.0])));
+    let numbers = Fixture::new(&photos);
+    assert_eq!(numbers.paths(Query::text("red").limit(1)), ["/p/0.jpg"]);
+    assert_eq!(numbers.paths(Query::text("241347300_red").limit(1)), ["/p/IMG_241347300_red.jpg"]);
     for fusion in [Fusion::Scores, Fusion::Ranks] {
         let first = |text: &str, count: usize| {
             let mut paths = fixture.paths(Query::text(text).fusion(fusion).limit(count));
