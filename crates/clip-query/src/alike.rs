@@ -9,6 +9,7 @@ use clip_index::{Asset, IndexError, IndexReader, Mean, Neighbour, Record, Search
 use roaring::RoaringTreemap;
 
 use crate::distinct::Group;
+use crate::embed::unit;
 use crate::hit::is_absent;
 
 /// Photos that are so far alike are the same picture: scaled a little, cropped, brightened, compressed anew.
@@ -77,10 +78,9 @@ impl<'a> Alikes<'a> {
     }
 
     fn find(&self, item: u64, record: &Record) -> Result<Vec<(u64, Record)>, IndexError> {
-        let Some(mut embedding) = self.reader.embedding(item) else { return Ok(Vec::new()) };
         // It was rounded when it was stored.
-        let length = embedding.iter().map(|x| x * x).sum::<f32>().sqrt();
-        embedding.iter_mut().for_each(|x| *x /= length);
+        let embedding = self.reader.embedding(item).and_then(|stored| unit(&stored, self.reader.dimension()).ok());
+        let Some(embedding) = embedding else { return Ok(Vec::new()) };
         let options = SearchOptions { filter: self.passing.as_ref(), ..SearchOptions::best(MOST) };
         let mut found = Vec::new();
         for Neighbour { id, score } in self.reader.search(&embedding, &options)?.neighbours {

@@ -143,7 +143,7 @@ pub(crate) fn checked(rows: Result<Vec<f32>, BoxedError>, expected: usize) -> Re
 }
 
 /// Brings a vector to length 1, or says what is wrong with it.
-fn unit(values: &[f32], dimension: usize) -> Result<Vec<f32>, String> {
+pub(crate) fn unit(values: &[f32], dimension: usize) -> Result<Vec<f32>, String> {
     if values.len() != dimension {
         return Err(format!("one of {} dimensions", values.len()));
     }

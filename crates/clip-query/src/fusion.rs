@@ -11,6 +11,7 @@ use clip_index::{IndexError, IndexReader, Neighbour, SearchOptions};
 use roaring::RoaringTreemap;
 
 use crate::embed::Embedded;
+use crate::ordering;
 use crate::spread::Spread;
 use crate::words::{FoundWord, WordHits};
 
@@ -100,7 +101,7 @@ impl Fused {
         let similar = similar.into_iter().filter(|neighbour| !known.contains(neighbour.id));
         let mut all: Vec<Neighbour> = similar.chain(with_words).collect();
         all.iter_mut().for_each(|neighbour| neighbour.score += self.bonus(neighbour.id));
-        sort(&mut all);
+        ordering::best_first(&mut all);
         all
     }
 
@@ -115,11 +116,7 @@ impl Fused {
         let named = |id: u64| if self.names(id) { 1.0 } else { 0.0 };
         let mut all: Vec<Neighbour> =
             scores.into_iter().map(|(id, score)| Neighbour { id, score: score + named(id) }).collect();
-        sort(&mut all);
+        ordering::best_first(&mut all);
         all
     }
-}
-
-fn sort(neighbours: &mut [Neighbour]) {
-    neighbours.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
 }

@@ -1,12 +1,17 @@
-//! In which order results come that are no better than one another.
+//! In which order results come.
 
 use std::cmp::Ordering;
 
-use clip_index::{Asset, Record};
+use clip_index::{Asset, Neighbour, Record};
 
 use crate::query::Order;
 
-/// Compares two results. Where they are equal, the one that was indexed first comes first.
+/// Sorts by score, and what was indexed first comes first where scores are equal.
+pub(crate) fn best_first(neighbours: &mut [Neighbour]) {
+    neighbours.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
+}
+
+/// Compares two results that are no better than one another. Where they are equal, the one that was indexed first comes first.
 pub(crate) fn of(order: Order, a: &Record, b: &Record) -> Ordering {
     let by_id = a.id.cmp(&b.id);
     match order {

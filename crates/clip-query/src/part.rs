@@ -36,7 +36,7 @@ impl Part {
             strategy: query.strategy,
             effort: query.effort,
             filter: self.passing.as_ref(),
-            correction: correction(query, embedded),
+            correction: if query.is_raw { Hubness::default() } else { embedded.shares },
         }
     }
 
@@ -84,9 +84,4 @@ impl Part {
     pub fn names(&self, item: u64) -> bool {
         self.fused.as_ref().is_some_and(|fused| fused.names(item))
     }
-}
-
-/// What counts against an item's score.
-pub(crate) fn correction(query: &Query, embedded: &Embedded) -> Hubness {
-    if query.is_raw { Hubness::default() } else { embedded.shares }
 }

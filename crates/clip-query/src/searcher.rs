@@ -147,7 +147,7 @@ impl<E: Encoder> Searcher<E> {
                 return None;
             }
             let bank = Bank::stored(self.reader.dir(), &name, self.reader.dimension())?;
-            let scores = self.reader.bank_scores(&bank, bank::shares_of_captions(), bank::shares_of_phrases())?;
+            let scores = self.reader.bank_scores(&bank, bank::shares_at(0.0), bank::shares_at(1.0))?;
             Some(Calibration::in_units(Units::of(&scores)?))
         };
         *self.calibration.get_or_init(found_out)
@@ -274,7 +274,7 @@ impl<E: Encoder> Searcher<E> {
             found.neighbours.extend(one.neighbours);
         }
         if parts.len() > 1 {
-            found.neighbours.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
+            ordering::best_first(&mut found.neighbours);
             let mut seen = HashSet::new();
             found.neighbours.retain(|neighbour| seen.insert(neighbour.id));
         }
@@ -296,14 +296,8 @@ impl<E: Encoder> Searcher<E> {
                 });
             }
             let mut groups = distinct::groups(records.of(&self.reader, &neighbours)?);
-            let mut missing = 0;
-            if query.only_present {
-                let most = if query.collapse { usize::MAX } else { wanted };
-                (groups, missing) = distinct::present(groups, most, is_absent);
-            }
-            if query.collapse {
-                groups = alikes.collapsed(groups, wanted)?;
-            }
+            let missing;
+            (groups, missing) = shown(query, groups, alikes.as_mut())?;
             let is_enough = last.is_none_or(|last| distinct::suffice(&groups, wanted, last));
             // Nothing that comes later is more similar, unless it is corrected by less than what was found.
             let is_plain = !is_corrected && parts.iter().all(|part| part.fused.is_none());
@@ -331,26 +325,23 @@ impl<E: Encoder> Searcher<E> {
         let mut groups = distinct::groups(pairs);
         let order = if query.order == Order::Best { Order::Newest } else { query.order };
         groups.sort_by(|a, b| ordering::of(order, &a.members[0].1, &b.members[0].1));
-        let mut missing = 0;
-        if query.only_present {
-            let most = if query.collapse { usize::MAX } else { up_to(query) };
-            (groups, missing) = distinct::present(groups, most, is_absent);
-        }
-        if query.collapse {
-            groups = self.alikes(query, parts).collapsed(groups, up_to(query))?;
-        }
+        let missing;
+        (groups, missing) = shown(query, groups, self.alikes(query, parts).as_mut())?;
         groups.truncate(up_to(query));
         Ok(Answer { groups, missing, plans: Vec::new(), is_corrected: false })
     }
 
-    /// What finds near duplicates among the items that pass.
-    fn alikes(&self, query: &Query, parts: &[Part]) -> Alikes<'_> {
+    /// What finds near duplicates among the items that pass, if they are to be one result.
+    fn alikes(&self, query: &Query, parts: &[Part]) -> Option<Alikes<'_>> {
+        if !query.collapse {
+            return None;
+        }
         let mut passing = Some(RoaringTreemap::new());
         for part in parts {
             passing = passing.zip(part.passing.as_ref()).map(|(all, of_part)| all | of_part);
         }
         let mean = self.mean.get_or_init(|| self.reader.mean()).as_ref();
-        Alikes::new(&self.reader, passing, mean, query.only_present)
+        Some(Alikes::new(&self.reader, passing, mean, query.only_present))
     }
 
     /// What is known of a result; `None` if its scores cannot be calibrated.
@@ -429,6 +420,23 @@ impl<E: Encoder> Searcher<E> {
         }
         hits
     }
+}
+
+/// The groups that may be shown, and how many before the last that is wanted have no file.
+fn shown(
+    query: &Query,
+    mut groups: Vec<Group>,
+    alikes: Option<&mut Alikes<'_>>,
+) -> Result<(Vec<Group>, u64), IndexError> {
+    let mut missing = 0;
+    if query.only_present {
+        let most = if alikes.is_some() { usize::MAX } else { up_to(query) };
+        (groups, missing) = distinct::present(groups, most, is_absent);
+    }
+    if let Some(alikes) = alikes {
+        groups = alikes.collapsed(groups, up_to(query))?;
+    }
+    Ok((groups, missing))
 }
 
 /// What answers a query.

@@ -100,10 +100,7 @@ impl Library {
         drop(known);
         let is_done = !update.report.cancelled && update.result != UpdateResult::Withheld;
         if is_done && work.options.indexing.correct_scores {
-            self.measure_alignment(&source, &load, &id, &model, &work)?;
-            if work.bank.is_none() {
-                self.measure_hubness(&source, &load, &id, &work)?;
-            }
+            self.get_to_know(&source, &load, &id, &model, &work)?;
         }
         // An interrupted first run may not have come as far as an index.
         match IndexReader::open(self.index()) {
@@ -157,8 +154,9 @@ impl Library {
         Ok(imported)
     }
 
-    /// Finds out, once, whether a model knows which words go with which pictures.
-    fn measure_alignment(
+    /// Measures what is not known yet of a model that is not the built-in one: whether it knows which words go with which pictures,
+    /// and how near photos are to texts in general. Its text tower is loaded once for both.
+    fn get_to_know(
         &self,
         source: &ModelSource,
         load: &LoadOptions,
@@ -166,26 +164,25 @@ impl Library {
         model: &Arc<Model>,
         work: &Work<'_>,
     ) -> Result<(), LibraryError> {
-        if *source == ModelSource::Default || work.cancel.load(Ordering::Relaxed) {
-            return Ok(());
-        }
         let reader = match IndexReader::open(self.index()) {
             Ok(reader) if *reader.model() == *id && !reader.is_empty() => reader,
             Ok(_) | Err(IndexError::NotFound { .. }) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
-        if reader.alignment().is_some() {
-            return Ok(());
-        }
-        let lazy = LazyModel::new(source.clone(), LoadOptions { precision: Some(model.precision()), ..*load }, &reader);
+        let load = LoadOptions { precision: Some(model.precision()), ..*load };
+        let lazy = LazyModel::new(source.clone(), load, &reader);
         lazy.set_image(Arc::clone(model));
-        let measured = alignment::measure(&lazy)?;
+        let is_aligned = reader.alignment().is_some() || *source == ModelSource::Default;
+        let has_hubness = work.bank.is_some() || reader.len() < WORTH_A_BANK;
         drop(reader);
-        let mut writer = IndexWriter::open_or_create(self.index(), id)?;
-        writer.set_alignment(measured);
-        writer.commit()?;
-        writer.close()?;
-        Ok(())
+        if !is_aligned && !work.cancel.load(Ordering::Relaxed) {
+            let measured = alignment::measure(&lazy)?;
+            let mut writer = IndexWriter::open_or_create(self.index(), id)?;
+            writer.set_alignment(measured);
+            writer.commit()?;
+            writer.close()?;
+        }
+        if has_hubness { Ok(()) } else { self.measure_hubness(source, &*lazy.text()?, id, work) }
     }
 
     /// Embeds the texts that scores are corrected by, and measures all photos with them. A model whose texts are not at hand
@@ -193,22 +190,14 @@ impl Library {
     fn measure_hubness(
         &self,
         source: &ModelSource,
-        load: &LoadOptions,
+        model: &Model,
         id: &ModelId,
         work: &Work<'_>,
     ) -> Result<(), LibraryError> {
-        match IndexReader::open(self.index()) {
-            Ok(reader) if *reader.model() == *id && reader.len() >= WORTH_A_BANK => {}
-            Ok(_) | Err(IndexError::NotFound { .. }) => return Ok(()),
-            Err(error) => return Err(error.into()),
-        }
-        let mut model = Model::load(source, &LoadOptions { towers: Towers::TextOnly, ..*load })?;
-        model.recognise(&id.fingerprint)?;
         let mut tell = |done: usize, total: usize| {
             work.progress.event(Event::Bank { done: done as u64, total: total as u64 });
         };
-        let Some(bank) = bank::measure_bank(source, &model, &mut tell, work.cancel)? else { return Ok(()) };
-        drop(model);
+        let Some(bank) = bank::measure_bank(source, model, &mut tell, work.cancel)? else { return Ok(()) };
         bank.store(self.index())?;
         let mut writer = IndexWriter::open_or_create(self.index(), id)?;
         writer.set_bank(Arc::new(bank))?;

@@ -134,11 +134,11 @@ impl Texts {
 
     fn some_scores(&self, query: &CodeQuery, count: usize) -> Vec<f32> {
         let step = self.scales.len().div_ceil(count.max(1)).max(1);
-        let texts = self.scales.chunks(1).zip(self.codes.chunks_exact(self.codes.len() / self.scales.len()));
-        let score = |(scale, codes): (&[f32], &[i8])| {
+        let texts = self.scales.iter().zip(self.codes.chunks_exact(self.codes.len() / self.scales.len()));
+        let score = |(scale, codes): (&f32, &[i8])| {
             let mut sum = [0];
             query.dots(codes, &mut sum);
-            query.scale() * scale[0] * sum[0] as f32
+            query.scale() * scale * sum[0] as f32
         };
         texts.step_by(step).map(score).collect()
     }

@@ -112,7 +112,7 @@ impl Metadata {
     pub(crate) fn open(files: &ReadDirectory) -> Result<Metadata, IndexError> {
         let dir = files.root().to_path_buf();
         let (expected, fields) = schema();
-        let searcher = guard(&dir, || open_checked(files, &expected, None))?;
+        let searcher = guard(&dir, || open_checked(files, &expected, |_| true))?;
         Ok(Metadata { dir, fields, searcher })
     }
 

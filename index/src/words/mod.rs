@@ -11,6 +11,7 @@ mod read_directory;
 mod write_directory;
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -18,7 +19,6 @@ use roaring::RoaringTreemap;
 use tantivy::collector::TopDocs;
 use tantivy::directory::error::OpenReadError;
 use tantivy::error::DataCorruption;
-use tantivy::index::{SegmentComponent, SegmentMeta};
 use tantivy::indexer::{LogMergePolicy, MergePolicy, NoMergePolicy};
 use tantivy::query::{BooleanQuery, Occur, Query, TermQuery};
 use tantivy::schema::{IndexRecordOption, Schema};
@@ -48,12 +48,12 @@ pub(crate) struct Words {
     items: OnceLock<Items>,
     /// Set once the checksums of these files were found to match.
     checked_postings: OnceLock<()>,
-    checked_all: OnceLock<()>,
+    checked_rest: OnceLock<()>,
 }
 
-/// Files that are read to see whether there is a word at all, and which assets there are.
-const AT_FIRST: [SegmentComponent; 3] =
-    [SegmentComponent::Terms, SegmentComponent::FastFields, SegmentComponent::Delete];
+/// Files that are read to see whether there is a word at all, and which assets there are, by their extensions.
+const AT_FIRST: [&str; 3] = ["term", "fast", "del"];
+const POSTINGS: [&str; 1] = ["idx"];
 
 impl std::fmt::Debug for Words {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -80,7 +80,7 @@ impl Words {
             if found != expected {
                 (fields.id, fields.words) = (found.get_field(document::column::ID)?, found.get_field("words")?);
             }
-            Ok((open_checked(files, &found, Some(&AT_FIRST))?, found))
+            Ok((open_checked(files, &found, |part| AT_FIRST.contains(&part))?, found))
         })?;
         Ok(Words {
             dir,
@@ -89,22 +89,23 @@ impl Words {
             searcher,
             items: OnceLock::new(),
             checked_postings: OnceLock::new(),
-            checked_all: OnceLock::new(),
+            checked_rest: OnceLock::new(),
         })
     }
 
     fn check_postings(&self) -> Result<(), IndexError> {
-        if self.checked_postings.get().is_none() {
-            guard(&self.dir, || refuse_damage(self.searcher.index(), Some(&[SegmentComponent::Postings])))?;
-            self.checked_postings.get_or_init(|| ());
-        }
-        Ok(())
+        self.check(&self.checked_postings, |part| POSTINGS.contains(&part))
     }
 
     fn check_all(&self) -> Result<(), IndexError> {
-        if self.checked_all.get().is_none() {
-            guard(&self.dir, || refuse_damage(self.searcher.index(), None))?;
-            self.checked_all.get_or_init(|| ());
+        self.check_postings()?;
+        self.check(&self.checked_rest, |part| !AT_FIRST.contains(&part) && !POSTINGS.contains(&part))
+    }
+
+    fn check(&self, checked: &OnceLock<()>, is_part: impl Fn(&str) -> bool) -> Result<(), IndexError> {
+        if checked.get().is_none() {
+            guard(&self.dir, || refuse_damage(self.searcher.index(), is_part))?;
+            checked.get_or_init(|| ());
         }
         Ok(())
     }
@@ -232,7 +233,7 @@ impl WordsWriter {
             let directory = WriteDirectory::open(&dir, meta)?;
             let closing = CloseOnDrop(directory.gate());
             let index = Index::open_or_create(directory.clone(), schema)?;
-            refuse_damage(&index, None)?;
+            refuse_damage(&index, |_| true)?;
             let writer = index.writer_with_num_threads(1, WRITER_MEMORY)?;
             // What is merged, and when, is for `commit` to say: a merge in the background would change what a manifest
             // names at any time.
@@ -288,15 +289,15 @@ pub(crate) fn sweep_except(dir: &Path, live: &HashSet<PathBuf>) -> Result<(), In
     Ok(())
 }
 
-/// Opens one committed state of an index of tantivy's with these fields, after the checksums of these components, or of all, were
-/// found to match. Every document must have a number in the fast field `id`.
+/// Opens one committed state of an index of tantivy's with these fields, after the checksums of the files with certain extensions
+/// were found to match. Every document must have a number in the fast field `id`.
 pub(crate) fn open_checked(
     files: &ReadDirectory,
     expected: &Schema,
-    components: Option<&[SegmentComponent]>,
+    is_checked: impl Fn(&str) -> bool,
 ) -> tantivy::Result<Searcher> {
     let index = Index::open(files.clone())?;
-    refuse_damage(&index, components)?;
+    refuse_damage(&index, is_checked)?;
     if index.schema() != *expected {
         return Err(TantivyError::SchemaError("the schema does not match this version".into()));
     }
@@ -313,19 +314,10 @@ pub(crate) fn open_checked(
     Ok(searcher)
 }
 
-/// Refuses an index of tantivy's with a file whose checksum does not match, among those of these components or among all.
-fn refuse_damage(index: &Index, components: Option<&[SegmentComponent]>) -> tantivy::Result<()> {
-    let metas = index.load_metas()?;
-    let mut files: Vec<PathBuf> = match components {
-        None => metas.list_segment_files().into_iter().collect(),
-        Some(components) => {
-            let of_segment = |segment: &SegmentMeta| {
-                let name = |component: &SegmentComponent| segment.relative_path(component.clone());
-                components.iter().map(name).collect::<Vec<_>>()
-            };
-            metas.segments.iter().flat_map(of_segment).collect()
-        }
-    };
+/// Refuses an index of tantivy's with a file whose checksum does not match, among those with certain extensions.
+fn refuse_damage(index: &Index, is_checked: impl Fn(&str) -> bool) -> tantivy::Result<()> {
+    let has_part = |file: &PathBuf| is_checked(file.extension().and_then(OsStr::to_str).unwrap_or_default());
+    let mut files: Vec<PathBuf> = index.load_metas()?.list_segment_files().into_iter().filter(has_part).collect();
     files.sort();
     for file in files {
         match index.directory().validate_checksum(&file) {

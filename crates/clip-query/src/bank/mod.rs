@@ -54,18 +54,12 @@ pub fn name(fingerprint: &str) -> String {
 /// The shares of a photo's hubness that count against it, for a text of the query: short ones are compared with phrases, long
 /// ones with captions, and those in between with both.
 pub fn shares(text: &str) -> Hubness {
-    let phrase = phrase_weight(text);
+    shares_at(phrase_weight(text))
+}
+
+/// The same, for a text that is so much like a phrase (1) rather than a caption (0).
+pub(crate) fn shares_at(phrase: f32) -> Hubness {
     Hubness { captions: SHARE_OF_CAPTIONS * (1.0 - phrase), phrases: SHARE_OF_PHRASES * phrase }
-}
-
-/// The same, for a caption.
-pub fn shares_of_captions() -> Hubness {
-    Hubness { captions: SHARE_OF_CAPTIONS, phrases: 0.0 }
-}
-
-/// The same, for a phrase.
-pub fn shares_of_phrases() -> Hubness {
-    Hubness { captions: 0.0, phrases: SHARE_OF_PHRASES }
 }
 
 /// How much a text is like a phrase (1) rather than a caption (0).
