@@ -4,7 +4,7 @@ use crate::{Format, Limits, hash_bytes};
 
 /// Counts the changes after which files can be decoded that could not be before: a new format, a new variety of one, damage
 /// that is survived. To be raised with every one of them; a test watches the libraries that decode.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A number that stands for what decodes a photo: this version of the crate, the formats that are built in, and the limits.
 /// A file that could not be decoded is worth another try once it is another number. Numbers are compared for equality only.
@@ -32,16 +32,15 @@ mod tests {
     fn the_version_keeps_up_with_the_libraries() {
         let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock");
         let lock = std::fs::read_to_string(lock).unwrap();
-        let found: Vec<String> = ["gif", "image", "image-webp", "png", "tiff", "zune-jpeg"]
+        let found: Vec<String> = ["gif", "image", "image-webp", "png", "tiff"]
             .into_iter()
             .map(|name| {
                 let (_, rest) = lock.split_once(&format!("name = \"{name}\"\nversion = \"")).unwrap();
                 format!("{name} {}", rest.split('"').next().unwrap())
             })
             .collect();
-        assert_eq!((VERSION, &found[..]), (1, &LIBRARIES.map(str::to_owned)[..]), "raise the version?");
+        assert_eq!((VERSION, &found[..]), (2, &LIBRARIES.map(str::to_owned)[..]), "raise the version?");
     }
 
-    const LIBRARIES: [&str; 6] =
-        ["gif 0.14.2", "image 0.25.10", "image-webp 0.2.4", "png 0.18.1", "tiff 0.11.3", "zune-jpeg 0.5.15"];
+    const LIBRARIES: [&str; 5] = ["gif 0.14.2", "image 0.25.10", "image-webp 0.2.4", "png 0.18.1", "tiff 0.11.3"];
 }

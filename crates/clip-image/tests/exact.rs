@@ -1,4 +1,5 @@
-//! JPEG pixels against libjpeg-turbo's; `tests/golden/jpeg_pixels.py` made the fixtures.
+//! JPEG pixels against libjpeg-turbo's. `tests/golden/jpeg_pixels.py` made the fixtures of common kinds, `jpeg_grid.py` the
+//! others: progressive scripts, scans for each component, odd sampling, restarts, RGB and CMYK.
 #![cfg(feature = "default")]
 #![allow(clippy::print_stdout, reason = "figures of a test that is run by hand")]
 
@@ -26,11 +27,12 @@ fn compare(folder: &Path) -> (usize, Vec<String>) {
 #[test]
 fn every_pixel_is_libjpegs() {
     let (count, different) = compare(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/exact"));
-    assert_eq!(count, 40);
+    assert_eq!(count, 74);
     assert!(different.is_empty(), "{different:?}");
 }
 
-/// `CLIP_IMAGE_PIXELS_GOLDEN=DIR cargo test -- --ignored --nocapture`, where `jpeg_pixels.py DIR PHOTOS` made DIR.
+/// `CLIP_IMAGE_PIXELS_GOLDEN=DIR cargo test -- --ignored --nocapture`, where `jpeg_pixels.py DIR PHOTOS` or
+/// `jpeg_grid.py DIR` made DIR.
 #[test]
 #[ignore = "needs a folder of photos and their checksums"]
 fn every_pixel_of_many_photos_is_libjpegs() {

@@ -110,7 +110,7 @@ fn a_shortened_file_is_called_truncated() {
 
 #[test]
 fn only_a_missing_end_marker_is_forgiven() {
-    for name in ["420.jpg", "422.jpg", "444.jpg", "restarts.jpg", "grey.jpg", "cmyk.jpg"] {
+    for name in ["420.jpg", "422.jpg", "444.jpg", "restarts.jpg", "grey.jpg", "cmyk.jpg", "progressive.jpg"] {
         let whole = fixture(name);
         let expected = decode_bytes(&whole, &Limits::default()).unwrap().image;
         let unmarked = &whole[..whole.len() - 2];

@@ -146,12 +146,16 @@ fn what_is_too_large_as_a_whole_may_come_smaller() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let side = Scale::SMALL.side;
     let bytes = hostile_files::make("progressive.jpg", &Scale::SMALL);
+    // An eighth is not twice as large, and a quarter fits.
     let photo = clip_image::decode_bytes_for(&bytes, &LIMITS, Some(100)).unwrap();
     assert_eq!((photo.metadata.width, photo.metadata.height), (side, side));
-    assert_eq!(photo.image.dimensions(), (side.div_ceil(8), side.div_ceil(8)));
+    assert_eq!(photo.image.dimensions(), (side.div_ceil(4), side.div_ceil(4)));
     assert!(photo.image.pixels().all(|pixel| pixel.0 == [128; 3]));
+    // The half that should be decoded does not fit.
+    let photo = clip_image::decode_bytes_for(&bytes, &LIMITS, Some(side / 4)).unwrap();
+    assert_eq!(photo.image.dimensions(), (side.div_ceil(4), side.div_ceil(4)));
     // Not smaller than what the caller makes of it.
-    let error = clip_image::decode_bytes_for(&bytes, &LIMITS, Some(side / 8 + 2)).unwrap_err();
+    let error = clip_image::decode_bytes_for(&bytes, &LIMITS, Some(side / 4 + 2)).unwrap_err();
     assert!(matches!(error, ImageError::TooMuchMemory { .. }), "{error}");
 }
 

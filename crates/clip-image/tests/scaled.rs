@@ -63,6 +63,7 @@ fn smaller_pictures_are_the_low_frequencies_of_the_full_one() {
         ("422.jpg", 0.9, 12),
         ("420.jpg", 1.5, 20),
         ("restarts.jpg", 1.5, 20),
+        ("progressive.jpg", 1.5, 20),
     ];
     for (name, most_mean, most) in cases {
         let bytes = fixture(name);
@@ -79,7 +80,7 @@ fn smaller_pictures_are_the_low_frequencies_of_the_full_one() {
 
 #[test]
 fn what_cannot_be_scaled_comes_at_full_size() {
-    for name in ["progressive.jpg", "cmyk.jpg", "ycck.jpg", "photo.png", "lossless.webp"] {
+    for name in ["cmyk.jpg", "ycck.jpg", "photo.png", "lossless.webp"] {
         let bytes = fixture(name);
         assert!(hinted(&bytes, 4).image == full(&bytes), "{name}");
     }
@@ -111,7 +112,7 @@ fn limits_are_those_of_the_stored_size() {
 
 #[test]
 fn damage_is_judged_as_without_a_hint() {
-    for name in ["420.jpg", "422.jpg", "444.jpg", "restarts.jpg", "grey.jpg"] {
+    for name in ["420.jpg", "422.jpg", "444.jpg", "restarts.jpg", "grey.jpg", "progressive.jpg"] {
         let whole = fixture(name);
         for tenth in 1..10 {
             let short = &whole[..whole.len() * tenth / 10];
@@ -119,10 +120,17 @@ fn damage_is_judged_as_without_a_hint() {
             assert!(matches!(result, Err(ImageError::Truncated { format: Format::Jpeg })), "{name} cut to {tenth}/10");
         }
         let unmarked = &whole[..whole.len() - 2];
-        assert!(hinted(unmarked, 4).image == full(unmarked), "{name} without its end marker");
+        let same = |bytes: &[u8], what: &str| {
+            let (hinted, full) = (hinted(bytes, 4).image, full(bytes));
+            // What may be cut off is looked at as a whole.
+            let expected = if hinted.dimensions() == full.dimensions() { full } else { low_frequencies(&full, 1) };
+            let (mean, _) = difference(&hinted, &expected);
+            assert!(mean <= 1.5, "{name} {what} is {mean:.2} off");
+        };
+        same(unmarked, "without its end marker");
         // An end marker too early.
         let mut cut = whole[..whole.len() - 200].to_vec();
         cut.extend([0xff, 0xd9]);
-        assert!(hinted(&cut, 4).image == full(&cut), "{name} with an early end marker");
+        same(&cut, "with an early end marker");
     }
 }

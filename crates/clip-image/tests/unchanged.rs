@@ -10,11 +10,11 @@ const CHECKSUMS: [(&str, [u32; 3]); 16] = [
     ("420.jpg", [0x8a1f_9b26, 0x0f38_b0f5, 0xfde2_cb4d]),
     ("422.jpg", [0x09c0_3e2d, 0xa119_ef8e, 0x2d64_0626]),
     ("444.jpg", [0xe64c_dc0e, 0x348b_4887, 0x53c7_277e]),
-    ("progressive.jpg", [0x3b30_c3c4, 0x3b30_c3c4, 0x3b30_c3c4]),
+    ("progressive.jpg", [0x8a1f_9b26, 0x0f38_b0f5, 0x32ed_d8c0]),
     ("restarts.jpg", [0x8a1f_9b26, 0x0f38_b0f5, 0xfde2_cb4d]),
     ("grey.jpg", [0x4e32_8103, 0x06cb_c05e, 0xd1c3_af89]),
-    ("cmyk.jpg", [0xba71_a982, 0xba71_a982, 0xba71_a982]),
-    ("ycck.jpg", [0x8a67_23a6, 0x8a67_23a6, 0x8a67_23a6]),
+    ("cmyk.jpg", [0x284f_d2df, 0x284f_d2df, 0x284f_d2df]),
+    ("ycck.jpg", [0xdf0c_4938, 0xdf0c_4938, 0xdf0c_4938]),
     ("photo.png", [0x99f4_f072, 0x99f4_f072, 0x99f4_f072]),
     ("palette.png", [0xa062_7cde, 0xa062_7cde, 0xa062_7cde]),
     ("rle.bmp", [0xa062_7cde, 0xa062_7cde, 0xa062_7cde]),
@@ -30,10 +30,6 @@ fn the_pixels_of_every_fixture_stay_what_they_are() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let mut wrong = Vec::new();
     for (name, expected) in CHECKSUMS {
-        // zune-jpeg decodes these, with code of its own for each processor.
-        if cfg!(not(target_arch = "x86_64")) && ["progressive.jpg", "cmyk.jpg", "ycck.jpg"].contains(&name) {
-            continue;
-        }
         let bytes = std::fs::read(fixtures.join(name)).unwrap();
         let found = [None, Some(9), Some(4)].map(|shorter_side| {
             crc32fast::hash(&decode_bytes_for(&bytes, &Limits::default(), shorter_side).unwrap().image)

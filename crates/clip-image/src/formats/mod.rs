@@ -7,7 +7,15 @@ mod bmp;
 pub(crate) mod codec;
 mod gif;
 pub(crate) mod jpeg;
-#[cfg(any(feature = "png", feature = "gif", feature = "webp", feature = "tiff", feature = "bmp", feature = "pnm"))]
+#[cfg(any(
+    feature = "jpeg",
+    feature = "png",
+    feature = "gif",
+    feature = "webp",
+    feature = "tiff",
+    feature = "bmp",
+    feature = "pnm"
+))]
 mod library;
 mod png;
 mod pnm;

@@ -6,8 +6,10 @@ use super::markers::{END_OF_IMAGE, RESTART_0, RESTART_7, next_marker};
 /// markers. Removing them first is one fast pass, and spares the bit reader a look at every byte.
 pub(super) struct ScanData {
     bytes: Vec<u8>,
-    /// Where each interval ends in `bytes`.
+    /// Where each piece ends in `bytes`.
     ends: Vec<usize>,
+    /// The interval that each piece is, by the number of the restart marker before it.
+    indices: Vec<usize>,
     /// Whether the end marker was there.
     is_ended: bool,
 }
@@ -17,7 +19,11 @@ impl ScanData {
     /// and the end marker or the end of the file follows: anything else is left to the tolerant
     /// decoder.
     pub(super) fn read(jpeg: &[u8], start: usize) -> Option<Self> {
-        let (data, end) = Self::read_to_marker(jpeg, start)?;
+        jpeg.len().checked_sub(start)?;
+        let (data, end) = Self::read_to_marker(jpeg, start);
+        if data.indices.last() != Some(&(data.ends.len() - 1)) {
+            return None;
+        }
         match end.map(|marker| jpeg[marker]) {
             Some(END_OF_IMAGE) => Some(Self { is_ended: true, ..data }),
             Some(_) => None,
@@ -26,16 +32,15 @@ impl ScanData {
     }
 
     /// Takes the data that begins at `start`, up to any marker but a restart: the position of its code comes with them,
-    /// if the file does not end before. `None` unless restart markers count up as they should.
-    pub(super) fn read_to_marker(jpeg: &[u8], start: usize) -> Option<(Self, Option<usize>)> {
-        jpeg.len().checked_sub(start)?;
+    /// if the file does not end before. Where restart markers do not count up as they should, some are missing.
+    pub(super) fn read_to_marker(jpeg: &[u8], start: usize) -> (Self, Option<usize>) {
         let mut bytes = Vec::with_capacity(scan_bytes(jpeg, start));
-        let mut ends = Vec::new();
+        let (mut ends, mut indices) = (Vec::new(), vec![0]);
         let mut position = start;
         let end = loop {
             // The marker's code; its 0xff, and perhaps fill bytes, come before.
             let Some(marker) = next_marker(jpeg, position) else {
-                unstuff(jpeg.get(position..)?, &mut bytes);
+                unstuff(jpeg.get(position..).unwrap_or_default(), &mut bytes);
                 ends.push(bytes.len());
                 break None;
             };
@@ -44,15 +49,14 @@ impl ScanData {
             position = marker + 1;
             match jpeg[marker] {
                 code @ RESTART_0..=RESTART_7 => {
-                    if usize::from(code - RESTART_0) != (ends.len() - 1) % 8 {
-                        return None;
-                    }
+                    let last = indices.last().copied().unwrap_or_default();
+                    indices.push(last + 1 + lost(last, code - RESTART_0));
                 }
                 _ => break Some(marker),
             }
         };
         bytes.resize(bytes.len() + PADDING, 0);
-        Some((Self { bytes, ends, is_ended: false }, end))
+        (Self { bytes, ends, indices, is_ended: false }, end)
     }
 
     /// Whether the end marker was there.
@@ -65,11 +69,24 @@ impl ScanData {
         self.ends.len()
     }
 
-    /// A reader of one interval.
+    /// Which interval a piece is, by the number of the restart marker before it; none if there is no such piece.
+    pub(super) fn index(&self, piece: usize) -> Option<usize> {
+        self.indices.get(piece).copied()
+    }
+
+    /// A reader of one piece.
     pub(super) fn interval(&self, index: usize) -> BitReader<'_> {
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
         BitReader { bytes: &self.bytes, position: start, end: self.ends[index], buffer: 0, bits: 0 }
     }
+}
+
+/// How many restart markers are missing between that of the interval `last` and one with this number. Numbers go round at
+/// eight; when many seem to be missing, it is more likely that the number is wrong.
+fn lost(last: usize, number: u8) -> usize {
+    const PLAUSIBLE: usize = 3;
+    let lost = (usize::from(number) + 8 - last % 8) % 8;
+    if lost <= PLAUSIBLE { lost } else { 0 }
 }
 
 /// The most bytes that the data of the scan that begins at `start` take without stuffing.
@@ -159,6 +176,26 @@ impl BitReader<'_> {
         self.consume(size);
         // Values whose first bit is 0 are negative.
         if raw < 1 << (size - 1) { raw - (1 << size) + 1 } else { raw }
+    }
+
+    /// A number of up to 31 bits.
+    #[inline(always)]
+    pub(super) fn number(&mut self, size: u32) -> u32 {
+        // In two steps, since none may shift by 64.
+        let number = (self.buffer >> 1 >> (63 - size)) as u32;
+        self.consume(size);
+        number
+    }
+
+    /// Drops any number of bits.
+    #[inline(always)]
+    pub(super) fn skip(&mut self, mut count: u32) {
+        while count > 0 {
+            self.refill();
+            let some = count.min(32);
+            self.consume(some);
+            count -= some;
+        }
     }
 
     /// Whether less than a byte of the interval is left.

@@ -1,4 +1,65 @@
-//! YCbCr to RGB in libjpeg's fixed-point arithmetic.
+//! Components to RGB, in libjpeg's fixed-point arithmetic.
+
+use super::header::Component;
+
+/// What the components of a file stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Colour {
+    Grey,
+    YCbCr,
+    Rgb,
+    /// Four inks, stored inverted as Adobe's programs do: 255 is no ink.
+    Cmyk,
+    /// The same with the first three as YCbCr.
+    Ycck,
+}
+
+impl Colour {
+    /// As libjpeg decides (`default_decompress_parms`). `None` for two components, or more than four.
+    pub(super) fn of(components: &[Component], is_jfif: bool, adobe_transform: Option<u8>) -> Option<Self> {
+        match (components.len(), adobe_transform) {
+            (1, _) => Some(Self::Grey),
+            (3, _) if is_jfif => Some(Self::YCbCr),
+            (3, Some(0)) => Some(Self::Rgb),
+            (3, None) if components.iter().map(|component| component.id).eq(*b"RGB") => Some(Self::Rgb),
+            (3, _) => Some(Self::YCbCr),
+            (4, Some(2)) => Some(Self::Ycck),
+            (4, _) => Some(Self::Cmyk),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_grey_or_ycbcr(self) -> bool {
+        matches!(self, Self::Grey | Self::YCbCr)
+    }
+
+    /// Converts a row of as many components as there are. All have the length of `out`.
+    pub(super) fn to_rgb(self, [first, second, third, fourth]: &[Vec<u8>; 4], out: &mut [[u8; 3]]) {
+        match self {
+            Self::Grey => {
+                for (out, luma) in out.iter_mut().zip(first) {
+                    *out = [*luma; 3];
+                }
+            }
+            Self::YCbCr => from_ycbcr(first, second, third, out),
+            Self::Rgb | Self::Cmyk => {
+                for (((out, red), green), blue) in out.iter_mut().zip(first).zip(second).zip(third) {
+                    *out = [*red, *green, *blue];
+                }
+            }
+            Self::Ycck => {
+                from_ycbcr(first, second, third, out);
+                // What YCbCr gives is ink, of which the rest is light.
+                out.iter_mut().for_each(|pixel| *pixel = pixel.map(|ink| 255 - ink));
+            }
+        }
+        if matches!(self, Self::Cmyk | Self::Ycck) {
+            for (pixel, black) in out.iter_mut().zip(fourth) {
+                *pixel = pixel.map(|light| ((u32::from(light) * u32::from(*black) + 127) / 255) as u8);
+            }
+        }
+    }
+}
 
 /// 16 bits behind the point, as in libjpeg.
 const ONE: f64 = 65536.0;
@@ -8,8 +69,7 @@ const fn fixed(factor: f64) -> i32 {
     (factor * ONE + 0.5) as i32
 }
 
-/// Converts a row. All have the same length.
-pub(super) fn to_rgb(luma: &[u8], blue: &[u8], red: &[u8], out: &mut [[u8; 3]]) {
+fn from_ycbcr(luma: &[u8], blue: &[u8], red: &[u8], out: &mut [[u8; 3]]) {
     for (((out, luma), blue), red) in out.iter_mut().zip(luma).zip(blue).zip(red) {
         let (luma, blue, red) = (i32::from(*luma), i32::from(*blue) - 128, i32::from(*red) - 128);
         let clamped = |sample: i32| sample.clamp(0, 255) as u8;
@@ -25,16 +85,28 @@ pub(super) fn to_rgb(luma: &[u8], blue: &[u8], red: &[u8], out: &mut [[u8; 3]]) 
 mod tests {
     use super::*;
 
+    fn convert(colour: Colour, components: [u8; 4]) -> [u8; 3] {
+        let mut out = [[0; 3]];
+        colour.to_rgb(&components.map(|sample| vec![sample]), &mut out);
+        out[0]
+    }
+
     #[test]
     fn ends_of_the_scale() {
-        let convert = |luma, blue, red| {
-            let mut out = [[0; 3]];
-            to_rgb(&[luma], &[blue], &[red], &mut out);
-            out[0]
-        };
+        let convert = |luma, blue, red| convert(Colour::YCbCr, [luma, blue, red, 0]);
         assert_eq!(convert(0, 128, 128), [0; 3]);
         assert_eq!(convert(255, 128, 128), [255; 3]);
         assert_eq!(convert(76, 85, 255), [254, 0, 0]);
         assert_eq!(convert(128, 255, 0), [0, 176, 255]);
+    }
+
+    #[test]
+    fn inks_leave_light() {
+        assert_eq!(convert(Colour::Cmyk, [255; 4]), [255; 3]);
+        assert_eq!(convert(Colour::Cmyk, [255, 0, 255, 255]), [255, 0, 255]);
+        assert_eq!(convert(Colour::Cmyk, [255, 255, 100, 0]), [0; 3]);
+        // YCbCr of no ink.
+        assert_eq!(convert(Colour::Ycck, [0, 128, 128, 255]), [255; 3]);
+        assert_eq!(convert(Colour::Ycck, [255, 128, 128, 255]), [0; 3]);
     }
 }

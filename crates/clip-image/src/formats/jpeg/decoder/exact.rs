@@ -7,7 +7,8 @@ use image::RgbImage;
 
 use super::bits::ScanData;
 use super::block::{Block, BlockDecoder};
-use super::header::Header;
+use super::colour::Colour;
+use super::header::{Component, Header};
 use super::islow;
 use super::picture::Picture;
 use super::scan::Scan;
@@ -27,23 +28,18 @@ pub(super) fn decode(jpeg: &[u8]) -> Option<RgbImage> {
     let (mcus_across, mcus_down) = header.mcus();
     let mut scan = Scan::new(header, &data)?;
 
-    let mut planes = Vec::with_capacity(3);
-    let mut decoders = Vec::with_capacity(3);
-    for component in &header.components {
-        let stride = mcus_across * component.across * 8;
-        let kept = KEPT.min(mcus_down) * component.down * 8;
-        planes.push(Plane {
-            samples: vec![0; stride * kept],
-            kept,
-            stride,
-            width: (header.width as usize * component.across).div_ceil(finest.0),
-            height: (header.height as usize * component.down).div_ceil(finest.1),
-        });
-        decoders.push(BlockDecoder::new(header.tables(component)?));
-    }
+    let samples = |component: &Component| {
+        let (width, height) = (header.width as usize, header.height as usize);
+        ((width * component.across).div_ceil(finest.0), (height * component.down).div_ceil(finest.1))
+    };
+    let plane = |component| Plane::new(component, mcus_across, mcus_down, samples(component));
+    let mut planes: Vec<_> = header.components.iter().map(plane).collect();
+    let decoder = |component| Some(BlockDecoder::new(header.tables(component)?));
+    let mut decoders = header.components.iter().map(decoder).collect::<Option<Vec<_>>>()?;
 
     let mut image = RgbImage::new(header.width, header.height);
-    let mut picture = Picture::new(&header.components, &planes, &mut image);
+    let colour = if header.components.len() == 1 { Colour::Grey } else { Colour::YCbCr };
+    let mut picture = Picture::new(colour, &header.components, &planes, &mut image);
     let mut block = Block::default();
     for mcu in 0..mcus_across * mcus_down {
         if scan.begin(mcu)? {
@@ -51,12 +47,10 @@ pub(super) fn decode(jpeg: &[u8]) -> Option<RgbImage> {
         }
         let (row, column) = (mcu / mcus_across, mcu % mcus_across);
         for ((component, plane), decoder) in header.components.iter().zip(&mut planes).zip(&mut decoders) {
-            let left = column * component.across;
-            let top = row % KEPT * component.down;
             for (y, x) in (0..component.down).flat_map(|y| (0..component.across).map(move |x| (y, x))) {
                 decoder.decode(&mut scan.reader, &mut block)?;
-                let at = (top + y) * 8 * plane.stride + (left + x) * 8;
-                islow::inverse(&block, &component.quantisation, &mut plane.samples[at..], plane.stride);
+                let (samples, stride) = plane.block_mut(row, component, (column * component.across + x, y));
+                islow::inverse(&block, &component.quantisation, samples, stride);
             }
         }
         // The last row of samples of the MCUs above needs the first one of these.
@@ -69,7 +63,3 @@ pub(super) fn decode(jpeg: &[u8]) -> Option<RgbImage> {
     let complete = if data.is_ended() { scan.reader.is_within() } else { scan.reader.is_at_end() };
     complete.then_some(image)
 }
-
-/// Rows of MCUs whose samples are kept: the one that is decoded, the one above it, which becomes RGB, and the one above
-/// that, of which the last row of samples is still needed.
-const KEPT: usize = 3;

@@ -28,6 +28,7 @@ pub(super) struct Header {
 }
 
 /// One colour component.
+#[derive(Clone)]
 pub(super) struct Component {
     pub(super) id: u8,
     /// Blocks an MCU is wide.
@@ -106,6 +107,13 @@ impl Header {
     }
 }
 
+impl Component {
+    /// A component as a frame header tells of it, without tables.
+    pub(super) fn new(id: u8, (across, down): (usize, usize), quantisation_table: usize) -> Self {
+        Self { id, across, down, quantisation_table, quantisation: [0; 64], dc_table: 0, ac_table: 0 }
+    }
+}
+
 /// Blocks across and down of the component that has most of them in an MCU.
 pub(super) fn finest(components: &[Component]) -> (usize, usize) {
     let most = |side: fn(&Component) -> usize| components.iter().map(side).max().unwrap_or(1);
@@ -118,7 +126,7 @@ pub(super) fn size(jpeg: &[u8]) -> Option<(u32, u32)> {
     read_frame(frame.payload).map(|(width, height, _)| (width, height))
 }
 
-pub(super) fn read_frame(segment: &[u8]) -> Option<(u32, u32, Vec<Component>)> {
+fn read_frame(segment: &[u8]) -> Option<(u32, u32, Vec<Component>)> {
     let [precision, h1, h0, w1, w0, count, specifications @ ..] = segment else { return None };
     let (height, width) = (u16::from_be_bytes([*h1, *h0]), u16::from_be_bytes([*w1, *w0]));
     let (specifications, rest) = specifications.as_chunks::<3>();
@@ -132,15 +140,7 @@ pub(super) fn read_frame(segment: &[u8]) -> Option<(u32, u32, Vec<Component>)> {
         if ![1, 2, 4].contains(&across) || ![1, 2, 4].contains(&down) || *table > 3 {
             return None;
         }
-        components.push(Component {
-            id: *id,
-            across,
-            down,
-            quantisation_table: usize::from(*table),
-            quantisation: [0; 64],
-            dc_table: 0,
-            ac_table: 0,
-        });
+        components.push(Component::new(*id, (across, down), usize::from(*table)));
     }
     if let [only] = &mut components[..] {
         // A scan of one component is not interleaved: its MCU is one block (T.81, A.2.2).
@@ -207,7 +207,7 @@ pub(super) fn read_huffman_tables(
 }
 
 /// Whether three components are certainly Y, Cb and Cr.
-pub(super) fn is_ycbcr(components: &[Component], is_jfif: bool, adobe_transform: Option<u8>) -> bool {
+fn is_ycbcr(components: &[Component], is_jfif: bool, adobe_transform: Option<u8>) -> bool {
     match adobe_transform {
         Some(transform) => transform == 1,
         None => is_jfif || components.iter().map(|c| c.id).eq([1, 2, 3]),

@@ -97,19 +97,10 @@ pub(super) fn segments(bytes: &[u8]) -> impl Iterator<Item = Segment<'_>> {
     })
 }
 
-/// The frame header: the segment that tells the kind of compression, the size and the components.
-pub(super) fn frame(bytes: &[u8]) -> Option<Segment<'_>> {
+/// Whether a marker begins a frame header.
+pub(super) fn is_frame(code: u8) -> bool {
     // The others of this row define Huffman tables, arithmetic conditioning, and nothing yet.
-    segments(bytes).find(|segment| matches!(segment.code, 0xc0..=0xcf if ![0xc4, 0xc8, 0xcc].contains(&segment.code)))
-}
-
-/// Whether the first scan has all components, and at once all that there is of each: whether the file is sequential.
-pub(super) fn is_in_one_scan(bytes: &[u8]) -> bool {
-    let Some(Segment { code: 0xc0 | 0xc1, payload: &[_, _, _, _, _, components, ..], .. }) = frame(bytes) else {
-        return false;
-    };
-    let scan = segments(bytes).find(|segment| segment.code == START_OF_SCAN);
-    scan.is_some_and(|scan| scan.payload.first() == Some(&components))
+    matches!(code, 0xc0..=0xcf) && ![0xc4, 0xc8, 0xcc].contains(&code)
 }
 
 /// Whether the file ends in a run of zeros that no compressed data holds: what a download or a

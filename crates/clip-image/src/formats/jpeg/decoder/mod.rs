@@ -2,20 +2,21 @@
 //! size where that is enough, and otherwise to the very pixels that libjpeg gives: what other
 //! programs see, models were trained on and references were made with.
 
+mod bands;
 mod bits;
 mod block;
+mod coefficients;
 mod colour;
 mod exact;
-mod full;
 mod header;
 mod huffman;
 mod idct;
 mod islow;
 mod markers;
-mod means;
 mod picture;
 mod scaled;
 mod scan;
+mod standard_tables;
 mod upsample;
 
 use image::RgbImage;
@@ -44,31 +45,10 @@ pub(super) fn decode(bytes: &[u8], request: &Request<'_>) -> Result<(RgbImage, (
             }
         }
     }
-    if let Some((size, memory)) = memory_of_means(bytes, request) {
-        request.reserve(Format::Jpeg, memory)?;
-        if let Some(image) = means::decode(bytes) {
-            return Ok((image, size));
-        }
-    }
-    full::decode(bytes, request)
+    coefficients::decode(bytes, request)
 }
 
-/// The size of a picture that is too large to be decoded in full, but not at an eighth, and what that takes. It may
-/// then have as few pixels as the caller makes of it, where it should have twice as many on a side.
-fn memory_of_means(bytes: &[u8], request: &Request<'_>) -> Option<((u32, u32), u64)> {
-    let frame = markers::frame(bytes).filter(|frame| frame.code == 0xc2)?;
-    let (width, height, _) = header::read_frame(frame.payload)?;
-    let size = (width, height);
-    request.limits.check_size(size, Format::Jpeg).ok()?;
-    let is_large_enough = width.min(height).div_ceil(8) >= request.least?.div_ceil(2);
-    if !is_large_enough || request.allows(full::memory(bytes, size, request)) {
-        return None;
-    }
-    let memory = memory_of_rows(bytes, size, 1, request)?.saturating_add(means::memory(size));
-    request.allows(memory).then_some((size, memory))
-}
-
-/// What our own decoders take for a picture at this many samples of 8 a block; none if it is more than the limits
+/// What the decoders of common files take for a picture at this many samples of 8 a block; none if it is more than the limits
 /// allow.
 fn memory_of_rows(bytes: &[u8], (width, height): (u32, u32), samples: u32, request: &Request<'_>) -> Option<u64> {
     // Three rows of MCUs of four blocks each, or one in floating point, of three components.

@@ -2,35 +2,37 @@
 
 use image::RgbImage;
 
-use super::colour;
+use super::colour::Colour;
 use super::header::{self, Component};
 use super::upsample::{Plane, Upsampling};
 
 /// The picture as far as it is written.
 pub(super) struct Picture<'a> {
+    colour: Colour,
     /// Rows of RGB that are still to come.
     rows: std::slice::ChunksExactMut<'a, u8>,
     /// How many are written.
     written: usize,
     upsampling: Vec<Upsampling>,
     /// A row of each component at the picture's resolution.
-    components: [Vec<u8>; 3],
+    components: [Vec<u8>; 4],
     sums: Vec<u16>,
 }
 
 impl<'a> Picture<'a> {
     /// An empty picture, of planes that are as fine as the components' sampling says.
-    pub(super) fn new(components: &[Component], planes: &[Plane], image: &'a mut RgbImage) -> Self {
+    pub(super) fn new(colour: Colour, components: &[Component], planes: &[Plane], image: &'a mut RgbImage) -> Self {
         let finest = header::finest(components);
         let width = image.width() as usize;
         let upsampling = components.iter().zip(planes).map(|(component, plane)| {
-            Upsampling::new(plane.width, finest.0 / component.across, finest.1 / component.down)
+            Upsampling::new(plane.width, (finest.0, component.across), (finest.1, component.down))
         });
         Self {
+            colour,
             upsampling: upsampling.collect(),
             rows: image.chunks_exact_mut(width * 3),
             written: 0,
-            components: [(); 3].map(|()| vec![0; width]),
+            components: std::array::from_fn(|i| vec![0; if i < components.len() { width } else { 0 }]),
             sums: Vec::with_capacity(width),
         }
     }
@@ -44,15 +46,7 @@ impl<'a> Picture<'a> {
             for ((upsampling, plane), row) in self.upsampling.iter().zip(planes).zip(&mut self.components) {
                 upsampling.row(plane, y, &mut self.sums, row);
             }
-            let out = out.as_chunks_mut::<3>().0;
-            let [luma, blue, red] = &self.components;
-            if planes.len() == 3 {
-                colour::to_rgb(luma, blue, red, out);
-            } else {
-                for (out, luma) in out.iter_mut().zip(luma) {
-                    *out = [*luma; 3];
-                }
-            }
+            self.colour.to_rgb(&self.components, out.as_chunks_mut::<3>().0);
         }
     }
 }

@@ -1,6 +1,12 @@
 //! Chroma at the picture's resolution, as libjpeg's "fancy upsampling" interpolates it: the nearer sample counts three
 //! quarters, the farther one a quarter, in either direction.
 
+use super::header::Component;
+
+/// Rows of MCUs whose samples are kept: the one that is decoded, the one above it, which becomes RGB, and the one above
+/// that, of which the last row of samples is still needed.
+const KEPT: usize = 3;
+
 /// A component's samples, or the last rows of them that were decoded.
 pub(super) struct Plane {
     /// Rows `stride` apart.
@@ -14,6 +20,25 @@ pub(super) struct Plane {
 }
 
 impl Plane {
+    /// Room for as many rows of MCUs as becoming pixels takes. `size` is what of the component belongs to the picture.
+    pub(super) fn new(component: &Component, mcus_across: usize, mcus_down: usize, size: (usize, usize)) -> Self {
+        let stride = mcus_across * component.across * 8;
+        let kept = KEPT.min(mcus_down) * component.down * 8;
+        Self { samples: vec![0; stride * kept], kept, stride, width: size.0, height: size.1 }
+    }
+
+    /// Where the samples of a block go, and the distance of their rows. Its place in the row of MCUs is counted in blocks.
+    #[inline(always)]
+    pub(super) fn block_mut(
+        &mut self,
+        row: usize,
+        component: &Component,
+        (x, y): (usize, usize),
+    ) -> (&mut [u8], usize) {
+        let top = row % KEPT * component.down + y;
+        (&mut self.samples[top * 8 * self.stride + x * 8..], self.stride)
+    }
+
     /// A row, or the nearest one.
     fn row(&self, y: usize) -> &[u8] {
         &self.samples[y.min(self.height - 1) % self.kept * self.stride..][..self.width]
@@ -33,17 +58,23 @@ pub(super) enum Upsampling {
     Both,
     /// So many times as wide and high, by repetition: libjpeg interpolates only doubled sizes, and no rows of two.
     Repeat(usize, usize),
+    /// The nearest sample, where a sample is wider or higher than a pixel by a fraction, as two pairs of numbers: samples
+    /// and the pixels that they cover. libjpeg refuses such files.
+    Nearest((usize, usize), (usize, usize)),
 }
 
 impl Upsampling {
-    /// For a plane of this width, and how many times as wide and high it has to become.
-    pub(super) fn new(width: usize, across: usize, down: usize) -> Self {
-        match (across, down) {
+    /// For a plane of this width. Across and down, so many pixels of the picture are covered by so many samples.
+    pub(super) fn new(width: usize, across: (usize, usize), down: (usize, usize)) -> Self {
+        if !across.0.is_multiple_of(across.1) || !down.0.is_multiple_of(down.1) {
+            return Self::Nearest((across.1, across.0), (down.1, down.0));
+        }
+        match (across.0 / across.1, down.0 / down.1) {
             (1, 1) => Self::None,
             (2, 1) if width > 2 => Self::Across,
             (2, 2) if width > 2 => Self::Both,
             (1, 2) => Self::Down,
-            _ => Self::Repeat(across, down),
+            (across, down) => Self::Repeat(across, down),
         }
     }
 
@@ -58,6 +89,12 @@ impl Upsampling {
             Self::Repeat(across, down) => {
                 for (out, sample) in out.chunks_mut(across).zip(plane.row(y / down)) {
                     out.fill(*sample);
+                }
+            }
+            Self::Nearest(across, down) => {
+                let row = plane.row(y * down.0 / down.1);
+                for (x, out) in out.iter_mut().enumerate() {
+                    *out = row[(x * across.0 / across.1).min(row.len() - 1)];
                 }
             }
             Self::Down => {
@@ -117,7 +154,7 @@ mod tests {
 
     fn upsampled(plane: &Plane, across: usize, down: usize, y: usize, length: usize) -> Vec<u8> {
         let mut out = vec![0; length];
-        Upsampling::new(plane.width, across, down).row(plane, y, &mut Vec::new(), &mut out);
+        Upsampling::new(plane.width, (across, 1), (down, 1)).row(plane, y, &mut Vec::new(), &mut out);
         out
     }
 
@@ -136,6 +173,14 @@ mod tests {
         assert_eq!(upsampled(&down, 1, 2, 1, 3), [15, 15, 94]);
         assert_eq!(upsampled(&down, 1, 2, 2, 3), [25, 5, 201]);
         assert_eq!(upsampled(&down, 2, 2, 3, 6), [30, 22, 8, 64, 191, 255]);
+    }
+
+    #[test]
+    fn fractions_take_the_nearest() {
+        let plane = plane(&[&[10, 20], &[30, 40]]);
+        let mut out = [0; 3];
+        Upsampling::new(2, (3, 2), (3, 2)).row(&plane, 2, &mut Vec::new(), &mut out);
+        assert_eq!(out, [30, 30, 40]);
     }
 
     #[test]

@@ -1,0 +1,191 @@
+//! Every other JPEG file with Huffman codes and 8 bits a sample: progressive ones, those with a scan for each component,
+//! CMYK, odd sampling, and damaged ones of any kind.
+//!
+//! Such a file tells about its blocks a little at a time, so what was told has to be kept until the end: the coefficients of
+//! the whole picture. Of these, only those that the wanted size needs are kept, and scans that say nothing about them, or
+//! nothing that would change a sample by more than a level of 256, are passed over.
+//!
+//! Pixels at full size are libjpeg-turbo's to the bit, as long as the file is whole.
+
+mod entropy;
+mod file;
+mod frame;
+mod output;
+mod planes;
+
+use image::RgbImage;
+
+use self::file::File;
+use self::frame::Frame;
+use self::planes::Planes;
+use super::markers::{self, End};
+use super::{bands, scaled};
+use crate::formats::codec::{Request, rgb_bytes};
+use crate::formats::library::Fault;
+use crate::{Format, ImageError};
+
+/// Decodes to RGB at the size that the request allows. Returns the stored size, too.
+///
+/// The markers are read first. A file with its end marker is decoded leniently: a damaged spot costs a few blocks, as with
+/// other viewers. A file whose data just ends has to tell everything about all of its blocks: an encoder that forgot the
+/// end marker is forgiven.
+///
+/// # Errors
+/// [`ImageError::Truncated`], [`ImageError::Decode`], [`ImageError::Unsupported`], and those of the limits.
+pub(super) fn decode(bytes: &[u8], request: &Request<'_>) -> Result<(RgbImage, (u32, u32)), ImageError> {
+    let truncated = || Fault::Truncated.into_error(Format::Jpeg);
+    let is_whole = match markers::find_end(bytes) {
+        End::Marker => true,
+        End::Scan if markers::is_padded_with_zeros(bytes) => return Err(truncated()),
+        End::Scan => false,
+        End::Segment => return Err(truncated()),
+    };
+    let file = File::read(bytes).map_err(|fault| fault.into_error(Format::Jpeg))?;
+    let frame = &file.frame;
+    request.limits.check_size(frame.size, Format::Jpeg)?;
+    let samples = samples(frame, bytes.len(), request);
+    request.reserve(Format::Jpeg, memory(frame, samples, bytes.len(), request))?;
+
+    let mut planes = Planes::new(frame, samples);
+    // What ends without its end marker has to be looked at as a whole, to know whether it is.
+    let is_sound = file.read_scans(&mut planes, !is_whole).map_err(|fault| fault.into_error(Format::Jpeg))?;
+    let is_all_there = is_whole || is_sound && planes.are_complete();
+    if !is_all_there {
+        return Err(truncated());
+    }
+    let image = output::picture(frame, &planes, samples);
+    let lacking = || Fault::damaged("it has no data for some of its components").into_error(Format::Jpeg);
+    Ok((image.ok_or_else(lacking)?, frame.size))
+}
+
+/// How many samples of 8 to decode on either side of a block. The fewest that suffice, and fewer if not even those fit into
+/// the limits on memory: the picture may then have as few pixels as the caller makes of it, where it should have twice as
+/// many on a side.
+fn samples(frame: &Frame, file_bytes: usize, request: &Request<'_>) -> u32 {
+    const ALL: u32 = 8;
+
+    let Some(least) = request.least else { return ALL };
+    let shorter = frame.size.0.min(frame.size.1);
+    let wanted = scaled::samples_per_block(shorter, least).unwrap_or(ALL);
+    let is_enough = |samples: u32| scaled::scaled_side(shorter, samples) >= least.div_ceil(2);
+    let is_possible = |samples: u32| {
+        (samples == ALL || frame.can_be_scaled(samples)) && request.allows(memory(frame, samples, file_bytes, request))
+    };
+    let more = (wanted..=ALL).filter(|samples| samples.is_power_of_two());
+    let fewer = (1..wanted).rev().filter(|samples| samples.is_power_of_two() && is_enough(*samples));
+    // If none is possible, what was wanted tells how much is missing.
+    more.chain(fewer).find(|samples| is_possible(*samples)).unwrap_or(ALL)
+}
+
+/// The most bytes at any one time: what is kept of the coefficients, the data of a scan, and the picture with a few rows of
+/// samples.
+fn memory(frame: &Frame, samples: u32, file_bytes: usize, request: &Request<'_>) -> u64 {
+    // Three rows of MCUs of four blocks each, or one in floating point, of four components.
+    const ROWS: u64 = 3 * 32 * 4;
+
+    let side = |side| scaled::scaled_side(side, samples);
+    let rgb = rgb_bytes((side(frame.size.0), side(frame.size.1)));
+    let rows = (u64::from(frame.size.0) + 64) * ROWS;
+    let all = [rgb, rows, Planes::bytes(frame, samples), file_bytes as u64].into_iter().fold(0, u64::saturating_add);
+    request.memory(all, rgb, None)
+}
+
+impl Frame {
+    /// Whether blocks can become this many samples on either side without becoming larger than they are.
+    fn can_be_scaled(&self, samples: u32) -> bool {
+        let fits = |component| bands::samples_of(component, &self.components, samples as usize).is_some();
+        self.colour.is_grey_or_ycbcr() && self.components.iter().all(fits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Limits;
+
+    const PROGRESSIVE: &[u8] = include_bytes!("../../../../../tests/fixtures/progressive.jpg");
+
+    fn decode_alone(bytes: &[u8], least: Option<u32>) -> Result<(RgbImage, (u32, u32)), ImageError> {
+        let limits = &Limits::default();
+        decode(bytes, &Request { limits, least, orientation: None, reserve: &|_| () })
+    }
+
+    /// The header of a file with the given frame, and a scan without tables.
+    fn error(frame_marker: u8, precision: u8, components: u8) -> String {
+        let mut bytes = vec![0xff, 0xd8, 0xff, frame_marker, 0, 8 + 3 * components, precision, 0, 8, 0, 8, components];
+        (0..components).for_each(|id| bytes.extend([id, 0x11, 0]));
+        bytes.extend([0xff, 0xda, 0, 8, 1, 0, 0, 0, 63, 0, 0xff, 0xd9]);
+        decode_alone(&bytes, None).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn varieties_are_named() {
+        let unsupported = |what| format!("JPEG with {what} is not supported; convert the photo to JPEG or PNG");
+        assert_eq!(error(0xc1, 12, 3), unsupported("12 bits per sample"));
+        assert_eq!(error(0xc3, 8, 3), unsupported("lossless compression"));
+        assert_eq!(error(0xc9, 8, 3), unsupported("arithmetic coding"));
+        assert_eq!(error(0xca, 8, 1), unsupported("arithmetic coding"));
+        assert_eq!(error(0xc5, 8, 1), unsupported("hierarchical frames"));
+        assert_eq!(error(0xc0, 8, 2), unsupported("2 components"));
+    }
+
+    #[test]
+    fn damage_is_told() {
+        let mut bytes = PROGRESSIVE.to_vec();
+        let frame = bytes.windows(2).position(|marker| marker == [0xff, 0xc2]).unwrap();
+        // A segment that no decoder knows in place of the frame header.
+        bytes[frame + 1] = 0xf0;
+        assert_eq!(decode_alone(&bytes, None).unwrap_err().to_string(), "damaged JPEG: it has no frame header");
+        // A frame without tables.
+        assert_eq!(error(0xc0, 8, 3), "damaged JPEG: a quantisation table is not valid");
+    }
+
+    /// A damaged spot costs the blocks behind it in its scan, not the photo.
+    #[test]
+    fn damage_in_the_data_is_survived() {
+        let (whole, _) = decode_alone(PROGRESSIVE, None).unwrap();
+        let mut bytes = PROGRESSIVE.to_vec();
+        let at = bytes.len() - 200;
+        bytes[at..at + 8].fill(0x55);
+        let (damaged, _) = decode_alone(&bytes, None).unwrap();
+        assert!(damaged != whole);
+        let difference: u64 = whole.iter().zip(damaged.iter()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+        // The last scan makes coefficients more precise by one bit.
+        assert!(difference < 4 * whole.len() as u64, "{difference}");
+    }
+
+    #[test]
+    fn without_an_end_marker_everything_has_to_be_there() {
+        let (whole, _) = decode_alone(PROGRESSIVE, None).unwrap();
+        let unmarked = &PROGRESSIVE[..PROGRESSIVE.len() - 2];
+        assert!(decode_alone(unmarked, None).unwrap().0 == whole);
+        assert_eq!(decode_alone(unmarked, Some(8)).unwrap().0.dimensions(), (12, 8));
+        // Without the last scan, all coefficients are known but for a bit.
+        let last = PROGRESSIVE.windows(2).rposition(|marker| marker == [0xff, 0xda]).unwrap();
+        for length in [last, PROGRESSIVE.len() - 12] {
+            let error = decode_alone(&PROGRESSIVE[..length], None).unwrap_err();
+            assert!(matches!(error, ImageError::Truncated { .. }), "{length} bytes: {error}");
+        }
+    }
+
+    #[test]
+    fn no_more_scans_than_an_encoder_makes() {
+        let first = PROGRESSIVE.windows(2).position(|marker| marker == [0xff, 0xda]).unwrap();
+        let scan = [0xff, 0xda, 0, 8, 1, 1, 0, 1, 5, 0];
+        let bytes = [&PROGRESSIVE[..first], &scan.repeat(501), &[0xff, 0xd9]].concat();
+        assert_eq!(decode_alone(&bytes, None).unwrap_err().to_string(), "damaged JPEG: it has more than 500 scans");
+    }
+
+    #[test]
+    fn frames_of_motion_jpeg_have_no_huffman_tables() {
+        // Pillow's are those of the standard, where it does not optimise them.
+        let whole = include_bytes!("../../../../../tests/fixtures/444.jpg");
+        let mut bytes = whole.to_vec();
+        while let Some(at) = bytes.windows(2).position(|marker| marker == [0xff, 0xc4]) {
+            let length = usize::from(u16::from_be_bytes([bytes[at + 2], bytes[at + 3]]));
+            bytes.drain(at..at + 2 + length);
+        }
+        assert!(bytes.len() + 400 < whole.len());
+        assert!(decode_alone(&bytes, None).unwrap().0 == decode_alone(whole, None).unwrap().0);
+    }
+}
