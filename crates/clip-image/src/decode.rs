@@ -5,6 +5,7 @@ use std::path::Path;
 use image::RgbImage;
 use image::metadata::Orientation;
 
+use crate::colour::{self, ColourSpace};
 use crate::details;
 use crate::formats::codec::{Pixels, Request};
 use crate::metadata::Details;
@@ -86,7 +87,13 @@ pub fn decode_bytes_reserving(
 }
 
 fn upright(format: Format, pixels: Pixels, details: Details) -> Photo {
-    let Pixels { image, size, orientation } = pixels;
+    let Pixels { mut image, size, orientation, colours } = pixels;
+    // A camera that writes no profile says in its EXIF data that the colours are not those of sRGB.
+    let colours = colours.or(details.is_adobe_rgb.then_some(ColourSpace::AdobeRgb));
+    if let Some(colours) = colours {
+        // A profile that crashes its parser costs nothing.
+        let _ = catch(|| colour::to_srgb(&mut image, &colours));
+    }
     let orientation = details.orientation.or(orientation).unwrap_or(Orientation::NoTransforms);
     let size = if orientation::swaps_sides(orientation) { (size.1, size.0) } else { size };
     Photo { image: orientation::turn_upright(image, orientation), metadata: details.into_metadata(format, size) }

@@ -5,12 +5,14 @@
 
 use crate::annotations::{Annotations, iptc, xmp};
 use crate::calendar::Instant;
+use crate::colour::{self, ColourSpace};
 use crate::details;
 use crate::exif_data;
 use crate::formats;
 #[cfg(feature = "jpeg")]
 use crate::formats::jpeg;
 use crate::metadata::Details;
+use crate::panics::catch;
 use crate::{ImageError, Limits, Photo, decode_bytes, decode_bytes_for};
 
 /// A good JPEG of 96 x 64 pixels without EXIF data.
@@ -70,6 +72,14 @@ pub fn annotations(block: &[u8]) {
     check_annotations(&iptc::read(block));
 }
 
+/// A colour profile, for a picture of two pixels: whatever it says, they stay two.
+pub fn colour_profile(bytes: &[u8]) {
+    let mut image = image::RgbImage::from_raw(2, 1, vec![10, 200, 30, 0, 0, 255]).expect("two pixels");
+    // Whoever decodes a photo catches what the library does.
+    let _ = catch(|| colour::to_srgb(&mut image, &ColourSpace::Icc(bytes.to_vec())));
+    assert_eq!(image.dimensions(), (2, 1));
+}
+
 /// A JPEG to our own decoders, of the full size and of fractions.
 #[cfg(feature = "jpeg")]
 pub fn scaled_jpeg(bytes: &[u8]) {
@@ -101,6 +111,7 @@ fn check_photo(photo: &Photo) {
             tags: metadata.tags.clone(),
             lens: metadata.lens.clone(),
         },
+        is_adobe_rgb: false,
     });
 }
 
@@ -146,6 +157,7 @@ mod tests {
     use super::*;
     use exif::experimental::Writer;
     use exif::{Field, In, Rational, Tag, Value};
+    use moxcms::ColorProfile;
 
     /// A small generator of random numbers (SplitMix64), so that every run has the same files.
     struct Random(u64);
@@ -301,6 +313,12 @@ mod tests {
             <rdf:li xml:lang=\"x-default\"><![CDATA[A < B]]></rdf:li></rdf:Alt></dc:title></rdf:Description></rdf:RDF>";
         let resources = b"8BIM\x04\x04\0\0\0\0\0\x14\x1c\x02\x19\0\x04Caf\xe9\x1c\x02\x05\0\x06Abend!";
         run(&[packet.to_vec(), resources.to_vec()], 3000, annotations);
+    }
+
+    #[test]
+    fn damaged_colour_profiles() {
+        let profiles = [ColorProfile::new_display_p3(), ColorProfile::new_gray_with_gamma(1.8)];
+        run(&profiles.map(|profile| profile.encode().unwrap()), 2000, colour_profile);
     }
 
     #[test]

@@ -13,8 +13,8 @@
 //! - Transparent pixels are blended with white; 16-bit and floating-point samples, grey, palettes and CMYK
 //!   become 8-bit RGB.
 //! - Of an animation, the first frame is decoded; of a TIFF file, the first page.
-//! - Colour profiles (ICC) are ignored: samples are treated as sRGB. A wide-gamut photo looks a
-//!   little less saturated to the model than on a colour-managed screen.
+//! - Colours become those of sRGB: by an ICC profile, PNG's chunks for colours, or Adobe RGB as cameras tell of it in EXIF
+//!   data. High dynamic range is toned down. Profiles of inks are not applied, and broken ones cost nothing.
 //!
 //! # What is refused
 //!
@@ -28,7 +28,7 @@
 //!
 //! Decoding a photo takes the bytes of its pixels as RGB, and what its decoder needs beside them:
 //! nothing that grows with the picture for most JPEG and PNG files, up to twelve bytes a pixel for
-//! others. Colour profiles and text are passed over without being unpacked, and of EXIF data only
+//! others. Of colour profiles at most half a MiB is unpacked, of text nothing, and of EXIF data only
 //! the fields of use are copied. [`decode_bytes_reserving`] tells its caller how much memory a photo
 //! takes before it allocates it, so that threads that decode at the same time can share a budget.
 //!
@@ -51,6 +51,7 @@
 mod annotations;
 mod calendar;
 mod capability;
+mod colour;
 mod decode;
 mod details;
 mod error;

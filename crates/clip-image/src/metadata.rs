@@ -60,6 +60,8 @@ pub(crate) struct Details {
     pub(crate) iso: Option<u32>,
     pub(crate) focal_length: Option<f32>,
     pub(crate) annotations: Annotations,
+    /// Whether the colours are those of Adobe RGB.
+    pub(crate) is_adobe_rgb: bool,
 }
 
 impl Details {

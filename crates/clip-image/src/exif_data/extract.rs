@@ -62,6 +62,35 @@ pub(super) fn xmp_of_tiff(block: &[u8]) -> Option<&[u8]> {
     packet
 }
 
+/// Whether a camera says that the colours are those of Adobe RGB: by the index of the rules for its files (DCF 2.0: "R03"),
+/// or by a number of the colour space that is in no standard.
+pub(super) fn is_adobe_rgb(block: &[u8]) -> bool {
+    const COLOUR_SPACE: u16 = 0xa001;
+    const INTEROPERABILITY: u16 = 0xa005;
+    const INDEX: u16 = 1;
+
+    let Some(order) = order_of(block) else { return false };
+    let source = Source { block, order };
+    let pointer_in = |start, pointer| {
+        let mut found = None;
+        source.each_field(start, |tag, field| {
+            if tag == pointer && field.kind == 4 {
+                found = order.u32(field.value);
+            }
+        });
+        found
+    };
+    let Some(exif) = source.u32_at(4).and_then(|main| pointer_in(main, Table::Exif.pointer())) else { return false };
+    let mut is_adobe_rgb = false;
+    source.each_field(exif, |tag, field| {
+        is_adobe_rgb |= tag == COLOUR_SPACE && field.kind == 3 && order.u16(field.value) == Some(2);
+    });
+    if let Some(rules) = pointer_in(exif, INTEROPERABILITY) {
+        source.each_field(rules, |tag, field| is_adobe_rgb |= tag == INDEX && field.value.starts_with(b"R03"));
+    }
+    is_adobe_rgb
+}
+
 /// A block with the fields of use. `None` if the block has no header.
 pub(super) fn fields_of_use(block: &[u8]) -> Option<Vec<u8>> {
     let order = order_of(block)?;
@@ -306,6 +335,20 @@ mod tests {
                     assert!(value(&extract).is_some() && value(&extract) == value(&whole), "{tag}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn cameras_tell_of_adobe_rgb() {
+        let number = |tag, value| (tag, Value::Short(vec![value]));
+        let index = |index: &[u8]| (Tag::InteroperabilityIndex, text(index));
+        for is_little in [true, false] {
+            let is = |fields: &[(Tag, Value)]| is_adobe_rgb(&block(fields, is_little));
+            assert!(is(&[number(Tag::ColorSpace, 65535), index(b"R03")]));
+            assert!(is(&[number(Tag::ColorSpace, 2)]));
+            assert!(!is(&[number(Tag::ColorSpace, 1), index(b"R98")]));
+            assert!(!is(&[number(Tag::ColorSpace, 65535)]), "it may be any other");
+            assert!(!is(&[(Tag::Make, text(b"R03"))]));
         }
     }
 

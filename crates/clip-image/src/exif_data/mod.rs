@@ -44,6 +44,7 @@ pub(crate) fn read(block: &[u8]) -> Details {
                 tags: tags(&exif),
                 lens: text(&exif, Tag::LensModel),
             },
+            is_adobe_rgb: extract::is_adobe_rgb(block),
         },
         Err(_) => Details::default(),
     }

@@ -3,6 +3,7 @@
 use image::RgbImage;
 use image::metadata::Orientation;
 
+use crate::colour::{ColourSpace, LARGEST_PROFILE};
 use crate::{Format, ImageError, Limits, orientation};
 
 /// A format: how its files are recognised, and how they are decoded.
@@ -44,8 +45,10 @@ impl Request<'_> {
     /// The most bytes at any one time: `decoding` while the samples are decoded, or what turning the result of `rgb`
     /// bytes upright takes. `own` is the orientation that the decoder has found.
     pub(crate) fn memory(&self, decoding: u64, rgb: u64, own: Option<Orientation>) -> u64 {
-        let turned = self.orientation.or(own).is_some_and(orientation::swaps_sides);
-        decoding.max(if turned { rgb.saturating_mul(2) } else { rgb }).saturating_add(SMALL_THINGS)
+        let is_turned = self.orientation.or(own).is_some_and(orientation::swaps_sides);
+        let turning = if is_turned { rgb.saturating_mul(2) } else { rgb };
+        // One after the other: decoding, making the colours those of sRGB, turning.
+        decoding.max(turning).saturating_add(SMALL_THINGS).max(rgb.saturating_add(COLOURS))
     }
 
     /// Asks for this many bytes, in place of all that was asked for before: none of those may be in use any more.
@@ -72,6 +75,9 @@ pub(crate) fn rgb_bytes((width, height): (u32, u32)) -> u64 {
 /// Tables and buffers of decoders that do not grow with the picture.
 const SMALL_THINGS: u64 = 1 << 20;
 
+/// A colour profile and tables that are made of it.
+const COLOURS: u64 = 3 * LARGEST_PROFILE as u64;
+
 /// Pixels as stored, before they are turned upright.
 pub(crate) struct Pixels {
     /// The pixels, perhaps at a fraction of the stored size.
@@ -80,6 +86,8 @@ pub(crate) struct Pixels {
     pub(crate) size: (u32, u32),
     /// The orientation, if the decoder itself has found one. That of the EXIF data comes first.
     pub(crate) orientation: Option<Orientation>,
+    /// What the colours are, if the file says so.
+    pub(crate) colours: Option<ColourSpace>,
 }
 
 /// Metadata as stored, each block in a format of its own.

@@ -66,7 +66,7 @@ pub(super) fn read<D: ImageDecoder>(
     decoder.set_limits(library_limits(limits)).map_err(describe)?;
     let mut samples = Samples::new(colour, size).ok_or_else(|| Fault::damaged("its size").into_error(format))?;
     decoder.read_image(samples.bytes_mut()).map_err(describe)?;
-    Ok(Pixels { image: samples.into_rgb(), size, orientation: own })
+    Ok(Pixels { image: samples.into_rgb(), size, orientation: own, colours: None })
 }
 
 /// The same limits for the library's own bookkeeping.

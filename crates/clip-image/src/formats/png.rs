@@ -22,6 +22,7 @@ mod codec {
     use png::{BitDepth, DecodingError, InterlaceInfo, Reader, Transformations};
 
     use super::SIGNATURE;
+    use crate::colour::{ColourSpace, LARGEST_PROFILE, Primaries};
     use crate::formats::codec::{Blocks, Codec, Pixels, Request, rgb_bytes};
     use crate::formats::library::Fault;
     use crate::{Format, ImageError, raster};
@@ -70,7 +71,7 @@ mod codec {
 
         let mut image = RgbImage::new(size.0, size.1);
         read_rows(&mut reader, colour, row, &mut image).map_err(describe)?;
-        Ok(Pixels { image, size, orientation: own })
+        Ok(Pixels { image, size, orientation: own, colours: colours(bytes) })
     }
 
     fn colour_type<R: BufRead + Seek>(reader: &Reader<R>) -> Option<ColorType> {
@@ -139,6 +140,45 @@ mod codec {
             }
         }
         blocks
+    }
+
+    /// What the colours are, by the chunks before the pixels: the first of these kinds that there is counts (PNG 3, 4.3).
+    fn colours(bytes: &[u8]) -> Option<ColourSpace> {
+        let chunk = |kind: &[u8; 4]| {
+            let mut before = chunks(bytes).take_while(|chunk| chunk.kind != b"IDAT");
+            before.find(|chunk| chunk.kind == kind).map(|chunk| chunk.payload)
+        };
+        if let Some([primaries, transfer, ..]) = chunk(b"cICP") {
+            return Some(ColourSpace::Coded { primaries: *primaries, transfer: *transfer });
+        }
+        if let Some(profile) = chunk(b"iCCP").and_then(profile) {
+            return Some(ColourSpace::Icc(profile));
+        }
+        let numbers = |payload: &[u8]| -> Vec<f32> {
+            let (numbers, _) = payload.as_chunks();
+            numbers.iter().map(|number| u32::from_be_bytes(*number) as f32 / 100_000.0).collect()
+        };
+        match (chunk(b"sRGB"), chunk(b"gAMA").map(numbers).as_deref()) {
+            (None, Some([gamma, ..])) => {
+                let primaries = chunk(b"cHRM").map(numbers).and_then(|numbers| {
+                    let [wx, wy, rx, ry, gx, gy, bx, by] = *numbers.first_chunk()?;
+                    Some(Primaries { white: (wx, wy), red: (rx, ry), green: (gx, gy), blue: (bx, by) })
+                });
+                Some(ColourSpace::Gamma { gamma: *gamma, primaries })
+            }
+            _ => None,
+        }
+    }
+
+    /// The profile in a chunk: its name, a zero, the method of compression, and the compressed profile.
+    fn profile(chunk: &[u8]) -> Option<Vec<u8>> {
+        let name = chunk.iter().take(80).position(|byte| *byte == 0)?;
+        let compressed = chunk.get(name + 2..)?;
+        let mut profile = Vec::new();
+        let mut unpacked = flate2::read::ZlibDecoder::new(compressed).take(LARGEST_PROFILE as u64 + 1);
+        // What is damaged at its end may still do.
+        let _ = unpacked.read_to_end(&mut profile);
+        (profile.len() <= LARGEST_PROFILE).then_some(profile)
     }
 
     /// The XMP packet that a chunk of text is. As the specification of XMP wants it, it is not compressed.

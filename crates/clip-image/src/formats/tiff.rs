@@ -109,7 +109,7 @@ mod codec {
             }
             None => chunks.read(&mut decoder, kind)?,
         };
-        Ok(Pixels { image, size, orientation })
+        Ok(Pixels { image, size, orientation, colours: None })
     }
 
     /// Bytes that the fields may take as the decoder keeps them. It has limits of its own for their values, of which

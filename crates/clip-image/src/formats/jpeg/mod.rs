@@ -21,12 +21,14 @@ pub(super) const DEFINITION: Definition = Definition {
 #[cfg(feature = "jpeg")]
 mod codec {
     use super::decoder;
+    use crate::colour::ColourSpace;
     use crate::formats::codec::{Blocks, Codec, Pixels};
 
     pub(super) const CODEC: Codec = Codec {
         decode: |bytes, request| {
             let (image, size) = decoder::decode(bytes, request)?;
-            Ok(Pixels { image, size, orientation: None })
+            let colours = decoder::profile(bytes).map(ColourSpace::Icc);
+            Ok(Pixels { image, size, orientation: None, colours })
         },
         metadata: |bytes| Blocks {
             exif: decoder::exif_block(bytes),

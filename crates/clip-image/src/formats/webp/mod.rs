@@ -24,6 +24,7 @@ mod codec {
     use image_webp::DecodingError;
 
     use super::prefix_codes;
+    use crate::colour::{ColourSpace, LARGEST_PROFILE};
     use crate::formats::codec::{Blocks, Codec, Pixels, Request};
     use crate::formats::library::{self, Fault};
     use crate::{Format, ImageError};
@@ -38,7 +39,8 @@ mod codec {
         let decoder = WebPDecoder::new(Cursor::new(bytes));
         let has_alpha = decoder.as_ref().is_ok_and(|decoder| decoder.color_type().has_alpha());
         let beside = beside(bytes, has_alpha, request.limits.max_memory);
-        library::read(Format::WebP, decoder, request, beside, own, explain)
+        let pixels = library::read(Format::WebP, decoder, request, beside, own, explain)?;
+        Ok(Pixels { colours: profile(bytes), ..pixels })
     }
 
     /// Bytes that the decoder takes beside its result, which has transparency or not; those of codes are not counted
@@ -149,6 +151,11 @@ mod codec {
             }
         }
         blocks
+    }
+
+    fn profile(bytes: &[u8]) -> Option<ColourSpace> {
+        let (_, profile) = chunks(bytes).find(|(kind, _)| kind == b"ICCP")?;
+        (profile.len() <= LARGEST_PROFILE).then(|| ColourSpace::Icc(profile.to_vec()))
     }
 
     /// The chunks of the file: the kind and the payload of each. It just ends where the file does.

@@ -21,6 +21,7 @@ mod upsample;
 
 use image::RgbImage;
 
+use crate::colour::LARGEST_PROFILE;
 use crate::formats::codec::{Request, rgb_bytes};
 use crate::{Format, ImageError};
 
@@ -76,19 +77,40 @@ pub(super) fn photoshop_resources(bytes: &[u8]) -> Option<&[u8]> {
     named_segment(bytes, APP13, b"Photoshop 3.0\0")
 }
 
+/// The colour profile, which may be cut into several segments (ICC.1, B.4). `None` if one of them is missing.
+pub(super) fn profile(bytes: &[u8]) -> Option<Vec<u8>> {
+    let parts = || named_segments(bytes, APP2, b"ICC_PROFILE\0");
+    let mut profile = Vec::new();
+    // Each has its number, from one on, and how many there are.
+    let [_, count, ..] = *parts().next()? else { return None };
+    for number in 1..=count {
+        let part = parts().find_map(|part| part.strip_prefix(&[number, count]))?;
+        if profile.len() + part.len() > LARGEST_PROFILE {
+            return None;
+        }
+        profile.extend_from_slice(part);
+    }
+    Some(profile)
+}
+
 /// Whether these first bytes of a file reach to its first scan, behind all segments with metadata.
 pub(super) fn has_scan(bytes: &[u8]) -> bool {
     markers::segments(bytes).any(|segment| segment.code == markers::START_OF_SCAN)
 }
 
 const APP1: u8 = 0xe1;
+const APP2: u8 = 0xe2;
 const APP13: u8 = 0xed;
 
 /// What follows the name in the first segment with this marker and name.
-fn named_segment<'a>(bytes: &'a [u8], marker: u8, name: &[u8]) -> Option<&'a [u8]> {
-    markers::segments(bytes)
-        .filter(|segment| segment.code == marker)
-        .find_map(|segment| segment.payload.strip_prefix(name))
+fn named_segment<'a>(bytes: &'a [u8], marker: u8, name: &'static [u8]) -> Option<&'a [u8]> {
+    named_segments(bytes, marker, name).next()
+}
+
+/// What follows the name in each segment with this marker and name.
+fn named_segments<'a>(bytes: &'a [u8], marker: u8, name: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
+    let segments = markers::segments(bytes).filter(move |segment| segment.code == marker);
+    segments.filter_map(move |segment| segment.payload.strip_prefix(name))
 }
 
 /// What each of our own decoders makes of a file, for fuzzing.
