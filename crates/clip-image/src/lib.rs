@@ -11,8 +11,9 @@
 //! - The format is recognised by the first bytes, never by the name.
 //! - EXIF orientations 1 to 8 are applied. Broken EXIF data costs its fields, never the photo.
 //! - Transparent pixels are blended with white; 16-bit and floating-point samples, grey, palettes and CMYK
-//!   become 8-bit RGB.
-//! - Of an animation, the first frame is decoded; of a TIFF file, the first page.
+//!   become 8-bit RGB. Samples of TIFF files that have no range of their own, such as heights in floating-point
+//!   numbers, are stretched from the least to the greatest value.
+//! - Of an animation, the first frame is decoded; of a TIFF file, the largest page, and the first of several of that size.
 //! - Colours become those of sRGB: by an ICC profile, PNG's chunks for colours, or Adobe RGB as cameras tell of it in EXIF
 //!   data. High dynamic range is toned down. Profiles of inks are not applied, and broken ones cost nothing.
 //!

@@ -181,18 +181,24 @@ fn of_tiff() {
     let rgb_and = |field: (u16, &'static [u16])| with(&[&rgb[..], &[field]].concat());
     assert!(decode_bytes(&rgb_and((COMPRESSION, &[1])), &Limits::default()).is_ok());
     let unsupported = |what: &str| format!("TIFF with {what} is not supported; convert the photo to JPEG or PNG");
-    let palette = with(&[(BITS, &[8]), (COLOURS, &[3]), (SAMPLES, &[1]), (COMPRESSION, &[1]), (PALETTE, &[0; 768])]);
-    let ycbcr = with(&[(BITS, &[8, 8, 8]), (COLOURS, &[6]), (SAMPLES, &[3]), (COMPRESSION, &[1])]);
-    let grey_32 = with(&[(BITS, &[32]), (COLOURS, &[1]), (SAMPLES, &[1]), (COMPRESSION, &[1])]);
+    let palette = with(&[(BITS, &[16]), (COLOURS, &[3]), (SAMPLES, &[1]), (COMPRESSION, &[1]), (PALETTE, &[0; 768])]);
+    let ycbcr = with(&[(BITS, &[4, 4, 4]), (COLOURS, &[6]), (SAMPLES, &[3]), (COMPRESSION, &[1])]);
+    let grey_24 = with(&[(BITS, &[24]), (COLOURS, &[1]), (SAMPLES, &[1]), (COMPRESSION, &[1])]);
+    let raw = with(&[(BITS, &[16]), (COLOURS, &[32803]), (SAMPLES, &[1]), (COMPRESSION, &[1])]);
+    let few = with(&[(BITS, &[8, 8]), (COLOURS, &[2]), (SAMPLES, &[2]), (COMPRESSION, &[1])]);
     let uneven = with(&[(BITS, &[5, 6, 5]), (COLOURS, &[2]), (SAMPLES, &[3]), (COMPRESSION, &[1])]);
+    let twelve_bits = with(&[(BITS, &[12, 12, 12]), (COLOURS, &[2]), (SAMPLES, &[3]), (COMPRESSION, &[7])]);
     let jpeg_inside = tiff(&[&rgb[..], &[(COMPRESSION, &[7])]].concat(), b"\xff\xd8 this is no JPEG, really");
     assert_messages(&[
-        ("palette", palette, &unsupported("a palette and 8 bits per pixel")),
-        ("YCbCr", ycbcr, &unsupported("YCbCr colours of 8 bits")),
-        ("32 bits", grey_32, &unsupported("grey of 32 bits")),
+        ("palette", palette, &unsupported("a palette and 16 bits per pixel")),
+        ("YCbCr", ycbcr, &unsupported("YCbCr colours of 4 bits")),
+        ("24 bits", grey_24, &unsupported("samples of 24 bits")),
+        ("raw", raw, &unsupported("raw data of a camera")),
+        ("few samples", few, "damaged TIFF: it has 2 samples per pixel, its colours take 3"),
         ("uneven bits", uneven, &unsupported("samples of different sizes ([5, 6, 5] bits)")),
-        ("compression", rgb_and((COMPRESSION, &[34712])), &unsupported("compression 34712")),
-        ("Zstandard", rgb_and((COMPRESSION, &[50000])), &unsupported("Zstandard compression")),
+        ("compression", rgb_and((COMPRESSION, &[34712])), &unsupported("JPEG 2000 compression")),
+        ("other compression", rgb_and((COMPRESSION, &[4711])), &unsupported("compression 4711")),
+        ("12-bit JPEG", twelve_bits, &unsupported("JPEG compression of 12 bits per sample")),
         ("JPEG inside", jpeg_inside, "damaged TIFF: its compressed data cannot be decompressed"),
         (
             "LZW",
@@ -200,7 +206,7 @@ fn of_tiff() {
             "damaged TIFF: its compressed data cannot be decompressed",
         ),
         ("predictor", rgb_and((PREDICTOR, &[9])), "damaged TIFF: its predictor is 9, expected 1, 2 or 3"),
-        ("no colours", with(&[(BITS, &[8]), (SAMPLES, &[1])]), &unsupported("an unknown kind of colours")),
+        ("no colours", with(&[(BITS, &[8]), (SAMPLES, &[1]), (COLOURS, &[99])]), &unsupported("colours of kind 99")),
     ]);
 }
 

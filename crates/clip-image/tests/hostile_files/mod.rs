@@ -88,7 +88,19 @@ pub const FILES: &[Hostile] = &[
     Hostile { name: "pages.tiff", make: tiff_pages },
     Hostile {
         name: "jpeg-inside.tiff",
-        make: |_| tiff(&Tiff { jpeg: Some(jpeg(0xc2, (16_000, 16_000))), ..Tiff::default() }),
+        make: |_| tiff(&Tiff { inside: Some((7, jpeg(0xc2, (16_000, 16_000)))), ..Tiff::default() }),
+    },
+    Hostile {
+        name: "window.tiff",
+        make: |_| tiff(&Tiff { size: (800, 800), rows: 800, inside: Some((50_000, zstandard())), ..Tiff::default() }),
+    },
+    Hostile {
+        name: "fax.tiff",
+        make: |_| tiff(&Tiff { size: (200_000, 4), rows: 4, inside: Some((4, fax())), ..Tiff::default() }),
+    },
+    Hostile {
+        name: "floats.tiff",
+        make: |s| tiff(&Tiff { size: (s.side / 2, s.side), rows: 64, floats: true, ..Tiff::default() }),
     },
     Hostile { name: "claims.bmp", make: |s| bmp(s.side, s.side) },
     Hostile { name: "claims.pgm", make: |s| format!("P5\n{0} {0}\n65535\n", s.side).into_bytes() },
@@ -460,22 +472,48 @@ struct Tiff {
     offsets: Option<usize>,
     /// Bytes of a colour profile.
     profile: usize,
-    /// What the strips are instead.
-    jpeg: Option<Vec<u8>>,
+    /// What the strips are instead, and how they are compressed.
+    inside: Option<(u16, Vec<u8>)>,
+    floats: bool,
 }
 
 impl Default for Tiff {
     fn default() -> Self {
-        Self { size: (16, 16), rows: 16, planar: false, extra: 0, tile: None, offsets: None, profile: 0, jpeg: None }
+        let (size, rows, planar, extra, tile, offsets) = ((16, 16), 16, false, 0, None, None);
+        Self { size, rows, planar, extra, tile, offsets, profile: 0, inside: None, floats: false }
     }
 }
 
+/// A frame of Zstandard that refers to 1 MiB of what was unpacked.
+fn zstandard() -> Vec<u8> {
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0, 80];
+    for block in (0..16_u32).rev() {
+        // 128 KiB of one byte.
+        let header = u32::from(block == 0) | 1 << 1 | (128 << 10) << 3;
+        frame.extend(&header.to_le_bytes()[..3]);
+        frame.push(7);
+    }
+    frame
+}
+
+/// Group 4: runs of one pixel, white and black, as many as are wanted.
+fn fax() -> Vec<u8> {
+    // 001 000111 010 twice.
+    [0x23, 0xa2, 0x3a].repeat(1 << 19)
+}
+
 fn tiff(t: &Tiff) -> Vec<u8> {
-    let bits = if t.jpeg.is_some() { 8_u16 } else { 16 };
-    let samples = 3 + t.extra;
+    let is_fax = t.inside.as_ref().is_some_and(|(compression, _)| *compression == 4);
+    let bits = match &t.inside {
+        _ if is_fax => 1_u16,
+        Some(_) => 8,
+        None if t.floats => 32,
+        None => 16,
+    };
+    let samples = if is_fax { 1 } else { 3 + t.extra };
     let per_pixel = if t.planar { 1 } else { u64::from(samples) } * u64::from(bits) / 8;
-    let chunk = match &t.jpeg {
-        Some(jpeg) => jpeg.clone(),
+    let chunk = match &t.inside {
+        Some((_, chunk)) => chunk.clone(),
         None => zeros_behind(&[], u64::from(t.size.0) * u64::from(t.rows) * per_pixel),
     };
     let count = t.size.1.div_ceil(t.rows) as usize * if t.planar { 3 } else { 1 };
@@ -488,12 +526,15 @@ fn tiff(t: &Tiff) -> Vec<u8> {
         fields.push((tag, 3, values.iter().flat_map(|value| value.to_le_bytes()).collect()));
     };
     short(258, &vec![bits; usize::from(samples)]);
-    short(259, &[if t.jpeg.is_some() { 7 } else { 8 }]);
-    short(262, &[2]);
+    short(259, &[t.inside.as_ref().map_or(8, |(compression, _)| *compression)]);
+    short(262, &[if is_fax { 0 } else { 2 }]);
     short(277, &[samples]);
     short(284, &[if t.planar { 2 } else { 1 }]);
     if t.extra > 0 {
         short(338, &vec![0; usize::from(t.extra)]);
+    }
+    if t.floats {
+        short(339, &[3; 3]);
     }
     let mut long = |tag: u16, values: Vec<u32>| {
         fields.push((tag, 4, values.iter().flat_map(|value| value.to_le_bytes()).collect()));

@@ -1,7 +1,31 @@
 //! TIFF and BigTIFF.
 
 #[cfg(feature = "tiff")]
+mod chunks;
+#[cfg(feature = "tiff")]
 mod codec;
+#[cfg(feature = "tiff")]
+mod colour;
+#[cfg(feature = "tiff")]
+mod compression;
+#[cfg(feature = "tiff")]
+mod fields;
+#[cfg(feature = "tiff")]
+mod jpeg;
+#[cfg(feature = "tiff")]
+mod page;
+#[cfg(feature = "tiff")]
+mod pages;
+#[cfg(feature = "tiff")]
+mod predictor;
+#[cfg(feature = "tiff")]
+mod range;
+#[cfg(feature = "tiff")]
+mod samples;
+#[cfg(feature = "tiff")]
+mod subsampled;
+#[cfg(feature = "tiff")]
+mod tags;
 
 use super::codec::Definition;
 
