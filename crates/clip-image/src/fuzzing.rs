@@ -322,6 +322,13 @@ mod tests {
     }
 
     #[test]
+    fn damaged_tiffs() {
+        let tiffs = fixtures().into_iter().filter(|file| file.starts_with(b"II*\0")).collect::<Vec<_>>();
+        assert!(tiffs.len() > 10);
+        run(&tiffs, 400, decode);
+    }
+
+    #[test]
     fn damaged_jpegs() {
         let jpegs = fixtures().into_iter().filter(|file| file.starts_with(b"\xff\xd8\xff")).collect::<Vec<_>>();
         run(&jpegs, 100, scaled_jpeg);

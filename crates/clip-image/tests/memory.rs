@@ -116,6 +116,7 @@ fn what_is_allowed_is_decoded() {
         ("strips-16-bit.tiff", all(side)),
         ("planes-16-bit.tiff", all(side)),
         ("strip-16-bit.tiff", all(side)),
+        ("samples.tiff", all(16)),
         ("window.tiff", all(800)),
         ("fax.tiff", (200_000, 4)),
         ("floats.tiff", (side / 2, side)),

@@ -90,6 +90,7 @@ pub const FILES: &[Hostile] = &[
         name: "jpeg-inside.tiff",
         make: |_| tiff(&Tiff { inside: Some((7, jpeg(0xc2, (16_000, 16_000)))), ..Tiff::default() }),
     },
+    Hostile { name: "samples.tiff", make: |_| tiff(&Tiff { extra: 60_000, ..Tiff::default() }) },
     Hostile {
         name: "window.tiff",
         make: |_| tiff(&Tiff { size: (800, 800), rows: 800, inside: Some((50_000, zstandard())), ..Tiff::default() }),

@@ -7,7 +7,7 @@ use image::metadata::Orientation;
 
 use super::colour::{self, Conversion};
 use super::compression;
-use super::page::{Number, Page};
+use super::page::{Colours, Number, Page, Sample};
 use super::pages::Pages;
 use super::range::Survey;
 use super::samples::{self, Scale};
@@ -80,14 +80,19 @@ fn pixels(page: &Page<'_>) -> Result<RgbImage, Fault> {
     let mut image = RgbImage::new(page.size.0, page.size.1);
     let rows: &mut [u8] = &mut image;
     let stride = 3 * page.size.0 as usize;
+    let is_rgb = page.is_rgb_of_8_bits();
     each_row(page, |part, planes| {
+        let rgb = &mut rows[part.y * stride + 3 * part.x..][..3 * part.width];
+        if is_rgb {
+            rgb.copy_from_slice(&planes[0][..3 * part.width]);
+            return;
+        }
         let pixels = &mut pixels[..part.width * count];
         for (i, sample) in wanted.iter().enumerate() {
             let scale = if page.alpha.is_some() && i + 1 == count { &scale_of_alpha } else { &scale };
             let (row, first, step) = page.samples_of(planes, i, *sample);
             scale.convert(row, first, step, pixels, i, count);
         }
-        let rgb = &mut rows[part.y * stride + 3 * part.x..][..3 * part.width];
         conversion.convert(pixels, count, rgb);
         if let Some(alpha) = page.alpha {
             colour::lay_over_white(pixels, count, alpha.is_associated, rgb);
@@ -132,6 +137,12 @@ fn no_data(page: &Page<'_>) -> Option<f64> {
 }
 
 impl Page<'_> {
+    /// Whether rows are what they become.
+    fn is_rgb_of_8_bits(&self) -> bool {
+        let is_plain = self.samples == 3 && !self.chunks.is_planar && self.alpha.is_none();
+        is_plain && self.colours == Colours::Rgb && self.sample == Sample { bits: 8, number: Number::Unsigned }
+    }
+
     /// Where a sample is in the rows of the planes: the row, the first number and how many there are to the next.
     fn samples_of<'r>(&self, planes: &'r [Vec<u8>], number: usize, sample: usize) -> (&'r [u8], usize, usize) {
         if self.chunks.is_planar { (&planes[number], 0, 1) } else { (&planes[0], sample, self.samples.into()) }

@@ -194,23 +194,20 @@ fn colours(directory: &Directory<'_>, compression: &Compression<'_>, samples: u1
 
 fn sample(directory: &Directory<'_>, colours: Colours, samples: u16) -> Result<Sample, Fault> {
     let unsupported = |what: String| Err(Fault::Unsupported(format!("TIFF with {what}")));
-    let all = |tag, default: u64| -> Vec<u64> {
-        let mut values: Vec<u64> =
-            directory.get(tag).map(|field| field.uints().take(usize::from(samples)).collect()).unwrap_or_default();
-        if values.is_empty() {
-            values.push(default);
-        }
-        values
-    };
-    let bits = all(tags::BITS_PER_SAMPLE, 1);
-    if bits.iter().any(|other| *other != bits[0]) {
-        return unsupported(format!("samples of different sizes ({:?} bits)", &bits[..bits.len().min(8)]));
+    // There may be as many values as samples, and those are any number: they are not collected.
+    let values = |tag| directory.get(tag).filter(|field| field.uint(0).is_some());
+    let first = |tag, default| directory.uint(tag).unwrap_or(default);
+    let differ =
+        |tag| values(tag).is_some_and(|field| field.uints().take(samples.into()).any(|v| Some(v) != field.uint(0)));
+    let (bits, format) = (first(tags::BITS_PER_SAMPLE, 1), first(tags::SAMPLE_FORMAT, 1));
+    if differ(tags::BITS_PER_SAMPLE) {
+        let some: Vec<u64> = values(tags::BITS_PER_SAMPLE).iter().flat_map(|bits| bits.uints().take(8)).collect();
+        return unsupported(format!("samples of different sizes ({some:?} bits)"));
     }
-    let formats = all(tags::SAMPLE_FORMAT, 1);
-    if formats.iter().any(|other| *other != formats[0]) {
+    if differ(tags::SAMPLE_FORMAT) {
         return unsupported("samples of different kinds".into());
     }
-    let number = match formats[0] {
+    let number = match format {
         2 => Number::Signed,
         3 => Number::Float,
         5 | 6 => return unsupported("complex numbers as samples".into()),
@@ -218,7 +215,6 @@ fn sample(directory: &Directory<'_>, colours: Colours, samples: u16) -> Result<S
     };
     // Signs of L*a*b* are part of the colours.
     let number = if matches!(colours, Colours::Lab(_) | Colours::Palette) { Number::Unsigned } else { number };
-    let bits = bits[0];
     let most_bits: &[u64] = match (colours, number) {
         (Colours::Palette, _) => &[1, 2, 3, 4, 5, 6, 7, 8],
         (Colours::YCbCr | Colours::Lab(_), _) => &[8, 16],

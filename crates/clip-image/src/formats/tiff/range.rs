@@ -84,7 +84,8 @@ impl Survey {
         if let Some(range) = self.full_range_around_0() {
             return range;
         }
-        self.values.sort_by(f64::total_cmp);
+        // In place: a stable sort takes a copy.
+        self.values.sort_unstable_by(f64::total_cmp);
         let rare = self.values.len() / 1000;
         let (low, high) = (self.values[rare], self.values[self.values.len() - 1 - rare]);
         let (low, high) = if low < high { (low, high) } else { (self.least, self.greatest) };
