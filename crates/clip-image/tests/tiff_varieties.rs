@@ -386,6 +386,21 @@ fn jpeg_in_strips_and_tiles() {
 }
 
 #[test]
+fn webp_in_strips_and_tiles() {
+    let webp = fixture("lossless.webp");
+    let expected = decode(&webp).image;
+    let page = |samples, chunk: &[u8]| Page::new((96, 64), 8, samples, 2, chunk.to_vec()).with(COMPRESSION, &[50_001]);
+    assert!(page(3, &webp).decode() == expected);
+    assert!(page(4, &webp).with(EXTRA, &[2]).decode() == expected, "opaque, as it says nothing else");
+    let mut tiles = Page { size: (150, 100), ..page(3, &webp) }.with(TILE_WIDTH, &[96]).with(TILE_HEIGHT, &[64]);
+    tiles.chunks = vec![webp.clone(); 4];
+    let tiled = RgbImage::from_fn(150, 100, |x, y| *expected.get_pixel(x % 96, y % 64));
+    assert!(tiles.decode() == tiled);
+    let short = page(3, &webp[..webp.len() / 2]).file(true);
+    assert!(decode_bytes(&short, &Limits::default()).is_err());
+}
+
+#[test]
 fn old_style_jpeg() {
     let jpeg = fixture("420.jpg");
     let expected = decode(&jpeg).image;

@@ -92,6 +92,13 @@ pub const FILES: &[Hostile] = &[
     },
     Hostile { name: "samples.tiff", make: |_| tiff(&Tiff { extra: 60_000, ..Tiff::default() }) },
     Hostile {
+        name: "webp-inside.tiff",
+        make: |s| {
+            let webp = riff(&[(b"VP8L", many_codes(s.metadata / 1000))]);
+            tiff(&Tiff { inside: Some((50_001, webp)), ..Tiff::default() })
+        },
+    },
+    Hostile {
         name: "window.tiff",
         make: |_| tiff(&Tiff { size: (800, 800), rows: 800, inside: Some((50_000, zstandard())), ..Tiff::default() }),
     },

@@ -3,6 +3,9 @@
 #[cfg(feature = "webp")]
 mod prefix_codes;
 
+#[cfg(all(feature = "webp", feature = "tiff"))]
+pub(super) use codec::beside;
+
 use super::codec::Definition;
 
 pub(super) const DEFINITION: Definition = Definition {
@@ -45,7 +48,7 @@ mod codec {
 
     /// Bytes that the decoder takes beside its result, which has transparency or not; those of codes are not counted
     /// far beyond `most`.
-    fn beside(bytes: &[u8], has_alpha: bool, most: u64) -> u64 {
+    pub(in crate::formats) fn beside(bytes: &[u8], has_alpha: bool, most: u64) -> u64 {
         let still = Parts::of(chunks(bytes), false).memory(None, has_alpha, most);
         let Some((_, frame)) = chunks(bytes).find(|(kind, _)| kind == b"ANMF") else { return still };
         // Where the frame is, how large, for how long; then its chunks. It is decoded apart from the result, and put

@@ -4,6 +4,8 @@
 mod fax;
 mod lzw;
 mod packbits;
+#[cfg(feature = "webp")]
+mod webp;
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
@@ -33,6 +35,8 @@ pub(super) enum Compression<'a> {
     /// Chunks are scans of JPEG, whose headers are made of fields.
     JpegOfFields,
     Zstandard,
+    #[cfg(feature = "webp")]
+    WebP,
 }
 
 impl<'a> Compression<'a> {
@@ -51,6 +55,9 @@ impl<'a> Compression<'a> {
             8 | 32946 => Self::Deflate,
             32773 => Self::PackBits,
             50000 | 34926 => Self::Zstandard,
+            #[cfg(feature = "webp")]
+            50001 | 34927 => Self::WebP,
+            #[cfg(not(feature = "webp"))]
             50001 | 34927 => return Err(Fault::Unsupported("TIFF with WebP compression".into())),
             34712 | 33003 | 33005 => return Err(Fault::Unsupported("TIFF with JPEG 2000 compression".into())),
             50002 | 52546 => return Err(Fault::Unsupported("TIFF with JPEG XL compression".into())),
@@ -70,6 +77,10 @@ impl<'a> Compression<'a> {
             Self::Jpeg { .. } | Self::JpegOfFields if bits != 8 => {
                 unsupported(&format!("JPEG compression of {bits} bits per sample"))
             }
+            #[cfg(feature = "webp")]
+            Self::WebP if bits != 8 || ![3, 4].contains(&page.samples) || page.chunks.is_planar => {
+                unsupported("WebP compression of an unusual layout of samples")
+            }
             _ if page.subsampling() != (1, 1) && (page.chunks.is_planar || bits != 8 || page.samples != 3) => {
                 unsupported("colours stored at a fraction of the size, in an unusual layout")
             }
@@ -87,6 +98,10 @@ impl<'a> Compression<'a> {
 
     /// Whether samples may be stored as differences. Pictures have other ways than that.
     pub(super) fn has_predictor(&self) -> bool {
+        #[cfg(feature = "webp")]
+        if matches!(self, Self::WebP) {
+            return false;
+        }
         !self.is_fax() && !self.is_jpeg()
     }
 
@@ -96,6 +111,8 @@ impl<'a> Compression<'a> {
         match self {
             Self::Fax(_) => fax::memory(page.chunks.size.0),
             Self::Zstandard => chunks().map(memory_of_zstandard).max().unwrap_or(0),
+            #[cfg(feature = "webp")]
+            Self::WebP => chunks().map(|chunk| webp::memory(page, chunk)).max().unwrap_or(0),
             Self::Jpeg { .. } | Self::WholeJpeg | Self::JpegOfFields => {
                 chunks().map(|chunk| jpeg::memory(page, chunk)).max().unwrap_or(0)
             }
@@ -121,6 +138,8 @@ impl<'a> Compression<'a> {
                 let decoder = StreamingDecoder::new(in_order(stated));
                 Box::new(decoder.map_err(|_| Fault::damaged("its compressed data cannot be decompressed"))?)
             }
+            #[cfg(feature = "webp")]
+            Self::WebP => Box::new(Cursor::new(webp::decode(page, stated)?)),
             Self::Jpeg { .. } | Self::WholeJpeg | Self::JpegOfFields => {
                 Box::new(Cursor::new(jpeg::decode(page, stated, rows)?))
             }
