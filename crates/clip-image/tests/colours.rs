@@ -1,6 +1,8 @@
 //! The colours of a profile become those of sRGB, whatever the container.
 #![cfg(feature = "default")]
 
+use std::io::Cursor;
+
 use clip_image::{Limits, decode_bytes, decode_bytes_for};
 use image::{ExtendedColorType, ImageEncoder, Rgb, RgbImage};
 use moxcms::ColorProfile;
@@ -57,6 +59,12 @@ fn webp(profile: Option<Vec<u8>>) -> Vec<u8> {
     bytes
 }
 
+fn tiff(profile: Option<Vec<u8>>) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    encode(image::codecs::tiff::TiffEncoder::new(&mut bytes), profile);
+    bytes.into_inner()
+}
+
 fn check(what: &str, bytes: &[u8], expected: [u8; 3]) {
     for hint in [None, Some(6)] {
         let photo = decode_bytes_for(bytes, &Limits::default(), hint).unwrap();
@@ -67,7 +75,7 @@ fn check(what: &str, bytes: &[u8], expected: [u8; 3]) {
 
 #[test]
 fn profiles_are_applied_in_every_container() {
-    for (what, make) in [("JPEG", jpeg as fn(_) -> _), ("PNG", png), ("WebP", webp)] {
+    for (what, make) in [("JPEG", jpeg as fn(_) -> _), ("PNG", png), ("WebP", webp), ("TIFF", tiff)] {
         check(what, &make(None), STORED);
         check(what, &make(Some(profile())), SHOWN);
         check(what, &make(Some(b"nothing that is a profile".to_vec())), STORED);

@@ -13,6 +13,7 @@ use super::range::Survey;
 use super::samples::{self, Scale};
 use super::subsampled::{self, Subsampled};
 use super::{predictor, tags};
+use crate::colour::{ColourSpace, LARGEST_PROFILE};
 use crate::exif_data;
 use crate::formats::codec::{Blocks, Codec, Pixels, Request, rgb_bytes};
 use crate::formats::library::Fault;
@@ -30,7 +31,7 @@ fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
     let main = pages.main();
     request.limits.check_size(main.size, Format::Tiff)?;
     let orientation = orientation(main);
-    let pixels = |image| Pixels { image, size: main.size, orientation, colours: None };
+    let pixels = |image| Pixels { image, size: main.size, orientation, colours: profile(main) };
     // A smaller one that is damaged may have a larger one that is not.
     let overview = request.least.and_then(|least| pages.overview(least));
     if let Some(image) = overview.and_then(|page| read(page, request, orientation).ok()) {
@@ -42,6 +43,11 @@ fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
 fn orientation(page: &Page<'_>) -> Option<Orientation> {
     let value = page.directory.uint(tags::ORIENTATION)?;
     Some(Orientation::from_exif(value.min(255) as u8).unwrap_or(Orientation::NoTransforms))
+}
+
+fn profile(page: &Page<'_>) -> Option<ColourSpace> {
+    let profile = page.directory.get(tags::ICC_PROFILE)?.bytes;
+    (profile.len() <= LARGEST_PROFILE).then(|| ColourSpace::Icc(profile.to_vec()))
 }
 
 /// Reads the pixels of a page row by row: of what a chunk (a strip or a tile) unpacks to, only a row is in memory, unless it

@@ -37,5 +37,6 @@ pub(super) const JPEG_AC_TABLES: Tag = 521;
 pub(super) const YCBCR_COEFFICIENTS: Tag = 529;
 pub(super) const YCBCR_SUBSAMPLING: Tag = 530;
 pub(super) const REFERENCE_BLACK_WHITE: Tag = 532;
+pub(super) const ICC_PROFILE: Tag = 34675;
 /// GDAL's: a number in letters that stands for "no value here".
 pub(super) const NO_DATA: Tag = 42113;
