@@ -3,9 +3,9 @@
     python jpeg_grid.py OUT [COUNT]
 
 Needs cjpeg and djpeg (Debian: libjpeg-turbo-progs), numpy and Pillow. Sampling, scans of their own for each component,
-progressive scripts, restarts, optimised tables, RGB, grey, CMYK and sizes are drawn at random. OUT/pixels.txt has a line for
-each file with the CRC-32 of its RGB bytes, its size and its name; the ignored test in crates/clip-image/tests/exact.rs reads
-it through CLIP_IMAGE_PIXELS_GOLDEN.
+progressive scripts, arithmetic coding, restarts, optimised tables, RGB, grey, CMYK and sizes are drawn at random.
+OUT/pixels.txt has a line for each file with the CRC-32 of its RGB bytes, its size and its name; the ignored test in
+crates/clip-image/tests/exact.rs reads it through CLIP_IMAGE_PIXELS_GOLDEN.
 """
 
 import random
@@ -82,6 +82,8 @@ def encode(rng, image, out):
         options += ["-sample", rng.choice(SAMPLINGS)]
     if rng.random() < 0.3:
         options += ["-restart", rng.choice(["1", "2", "1B", "3B", "7B"])]
+    if rng.random() < 0.25:
+        options += ["-arithmetic"]
     kind = rng.choice(["plain", "optimised", "scans", "scans", "progressive", "progressive script", "progressive script"])
     script = out.with_suffix(".scans")
     if kind == "optimised":

@@ -7,7 +7,7 @@ use std::fmt;
 macro_rules! for_each_format {
     ($then:ident) => {
         $then! {
-            /// JPEG: baseline, extended and progressive, 8 bits a sample.
+            /// JPEG: baseline, extended and progressive, with Huffman codes or arithmetic coding, 8 bits a sample.
             Jpeg "JPEG" jpeg,
             /// PNG, and the default picture of an animated one.
             Png "PNG" png,

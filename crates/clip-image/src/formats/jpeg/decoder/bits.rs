@@ -1,5 +1,7 @@
 //! The bits of a scan.
 
+use std::ops::Range;
+
 use super::markers::{END_OF_IMAGE, RESTART_0, RESTART_7, next_marker};
 
 /// The entropy-coded data of a scan without the zeros stuffed behind each 0xff, cut at the restart
@@ -76,8 +78,18 @@ impl ScanData {
 
     /// A reader of one piece.
     pub(super) fn interval(&self, index: usize) -> BitReader<'_> {
+        let Range { start, end } = self.place(index);
+        BitReader { bytes: &self.bytes, position: start, end, buffer: 0, bits: 0 }
+    }
+
+    /// The bytes of one piece.
+    pub(super) fn piece(&self, index: usize) -> &[u8] {
+        &self.bytes[self.place(index)]
+    }
+
+    fn place(&self, index: usize) -> Range<usize> {
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        BitReader { bytes: &self.bytes, position: start, end: self.ends[index], buffer: 0, bits: 0 }
+        start..self.ends[index]
     }
 }
 

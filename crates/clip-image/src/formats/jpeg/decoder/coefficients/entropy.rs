@@ -6,29 +6,32 @@
 use super::super::bits::{BitReader, ScanData};
 use super::super::header::NATURAL;
 use super::super::huffman::Table;
+use super::arithmetic::Conditioning;
 use super::frame::Frame;
 use super::planes::{Coefficients, Plane, Planes};
 
 /// What segments before a scan have defined.
+#[derive(Default)]
 pub(super) struct Tables {
     pub(super) dc: [Option<Table>; 4],
     pub(super) ac: [Option<Table>; 4],
     /// MCUs between restart markers; 0 for none.
     pub(super) restart_interval: usize,
+    pub(super) conditioning: Conditioning,
 }
 
 /// Which coefficients a scan tells about, and which of their bits.
 pub(super) struct Band {
-    kind: Kind,
+    pub(super) kind: Kind,
     /// Places in zigzag order.
-    first: usize,
-    last: usize,
+    pub(super) first: usize,
+    pub(super) last: usize,
     /// How many of the lowest bits it leaves to later scans.
-    low: u32,
+    pub(super) low: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// All of each block.
     Sequential,
     /// The means of blocks, but for their lowest bits.
@@ -106,9 +109,6 @@ pub(super) fn read(
     data: &ScanData,
     planes: &mut Planes,
 ) -> bool {
-    for (component, ..) in components {
-        planes.get_mut(*component).told(band.first..=band.last, band.low as u8);
-    }
     match (band.kind, components) {
         (Kind::Coefficients | Kind::Bit, [(component, _, ac)]) => {
             let Some(table) = &tables.ac[*ac] else { return false };
@@ -143,10 +143,11 @@ fn read_mcus(
         _ => frame.mcus(),
     };
     let mut mcus = Mcus::new(data, tables.restart_interval, size);
+    let mut reader = data.interval(0);
     let mut means = [0; 4];
-    while let Some(Mcu { row, column, is_first }) = mcus.next() {
-        if is_first {
-            means = [0; 4];
+    while let Some(Mcu { row, column, piece }) = mcus.next(reader.is_within()) {
+        if let Some(piece) = piece {
+            (reader, means) = (data.interval(piece), [0; 4]);
         }
         for (mean, (component, dc, ac)) in means.iter_mut().zip(components) {
             let sampling = &frame.components[*component];
@@ -154,7 +155,7 @@ fn read_mcus(
             let plane = planes.get_mut(*component);
             for (y, x) in (0..high).flat_map(|y| (0..wide).map(move |x| (y, x))) {
                 let block = plane.block_mut((row * high + y) * plane.stride + column * wide + x);
-                let reader = &mut mcus.reader;
+                let reader = &mut reader;
                 mcus.is_sound &= match (band.kind, &tables.dc[*dc], &tables.ac[*ac]) {
                     (Kind::Sequential, Some(dc), Some(ac)) => read_block(reader, dc, ac, mean, block),
                     (Kind::Mean, Some(dc), _) => read_mean(reader, dc, mean, band.low, block),
@@ -182,24 +183,25 @@ fn read_band_bmi(plane: &mut Plane, band: &Band, table: &Table, restart_interval
 #[inline(always)]
 fn read_band(plane: &mut Plane, band: &Band, table: &Table, restart_interval: usize, data: &ScanData) -> bool {
     let mut mcus = Mcus::new(data, restart_interval, plane.blocks);
+    let mut reader = data.interval(0);
     // How many blocks, from the next one on, have no further coefficient.
     let mut ended = 0;
-    while let Some(Mcu { row, column, is_first }) = mcus.next() {
-        if is_first {
-            ended = 0;
+    while let Some(Mcu { row, column, piece }) = mcus.next(reader.is_within()) {
+        if let Some(piece) = piece {
+            (reader, ended) = (data.interval(piece), 0);
         }
         let block = plane.block_mut(row * plane.stride + column);
         mcus.is_sound &= if band.kind == Kind::Bit {
-            read_bits(&mut mcus.reader, table, band, &mut ended, block)
+            read_bits(&mut reader, table, band, &mut ended, block)
         } else {
-            read_coefficients(&mut mcus.reader, table, band, &mut ended, block)
+            read_coefficients(&mut reader, table, band, &mut ended, block)
         };
     }
     mcus.were_sound()
 }
 
 /// The MCUs of a scan, one by one, across the intervals that its data are cut into.
-struct Mcus<'a> {
+pub(super) struct Mcus<'a> {
     data: &'a ScanData,
     /// MCUs across and down.
     size: (usize, usize),
@@ -212,31 +214,29 @@ struct Mcus<'a> {
     left: usize,
     row: usize,
     column: usize,
-    /// Reads the MCU at hand.
-    reader: BitReader<'a>,
     /// Whether all was sound so far.
     is_sound: bool,
 }
 
-struct Mcu {
-    row: usize,
-    column: usize,
-    /// Whether it is the first of its interval.
-    is_first: bool,
+/// Where an MCU is.
+pub(super) struct Mcu {
+    pub(super) row: usize,
+    pub(super) column: usize,
+    /// If it is the first of its interval: the piece of the data that it is in.
+    pub(super) piece: Option<usize>,
 }
 
 impl<'a> Mcus<'a> {
-    fn new(data: &'a ScanData, restart_interval: usize, size: (usize, usize)) -> Self {
+    /// Those of a picture of this many MCUs across and down.
+    pub(super) fn new(data: &'a ScanData, restart_interval: usize, size: (usize, usize)) -> Self {
         let total = size.0 * size.1;
         let interval = if restart_interval == 0 { total } else { restart_interval };
-        let reader = data.interval(0);
-        Self { data, size, interval, piece: 0, expected: 0, left: 0, row: 0, column: 0, reader, is_sound: true }
+        Self { data, size, interval, piece: 0, expected: 0, left: 0, row: 0, column: 0, is_sound: true }
     }
 
     /// The next one. What was read before has to lie in its interval; where it does not, the next interval follows.
     #[inline(always)]
-    fn next(&mut self) -> Option<Mcu> {
-        let is_within = self.reader.is_within();
+    pub(super) fn next(&mut self, is_within: bool) -> Option<Mcu> {
         if self.left == 0 || !is_within {
             self.is_sound &= is_within;
             return self.begin();
@@ -246,7 +246,7 @@ impl<'a> Mcus<'a> {
         if self.column == self.size.0 {
             (self.row, self.column) = (self.row + 1, 0);
         }
-        Some(Mcu { row: self.row, column: self.column, is_first: false })
+        Some(Mcu { row: self.row, column: self.column, piece: None })
     }
 
     /// The first one of the next interval.
@@ -261,15 +261,15 @@ impl<'a> Mcus<'a> {
         }
         self.is_sound &= index == self.expected;
         self.expected = index + 1;
-        self.reader = self.data.interval(self.piece);
+        let piece = self.piece;
         self.piece += 1;
         self.left = self.interval.min(total - start) - 1;
         (self.row, self.column) = (start / self.size.0, start % self.size.0);
-        Some(Mcu { row: self.row, column: self.column, is_first: true })
+        Some(Mcu { row: self.row, column: self.column, piece: Some(piece) })
     }
 
     /// Whether all intervals were there, and their data sound.
-    fn were_sound(&self) -> bool {
+    pub(super) fn were_sound(&self) -> bool {
         self.is_sound && self.expected == (self.size.0 * self.size.1).div_ceil(self.interval)
     }
 }
@@ -414,34 +414,21 @@ fn read_bits(
 }
 
 impl Coefficients<'_> {
-    /// Sets the coefficient at a place. Says whether there is such a place.
-    #[inline(always)]
-    fn set(&mut self, place: usize, value: i32) -> bool {
-        if place > 63 {
-            return false;
-        }
-        *self.nonzero |= 1 << place;
-        if let Some(kept) = self.values.get_mut(place) {
-            *kept = value as i16;
-        }
-        true
-    }
-
     /// Reads a bit for each coefficient at these places that is not zero so far, and adds it to its magnitude. Of those that
     /// are not kept, the bits are passed over.
     #[inline(always)]
     fn add_bits(&mut self, places: u64, bit: i16, reader: &mut BitReader<'_>) {
         let mut places = *self.nonzero & places;
         while places != 0 {
-            let Some(value) = self.values.get_mut(places.trailing_zeros() as usize) else {
+            let place = places.trailing_zeros() as usize;
+            if place >= self.values.len() {
                 reader.skip(places.count_ones());
                 return;
-            };
+            }
             places &= places - 1;
             reader.refill();
-            // What has the bit was made more precise before.
-            if reader.number(1) == 1 && *value & bit == 0 {
-                *value = value.wrapping_add(if *value < 0 { -bit } else { bit });
+            if reader.number(1) == 1 {
+                self.add(place, bit);
             }
         }
     }

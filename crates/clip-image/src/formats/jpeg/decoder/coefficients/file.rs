@@ -7,6 +7,7 @@ use super::super::markers::{
     END_OF_IMAGE, RESTART_0, RESTART_7, START_OF_IMAGE, START_OF_SCAN, Segment, is_frame, next_marker,
 };
 use super::super::standard_tables;
+use super::arithmetic;
 use super::entropy::{self, Band, Tables};
 use super::frame::Frame;
 use super::planes::Planes;
@@ -81,8 +82,8 @@ impl<'a> File<'a> {
                 }
                 0xdb => read_quantisation_tables(payload, &mut quantisation)
                     .ok_or_else(|| Fault::damaged("a quantisation table is not valid"))?,
-                // Huffman tables and restart intervals.
-                0xc4 | 0xdd => segments.push(segment),
+                // Huffman tables, conditions of arithmetic coding, and restart intervals.
+                0xc4 | 0xcc | 0xdd => segments.push(segment),
                 _ => (),
             }
         }
@@ -97,13 +98,17 @@ impl<'a> File<'a> {
     /// are all there and sound.
     pub(super) fn read_scans(&self, planes: &mut Planes, all: bool) -> Result<bool, Fault> {
         let needed = if all { vec![true; self.scans.len()] } else { self.needed(planes) };
-        let mut tables = Tables { dc: [const { None }; 4], ac: [const { None }; 4], restart_interval: 0 };
+        let mut tables = Tables::default();
         let mut scans = self.scans.iter().zip(needed);
         let mut is_sound = true;
         for Segment { code, payload, end } in &self.segments {
             match *code {
                 0xc4 => read_huffman_tables(payload, &mut tables.dc, &mut tables.ac)
                     .ok_or_else(|| Fault::damaged("a Huffman table is not valid"))?,
+                0xcc => tables
+                    .conditioning
+                    .define(payload)
+                    .ok_or_else(|| Fault::damaged("the conditions of its arithmetic coding are not valid"))?,
                 0xdd => {
                     let interval =
                         payload.first_chunk().ok_or_else(|| Fault::damaged("a restart interval is not valid"))?;
@@ -122,17 +127,24 @@ impl<'a> File<'a> {
     }
 
     fn read_scan(&self, scan: &Scan, tables: &mut Tables, data: &ScanData, planes: &mut Planes) -> Result<bool, Fault> {
-        for (_, dc, ac) in &scan.components {
+        let Scan { components, band } = scan;
+        for (index, ..) in components {
+            planes.get_mut(*index).told(band.first..=band.last, band.low as u8);
+        }
+        if self.frame.is_arithmetic {
+            return Ok(arithmetic::read(&self.frame, components, band, tables, data, planes));
+        }
+        for (_, dc, ac) in components {
             // Frames of Motion JPEG do without tables, and mean those of the standard.
-            let invalid = || Fault::damaged("a Huffman table is missing");
-            if scan.band.needs_dc_table() && tables.dc[*dc].is_none() {
-                tables.dc[*dc] = Some(standard_tables::dc(*dc).ok_or_else(invalid)?);
+            let missing = || Fault::damaged("a Huffman table is missing");
+            if band.needs_dc_table() && tables.dc[*dc].is_none() {
+                tables.dc[*dc] = Some(standard_tables::dc(*dc).ok_or_else(missing)?);
             }
-            if scan.band.needs_ac_table() && tables.ac[*ac].is_none() {
-                tables.ac[*ac] = Some(standard_tables::ac(*ac).ok_or_else(invalid)?);
+            if band.needs_ac_table() && tables.ac[*ac].is_none() {
+                tables.ac[*ac] = Some(standard_tables::ac(*ac).ok_or_else(missing)?);
             }
         }
-        Ok(entropy::read(&self.frame, &scan.components, &scan.band, tables, data, planes))
+        Ok(entropy::read(&self.frame, components, band, tables, data, planes))
     }
 
     /// Which scans tell something of worth about the coefficients that the planes keep.

@@ -9,6 +9,8 @@ use crate::formats::library::Fault;
 pub(super) struct Frame {
     /// Whether scans tell about coefficients bit by bit.
     pub(super) is_progressive: bool,
+    /// Whether its data are coded arithmetically, and not with Huffman codes.
+    pub(super) is_arithmetic: bool,
     /// Width and height in pixels.
     pub(super) size: (u32, u32),
     pub(super) components: Vec<Component>,
@@ -27,8 +29,7 @@ impl Frame {
         let invalid = || Fault::damaged("the frame header is not valid");
         let [precision, h1, h0, w1, w0, count, specifications @ ..] = segment.payload else { return Err(invalid()) };
         match segment.code {
-            0xc3 => return unsupported("lossless compression".into()),
-            0xc9..=0xcb => return unsupported("arithmetic coding".into()),
+            0xc3 | 0xcb => return unsupported("lossless compression".into()),
             0xc5..=0xc7 | 0xcd..=0xcf => return unsupported("hierarchical frames".into()),
             _ => (),
         }
@@ -60,7 +61,9 @@ impl Frame {
         }
         let colour = Colour::of(&components, false, None).ok_or_else(invalid)?;
         let size = (u32::from(width), u32::from(height));
-        Ok(Self { is_progressive: segment.code == 0xc2, size, components, colour, is_quantised: [false; 4] })
+        let (is_progressive, is_arithmetic) =
+            (matches!(segment.code, 0xc2 | 0xca), matches!(segment.code, 0xc9 | 0xca));
+        Ok(Self { is_progressive, is_arithmetic, size, components, colour, is_quantised: [false; 4] })
     }
 
     /// Gives a component its table, if it has none: what the table is when its first scan comes counts. `None` if there is no

@@ -1,5 +1,5 @@
-//! Every other JPEG file with Huffman codes and 8 bits a sample: progressive ones, those with a scan for each component,
-//! CMYK, odd sampling, and damaged ones of any kind.
+//! Every other JPEG file with 8 bits a sample: progressive ones, those with a scan for each component or with arithmetic
+//! coding, CMYK, odd sampling, and damaged ones of any kind.
 //!
 //! Such a file tells about its blocks a little at a time, so what was told has to be kept until the end: the coefficients of
 //! the whole picture. Of these, only those that the wanted size needs are kept, and scans that say nothing about them, or
@@ -7,6 +7,7 @@
 //!
 //! Pixels at full size are libjpeg-turbo's to the bit, as long as the file is whole.
 
+mod arithmetic;
 mod entropy;
 mod file;
 mod frame;
@@ -123,8 +124,7 @@ mod tests {
         let unsupported = |what| format!("JPEG with {what} is not supported; convert the photo to JPEG or PNG");
         assert_eq!(error(0xc1, 12, 3), unsupported("12 bits per sample"));
         assert_eq!(error(0xc3, 8, 3), unsupported("lossless compression"));
-        assert_eq!(error(0xc9, 8, 3), unsupported("arithmetic coding"));
-        assert_eq!(error(0xca, 8, 1), unsupported("arithmetic coding"));
+        assert_eq!(error(0xcb, 8, 1), unsupported("lossless compression"));
         assert_eq!(error(0xc5, 8, 1), unsupported("hierarchical frames"));
         assert_eq!(error(0xc0, 8, 2), unsupported("2 components"));
     }

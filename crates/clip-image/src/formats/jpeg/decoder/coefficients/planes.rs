@@ -31,6 +31,32 @@ pub(super) struct Coefficients<'a> {
     pub(super) nonzero: &'a mut u64,
 }
 
+impl Coefficients<'_> {
+    /// Sets the coefficient at a place. Says whether there is such a place.
+    #[inline(always)]
+    pub(super) fn set(&mut self, place: usize, value: i32) -> bool {
+        if place > 63 {
+            return false;
+        }
+        *self.nonzero |= 1 << place;
+        if let Some(kept) = self.values.get_mut(place) {
+            *kept = value as i16;
+        }
+        true
+    }
+
+    /// Adds a bit to the magnitude of the coefficient at a place, if it is kept.
+    #[inline(always)]
+    pub(super) fn add(&mut self, place: usize, bit: i16) {
+        if let Some(value) = self.values.get_mut(place)
+            // What has the bit was made more precise before.
+            && *value & bit == 0
+        {
+            *value = value.wrapping_add(if *value < 0 { -bit } else { bit });
+        }
+    }
+}
+
 impl Planes {
     /// Room for what `samples` of 8 on either side of a block take. All coefficients are zero.
     pub(super) fn new(frame: &Frame, samples: u32) -> Self {
