@@ -125,7 +125,7 @@ fn from_float(bytes: [u8; 4]) -> u8 {
 
 /// `sample * alpha + white * (1 - alpha)`, rounded.
 #[inline(always)]
-fn over_white(sample: u8, alpha: u8) -> u8 {
+pub(crate) fn over_white(sample: u8, alpha: u8) -> u8 {
     let (sample, alpha) = (u32::from(sample), u32::from(alpha));
     let blended = sample * alpha + 255 * (255 - alpha);
     // At most 255 * 255, so the quotient fits.

@@ -1,0 +1,57 @@
+//! Windows and OS/2 bitmaps.
+
+#[cfg(feature = "bmp")]
+mod header;
+#[cfg(feature = "bmp")]
+mod pixels;
+#[cfg(feature = "bmp")]
+mod runs;
+
+use super::codec::Definition;
+
+pub(super) const DEFINITION: Definition = Definition {
+    extensions: &["bmp", "dib"],
+    sniff: |bytes| bytes.starts_with(b"BM"),
+    #[cfg(feature = "bmp")]
+    codec: Some(codec::CODEC),
+    #[cfg(not(feature = "bmp"))]
+    codec: None,
+};
+
+#[cfg(feature = "bmp")]
+mod codec {
+    use image::RgbImage;
+
+    use super::header::{Encoding, Header};
+    use super::{pixels, runs};
+    use crate::formats::codec::{Blocks, Codec, Pixels, Request, rgb_bytes};
+    use crate::formats::library::Fault;
+    use crate::{Format, ImageError};
+
+    // The format has no place for EXIF data.
+    pub(super) const CODEC: Codec = Codec { decode, metadata: |_| Blocks::default(), has_all_metadata: Some(|_| true) };
+
+    const FILE_HEADER: usize = 14;
+
+    /// Row by row, so that beside the result only the palette is in memory.
+    fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
+        let fault = |fault: Fault| fault.into_error(Format::Bmp);
+        let offset = bytes.get(10..FILE_HEADER).and_then(|offset| offset.first_chunk().copied());
+        let offset = u32::from_le_bytes(offset.ok_or_else(|| fault(Fault::Truncated))?);
+        let header = Header::read(bytes, FILE_HEADER).map_err(fault)?;
+        let size = header.size;
+        request.limits.check_size(size, Format::Bmp)?;
+        request.reserve(Format::Bmp, request.memory(0, rgb_bytes(size), None))?;
+
+        let start = header.start_of_pixels(bytes, offset);
+        let palette = header.palette(bytes, start);
+        let stored = bytes.get(start..).unwrap_or_default();
+        let mut image = RgbImage::new(size.0, size.1);
+        match header.encoding {
+            Encoding::Plain => pixels::read(&header, &palette, stored, &mut image),
+            Encoding::Runs => runs::read(&header, &palette, stored, &mut image),
+        }
+        .map_err(fault)?;
+        Ok(Pixels { image, size, orientation: None, colours: None })
+    }
+}

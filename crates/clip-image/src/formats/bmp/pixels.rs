@@ -1,0 +1,122 @@
+//! Pixels that are stored without compression.
+
+use image::RgbImage;
+
+use super::header::Header;
+use crate::formats::library::Fault;
+use crate::raster;
+
+/// Reads all rows.
+pub(super) fn read(
+    header: &Header,
+    palette: &[[u8; 3]; 256],
+    stored: &[u8],
+    image: &mut RgbImage,
+) -> Result<(), Fault> {
+    let rows = Rows::of(header, stored)?;
+    // Programs that know of no transparency leave it zero.
+    let has_alpha = header.masks[3] != 0 && rows.any_alpha(header);
+    let alpha = has_alpha.then_some(header.masks[3]);
+    for y in 0..header.size.1 {
+        convert(header, palette, alpha, rows.row(y), row_of(image, header, y));
+    }
+    Ok(())
+}
+
+/// The stored rows.
+pub(super) struct Rows<'a> {
+    stored: &'a [u8],
+    row: usize,
+    stride: usize,
+    count: u32,
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn of(header: &Header, stored: &'a [u8]) -> Result<Self, Fault> {
+        Self::with_bits(header.size, header.row_bytes(), stored)
+    }
+
+    /// Rows of this many bytes, which are filled up to a multiple of four. The last one may end before that.
+    pub(super) fn with_bits((_, count): (u32, u32), row: u64, stored: &'a [u8]) -> Result<Self, Fault> {
+        let stride = row.next_multiple_of(4);
+        let needed = u64::from(count.saturating_sub(1)).saturating_mul(stride).saturating_add(row);
+        if needed > stored.len() as u64 {
+            return Err(Fault::Truncated);
+        }
+        Ok(Self { stored, row: row as usize, stride: stride as usize, count })
+    }
+
+    /// The row at this place in the file.
+    pub(super) fn row(&self, y: u32) -> &'a [u8] {
+        let start = y as usize * self.stride;
+        self.stored.get(start..start + self.row).unwrap_or_default()
+    }
+
+    pub(super) fn any_alpha(&self, header: &Header) -> bool {
+        (0..self.count).any(|y| words(self.row(y), header.bits).any(|pixel| pixel & header.masks[3] != 0))
+    }
+}
+
+/// The row of the picture that is at this place in the file.
+pub(super) fn row_of<'a>(image: &'a mut RgbImage, header: &Header, y: u32) -> &'a mut [u8] {
+    let y = if header.is_top_down { y } else { header.size.1 - 1 - y };
+    let stride = 3 * header.size.0 as usize;
+    let pixels: &mut [u8] = image;
+    &mut pixels[y as usize * stride..][..stride]
+}
+
+fn words(row: &[u8], bits: u16) -> impl Iterator<Item = u32> {
+    let bytes = usize::from(bits / 8).max(1);
+    row.chunks_exact(bytes).map(|pixel| pixel.iter().rev().fold(0, |word, byte| word << 8 | u32::from(*byte)))
+}
+
+/// A stored row as RGB, over white where there is transparency.
+pub(super) fn convert(header: &Header, palette: &[[u8; 3]; 256], alpha: Option<u32>, row: &[u8], to: &mut [u8]) {
+    let to = to.as_chunks_mut::<3>().0;
+    match header.bits {
+        bits @ (1 | 2 | 4 | 8) => {
+            let (per_byte, mask) = (8 / usize::from(bits), (1_u16 << bits) - 1);
+            for (pixels, byte) in to.chunks_mut(per_byte).zip(row) {
+                for (i, pixel) in (1..).zip(pixels) {
+                    *pixel = palette[usize::from((u16::from(*byte) >> (8 - i * bits)) & mask)];
+                }
+            }
+        }
+        24 => {
+            for (pixel, [blue, green, red]) in to.iter_mut().zip(row.as_chunks::<3>().0) {
+                *pixel = [*red, *green, *blue];
+            }
+        }
+        bits => {
+            let colours = [0, 1, 2].map(|i| Samples::of(header.masks[i]));
+            let alpha = alpha.map(Samples::of);
+            for (pixel, word) in to.iter_mut().zip(words(row, bits)) {
+                *pixel = colours.map(|colour| colour.get(word));
+                if let Some(alpha) = alpha.map(|alpha| alpha.get(word)) {
+                    *pixel = pixel.map(|sample| raster::over_white(sample, alpha));
+                }
+            }
+        }
+    }
+}
+
+/// Where the bits of a sample are in a pixel.
+#[derive(Clone, Copy)]
+struct Samples {
+    mask: u32,
+    shift: u32,
+    most: u64,
+}
+
+impl Samples {
+    fn of(mask: u32) -> Self {
+        let shift = if mask == 0 { 0 } else { mask.trailing_zeros() };
+        Self { mask, shift, most: u64::from(mask >> shift).max(1) }
+    }
+
+    /// In eight bits, rounded.
+    fn get(self, word: u32) -> u8 {
+        let sample = u64::from((word & self.mask) >> self.shift);
+        ((sample * 255 + self.most / 2) / self.most) as u8
+    }
+}
