@@ -15,21 +15,47 @@ pub(super) const DEFINITION: Definition = Definition {
 mod codec {
     use std::io::Cursor;
 
-    use gif::DecodingError;
-    use image::codecs::gif::GifDecoder;
-    use image::error::ParameterErrorKind;
+    use gif::{Decoder, DecodingError, Frame};
+    use image::RgbImage;
 
-    use crate::formats::codec::{Blocks, Codec, Pixels, Request};
-    use crate::formats::library::{self, Fault};
+    use crate::formats::codec::{Blocks, Codec, Pixels, Request, rgb_bytes};
+    use crate::formats::library::Fault;
     use crate::{Format, ImageError};
 
     // The format has no place for EXIF data.
     pub(super) const CODEC: Codec = Codec { decode, metadata: |_| Blocks::default(), has_all_metadata: Some(|_| true) };
 
+    /// The first frame that shows something, over white: animations may begin with one that is empty or transparent.
+    /// Row by row, so that beside the result only a row is in memory.
     fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
+        let describe = |error: DecodingError| explain(&error).into_error(Format::Gif);
         request.reserve(Format::Gif, request.memory(metadata_of(bytes), 0, None))?;
-        let beside = beside(bytes).unwrap_or(0).saturating_add(metadata_of(bytes));
-        library::read(Format::Gif, GifDecoder::new(Cursor::new(bytes)), request, beside, None, explain)
+        let mut decoder = gif::DecodeOptions::new().read_info(Cursor::new(bytes)).map_err(describe)?;
+        let screen = (decoder.width(), decoder.height());
+        let Some(mut place) = decoder.next_frame_info().map_err(describe)?.map(Place::of) else {
+            return Err(Fault::damaged("it has no frame").into_error(Format::Gif));
+        };
+        let size = canvas(screen, &mut place);
+        request.limits.check_size(size, Format::Gif)?;
+        let rgb = rgb_bytes(size);
+        let row = u64::from(u16::MAX);
+        let decoding = rgb.saturating_add(row).saturating_add(metadata_of(bytes));
+        request.reserve(Format::Gif, request.memory(decoding, rgb, None))?;
+
+        let mut image = RgbImage::from_pixel(size.0, size.1, image::Rgb([255; 3]));
+        // Frames that show nothing are not looked at forever.
+        let mut pixels = 0;
+        while !read_frame(&mut decoder, &place, &mut image).map_err(|fault| fault.into_error(Format::Gif))? {
+            pixels += u64::from(place.width) * u64::from(place.height) + 1;
+            if pixels > request.limits.max_pixels {
+                break;
+            }
+            match decoder.next_frame_info().map_err(describe)? {
+                Some(frame) => place = Place::of(frame),
+                None => break,
+            }
+        }
+        Ok(Pixels { image, size, orientation: None, colours: None })
     }
 
     /// The most bytes of a colour profile and of XMP before the first frame that the decoder keeps; it has a limit for
@@ -39,29 +65,81 @@ mod codec {
         (bytes.len() as u64).min(MOST)
     }
 
-    /// Bytes that the decoder takes beside the picture; none if it has no frame.
-    ///
-    /// The numbers of the colours of the first frame, which may be larger than the picture, and its colours, unless it
-    /// is as wide as the picture and lies in it.
-    fn beside(bytes: &[u8]) -> Option<u64> {
-        let mut decoder = gif::DecodeOptions::new().read_info(Cursor::new(bytes)).ok()?;
-        let (width, height) = (decoder.width(), decoder.height());
-        let frame = decoder.next_frame_info().ok()??;
-        let fits = frame.left == 0
-            && frame.width == width
-            && u32::from(frame.top) + u32::from(frame.height) <= u32::from(height);
-        Some(u64::from(frame.width) * u64::from(frame.height) * if fits { 1 } else { 5 })
+    /// Where a frame is in the picture, and how its rows are ordered.
+    struct Place {
+        left: usize,
+        top: usize,
+        width: u16,
+        height: u16,
+        interlaced: bool,
+        transparent: Option<u8>,
     }
 
-    fn explain(error: &image::ImageError) -> Fault {
-        if let image::ImageError::Parameter(error) = error
-            && error.kind() == ParameterErrorKind::NoMoreData
-        {
-            return Fault::damaged("it has no frame");
+    impl Place {
+        fn of(frame: &Frame<'_>) -> Self {
+            Self {
+                left: frame.left.into(),
+                top: frame.top.into(),
+                width: frame.width,
+                height: frame.height,
+                interlaced: frame.interlaced,
+                transparent: frame.transparent,
+            }
         }
-        match library::cause(error) {
-            Some(DecodingError::UnexpectedEof) => Fault::Truncated,
-            Some(DecodingError::LzwError(_) | DecodingError::EndCodeNotFound) => {
+
+        /// The rows in the order in which they are stored.
+        fn rows(&self) -> impl Iterator<Item = usize> + use<> {
+            let passes: &[(usize, usize)] = if self.interlaced { &[(0, 8), (4, 8), (2, 4), (1, 2)] } else { &[(0, 1)] };
+            let height = usize::from(self.height);
+            passes.iter().flat_map(move |(first, step)| (*first..height).step_by(*step))
+        }
+    }
+
+    /// The size of the picture. As browsers have it, a first frame that is larger than the screen of the header is the
+    /// picture, wherever it lies; of one that only reaches over the edge, nothing is cut off.
+    fn canvas(screen: (u16, u16), first: &mut Place) -> (u32, u32) {
+        if first.width > screen.0 || first.height > screen.1 {
+            (first.left, first.top) = (0, 0);
+            return (first.width.into(), first.height.into());
+        }
+        let side = |screen: u16, start: usize, length: u16| u32::from(screen).max(start as u32 + u32::from(length));
+        (side(screen.0, first.left, first.width), side(screen.1, first.top, first.height))
+    }
+
+    /// Draws a frame. Returns whether it shows anything.
+    fn read_frame(decoder: &mut Decoder<Cursor<&[u8]>>, place: &Place, image: &mut RgbImage) -> Result<bool, Fault> {
+        let width = usize::from(place.width);
+        if width == 0 {
+            return Ok(false);
+        }
+        let mut palette = [[0; 3]; 256];
+        for (to, from) in palette.iter_mut().zip(decoder.palette().unwrap_or_default().as_chunks::<3>().0) {
+            *to = *from;
+        }
+        let mut row = vec![0; width];
+        let stride = 3 * image.width() as usize;
+        let mut shows = false;
+        for y in place.rows() {
+            if !decoder.fill_buffer(&mut row).map_err(|error| explain(&error))? {
+                return Err(Fault::damaged("one of its frames has fewer pixels than its size says"));
+            }
+            // What lies outside is not seen.
+            let start = (place.top + y).saturating_mul(stride);
+            let Some(to) = image.get_mut(start..).and_then(|rest| rest.get_mut(..stride)) else { continue };
+            for (pixel, index) in to.as_chunks_mut::<3>().0.iter_mut().skip(place.left).zip(&row) {
+                if Some(*index) != place.transparent {
+                    *pixel = palette[usize::from(*index)];
+                    shows = true;
+                }
+            }
+        }
+        Ok(shows)
+    }
+
+    fn explain(error: &DecodingError) -> Fault {
+        match error {
+            DecodingError::UnexpectedEof => Fault::Truncated,
+            DecodingError::LzwError(_) | DecodingError::EndCodeNotFound => {
                 Fault::damaged("its compressed data cannot be decompressed")
             }
             _ => Fault::damaged("its blocks are not laid out as the format requires"),
