@@ -1,5 +1,6 @@
 //! What the metadata in a file say, put together, and how they are read without the pixels.
 
+use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
 
@@ -12,7 +13,7 @@ use crate::{ImageError, Limits, Metadata, file, formats};
 
 /// Counts the changes after which more is understood of files' metadata, or is understood otherwise. To be raised with every
 /// one of them, so that those who keep [`Metadata`] know which to [read again](read_details).
-pub const DETAILS_VERSION: u32 = 1;
+pub const DETAILS_VERSION: u32 = 2;
 
 /// How much of a file is read at first. Metadata of a photo from a camera, with its thumbnail, have some ten thousand bytes.
 const HEAD: u64 = 64 << 10;
@@ -21,9 +22,9 @@ const HEAD: u64 = 64 << 10;
 /// does without.
 pub(crate) fn read(codec: Codec, bytes: &[u8]) -> Details {
     let blocks = catch(|| (codec.metadata)(bytes)).unwrap_or_default();
-    let mut details = blocks.exif.and_then(|block| catch(|| exif_data::read(block)).ok()).unwrap_or_default();
-    let xmp = blocks.xmp.and_then(|packet| catch(|| xmp::read(packet)).ok()).unwrap_or_default();
-    let iptc = blocks.resources.and_then(|resources| catch(|| iptc::read(resources)).ok()).unwrap_or_default();
+    let mut details = blocks.exif.and_then(|block| catch(|| exif_data::read(&unpack(block))).ok()).unwrap_or_default();
+    let xmp = blocks.xmp.and_then(|packet| catch(|| xmp::read(&unpack(packet))).ok()).unwrap_or_default();
+    let iptc = blocks.resources.and_then(|block| catch(|| iptc::read(&unpack(block))).ok()).unwrap_or_default();
     // Programs that write stars, titles and keywords write XMP, and leave what a camera wrote as it is.
     let lens = details.annotations.lens.take();
     let annotations = xmp.or(iptc).or(details.annotations);
@@ -35,6 +36,17 @@ pub(crate) fn read(codec: Codec, bytes: &[u8]) -> Details {
         ..annotations
     };
     details
+}
+
+/// A block as it was before a program put it into a text.
+#[cfg(feature = "png")]
+pub(crate) fn unpack(block: &[u8]) -> Cow<'_, [u8]> {
+    crate::raw_profile::unpack(block)
+}
+
+#[cfg(not(feature = "png"))]
+pub(crate) fn unpack(block: &[u8]) -> Cow<'_, [u8]> {
+    Cow::Borrowed(block)
 }
 
 /// The metadata of a photo that is known to be good, and whose upright size is `size`. Pixels are not looked at, and of a

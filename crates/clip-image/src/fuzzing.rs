@@ -44,9 +44,9 @@ pub fn decode(bytes: &[u8]) {
     // Metadata is read only of files whose pixels are good. Here it is read of all, and a panic is not caught.
     if let Ok(codec) = formats::sniff(bytes).and_then(formats::codec) {
         let blocks = (codec.metadata)(bytes);
-        blocks.exif.map(exif_data::read).iter().for_each(check_exif);
-        blocks.xmp.map(xmp::read).iter().for_each(check_annotations);
-        blocks.resources.map(iptc::read).iter().for_each(check_annotations);
+        blocks.exif.map(|block| exif_data::read(&details::unpack(block))).iter().for_each(check_exif);
+        blocks.xmp.map(|block| xmp::read(&details::unpack(block))).iter().for_each(check_annotations);
+        blocks.resources.map(|block| iptc::read(&details::unpack(block))).iter().for_each(check_annotations);
         check_exif(&details::read(codec, bytes));
     }
 }

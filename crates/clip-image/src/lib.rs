@@ -69,6 +69,8 @@ mod metadata;
 mod orientation;
 mod panics;
 mod raster;
+#[cfg(feature = "png")]
+mod raw_profile;
 mod text;
 
 pub use capability::decoder_id;

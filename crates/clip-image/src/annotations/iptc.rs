@@ -3,9 +3,12 @@
 use super::{Annotations, text};
 
 /// Reads the fields of use from a block of Photoshop's resources, as JPEG files have it. Never fails: what cannot be read is
-/// absent.
+/// absent. The data may also stand alone.
 pub(crate) fn read(resources: &[u8]) -> Annotations {
     const IPTC: u16 = 0x0404;
+    if resources.starts_with(&[0x1c]) {
+        return read_records(resources);
+    }
     let mut rest = resources;
     while let Some((kind, payload, after)) = resource(rest) {
         if kind == IPTC {

@@ -91,6 +91,14 @@ pub(super) fn is_adobe_rgb(block: &[u8]) -> bool {
     is_adobe_rgb
 }
 
+/// Whether the block has any field.
+pub(super) fn has_fields(block: &[u8]) -> bool {
+    let Some(order) = order_of(block) else { return false };
+    let source = Source { block, order };
+    let table = source.u32_at(4).and_then(|start| source.from(start));
+    table.and_then(|table| order.u16(table)).is_some_and(|count| count > 0)
+}
+
 /// A block with the fields of use. `None` if the block has no header.
 pub(super) fn fields_of_use(block: &[u8]) -> Option<Vec<u8>> {
     let order = order_of(block)?;

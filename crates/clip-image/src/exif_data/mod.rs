@@ -22,10 +22,23 @@ pub(crate) fn xmp_of_tiff(bytes: &[u8]) -> Option<&[u8]> {
     extract::xmp_of_tiff(bytes)
 }
 
+/// A block without the name that programs put before it where there should be none, or twice.
+pub(crate) fn without_name(mut block: &[u8]) -> &[u8] {
+    while let Some(rest) = block.strip_prefix(b"Exif\0\0") {
+        block = rest;
+    }
+    block
+}
+
+/// Whether there is any field in a block of EXIF data: some programs put an empty one before it.
+pub(crate) fn has_fields(block: &[u8]) -> bool {
+    extract::has_fields(block)
+}
+
 /// Reads the fields of use from a block of EXIF data, which begins with a TIFF header and may go on for as long as a
 /// file. Never fails: what cannot be read is absent.
 pub(crate) fn read(block: &[u8]) -> Details {
-    let Some(extract) = extract::fields_of_use(block) else { return Details::default() };
+    let Some(extract) = extract::fields_of_use(without_name(block)) else { return Details::default() };
     let mut reader = exif::Reader::new();
     reader.continue_on_error(true);
     let parsed = reader.read_raw(extract).or_else(|error| error.distill_partial_result(|_| ()));

@@ -93,7 +93,8 @@ pub(crate) struct Pixels {
 /// Metadata as stored, each block in a format of its own.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Blocks<'a> {
-    /// EXIF data, which begin with a TIFF header.
+    /// EXIF data, which begin with a TIFF header. Of a PNG file, this and the others may also be a chunk of text that
+    /// holds them.
     pub(crate) exif: Option<&'a [u8]>,
     /// An XMP packet.
     pub(crate) xmp: Option<&'a [u8]>,

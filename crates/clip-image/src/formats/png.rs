@@ -25,15 +25,41 @@ mod codec {
     use crate::colour::{ColourSpace, LARGEST_PROFILE, Primaries};
     use crate::formats::codec::{Blocks, Codec, Pixels, Request, rgb_bytes};
     use crate::formats::library::Fault;
-    use crate::{Format, ImageError, raster};
+    use crate::{Format, ImageError, exif_data, raster, raw_profile};
 
     pub(super) const CODEC: Codec = Codec { decode, metadata, has_all_metadata: None };
 
     /// The most bytes of chunks before the pixels that the decoder keeps. A palette, the largest of use, has 768.
     const CHUNKS: usize = 256 << 10;
 
-    /// Row by row, so that beside the result only a few rows are in memory, however many bits a pixel has.
+    /// What vouches for the pixels.
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    enum Checksum {
+        /// The checksum of each chunk.
+        OfChunks,
+        /// The checksum that the compressed data end with.
+        OfData,
+        /// None.
+        Missing,
+    }
+
+    /// A wrong checksum of a chunk with pixels is forgiven if the one inside the compressed data is right, and all that
+    /// comes after the pixels is.
     fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
+        if is_apples(bytes) {
+            return decode_with(Checksum::Missing, bytes, request);
+        }
+        let result = decode_with(Checksum::OfChunks, bytes, request);
+        match result {
+            Err(ImageError::Decode { .. }) if wrong_checksum(bytes).is_some_and(|chunk| chunk.kind == b"IDAT") => {
+                decode_with(Checksum::OfData, bytes, request).or(result)
+            }
+            _ => result,
+        }
+    }
+
+    /// Row by row, so that beside the result only a few rows are in memory, however many bits a pixel has.
+    fn decode_with(checksum: Checksum, bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
         let limits = request.limits;
         let describe = |error: DecodingError| match error {
             DecodingError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -49,7 +75,11 @@ mod codec {
                     .into_error(Format::Png)
             }
         };
-        let mut decoder = png::Decoder::new_with_limits(WithoutMetadata::new(bytes), png::Limits { bytes: CHUNKS });
+        let mut options = png::DecodeOptions::default();
+        options.set_ignore_crc(checksum != Checksum::OfChunks);
+        options.set_ignore_adler32(checksum != Checksum::OfData);
+        let mut decoder = png::Decoder::new_with_options(OfUse::new(bytes), options);
+        decoder.set_limits(png::Limits { bytes: CHUNKS });
         decoder.set_transformations(Transformations::EXPAND);
         let header = decoder.read_header_info().map_err(describe)?;
         let size = (header.width, header.height);
@@ -70,7 +100,15 @@ mod codec {
         request.reserve(Format::Png, request.memory(rgb.saturating_add(rows), rgb, own))?;
 
         let mut image = RgbImage::new(size.0, size.1);
-        read_rows(&mut reader, colour, row, &mut image).map_err(describe)?;
+        let is_apples = checksum == Checksum::Missing;
+        read_rows(&mut reader, colour, row, is_apples, &mut image).map_err(describe)?;
+        // All pixels are there. What the decoder finds behind them counts only if it is about them.
+        if !is_apples && let Err(error) = reader.next_row() {
+            let is_about_pixels = wrong_checksum(bytes).is_some_and(|chunk| chunk.kind == b"IDAT");
+            if checksum == Checksum::OfData || is_about_pixels {
+                return Err(describe(error));
+            }
+        }
         Ok(Pixels { image, size, orientation: own, colours: colours(bytes) })
     }
 
@@ -94,21 +132,28 @@ mod codec {
         reader: &mut Reader<R>,
         colour: ColorType,
         row: usize,
+        is_apples: bool,
         image: &mut RgbImage,
     ) -> Result<(), DecodingError> {
-        if colour == ColorType::Rgb8 {
-            return reader.next_frame(image).map(|_| ());
-        }
         let stride = 3 * image.width() as usize;
         let pixel = usize::from(colour.bytes_per_pixel());
         // Room for the row as it is stored and as RGB.
         let mut samples = vec![0; row.max(stride)];
-        let mut y = 0;
-        while let Some(stored) = reader.next_interlaced_row()? {
+        for number in 0..count_rows(reader.info()) {
+            let y = number as usize * stride;
+            if colour == ColorType::Rgb8 && !is_apples && !reader.info().interlaced {
+                // Where it belongs at once.
+                reader.read_row(image.get_mut(y..y + stride).unwrap_or_default())?;
+                continue;
+            }
+            let Some(stored) = reader.next_interlaced_row()? else { break };
             let interlace = *stored.interlace();
             let stored = stored.data();
             let pixels = stored.len() / pixel;
             samples[..stored.len()].copy_from_slice(stored);
+            if is_apples {
+                from_apples(&mut samples, pixels, colour);
+            }
             if matches!(colour, ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16) {
                 for sample in samples[..pixels * pixel].as_chunks_mut::<2>().0 {
                     *sample = u16::from_be_bytes(*sample).to_ne_bytes();
@@ -118,10 +163,9 @@ mod codec {
             let rgb = &samples[..3 * pixels];
             match interlace {
                 InterlaceInfo::Null(_) => {
-                    if let Some(to) = image.get_mut(y * stride..).and_then(|rest| rest.get_mut(..rgb.len())) {
+                    if let Some(to) = image.get_mut(y..).and_then(|rest| rest.get_mut(..rgb.len())) {
                         to.copy_from_slice(rgb);
                     }
-                    y += 1;
                 }
                 InterlaceInfo::Adam7(pass) => png::expand_interlaced_row(image, stride, rgb, &pass, 24),
             }
@@ -129,17 +173,68 @@ mod codec {
         Ok(())
     }
 
+    /// The rows that are stored; those of an interlaced picture come in passes.
+    fn count_rows(info: &png::Info<'_>) -> u64 {
+        if !info.interlaced {
+            return u64::from(info.height);
+        }
+        // Where the passes begin, across and down, and their steps.
+        const PASSES: [[u32; 4]; 7] =
+            [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2]];
+        let rows = |[left, top, _, down]: [u32; 4]| match info.width > left {
+            true => u64::from(info.height.saturating_sub(top).div_ceil(down)),
+            false => 0,
+        };
+        PASSES.map(rows).iter().sum()
+    }
+
+    /// Whether the file is of the variety that Apple's tools make for iPhones.
+    fn is_apples(bytes: &[u8]) -> bool {
+        chunks(bytes).next().is_some_and(|chunk| chunk.kind == b"CgBI")
+    }
+
+    /// Makes ordinary pixels of Apple's, whose samples are stored backwards, and multiplied with how opaque they are.
+    fn from_apples(samples: &mut [u8], pixels: usize, colour: ColorType) {
+        match colour {
+            ColorType::Rgb8 => samples.as_chunks_mut::<3>().0.iter_mut().take(pixels).for_each(|pixel| pixel.reverse()),
+            ColorType::Rgba8 => {
+                for [blue, green, red, alpha] in samples.as_chunks_mut::<4>().0.iter_mut().take(pixels) {
+                    // White is what lies behind.
+                    let rest = 255 - *alpha;
+                    (*blue, *green, *red) =
+                        (red.saturating_add(rest), green.saturating_add(rest), blue.saturating_add(rest));
+                    *alpha = 255;
+                }
+            }
+            _ => (),
+        }
+    }
+
     /// The EXIF chunk should come before the pixels, but does not always.
     fn metadata(bytes: &[u8]) -> Blocks<'_> {
-        let mut blocks = Blocks::default();
+        /// The most texts with metadata that are looked at: they may unpack to more than they are.
+        const MOST_TEXTS: u32 = 16;
+        let (mut blocks, mut texts, mut count) = (Blocks::default(), Blocks::default(), 0);
         for Chunk { kind, payload, .. } in chunks(bytes) {
             match kind {
-                b"eXIf" => blocks.exif = blocks.exif.or(Some(payload)),
+                b"eXIf" => blocks.exif = blocks.exif.or(Some(exif_data::without_name(payload))),
                 b"iTXt" => blocks.xmp = blocks.xmp.or_else(|| xmp(payload)),
+                // What has a chunk of its own comes before what has been put into a text.
+                b"tEXt" | b"zTXt" if count < MOST_TEXTS => {
+                    if let Some(kind) = raw_profile::kind(payload) {
+                        count += 1;
+                        let block = match kind {
+                            raw_profile::Kind::Exif => &mut texts.exif,
+                            raw_profile::Kind::Xmp => &mut texts.xmp,
+                            raw_profile::Kind::Resources => &mut texts.resources,
+                        };
+                        block.get_or_insert(payload);
+                    }
+                }
                 _ => {}
             }
         }
-        blocks
+        Blocks { exif: blocks.exif.or(texts.exif), xmp: blocks.xmp.or(texts.xmp), resources: texts.resources }
     }
 
     /// What the colours are, by the chunks before the pixels: the first of these kinds that there is counts (PNG 3, 4.3).
@@ -189,18 +284,24 @@ mod codec {
     }
 
     /// The file without the chunks before the pixels that are of no use and may be of any size, or unpack to any:
-    /// the colour profile, text, and EXIF data, which are read elsewhere. The decoder would keep all of them.
-    struct WithoutMetadata<'a> {
+    /// colour profiles, text, animations, and EXIF data, which are read elsewhere. The decoder would keep all of them.
+    ///
+    /// Apple's variety becomes an ordinary one up to its pixels.
+    struct OfUse<'a> {
         bytes: &'a [u8],
         /// The next byte to give.
         position: usize,
         /// Where the next chunk begins that has not been looked at.
         next_chunk: usize,
+        is_apples: bool,
+        /// What comes before the next byte, and how much of it has been given.
+        prefix: ([u8; 10], usize),
     }
 
-    impl<'a> WithoutMetadata<'a> {
+    impl<'a> OfUse<'a> {
         fn new(bytes: &'a [u8]) -> Self {
-            Self { bytes, position: 0, next_chunk: SIGNATURE.len().min(bytes.len()) }
+            let next_chunk = SIGNATURE.len().min(bytes.len());
+            Self { bytes, position: 0, next_chunk, is_apples: is_apples(bytes), prefix: ([0; 10], 10) }
         }
 
         /// Looks at the next chunks once the ones before are read.
@@ -212,12 +313,22 @@ mod codec {
                     return;
                 };
                 // Length, kind and checksum stand around the payload.
-                let length = 12 + u64::from(u32::from_be_bytes([*l0, *l1, *l2, *l3]));
-                let length = usize::try_from(length).unwrap_or(usize::MAX);
+                let payload = u32::from_be_bytes([*l0, *l1, *l2, *l3]);
+                let length = usize::try_from(12 + u64::from(payload)).unwrap_or(usize::MAX);
                 match kind {
                     // What follows is of no size, or needed.
-                    b"IDAT" => self.next_chunk = self.bytes.len(),
-                    b"iCCP" | b"tEXt" | b"zTXt" | b"iTXt" | b"eXIf" => {
+                    b"IDAT" => {
+                        self.next_chunk = self.bytes.len();
+                        if self.is_apples {
+                            // The header of the compressed data is left out.
+                            let [l0, l1, l2, l3] = payload.saturating_add(2).to_be_bytes();
+                            self.prefix = ([l0, l1, l2, l3, b'I', b'D', b'A', b'T', 0x78, 0x01], 0);
+                            self.position += 8;
+                        }
+                    }
+                    b"tRNS" => self.next_chunk = self.position.saturating_add(length).min(self.bytes.len()),
+                    // A lower-case letter marks what may be passed over.
+                    [first, ..] if first.is_ascii_lowercase() || kind == b"CgBI" => {
                         self.position += length.min(rest.len());
                         self.next_chunk = self.position;
                     }
@@ -227,7 +338,7 @@ mod codec {
         }
     }
 
-    impl Read for WithoutMetadata<'_> {
+    impl Read for OfUse<'_> {
         fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
             let available = self.fill_buf()?;
             let count = available.len().min(to.len());
@@ -237,19 +348,24 @@ mod codec {
         }
     }
 
-    impl BufRead for WithoutMetadata<'_> {
+    impl BufRead for OfUse<'_> {
         fn fill_buf(&mut self) -> io::Result<&[u8]> {
             self.advance();
-            Ok(&self.bytes[self.position..self.next_chunk])
+            let prefix = &self.prefix.0[self.prefix.1..];
+            Ok(if prefix.is_empty() { &self.bytes[self.position..self.next_chunk] } else { prefix })
         }
 
         fn consume(&mut self, count: usize) {
+            if self.prefix.1 < self.prefix.0.len() {
+                self.prefix.1 = (self.prefix.1 + count).min(self.prefix.0.len());
+                return;
+            }
             self.position = (self.position + count).min(self.next_chunk);
         }
     }
 
     /// Asked for by the decoder's type, never by what it does.
-    impl Seek for WithoutMetadata<'_> {
+    impl Seek for OfUse<'_> {
         fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
             Err(io::ErrorKind::Unsupported.into())
         }
@@ -275,21 +391,40 @@ mod codec {
         })
     }
 
+    impl Chunk<'_> {
+        fn expected_checksum(&self) -> u32 {
+            let mut content = crc32fast::Hasher::new();
+            content.update(self.kind);
+            content.update(self.payload);
+            content.finalize()
+        }
+    }
+
+    /// The first chunk that is needed and has a wrong checksum.
+    fn wrong_checksum(bytes: &[u8]) -> Option<Chunk<'_>> {
+        chunks(bytes).find(|chunk| {
+            // A lower-case letter marks what may be passed over.
+            let is_needed = chunk.kind[0].is_ascii_uppercase() && chunk.kind != b"IEND";
+            is_needed && chunk.checksum.is_some_and(|found| found != chunk.expected_checksum())
+        })
+    }
+
     /// What is wrong with the chunks up to the pixels, if anything. The library's error does not tell it but in words.
     fn explain(bytes: &[u8]) -> Option<String> {
+        if !is_apples(bytes)
+            && let Some(chunk) = wrong_checksum(bytes)
+        {
+            return Some(format!(
+                "the checksum of its {} chunk is {:08x}, its content has {:08x}",
+                chunk.kind.escape_ascii(),
+                chunk.checksum.unwrap_or_default(),
+                chunk.expected_checksum()
+            ));
+        }
         let mut is_indexed = false;
         let mut has_palette = false;
-        for (place, chunk) in chunks(bytes).enumerate() {
+        for (place, chunk) in chunks(bytes).filter(|chunk| chunk.kind != b"CgBI").enumerate() {
             let name = chunk.kind.escape_ascii();
-            let mut content = crc32fast::Hasher::new();
-            content.update(chunk.kind);
-            content.update(chunk.payload);
-            let expected = content.finalize();
-            if let Some(found) = chunk.checksum.filter(|found| *found != expected) {
-                return Some(format!(
-                    "the checksum of its {name} chunk is {found:08x}, its content has {expected:08x}"
-                ));
-            }
             match (place, chunk.kind) {
                 (0, b"IHDR") => {
                     is_indexed = chunk.payload.get(9) == Some(&3);

@@ -23,7 +23,7 @@ use image::RgbImage;
 
 use crate::colour::LARGEST_PROFILE;
 use crate::formats::codec::{Request, rgb_bytes};
-use crate::{Format, ImageError};
+use crate::{Format, ImageError, exif_data};
 
 /// Decodes a JPEG to RGB as stored, not yet upright. Returns the stored size beside the pixels,
 /// which may be fewer if the caller gives the least number that the shorter side must have.
@@ -62,9 +62,10 @@ fn memory_of_rows(bytes: &[u8], (width, height): (u32, u32), samples: u32, reque
     request.allows(memory).then_some(memory)
 }
 
-/// The EXIF block of a file: the first such segment, without its name.
+/// The EXIF block of a file: the first such segment that is not empty, without its name.
 pub(super) fn exif_block(bytes: &[u8]) -> Option<&[u8]> {
-    named_segment(bytes, APP1, b"Exif\0\0")
+    let blocks = || named_segments(bytes, APP1, b"Exif\0\0").map(exif_data::without_name);
+    blocks().find(|block| exif_data::has_fields(block)).or_else(|| blocks().next())
 }
 
 /// The XMP packet of a file. What does not fit into one segment, such as depth maps, is of no use here.
