@@ -76,11 +76,3 @@ fn library_limits(limits: &Limits) -> image::Limits {
     library.max_alloc = Some(limits.max_memory);
     library
 }
-
-/// The error of the decoder of one format that the library has wrapped.
-///
-/// It is found only if our dependency on that decoder is the one that the library uses: the same version.
-#[cfg(any(feature = "gif", feature = "webp"))]
-pub(super) fn cause<E: std::error::Error + 'static>(error: &image::ImageError) -> Option<&E> {
-    std::error::Error::source(error)?.downcast_ref()
-}

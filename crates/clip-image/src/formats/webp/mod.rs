@@ -19,45 +19,182 @@ pub(super) const DEFINITION: Definition = Definition {
 
 #[cfg(feature = "webp")]
 mod codec {
-    use std::io::Cursor;
+    use std::io::{self, BufRead, Read, Seek, SeekFrom};
 
-    use image::ImageDecoder;
-    use image::codecs::webp::WebPDecoder;
+    use image::ColorType;
     use image::metadata::Orientation;
-    use image_webp::DecodingError;
+    use image_webp::{DecodingError, WebPDecoder};
 
     use super::prefix_codes;
     use crate::colour::{ColourSpace, LARGEST_PROFILE};
-    use crate::formats::codec::{Blocks, Codec, Pixels, Request};
-    use crate::formats::library::{self, Fault};
-    use crate::{Format, ImageError};
+    use crate::formats::codec::{Blocks, Codec, Pixels, Request, rgb_bytes};
+    use crate::formats::library::Fault;
+    use crate::raster::Samples;
+    use crate::{Format, ImageError, exif_data};
 
     pub(super) const CODEC: Codec = Codec { decode, metadata, has_all_metadata: None };
 
+    /// The most frames of an animation that are looked at, if those before show nothing.
+    const MOST_FRAMES: usize = 32;
+
+    /// A still picture, or the first frame of an animation that shows something: it may begin with one that is
+    /// transparent.
     fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
         if is_short(bytes) {
             return Err(ImageError::Truncated { format: Format::WebP });
         }
-        let own = metadata(bytes).exif.and_then(Orientation::from_exif_chunk);
-        let decoder = WebPDecoder::new(Cursor::new(bytes));
-        let has_alpha = decoder.as_ref().is_ok_and(|decoder| decoder.color_type().has_alpha());
-        let beside = beside(bytes, has_alpha, request.limits.max_memory);
-        let pixels = library::read(Format::WebP, decoder, request, beside, own, explain)?;
-        Ok(Pixels { colours: profile(bytes), ..pixels })
+        match decode_frames(1, bytes, request)? {
+            (samples, true) => Ok(samples),
+            (first, false) => {
+                // Further frames may take more memory than the first.
+                drop(first);
+                decode_frames(MOST_FRAMES, bytes, request).map(|(samples, _)| samples)
+            }
+        }
     }
 
-    /// Bytes that the decoder takes beside its result, which has transparency or not; those of codes are not counted
-    /// far beyond `most`.
-    pub(in crate::formats) fn beside(bytes: &[u8], has_alpha: bool, most: u64) -> u64 {
+    /// Looks at this many frames at most. Returns whether the last of them shows anything.
+    fn decode_frames(most: usize, bytes: &[u8], request: &Request<'_>) -> Result<(Pixels, bool), ImageError> {
+        let describe = |error: DecodingError| describe(&error, request);
+        let own = metadata(bytes).exif.and_then(Orientation::from_exif_chunk);
+        let mut decoder = WebPDecoder::new(Corrected::new(bytes)).map_err(describe)?;
+        let size = decoder.dimensions();
+        request.limits.check_size(size, Format::WebP)?;
+        let colour = if decoder.has_alpha() { ColorType::Rgba8 } else { ColorType::Rgb8 };
+        let beside = beside(bytes, most, decoder.has_alpha(), request.limits.max_memory);
+        let memory = Samples::memory(colour, size).unwrap_or(u64::MAX).saturating_add(beside);
+        request.reserve(Format::WebP, request.memory(memory, rgb_bytes(size), own))?;
+        decoder.set_memory_limit(usize::try_from(request.limits.max_memory).unwrap_or(usize::MAX));
+        let mut samples =
+            Samples::new(colour, size).ok_or_else(|| Fault::damaged("its size").into_error(Format::WebP))?;
+        let mut shows = true;
+        if decoder.is_animated() {
+            for _ in 0..most.min(decoder.num_frames() as usize) {
+                decoder.read_frame(samples.bytes_mut()).map_err(describe)?;
+                shows = colour != ColorType::Rgba8 || samples.bytes_mut().chunks_exact(4).any(|pixel| pixel[3] != 0);
+                if shows {
+                    break;
+                }
+            }
+            // There may be no other.
+            shows |= decoder.num_frames() <= 1;
+        } else {
+            decoder.read_image(samples.bytes_mut()).map_err(describe)?;
+        }
+        Ok((Pixels { image: samples.into_rgb(), size, orientation: own, colours: profile(bytes) }, shows))
+    }
+
+    fn describe(error: &DecodingError, request: &Request<'_>) -> ImageError {
+        match error {
+            DecodingError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                ImageError::Truncated { format: Format::WebP }
+            }
+            DecodingError::MemoryLimitExceeded => ImageError::TooMuchMemory {
+                format: Format::WebP,
+                reason: format!("more than the limit of {} bytes", request.limits.max_memory),
+            },
+            _ => explain(error).into_error(Format::WebP),
+        }
+    }
+
+    /// The file with a header that says which chunks there are: some programs promise others, or forget some.
+    struct Corrected<'a> {
+        file: io::Cursor<&'a [u8]>,
+        /// The flags of the header, where it has some.
+        flags: Option<u8>,
+    }
+
+    impl<'a> Corrected<'a> {
+        const FLAGS_AT: u64 = 20;
+
+        fn new(bytes: &'a [u8]) -> Self {
+            let stored = bytes.get(20).copied().filter(|_| bytes.get(12..16) == Some(b"VP8X"));
+            Self { file: io::Cursor::new(bytes), flags: stored.map(|flags| flags_of(flags, bytes)) }
+        }
+    }
+
+    fn flags_of(stored: u8, bytes: &[u8]) -> u8 {
+        const ALPHA: u8 = 0x10;
+        const EXIF: u8 = 0x08;
+        const XMP: u8 = 0x04;
+        const ANIMATION: u8 = 0x02;
+        let find = |kind: &[u8; 4]| chunks(bytes).find(|(found, _)| found == kind).map(|(_, payload)| payload);
+        let lossless = find(b"VP8L");
+        let is_still = lossless.is_some() || find(b"VP8 ").is_some();
+        let has_frames = find(b"ANIM").is_some() && find(b"ANMF").is_some();
+        let is_animated = has_frames && (stored & ANIMATION != 0 || !is_still);
+        let has_alpha = match lossless {
+            _ if is_animated => true,
+            // The bit behind width and height, of 14 bits each.
+            Some(lossless) => lossless.get(4).is_some_and(|byte| byte & 0x10 != 0),
+            None => find(b"ALPH").is_some(),
+        };
+        let mut flags = stored & !(ALPHA | EXIF | XMP | ANIMATION);
+        for (flag, is_there) in [
+            (ALPHA, has_alpha),
+            (EXIF, find(b"EXIF").is_some()),
+            (XMP, find(b"XMP ").is_some()),
+            (ANIMATION, is_animated),
+        ] {
+            if is_there {
+                flags |= flag;
+            }
+        }
+        flags
+    }
+
+    impl Read for Corrected<'_> {
+        fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+            let start = self.file.position();
+            let count = self.file.read(to)?;
+            let at = Self::FLAGS_AT.checked_sub(start).and_then(|at| usize::try_from(at).ok());
+            if let (Some(flags), Some(byte)) = (self.flags, at.and_then(|at| to[..count].get_mut(at))) {
+                *byte = flags;
+            }
+            Ok(count)
+        }
+    }
+
+    impl BufRead for Corrected<'_> {
+        /// Ends before the flags and behind them.
+        fn fill_buf(&mut self) -> io::Result<&[u8]> {
+            let start = self.file.position();
+            let rest = self.file.fill_buf()?;
+            let Some(flags) = &self.flags else { return Ok(rest) };
+            Ok(match Self::FLAGS_AT.checked_sub(start).map(|before| usize::try_from(before).unwrap_or(usize::MAX)) {
+                Some(0) if !rest.is_empty() => std::slice::from_ref(flags),
+                Some(before) => rest.get(..before).unwrap_or(rest),
+                None => rest,
+            })
+        }
+
+        fn consume(&mut self, count: usize) {
+            self.file.consume(count);
+        }
+    }
+
+    impl Seek for Corrected<'_> {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.file.seek(to)
+        }
+    }
+
+    /// Bytes that the decoder takes beside its result, which has transparency or not, for this many frames at most; those
+    /// of codes are not counted far beyond `most`.
+    pub(in crate::formats) fn beside(bytes: &[u8], frames: usize, has_alpha: bool, most: u64) -> u64 {
         let still = Parts::of(chunks(bytes), false).memory(None, has_alpha, most);
-        let Some((_, frame)) = chunks(bytes).find(|(kind, _)| kind == b"ANMF") else { return still };
-        // Where the frame is, how large, for how long; then its chunks. It is decoded apart from the result, and put
-        // into a canvas with what came before.
+        let frames = chunks(bytes).filter(|(kind, _)| kind == b"ANMF").take(frames);
+        let Some(frame) = frames.map(|(_, frame)| memory_of_frame(frame, most)).max() else { return still };
+        still.max(frame.saturating_add(4 * canvas(bytes).unwrap_or(0)))
+    }
+
+    /// Bytes that a frame takes. It is decoded apart from the result, and put into a canvas with what came before.
+    fn memory_of_frame(frame: &[u8], most: u64) -> u64 {
+        // Where the frame is, how large, for how long; then its chunks.
         let size = frame.get(6..).and_then(|rest| rest.first_chunk()).map_or((0, 0), |size| sides(*size));
         let parts = Parts::of(chunks_of(frame.get(16..).unwrap_or_default()), true);
         let pixels = pixels(size).max(parts.lossy.map_or(0, pixels_of_lossy));
-        let frame = parts.memory(Some(size), true, most).saturating_add(4 * pixels);
-        still.max(frame.saturating_add(4 * canvas(bytes).unwrap_or(0)))
+        parts.memory(Some(size), true, most).saturating_add(4 * pixels)
     }
 
     /// The chunks that a picture is made of, the first of each kind.
@@ -148,7 +285,7 @@ mod codec {
         let mut blocks = Blocks::default();
         for (kind, payload) in chunks(bytes) {
             match &kind {
-                b"EXIF" => blocks.exif = blocks.exif.or(Some(payload)),
+                b"EXIF" => blocks.exif = blocks.exif.or(Some(exif_data::without_name(payload))),
                 b"XMP " => blocks.xmp = blocks.xmp.or(Some(payload)),
                 _ => {}
             }
@@ -179,25 +316,25 @@ mod codec {
         })
     }
 
-    fn explain(error: &image::ImageError) -> Fault {
-        match library::cause(error) {
-            Some(DecodingError::ChunkMissing) => Fault::damaged("a chunk is missing"),
-            Some(DecodingError::NotEnoughInitData) => Fault::damaged("a chunk is shorter than its content"),
-            Some(DecodingError::ChunkHeaderInvalid(_) | DecodingError::InvalidChunkSize) => {
+    fn explain(error: &DecodingError) -> Fault {
+        match error {
+            DecodingError::ChunkMissing => Fault::damaged("a chunk is missing"),
+            DecodingError::NotEnoughInitData => Fault::damaged("a chunk is shorter than its content"),
+            DecodingError::ChunkHeaderInvalid(_) | DecodingError::InvalidChunkSize => {
                 Fault::damaged("the header of a chunk is not valid")
             }
-            Some(DecodingError::ImageTooLarge | DecodingError::InconsistentImageSizes) => {
+            DecodingError::ImageTooLarge | DecodingError::InconsistentImageSizes => {
                 Fault::damaged("its headers contradict each other about its size")
             }
-            Some(DecodingError::FrameOutsideImage) => Fault::damaged("its first frame is outside the canvas"),
-            Some(DecodingError::NoMoreFrames) => Fault::damaged("it has no frame"),
-            Some(DecodingError::VersionNumberInvalid(version)) => {
+            DecodingError::FrameOutsideImage => Fault::damaged("its first frame is outside the canvas"),
+            DecodingError::NoMoreFrames => Fault::damaged("it has no frame"),
+            DecodingError::VersionNumberInvalid(version) => {
                 Fault::damaged(format!("its lossless data have version {version}, expected 0"))
             }
-            Some(DecodingError::ColorSpaceInvalid(space)) => {
+            DecodingError::ColorSpaceInvalid(space) => {
                 Fault::damaged(format!("its colour space is {space}, expected 0"))
             }
-            Some(DecodingError::UnsupportedFeature(_)) => Fault::Unsupported("this kind of WebP".into()),
+            DecodingError::UnsupportedFeature(_) => Fault::Unsupported("this kind of WebP".into()),
             _ => Fault::damaged("its compressed data cannot be decompressed"),
         }
     }

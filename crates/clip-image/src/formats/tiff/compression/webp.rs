@@ -16,7 +16,7 @@ pub(super) fn memory(page: &Page<'_>, chunk: &[u8]) -> u64 {
     let size = WebPDecoder::new(Cursor::new(chunk)).map_or((0, 0), |decoder| decoder.dimensions());
     let decoded = u64::from(size.0) * u64::from(size.1) * 4;
     let rows = u64::from(page.chunks.size.0) * u64::from(size.1) * u64::from(page.samples);
-    [decoded, rows, webp::beside(chunk, true, MOST), chunk.len() as u64].into_iter().fold(0, u64::saturating_add)
+    [decoded, rows, webp::beside(chunk, 1, true, MOST), chunk.len() as u64].into_iter().fold(0, u64::saturating_add)
 }
 
 /// The samples of a chunk, as wide as chunks are.
