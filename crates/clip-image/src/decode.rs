@@ -106,7 +106,7 @@ mod tests {
     /// With every set of features: what is built in is decoded, what is not is named.
     #[test]
     fn a_format_that_is_not_built_in_is_named() {
-        let starts: [(Format, &[u8]); 7] = [
+        let starts: [(Format, &[u8]); 11] = [
             (Format::Jpeg, b"\xff\xd8\xff\xe0"),
             (Format::Png, b"\x89PNG\r\n\x1a\n"),
             (Format::Gif, b"GIF89a"),
@@ -114,6 +114,10 @@ mod tests {
             (Format::Tiff, b"II*\0"),
             (Format::Bmp, b"BM"),
             (Format::Pnm, b"P6\n"),
+            (Format::Qoi, b"qoif"),
+            (Format::Ico, b"\0\0\x01\0\x01\0\x10\x10\0\0\x01\0\x20\0\x04\0\0\0\x16\0\0\0"),
+            (Format::Hdr, b"#?RADIANCE\n"),
+            (Format::Psd, b"8BPS\0\x01"),
         ];
         assert_eq!(starts.len(), Format::ALL.len());
         for (format, start) in starts {

@@ -21,6 +21,14 @@ macro_rules! for_each_format {
             Bmp "BMP" bmp,
             /// Netpbm: PBM, PGM, PPM and PAM.
             Pnm "PNM" pnm,
+            /// QOI.
+            Qoi "QOI" qoi,
+            /// Icons and cursors of Windows, the largest picture.
+            Ico "ICO" ico,
+            /// Radiance HDR, exposed for a screen.
+            Hdr "HDR" hdr,
+            /// Photoshop's documents, the flat picture behind the layers.
+            Psd "PSD" psd,
         }
     };
 }
@@ -79,7 +87,7 @@ mod tests {
 
     #[test]
     fn names_read_as_a_list() {
-        assert_eq!(all_names(), "JPEG, PNG, GIF, WebP, TIFF, BMP or PNM");
+        assert_eq!(all_names(), "JPEG, PNG, GIF, WebP, TIFF, BMP, PNM, QOI, ICO, HDR or PSD");
         assert_eq!(format!("{:>5}", Format::Gif), "  GIF");
     }
 }

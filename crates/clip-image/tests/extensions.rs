@@ -47,6 +47,13 @@ fn big_tiff() -> Vec<u8> {
     file.into_inner()
 }
 
+/// An icon that says that it is a cursor.
+fn cursor() -> Vec<u8> {
+    let mut file = fixture("bitmap.ico");
+    file[2] = 2;
+    file
+}
+
 /// Files by extension, at least one for each.
 fn files() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
     let jpeg = fixture("420.jpg");
@@ -73,6 +80,13 @@ fn files() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         ("pgm", vec![b"P2 2 1 9 0 9".to_vec(), b"P5 2 1 255\nab".to_vec(), b"P5 2 1 256\nabcd".to_vec()]),
         ("ppm", vec![b"P3 1 1 9 0 4 9".to_vec(), b"P6 1 1 255\nabc".to_vec(), fixture("wide.ppm")]),
         ("pnm", vec![b"P1 2 1 01".to_vec(), b"P5 2 1 255\nab".to_vec(), b"P6 1 1 255\nabc".to_vec()]),
+        ("qoi", vec![fixture("photo.qoi")]),
+        ("ico", vec![fixture("photo.ico"), fixture("bitmap.ico")]),
+        ("cur", vec![cursor()]),
+        ("hdr", vec![fixture("light.hdr")]),
+        ("rgbe", vec![fixture("light.hdr")]),
+        ("psd", vec![fixture("photo.psd")]),
+        ("psb", vec![fixture("cmyk.psb")]),
         ("pam", pams().into_iter().map(|(file, _)| file).collect()),
     ])
 }

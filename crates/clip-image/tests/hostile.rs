@@ -6,7 +6,7 @@ use std::path::Path;
 use clip_image::{Format, ImageError, Limits, decode_bytes};
 use proptest::prelude::*;
 
-const FIXTURES: [&str; 16] = [
+const FIXTURES: [&str; 22] = [
     "420.jpg",
     "422.jpg",
     "444.jpg",
@@ -23,6 +23,12 @@ const FIXTURES: [&str; 16] = [
     "lossless.webp",
     "pages.tiff",
     "wide.ppm",
+    "photo.qoi",
+    "photo.ico",
+    "bitmap.ico",
+    "light.hdr",
+    "photo.psd",
+    "cmyk.psb",
 ];
 
 fn fixture(name: &str) -> Vec<u8> {

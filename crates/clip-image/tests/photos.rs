@@ -71,6 +71,12 @@ fn every_way_of_storing_gives_the_same_picture() {
         ("animated.webp", Format::WebP, 5.0),
         ("lossless.webp", Format::WebP, 0.0),
         ("pages.tiff", Format::Tiff, 0.0),
+        ("photo.qoi", Format::Qoi, 0.0),
+        ("photo.ico", Format::Ico, 0.0),
+        ("bitmap.ico", Format::Ico, 0.0),
+        ("light.hdr", Format::Hdr, 0.5),
+        ("photo.psd", Format::Psd, 0.0),
+        ("cmyk.psb", Format::Psd, 0.0),
     ];
     for (name, format, most) in cases {
         let photo = open(name);

@@ -36,8 +36,8 @@ const PICTURES: &[&str] = &[
     "jxl", "jp2", "j2k", "jpf", "jpx", "jxr", "wdp", "hdp", // other successors of JPEG
     "3fr", "ari", "arw", "bay", "cr2", "cr3", "crw", "dcr", "dng", "erf", "fff", "gpr", "iiq", "k25", "kdc", "mef",
     "mos", "mrw", "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srf", "srw", "x3f", // cameras
-    "psd", "psb", "xcf", "kra", "clip", "afphoto", "svg", "svgz", "ai", "eps", // drawings and works in progress
-    "tga", "ico", "icns", "pcx", "exr", "hdr", "dds", "qoi", "sgi", "fits", "djvu", // the rest
+    "xcf", "kra", "clip", "afphoto", "svg", "svgz", "ai", "eps", // drawings and works in progress
+    "tga", "icns", "pcx", "exr", "dds", "sgi", "fits", "djvu", // the rest
 ];
 
 /// Extensions of videos.

@@ -9,14 +9,19 @@ pub(crate) fn read(resources: &[u8]) -> Annotations {
     if resources.starts_with(&[0x1c]) {
         return read_records(resources);
     }
+    find(resources, IPTC).map(read_records).unwrap_or_default()
+}
+
+/// The first of Photoshop's resources of a kind.
+pub(crate) fn find(resources: &[u8], kind: u16) -> Option<&[u8]> {
     let mut rest = resources;
-    while let Some((kind, payload, after)) = resource(rest) {
-        if kind == IPTC {
-            return read_records(payload);
+    while let Some((found, payload, after)) = resource(rest) {
+        if found == kind {
+            return Some(payload);
         }
         rest = after;
     }
-    Annotations::default()
+    None
 }
 
 /// The first resource: its kind, its payload and what follows.

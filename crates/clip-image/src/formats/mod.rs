@@ -6,19 +6,16 @@
 mod bmp;
 pub(crate) mod codec;
 mod gif;
+mod hdr;
+mod ico;
 pub(crate) mod jpeg;
-#[cfg(any(
-    feature = "jpeg",
-    feature = "png",
-    feature = "gif",
-    feature = "webp",
-    feature = "tiff",
-    feature = "bmp",
-    feature = "pnm"
-))]
 mod library;
+#[cfg(any(feature = "hdr", feature = "psd"))]
+mod linear;
 mod png;
 mod pnm;
+mod psd;
+mod qoi;
 mod tiff;
 mod unsupported;
 mod webp;
@@ -139,7 +136,7 @@ mod tests {
 
     #[test]
     fn no_two_formats_claim_the_same_bytes() {
-        let starts: [&[u8]; 11] = [
+        let starts: [&[u8]; 16] = [
             b"\xff\xd8\xff\xe0",
             b"\x89PNG\r\n\x1a\n",
             b"GIF87a",
@@ -151,6 +148,11 @@ mod tests {
             b"BM",
             b"P3 ",
             b"P7\n",
+            b"qoif",
+            b"\0\0\x01\0\x01\0\x10\x10\0\0\x01\0\x20\0\x04\0\0\0\x16\0\0\0",
+            b"#?RADIANCE\n",
+            b"#?RGBE\n",
+            b"8BPS\0\x01",
         ];
         for start in starts {
             let claims = Format::ALL.iter().filter(|format| (definition(**format).sniff)(start)).count();

@@ -13,6 +13,9 @@ pub(super) const DEFINITION: Definition = Definition {
     codec: None,
 };
 
+#[cfg(feature = "ico")]
+pub(super) use codec::decode;
+
 #[cfg(feature = "png")]
 mod codec {
     use std::io::{self, BufRead, Read, Seek, SeekFrom};
@@ -45,7 +48,7 @@ mod codec {
 
     /// A wrong checksum of a chunk with pixels is forgiven if the one inside the compressed data is right, and all that
     /// comes after the pixels is.
-    fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
+    pub(in crate::formats) fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
         if is_apples(bytes) {
             return decode_with(Checksum::Missing, bytes, request);
         }

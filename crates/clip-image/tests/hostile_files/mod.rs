@@ -111,6 +111,16 @@ pub const FILES: &[Hostile] = &[
         make: |s| tiff(&Tiff { size: (s.side / 2, s.side), rows: 64, floats: true, ..Tiff::default() }),
     },
     Hostile { name: "claims.bmp", make: |s| bmp(s.side, s.side) },
+    Hostile {
+        name: "claims.qoi",
+        make: |s| [b"qoif", &[s.side, s.side].map(u32::to_be_bytes).concat()[..], &[4, 0]].concat(),
+    },
+    Hostile { name: "claims.hdr", make: |s| format!("#?RGBE\n\n-Y {0} +X {0}\n", s.side).into_bytes() },
+    Hostile { name: "turned.hdr", make: |s| format!("#?RGBE\n\n+X {0} -Y {0}\n", s.side).into_bytes() },
+    Hostile { name: "claims.psd", make: |s| psd(s.side, 16, 3) },
+    Hostile { name: "claims-cmyk.psd", make: |s| psd(s.side, 8, 4) },
+    Hostile { name: "claims.ico", make: |s| icon(&bmp(s.side, 2 * s.side)[14..]) },
+    Hostile { name: "bomb.ico", make: |s| icon(&png(s.square(), 16, 6, 0, &[])) },
     Hostile { name: "claims.pgm", make: |s| format!("P5\n{0} {0}\n65535\n", s.side).into_bytes() },
     Hostile {
         name: "claims.pam",
@@ -604,6 +614,21 @@ fn bmp(width: u32, height: u32) -> Vec<u8> {
     file.extend(b"\x01\0\x20\0");
     file.extend([0; 24]);
     file.resize(1000, 0);
+    file
+}
+
+/// An icon of one picture.
+fn icon(picture: &[u8]) -> Vec<u8> {
+    let length = (picture.len() as u32).to_le_bytes();
+    [b"\0\0\x01\0\x01\0\0\0\0\0\x01\0\x20\0", &length[..], b"\x16\0\0\0", picture].concat()
+}
+
+/// A header that claims a size, and hardly any data.
+fn psd(side: u32, bits: u16, mode: u16) -> Vec<u8> {
+    let mut file = b"8BPS\0\x01\0\0\0\0\0\0\0\x04".to_vec();
+    file.extend([side, side].map(u32::to_be_bytes).concat());
+    file.extend([bits, mode].map(u16::to_be_bytes).concat());
+    file.resize(file.len() + 1000, 0);
     file
 }
 

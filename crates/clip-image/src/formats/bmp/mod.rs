@@ -18,6 +18,9 @@ pub(super) const DEFINITION: Definition = Definition {
     codec: None,
 };
 
+#[cfg(feature = "ico")]
+pub(super) use codec::decode_icon;
+
 #[cfg(feature = "bmp")]
 mod codec {
     use image::RgbImage;
@@ -52,6 +55,28 @@ mod codec {
             Encoding::Runs => runs::read(&header, &palette, stored, &mut image),
         }
         .map_err(fault)?;
+        Ok(Pixels { image, size, orientation: None, colours: None })
+    }
+
+    /// A bitmap as icons have it: without the header of the file, and with a second one below, of a bit a pixel, that says
+    /// what is transparent.
+    #[cfg(feature = "ico")]
+    pub(in crate::formats) fn decode_icon(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
+        let fault = |fault: Fault| fault.into_error(Format::Ico);
+        let mut header = Header::read(bytes, 0).map_err(fault)?;
+        // Both together are as high as the header says.
+        header.size.1 /= 2;
+        let size = header.size;
+        request.limits.check_size(size, Format::Ico)?;
+        request.reserve(Format::Ico, request.memory(0, rgb_bytes(size), None))?;
+        if header.encoding != Encoding::Plain {
+            return Err(fault(Fault::Unsupported("ICO with a compressed bitmap".into())));
+        }
+        let start = header.end_of_palette();
+        let palette = header.palette(bytes, start);
+        let mut image = RgbImage::new(size.0, size.1);
+        let stored = bytes.get(start..).unwrap_or_default();
+        pixels::read_icon(&mut header, &palette, stored, &mut image).map_err(fault)?;
         Ok(Pixels { image, size, orientation: None, colours: None })
     }
 }

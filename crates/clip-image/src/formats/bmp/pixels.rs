@@ -23,8 +23,41 @@ pub(super) fn read(
     Ok(())
 }
 
+/// Reads all rows and those of the mask behind them, which may be left out. A pixel of 32 bits has its own transparency,
+/// unless that is zero throughout.
+#[cfg(feature = "ico")]
+pub(super) fn read_icon(
+    header: &mut Header,
+    palette: &[[u8; 3]; 256],
+    stored: &[u8],
+    image: &mut RgbImage,
+) -> Result<(), Fault> {
+    let rows = Rows::of(header, stored)?;
+    if header.bits == 32 {
+        header.masks[3] = 0xff00_0000;
+        if rows.any_alpha(header) {
+            return read(header, palette, stored, image);
+        }
+    }
+    let mask = stored.get(rows.stride * rows.count as usize..).unwrap_or_default();
+    let mask = Rows::with_bytes(header.size, u64::from(header.size.0.div_ceil(8)), mask).ok();
+    for y in 0..header.size.1 {
+        let to = row_of(image, header, y);
+        convert(header, palette, None, rows.row(y), to);
+        let Some(mask) = &mask else { continue };
+        for (byte, pixels) in mask.row(y).iter().zip(to.as_chunks_mut::<3>().0.chunks_mut(8)) {
+            for (i, pixel) in pixels.iter_mut().enumerate() {
+                if byte << i & 0x80 != 0 {
+                    *pixel = [255; 3];
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The stored rows.
-pub(super) struct Rows<'a> {
+struct Rows<'a> {
     stored: &'a [u8],
     row: usize,
     stride: usize,
@@ -32,12 +65,12 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn of(header: &Header, stored: &'a [u8]) -> Result<Self, Fault> {
-        Self::with_bits(header.size, header.row_bytes(), stored)
+    fn of(header: &Header, stored: &'a [u8]) -> Result<Self, Fault> {
+        Self::with_bytes(header.size, header.row_bytes(), stored)
     }
 
     /// Rows of this many bytes, which are filled up to a multiple of four. The last one may end before that.
-    pub(super) fn with_bits((_, count): (u32, u32), row: u64, stored: &'a [u8]) -> Result<Self, Fault> {
+    fn with_bytes((_, count): (u32, u32), row: u64, stored: &'a [u8]) -> Result<Self, Fault> {
         let stride = row.next_multiple_of(4);
         let needed = u64::from(count.saturating_sub(1)).saturating_mul(stride).saturating_add(row);
         if needed > stored.len() as u64 {
@@ -47,12 +80,12 @@ impl<'a> Rows<'a> {
     }
 
     /// The row at this place in the file.
-    pub(super) fn row(&self, y: u32) -> &'a [u8] {
+    fn row(&self, y: u32) -> &'a [u8] {
         let start = y as usize * self.stride;
         self.stored.get(start..start + self.row).unwrap_or_default()
     }
 
-    pub(super) fn any_alpha(&self, header: &Header) -> bool {
+    fn any_alpha(&self, header: &Header) -> bool {
         (0..self.count).any(|y| words(self.row(y), header.bits).any(|pixel| pixel & header.masks[3] != 0))
     }
 }
@@ -71,7 +104,7 @@ fn words(row: &[u8], bits: u16) -> impl Iterator<Item = u32> {
 }
 
 /// A stored row as RGB, over white where there is transparency.
-pub(super) fn convert(header: &Header, palette: &[[u8; 3]; 256], alpha: Option<u32>, row: &[u8], to: &mut [u8]) {
+fn convert(header: &Header, palette: &[[u8; 3]; 256], alpha: Option<u32>, row: &[u8], to: &mut [u8]) {
     let to = to.as_chunks_mut::<3>().0;
     match header.bits {
         bits @ (1 | 2 | 4 | 8) => {
