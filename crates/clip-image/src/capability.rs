@@ -32,7 +32,7 @@ mod tests {
     fn the_version_keeps_up_with_the_libraries() {
         let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock");
         let lock = std::fs::read_to_string(lock).unwrap();
-        let found: Vec<String> = ["fax", "flate2", "gif", "image", "image-webp", "png", "ruzstd", "weezl", "zune-jpeg"]
+        let found: Vec<String> = ["fax", "flate2", "gif", "image", "image-webp", "jxl-oxide", "png", "ruzstd", "weezl", "zune-jpeg"]
             .into_iter()
             .map(|name| {
                 let (_, rest) = lock.split_once(&format!("name = \"{name}\"\nversion = \"")).unwrap();
@@ -42,12 +42,13 @@ mod tests {
         assert_eq!((VERSION, &found[..]), (2, &LIBRARIES.map(str::to_owned)[..]), "raise the version?");
     }
 
-    const LIBRARIES: [&str; 9] = [
+    const LIBRARIES: [&str; 10] = [
         "fax 0.2.7",
         "flate2 1.1.11",
         "gif 0.14.2",
         "image 0.25.10",
         "image-webp 0.2.4",
+        "jxl-oxide 0.12.6",
         "png 0.18.1",
         "ruzstd 0.9.1",
         "weezl 0.1.12",

@@ -79,7 +79,10 @@ pub fn decode_bytes_reserving(
     }
     let format = formats::sniff(bytes)?;
     let codec = formats::codec(format)?;
-    let details = details::read(codec, bytes);
+    let mut details = details::read(codec, bytes);
+    if formats::has_own_orientation(format) {
+        details.orientation = None;
+    }
     let least = shorter_side.map(|side| side.saturating_mul(2));
     let request = Request { limits, least, orientation: details.orientation, reserve };
     catch(|| (codec.decode)(bytes, &request).map(|pixels| upright(format, pixels, details)))
@@ -106,7 +109,7 @@ mod tests {
     /// With every set of features: what is built in is decoded, what is not is named.
     #[test]
     fn a_format_that_is_not_built_in_is_named() {
-        let starts: [(Format, &[u8]); 11] = [
+        let starts: [(Format, &[u8]); 12] = [
             (Format::Jpeg, b"\xff\xd8\xff\xe0"),
             (Format::Png, b"\x89PNG\r\n\x1a\n"),
             (Format::Gif, b"GIF89a"),
@@ -118,6 +121,7 @@ mod tests {
             (Format::Ico, b"\0\0\x01\0\x01\0\x10\x10\0\0\x01\0\x20\0\x04\0\0\0\x16\0\0\0"),
             (Format::Hdr, b"#?RADIANCE\n"),
             (Format::Psd, b"8BPS\0\x01"),
+            (Format::Jxl, b"\xff\x0a"),
         ];
         assert_eq!(starts.len(), Format::ALL.len());
         for (format, start) in starts {

@@ -29,6 +29,8 @@ macro_rules! for_each_format {
             Hdr "HDR" hdr,
             /// Photoshop's documents, the flat picture behind the layers.
             Psd "PSD" psd,
+            /// JPEG XL, first frame.
+            Jxl "JPEG XL" jxl,
         }
     };
 }
@@ -87,7 +89,7 @@ mod tests {
 
     #[test]
     fn names_read_as_a_list() {
-        assert_eq!(all_names(), "JPEG, PNG, GIF, WebP, TIFF, BMP, PNM, QOI, ICO, HDR or PSD");
+        assert_eq!(all_names(), "JPEG, PNG, GIF, WebP, TIFF, BMP, PNM, QOI, ICO, HDR, PSD or JPEG XL");
         assert_eq!(format!("{:>5}", Format::Gif), "  GIF");
     }
 }

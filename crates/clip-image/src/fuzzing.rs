@@ -19,7 +19,7 @@ use crate::{ImageError, Limits, Photo, decode_bytes, decode_bytes_for};
 const PHOTO: &[u8] = include_bytes!("../tests/fixtures/420.jpg");
 
 /// Small, so that a run gets through many files.
-const LIMITS: Limits = Limits { max_pixels: 1 << 16, max_file_bytes: 1 << 20, max_memory: 16 << 20 };
+const LIMITS: Limits = Limits { max_pixels: 1 << 16, max_file_bytes: 1 << 20, max_memory: 48 << 20 };
 
 /// A whole file of any format, with its metadata.
 pub fn decode(bytes: &[u8]) {

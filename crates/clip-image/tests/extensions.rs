@@ -85,6 +85,7 @@ fn files() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         ("cur", vec![cursor()]),
         ("hdr", vec![fixture("light.hdr")]),
         ("rgbe", vec![fixture("light.hdr")]),
+        ("jxl", vec![fixture("photo.jxl"), fixture("lossy.jxl")]),
         ("psd", vec![fixture("photo.psd")]),
         ("psb", vec![fixture("cmyk.psb")]),
         ("pam", pams().into_iter().map(|(file, _)| file).collect()),

@@ -6,7 +6,7 @@ use std::path::Path;
 use clip_image::{Format, ImageError, Limits, decode_bytes};
 use proptest::prelude::*;
 
-const FIXTURES: [&str; 22] = [
+const FIXTURES: [&str; 24] = [
     "420.jpg",
     "422.jpg",
     "444.jpg",
@@ -29,6 +29,8 @@ const FIXTURES: [&str; 22] = [
     "light.hdr",
     "photo.psd",
     "cmyk.psb",
+    "photo.jxl",
+    "lossy.jxl",
 ];
 
 fn fixture(name: &str) -> Vec<u8> {

@@ -103,6 +103,20 @@ fn hostile_files_stay_within_what_was_asked_for() {
 }
 
 #[test]
+fn good_files_stay_within_what_was_asked_for() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if clip_image::looks_like_photo(&path) {
+            let Outcome { result, peak, asked } = decode(&std::fs::read(&path).unwrap(), &Limits::default(), None);
+            println!("{:28} {peak:10} of {asked:10}", path.display());
+            assert!(result.is_ok() && peak <= asked as usize + UNASKED, "{}: {peak}, {asked}", path.display());
+        }
+    }
+}
+
+#[test]
 fn what_is_allowed_is_decoded() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let side = Scale::SMALL.side;

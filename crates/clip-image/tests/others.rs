@@ -48,6 +48,33 @@ fn every_operation_of_qoi() {
     );
 }
 
+/// A box of a container.
+fn jxl_box(kind: &[u8; 4], payload: &[u8]) -> Vec<u8> {
+    [&(payload.len() as u32 + 8).to_be_bytes()[..], kind, payload].concat()
+}
+
+#[test]
+fn a_jpeg_xl_with_metadata_in_a_container() {
+    let naked = fixture("photo.jxl");
+    let expected = open(&naked).image;
+    let start = [jxl_box(b"JXL ", b"\r\n\x87\n"), jxl_box(b"ftyp", b"jxl \0\0\0\0jxl ")].concat();
+    // A maker, and an orientation that is not that of the pixels.
+    let exif = b"II\x2a\0\x08\0\0\0\x02\0\x0f\x01\x02\0\x04\0\0\0abc\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+    let exif = jxl_box(b"Exif", &[&[0; 4][..], exif].concat());
+    let xmp = jxl_box(b"xml ", b"<rdf:RDF><rdf:Description xmp:Rating='4'/></rdf:RDF>");
+    let (first, second) = naked.split_at(100);
+    let whole = jxl_box(b"jxlc", &naked);
+    let parts =
+        [jxl_box(b"jxlp", &[&[0; 4], first].concat()), jxl_box(b"jxlp", &[&[0x80, 0, 0, 1], second].concat())].concat();
+    for stream in [whole, parts] {
+        for file in [[&start[..], &exif, &xmp, &stream].concat(), [&start[..], &stream, &xmp, &exif].concat()] {
+            let photo = open(&file);
+            assert!(photo.image == expected);
+            assert_eq!((photo.metadata.camera.as_deref(), photo.metadata.rating), (Some("abc"), Some(4)));
+        }
+    }
+}
+
 /// An icon of these pictures, each with the sides that the list says.
 fn icon(pictures: &[(u8, &[u8])]) -> Vec<u8> {
     let mut file = [0, 0, 1, 0, pictures.len() as u8, 0].to_vec();

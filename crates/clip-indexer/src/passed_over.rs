@@ -33,7 +33,7 @@ pub enum PassedOverKind {
 /// Extensions of pictures that cannot be read.
 const PICTURES: &[&str] = &[
     "heic", "heif", "heics", "hif", "avif", "avifs", // HEIF and its kin
-    "jxl", "jp2", "j2k", "jpf", "jpx", "jxr", "wdp", "hdp", // other successors of JPEG
+    "jp2", "j2k", "jpf", "jpx", "jxr", "wdp", "hdp", // other successors of JPEG
     "3fr", "ari", "arw", "bay", "cr2", "cr3", "crw", "dcr", "dng", "erf", "fff", "gpr", "iiq", "k25", "kdc", "mef",
     "mos", "mrw", "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srf", "srw", "x3f", // cameras
     "xcf", "kra", "clip", "afphoto", "svg", "svgz", "ai", "eps", // drawings and works in progress

@@ -9,6 +9,7 @@ mod gif;
 mod hdr;
 mod ico;
 pub(crate) mod jpeg;
+mod jxl;
 mod library;
 #[cfg(any(feature = "hdr", feature = "psd"))]
 mod linear;
@@ -76,6 +77,11 @@ pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
     })
 }
 
+/// Whether the orientation in the EXIF data of such files is not to be followed: the pixels have one of their own.
+pub(crate) fn has_own_orientation(format: Format) -> bool {
+    format == Format::Jxl
+}
+
 /// The decoder of a format.
 ///
 /// # Errors
@@ -136,7 +142,7 @@ mod tests {
 
     #[test]
     fn no_two_formats_claim_the_same_bytes() {
-        let starts: [&[u8]; 16] = [
+        let starts: [&[u8]; 18] = [
             b"\xff\xd8\xff\xe0",
             b"\x89PNG\r\n\x1a\n",
             b"GIF87a",
@@ -153,6 +159,8 @@ mod tests {
             b"#?RADIANCE\n",
             b"#?RGBE\n",
             b"8BPS\0\x01",
+            b"\xff\x0a",
+            b"\0\0\0\x0cJXL \r\n\x87\n",
         ];
         for start in starts {
             let claims = Format::ALL.iter().filter(|format| (definition(**format).sniff)(start)).count();

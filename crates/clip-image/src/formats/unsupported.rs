@@ -9,7 +9,6 @@ pub(super) fn name(bytes: &[u8]) -> Option<&'static str> {
             b"crx " => Some("Canon raw (CR3)"),
             _ => None,
         },
-        [0xff, 0x0a, ..] | [0, 0, 0, 0x0c, b'J', b'X', b'L', b' ', ..] => Some("JPEG XL"),
         [0, 0, 0, 0x0c, b'j', b'P', ..] | [0xff, 0x4f, 0xff, 0x51, ..] => Some("JPEG 2000"),
         [0x76, 0x2f, 0x31, 0x01, ..] => Some("OpenEXR"),
         // The floating-point cousin of PPM and PGM.
