@@ -6,7 +6,7 @@ use std::path::Path;
 use clip_image::{Format, ImageError, Limits, decode_bytes};
 use proptest::prelude::*;
 
-const FIXTURES: [&str; 24] = [
+const FIXTURES: [&str; 26] = [
     "420.jpg",
     "422.jpg",
     "444.jpg",
@@ -31,6 +31,8 @@ const FIXTURES: [&str; 24] = [
     "cmyk.psb",
     "photo.jxl",
     "lossy.jxl",
+    "photo.tga",
+    "runs.tga",
 ];
 
 fn fixture(name: &str) -> Vec<u8> {

@@ -48,6 +48,43 @@ fn every_operation_of_qoi() {
     );
 }
 
+#[test]
+fn tga_of_every_kind() {
+    const RED: [u8; 3] = [255, 0, 0];
+    const WHITE: [u8; 3] = [255; 3];
+    let file = |kind: u8, bits: u8, descriptor: u8, pixels: &[u8]| {
+        let palette = u8::from(kind & 7 == 1);
+        let mut file =
+            [3, palette, kind, 0, 0, 2 * palette, 0, 24 * palette, 0, 0, 0, 0, 2, 0, 2, 0, bits, descriptor].to_vec();
+        file.extend(b"id.");
+        if palette == 1 {
+            file.extend([0, 0, 255, 30, 20, 10]);
+        }
+        file.extend(pixels);
+        file
+    };
+    let four = [[10, 20, 30], RED, RED, [10, 20, 30]];
+    let turned = |by: [usize; 4]| by.map(|i| four[i]);
+    let indices = [1, 0, 0, 1];
+    for (descriptor, by) in [(0x20, [0, 1, 2, 3]), (0, [2, 3, 0, 1]), (0x30, [1, 0, 3, 2]), (0x10, [3, 2, 1, 0])] {
+        assert_pixels(&file(1, 8, descriptor, &indices), (2, 2), &turned(by));
+    }
+    let bgr = [[30, 20, 10], [0, 0, 255], [0, 0, 255], [30, 20, 10]];
+    assert_pixels(&file(2, 24, 0x20, &bgr.concat()), (2, 2), &four);
+    // Packets that go on behind the end of a row.
+    assert_pixels(&file(9, 8, 0x20, &[0, 1, 0x81, 0, 0, 1]), (2, 2), &four);
+    let packets = [&[0][..], &bgr[0], &[0x81], &bgr[1], &[0x87], &bgr[3]].concat();
+    assert_pixels(&file(10, 24, 0x20, &packets), (2, 2), &four);
+    assert_pixels(&file(11, 8, 0x20, &[0x83, 9]), (2, 2), &[[9; 3]; 4]);
+    assert_pixels(&file(3, 16, 0x28, &[9, 255, 9, 0, 9, 255, 9, 255]), (2, 2), &[[9; 3], WHITE, [9; 3], [9; 3]]);
+    assert_pixels(&file(2, 16, 0x21, &[0, 0x7c].repeat(4)), (2, 2), &[RED; 4]);
+    // Transparency counts where it is said to be some, and is.
+    let with_alpha = |alpha: [u8; 4]| alpha.map(|alpha| [0, 0, 255, alpha]).concat();
+    assert_pixels(&file(2, 32, 0x28, &with_alpha([255, 0, 0, 255])), (2, 2), &[RED, WHITE, WHITE, RED]);
+    assert_pixels(&file(2, 32, 0x28, &with_alpha([0; 4])), (2, 2), &[RED; 4]);
+    assert_pixels(&file(2, 32, 0x20, &with_alpha([255, 0, 0, 255])), (2, 2), &[RED; 4]);
+}
+
 /// A box of a container.
 fn jxl_box(kind: &[u8; 4], payload: &[u8]) -> Vec<u8> {
     [&(payload.len() as u32 + 8).to_be_bytes()[..], kind, payload].concat()

@@ -77,6 +77,8 @@ fn every_way_of_storing_gives_the_same_picture() {
         ("light.hdr", Format::Hdr, 0.5),
         ("photo.psd", Format::Psd, 0.0),
         ("cmyk.psb", Format::Psd, 0.0),
+        ("photo.tga", Format::Tga, 0.0),
+        ("runs.tga", Format::Tga, 8.0),
         ("photo.jxl", Format::Jxl, 0.0),
         ("lossy.jxl", Format::Jxl, 4.0),
     ];

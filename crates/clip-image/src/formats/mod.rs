@@ -17,6 +17,7 @@ mod png;
 mod pnm;
 mod psd;
 mod qoi;
+mod tga;
 mod tiff;
 mod unsupported;
 mod webp;
@@ -132,6 +133,31 @@ mod tests {
         assert!(matches!(sniff(b""), Err(ImageError::UnknownFormat)));
     }
 
+    /// TGA has no signature: what is nearly one of its headers is none.
+    #[test]
+    fn what_looks_like_tga_is_not() {
+        let good = *b"\0\0\x02\0\0\0\0\0\0\0\0\0\x02\0\x01\0\x18\x20";
+        assert_eq!(sniff(&good).unwrap(), Format::Tga);
+        for (at, value) in [(1, 1), (1, 2), (2, 0), (2, 4), (2, 9), (3, 1), (6, 1), (7, 24), (12, 0), (14, 0), (16, 7)]
+            .into_iter()
+            .chain([(16, 8), (17, 0x28), (17, 0x60)])
+        {
+            let mut other = good;
+            other[at] = value;
+            assert!(matches!(sniff(&other), Err(ImageError::UnknownFormat)), "{value} at {at}");
+        }
+        for other in [
+            // A spreadsheet, fonts, a film, text of two bytes a letter, and zeros.
+            &b"\0\0\x02\0\x06\x04\x06\0\x08\0\0\0\0\0\0\0\0\0\0\0"[..],
+            b"\0\x01\0\0\0\x0f\0\x80\0\x03\0\x70FFTM\x60\x1b",
+            b"\0\0\x01\xba\x21\0\x01\0\x01\x80\x0d\xd1\0\0\x01\xbb\0\x0c",
+            b"D\0\n\0e\0a\0r\0 \0d\0i\0a\0r\0",
+            &[0; 64],
+        ] {
+            assert!(matches!(sniff(other), Err(ImageError::UnknownFormat)), "{}", other.escape_ascii());
+        }
+    }
+
     #[test]
     fn names_what_it_does_not_decode() {
         let error = sniff(b"\0\0\0\x18ftypheic....").unwrap_err();
@@ -142,7 +168,7 @@ mod tests {
 
     #[test]
     fn no_two_formats_claim_the_same_bytes() {
-        let starts: [&[u8]; 18] = [
+        let starts: [&[u8]; 20] = [
             b"\xff\xd8\xff\xe0",
             b"\x89PNG\r\n\x1a\n",
             b"GIF87a",
@@ -160,6 +186,8 @@ mod tests {
             b"#?RGBE\n",
             b"8BPS\0\x01",
             b"\xff\x0a",
+            b"\0\0\x02\0\0\0\0\0\0\0\0\0\x02\0\x01\0\x18\x20",
+            b"\0\x01\x09\0\0\x04\0\x18\0\0\0\0\x02\0\x01\0\x08\0",
             b"\0\0\0\x0cJXL \r\n\x87\n",
         ];
         for start in starts {

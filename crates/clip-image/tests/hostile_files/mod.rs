@@ -115,6 +115,13 @@ pub const FILES: &[Hostile] = &[
         name: "claims.qoi",
         make: |s| [b"qoif", &[s.side, s.side].map(u32::to_be_bytes).concat()[..], &[4, 0]].concat(),
     },
+    Hostile {
+        name: "claims.tga",
+        make: |s| {
+            let side = (s.side as u16).to_le_bytes();
+            [b"\0\0\x0a\0\0\0\0\0\0\0\0\0", &side[..], &side, b"\x20\x08"].concat()
+        },
+    },
     Hostile { name: "claims.hdr", make: |s| format!("#?RGBE\n\n-Y {0} +X {0}\n", s.side).into_bytes() },
     Hostile { name: "turned.hdr", make: |s| format!("#?RGBE\n\n+X {0} -Y {0}\n", s.side).into_bytes() },
     Hostile { name: "claims.psd", make: |s| psd(s.side, 16, 3) },
