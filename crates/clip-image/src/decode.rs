@@ -109,7 +109,7 @@ mod tests {
     /// With every set of features: what is built in is decoded, what is not is named.
     #[test]
     fn a_format_that_is_not_built_in_is_named() {
-        let starts: [(Format, &[u8]); 13] = [
+        let starts: [(Format, &[u8]); 14] = [
             (Format::Jpeg, b"\xff\xd8\xff\xe0"),
             (Format::Png, b"\x89PNG\r\n\x1a\n"),
             (Format::Gif, b"GIF89a"),
@@ -122,6 +122,7 @@ mod tests {
             (Format::Hdr, b"#?RADIANCE\n"),
             (Format::Psd, b"8BPS\0\x01"),
             (Format::Jxl, b"\xff\x0a"),
+            (Format::Exr, b"\x76\x2f\x31\x01"),
             (Format::Tga, b"\0\0\x02\0\0\0\0\0\0\0\0\0\x02\0\x01\0\x18\x20"),
         ];
         assert_eq!(starts.len(), Format::ALL.len());

@@ -31,6 +31,8 @@ macro_rules! for_each_format {
             Psd "PSD" psd,
             /// JPEG XL, first frame.
             Jxl "JPEG XL" jxl,
+            /// OpenEXR, exposed for a screen.
+            Exr "OpenEXR" exr,
             /// Truevision's TGA. Last, since it has no signature.
             Tga "TGA" tga,
         }
@@ -91,7 +93,7 @@ mod tests {
 
     #[test]
     fn names_read_as_a_list() {
-        assert_eq!(all_names(), "JPEG, PNG, GIF, WebP, TIFF, BMP, PNM, QOI, ICO, HDR, PSD, JPEG XL or TGA");
+        assert_eq!(all_names(), "JPEG, PNG, GIF, WebP, TIFF, BMP, PNM, QOI, ICO, HDR, PSD, JPEG XL, OpenEXR or TGA");
         assert_eq!(format!("{:>5}", Format::Gif), "  GIF");
     }
 }

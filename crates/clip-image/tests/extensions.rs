@@ -87,6 +87,7 @@ fn files() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         ("rgbe", vec![fixture("light.hdr")]),
         ("jxl", vec![fixture("photo.jxl"), fixture("lossy.jxl")]),
         ("tga", vec![fixture("photo.tga"), fixture("runs.tga")]),
+        ("exr", vec![fixture("light.exr"), fixture("brightness.exr")]),
         ("psd", vec![fixture("photo.psd")]),
         ("psb", vec![fixture("cmyk.psb")]),
         ("pam", pams().into_iter().map(|(file, _)| file).collect()),

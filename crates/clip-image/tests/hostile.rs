@@ -6,7 +6,7 @@ use std::path::Path;
 use clip_image::{Format, ImageError, Limits, decode_bytes};
 use proptest::prelude::*;
 
-const FIXTURES: [&str; 26] = [
+const FIXTURES: [&str; 28] = [
     "420.jpg",
     "422.jpg",
     "444.jpg",
@@ -33,6 +33,8 @@ const FIXTURES: [&str; 26] = [
     "lossy.jxl",
     "photo.tga",
     "runs.tga",
+    "light.exr",
+    "brightness.exr",
 ];
 
 fn fixture(name: &str) -> Vec<u8> {

@@ -79,6 +79,7 @@ fn every_way_of_storing_gives_the_same_picture() {
         ("cmyk.psb", Format::Psd, 0.0),
         ("photo.tga", Format::Tga, 0.0),
         ("runs.tga", Format::Tga, 8.0),
+        ("light.exr", Format::Exr, 0.1),
         ("photo.jxl", Format::Jxl, 0.0),
         ("lossy.jxl", Format::Jxl, 4.0),
     ];

@@ -37,7 +37,7 @@ const PICTURES: &[&str] = &[
     "3fr", "ari", "arw", "bay", "cr2", "cr3", "crw", "dcr", "dng", "erf", "fff", "gpr", "iiq", "k25", "kdc", "mef",
     "mos", "mrw", "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srf", "srw", "x3f", // cameras
     "xcf", "kra", "clip", "afphoto", "svg", "svgz", "ai", "eps", // drawings and works in progress
-    "icns", "pcx", "exr", "dds", "sgi", "fits", "djvu", // the rest
+    "icns", "pcx", "dds", "sgi", "fits", "djvu", // the rest
 ];
 
 /// Extensions of videos.

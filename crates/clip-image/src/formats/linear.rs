@@ -80,6 +80,13 @@ impl Exposure {
     pub(super) fn srgb(&self, rgb: [f32; 3]) -> [u8; 3] {
         self.shown(rgb).map(srgb)
     }
+
+    /// The same of a pixel that lets white shine through, and whose samples are multiplied with how opaque it is.
+    #[cfg(feature = "exr")]
+    pub(super) fn srgb_over_white(&self, rgb: [f32; 3], alpha: f32) -> [u8; 3] {
+        let rest = 1.0 - finite(alpha).clamp(0.0, 1.0);
+        self.shown(rgb).map(|sample| srgb((sample + rest).min(1.0)))
+    }
 }
 
 /// Of linear sRGB.

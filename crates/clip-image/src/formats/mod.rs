@@ -5,13 +5,14 @@
 
 mod bmp;
 pub(crate) mod codec;
+mod exr;
 mod gif;
 mod hdr;
 mod ico;
 pub(crate) mod jpeg;
 mod jxl;
 mod library;
-#[cfg(any(feature = "hdr", feature = "psd"))]
+#[cfg(any(feature = "exr", feature = "hdr", feature = "psd"))]
 mod linear;
 mod png;
 mod pnm;
@@ -168,7 +169,7 @@ mod tests {
 
     #[test]
     fn no_two_formats_claim_the_same_bytes() {
-        let starts: [&[u8]; 20] = [
+        let starts: [&[u8]; 21] = [
             b"\xff\xd8\xff\xe0",
             b"\x89PNG\r\n\x1a\n",
             b"GIF87a",
@@ -186,6 +187,7 @@ mod tests {
             b"#?RGBE\n",
             b"8BPS\0\x01",
             b"\xff\x0a",
+            b"\x76\x2f\x31\x01",
             b"\0\0\x02\0\0\0\0\0\0\0\0\0\x02\0\x01\0\x18\x20",
             b"\0\x01\x09\0\0\x04\0\x18\0\0\0\0\x02\0\x01\0\x08\0",
             b"\0\0\0\x0cJXL \r\n\x87\n",

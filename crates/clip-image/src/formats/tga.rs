@@ -92,7 +92,7 @@ mod codec {
                 image.put_pixel(x, y, image::Rgb(colour.map(|sample| over_white(sample, alpha))));
             }
         }
-        Ok(Pixels { image, size, orientation: None })
+        Ok(Pixels { image, size, orientation: None, colours: None })
     }
 
     fn alpha(is_grey: bool, pixel: [u8; 4]) -> u8 {

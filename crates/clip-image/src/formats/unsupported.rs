@@ -10,7 +10,6 @@ pub(super) fn name(bytes: &[u8]) -> Option<&'static str> {
             _ => None,
         },
         [0, 0, 0, 0x0c, b'j', b'P', ..] | [0xff, 0x4f, 0xff, 0x51, ..] => Some("JPEG 2000"),
-        [0x76, 0x2f, 0x31, 0x01, ..] => Some("OpenEXR"),
         // The floating-point cousin of PPM and PGM.
         [b'P', b'F' | b'f', space, ..] if space.is_ascii_whitespace() => Some("PFM"),
         _ => None,
