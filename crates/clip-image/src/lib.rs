@@ -13,7 +13,11 @@
 //! - Transparent pixels are blended with white; 16-bit and floating-point samples, grey, palettes and CMYK
 //!   become 8-bit RGB. Samples of TIFF files that have no range of their own, such as heights in floating-point
 //!   numbers, are stretched from the least to the greatest value.
-//! - Of an animation, the first frame is decoded; of a TIFF file, the largest page, and the first of several of that size.
+//! - Of an animation, the first frame is decoded that shows something (of JPEG XL and PNG, the first); of a TIFF file, the
+//!   largest page, and the first of several of that size; of an icon, the largest picture; of Photoshop's documents, the
+//!   flat picture behind the layers.
+//! - Amounts of light (Radiance HDR, OpenEXR) are exposed for a screen: as they are if at most one pixel of a hundred is
+//!   brighter than white and the picture is not dark, or else so that their mean is a middle grey.
 //! - Colours become those of sRGB: by an ICC profile, PNG's chunks for colours, or Adobe RGB as cameras tell of it in EXIF
 //!   data. High dynamic range is toned down. Profiles of inks are not applied, and broken ones cost nothing.
 //!

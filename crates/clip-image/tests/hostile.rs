@@ -184,6 +184,8 @@ proptest! {
         magic in prop::sample::select(vec![
             b"".as_slice(), b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\x40\0\0\0WEBP",
             b"II*\0", b"MM\0*", b"II+\0", b"BM", b"P3 ", b"P6 ", b"P7\n",
+            b"qoif", b"8BPS\0\x01", b"\xff\x0a", b"\x76\x2f\x31\x01\x02\0\0\0", b"#?RGBE\n",
+            b"\0\0\x02\0\0\0\0\0\0\0\0\0\x02\0\x01\0\x18\x20", b"\0\0\x01\0\x01\0",
         ]),
         rest in prop::collection::vec(any::<u8>(), 0..300),
     ) {
