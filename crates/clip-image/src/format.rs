@@ -11,13 +11,13 @@ macro_rules! for_each_format {
             Jpeg "JPEG" jpeg,
             /// PNG, and the default picture of an animated one.
             Png "PNG" png,
-            /// GIF, first frame.
+            /// GIF, the first frame that shows something.
             Gif "GIF" gif,
-            /// WebP, lossy or lossless, first frame.
+            /// WebP, lossy or lossless, the first frame that shows something.
             WebP "WebP" webp,
             /// TIFF and BigTIFF, first page.
             Tiff "TIFF" tiff,
-            /// Windows bitmap.
+            /// Bitmaps of Windows and OS/2.
             Bmp "BMP" bmp,
             /// Netpbm: PBM, PGM, PPM and PAM.
             Pnm "PNM" pnm,
