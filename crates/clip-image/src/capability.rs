@@ -32,13 +32,14 @@ mod tests {
     fn the_version_keeps_up_with_the_libraries() {
         let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock");
         let lock = std::fs::read_to_string(lock).unwrap();
-        let found: Vec<String> = ["exr", "fax", "flate2", "gif", "image", "image-webp", "jxl-oxide", "png", "ruzstd", "weezl", "zune-jpeg"]
-            .into_iter()
-            .map(|name| {
-                let (_, rest) = lock.split_once(&format!("name = \"{name}\"\nversion = \"")).unwrap();
-                format!("{name} {}", rest.split('"').next().unwrap())
-            })
-            .collect();
+        let found: Vec<String> =
+            ["exr", "fax", "flate2", "gif", "image", "image-webp", "jxl-oxide", "png", "ruzstd", "weezl", "zune-jpeg"]
+                .into_iter()
+                .map(|name| {
+                    let (_, rest) = lock.split_once(&format!("name = \"{name}\"\nversion = \"")).unwrap();
+                    format!("{name} {}", rest.split('"').next().unwrap())
+                })
+                .collect();
         assert_eq!((VERSION, &found[..]), (2, &LIBRARIES.map(str::to_owned)[..]), "raise the version?");
     }
 
