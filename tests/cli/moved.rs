@@ -182,14 +182,14 @@ fn with_its_only_folder_everything_is_forgotten() {
 fn a_folder_without_photos_does_not_end_in_silence() {
     let sandbox = Sandbox::new();
     let run = sandbox.run(&["index", text(&sandbox.photos())]).expect(0);
-    let expected = "no photos found: expected JPEG, PNG, GIF, WebP, TIFF, BMP, PNM, QOI, ICO, HDR, PSD, JPEG XL, OpenEXR or TGA files, found ";
+    let expected = "no photos found: expected JPEG, PNG, GIF, WebP, TIFF, BMP, PNM, QOI, ICO, HDR, PSD, JPEG XL, OpenEXR, camera raw or TGA files, found ";
     assert_eq!(run.stderr, format!("{expected}nothing\n"));
-    for name in ["a.HEIC", "b.heic", "c.cr2", "d.mov", "notes.txt", ".hidden.jpg"] {
+    for name in ["a.HEIC", "b.heic", "c.kra", "d.mov", "notes.txt", ".hidden.jpg"] {
         fs::write(sandbox.photos().join(name), "x").unwrap();
     }
     let run = sandbox.run(&["index"]).expect(0);
     assert!(run.stdout.starts_with("0 indexed, "), "{run:#?}");
-    let found = "2 .heic and 1 .cr2 (pictures in formats that cannot be read); 1 .mov (videos); 1 .txt; 1 hidden file \
+    let found = "2 .heic and 1 .kra (pictures in formats that cannot be read); 1 .mov (videos); 1 .txt; 1 hidden file \
                  or folder\n";
     assert_eq!(run.stderr, format!("{expected}{found}"));
     let summary = sandbox.run(&["index", "--json"]).expect(0).json();
@@ -201,7 +201,7 @@ fn a_folder_without_photos_does_not_end_in_silence() {
     // Beside photos, only pictures that one might look for.
     sandbox.put("cat.jpg", "cat.jpg");
     let run = sandbox.run(&["index"]).expect(0);
-    assert_eq!(run.stderr, "passed over: 2 .heic and 1 .cr2 (formats that cannot be read)\n");
+    assert_eq!(run.stderr, "passed over: 2 .heic and 1 .kra (formats that cannot be read)\n");
 }
 
 /// `exiftool -P` keeps the time, and an uncompressed picture its size; `mv` brings both along.

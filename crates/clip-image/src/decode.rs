@@ -80,7 +80,7 @@ pub fn decode_bytes_reserving(
     let format = formats::sniff(bytes)?;
     let codec = formats::codec(format)?;
     let mut details = details::read(codec, bytes);
-    if formats::has_own_orientation(format) {
+    if formats::knows_orientation(format) {
         details.orientation = None;
     }
     let least = shorter_side.map(|side| side.saturating_mul(2));
@@ -109,7 +109,7 @@ mod tests {
     /// With every set of features: what is built in is decoded, what is not is named.
     #[test]
     fn a_format_that_is_not_built_in_is_named() {
-        let starts: [(Format, &[u8]); 14] = [
+        let starts: [(Format, &[u8]); 15] = [
             (Format::Jpeg, b"\xff\xd8\xff\xe0"),
             (Format::Png, b"\x89PNG\r\n\x1a\n"),
             (Format::Gif, b"GIF89a"),
@@ -123,6 +123,7 @@ mod tests {
             (Format::Psd, b"8BPS\0\x01"),
             (Format::Jxl, b"\xff\x0a"),
             (Format::Exr, b"\x76\x2f\x31\x01"),
+            (Format::Raw, b"FUJIFILMCCD-RAW"),
             (Format::Tga, b"\0\0\x02\0\0\0\0\0\0\0\0\0\x02\0\x01\0\x18\x20"),
         ];
         assert_eq!(starts.len(), Format::ALL.len());

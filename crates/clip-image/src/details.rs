@@ -67,7 +67,10 @@ pub fn read_details(path: &Path, size: (u32, u32), limits: &Limits) -> Result<Me
         let format = formats::sniff(&head)?;
         let codec = formats::codec(format)?;
         let Some(has_all) = codec.has_all_metadata else {
-            return Ok(read(codec, &file::read_file(path, limits)?).into_metadata(format, size));
+            // A raw file may look like a TIFF file at its beginning.
+            let bytes = file::read_file(path, limits)?;
+            let format = formats::sniff(&bytes)?;
+            return Ok(read(formats::codec(format)?, &bytes).into_metadata(format, size));
         };
         if more == 0 || has_all(&head) || wanted >= limits.max_file_bytes {
             return Ok(read(codec, &head).into_metadata(format, size));

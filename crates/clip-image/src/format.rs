@@ -33,6 +33,8 @@ macro_rules! for_each_format {
             Jxl "JPEG XL" jxl,
             /// OpenEXR, exposed for a screen.
             Exr "OpenEXR" exr,
+            /// Raw files of cameras (CR2, CR3, NEF, ARW, DNG and others), by the largest JPEG in them.
+            Raw "camera raw" raw,
             /// Truevision's TGA. Last, since it has no signature.
             Tga "TGA" tga,
         }
@@ -93,7 +95,10 @@ mod tests {
 
     #[test]
     fn names_read_as_a_list() {
-        assert_eq!(all_names(), "JPEG, PNG, GIF, WebP, TIFF, BMP, PNM, QOI, ICO, HDR, PSD, JPEG XL, OpenEXR or TGA");
+        assert_eq!(
+            all_names(),
+            "JPEG, PNG, GIF, WebP, TIFF, BMP, PNM, QOI, ICO, HDR, PSD, JPEG XL, OpenEXR, camera raw or TGA"
+        );
         assert_eq!(format!("{:>5}", Format::Gif), "  GIF");
     }
 }

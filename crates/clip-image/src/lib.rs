@@ -16,6 +16,8 @@
 //! - Of an animation, the first frame is decoded that shows something (of JPEG XL and PNG, the first); of a TIFF file, the
 //!   largest page, and the first of several of that size; of an icon, the largest picture; of Photoshop's documents, the
 //!   flat picture behind the layers.
+//! - Of a camera's raw file, the JPEG that the camera has put into it: the smallest that is enough, or else the largest.
+//!   Raw data are not developed. The metadata give the size of the whole photo where the file tells it.
 //! - Amounts of light (Radiance HDR, OpenEXR) are exposed for a screen: as they are if at most one pixel of a hundred is
 //!   brighter than white and the picture is not dark, or else so that their mean is a middle grey.
 //! - Colours become those of sRGB: by an ICC profile, PNG's chunks for colours, or Adobe RGB as cameras tell of it in EXIF
@@ -39,7 +41,7 @@
 //!
 //! # Cargo features
 //!
-//! One for each format, named by [`Format::feature`]; all are on by default. A format that is left
+//! One for each format (`raw` needs `jpeg`), named by [`Format::feature`]; all are on by default. A format that is left
 //! out is still recognised, and its files are refused with [`ImageError::NotBuiltIn`].
 //!
 //! ```
@@ -54,6 +56,7 @@
 #![cfg_attr(not(feature = "default"), allow(dead_code, reason = "parts that formats share, when those are left out"))]
 
 mod annotations;
+mod boxes;
 mod calendar;
 mod capability;
 mod colour;

@@ -6,7 +6,10 @@ use std::io::Cursor;
 use std::path::Path;
 
 use clip_image::{Format, ImageError, Limits, decode, decode_bytes, looks_like_photo};
+use raw_files::KINDS;
 use tiff::encoder::{TiffEncoder, colortype::RGB8};
+
+mod raw_files;
 
 fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)).unwrap()
@@ -56,6 +59,22 @@ fn cursor() -> Vec<u8> {
 
 /// Files by extension, at least one for each.
 fn files() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
+    let raw = KINDS.iter().map(|kind| (kind.extension, vec![(kind.make)(1)]));
+    // Others that are laid out alike.
+    let others = [
+        ("nrw", raw_files::nef(1)),
+        ("sr2", raw_files::arw(1)),
+        ("srf", raw_files::arw(1)),
+        ("gpr", raw_files::dng(1)),
+        ("rwl", raw_files::rw2(1)),
+        ("3fr", raw_files::srw(1)),
+        ("erf", raw_files::srw(1)),
+        ("kdc", raw_files::srw(1)),
+    ];
+    raw.chain(others.map(|(extension, file)| (extension, vec![file]))).chain(other_files()).collect()
+}
+
+fn other_files() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
     let jpeg = fixture("420.jpg");
     let two_pictures = [&jpeg[..], &jpeg].concat();
     BTreeMap::from([

@@ -186,6 +186,8 @@ proptest! {
             b"II*\0", b"MM\0*", b"II+\0", b"BM", b"P3 ", b"P6 ", b"P7\n",
             b"qoif", b"8BPS\0\x01", b"\xff\x0a", b"\x76\x2f\x31\x01\x02\0\0\0", b"#?RGBE\n",
             b"\0\0\x02\0\0\0\0\0\0\0\0\0\x02\0\x01\0\x18\x20", b"\0\0\x01\0\x01\0",
+            b"IIRO\x08\0\0\0", b"IIU\0\x08\0\0\0", b"II*\0\x10\0\0\0CR\x02\0\0\0\0\0", b"FUJIFILMCCD-RAW", b"\0MRM",
+            b"FOVb\0\0\x02\0", b"II\x0e\0\0\0HEAPCCDR", b"\0\0\0\x10ftypcrx \0\0\0\0",
         ]),
         rest in prop::collection::vec(any::<u8>(), 0..300),
     ) {

@@ -6,6 +6,9 @@
 
 use std::collections::BTreeMap;
 
+use super::tables::{Field, Order, Source, unit};
+use crate::boxes;
+
 /// The most bytes of a value that are taken over. No field of use has a tenth of it.
 const LONGEST: usize = 4096;
 
@@ -41,22 +44,14 @@ impl Table {
     }
 }
 
-/// A field as it stands in a table.
-#[derive(Debug, Clone, Copy)]
-struct Field<'a> {
-    kind: u16,
-    count: u32,
-    value: &'a [u8],
-}
-
 /// The XMP packet of a TIFF file.
 pub(super) fn xmp_of_tiff(block: &[u8]) -> Option<&[u8]> {
     const XMP: u16 = 0x2bc;
-    let source = Source { block, order: order_of(block)? };
+    let source = Source::new(block)?;
     let mut packet = None;
-    source.each_whole_field(source.u32_at(4)?, |tag, _, _, value| {
+    source.each_field(source.first_table()?, |tag, field| {
         if tag == XMP {
-            packet = Some(value);
+            packet = Some(field.value);
         }
     });
     packet
@@ -69,8 +64,8 @@ pub(super) fn is_adobe_rgb(block: &[u8]) -> bool {
     const INTEROPERABILITY: u16 = 0xa005;
     const INDEX: u16 = 1;
 
-    let Some(order) = order_of(block) else { return false };
-    let source = Source { block, order };
+    let Some(source) = Source::new(block) else { return false };
+    let order = source.order;
     let pointer_in = |start, pointer| {
         let mut found = None;
         source.each_field(start, |tag, field| {
@@ -80,7 +75,9 @@ pub(super) fn is_adobe_rgb(block: &[u8]) -> bool {
         });
         found
     };
-    let Some(exif) = source.u32_at(4).and_then(|main| pointer_in(main, Table::Exif.pointer())) else { return false };
+    let Some(exif) = source.first_table().and_then(|main| pointer_in(main, Table::Exif.pointer())) else {
+        return false;
+    };
     let mut is_adobe_rgb = false;
     source.each_field(exif, |tag, field| {
         is_adobe_rgb |= tag == COLOUR_SPACE && field.kind == 3 && order.u16(field.value) == Some(2);
@@ -93,24 +90,31 @@ pub(super) fn is_adobe_rgb(block: &[u8]) -> bool {
 
 /// Whether the block has any field.
 pub(super) fn has_fields(block: &[u8]) -> bool {
-    let Some(order) = order_of(block) else { return false };
-    let source = Source { block, order };
-    let table = source.u32_at(4).and_then(|start| source.from(start));
-    table.and_then(|table| order.u16(table)).is_some_and(|count| count > 0)
+    let mut has_fields = false;
+    if let Some(source) = Source::new(block)
+        && let Some(start) = source.first_table()
+    {
+        source.each_field(start, |_, _| has_fields = true);
+    }
+    has_fields
 }
 
 /// A block with the fields of use. `None` if the block has no header.
 pub(super) fn fields_of_use(block: &[u8]) -> Option<Vec<u8>> {
-    let order = order_of(block)?;
-    let source = Source { block, order };
-    let start = source.u32_at(4)?;
     let mut fields = BTreeMap::new();
+    if let Some(parts) = canon_parts(block) {
+        let order = parts.first()?.1.order;
+        // Each has a header of its own; the values of one order only can stand in one block.
+        for (table, part) in parts.iter().filter(|(_, part)| part.order == order) {
+            part.first_table().into_iter().for_each(|start| collect(part, *table, start, &mut fields));
+        }
+        return Some(write(order, &fields));
+    }
+    let source = Source::new(block)?;
+    let (order, start) = (source.order, source.first_table()?);
+    collect(&source, Table::Main, start, &mut fields);
     let mut children = Vec::new();
     source.each_field(start, |tag, field| {
-        // The last of several counts, as for the parser.
-        if Table::Main.fields_of_use().contains(&tag) {
-            fields.insert((Table::Main, tag), field);
-        }
         for table in [Table::Exif, Table::Gps] {
             let is_pointer = tag == table.pointer() && matches!((field.kind, field.count), (3 | 4, 1..));
             let known = children.iter().filter(|(of, _)| *of == table).count();
@@ -121,118 +125,30 @@ pub(super) fn fields_of_use(block: &[u8]) -> Option<Vec<u8>> {
         }
     });
     for (table, start) in children {
-        source.each_field(start, |tag, field| {
-            if table.fields_of_use().contains(&tag) {
-                fields.insert((table, tag), field);
-            }
-        });
+        collect(&source, table, start, &mut fields);
     }
     Some(write(order, &fields))
 }
 
-fn order_of(block: &[u8]) -> Option<Order> {
-    match block.first_chunk()? {
-        [b'I', b'I', 42, 0] => Some(Order::Little),
-        [b'M', b'M', 0, 42] => Some(Order::Big),
-        _ => None,
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Order {
-    Little,
-    Big,
-}
-
-impl Order {
-    fn u16(self, bytes: &[u8]) -> Option<u16> {
-        let bytes = *bytes.first_chunk()?;
-        Some(match self {
-            Self::Little => u16::from_le_bytes(bytes),
-            Self::Big => u16::from_be_bytes(bytes),
-        })
-    }
-
-    fn u32(self, bytes: &[u8]) -> Option<u32> {
-        let bytes = *bytes.first_chunk()?;
-        Some(match self {
-            Self::Little => u32::from_le_bytes(bytes),
-            Self::Big => u32::from_be_bytes(bytes),
-        })
-    }
-
-    fn push_u16(self, to: &mut Vec<u8>, number: u16) {
-        to.extend(match self {
-            Self::Little => number.to_le_bytes(),
-            Self::Big => number.to_be_bytes(),
-        });
-    }
-
-    fn push_u32(self, to: &mut Vec<u8>, number: u32) {
-        to.extend(match self {
-            Self::Little => number.to_le_bytes(),
-            Self::Big => number.to_be_bytes(),
-        });
-    }
-}
-
-struct Source<'a> {
-    block: &'a [u8],
-    order: Order,
-}
-
-impl<'a> Source<'a> {
-    fn from(&self, at: u32) -> Option<&'a [u8]> {
-        self.block.get(usize::try_from(at).ok()?..)
-    }
-
-    fn u32_at(&self, at: u32) -> Option<u32> {
-        self.order.u32(self.from(at)?)
-    }
-
-    /// The fields of the table that begins at `start`, as far as they and their values lie in the block. Of long values, only
-    /// the beginning.
-    fn each_field(&self, start: u32, mut visit: impl FnMut(u16, Field<'a>)) {
-        self.each_whole_field(start, |tag, kind, count, value| {
+/// Takes over the fields of use of the table that begins at `start`; of long values, only the beginning.
+fn collect<'a>(source: &Source<'a>, table: Table, start: u32, fields: &mut BTreeMap<(Table, u16), Field<'a>>) {
+    source.each_field(start, |tag, Field { kind, count, value }| {
+        // The last of several counts, as for the parser.
+        if table.fields_of_use().contains(&tag) {
             let unit = unit(kind).max(1);
             let value = &value[..value.len().min(LONGEST / unit * unit)];
-            // A value of four bytes at most is followed by what fills its place up.
             let count = if value.len() <= 4 { count } else { (value.len() / unit) as u32 };
-            visit(tag, Field { kind, count, value });
-        });
-    }
-
-    /// The tag, kind, count and value of each field of a table.
-    fn each_whole_field(&self, start: u32, mut visit: impl FnMut(u16, u16, u32, &'a [u8])) {
-        let Some((count, entries)) = self.from(start).and_then(|table| Some((self.order.u16(table)?, &table[2..])))
-        else {
-            return;
-        };
-        for entry in entries.as_chunks::<12>().0.iter().take(usize::from(count)) {
-            let [tag, kind] = [0, 2].map(|at| self.order.u16(&entry[at..]).unwrap_or_default());
-            let [count, at] = [4, 8].map(|at| self.order.u32(&entry[at..]).unwrap_or_default());
-            let length = u64::from(count) * unit(kind) as u64;
-            let value = if length <= 4 {
-                Some(&entry[8..])
-            } else {
-                usize::try_from(length).ok().and_then(|length| self.from(at)?.get(..length))
-            };
-            if let Some(value) = value {
-                visit(tag, kind, count, value);
-            }
+            fields.insert((table, tag), Field { kind, count, value });
         }
-    }
+    });
 }
 
-/// Bytes of a value of a kind; 0 if it is not known.
-const fn unit(kind: u16) -> usize {
-    match kind {
-        1 | 2 | 6 | 7 => 1,
-        3 | 8 => 2,
-        4 | 9 | 11 => 4,
-        5 | 10 | 12 => 8,
-        _ => 0,
-    }
+/// Canon's CR3 has each table in a box of its own, in a box that begins with its version.
+fn canon_parts(block: &[u8]) -> Option<Vec<(Table, Source<'_>)>> {
+    let tables = [(Table::Main, b"CMT1"), (Table::Exif, b"CMT2"), (Table::Gps, b"CMT4")];
+    let is_canon = block.get(4..8) == Some(b"CNCV");
+    let find = |(table, kind)| Some((table, Source::new(boxes::find(block, kind)?)?));
+    is_canon.then(|| tables.into_iter().filter_map(find).collect())
 }
 
 /// The tables with their fields, one after the other, and then the values that are longer than four bytes.

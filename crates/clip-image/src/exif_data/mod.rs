@@ -1,6 +1,7 @@
 //! The few EXIF fields that are of use, from files whose EXIF data is often a little broken.
 
 mod extract;
+pub(crate) mod tables;
 
 use exif::{Context, Exif, In, Rational, SRational, Tag, Value};
 use image::metadata::Orientation;
@@ -35,8 +36,8 @@ pub(crate) fn has_fields(block: &[u8]) -> bool {
     extract::has_fields(block)
 }
 
-/// Reads the fields of use from a block of EXIF data, which begins with a TIFF header and may go on for as long as a
-/// file. Never fails: what cannot be read is absent.
+/// Reads the fields of use from a block of EXIF data, which begins with a TIFF header or is the box of a CR3 file that has
+/// them, and may go on for as long as a file. Never fails: what cannot be read is absent.
 pub(crate) fn read(block: &[u8]) -> Details {
     let Some(extract) = extract::fields_of_use(without_name(block)) else { return Details::default() };
     let mut reader = exif::Reader::new();

@@ -18,6 +18,7 @@ mod png;
 mod pnm;
 mod psd;
 mod qoi;
+mod raw;
 mod tga;
 mod tiff;
 mod unsupported;
@@ -79,9 +80,9 @@ pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
     })
 }
 
-/// Whether the orientation in the EXIF data of such files is not to be followed: the pixels have one of their own.
-pub(crate) fn has_own_orientation(format: Format) -> bool {
-    format == Format::Jxl
+/// Whether the decoder itself tells which way up a picture is, whatever the EXIF data say.
+pub(crate) fn knows_orientation(format: Format) -> bool {
+    matches!(format, Format::Jxl | Format::Raw)
 }
 
 /// The decoder of a format.

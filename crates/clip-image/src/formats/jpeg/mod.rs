@@ -6,6 +6,9 @@ mod decoder;
 #[cfg(all(feature = "jpeg", any(test, fuzzing)))]
 pub(crate) use decoder::decode_with_each;
 
+#[cfg(feature = "raw")]
+pub(super) use decoder::size;
+
 use super::codec::Definition;
 
 pub(super) const DEFINITION: Definition = Definition {

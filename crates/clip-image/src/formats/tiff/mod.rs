@@ -28,12 +28,15 @@ mod subsampled;
 mod tags;
 
 use super::codec::Definition;
+use super::raw::Kind;
 
 pub(super) const DEFINITION: Definition = Definition {
     // The last two are BigTIFF's own, which is rarely called by them.
     extensions: &["tif", "tiff", "btf", "tf8"],
     // 42 is TIFF, 43 is BigTIFF.
-    sniff: |bytes| matches!(bytes, [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..]),
+    sniff: |bytes| {
+        matches!(bytes, [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..]) && Kind::of(bytes).is_none()
+    },
     #[cfg(feature = "tiff")]
     codec: Some(codec::CODEC),
     #[cfg(not(feature = "tiff"))]

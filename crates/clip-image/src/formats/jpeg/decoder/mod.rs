@@ -62,6 +62,14 @@ fn memory_of_rows(bytes: &[u8], (width, height): (u32, u32), samples: u32, reque
     request.allows(memory).then_some(memory)
 }
 
+/// The size of a picture by its frame, if it may be one that can be decoded: not of lossless ones, as which cameras store raw
+/// data.
+#[cfg(feature = "raw")]
+pub(crate) fn size(bytes: &[u8]) -> Option<(u32, u32)> {
+    let frame = markers::segments(bytes).find(|segment| markers::is_frame(segment.code))?;
+    coefficients::size(&frame)
+}
+
 /// The EXIF block of a file: the first such segment that is not empty, without its name.
 pub(super) fn exif_block(bytes: &[u8]) -> Option<&[u8]> {
     let blocks = || named_segments(bytes, APP1, b"Exif\0\0").map(exif_data::without_name);

@@ -19,7 +19,7 @@ use image::RgbImage;
 use self::file::File;
 use self::frame::Frame;
 use self::planes::Planes;
-use super::markers::{self, End};
+use super::markers::{self, End, Segment};
 use super::{bands, scaled};
 use crate::formats::codec::{Request, rgb_bytes};
 use crate::formats::library::Fault;
@@ -57,6 +57,11 @@ pub(super) fn decode(bytes: &[u8], request: &Request<'_>) -> Result<(RgbImage, (
     let image = output::picture(frame, &planes, samples);
     let lacking = || Fault::damaged("it has no data for some of its components").into_error(Format::Jpeg);
     Ok((image.ok_or_else(lacking)?, frame.size))
+}
+
+/// The size of a picture by its frame header; none if it is not of a kind that is decoded.
+pub(super) fn size(frame: &Segment<'_>) -> Option<(u32, u32)> {
+    Frame::read(frame).ok().map(|frame| frame.size)
 }
 
 /// How many samples of 8 to decode on either side of a block. The fewest that suffice, and fewer if not even those fit into
