@@ -182,26 +182,26 @@ fn with_its_only_folder_everything_is_forgotten() {
 fn a_folder_without_photos_does_not_end_in_silence() {
     let sandbox = Sandbox::new();
     let run = sandbox.run(&["index", text(&sandbox.photos())]).expect(0);
-    let expected = "no photos found: expected JPEG, PNG, GIF, WebP, TIFF, BMP, PNM, QOI, ICO, HDR, PSD, JPEG XL, OpenEXR, camera raw or TGA files, found ";
+    let expected = "no photos found: expected JPEG, PNG, GIF, WebP, TIFF, BMP, PNM, QOI, ICO, HDR, PSD, JPEG XL, OpenEXR, camera raw, HEIC, AVIF or TGA files, found ";
     assert_eq!(run.stderr, format!("{expected}nothing\n"));
-    for name in ["a.HEIC", "b.heic", "c.kra", "d.mov", "notes.txt", ".hidden.jpg"] {
+    for name in ["a.XCF", "b.xcf", "c.kra", "d.mov", "notes.txt", ".hidden.jpg"] {
         fs::write(sandbox.photos().join(name), "x").unwrap();
     }
     let run = sandbox.run(&["index"]).expect(0);
     assert!(run.stdout.starts_with("0 indexed, "), "{run:#?}");
-    let found = "2 .heic and 1 .kra (pictures in formats that cannot be read); 1 .mov (videos); 1 .txt; 1 hidden file \
+    let found = "2 .xcf and 1 .kra (pictures in formats that cannot be read); 1 .mov (videos); 1 .txt; 1 hidden file \
                  or folder\n";
     assert_eq!(run.stderr, format!("{expected}{found}"));
     let summary = sandbox.run(&["index", "--json"]).expect(0).json();
     assert_eq!(
         summary["passed_over"][0],
-        serde_json::json!({"kind": "picture", "extension": "heic", "files": 2}),
+        serde_json::json!({"kind": "picture", "extension": "xcf", "files": 2}),
         "{summary}"
     );
     // Beside photos, only pictures that one might look for.
     sandbox.put("cat.jpg", "cat.jpg");
     let run = sandbox.run(&["index"]).expect(0);
-    assert_eq!(run.stderr, "passed over: 2 .heic and 1 .kra (formats that cannot be read)\n");
+    assert_eq!(run.stderr, "passed over: 2 .xcf and 1 .kra (formats that cannot be read)\n");
 }
 
 /// `exiftool -P` keeps the time, and an uncompressed picture its size; `mv` brings both along.

@@ -251,6 +251,12 @@ pub(crate) fn image(remedy: clip_image::Remedy) -> Option<String> {
             Some("save a copy with fewer pixels".to_owned())
         }
         Remedy::Report => Some("please report it, with the file".to_owned()),
+        Remedy::InstallLibheif { format } => {
+            let decoder = if format == clip_image::Format::Avif { "AV1" } else { "HEVC" };
+            Some(format!(
+                "install libheif 1.12 or later with its decoder for {decoder}, and run the same command again"
+            ))
+        }
         Remedy::BuildIn { format } => Some(format!("build clip-search with the feature `{}`", format.feature())),
         _ => None,
     }
@@ -339,6 +345,14 @@ mod tests {
         for error in errors {
             assert!(advice(error).starts_with("save a copy with fewer pixels"));
         }
+    }
+
+    #[test]
+    fn a_library_that_is_missing_can_be_installed() {
+        let error = |format| ImageError::NeedsLibrary { format, reason: "libheif is not installed".into() };
+        let expected = "install libheif 1.12 or later with its decoder for HEVC, and run the same command again";
+        assert_eq!(advice(error(clip_image::Format::Heif)), expected);
+        assert!(advice(error(clip_image::Format::Avif)).contains("for AV1"));
     }
 
     #[test]

@@ -56,10 +56,18 @@ pub enum ImageError {
         /// Format by content.
         format: Format,
     },
+    /// A known format that a library of the system decodes, which is not there. The file may well be good.
+    #[error("{format} cannot be read: {reason}")]
+    NeedsLibrary {
+        /// Format by content.
+        format: Format,
+        /// What is missing: "libheif is not installed".
+        reason: String,
+    },
     /// A picture format, or a variety of one, that is recognised but not decoded.
     #[error("{what} is not supported; convert the photo to JPEG or PNG")]
     Unsupported {
-        /// Which one: "HEIC", "JPEG with arithmetic coding".
+        /// Which one: "JPEG XL", "JPEG with arithmetic coding".
         what: String,
     },
     /// The file ends before its picture does: an interrupted copy or download.
@@ -114,6 +122,11 @@ pub enum Remedy {
     },
     /// Report it, with the file: the decoder has a fault.
     Report,
+    /// Install libheif 1.12 or later with its decoder for the format, HEVC for HEIC and AV1 for AVIF.
+    InstallLibheif {
+        /// The format to decode.
+        format: Format,
+    },
     /// Build the program with the cargo feature [`Format::feature`].
     BuildIn {
         /// The format to build in.
@@ -132,6 +145,7 @@ impl ImageError {
             Self::TooMuchMemory { format, .. } => Some(Remedy::RaiseMaxMemoryOrConvert { format }),
             Self::Panicked { .. } => Some(Remedy::Report),
             Self::NotBuiltIn { format } => Some(Remedy::BuildIn { format }),
+            Self::NeedsLibrary { format, .. } => Some(Remedy::InstallLibheif { format }),
             _ => None,
         }
     }

@@ -35,6 +35,10 @@ macro_rules! for_each_format {
             Exr "OpenEXR" exr,
             /// Raw files of cameras (CR2, CR3, NEF, ARW, DNG and others), by the largest JPEG in them.
             Raw "camera raw" raw,
+            /// HEIC and other HEIF files, main picture, by the system's libheif.
+            Heif "HEIC" heif,
+            /// AVIF, main picture, by the system's libheif.
+            Avif "AVIF" avif,
             /// Truevision's TGA. Last, since it has no signature.
             Tga "TGA" tga,
         }
@@ -97,7 +101,7 @@ mod tests {
     fn names_read_as_a_list() {
         assert_eq!(
             all_names(),
-            "JPEG, PNG, GIF, WebP, TIFF, BMP, PNM, QOI, ICO, HDR, PSD, JPEG XL, OpenEXR, camera raw or TGA"
+            "JPEG, PNG, GIF, WebP, TIFF, BMP, PNM, QOI, ICO, HDR, PSD, JPEG XL, OpenEXR, camera raw, HEIC, AVIF or TGA"
         );
         assert_eq!(format!("{:>5}", Format::Gif), "  GIF");
     }

@@ -83,6 +83,11 @@ pub fn colour_profile(bytes: &[u8]) {
     assert_eq!(image.dimensions(), (2, 1));
 }
 
+/// The boxes of a HEIF file. Pixels are left to libheif.
+pub fn heif(bytes: &[u8]) {
+    formats::heif::look_at(bytes);
+}
+
 /// A JPEG to our own decoders, of the full size and of fractions.
 #[cfg(feature = "jpeg")]
 pub fn scaled_jpeg(bytes: &[u8]) {
@@ -313,6 +318,16 @@ mod tests {
     fn damaged_raw_files() {
         let seeds: Vec<_> = raw_files::KINDS.iter().map(|kind| (kind.make)(6)).collect();
         run(&seeds, 150, decode);
+    }
+
+    #[test]
+    fn damaged_heif_boxes() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/heif");
+        let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        let seeds: Vec<_> = paths.iter().map(|path| std::fs::read(path).unwrap()).collect();
+        assert!(seeds.len() > 10);
+        run(&seeds, 2000, heif);
     }
 
     #[test]

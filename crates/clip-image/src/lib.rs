@@ -18,6 +18,8 @@
 //!   flat picture behind the layers.
 //! - Of a camera's raw file, the JPEG that the camera has put into it: the smallest that is enough, or else the largest.
 //!   Raw data are not developed. The metadata give the size of the whole photo where the file tells it.
+//! - HEIC and AVIF are decoded by the system's libheif, which is loaded when one is met: the main picture, or a thumbnail of it
+//!   that is enough, turned as the boxes of the file say and not by EXIF orientation.
 //! - Amounts of light (Radiance HDR, OpenEXR) are exposed for a screen: as they are if at most one pixel of a hundred is
 //!   brighter than white and the picture is not dark, or else so that their mean is a middle grey.
 //! - Colours become those of sRGB: by an ICC profile, PNG's chunks for colours, or Adobe RGB as cameras tell of it in EXIF
@@ -28,7 +30,7 @@
 //! Anything but a regular file, empty files, files and pictures larger than [`Limits`] or that take
 //! more memory (known from the header, before pixels are allocated), formats that are not
 //! supported, and files that end before their picture does ([`ImageError::Truncated`]; see there for what is
-//! tolerated). A decoder's panic becomes [`ImageError::Panicked`]; the process's panic hook still runs, so a
+//! tolerated), and HEIC and AVIF without libheif ([`ImageError::NeedsLibrary`]). A decoder's panic becomes [`ImageError::Panicked`]; the process's panic hook still runs, so a
 //! program that wants to keep its standard error clean sets one.
 //!
 //! # Memory
@@ -41,7 +43,7 @@
 //!
 //! # Cargo features
 //!
-//! One for each format (`raw` needs `jpeg`), named by [`Format::feature`]; all are on by default. A format that is left
+//! One for each format (`raw` needs `jpeg`, and `avif` needs `heif`), named by [`Format::feature`]; all are on by default. A format that is left
 //! out is still recognised, and its files are refused with [`ImageError::NotBuiltIn`].
 //!
 //! ```

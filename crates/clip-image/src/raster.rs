@@ -61,9 +61,7 @@ pub(crate) fn convert(bytes: &mut [u8], pixels: usize, colour: ColorType) {
     match colour {
         ColorType::L8 => each(bytes, pixels, |[luma]: [u8; 1]| [luma; 3]),
         ColorType::La8 => each(bytes, pixels, |[luma, alpha]: [u8; 2]| [over_white(luma, alpha); 3]),
-        ColorType::Rgba8 => {
-            each(bytes, pixels, |[r, g, b, alpha]: [u8; 4]| [r, g, b].map(|sample| over_white(sample, alpha)));
-        }
+        ColorType::Rgba8 => each(bytes, pixels, rgba_over_white),
         ColorType::L16 => each(bytes, pixels, |pixel: [u8; 2]| [from_16(pixel); 3]),
         ColorType::La16 => each(bytes, pixels, |pixel: [u8; 4]| {
             let [luma, alpha] = samples(pixel, from_16);
@@ -123,6 +121,18 @@ fn from_float(bytes: [u8; 4]) -> u8 {
     (sample * 255.0).round() as u8
 }
 
+/// A pixel with transparency over white.
+#[inline(always)]
+pub(crate) fn rgba_over_white([r, g, b, alpha]: [u8; 4]) -> [u8; 3] {
+    [r, g, b].map(|sample| over_white(sample, alpha))
+}
+
+/// The same of a pixel whose colours are multiplied by their opacity already.
+#[inline(always)]
+pub(crate) fn premultiplied_over_white([r, g, b, alpha]: [u8; 4]) -> [u8; 3] {
+    [r, g, b].map(|sample| sample.saturating_add(255 - alpha))
+}
+
 /// `sample * alpha + white * (1 - alpha)`, rounded.
 #[inline(always)]
 pub(crate) fn over_white(sample: u8, alpha: u8) -> u8 {
@@ -165,6 +175,13 @@ mod tests {
             assert_eq!(over_white(sample, 255), sample);
             assert_eq!(over_white(sample, 0), 255);
         }
+    }
+
+    #[test]
+    fn colours_that_are_multiplied_already() {
+        assert_eq!(premultiplied_over_white([0, 128, 0, 128]), [127, 255, 127]);
+        assert_eq!(premultiplied_over_white([0; 4]), [255; 3]);
+        assert_eq!(premultiplied_over_white([1, 2, 3, 255]), [1, 2, 3]);
     }
 
     #[test]

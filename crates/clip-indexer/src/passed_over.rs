@@ -18,7 +18,7 @@ pub struct PassedOver {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum PassedOverKind {
-    /// Pictures in a format that cannot be read: HEIC, AVIF, drawings.
+    /// Pictures in a format that cannot be read: JPEG XL, drawings.
     Picture,
     /// Videos.
     Video,
@@ -32,7 +32,6 @@ pub enum PassedOverKind {
 
 /// Extensions of pictures that cannot be read.
 const PICTURES: &[&str] = &[
-    "heic", "heif", "heics", "hif", "avif", "avifs", // HEIF and its kin
     "jp2", "j2k", "jpf", "jpx", "jxr", "wdp", "hdp", // other successors of JPEG
     "ari", "bay", "dcr", "fff", "iiq", "k25", "mef", "mos", "raw", // cameras
     "xcf", "kra", "clip", "afphoto", "svg", "svgz", "ai", "eps", // drawings and works in progress
@@ -112,12 +111,12 @@ mod tests {
     #[test]
     fn files_are_counted_by_kind_the_most_frequent_first() {
         use PassedOverKind::{Other, Picture, Video};
-        let names = ["a.txt", "b.HEIC", "c.psd", "d.heic", "e.MOV", "README", "f.pdf", "g.pdf", "h.a b", "i.é"];
+        let names = ["a.txt", "b.XCF", "c.psd", "d.xcf", "e.MOV", "README", "f.pdf", "g.pdf", "h.a b", "i.é"];
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(
             tally(&names),
             [
-                (Picture, text("heic"), 2),
+                (Picture, text("xcf"), 2),
                 (Picture, text("psd"), 1),
                 (Video, text("mov"), 1),
                 (Other, None, 3),
@@ -131,11 +130,11 @@ mod tests {
     fn a_million_extensions_are_not_kept_apart() {
         let names: Vec<String> = (0..1000).map(|number| format!("cache.{number}")).collect();
         let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
-        names.push("x.heic");
+        names.push("x.xcf");
         let list = tally(&names);
         assert!(list.len() < MOST_EXTENSIONS + 10, "{}", list.len());
         assert_eq!(list.iter().map(|(_, _, files)| files).sum::<u64>(), 1001);
-        assert_eq!(list[0], (PassedOverKind::Picture, Some("heic".into()), 1));
+        assert_eq!(list[0], (PassedOverKind::Picture, Some("xcf".into()), 1));
     }
 
     #[test]

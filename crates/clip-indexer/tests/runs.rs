@@ -204,7 +204,7 @@ fn every_bad_file_is_named_once_and_every_good_one_found() {
         ("pipe.jpg", "not a file but a named pipe"),
         (
             "text.jpg",
-            "not a supported image: expected JPEG, PNG, GIF, WebP, TIFF, BMP, PNM, QOI, ICO, HDR, PSD, JPEG XL, OpenEXR, camera raw or TGA",
+            "not a supported image: expected JPEG, PNG, GIF, WebP, TIFF, BMP, PNM, QOI, ICO, HDR, PSD, JPEG XL, OpenEXR, camera raw, HEIC, AVIF or TGA",
         ),
         ("truncated.jpg", "truncated JPEG: the file ends before the image data does"),
     ];

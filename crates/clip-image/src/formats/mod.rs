@@ -3,11 +3,13 @@
 //! A format is one module here, whose `DEFINITION` says how its files are named, recognised and decoded, and one line in
 //! the list in `format`.
 
+mod avif;
 mod bmp;
 pub(crate) mod codec;
 mod exr;
 mod gif;
 mod hdr;
+pub(crate) mod heif;
 mod ico;
 pub(crate) mod jpeg;
 mod jxl;
@@ -70,8 +72,8 @@ pub fn looks_like_photo(path: &Path) -> bool {
 /// Recognises the format by the first bytes of a file.
 ///
 /// # Errors
-/// [`ImageError::Unsupported`] names a well-known format that is not decoded, so that an iPhone's
-/// HEIC under a JPEG's name is called what it is; anything else is [`ImageError::UnknownFormat`].
+/// [`ImageError::Unsupported`] names a well-known format that is not decoded, so that a
+/// JPEG XL file under a JPEG's name is called what it is; anything else is [`ImageError::UnknownFormat`].
 pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
     let known = Format::ALL.iter().copied().find(|format| (definition(*format).sniff)(bytes));
     known.ok_or_else(|| match unsupported::name(bytes) {
@@ -82,7 +84,7 @@ pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
 
 /// Whether the decoder itself tells which way up a picture is, whatever the EXIF data say.
 pub(crate) fn knows_orientation(format: Format) -> bool {
-    matches!(format, Format::Jxl | Format::Raw)
+    matches!(format, Format::Jxl | Format::Raw | Format::Heif | Format::Avif)
 }
 
 /// The decoder of a format.
@@ -102,7 +104,7 @@ mod tests {
         for yes in ["a.jpg", "A.JPG", "x/y.JpEg", "é.tiff", ".x.png", "a.b.webp", "a.pam", "a.PAM"] {
             assert!(looks_like_photo(Path::new(yes)), "{yes}");
         }
-        for no in ["a.txt", "jpg", ".jpg", "a.jpg.part", "a.heic", "a."] {
+        for no in ["a.txt", "jpg", ".jpg", "a.jpg.part", "a.jp2", "a."] {
             assert!(!looks_like_photo(Path::new(no)), "{no}");
         }
     }
@@ -162,8 +164,8 @@ mod tests {
 
     #[test]
     fn names_what_it_does_not_decode() {
-        let error = sniff(b"\0\0\0\x18ftypheic....").unwrap_err();
-        assert!(error.to_string().starts_with("HEIC is not supported"), "{error}");
+        let error = sniff(b"\0\0\0\x0cjP  \r\n....").unwrap_err();
+        assert!(error.to_string().starts_with("JPEG 2000 is not supported"), "{error}");
         let error = sniff(b"Pf\n2 2\n-1.0\n").unwrap_err();
         assert!(error.to_string().starts_with("PFM is not supported"), "{error}");
     }
