@@ -1,4 +1,4 @@
-//! Canon's CRW and Sigma's X3F, whose previews are found by searching. What else is of use stands in headers.
+//! Canon's CRW and Sigma's X3F, of which only what is of use is read. Sigma's previews are found by searching.
 
 use image::metadata::Orientation;
 
@@ -6,18 +6,20 @@ use super::contents::Contents;
 
 /// Canon's: directories that lie behind what they describe.
 pub(super) fn canon(bytes: &[u8]) -> Contents<'_> {
+    const IMAGE_INFO: u16 = 0x1810;
+    const PREVIEW: u16 = 0x2007;
     let mut contents = Contents::default();
-    let heap = u32_at(bytes, 2).and_then(|start| bytes.get(start as usize..));
-    if let Some(info) = heap.and_then(|heap| image_info(heap, 0)) {
+    let heap = u32_at(bytes, 2).and_then(|start| bytes.get(start as usize..)).unwrap_or_default();
+    if let Some(info) = find(heap, IMAGE_INFO, 0) {
         contents.size = u32_at(info, 0).zip(u32_at(info, 4));
         contents.orientation = u32_at(info, 12).and_then(|degrees| turned(degrees.cast_signed()));
     }
+    find(heap, PREVIEW, 0).into_iter().for_each(|jpeg| contents.jpegs.add_bytes(jpeg));
     contents
 }
 
-/// The block with size and rotation, in this part of the file or in those that it has for parts.
-fn image_info(heap: &[u8], depth: usize) -> Option<&[u8]> {
-    const IMAGE_INFO: u16 = 0x1810;
+/// The first entry with a tag in the directory of this part of the file, or in the parts that are directories themselves.
+fn find(heap: &[u8], tag: u16, depth: usize) -> Option<&[u8]> {
     /// Cameras write some thirty.
     const MOST: usize = 128;
     /// It lies in a part of the file.
@@ -25,15 +27,14 @@ fn image_info(heap: &[u8], depth: usize) -> Option<&[u8]> {
     let directory = heap.get(u32_at(heap, heap.len().checked_sub(4)?)? as usize..)?;
     let (count, entries) = directory.split_first_chunk::<2>()?;
     let entries = entries.as_chunks::<10>().0.iter().take(usize::from(u16::from_le_bytes(*count))).take(MOST);
-    let parts = entries.filter_map(|entry| {
+    let mut parts = entries.filter_map(|entry| {
         let [length, start] = [2, 6].map(|at| u32_at(entry, at).unwrap_or_default() as usize);
         Some((u16::from_le_bytes([entry[0], entry[1]]), heap.get(start..start.checked_add(length)?)?))
     });
-    let mut parts = parts;
-    parts.find_map(|(tag, part)| match tag {
-        IMAGE_INFO => Some(part),
+    parts.find_map(|(found, part)| match found {
+        _ if found == tag => Some(part),
         // Kinds of directories.
-        _ if [0x28, 0x30].contains(&(tag >> 8 & 0x38)) && depth < DEEPEST => image_info(part, depth + 1),
+        _ if [0x28, 0x30].contains(&(found >> 8 & 0x38)) && depth < DEEPEST => find(part, tag, depth + 1),
         _ => None,
     })
 }
