@@ -1,6 +1,6 @@
 //! The builder that callers see, and the order of a run.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -186,6 +186,12 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         };
         let plan = plan(&known, walked.files, &roots.scope, &blind, forget, &disk);
         let Plan { unchanged, restamped, outdated, mut work, mut gone, kept, spots, devices } = plan;
+        let may_be_back = gone.iter().filter(|gone| gone.spot.is_none()).map(|gone| gone.id).collect::<HashSet<_>>();
+        let may_be_back: HashMap<u64, PathBuf> = known
+            .iter()
+            .filter(|photo| may_be_back.contains(&photo.id))
+            .map(|photo| (photo.id, photo.path.clone()))
+            .collect();
         gone.extend(left_out.iter().map(|photo| Gone { id: photo.id, hash: photo.hash, spot: None }));
         work.retain(|work| match bad.settled(&work.file) {
             Some(skipped) => {
@@ -218,7 +224,8 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         pipeline.restamp(&restamped, self.cancel)?;
         pipeline.run(self.encoder, &contents, self.cancel)?;
         pipeline.read_details(&outdated, self.cancel)?;
-        let (mut report, removed) = pipeline.finish(&contents, self.cancel)?;
+        let is_gone = |photo: &Gone| may_be_back.get(&photo.id).is_none_or(|path| disk.is_missing(path));
+        let (mut report, removed) = pipeline.finish(&contents, is_gone, self.cancel)?;
 
         let departed = contents.departed();
         report.moved_roots = moved_roots(missing, &departed);

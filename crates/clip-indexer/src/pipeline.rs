@@ -241,14 +241,21 @@ impl<'a> Pipeline<'a> {
 
     /// Writes what can only be written at the end: copies of photos that are themselves new, and removals.
     ///
-    /// Returns besides the photos that were removed because their files are gone.
-    pub fn finish(mut self, contents: &Contents<'_>, cancel: &AtomicBool) -> Result<(Report, Vec<Gone>), IndexerError> {
+    /// `is_gone` tells whether a photo is still gone: the run may have taken hours, and the folders of a share that was away for
+    /// a moment look empty. Returns besides the photos that were removed.
+    pub fn finish(
+        mut self,
+        contents: &Contents<'_>,
+        is_gone: impl Fn(&Gone) -> bool,
+        cancel: &AtomicBool,
+    ) -> Result<(Report, Vec<Gone>), IndexerError> {
         self.checkpoint()?;
         if !self.report.cancelled {
             self.copy_new(cancel)?;
         }
         // Only now is it known that none of these was moved.
-        let gone = if self.report.cancelled { Vec::new() } else { contents.gone() };
+        let mut gone = if self.report.cancelled { Vec::new() } else { contents.gone() };
+        gone.retain(is_gone);
         for photo in &gone {
             self.remove(photo.id)?;
             self.report.removed += 1;

@@ -115,6 +115,8 @@ pub(crate) fn plan(
     }
     plan.spots = blind.iter().map(Spot::from).collect();
     let missing = known.iter().filter(|known| by_path.contains_key(known.path.as_path()));
+    let blind: HashMap<&Path, usize> =
+        blind.iter().enumerate().map(|(place, spot)| (spot.path.as_path(), place)).collect();
     let mut places =
         Places { scope, blind, occupied: &occupied, devices: &plan.devices, system, found: HashMap::new() };
     for &Known { id, ref path, hash, stamp, .. } in missing {
@@ -174,7 +176,8 @@ enum Whereabouts {
 /// Sorts photos that were not found into spots.
 struct Places<'a> {
     scope: &'a [PathBuf],
-    blind: &'a [Blind],
+    /// The places among the spots of those that could not be looked into.
+    blind: HashMap<&'a Path, usize>,
     occupied: &'a Occupied,
     devices: &'a Devices,
     system: &'a dyn FileSystem,
@@ -185,7 +188,7 @@ struct Places<'a> {
 impl Places<'_> {
     fn of(&mut self, path: &Path, stamp: &Stamp, spots: &mut Vec<Spot>) -> Whereabouts {
         let Some(root) = self.scope.iter().find(|root| path.starts_with(root)) else { return Whereabouts::Elsewhere };
-        if let Some(spot) = self.blind.iter().position(|spot| path.starts_with(&spot.path)) {
+        if let Some(&spot) = path.ancestors().find_map(|folder| self.blind.get(folder)) {
             spots[spot].photos += 1;
             return Whereabouts::Unreachable(spot);
         }

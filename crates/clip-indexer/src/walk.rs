@@ -4,6 +4,9 @@
 //! goes through the real tree of every root first and follows symbolic links afterwards, in sorted order: what is
 //! reachable without a link is therefore always listed under its real path, and a link adds only what is reachable in
 //! no other way. That makes loops harmless and the result independent of the order in which a file system lists names.
+//!
+//! Whatever cannot be looked at is a blind spot, and so is a root that is not in its place any more when its walk is over: a
+//! drive that goes away half-way looks like a folder that was emptied.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::Metadata;
@@ -35,6 +38,9 @@ pub(crate) struct FoundFile {
     /// Number of the file system of the folder that it is in, where the system tells.
     pub folder_device: Option<u64>,
 }
+
+/// How many blind spots of a folder are worth telling apart from the folder.
+const BLIND_IN_FOLDER: usize = 3;
 
 /// A place that the walk could not look into: what the index knows below it must not be taken for deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,8 +85,10 @@ pub(crate) fn walk(
     };
     for root in roots.iter().filter(|root| !excluded.covers(root, true)) {
         walker.tree(root, Phase::Real);
+        walker.look_at_root_again(root);
     }
     walker.follow_links();
+    walker.merge_blind_spots();
     walker.out.skipped.sort_by(|a, b| a.path.cmp(&b.path));
     progress.event(Event::Walking { found: walker.out.files.len() as u64 });
     walker.out
@@ -254,6 +262,48 @@ impl Walker<'_> {
         }
     }
 
+    /// Makes sure that what was walked is the root that it seemed to be when its walk began.
+    fn look_at_root_again(&mut self, root: &Path) {
+        if self.out.cancelled || self.out.blind.iter().any(|spot| spot.path == root) {
+            return;
+        }
+        let look = || {
+            let metadata = std::fs::metadata(root)?;
+            if metadata.is_dir() {
+                std::fs::read_dir(root)?;
+            }
+            Ok(device_of(&metadata))
+        };
+        let reason = match look() {
+            Ok(device) if device.zip(self.devices.get(root).copied()).is_none_or(|(now, before)| now == before) => {
+                return;
+            }
+            Ok(_) => "was on another drive when the run began".to_owned(),
+            Err(error) => format!("went away while it was being listed ({})", describe(&error)),
+        };
+        self.out.blind.retain(|spot| !spot.path.starts_with(root));
+        self.out.blind.push(Blind { path: root.to_path_buf(), reason, root: true });
+    }
+
+    /// Names a folder instead of everything in it, so that a drive that fails is one place that cannot be reached.
+    fn merge_blind_spots(&mut self) {
+        let mut told = HashSet::new();
+        self.out.blind.retain(|spot| told.insert(spot.path.clone()));
+        let mut spots: HashMap<PathBuf, usize> = HashMap::new();
+        for folder in self.out.blind.iter().filter(|spot| !spot.root).filter_map(|spot| spot.path.parent()) {
+            *spots.entry(folder.to_path_buf()).or_default() += 1;
+        }
+        spots.retain(|_, count| *count >= BLIND_IN_FOLDER);
+        for spot in self.out.blind.iter_mut().filter(|spot| !spot.root) {
+            if let Some(folder) = spot.path.parent().filter(|folder| spots.contains_key(*folder)) {
+                spot.reason = format!("cannot be read in part: {} {}", spot.path.display(), spot.reason);
+                spot.path = folder.to_path_buf();
+            }
+        }
+        let mut merged = HashSet::new();
+        self.out.blind.retain(|spot| !spots.contains_key(&spot.path) || merged.insert(spot.path.clone()));
+    }
+
     fn file(&mut self, path: &Path, metadata: &Metadata) {
         if !metadata.is_file() {
             self.skip(path, SkipReason::NotAFile { kind: clip_files::kind::name(metadata.file_type()) });
@@ -297,8 +347,12 @@ impl Walker<'_> {
     fn broken_link(&mut self, link: PathBuf, error: &io::Error) {
         let reason = match std::fs::read_link(&link) {
             Ok(target) if error.kind() == io::ErrorKind::NotFound => SkipReason::DanglingLink { target },
-            // The link itself vanished meanwhile.
-            Err(gone) if gone.kind() == io::ErrorKind::NotFound => return,
+            // The link itself vanished meanwhile, perhaps with the drive that it is on.
+            Err(gone) if gone.kind() == io::ErrorKind::NotFound => {
+                let reason = format!("cannot be read ({})", describe(&gone));
+                self.out.blind.push(Blind { path: link, reason, root: false });
+                return;
+            }
             _ => SkipReason::BadLink { error: describe(error) },
         };
         self.out.blind.push(Blind { path: link.clone(), reason: format!("is {reason}"), root: false });

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use clip_index::IndexWriter;
-use clip_indexer::{Indexer, PassedOverKind};
+use clip_indexer::{Event, Indexer, PassedOverKind};
 use support::{BLUE, GREEN, Library, RED, counts, three};
 
 /// Takes the photos out of `folder`, as unmounting a drive does, and puts these entries there, and a photo elsewhere in the
@@ -273,4 +273,21 @@ fn what_is_passed_over_is_told_by_kind() {
             (PassedOverKind::SystemFolder, None, 1),
         ]
     );
+}
+
+#[test]
+fn a_photo_that_is_back_before_the_end_of_the_run_stays() {
+    let library = three();
+    library.run();
+    let away = library.beside("away.png");
+    for is_back in [true, false] {
+        fs::rename(library.at("a/red.png"), &away).unwrap();
+        let listen = |event: Event<'_>| {
+            if is_back && matches!(event, Event::Planned { .. }) {
+                fs::rename(&away, library.at("a/red.png")).unwrap();
+            }
+        };
+        let report = Indexer::new(&library.encoder, &library.index()).progress(&listen).run(&[]).unwrap();
+        assert_eq!((report.removed, library.records().len()), if is_back { (0, 3) } else { (1, 2) });
+    }
 }

@@ -121,6 +121,54 @@ fn progress_is_told_of_every_file() {
     assert_eq!(last.into_inner(), 2);
 }
 
+/// Walks `root`, in which a folder `a.png` comes first, and does something when the walk comes by there.
+fn walk_and_meanwhile(tree: &Tree, act: impl Fn() + Sync) -> Walk {
+    fs::create_dir(tree.at("root/a.png")).unwrap();
+    let listen = |event: Event<'_>| {
+        if let Event::Skipped(skipped) = event
+            && skipped.path == tree.at("root/a.png")
+        {
+            act();
+        }
+    };
+    walk(&[tree.at("root")], &Excluded::default(), true, &listen, &AtomicBool::new(false))
+}
+
+fn blind(tree: &Tree, walk: &Walk) -> Vec<(String, bool)> {
+    walk.blind.iter().map(|spot| (tree.relative(&spot.path), spot.root)).collect()
+}
+
+#[test]
+fn a_folder_that_goes_away_is_a_blind_spot() {
+    let tree = Tree::new(&["root/b/1.jpg", "root/c/2.jpg"]);
+    let walk = walk_and_meanwhile(&tree, || fs::remove_dir_all(tree.at("root/b")).unwrap());
+    assert_eq!(tree.found(&walk), ["root/c/2.jpg"]);
+    assert_eq!(blind(&tree, &walk), [("root/b".into(), false)]);
+}
+
+#[test]
+fn files_that_go_away_are_blind_spots_and_many_of_them_are_their_folder() {
+    let tree = Tree::new(&["root/1.jpg", "root/b/1.jpg", "root/b1.jpg", "root/b2.jpg"]);
+    let remove = |tree: &Tree, names: &[&str]| {
+        names.iter().for_each(|name| fs::remove_file(tree.at("root").join(name)).unwrap());
+    };
+    let walk = walk_and_meanwhile(&tree, || remove(&tree, &["b1.jpg", "b2.jpg"]));
+    assert_eq!(blind(&tree, &walk), [("root/b1.jpg".into(), false), ("root/b2.jpg".into(), false)]);
+    let tree = Tree::new(&["root/1.jpg", "root/b/1.jpg", "root/b1.jpg", "root/b2.jpg", "root/b3.jpg"]);
+    let walk = walk_and_meanwhile(&tree, || remove(&tree, &["b1.jpg", "b2.jpg", "b3.jpg"]));
+    assert_eq!(blind(&tree, &walk), [("root".into(), false)]);
+    assert_eq!(tree.found(&walk), ["root/1.jpg", "root/b/1.jpg"]);
+}
+
+#[test]
+fn a_root_that_goes_away_is_one_blind_spot() {
+    let tree = Tree::new(&["root/b/1.jpg", "root/c/2.jpg", "root/d/3.jpg", "root/e.jpg"]);
+    let walk = walk_and_meanwhile(&tree, || fs::rename(tree.at("root"), tree.at("away")).unwrap());
+    assert!(walk.files.is_empty());
+    assert_eq!(blind(&tree, &walk), [("root".into(), true)]);
+    assert!(walk.blind[0].reason.starts_with("went away while it was being listed"), "{:?}", walk.blind);
+}
+
 #[cfg(unix)]
 mod unix {
     use std::ffi::{CString, OsStr};
@@ -226,17 +274,37 @@ mod unix {
     }
 
     #[test]
+    fn a_link_that_goes_away_is_a_blind_spot() {
+        let tree = Tree::new(&["drive/b.jpg"]);
+        symlink(tree.at("drive"), tree.at("root/usb")).unwrap();
+        let walk = walk_and_meanwhile(&tree, || fs::remove_file(tree.at("root/usb")).unwrap());
+        assert_eq!(blind(&tree, &walk), [("root/usb".into(), false)]);
+    }
+
+    /// Runs with the rights of a user who owns nothing, where the tests have those of the administrator.
+    fn without_rights<T: Send>(act: impl FnOnce() -> T + Send) -> T {
+        std::thread::scope(|scope| {
+            let run = || {
+                #[cfg(target_os = "linux")]
+                // SAFETY: the call takes a number. The kernel changes this thread alone, which ends with it.
+                unsafe {
+                    libc::setfsuid(65_534);
+                }
+                act()
+            };
+            scope.spawn(run).join().unwrap()
+        })
+    }
+
+    #[test]
     fn an_unreadable_folder_is_named_and_hides_its_photos() {
         use std::os::unix::fs::PermissionsExt;
         let tree = Tree::new(&["root/closed/a.jpg", "root/open/b.jpg"]);
         let closed = tree.at("root/closed");
+        fs::set_permissions(tree.at(""), fs::Permissions::from_mode(0o755)).unwrap();
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
-        let walk = tree.walk();
-        let root_reads_everything = fs::read_dir(&closed).is_ok();
+        let walk = without_rights(|| tree.walk());
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
-        if root_reads_everything {
-            return;
-        }
         assert_eq!(tree.found(&walk), ["root/open/b.jpg"]);
         assert_eq!(tree.skipped(&walk), [("root/closed".into(), "cannot be read: permission denied".into())]);
         assert_eq!(walk.blind[0].path, closed);

@@ -1,0 +1,127 @@
+//! Drives that are mounted and that go away in the middle of a run, where the system lets tests mount: each has a mount
+//! namespace of its own.
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::ffi::CString;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::thread;
+
+use clip_indexer::{Event, Indexer, Report};
+use support::{BLUE, GREEN, Library, RED, counts};
+
+/// Runs a test in a thread that alone sees what it mounts. Does nothing where that is not allowed.
+fn with_mounts(test: impl FnOnce() + Send) {
+    thread::scope(|scope| {
+        let run = || {
+            // SAFETY: both calls take numbers, strings that end with NUL, and null pointers where nothing is to be said. They
+            // change what this thread and those that it starts see of the file system.
+            let may_mount = unsafe {
+                libc::unshare(libc::CLONE_NEWNS) == 0
+                    && libc::mount(
+                        std::ptr::null(),
+                        c"/".as_ptr(),
+                        std::ptr::null(),
+                        libc::MS_REC | libc::MS_PRIVATE,
+                        std::ptr::null(),
+                    ) == 0
+            };
+            if may_mount {
+                test();
+            }
+        };
+        scope.spawn(run).join().unwrap();
+    });
+}
+
+fn c_string(path: &Path) -> CString {
+    CString::new(path.as_os_str().as_bytes()).unwrap()
+}
+
+/// Mounts an empty drive.
+fn mount(path: &Path) {
+    fs::create_dir_all(path).unwrap();
+    let path = c_string(path);
+    // SAFETY: the strings end with NUL and outlive the call, and the last argument may be null.
+    let result = unsafe { libc::mount(c"none".as_ptr(), path.as_ptr(), c"tmpfs".as_ptr(), 0, std::ptr::null()) };
+    assert_eq!(result, 0, "{path:?}");
+}
+
+/// Takes a drive away at once, whoever uses it.
+fn unplug(path: &Path) {
+    let path = c_string(path);
+    // SAFETY: the string ends with NUL and outlives the call.
+    assert_eq!(unsafe { libc::umount2(path.as_ptr(), libc::MNT_DETACH) }, 0, "{path:?}");
+}
+
+/// A library with a drive in it.
+fn with_drive() -> Library {
+    let library = Library::new();
+    library.photo("a/red.png", RED);
+    mount(&library.at("drive"));
+    library.photo("drive/a/green.png", GREEN);
+    library.photo("drive/b/blue.png", BLUE);
+    library.photo("drive/b/grey.png", [99, 99, 99]);
+    library
+}
+
+fn run_and_meanwhile(library: &Library, act: impl Fn(Event<'_>) + Sync) -> Report {
+    Indexer::new(&library.encoder, &library.index()).progress(&act).run(&[library.root()]).unwrap()
+}
+
+#[test]
+fn a_drive_that_goes_away_while_it_is_listed_costs_no_photos() {
+    with_mounts(|| {
+        for folder in ["drive", ""] {
+            let library = Library::new();
+            mount(&library.root());
+            library.photo("a/red.png", RED);
+            mount(&library.at("drive"));
+            library.photo("drive/a/green.png", GREEN);
+            library.photo("drive/b/blue.png", BLUE);
+            // A sign that the walk has come to the drive, and a photo that is gone.
+            fs::create_dir(library.at("drive/a.png")).unwrap();
+            library.photo("drive/b/gone.png", [9, 9, 9]);
+            library.run();
+            fs::remove_file(library.at("drive/b/gone.png")).unwrap();
+            fs::remove_dir(library.at("drive/a.png")).unwrap();
+            fs::create_dir(library.at("drive/aa.png")).unwrap();
+            let report = run_and_meanwhile(&library, |event| {
+                if let Event::Skipped(skipped) = event
+                    && skipped.path == library.at("drive/aa.png")
+                {
+                    unplug(&library.at(folder));
+                }
+            });
+            assert_eq!((report.removed, report.indexed), (0, 0), "{folder:?}: {report:?}");
+            assert_eq!(library.records().len(), 4, "{folder:?}");
+            assert!(report.unreachable.iter().map(|place| place.photos_kept).sum::<u64>() >= 2, "{report:?}");
+        }
+    });
+}
+
+#[test]
+fn a_drive_that_goes_away_before_its_photos_are_read_costs_none() {
+    with_mounts(|| {
+        let library = with_drive();
+        library.run();
+        // One that is gone, one that was changed, one that is new.
+        fs::remove_file(library.at("drive/b/grey.png")).unwrap();
+        library.photo("drive/a/green.png", [8, 8, 8]);
+        library.photo("drive/a/new.png", [7, 7, 7]);
+        let report = run_and_meanwhile(&library, |event| {
+            if matches!(event, Event::Planned { .. }) {
+                unplug(&library.at("drive"));
+            }
+        });
+        assert_eq!((counts(&report)[..5].to_vec(), report.skipped.len()), (vec![0, 0, 2, 0, 1], 2), "{report:?}");
+        assert_eq!(library.records().len(), 3);
+        library.assert_holds("drive/a/green.png", GREEN);
+        // And again without it.
+        let report = library.again();
+        assert_eq!((report.removed, report.unreachable[0].photos_kept), (0, 2));
+    });
+}
