@@ -248,6 +248,9 @@ mod tests {
                         Exclude::Pattern("*.png".into()),
                         Exclude::Path(StoredPath::Text("/photos/raw".into())),
                         Exclude::Path(StoredPath::Bytes(vec![b'/', 0xff])),
+                        Exclude::Except(Box::new(Exclude::Pattern("keep.png".into()))),
+                        Exclude::DeeperThan(3),
+                        Exclude::OtherFileSystems,
                     ],
                     bad_files: bad.map(|(file, header_crc32)| BadFilesEntry { file, header_crc32, files: file / 2 }),
                     hubness: deleted

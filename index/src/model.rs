@@ -77,4 +77,10 @@ pub enum Exclude {
     /// All files and folders that the pattern matches, and all that is in them. `docs/index-format.md` says what a pattern
     /// is.
     Pattern(String),
+    /// What this names is not left out by anything that comes before it. It is a path or a pattern, never another exception.
+    Except(Box<Exclude>),
+    /// All that lies deeper than so many levels below a root. The files of the root itself are on the first.
+    DeeperThan(u32),
+    /// All that is on another file system than the root that it lies below.
+    OtherFileSystems,
 }

@@ -13,6 +13,7 @@ mod found_by_others;
 mod graph;
 mod hostile;
 mod incremental;
+mod left_out;
 mod manners;
 mod messages;
 mod model;

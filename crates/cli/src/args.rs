@@ -2,11 +2,12 @@
 //! [`settings`](crate::settings).
 
 use std::ffi::OsString;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clip_search::Depth;
 
 /// Find photos by describing them: local, offline semantic photo search.
 #[derive(Debug, Parser)]
@@ -305,14 +306,28 @@ pub(crate) struct IndexArgs {
     #[arg(long)]
     pub forget_unreachable: bool,
 
-    /// Leave out what matches, in this run and all later ones: a name (`raw`, `*.png`), the end of a path (`raw/*.png`) or
-    /// a whole path; `status` lists them
+    /// Leave out what matches, in this run and all later ones: a name (`raw`, `*.png`), the end of a path (`raw/*.png`), a
+    /// path from the indexed folder on (`/raw/*.png`) or a whole path; `status` lists them
     #[arg(long, value_name = "PATTERN")]
     pub exclude: Vec<PathBuf>,
 
-    /// Take back an --exclude or a removal, and index what it left out
+    /// Take back an --exclude or a removal, and index what it left out; or index what matches though an --exclude leaves it
+    /// out, in this run and all later ones
     #[arg(long, value_name = "PATTERN")]
     pub include: Vec<PathBuf>,
+
+    /// Index only N levels of folders, in this run and all later ones: 1 for the photos in the folder itself, `none` for all
+    #[arg(long, value_name = "N", value_parser = depth)]
+    pub max_depth: Option<Depth>,
+
+    /// Leave out other file systems than that of the indexed folder, in this run and all later ones; `=no` takes that back
+    #[arg(long, value_enum, ignore_case = true, value_name = "yes|no", num_args = 0..=1, require_equals = true,
+        default_missing_value = "yes", hide_possible_values = true)]
+    pub one_file_system: Option<YesNo>,
+
+    /// Also index photos that are only in the cloud, which downloads them
+    #[arg(long, alias = "download-placeholders")]
+    pub download_photos: bool,
 
     /// Save after every N photos; an interruption loses at most the photos since the last save
     #[arg(long, value_name = "N", default_value = "1000", value_parser = count::<u64>(MAX_COUNT))]
@@ -668,6 +683,22 @@ pub(crate) struct TrainArgs {
     pub device: DeviceArgs,
 }
 
+/// Values of options that last until they are set to `no`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum YesNo {
+    Yes,
+    No,
+}
+
+/// Parses how deep folders are entered.
+fn depth(text: &str) -> Result<Depth, String> {
+    if text.eq_ignore_ascii_case("none") {
+        return Ok(Depth::Any);
+    }
+    let levels = count::<NonZeroU32>(MAX_COUNT)(text);
+    levels.map(Depth::UpTo).map_err(|expected| format!("{expected}, or none"))
+}
+
 /// The most threads: more than machines have cores, and few enough for any system to start.
 const MAX_THREADS: u64 = 1024;
 /// The most photos in a batch: what goes beyond takes gigabytes and gains nothing.
@@ -760,6 +791,25 @@ mod tests {
         let cli = parse(["clip-search", "bench", "--device", "CPU", "--precision", "Int8"]).unwrap();
         let Command::Bench(bench) = cli.command else { panic!("another command") };
         assert_eq!((bench.model.device.device, bench.model.precision), (DeviceArg::Cpu, Some(PrecisionArg::Int8)));
+    }
+
+    #[test]
+    fn limits_of_folders_are_set_and_taken_back() {
+        let index = |arguments: &[&str]| {
+            let cli = parse([&["clip-search", "index"], arguments].concat())?;
+            let Command::Index(index) = cli.command else { panic!("another command") };
+            Ok::<_, clap::Error>((index.max_depth, index.one_file_system, index.folders))
+        };
+        let levels = |levels| Some(Depth::UpTo(NonZeroU32::new(levels).unwrap()));
+        assert_eq!(index(&["--max-depth", "2"]).unwrap().0, levels(2));
+        assert_eq!(index(&["--max-depth", "none"]).unwrap().0, Some(Depth::Any));
+        assert_eq!(index(&["--one-file-system=no"]).unwrap().1, Some(YesNo::No));
+        // A folder after it is no value.
+        assert_eq!(index(&["--one-file-system", "no"]).unwrap(), (None, Some(YesNo::Yes), vec!["no".into()]));
+        assert_eq!(index(&[]).unwrap(), (None, None, Vec::new()));
+        for depth in ["0", "-1", "all", ""] {
+            assert!(index(&["--max-depth", depth]).is_err(), "{depth}");
+        }
     }
 
     #[test]

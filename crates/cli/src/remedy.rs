@@ -106,7 +106,7 @@ fn indexer(error: &IndexerError) -> Option<String> {
     {
         return Some(words);
     }
-    if let IndexerError::Excluded { by, .. } | IndexerError::NotExcluded { by: Some(by), .. } = error {
+    if let IndexerError::Excluded { by, .. } = error {
         return Some(format!("take that back with `clip-search index --include {}`", quoted(by)));
     }
     Some(match error.remedy()? {
@@ -116,6 +116,8 @@ fn indexer(error: &IndexerError) -> Option<String> {
                                        to remove its photos from the index"
                 .to_owned()
         }
+        Remedy::LookDeeper => "allow more with --max-depth, or `--max-depth none`".to_owned(),
+        Remedy::EditIgnoreFile => "take the line out of that file".to_owned(),
         Remedy::CheckPermissions => CHECK_PERMISSIONS.to_owned(),
         Remedy::Resume => "run the same command again to continue".to_owned(),
         Remedy::Report => "please report it".to_owned(),
@@ -326,13 +328,10 @@ mod tests {
     fn an_exclude_is_taken_back_by_its_name() {
         let error = IndexerError::Excluded { path: "/p/raw".into(), by: "raw*".into() };
         assert_eq!(advice(error), "take that back with `clip-search index --include 'raw*'`");
-        let not_excluded = |by: Option<&str>| IndexerError::NotExcluded {
-            given: "/p/raw/x".into(),
-            by: by.map(str::to_owned),
-            excluded: vec!["/p/raw".into()],
-        };
-        assert_eq!(advice(not_excluded(Some("/p/raw"))), "take that back with `clip-search index --include /p/raw`");
-        assert_eq!(advice(not_excluded(None)), "");
+        let error = IndexerError::NotExcluded { given: "/p/x".into(), excluded: vec!["/p/raw".into()] };
+        assert_eq!(advice(error), "");
+        let error = IndexerError::TooDeep { path: "/p/a/b".into(), root: "/p".into(), levels: 1 };
+        assert_eq!(advice(error), "allow more with --max-depth, or `--max-depth none`");
     }
 
     #[test]

@@ -112,7 +112,7 @@ mod tests {
     }
 
     fn found(path: &str, size: u64) -> FoundFile {
-        FoundFile { path: path.into(), stamp: stamp(size), folder_device: None }
+        FoundFile { path: path.into(), stamp: stamp(size), folder_device: None, in_cloud: false }
     }
 
     fn fault(reason: &str, is_lasting: bool) -> Fault {

@@ -177,7 +177,7 @@ mod tests {
     }
 
     fn claim(contents: &Contents<'_>, work: usize, hash: [u8; 16], known: Option<(u64, [u8; 16])>) -> Verdict {
-        let file = FoundFile { path: "/new".into(), stamp: Stamp::default(), folder_device: None };
+        let file = FoundFile { path: "/new".into(), stamp: Stamp::default(), folder_device: None, in_cloud: false };
         contents.claim(work, &file, hash, known)
     }
 

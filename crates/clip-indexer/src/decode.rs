@@ -130,6 +130,7 @@ pub(crate) fn is_about_content(reason: &SkipReason) -> bool {
     !matches!(
         reason,
         SkipReason::Unreadable { .. }
+            | SkipReason::InCloud
             | SkipReason::Panicked { .. }
             | SkipReason::NotEncoded { .. }
             | SkipReason::Image(ImageError::Io(_) | ImageError::NotBuiltIn { .. } | ImageError::Panicked { .. })

@@ -43,21 +43,41 @@ pub enum IndexerError {
         /// The exclude, as it is given to be taken back.
         by: String,
     },
+    /// The only folders that were asked for lie deeper than is looked.
+    #[error(
+        "cannot index {}: it lies deeper below {} than is indexed, which is {levels} level{}",
+        path.display(),
+        root.display(),
+        if *levels == 1 { "" } else { "s" }
+    )]
+    TooDeep {
+        /// As it was given.
+        path: PathBuf,
+        /// The folder of the index that it is in.
+        root: PathBuf,
+        /// The depth.
+        levels: u32,
+    },
+    /// The only folders that were asked for are left out by a file among the photos.
+    #[error("cannot index {}: it is left out by {}", path.display(), by.display())]
+    Ignored {
+        /// As it was given.
+        path: PathBuf,
+        /// The `.clipignore`.
+        by: PathBuf,
+    },
     /// Something is to be excluded that has no name.
     #[error("cannot exclude nothing: expected a path or a pattern, found an empty one")]
     EmptyExclude,
     /// An exclude is to be taken back that there is not.
     #[error(
-        "{} is not excluded{}; {}",
+        "{} is not excluded; {}",
         given.display(),
-        by.as_ref().map(|by| format!(" by itself but by {by}")).unwrap_or_default(),
         if excluded.is_empty() { "nothing is excluded".to_owned() } else { format!("excluded are {}", excluded.join(", ")) }
     )]
     NotExcluded {
         /// As it was given.
         given: PathBuf,
-        /// The exclude that applies to it, if it is inside one.
-        by: Option<String>,
         /// All excludes, as they are given to be taken back.
         excluded: Vec<String>,
     },
@@ -103,6 +123,10 @@ pub enum Remedy {
     CheckPermissions,
     /// Take the exclude back.
     TakeBackExclude,
+    /// Allow more levels of folders.
+    LookDeeper,
+    /// Take the line out of the `.clipignore`.
+    EditIgnoreFile,
     /// Run the same again: what was indexed is kept.
     Resume,
     /// Report the fault to the authors of the model's code.
@@ -121,13 +145,13 @@ impl IndexerError {
                 io::ErrorKind::PermissionDenied => Some(Remedy::CheckPermissions),
                 _ => None,
             },
-            Self::Excluded { .. } | Self::NotExcluded { by: Some(_), .. } => Some(Remedy::TakeBackExclude),
+            Self::Excluded { .. } => Some(Remedy::TakeBackExclude),
+            Self::TooDeep { .. } => Some(Remedy::LookDeeper),
+            Self::Ignored { .. } => Some(Remedy::EditIgnoreFile),
             Self::Encoder { .. } => Some(Remedy::Resume),
             Self::EncoderOutput { .. } => Some(Remedy::Report),
             Self::Threads(_) => Some(Remedy::UseFewerThreads),
-            Self::NotIndexable { .. } | Self::EmptyExclude | Self::NotExcluded { by: None, .. } | Self::Index(_) => {
-                None
-            }
+            Self::NotIndexable { .. } | Self::EmptyExclude | Self::NotExcluded { .. } | Self::Index(_) => None,
         }
     }
 }

@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use crate::excluded::Excluded;
 use crate::progress::Silent;
-use crate::report::Skipped;
-use crate::walk::walk;
+use crate::report::{SkipReason, Skipped};
+use crate::walk::{Selection, walk};
 
 /// What [`find_photos`] found.
 #[derive(Debug, Default)]
@@ -19,11 +18,21 @@ pub struct FoundPhotos {
 }
 
 /// Lists the photos in a folder and in all folders below it, by the rules that [`Indexer::run`](crate::Indexer::run) goes
-/// by: links are followed, hidden entries and system folders are left out. No file is opened.
+/// by: links are followed; hidden entries, system folders, what [`IGNORE_FILE`](crate::IGNORE_FILE)s leave out and what is only
+/// in the cloud are left out. No photo is opened.
 pub fn find_photos(folder: &Path) -> FoundPhotos {
     let never = AtomicBool::new(false);
-    let walked = walk(&[folder.to_path_buf()], &Excluded::default(), true, &Silent, &never);
-    FoundPhotos { photos: walked.files.into_iter().map(|file| file.path).collect(), skipped: walked.skipped }
+    let selection = Selection { follow_links: true, ..Selection::default() };
+    let walked = walk(&[folder.to_path_buf()], selection, &Silent, &never);
+    let mut found = FoundPhotos { photos: Vec::new(), skipped: walked.skipped };
+    for file in walked.files {
+        if file.in_cloud {
+            found.skipped.push(Skipped { path: file.path, reason: SkipReason::InCloud });
+        } else {
+            found.photos.push(file.path);
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -33,15 +42,26 @@ mod tests {
     #[test]
     fn photos_of_all_subfolders_under_the_name_that_was_given() {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["b/2.jpg", "a.JPG", "b/c/1.png", "notes.txt", ".hidden/x.jpg", "@eaDir/x.jpg"] {
+        for name in [
+            "b/2.jpg",
+            "a.JPG",
+            "b/c/1.png",
+            "notes.txt",
+            ".hidden/x.jpg",
+            "@eaDir/x.jpg",
+            "b/left/3.jpg",
+            "b/.4.jpg.icloud",
+        ] {
             let path = dir.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "x").unwrap();
         }
+        std::fs::write(dir.path().join(".clipignore"), "left/").unwrap();
         let folder = dir.path().join("b/..");
         let found = find_photos(&folder);
         assert_eq!(found.photos, ["a.JPG", "b/2.jpg", "b/c/1.png"].map(|name| folder.join(name)));
-        assert!(found.skipped.is_empty());
+        assert_eq!(found.skipped.len(), 1);
+        assert_eq!(found.skipped[0].path, folder.join("b/4.jpg"));
         let missing = find_photos(&dir.path().join("none"));
         assert!(missing.photos.is_empty());
     }

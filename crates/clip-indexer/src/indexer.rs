@@ -14,6 +14,7 @@ use crate::bad::{self, Bad};
 use crate::contents::Contents;
 use crate::error::IndexerError;
 use crate::excluded::{self, Excluded};
+use crate::ignore_file::IgnoreFiles;
 use crate::options::IndexOptions;
 use crate::pipeline::Pipeline;
 use crate::plan::{Gone, Kept, Known, Plan, Spot, lost, plan};
@@ -21,7 +22,7 @@ use crate::presence::{Departures, Disk, FileSystem, Folder};
 use crate::progress::{Event, Progress, Silent};
 use crate::report::{Forgotten, Report, Skipped, Unreachable};
 use crate::roots;
-use crate::walk::walk;
+use crate::walk::{Selection, walk};
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
@@ -133,10 +134,12 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             Err(IndexError::NotFound { .. }) => (Vec::new(), Vec::new()),
             Err(error) => return Err(error.into()),
         };
-        let excludes = excluded::changed(&excludes, &self.options.exclude, &self.options.include)?;
+        let excludes = excluded::changed(&excludes, &self.options)?;
         let mut roots = roots::resolve(given, &remembered, self.index)?;
         let all_roots = roots.remembered(&remembered);
         let named = roots.leave_out(&excludes, &all_roots)?;
+        let mut ignore_files = IgnoreFiles::default();
+        let ignored = roots.leave_out_ignored(&mut ignore_files, &all_roots)?;
         let model = ModelId {
             name: self.encoder.name().to_owned(),
             fingerprint: self.encoder.fingerprint().to_owned(),
@@ -149,9 +152,23 @@ impl<'a, E: Encoder> Indexer<'a, E> {
 
         let walking = Instant::now();
         let excluded = Excluded::new(&excludes, &all_roots);
-        let mut walked = walk(&roots.walk, &excluded, self.options.follow_links, self.progress, self.cancel);
+        let selection = Selection {
+            excluded: Excluded::new(&excludes, &all_roots),
+            ignore_files,
+            follow_links: self.options.follow_links,
+            download: self.options.download,
+        };
+        let mut walked = walk(&roots.walk, selection, self.progress, self.cancel);
+        let left_out: HashSet<PathBuf> =
+            walked.left_out.drain().chain(ignored.iter().map(|root| root.path.clone())).collect();
+        let is_left_out = |path: &Path| {
+            excluded.covers(path, false)
+                || !left_out.is_empty() && path.ancestors().any(|folder| left_out.contains(folder))
+        };
         let mut report = Report {
             excluded: named,
+            ignored,
+            ignore_faults: std::mem::take(&mut walked.ignore_faults),
             passed_over: std::mem::take(&mut walked.passed_over).into_list(),
             ..Report::default()
         };
@@ -163,9 +180,9 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         }
 
         let disk = Disk::default();
-        // What is excluded is not away but to leave the index, wherever it is.
-        let (mut known, mut left_out): (Vec<_>, Vec<_>) =
-            known_files(writer.records()?).into_iter().partition(|photo| !excluded.covers(&photo.path, false));
+        // What is left out is not away but to leave the index, wherever it is.
+        let (mut known, mut to_leave): (Vec<_>, Vec<_>) =
+            known_files(writer.records()?).into_iter().partition(|photo| !is_left_out(&photo.path));
         let deleted = roots.deleted_files(|path| known.iter().any(|known| known.path == path));
         let blind = [roots.blind.as_slice(), &walked.blind].concat();
         let looked = |path: &Path| {
@@ -179,20 +196,20 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         let lost = match self.replaced {
             Some(replaced) if !forget => {
                 let mut known = known_files(replaced.all_records()?);
-                known.retain(|photo| !excluded.covers(&photo.path, false));
+                known.retain(|photo| !is_left_out(&photo.path));
                 lost(&known, &walked.files, &roots.scope, &blind, &disk)
             }
             _ => Default::default(),
         };
         let plan = plan(&known, walked.files, &roots.scope, &blind, forget, &disk);
-        let Plan { unchanged, restamped, outdated, mut work, mut gone, kept, spots, devices } = plan;
+        let Plan { unchanged, in_cloud, restamped, outdated, mut work, mut gone, kept, spots, devices } = plan;
         let may_be_back = gone.iter().filter(|gone| gone.spot.is_none()).map(|gone| gone.id).collect::<HashSet<_>>();
         let may_be_back: HashMap<u64, PathBuf> = known
             .iter()
             .filter(|photo| may_be_back.contains(&photo.id))
             .map(|photo| (photo.id, photo.path.clone()))
             .collect();
-        gone.extend(left_out.iter().map(|photo| Gone { id: photo.id, hash: photo.hash, spot: None }));
+        gone.extend(to_leave.iter().map(|photo| Gone { id: photo.id, hash: photo.hash, spot: None }));
         work.retain(|work| match bad.settled(&work.file) {
             Some(skipped) => {
                 report.skipped_before.push(skipped);
@@ -201,6 +218,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             None => true,
         });
         report.unchanged = unchanged;
+        report.in_cloud = in_cloud;
         self.progress.event(Event::Planned { unchanged, to_read: work.len() as u64 });
         let before = writer.roots();
         let mut remembered = roots.remembered(&before);
@@ -210,7 +228,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         }
         let missing = missing_roots(&remembered, &roots.walk, &known, &disk);
         let departures = Departures { devices, system: &disk, roots: remembered.clone() };
-        known.append(&mut left_out);
+        known.append(&mut to_leave);
         let contents = Contents::new(&known, gone, kept, departures);
         drop(known);
 
@@ -244,7 +262,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             let is_away = |path: &Path| report.unreachable.iter().any(|place| path.starts_with(&place.path));
             let is_kept = |path: &Path| {
                 remembered.iter().any(|root| path.starts_with(root))
-                    && !excluded.covers(path, false)
+                    && !is_left_out(path)
                     && (!looked(path) || is_away(path))
             };
             bad::forget_gone(&bad, &report, is_kept, &mut writer);

@@ -2,10 +2,10 @@
 //!
 //! [`Indexer`] is the whole interface. A run goes through these steps:
 //!
-//! 1. **Walk** the folders without opening a single file. Hidden entries, [`SYSTEM_FOLDERS`] and what the index excludes are
-//!    passed over; links are followed, each target once.
+//! 1. **Walk** the folders without opening a photo. Hidden entries, [`SYSTEM_FOLDERS`], what the index excludes and what
+//!    [`IGNORE_FILE`]s leave out are passed over; links are followed, each target once.
 //! 2. **Plan**: what has the path, size and times that the index knows is unchanged; the rest is read, except for files that
-//!    could not be decoded before and have not changed.
+//!    could not be decoded before and have not changed, and for those that are only in the cloud.
 //! 3. **Pipeline**: threads read and hash. Content that the index knows is moved or copied there without being decoded;
 //!    what is left is decoded and encoded in batches, and committed every so many photos.
 //! 4. **Removal** of photos whose files are gone, unless they may be on a drive that is not mounted: that must not cost
@@ -27,11 +27,13 @@ mod encode;
 mod error;
 mod excluded;
 mod find;
+mod ignore_file;
 mod indexer;
 mod options;
 mod passed_over;
 mod pattern;
 mod pipeline;
+mod placeholder;
 mod plan;
 mod presence;
 mod progress;
@@ -47,11 +49,12 @@ pub use clip_encoder::{BoxedError, Encoder};
 pub use error::{IndexerError, Remedy};
 pub use excluded::parse_exclude;
 pub use find::{FoundPhotos, find_photos};
+pub use ignore_file::{IGNORE_FILE, IgnoreFault};
 pub use indexer::Indexer;
-pub use options::IndexOptions;
+pub use options::{Depth, IndexOptions};
 pub use passed_over::{PassedOver, PassedOverKind};
 pub use progress::{Event, Outcome, Progress, Silent};
 pub use remove::{Removed, remove};
-pub use report::{Forgotten, Report, SkipReason, Skipped, StageTimes, Unreachable};
+pub use report::{Forgotten, Ignored, Report, SkipReason, Skipped, StageTimes, Unreachable};
 pub use stamp::describe;
 pub use system_folders::SYSTEM_FOLDERS;

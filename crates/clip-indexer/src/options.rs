@@ -1,6 +1,6 @@
 //! How a run goes about its work.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +10,15 @@ use clip_index::GraphOptions;
 /// The most threads that decode, whatever was asked for: more than machines have cores, and few enough for any system to
 /// start.
 const MAX_DECODE_THREADS: usize = 1024;
+
+/// How deep folders are looked into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// As deep as they go.
+    Any,
+    /// So many levels, of which the files in the root itself are the first.
+    UpTo(NonZeroU32),
+}
 
 /// Settings of a run; the default suits a desktop machine.
 #[derive(Debug, Clone)]
@@ -44,8 +53,18 @@ pub struct IndexOptions {
     /// What is left out of the folders from now on, besides what the index leaves out already. Each is a file or folder, or
     /// a pattern such as `*.png`, which `docs/index-format.md` describes. Photos that match leave the index.
     pub exclude: Vec<PathBuf>,
-    /// What is not left out any more, as it was excluded. Done before `exclude`.
+    /// What is not left out any more, named as it was excluded. What names no exclude is an exception from now on: it is
+    /// indexed whatever is excluded before or with it.
     pub include: Vec<PathBuf>,
+    /// How deep folders are looked into from now on; `None` leaves that as the index has it. What lies deeper leaves the
+    /// index.
+    pub max_depth: Option<Depth>,
+    /// Whether only what is on the file system of its root is looked at from now on; `None` leaves that as the index has
+    /// it. What is on another leaves the index. Where the system has no numbers for file systems, drives are compared.
+    pub one_file_system: Option<bool>,
+    /// Whether files are read that are only in the cloud and that reading downloads. What the index has of such a file stays in
+    /// it either way.
+    pub download: bool,
     /// Whether it is measured how near photos are to texts in general, so that searches can correct scores by it. Takes a tenth
     /// of a millisecond a photo, and the first time as long as embedding some thousand texts takes.
     pub correct_scores: bool,
@@ -68,6 +87,9 @@ impl Default for IndexOptions {
             forget_unreachable: false,
             exclude: Vec::new(),
             include: Vec::new(),
+            max_depth: None,
+            one_file_system: None,
+            download: false,
             correct_scores: true,
             graph: Some(GraphOptions::default()),
         }

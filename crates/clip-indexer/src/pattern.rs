@@ -1,4 +1,6 @@
 //! Patterns of paths: `*.png`, `raw/**/proofs`, `/photos/20[01]?/`. `docs/index-format.md` says what they match.
+//!
+//! The lines of a `.clipignore` are read into the same patterns, by the rules of git.
 
 /// Whether letters A to Z match in either case, as file names do on these systems.
 const FOLDS_CASE: bool = cfg!(any(windows, target_os = "macos"));
@@ -52,6 +54,37 @@ impl Pattern {
             is_absolute: has_drive || text.starts_with(is_separator),
             folders_only: text.ends_with(is_separator),
         }
+    }
+
+    /// Reads the pattern of a line as git does, without the `!` that may be before it. It is compared with what comes after
+    /// the folder in a path; [`is_absolute`](Self::is_absolute) means that it is all of that.
+    ///
+    /// # Errors
+    /// What is wrong with it, as a phrase. Git takes no notice of such lines.
+    pub fn of_ignore_file(text: &str) -> Result<Pattern, &'static str> {
+        let folders_only = text.ends_with('/');
+        let text = text.strip_suffix('/').unwrap_or(text);
+        let mut parts = Vec::new();
+        let names: Vec<&str> = text.strip_prefix('/').unwrap_or(text).split('/').collect();
+        for (place, name) in names.iter().enumerate() {
+            let backslashes = name.len() - name.trim_end_matches('\\').len();
+            // A slash after a backslash is a slash.
+            let name = if backslashes % 2 == 1 && place + 1 < names.len() { &name[..name.len() - 1] } else { name };
+            match name {
+                "" => return Err("expected a name"),
+                stars if stars.len() > 1 && stars.bytes().all(|byte| byte == b'*') => {
+                    if parts.last() != Some(&Part::Any) {
+                        parts.push(Part::Any);
+                    }
+                }
+                name => parts.push(Part::Name(tokens_with_escapes(name)?)),
+            }
+        }
+        if parts.last() == Some(&Part::Any) {
+            // What is in a folder is not the folder.
+            parts.push(Part::Name(vec![Token::Many]));
+        }
+        Ok(Pattern { parts, is_absolute: text.contains('/'), folders_only })
     }
 
     /// Whether it matches these components of a file or folder: all of them if it [is absolute](Self::is_absolute), or else
@@ -166,7 +199,7 @@ fn tokens(name: &str) -> Vec<Token> {
                 tokens.push(Token::One);
                 after
             }
-            '[' if let Some((class, after)) = class(after) => {
+            '[' if let Some((class, after)) = class(after, false) => {
                 tokens.push(class);
                 after
             }
@@ -179,8 +212,35 @@ fn tokens(name: &str) -> Vec<Token> {
     tokens
 }
 
-/// Reads a class after its opening bracket, and what follows it; `None` if it is not closed.
-fn class(text: &str) -> Option<(Token, &str)> {
+/// As [`tokens`], with `\` before characters that stand for themselves. A bracket that is not closed is a mistake.
+fn tokens_with_escapes(name: &str) -> Result<Vec<Token>, &'static str> {
+    let mut tokens = Vec::new();
+    let mut rest = name;
+    while let Some(at) = rest.find(['\\', '[']) {
+        tokens.extend(self::tokens(&rest[..at]));
+        let after = &rest[at + 1..];
+        if rest[at..].starts_with('[') {
+            if after.split(']').next().is_some_and(|class| class.contains("[:")) {
+                return Err("classes by name, such as [:alpha:], are not known");
+            }
+            let (class, after) = class(after, true).ok_or("expected ] after [")?;
+            tokens.push(class);
+            rest = after;
+        } else {
+            let escaped = after.chars().next().ok_or("expected a character after \\")?;
+            let (literal, after) = after.split_at(escaped.len_utf8());
+            tokens.extend(literal.bytes().map(Token::Byte));
+            rest = after;
+        }
+    }
+    tokens.extend(self::tokens(rest));
+    tokens.dedup_by(|a, b| *a == Token::Many && *b == Token::Many);
+    Ok(tokens)
+}
+
+/// Reads a class after its opening bracket, and what follows it; `None` if it is not closed. With `escapes`, a character after
+/// `\` stands for itself.
+fn class(text: &str, escapes: bool) -> Option<(Token, &str)> {
     let (negated, mut rest) = match text.strip_prefix(['!', '^']) {
         Some(rest) => (true, rest),
         None => (false, text),
@@ -188,18 +248,24 @@ fn class(text: &str) -> Option<(Token, &str)> {
     let mut ranges = Vec::new();
     // A closing bracket that comes first is one of the characters.
     while ranges.is_empty() || !rest.starts_with(']') {
-        let first = rest.chars().next()?;
-        rest = &rest[first.len_utf8()..];
+        let first;
+        (first, rest) = class_char(rest, escapes)?;
         let mut last = first;
         if let Some(after) = rest.strip_prefix('-')
-            && let Some(end) = after.chars().next()
-            && end != ']'
+            && !after.starts_with(']')
+            && let Some((end, after)) = class_char(after, escapes)
         {
-            (last, rest) = (end, &after[end.len_utf8()..]);
+            (last, rest) = (end, after);
         }
         ranges.push((first, last));
     }
     Some((Token::Class { ranges, negated }, &rest[1..]))
+}
+
+fn class_char(text: &str, escapes: bool) -> Option<(char, &str)> {
+    let text = text.strip_prefix('\\').filter(|_| escapes).unwrap_or(text);
+    let first = text.chars().next()?;
+    Some((first, &text[first.len_utf8()..]))
 }
 
 #[cfg(test)]
@@ -281,6 +347,55 @@ mod tests {
         }
     }
 
+    /// Compares a line of a `.clipignore` with a path below its folder.
+    fn ignores(line: &str, path: &str) -> bool {
+        let components: Vec<&[u8]> = path.split('/').filter(|name| !name.is_empty()).map(str::as_bytes).collect();
+        Pattern::of_ignore_file(line).unwrap().matches(&components, path.ends_with('/'))
+    }
+
+    #[test]
+    fn lines_are_read_as_git_reads_them() {
+        for (line, path) in [
+            ("*.png", "a/b.png"),
+            ("raw", "a/raw/"),
+            ("raw/", "a/raw/"),
+            ("/raw", "raw"),
+            ("raw/*.jpg", "raw/a.jpg"),
+            ("**/raw/*.jpg", "x/raw/a.jpg"),
+            ("raw/**", "raw/a/b.jpg"),
+            ("a/**/b", "a/b"),
+            ("**", "a/b"),
+            (r"\!a\*b", "x/!a*b"),
+            (r"\#a", "#a"),
+            (r"a\ ", "a "),
+            (r"[\]a]", "]"),
+            ("{a,b}", "{a,b}"),
+            ("a**b", "axxb"),
+            ("a/***/b", "a/x/y/b"),
+            (r"a\/b", "a/b"),
+        ] {
+            assert!(ignores(line, path), "{line} {path}");
+        }
+        for (line, path) in [
+            ("/raw", "a/raw"),
+            ("raw/*.jpg", "x/raw/a.jpg"),
+            ("raw/", "raw"),
+            ("raw/**", "raw/"),
+            (r"a\*b", "axb"),
+            ("{a,b}", "a"),
+            ("a*b", "a/b"),
+        ] {
+            assert!(!ignores(line, path), "{line} {path}");
+        }
+    }
+
+    #[test]
+    fn what_git_takes_no_notice_of_is_a_mistake() {
+        for line in ["a[bc", "a\\", "x/[/y", "[[:alpha:]]", "/", "", "a//b", "//a"] {
+            assert!(Pattern::of_ignore_file(line).is_err(), "{line}");
+        }
+    }
+
     #[test]
     fn the_case_counts_where_it_counts_for_files() {
         assert_eq!(matches("*.png", "A.PNG"), FOLDS_CASE);
@@ -308,12 +423,14 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) as usize % below
         };
-        let alphabet = ['a', 'b', '*', '?', '[', ']', '!', '-', '/', '.', 'ä', '\u{0}'];
+        let alphabet = ['a', 'b', '*', '?', '[', ']', '!', '-', '/', '.', '\\', 'ä', '\u{0}'];
         for _ in 0..20_000 {
             let text: String = (0..next(12)).map(|_| alphabet[next(alphabet.len())]).collect();
             let bytes: Vec<u8> = (0..next(8)).map(|_| [b'a', b'b', 0xff, 0xc3][next(4)]).collect();
-            let pattern = Pattern::new(&text);
-            pattern.matches(&[&bytes, b"ab", &bytes], next(2) == 0);
+            let is_folder = next(2) == 0;
+            for pattern in [Ok(Pattern::new(&text)), Pattern::of_ignore_file(&text)].into_iter().flatten() {
+                pattern.matches(&[&bytes, b"ab", &bytes], is_folder);
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What to do about every file: the index as it is against the folders as they are.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::presence::{Devices, FileSystem, Occupied, Place, common_folder};
@@ -67,6 +67,8 @@ pub(crate) struct Plan {
     pub restamped: Vec<(u64, Stamp)>,
     /// Unchanged photos whose details are to be read again: their ids and paths.
     pub outdated: Vec<(u64, PathBuf)>,
+    /// Files that are only in the cloud and are not as the index knows them, if it does.
+    pub in_cloud: u64,
     /// Files to read, in the order in which they were found.
     pub work: Vec<Work>,
     pub gone: Vec<Gone>,
@@ -96,6 +98,14 @@ pub(crate) fn plan(
         plan.devices.learn(&file, known.map(|known| &known.stamp));
         occupied.add(&file.path, known.map(|known| &known.stamp));
         match known {
+            _ if file.in_cloud => {
+                // Where data were removed from the disk, times other than this one may have changed.
+                let is_same = |known: &Known| {
+                    let at = |stamp: &Stamp| (stamp.size, stamp.mtime_ns);
+                    file.stamp == Stamp::default() || at(&known.stamp) == at(&file.stamp)
+                };
+                *(if known.is_some_and(is_same) { &mut plan.unchanged } else { &mut plan.in_cloud }) += 1;
+            }
             Some(known) if known.stamp.same_content(&file.stamp) => {
                 plan.unchanged += 1;
                 if known.is_outdated {
@@ -145,8 +155,8 @@ pub(crate) fn plan(
     plan
 }
 
-/// The photos of an index that is to be replaced which would be lost, because they are where the run could not look. The
-/// others of `known` were found or are gone.
+/// The photos of an index that is to be replaced which would be lost, because they are where the run could not look, or only in
+/// the cloud. The others of `known` were found or are gone.
 pub(crate) fn lost(
     known: &[Known],
     found: &[FoundFile],
@@ -154,8 +164,25 @@ pub(crate) fn lost(
     blind: &[Blind],
     system: &dyn FileSystem,
 ) -> (Vec<Kept>, Vec<Spot>) {
-    let plan = plan(known, found.to_vec(), scope, blind, false, system);
-    (plan.kept.into_iter().filter(|kept| kept.spot.is_some()).collect(), plan.spots)
+    let Plan { mut kept, mut spots, .. } = plan(known, found.to_vec(), scope, blind, false, system);
+    kept.retain(|kept| kept.spot.is_some());
+    let in_cloud: HashSet<&Path> = found.iter().filter(|file| file.in_cloud).map(|file| file.path.as_path()).collect();
+    for root in scope.iter().filter(|_| !in_cloud.is_empty()) {
+        let is_lost = |known: &&Known| known.path.starts_with(root) && in_cloud.contains(known.path.as_path());
+        let lost = known.iter().filter(is_lost).map(|Known { id, path, hash, stamp, .. }| Kept {
+            id: *id,
+            path: path.clone(),
+            hash: *hash,
+            stamp: *stamp,
+            spot: Some(spots.len()),
+        });
+        let before = kept.len();
+        kept.extend(lost);
+        let photos = (kept.len() - before) as u64;
+        let reason = "holds photos that are only in the cloud".to_owned();
+        spots.push(Spot { path: root.clone(), reason, root: false, photos });
+    }
+    (kept, spots)
 }
 
 impl From<&Blind> for Spot {
@@ -256,7 +283,7 @@ mod tests {
     }
 
     fn found(path: &str, mtime_ns: i128) -> FoundFile {
-        FoundFile { path: path.into(), stamp: stamp(mtime_ns), folder_device: None }
+        FoundFile { path: path.into(), stamp: stamp(mtime_ns), folder_device: None, in_cloud: false }
     }
 
     fn planned(known: &[Known], found: Vec<FoundFile>, blind: &[Blind], forget: bool) -> Plan {
@@ -282,6 +309,25 @@ mod tests {
         );
         assert_eq!(plan.gone, [Gone { id: 3, hash: [3; 16], spot: None }]);
         assert!(plan.spots.is_empty() && plan.kept.is_empty() && plan.restamped.is_empty());
+    }
+
+    #[test]
+    fn what_is_only_in_the_cloud_is_not_read() {
+        let index = [known(1, "/photos/same"), known(2, "/photos/stub"), known(3, "/photos/edited")];
+        let in_cloud = |path: &str, stamp| FoundFile { stamp, in_cloud: true, ..found(path, 1) };
+        let evicted = Stamp { ctime_ns: Some(99), ..stamp(1) };
+        let files = vec![
+            in_cloud("/photos/edited", stamp(2)),
+            in_cloud("/photos/new", stamp(1)),
+            in_cloud("/photos/same", evicted),
+            in_cloud("/photos/stub", Stamp::default()),
+        ];
+        let plan = planned(&index, files.clone(), &[], true);
+        assert_eq!((plan.unchanged, plan.in_cloud), (2, 2));
+        assert!(plan.work.is_empty() && plan.gone.is_empty() && plan.kept.is_empty() && plan.restamped.is_empty());
+        let (kept, spots) = lost(&index, &files, &["/photos".into()], &[], &Full);
+        assert_eq!(kept.iter().map(|kept| kept.spot).collect::<Vec<_>>(), [Some(0); 3]);
+        assert_eq!((spots[0].path.as_path(), spots[0].photos), (Path::new("/photos"), 3));
     }
 
     #[test]

@@ -63,9 +63,9 @@ pub fn remove(writer: &mut IndexWriter, paths: &[PathBuf]) -> Result<Removed, In
         }
         for path in to_exclude {
             let exclude = as_path(path)?;
-            if !excluded.contains(&exclude) {
-                excluded.push(exclude);
-            }
+            // The last decides, whatever exceptions there were.
+            excluded.retain(|other| *other != exclude);
+            excluded.push(exclude);
             if !removed.excluded.contains(path) {
                 removed.excluded.push(path.clone());
             }

@@ -7,12 +7,13 @@ use clip_encoder::BoxedError;
 use clip_image::ImageError;
 use thiserror::Error;
 
+use crate::ignore_file::IgnoreFault;
 use crate::passed_over::PassedOver;
 
 /// What [`Indexer::run`](crate::Indexer::run) did.
 ///
-/// Every file that looks like a photo and is not excluded is counted exactly once, in `indexed`, `unchanged`, `moved`,
-/// `skipped` or `skipped_before`, unless the run was cancelled before it came to it.
+/// Every file that looks like a photo and is not left out is counted exactly once, in `indexed`, `unchanged`, `moved`,
+/// `skipped`, `skipped_before` or `in_cloud`, unless the run was cancelled before it came to it.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
@@ -34,8 +35,15 @@ pub struct Report {
     pub skipped: Vec<Skipped>,
     /// What could not be indexed in an earlier run either and is as it was then, in the order of their paths.
     pub skipped_before: Vec<Skipped>,
+    /// Photos that are only in the cloud, and of which the index has nothing or something older: they were not read, which would
+    /// have downloaded them.
+    pub in_cloud: u64,
     /// Folders that were to be indexed and are excluded.
     pub excluded: Vec<PathBuf>,
+    /// Folders that were to be indexed and are left out by a file among the photos.
+    pub ignored: Vec<Ignored>,
+    /// What is not heeded in such files.
+    pub ignore_faults: Vec<IgnoreFault>,
     /// Places that could not be looked into, or where photos were not found that may be on a drive that is not mounted. The
     /// photos that the index knows there were kept.
     pub unreachable: Vec<Unreachable>,
@@ -94,6 +102,9 @@ pub enum SkipReason {
         /// In the operating system's words.
         error: String,
     },
+    /// Reading it would download it.
+    #[error("only in the cloud")]
+    InCloud,
     /// The file could not be read or decoded.
     #[error("{0}")]
     Image(#[from] ImageError),
@@ -121,6 +132,15 @@ pub enum SkipReason {
         /// What the fault said of itself.
         message: String,
     },
+}
+
+/// A folder that was to be indexed and is left out by a file in a folder above it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ignored {
+    /// The folder.
+    pub path: PathBuf,
+    /// The `.clipignore`.
+    pub by: PathBuf,
 }
 
 /// A place whose photos were removed from the index though it could not be reached.

@@ -9,6 +9,8 @@ use clip_index::Exclude;
 
 use crate::error::IndexerError;
 use crate::excluded::{self, Excluded};
+use crate::ignore_file::IgnoreFiles;
+use crate::report::Ignored;
 use crate::walk::Blind;
 
 /// The roots of a run, made canonical.
@@ -75,17 +77,53 @@ impl Roots {
     /// Takes the folders that are excluded out of what is to be walked, and gives them. `all` are the roots of the index, too.
     ///
     /// # Errors
-    /// [`IndexerError::Excluded`] if no other is left.
+    /// [`IndexerError::Excluded`] or [`IndexerError::TooDeep`] if no other is left.
     pub fn leave_out(&mut self, excludes: &[Exclude], all: &[PathBuf]) -> Result<Vec<PathBuf>, IndexerError> {
-        let covers =
-            |exclude: &&Exclude, folder: &Path| Excluded::new(std::slice::from_ref(*exclude), all).covers(folder, true);
-        let by = |folder: &Path| excludes.iter().find(|exclude| covers(exclude, folder));
-        let left_out: Vec<PathBuf> = self.walk.extract_if(.., |folder| by(folder).is_some()).collect();
+        let excluded = Excluded::new(excludes, all);
+        let is_left_out = |root: &Path| {
+            if root.is_dir() { excluded.shuts(root) } else { excluded.covers(root, false) }
+        };
+        let left_out: Vec<PathBuf> = self.walk.extract_if(.., |root| is_left_out(root)).collect();
         self.blind.retain(|spot| !left_out.contains(&spot.path));
+        let Some(path) = left_out.first().filter(|_| self.walk.is_empty() && self.blind.is_empty()) else {
+            return Ok(left_out);
+        };
+        let path = path.clone();
+        let levels = excludes.iter().find_map(|exclude| match exclude {
+            Exclude::DeeperThan(levels) => Some(*levels),
+            _ => None,
+        });
+        Err(match (excluded.left_out_by(&path, path.is_dir()), levels) {
+            (None, Some(levels)) => {
+                let root = all.iter().find(|root| path.starts_with(root)).cloned().unwrap_or_default();
+                IndexerError::TooDeep { path, root, levels }
+            }
+            (by, _) => {
+                IndexerError::Excluded { path, by: by.map(|by| excluded::describe(&excludes[by])).unwrap_or_default() }
+            }
+        })
+    }
+
+    /// Takes what is left out by files in the folders above, up to `all` roots of the index, out of what is to be walked,
+    /// and gives it. The files are read.
+    ///
+    /// # Errors
+    /// [`IndexerError::Ignored`] if no other is left.
+    pub fn leave_out_ignored(
+        &mut self,
+        files: &mut IgnoreFiles,
+        all: &[PathBuf],
+    ) -> Result<Vec<Ignored>, IndexerError> {
+        let mut left_out = Vec::new();
+        self.walk.retain(|path| {
+            let outer = all.iter().find(|root| path.starts_with(root));
+            let by = outer.and_then(|outer| files.read_above(path, outer));
+            left_out.extend(by.clone().map(|by| Ignored { path: path.clone(), by }));
+            by.is_none()
+        });
         match left_out.first() {
-            Some(path) if self.walk.is_empty() && self.blind.is_empty() => {
-                let by = by(path).map(excluded::describe).unwrap_or_default();
-                Err(IndexerError::Excluded { path: path.clone(), by })
+            Some(Ignored { path, by }) if self.walk.is_empty() && self.blind.is_empty() => {
+                Err(IndexerError::Ignored { path: path.clone(), by: by.clone() })
             }
             _ => Ok(left_out),
         }

@@ -1,7 +1,7 @@
 //! From folders to the list of files that may be photos.
 //!
-//! The walk opens folders only; files are judged by name and type, so a named pipe or a device is never opened. It
-//! goes through the real tree of every root first and follows symbolic links afterwards, in sorted order: what is
+//! The walk opens folders and [`IGNORE_FILE`]s only; files are judged by name and type, so a named pipe or a device is never
+//! opened. It goes through the real tree of every root first and follows symbolic links afterwards, in sorted order: what is
 //! reachable without a link is therefore always listed under its real path, and a link adds only what is reachable in
 //! no other way. That makes loops harmless and the result independent of the order in which a file system lists names.
 //!
@@ -19,7 +19,9 @@ use clip_index::Stamp;
 use walkdir::WalkDir;
 
 use crate::excluded::Excluded;
+use crate::ignore_file::{IGNORE_FILE, IgnoreFault, IgnoreFiles};
 use crate::passed_over::Tally;
+use crate::placeholder::{is_placeholder, stands_for};
 use crate::progress::{Event, Progress};
 use crate::report::{SkipReason, Skipped};
 use crate::stamp::{device_of, stamp_of};
@@ -37,10 +39,23 @@ pub(crate) struct FoundFile {
     pub stamp: Stamp,
     /// Number of the file system of the folder that it is in, where the system tells.
     pub folder_device: Option<u64>,
+    /// Reading it would download it. The stamp is empty if what stands for it has another name and a size and time of its own.
+    pub in_cloud: bool,
 }
 
 /// How many blind spots of a folder are worth telling apart from the folder.
 const BLIND_IN_FOLDER: usize = 3;
+
+/// What a walk looks at.
+#[derive(Debug, Default)]
+pub(crate) struct Selection {
+    pub excluded: Excluded,
+    /// Those above the roots; the walk reads the others.
+    pub ignore_files: IgnoreFiles,
+    pub follow_links: bool,
+    /// Files that reading downloads are as good as others.
+    pub download: bool,
+}
 
 /// A place that the walk could not look into: what the index knows below it must not be taken for deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,35 +75,46 @@ pub(crate) struct Walk {
     pub blind: Vec<Blind>,
     /// What was passed over because of its name.
     pub passed_over: Tally,
+    /// Files and folders that were left out for what is written among the photos, or for being on another file system.
+    pub left_out: HashSet<PathBuf>,
+    pub ignore_faults: Vec<IgnoreFault>,
     /// The walk stopped early: absence from `files` means nothing.
     pub cancelled: bool,
 }
 
-/// Walks `roots`, which are canonical and disjoint, without what is `excluded`.
-pub(crate) fn walk(
-    roots: &[PathBuf],
-    excluded: &Excluded,
-    follow_links: bool,
-    progress: &dyn Progress,
-    cancel: &AtomicBool,
-) -> Walk {
+impl Walk {
+    /// Whether a file, or a folder that it is in, was left out by what is not in the index.
+    pub fn has_left_out(&self, path: &Path) -> bool {
+        !self.left_out.is_empty() && path.ancestors().any(|path| self.left_out.contains(path))
+    }
+}
+
+/// Walks `roots`, which are canonical and disjoint, as far as `selection` goes.
+pub(crate) fn walk(roots: &[PathBuf], selection: Selection, progress: &dyn Progress, cancel: &AtomicBool) -> Walk {
+    let Selection { excluded, ignore_files, follow_links, download } = selection;
     let mut walker = Walker {
         out: Walk::default(),
+        roots,
         excluded,
+        ignore_files,
         follow_links,
+        download,
         links: BTreeSet::new(),
         folders: HashSet::new(),
         files: HashSet::new(),
+        stand_ins: Vec::new(),
         devices: HashMap::new(),
         progress,
         cancel,
     };
-    for root in roots.iter().filter(|root| !excluded.covers(root, true)) {
+    for root in roots {
         walker.tree(root, Phase::Real);
         walker.look_at_root_again(root);
     }
     walker.follow_links();
+    walker.add_stand_ins();
     walker.merge_blind_spots();
+    walker.out.ignore_faults = walker.ignore_files.take_faults();
     walker.out.skipped.sort_by(|a, b| a.path.cmp(&b.path));
     progress.event(Event::Walking { found: walker.out.files.len() as u64 });
     walker.out
@@ -121,11 +147,16 @@ impl Identity {
 
 struct Walker<'a> {
     out: Walk,
-    excluded: &'a Excluded,
+    roots: &'a [PathBuf],
+    excluded: Excluded,
+    ignore_files: IgnoreFiles,
     follow_links: bool,
+    download: bool,
     links: BTreeSet<PathBuf>,
     folders: HashSet<Identity>,
     files: HashSet<Identity>,
+    /// Photos that something under another name stands for.
+    stand_ins: Vec<PathBuf>,
     /// The file systems of the folders that were visited.
     devices: HashMap<PathBuf, u64>,
     progress: &'a dyn Progress,
@@ -149,6 +180,14 @@ impl Walker<'_> {
             };
             let (path, name, kind) = (entry.path(), entry.file_name(), entry.file_type());
             if entry.depth() > 0 {
+                if kind.is_file()
+                    && let Some(photo) = stands_for(path)
+                {
+                    if self.looks_at(&photo, false) {
+                        self.stand_ins.push(photo);
+                    }
+                    continue;
+                }
                 let parent = path.parent().and_then(Path::file_name);
                 let hidden = is_hidden(name);
                 if hidden || kind.is_dir() && is_system_folder(name, parent) {
@@ -162,9 +201,12 @@ impl Walker<'_> {
                     }
                     continue;
                 }
-                if self.excluded.names(path, kind.is_dir()) {
+                if !self.looks_at(path, kind.is_dir()) {
                     if kind.is_dir() {
                         entries.skip_current_dir();
+                    } else if kind.is_symlink() {
+                        // It may lead to a folder.
+                        self.out.left_out.insert(path.to_path_buf());
                     }
                     continue;
                 }
@@ -194,12 +236,24 @@ impl Walker<'_> {
                 if let Some(device) = device_of(&metadata) {
                     self.devices.insert(path.to_path_buf(), device);
                 }
+                if !self.is_on_right_file_system(path, &metadata) {
+                    self.out.left_out.insert(path.to_path_buf());
+                    entries.skip_current_dir();
+                    continue;
+                }
                 let first_visit = Identity::of(path, &metadata).is_none_or(|identity| self.folders.insert(identity));
                 // Real trees are disjoint, so there an identity seen before only means a file system that numbers
                 // its files carelessly: nothing is left out for it.
                 if phase == Phase::Linked && !first_visit {
                     entries.skip_current_dir();
-                } else if entry.depth() > 0 {
+                    continue;
+                }
+                if let Err(error) = self.ignore_files.read(path) {
+                    self.unknown_rules(path, &error);
+                    entries.skip_current_dir();
+                    continue;
+                }
+                if entry.depth() > 0 {
                     self.name_folder(path);
                 }
             } else {
@@ -234,8 +288,7 @@ impl Walker<'_> {
             match std::fs::metadata(&link) {
                 Ok(target) => {
                     let known = Identity::of(&link, &target).is_some_and(|identity| self.files.contains(&identity));
-                    let excluded = || link.canonicalize().is_ok_and(|target| self.excluded.covers(&target, false));
-                    if clip_image::looks_like_photo(&link) && !known && !excluded() {
+                    if clip_image::looks_like_photo(&link) && !known && self.looks_at_target(&link) {
                         self.file(&link, &target);
                     }
                 }
@@ -252,13 +305,57 @@ impl Walker<'_> {
             // target is being walked anyway, and outside one it would drag in all that lies around the root.
             (Ok(target), Some(Ok(parent))) if parent.starts_with(&target) => {}
             // What is excluded does not come back through a link.
-            (Ok(target), Some(Ok(_))) if self.excluded.names(link, true) || self.excluded.covers(&target, true) => {}
+            (Ok(target), Some(Ok(_)))
+                if !self.looks_at(link, true) || self.excluded.shuts(&target) || self.out.has_left_out(&target) =>
+            {
+                self.out.left_out.insert(link.to_path_buf());
+            }
             (Ok(_), Some(Ok(_))) => {
                 self.name_folder(link);
                 self.tree(link, Phase::Linked);
             }
             (Err(error), _) | (_, Some(Err(error))) => self.broken_link(link.to_path_buf(), &error),
             (_, None) => {}
+        }
+    }
+
+    /// Whether a file or folder is not left out, if the folders that it is in are not. A folder is entered if anything in it may
+    /// be looked at.
+    fn looks_at(&mut self, path: &Path, is_folder: bool) -> bool {
+        if self.excluded.names(path, is_folder) && (!is_folder || self.excluded.shuts(path)) {
+            return false;
+        }
+        let is_ignored = self.ignore_files.ignores(path, is_folder);
+        if is_ignored && (is_folder || clip_image::looks_like_photo(path)) {
+            self.out.left_out.insert(path.to_path_buf());
+        }
+        !is_ignored
+    }
+
+    /// Whether the file that a link leads to is looked at: what is left out does not come back through a link.
+    fn looks_at_target(&mut self, link: &Path) -> bool {
+        let Ok(target) = link.canonicalize() else { return false };
+        let folder = target.parent().and_then(|folder| folder.metadata().ok());
+        let is_left_out = self.excluded.covers(&target, false)
+            || self.out.has_left_out(&target)
+            || folder.is_some_and(|folder| !self.is_on_right_file_system(link, &folder));
+        if is_left_out {
+            self.out.left_out.insert(link.to_path_buf());
+        }
+        !is_left_out
+    }
+
+    /// Whether a folder, or the one that a link at `path` leads into, is on the file system of its root, or on any if that does
+    /// not matter.
+    fn is_on_right_file_system(&self, path: &Path, metadata: &Metadata) -> bool {
+        if !self.excluded.is_one_file_system() {
+            return true;
+        }
+        let Some(root) = self.roots.iter().find(|root| path.starts_with(root)) else { return true };
+        match (device_of(metadata), self.devices.get(root)) {
+            (Some(device), Some(of_root)) => device == *of_root,
+            // Without numbers, by drives and shares, with which canonical paths begin.
+            _ => path.canonicalize().map_or(true, |path| path.components().next() == root.components().next()),
         }
     }
 
@@ -283,6 +380,20 @@ impl Walker<'_> {
         };
         self.out.blind.retain(|spot| !spot.path.starts_with(root));
         self.out.blind.push(Blind { path: root.to_path_buf(), reason, root: true });
+    }
+
+    /// Adds the photos that files of other names stand for, unless they are there themselves.
+    fn add_stand_ins(&mut self) {
+        if self.stand_ins.is_empty() {
+            return;
+        }
+        let mut found: HashSet<PathBuf> = self.out.files.iter().map(|file| file.path.clone()).collect();
+        for path in std::mem::take(&mut self.stand_ins) {
+            if found.insert(path.clone()) {
+                let folder_device = path.parent().and_then(|folder| self.devices.get(folder)).copied();
+                self.out.files.push(FoundFile { path, stamp: Stamp::default(), folder_device, in_cloud: true });
+            }
+        }
     }
 
     /// Names a folder instead of everything in it, so that a drive that fails is one place that cannot be reached.
@@ -313,7 +424,8 @@ impl Walker<'_> {
             self.files.insert(identity);
         }
         let folder_device = path.parent().and_then(|folder| self.devices.get(folder)).copied();
-        self.out.files.push(FoundFile { path: path.to_path_buf(), stamp: stamp_of(metadata), folder_device });
+        let in_cloud = !self.download && is_placeholder(metadata);
+        self.out.files.push(FoundFile { path: path.to_path_buf(), stamp: stamp_of(metadata), folder_device, in_cloud });
         if self.out.files.len().is_multiple_of(EVENT_EVERY) {
             self.progress.event(Event::Walking { found: self.out.files.len() as u64 });
         }
@@ -342,6 +454,19 @@ impl Walker<'_> {
             reason: format!("cannot be read ({})", describe(error)),
             root: false,
         });
+    }
+
+    /// Notes a folder of which nobody knows what is to be left out: that may be what nobody shall see.
+    fn unknown_rules(&mut self, folder: &Path, error: &io::Error) {
+        match std::fs::read_dir(folder) {
+            Err(error) => self.blind(folder, &error),
+            Ok(_) => {
+                let error = describe(error);
+                let reason = format!("has a {IGNORE_FILE} that cannot be read ({error})");
+                self.skip(&folder.join(IGNORE_FILE), SkipReason::Unreadable { error });
+                self.out.blind.push(Blind { path: folder.to_path_buf(), reason, root: false });
+            }
+        }
     }
 
     fn broken_link(&mut self, link: PathBuf, error: &io::Error) {

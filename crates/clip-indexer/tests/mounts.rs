@@ -10,7 +10,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::thread;
 
-use clip_indexer::{Event, Indexer, Report};
+use clip_index::Exclude;
+use clip_indexer::{Event, IndexOptions, Indexer, Report};
 use support::{BLUE, GREEN, Library, RED, counts};
 
 /// Runs a test in a thread that alone sees what it mounts. Does nothing where that is not allowed.
@@ -70,6 +71,41 @@ fn with_drive() -> Library {
 
 fn run_and_meanwhile(library: &Library, act: impl Fn(Event<'_>) + Sync) -> Report {
     Indexer::new(&library.encoder, &library.index()).progress(&act).run(&[library.root()]).unwrap()
+}
+
+fn on_one_file_system(library: &Library, one_file_system: bool) -> Report {
+    let options = IndexOptions { one_file_system: Some(one_file_system), ..IndexOptions::default() };
+    Indexer::new(&library.encoder, &library.index()).options(options).run(&[library.root()]).unwrap()
+}
+
+#[test]
+fn other_file_systems_are_left_out_until_that_is_taken_back() {
+    with_mounts(|| {
+        let library = with_drive();
+        let elsewhere = Library::new();
+        mount(&elsewhere.at(""));
+        elsewhere.photo("x.png", [1, 1, 1]);
+        elsewhere.photo("y.png", [2, 2, 2]);
+        std::os::unix::fs::symlink(elsewhere.at(""), library.at("link")).unwrap();
+        std::os::unix::fs::symlink(elsewhere.at("y.png"), library.at("a/link.png")).unwrap();
+        library.run();
+        assert_eq!(library.records().len(), 6);
+        let report = on_one_file_system(&library, true);
+        assert_eq!((counts(&report), report.unreachable.len()), ([0, 0, 1, 0, 5, 0], 0));
+        assert_eq!(library.reader().excluded(), [Exclude::OtherFileSystems]);
+        assert_eq!(counts(&library.again()), [0, 0, 1, 0, 0, 0]);
+        assert_eq!(on_one_file_system(&library, false).indexed, 5);
+    });
+}
+
+#[test]
+fn a_root_on_a_drive_of_its_own_is_entered() {
+    with_mounts(|| {
+        let library = Library::new();
+        mount(&library.root());
+        library.photo("a/red.png", RED);
+        assert_eq!(on_one_file_system(&library, true).indexed, 1);
+    });
 }
 
 #[test]

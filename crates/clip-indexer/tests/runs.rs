@@ -4,6 +4,8 @@
 mod bad_files;
 #[path = "runs/excluded.rs"]
 mod excluded;
+#[path = "runs/ignored.rs"]
+mod ignored;
 mod support;
 
 use std::fs;

@@ -166,9 +166,18 @@ pub struct JsonReport<'a> {
     /// These files, if they are to be listed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped_before_files: Option<Vec<JsonPlace<'a>>>,
+    /// Photos that were not read because they are only in the cloud; absent if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_cloud: Option<u64>,
     /// Folders that were to be indexed and are excluded.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub excluded: Vec<JsonPath<'a>>,
+    /// Folders that were to be indexed and are left out by a file among the photos.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<JsonIgnored<'a>>,
+    /// What is not heeded in such files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ignore_faults: Vec<JsonIgnoreFault<'a>>,
     /// Places that could not be looked into, or that may be on a drive that is not mounted.
     pub unreachable: Vec<JsonPlace<'a>>,
     /// Such places whose photos were removed, as it was asked for.
@@ -190,6 +199,28 @@ pub struct JsonReport<'a> {
     pub seconds: f64,
     /// Where the time went.
     pub stage_seconds: JsonStages,
+}
+
+/// A folder, and the file among the photos that leaves it out.
+#[derive(Debug, Serialize)]
+pub struct JsonIgnored<'a> {
+    /// The folder.
+    #[serde(flatten)]
+    pub path: JsonPath<'a>,
+    /// The file.
+    pub by: JsonPath<'a>,
+}
+
+/// Something that is not heeded in a file that leaves photos out.
+#[derive(Debug, Serialize)]
+pub struct JsonIgnoreFault<'a> {
+    /// The file.
+    #[serde(flatten)]
+    pub path: JsonPath<'a>,
+    /// The line, from 1; null if it is about the file.
+    pub line: Option<u64>,
+    /// A phrase.
+    pub reason: &'a str,
 }
 
 /// A file or folder, and why it is named.
@@ -296,6 +327,15 @@ impl<'a> From<&'a Report> for JsonReport<'a> {
             path: JsonPath::from(place.path.as_path()),
             photos_removed: place.photos_removed,
         });
+        let ignored = report.ignored.iter().map(|ignored| JsonIgnored {
+            path: JsonPath::from(ignored.path.as_path()),
+            by: JsonPath::from(ignored.by.as_path()),
+        });
+        let faults = report.ignore_faults.iter().map(|fault| JsonIgnoreFault {
+            path: JsonPath::from(fault.path.as_path()),
+            line: fault.line,
+            reason: &fault.reason,
+        });
         Self {
             indexed: report.indexed,
             unchanged: report.unchanged,
@@ -304,7 +344,10 @@ impl<'a> From<&'a Report> for JsonReport<'a> {
             skipped: report.skipped.iter().map(JsonPlace::from).collect(),
             skipped_before: report.skipped_before.len() as u64,
             skipped_before_files: None,
+            in_cloud: Some(report.in_cloud).filter(|photos| *photos > 0),
             excluded: report.excluded.iter().map(|folder| JsonPath::from(folder.as_path())).collect(),
+            ignored: ignored.collect(),
+            ignore_faults: faults.collect(),
             unreachable: unreachable.collect(),
             forgotten: forgotten.collect(),
             moved_roots: report.moved_roots.iter().map(|root| JsonPath::from(root.as_path())).collect(),
@@ -377,7 +420,7 @@ pub struct JsonRebuild<'a> {
     pub remaining: u64,
 }
 
-/// Something that is left out of the folders: a path, or a pattern.
+/// Something that is left out of the folders, or an exception.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum JsonExclude<'a> {
@@ -387,6 +430,21 @@ pub enum JsonExclude<'a> {
     Pattern {
         /// As it was given.
         pattern: &'a str,
+    },
+    /// What is indexed whatever comes before it in the list.
+    Except {
+        /// A path or a pattern.
+        except: Box<JsonExclude<'a>>,
+    },
+    /// What lies deeper than so many levels of folders.
+    Deeper {
+        /// The levels.
+        deeper_than: u32,
+    },
+    /// What is on another file system than its folder under `roots`.
+    OtherFileSystems {
+        /// Always true.
+        other_file_systems: bool,
     },
 }
 
@@ -399,6 +457,9 @@ impl<'a> From<&'a Exclude> for JsonExclude<'a> {
                 Self::Path(JsonPath { path: path.to_string_lossy().into_owned().into(), path_bytes })
             }
             Exclude::Pattern(pattern) => Self::Pattern { pattern },
+            Exclude::Except(named) => Self::Except { except: Box::new(Self::from(named.as_ref())) },
+            Exclude::DeeperThan(levels) => Self::Deeper { deeper_than: *levels },
+            Exclude::OtherFileSystems => Self::OtherFileSystems { other_file_systems: true },
         }
     }
 }

@@ -89,9 +89,9 @@ pub use clip_index::{
     Status, StoredPath, VerifyReport, export, repair, verify,
 };
 pub use clip_indexer::{
-    Event, Forgotten, FoundPhotos, IndexOptions, Indexer, IndexerError, Outcome, PassedOver, PassedOverKind, Progress,
-    Remedy as IndexerRemedy, Removed, Report, SYSTEM_FOLDERS, Silent, SkipReason, Skipped, StageTimes, Unreachable,
-    describe, find_photos, parse_exclude,
+    Depth, Event, Forgotten, FoundPhotos, IGNORE_FILE, IgnoreFault, Ignored, IndexOptions, Indexer, IndexerError,
+    Outcome, PassedOver, PassedOverKind, Progress, Remedy as IndexerRemedy, Removed, Report, SYSTEM_FOLDERS, Silent,
+    SkipReason, Skipped, StageTimes, Unreachable, describe, find_photos, parse_exclude,
 };
 pub use clip_model::{
     DeviceChoice, Embeddings, FileKind, Fingerprint, HiddenStates, LoadOptions, Model, ModelError, ModelSource, Pixels,

@@ -5,10 +5,11 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use clip_search::json::JsonReport;
 use clip_search::{
-    Forgotten, IndexOptions, Report, SkipReason, Skipped, StageTimes, Unreachable, UpdateOptions, UpdateResult,
+    Forgotten, IgnoreFault, Ignored, IndexOptions, Report, SkipReason, Skipped, StageTimes, Unreachable, UpdateOptions,
+    UpdateResult,
 };
 
-use crate::args::IndexArgs;
+use crate::args::{IndexArgs, YesNo};
 use crate::escape::{escaped, escaped_text};
 use crate::exit::Exit;
 use crate::interrupt;
@@ -33,6 +34,9 @@ pub(crate) fn run(index: &Path, args: &IndexArgs) -> Result<Exit> {
             batch: args.work.batch,
             exclude: args.exclude.clone(),
             include: args.include.clone(),
+            max_depth: args.max_depth,
+            one_file_system: args.one_file_system.map(|answer| answer == YesNo::Yes),
+            download: args.download_photos,
             ..IndexOptions::default()
         },
         rebuild: args.rebuild,
@@ -104,6 +108,13 @@ fn tell(report: &Report, results: &mut Results) -> Result<()> {
              --include` takes one back"
         ));
     }
+    for Ignored { path, by } in &report.ignored {
+        warning(format_args!("{} is left out by {}", escaped(path), escaped(by)));
+    }
+    for IgnoreFault { path, line, reason } in &report.ignore_faults {
+        let line = line.map(|line| format!(", line {line}")).unwrap_or_default();
+        warning(format_args!("{}{line}: {}", escaped(path), escaped_text(reason)));
+    }
     for Unreachable { path, reason, photos_kept, .. } in &report.unreachable {
         let kept = match photos_kept {
             0 => String::new(),
@@ -124,6 +135,13 @@ fn tell(report: &Report, results: &mut Results) -> Result<()> {
         notice(format_args!(
             "no longer indexed: {}, which does not exist any more and whose photos have all moved",
             escaped(root)
+        ));
+    }
+    if report.in_cloud > 0 {
+        notice(format_args!(
+            "{} only in the cloud; pass --download-photos to download and index {}",
+            are(report.in_cloud),
+            if report.in_cloud == 1 { "it" } else { "them" }
         ));
     }
     tell_what_was_passed_over(report);
@@ -160,8 +178,11 @@ fn are(photos: u64) -> String {
 
 /// Pictures that nobody reads are worth a word, and everything is where there is no photo at all.
 fn tell_what_was_passed_over(report: &Report) {
-    let found =
-        report.indexed + report.unchanged + report.moved + (report.skipped.len() + report.skipped_before.len()) as u64;
+    let found = report.indexed
+        + report.unchanged
+        + report.moved
+        + report.in_cloud
+        + (report.skipped.len() + report.skipped_before.len()) as u64;
     // There may be photos in a place that cannot be reached, or that an interrupted run did not come to.
     let is_complete = report.unreachable.is_empty() && report.forgotten.is_empty() && !report.cancelled;
     if found == 0 && is_complete {

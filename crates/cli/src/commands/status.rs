@@ -65,10 +65,19 @@ pub(crate) fn run(index: &Path, args: &StatusArgs) -> Result<Exit> {
             results.line(format_args!("model from   {}{gone}", escaped(&path)))?;
         }
         for exclude in reader.excluded() {
-            match exclude {
-                Exclude::Path(path) => results.line(format_args!("excluded     {}", escaped(&path.path())))?,
-                Exclude::Pattern(pattern) => results.line(format_args!("excluded     {}", escaped_text(pattern)))?,
-            }
+            let (what, named) = match exclude {
+                Exclude::Except(named) => ("included", named.as_ref()),
+                named => ("excluded", named),
+            };
+            let named = match named {
+                Exclude::Path(path) => escaped(&path.path()),
+                Exclude::Pattern(pattern) => escaped_text(pattern),
+                Exclude::DeeperThan(1) => "all folders in these (--max-depth 1)".to_owned(),
+                Exclude::DeeperThan(levels) => format!("what is in more than {levels} levels (--max-depth {levels})"),
+                Exclude::OtherFileSystems => "other file systems (--one-file-system)".to_owned(),
+                Exclude::Except(_) => continue,
+            };
+            results.line(format_args!("{what:<12} {named}"))?;
         }
         if reader.bad_file_count() > 0 {
             let files = count(reader.bad_file_count(), "file");

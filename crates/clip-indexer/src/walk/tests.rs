@@ -41,7 +41,8 @@ impl Tree {
 
     fn walk_roots(&self, roots: &[&str], follow_links: bool) -> Walk {
         let roots: Vec<PathBuf> = roots.iter().map(|root| self.at(root)).collect();
-        walk(&roots, &Excluded::default(), follow_links, &Silent, &AtomicBool::new(false))
+        let selection = Selection { follow_links, ..Selection::default() };
+        walk(&roots, selection, &Silent, &AtomicBool::new(false))
     }
 
     /// The paths found, relative to the base.
@@ -104,7 +105,7 @@ fn a_folder_called_like_a_photo_is_named_and_entered() {
 #[test]
 fn a_cancelled_walk_says_so() {
     let tree = Tree::new(&["root/a.jpg"]);
-    let walk = walk(&[tree.at("root")], &Excluded::default(), true, &Silent, &AtomicBool::new(true));
+    let walk = walk(&[tree.at("root")], Selection::default(), &Silent, &AtomicBool::new(true));
     assert!(walk.cancelled && walk.files.is_empty());
 }
 
@@ -117,8 +118,65 @@ fn progress_is_told_of_every_file() {
             last.store(found, Ordering::Relaxed);
         }
     };
-    walk(&[tree.at("root")], &Excluded::default(), true, &listen, &AtomicBool::new(false));
+    walk(&[tree.at("root")], Selection::default(), &listen, &AtomicBool::new(false));
     assert_eq!(last.into_inner(), 2);
+}
+
+#[test]
+fn what_is_written_among_the_photos_leaves_out_folders_and_files() {
+    let tree = Tree::new(&[
+        "root/a/1.jpg",
+        "root/a/drafts/2.jpg",
+        "root/b/3.jpg",
+        "root/b/4.png",
+        "root/b/keep.png",
+        "root/b/c/5.png",
+        "root/.gitignore",
+    ]);
+    fs::write(tree.at("root/.clipignore"), "drafts/\n*.png\n[\n").unwrap();
+    fs::write(tree.at("root/b/.clipignore"), "!keep.png\nc\n").unwrap();
+    fs::write(tree.at("root/.gitignore"), "*.jpg\n").unwrap();
+    let walk = tree.walk();
+    assert_eq!(tree.found(&walk), ["root/a/1.jpg", "root/b/3.jpg", "root/b/keep.png"]);
+    assert!(walk.has_left_out(&tree.at("root/a/drafts/2.jpg")) && walk.has_left_out(&tree.at("root/b/4.png")));
+    assert!(!walk.has_left_out(&tree.at("root/b/3.jpg")));
+    assert_eq!(walk.ignore_faults.len(), 1);
+    assert_eq!(
+        (walk.ignore_faults[0].path.as_path(), walk.ignore_faults[0].line),
+        (tree.at("root/.clipignore").as_path(), Some(3))
+    );
+    assert!(walk.skipped.is_empty() && walk.blind.is_empty());
+}
+
+#[test]
+fn what_stands_for_a_photo_is_found_under_the_photo_s_name() {
+    let tree = Tree::new(&[
+        "root/.a.jpg.icloud",
+        "root/b.png.nextcloud",
+        "root/c.jpg",
+        "root/.c.jpg.icloud",
+        "root/.d.txt.icloud",
+    ]);
+    let walk = tree.walk();
+    let in_cloud: Vec<bool> = walk.files.iter().map(|file| file.in_cloud).collect();
+    assert_eq!(tree.found(&walk), ["root/c.jpg", "root/a.jpg", "root/b.png"]);
+    assert_eq!(in_cloud, [false, true, true]);
+    fs::write(tree.at("root/.clipignore"), "*.png\n").unwrap();
+    assert_eq!(tree.found(&tree.walk()), ["root/c.jpg", "root/a.jpg"]);
+}
+
+#[test]
+fn a_limit_to_depth_saves_listing_what_lies_deeper() {
+    let tree = Tree::new(&["root/1.jpg", "root/a/2.jpg", "root/a/b/3.jpg"]);
+    let found = |levels| {
+        let roots = [tree.at("root")];
+        let excluded = Excluded::new(&[clip_index::Exclude::DeeperThan(levels)], &roots);
+        let walk = walk(&roots, Selection { excluded, ..Selection::default() }, &Silent, &AtomicBool::new(false));
+        tree.found(&walk)
+    };
+    assert_eq!(found(1), ["root/1.jpg"]);
+    assert_eq!(found(2), ["root/1.jpg", "root/a/2.jpg"]);
+    assert_eq!(found(3), ["root/1.jpg", "root/a/2.jpg", "root/a/b/3.jpg"]);
 }
 
 /// Walks `root`, in which a folder `a.png` comes first, and does something when the walk comes by there.
@@ -131,7 +189,7 @@ fn walk_and_meanwhile(tree: &Tree, act: impl Fn() + Sync) -> Walk {
             act();
         }
     };
-    walk(&[tree.at("root")], &Excluded::default(), true, &listen, &AtomicBool::new(false))
+    walk(&[tree.at("root")], Selection { follow_links: true, ..Selection::default() }, &listen, &AtomicBool::new(false))
 }
 
 fn blind(tree: &Tree, walk: &Walk) -> Vec<(String, bool)> {
@@ -274,6 +332,28 @@ mod unix {
     }
 
     #[test]
+    fn what_is_left_out_does_not_come_back_through_a_link() {
+        let tree = Tree::new(&["root/raw/a.jpg", "root/raw/in/b.jpg", "root/c.jpg", "drive/raw/d.jpg", "drive/e.jpg"]);
+        fs::write(tree.at("root/.clipignore"), "/raw\n").unwrap();
+        fs::write(tree.at("drive/.clipignore"), "raw/\n").unwrap();
+        symlink(tree.at("root/raw/in"), tree.at("root/to-in")).unwrap();
+        symlink(tree.at("root/raw/a.jpg"), tree.at("root/to-a.jpg")).unwrap();
+        symlink(tree.at("drive"), tree.at("root/drive")).unwrap();
+        let walk = tree.walk();
+        assert_eq!(tree.found(&walk), ["root/c.jpg", "root/drive/e.jpg"]);
+        for path in ["root/to-in/b.jpg", "root/to-a.jpg"] {
+            assert!(walk.has_left_out(&tree.at(path)), "{path}");
+        }
+        // Links can be left out by name, too.
+        for line in ["drive/", "drive", "/drive"] {
+            fs::write(tree.at("root/.clipignore"), line).unwrap();
+            let walk = tree.walk();
+            assert!(!tree.found(&walk).contains(&"root/drive/e.jpg".into()), "{line}");
+            assert!(walk.has_left_out(&tree.at("root/drive/e.jpg")), "{line}");
+        }
+    }
+
+    #[test]
     fn a_link_that_goes_away_is_a_blind_spot() {
         let tree = Tree::new(&["drive/b.jpg"]);
         symlink(tree.at("drive"), tree.at("root/usb")).unwrap();
@@ -294,6 +374,29 @@ mod unix {
             };
             scope.spawn(run).join().unwrap()
         })
+    }
+
+    #[test]
+    fn an_ignore_file_that_cannot_be_read_hides_its_folder() {
+        use std::os::unix::fs::PermissionsExt;
+        let tree = Tree::new(&["root/private/a.jpg", "root/b.jpg", "root/private/.clipignore"]);
+        let mode = |path: &str, mode| fs::set_permissions(tree.at(path), fs::Permissions::from_mode(mode)).unwrap();
+        mode("", 0o755);
+        mode("root/private/.clipignore", 0o000);
+        let walk = without_rights(|| tree.walk());
+        assert_eq!(tree.found(&walk), ["root/b.jpg"]);
+        let expected = ("root/private/.clipignore".into(), "cannot be read: permission denied".into());
+        assert_eq!(tree.skipped(&walk), [expected]);
+        assert_eq!(blind(&tree, &walk), [("root/private".into(), false)]);
+    }
+
+    #[test]
+    fn a_named_pipe_that_is_called_like_an_ignore_file_is_not_opened() {
+        let tree = Tree::new(&["root/a.jpg"]);
+        mkfifo(&tree.at("root/.clipignore"));
+        let walk = tree.walk();
+        assert_eq!(tree.found(&walk), ["root/a.jpg"]);
+        assert_eq!(walk.ignore_faults[0].reason, "not a file but a named pipe");
     }
 
     #[test]

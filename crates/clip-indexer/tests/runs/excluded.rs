@@ -93,13 +93,42 @@ fn an_excluded_folder_that_is_named_is_left_out_and_told_of() {
 fn what_is_not_excluded_cannot_be_taken_back() {
     let library = three();
     run_with(&library, &["raw".into(), library.at("a")], &[]).unwrap();
-    let error = run_with(&library, &[], &["*.jpg".into()]).unwrap_err();
-    assert!(error.to_string().contains("raw"), "{error}");
+    let error = run_with(&library, &[], &["raw/".into()]).unwrap_err();
+    assert!(error.to_string().contains("excluded are raw,"), "{error}");
     assert_eq!(error.remedy(), None);
-    let error = run_with(&library, &[], &[library.at("a/red.png")]).unwrap_err();
-    assert!(matches!(&error, IndexerError::NotExcluded { by: Some(_), .. }), "{error}");
     assert!(matches!(run_with(&library, &["".into()], &[]), Err(IndexerError::EmptyExclude)));
     assert_eq!(library.indexed(), paths(&["blue.png"]), "nothing has changed");
+}
+
+#[test]
+fn exceptions_are_indexed_wherever_they_are() {
+    let library = three();
+    library.photo("raw/best.png", [9, 9, 9]);
+    library.photo("raw/2019/other.png", [8, 8, 8]);
+    library.photo("raw/2019/keep.png", [7, 7, 7]);
+    library.run();
+    let report = run_with(&library, &[library.at("raw"), "*red*".into()], &["keep.png".into()]).unwrap();
+    assert_eq!(counts(&report), [0, 0, 3, 0, 3, 0]);
+    assert_eq!(library.indexed(), paths(&["a/green.png", "blue.png", "raw/2019/keep.png"]));
+    let report = run_with(&library, &[], &[library.at("raw/best.png")]).unwrap();
+    assert_eq!((report.indexed, report.unchanged), (1, 3));
+    assert_eq!(counts(&library.run()), [0, 0, 4, 0, 0, 0], "they last");
+    // An excluded folder may be named for what is kept in it.
+    assert_eq!(library.try_run(&[library.at("raw")]).unwrap().unchanged, 2);
+    // What is removed is out, whatever was an exception before.
+    assert_eq!(removed(&library, &[library.at("raw")]).photos, 2);
+    assert_eq!(counts(&library.run()), [0, 0, 2, 0, 0, 0]);
+    let report = run_with(&library, &["keep.png".into()], &[library.at("raw")]).unwrap();
+    assert_eq!(library.indexed(), paths(&["a/green.png", "blue.png", "raw/2019/other.png", "raw/best.png"]));
+    assert_eq!(report.indexed, 2);
+}
+
+#[test]
+fn a_pattern_with_a_leading_slash_is_about_the_folder_that_is_indexed() {
+    let library = three();
+    library.photo("b/a/x.png", [9, 9, 9]);
+    run_with(&library, &["/a/".into(), "/*.png".into()], &[]).unwrap();
+    assert_eq!(library.indexed(), paths(&["b/a/x.png"]));
 }
 
 #[test]
