@@ -36,6 +36,14 @@ pub(crate) struct SecurityLimits {
     pub(crate) max_memory_block_size: u64,
 }
 
+/// The first fields of `struct heif_color_profile_nclx`, which only the library makes.
+#[repr(C)]
+pub(crate) struct CodedColours {
+    version: u8,
+    pub(crate) primaries: c_int,
+    pub(crate) transfer: c_int,
+}
+
 /// Things of the library that are known by their addresses only.
 macro_rules! opaque {
     ($($name:ident)*) => {
@@ -103,6 +111,9 @@ functions! {
         thumbnail = b"heif_image_handle_get_thumbnail\0": fn(*const Handle, u32, *mut *mut Handle) -> HeifError;
         profile_size = b"heif_image_handle_get_raw_color_profile_size\0": fn(*const Handle) -> usize;
         profile = b"heif_image_handle_get_raw_color_profile\0": fn(*const Handle, *mut c_void) -> HeifError;
+        coded_colours = b"heif_image_handle_get_nclx_color_profile\0":
+            fn(*const Handle, *mut *mut CodedColours) -> HeifError;
+        coded_colours_free = b"heif_nclx_color_profile_free\0": fn(*mut CodedColours);
         options_alloc = b"heif_decoding_options_alloc\0": fn() -> *mut DecodingOptions;
         options_free = b"heif_decoding_options_free\0": fn(*mut DecodingOptions);
         decode = b"heif_decode_image\0":

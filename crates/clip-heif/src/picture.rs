@@ -189,6 +189,22 @@ impl Picture<'_> {
         Some(profile)
     }
 
+    /// The numbers of its colour primaries and its transfer characteristics (ITU-T H.273), if it has them.
+    pub fn coded_colours(&self) -> Option<(u8, u8)> {
+        let functions = &self.library.functions;
+        let mut colours = ptr::null_mut();
+        // SAFETY: the handle is alive, and the place for the result is valid.
+        fault_of(unsafe { (functions.coded_colours)(self.handle.as_ptr(), &raw mut colours) }).ok()?;
+        let colours = NonNull::new(colours)?;
+        // SAFETY: the library gave it to this function alone, which releases it and does not look at it again.
+        let numbers = unsafe {
+            let numbers = (colours.as_ref().primaries, colours.as_ref().transfer);
+            (functions.coded_colours_free)(colours.as_ptr());
+            numbers
+        };
+        Some((u8::try_from(numbers.0).ok()?, u8::try_from(numbers.1).ok()?))
+    }
+
     /// Decodes it to 8 bits a sample: RGB, or RGBA where it [has transparency](Self::has_alpha).
     ///
     /// # Errors

@@ -194,7 +194,7 @@ fn of_tiff() {
         ("palette", palette, &unsupported("a palette and 16 bits per pixel")),
         ("YCbCr", ycbcr, &unsupported("YCbCr colours of 4 bits")),
         ("24 bits", grey_24, &unsupported("samples of 24 bits")),
-        ("raw", raw, &unsupported("raw data of a camera")),
+        ("raw", raw, "camera raw file without an embedded preview is not supported; convert the photo to JPEG or PNG"),
         ("few samples", few, "damaged TIFF: it has 2 samples per pixel, its colours take 3"),
         ("uneven bits", uneven, &unsupported("samples of different sizes ([5, 6, 5] bits)")),
         ("compression", rgb_and((COMPRESSION, &[34712])), &unsupported("JPEG 2000 compression")),

@@ -4,6 +4,7 @@ use clip_heif::{Compression, Fault, Library, Picture};
 use image::RgbImage;
 
 use super::boxes;
+use crate::colour::{ColourSpace, LARGEST_PROFILE};
 use crate::formats::codec::{Codec, Pixels, Request, rgb_bytes};
 use crate::{Format, ImageError, raster};
 
@@ -48,12 +49,13 @@ fn decode(format: Format, compression: Compression, bytes: &[u8], request: &Requ
     let size = main.size();
     request.limits.check_size(size, format)?;
 
+    let colours = colours(&main);
     let thumbnails = main.thumbnails();
     if let Some(thumbnail) = request.least.and_then(|least| sufficient(&thumbnails, size, least)) {
         request.reserve(format, memory(thumbnail, request))?;
         // A thumbnail that is damaged is no loss.
         if let Ok(image) = read(thumbnail) {
-            return Ok(Pixels { image, size, orientation: None, colours: None });
+            return Ok(Pixels { image, size, orientation: None, colours });
         }
     }
     request.reserve(format, memory(&main, request))?;
@@ -61,7 +63,16 @@ fn decode(format: Format, compression: Compression, bytes: &[u8], request: &Requ
     // What the boxes say of the size is for the pixels to prove.
     let size = image.dimensions();
     request.limits.check_size(size, format)?;
-    Ok(Pixels { image, size, orientation: None, colours: None })
+    Ok(Pixels { image, size, orientation: None, colours })
+}
+
+/// What the colours of the main picture are, and of its thumbnails.
+fn colours(picture: &Picture<'_>) -> Option<ColourSpace> {
+    let profile = picture.icc_profile().filter(|profile| profile.len() <= LARGEST_PROFILE).map(ColourSpace::Icc);
+    profile.or_else(|| {
+        let (primaries, transfer) = picture.coded_colours()?;
+        Some(ColourSpace::Coded { primaries, transfer })
+    })
 }
 
 /// The smallest thumbnail that has enough pixels on its shorter side, and shows all of the picture.

@@ -23,6 +23,12 @@ fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
     let (kind, contents) = read(bytes).ok_or_else(|| damaged("its header"))?;
     let previews = previews(bytes, &contents.jpegs);
     let Some(largest) = previews.first().map(|preview| preview.size) else {
+        // A page that is no raw data will do: a developed picture, or an uncompressed thumbnail.
+        if let (Kind::Tables(_), Ok(tiff)) = (kind, formats::codec(Format::Tiff))
+            && let Ok(pixels) = (tiff.decode)(bytes, request)
+        {
+            return Ok(pixels);
+        }
         return Err(if contents.jpegs.is_cut {
             ImageError::Truncated { format: Format::Raw }
         } else {
