@@ -58,6 +58,16 @@ fn the_photo_upright_once() {
 }
 
 #[test]
+fn colours_become_those_of_srgb() {
+    for name in ["p3.heic", "p3.avif"] {
+        let Some(photo) = decode(name, None) else { continue };
+        // (200, 100, 50) of Display P3.
+        let difference = difference(&photo.image, |_, _| [215, 93, 31]);
+        assert!(difference < 3.0, "{name}: {difference}");
+    }
+}
+
+#[test]
 fn grey_becomes_rgb() {
     let original = original();
     for name in ["grey.heic", "grey.avif"] {
