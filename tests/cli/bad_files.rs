@@ -29,8 +29,8 @@ fn a_bad_file_is_told_of_once_and_counted_from_then_on() {
     let told = sandbox.normalise(&listed.stderr);
     assert!(
         told.starts_with(
-            "skipped as before: [DIR]/photos/bad.jpg: not a supported image: expected JPEG, PNG, GIF, WebP, TIFF, BMP, PNM, \
-             camera raw, HEIC or AVIF\nskipped as before: [DIR]/photos/empty.jpg: the file is empty\ntime: "
+            "skipped as before: [DIR]/photos/bad.jpg: not a supported image: its first bytes are those of no known format\n\
+             skipped as before: [DIR]/photos/empty.jpg: the file is empty\ntime: "
         ),
         "{told}"
     );

@@ -5,7 +5,6 @@ use std::io;
 use clip_files::system_error;
 
 use crate::Format;
-use crate::format::all_names;
 
 /// Why a file gave no photo. The message is one line that a summary can show next to the path.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +47,7 @@ pub enum ImageError {
         reason: String,
     },
     /// The first bytes match no known picture format, whatever the name says.
-    #[error("not a supported image: expected {}", all_names())]
+    #[error("not a supported image: its first bytes are those of no known format")]
     UnknownFormat,
     /// A known format whose decoder was left out when the program was built. The file may well be good.
     #[error("{format} support is not built in")]
