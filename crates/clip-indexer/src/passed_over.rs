@@ -111,13 +111,13 @@ mod tests {
     #[test]
     fn files_are_counted_by_kind_the_most_frequent_first() {
         use PassedOverKind::{Other, Picture, Video};
-        let names = ["a.txt", "b.XCF", "c.psd", "d.xcf", "e.MOV", "README", "f.pdf", "g.pdf", "h.a b", "i.é"];
+        let names = ["a.txt", "b.XCF", "c.kra", "d.xcf", "e.MOV", "README", "f.pdf", "g.pdf", "h.a b", "i.é"];
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(
             tally(&names),
             [
                 (Picture, text("xcf"), 2),
-                (Picture, text("psd"), 1),
+                (Picture, text("kra"), 1),
                 (Video, text("mov"), 1),
                 (Other, None, 3),
                 (Other, text("pdf"), 2),

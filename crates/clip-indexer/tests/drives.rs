@@ -252,7 +252,7 @@ fn an_index_that_takes_the_place_of_another_tells_what_would_be_lost() {
 #[test]
 fn what_is_passed_over_is_told_by_kind() {
     let library = Library::new();
-    for name in ["a.heic", "deep/b.HEIC", "c.NEF", "d.mp4", "e.txt", "f", ".hidden.jpg", "@eaDir/x.jpg"] {
+    for name in ["a.xcf", "deep/b.XCF", "c.KRA", "d.mp4", "e.txt", "f", ".hidden.jpg", "@eaDir/x.jpg"] {
         let path = library.at(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, "x").unwrap();
@@ -264,8 +264,8 @@ fn what_is_passed_over_is_told_by_kind() {
     assert_eq!(
         told,
         [
-            (PassedOverKind::Picture, Some("heic"), 2),
-            (PassedOverKind::Picture, Some("nef"), 1),
+            (PassedOverKind::Picture, Some("xcf"), 2),
+            (PassedOverKind::Picture, Some("kra"), 1),
             (PassedOverKind::Video, Some("mp4"), 1),
             (PassedOverKind::Other, None, 1),
             (PassedOverKind::Other, Some("txt"), 1),
