@@ -36,3 +36,4 @@ mod switch;
 mod terminal;
 mod tour;
 mod train;
+mod workers;

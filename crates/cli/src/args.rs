@@ -156,6 +156,9 @@ pub(crate) enum Command {
     /// List, download and check published models
     #[command(subcommand)]
     Model(ModelCommand),
+    /// Decode photos for another process of this program, which starts it
+    #[command(hide = true)]
+    DecodeWorker,
 }
 
 /// What to do with saved searches.
@@ -328,6 +331,10 @@ pub(crate) struct IndexArgs {
     /// Also index photos that are only in the cloud, which downloads them
     #[arg(long, alias = "download-placeholders")]
     pub download_photos: bool,
+
+    /// Try files again that could not be read before, though nothing has changed
+    #[arg(long)]
+    pub retry: bool,
 
     /// Save after every N photos; an interruption loses at most the photos since the last save
     #[arg(long, value_name = "N", default_value = "1000", value_parser = count::<u64>(MAX_COUNT))]

@@ -253,6 +253,7 @@ pub(crate) fn image(remedy: clip_image::Remedy) -> Option<String> {
             Some("save a copy with fewer pixels".to_owned())
         }
         Remedy::Report => Some("please report it, with the file".to_owned()),
+        Remedy::TryAgain => Some("pass --retry to try it again".to_owned()),
         Remedy::InstallLibheif { format } => {
             let decoder = if format == clip_image::Format::Avif { "AV1" } else { "HEVC" };
             Some(format!(

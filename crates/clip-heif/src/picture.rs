@@ -33,7 +33,7 @@ pub enum Fault {
     #[error("the file ends early")]
     EndsEarly,
     /// The file has no picture that is its main one.
-    #[error("it has no picture")]
+    #[error("it has no image")]
     NoPicture,
     /// Anything else.
     #[error("its boxes or its compressed data cannot be read")]

@@ -10,7 +10,7 @@ use crate::details;
 use crate::formats::codec::{Pixels, Request};
 use crate::metadata::Details;
 use crate::panics::catch;
-use crate::{Format, ImageError, Limits, Metadata, file, formats, orientation};
+use crate::{Format, ImageError, Limits, Metadata, Workers, file, formats, orientation};
 
 /// An upright photo.
 #[derive(Debug, Clone)]
@@ -74,19 +74,53 @@ pub fn decode_bytes_reserving(
     shorter_side: Option<u32>,
     reserve: &dyn Fn(u64),
 ) -> Result<Photo, ImageError> {
-    if bytes.is_empty() {
-        return Err(ImageError::Empty);
+    Decoder::default().decode_bytes(bytes, limits, shorter_side, reserve)
+}
+
+/// What decodes photos: this process, or others where that is safer. By default, this one. Clones share what they have.
+#[derive(Debug, Clone, Default)]
+pub struct Decoder {
+    workers: Option<Workers>,
+}
+
+impl Decoder {
+    /// One that leaves to workers what libraries decode that are not written in Rust, and files beyond a size.
+    pub fn with_workers(workers: Workers) -> Self {
+        Self { workers: Some(workers) }
     }
-    let format = formats::sniff(bytes)?;
-    let codec = formats::codec(format)?;
-    let mut details = details::read(codec, bytes);
-    if formats::knows_orientation(format) {
-        details.orientation = None;
-    }
-    let least = shorter_side.map(|side| side.saturating_mul(2));
-    let request = Request { limits, least, orientation: details.orientation, reserve };
-    catch(|| (codec.decode)(bytes, &request).map(|pixels| upright(format, pixels, details)))
+
+    /// As [`decode_bytes_reserving`].
+    ///
+    /// # Errors
+    /// Any [`ImageError`] but those about the file itself.
+    pub fn decode_bytes(
+        &self,
+        bytes: &[u8],
+        limits: &Limits,
+        shorter_side: Option<u32>,
+        reserve: &dyn Fn(u64),
+    ) -> Result<Photo, ImageError> {
+        if bytes.is_empty() {
+            return Err(ImageError::Empty);
+        }
+        let format = formats::sniff(bytes)?;
+        let codec = formats::codec(format)?;
+        let mut details = details::read(codec, bytes);
+        if formats::knows_orientation(format) {
+            details.orientation = None;
+        }
+        let least = shorter_side.map(|side| side.saturating_mul(2));
+        let request = Request { limits, least, orientation: details.orientation, reserve };
+        let workers = self.workers.as_ref().filter(|_| Workers::takes(bytes, formats::is_foreign(format)));
+        catch(|| {
+            let pixels = match workers {
+                Some(workers) => workers.decode(format, bytes, &request)?,
+                None => (codec.decode)(bytes, &request)?,
+            };
+            Ok(upright(format, pixels, details))
+        })
         .unwrap_or_else(|message| Err(ImageError::Panicked { format, message }))
+    }
 }
 
 fn upright(format: Format, pixels: Pixels, details: Details) -> Photo {

@@ -94,6 +94,23 @@ pub enum ImageError {
         /// The message of the panic, for a report of the fault.
         message: String,
     },
+    /// Decoding took longer than [`Workers`](crate::Workers) let it.
+    #[error("decoding the {format} took more than {seconds} s")]
+    TookTooLong {
+        /// Format by content.
+        format: Format,
+        /// How long it may take.
+        seconds: u64,
+    },
+    /// There is no process to decode it in. The file may well be good.
+    #[error("no process to decode the {format} in: {}", system_error::describe(.error))]
+    NoWorker {
+        /// Format by content.
+        format: Format,
+        /// Why none could be started.
+        #[source]
+        error: io::Error,
+    },
     /// The file cannot be opened or read.
     #[error("{}", describe_io(.0))]
     Io(#[from] io::Error),
@@ -121,6 +138,8 @@ pub enum Remedy {
     },
     /// Report it, with the file: the decoder has a fault.
     Report,
+    /// Try again when the machine has less to do.
+    TryAgain,
     /// Install libheif 1.12 or later with its decoder for the format, HEVC for HEIC and AV1 for AVIF.
     InstallLibheif {
         /// The format to decode.
@@ -143,6 +162,7 @@ impl ImageError {
             }
             Self::TooMuchMemory { format, .. } => Some(Remedy::RaiseMaxMemoryOrConvert { format }),
             Self::Panicked { .. } => Some(Remedy::Report),
+            Self::TookTooLong { .. } => Some(Remedy::TryAgain),
             Self::NotBuiltIn { format } => Some(Remedy::BuildIn { format }),
             Self::NeedsLibrary { format, .. } => Some(Remedy::InstallLibheif { format }),
             _ => None,

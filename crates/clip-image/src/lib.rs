@@ -81,9 +81,10 @@ mod raster;
 #[cfg(feature = "png")]
 mod raw_profile;
 mod text;
+mod workers;
 
 pub use capability::decoder_id;
-pub use decode::{Photo, decode, decode_bytes, decode_bytes_for, decode_bytes_reserving, decode_for};
+pub use decode::{Decoder, Photo, decode, decode_bytes, decode_bytes_for, decode_bytes_reserving, decode_for};
 pub use details::{DETAILS_VERSION, read_details};
 pub use error::{ImageError, Remedy};
 pub use file::read_file;
@@ -92,3 +93,4 @@ pub use formats::looks_like_photo;
 pub use hash::{ContentHash, hash_bytes};
 pub use limits::Limits;
 pub use metadata::{Gps, Metadata};
+pub use workers::{Workers, serve_decoding};

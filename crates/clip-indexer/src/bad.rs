@@ -16,7 +16,11 @@ pub(crate) struct Bad {
     known: HashMap<PathBuf, BadFile>,
     /// Contents of those that are gone from where they were: found elsewhere, they are no news.
     moved: HashSet<[u8; 16]>,
+    /// Contents that what decodes in this run cannot decode, and why.
+    contents: HashMap<[u8; 16], String>,
     decoder: u64,
+    /// Whether all are tried again.
+    retry: bool,
 }
 
 /// What is to be remembered of a file that could not be indexed, besides its path and stamp.
@@ -32,7 +36,9 @@ impl Fault {
         // A panic elsewhere may be the encoder's, of which another may be used next time.
         let decoder_failed =
             matches!(reason, SkipReason::Image(ImageError::Panicked { .. } | ImageError::NotBuiltIn { .. }));
-        let is_lasting = decoder_failed || is_about_content(reason) && matches!(reason, SkipReason::Image(_));
+        let is_remembered = matches!(reason, SkipReason::Remembered { .. });
+        let is_lasting =
+            decoder_failed || is_remembered || is_about_content(reason) && matches!(reason, SkipReason::Image(_));
         Fault { reason: reason.to_string(), is_lasting }
     }
 }
@@ -53,15 +59,29 @@ impl Bad {
             let is_gone = |file: &&BadFile| !found.contains(file.path.as_path()) && looked(&file.path);
             moved = known.values().filter(is_gone).filter_map(|file| file.hash).collect();
         }
-        Bad { known, moved, decoder }
+        let lasting = known.values().filter(|file| file.decoder == Some(decoder));
+        let contents = lasting.filter_map(|file| Some((file.hash?, file.reason.clone()))).collect();
+        Bad { known, moved, contents, decoder, retry: false }
+    }
+
+    /// The same, but for nothing is settled.
+    pub fn to_be_tried_again(self) -> Bad {
+        Bad { retry: true, ..self }
     }
 
     /// A file that need not be tried: it is as it was, and what failed to decode it is, too.
     pub fn settled(&self, file: &FoundFile) -> Option<Skipped> {
         let known = self.known.get(&file.path)?;
-        let is_settled = known.decoder == Some(self.decoder) && known.stamp.same_content(&file.stamp);
+        let is_settled = !self.retry && known.decoder == Some(self.decoder) && known.stamp.same_content(&file.stamp);
         let reason = || SkipReason::Remembered { reason: known.reason.clone() };
         is_settled.then(|| Skipped { path: file.path.clone(), reason: reason() })
+    }
+
+    /// Why a content need not be tried that another file has, or had: a file that crashes what decodes it does so wherever
+    /// it is.
+    pub fn settled_content(&self, hash: &[u8; 16]) -> Option<SkipReason> {
+        let reason = self.contents.get(hash).filter(|_| !self.retry)?;
+        Some(SkipReason::Remembered { reason: reason.clone() })
     }
 
     /// Whether a file that could not be indexed in this run is no news: it is as it was, and so is what is wrong with it.
@@ -130,6 +150,17 @@ mod tests {
         let known =
             [known("/a", 1, Some(7)), known("/old", 2, Some(6)), known("/denied", 3, None), known("/x/b", 4, None)];
         Bad::new(known, 7, files, |path| !path.starts_with("/x"))
+    }
+
+    #[test]
+    fn a_content_is_settled_wherever_it_is() {
+        let settled = |bad: &Bad, content: u8| bad.settled_content(&[content; 16]).map(|reason| reason.to_string());
+        let bad = bad(&[]);
+        assert_eq!(settled(&bad, 1).as_deref(), Some("damaged"));
+        // Of another decoder, of no decoder, and of no known file.
+        assert_eq!([2, 3, 9].map(|content| settled(&bad, content)), [None, None, None]);
+        let again = bad.to_be_tried_again();
+        assert!(settled(&again, 1).is_none() && again.settled(&found("/a", 5)).is_none());
     }
 
     #[test]

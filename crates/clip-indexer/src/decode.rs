@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use clip_encoder::Encoder;
-use clip_image::{ImageError, Limits, Metadata};
+use clip_image::{Decoder, ImageError, Limits, Metadata};
 use crossbeam_channel::Sender;
 
+use crate::bad::Bad;
 use crate::budget::Budget;
 use crate::clock::Stopwatch;
 use crate::contents::{Contents, Verdict};
@@ -58,6 +59,8 @@ pub(crate) struct Decoding<'a, E> {
     pub contents: &'a Contents<'a>,
     pub encoder: &'a E,
     pub limits: Limits,
+    pub decoder: &'a Decoder,
+    pub bad: &'a Bad,
     /// Memory for the photos at hand.
     pub budget: &'a Budget,
     pub cancel: &'a AtomicBool,
@@ -111,8 +114,11 @@ impl<E: Encoder> Decoding<'_, E> {
             Verdict::Encode => {}
         }
 
+        if let Some(reason) = self.bad.settled_content(&hash) {
+            return Err(reason);
+        }
         let reserve = |bytes| share.decode_with(bytes);
-        let photo = clip_image::decode_bytes_reserving(&bytes, &self.limits, self.encoder.shorter_side(), &reserve);
+        let photo = self.decoder.decode_bytes(&bytes, &self.limits, self.encoder.shorter_side(), &reserve);
         times.decode += watch.lap();
         let photo = photo?;
         drop(bytes);
@@ -133,7 +139,12 @@ pub(crate) fn is_about_content(reason: &SkipReason) -> bool {
             | SkipReason::InCloud
             | SkipReason::Panicked { .. }
             | SkipReason::NotEncoded { .. }
-            | SkipReason::Image(ImageError::Io(_) | ImageError::NotBuiltIn { .. } | ImageError::Panicked { .. })
+            | SkipReason::Image(
+                ImageError::Io(_)
+                    | ImageError::NotBuiltIn { .. }
+                    | ImageError::NoWorker { .. }
+                    | ImageError::Panicked { .. }
+            )
     )
 }
 

@@ -4,7 +4,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clip_image::Limits;
+use clip_image::{Decoder, Limits};
 use clip_index::GraphOptions;
 
 /// The most threads that decode, whatever was asked for: more than machines have cores, and few enough for any system to
@@ -40,6 +40,10 @@ pub struct IndexOptions {
     pub threads: Option<NonZeroUsize>,
     /// Which files are refused as too large.
     pub limits: Limits,
+    /// What decodes photos: this process, or others for files that may crash it.
+    pub decoder: Decoder,
+    /// Whether files are tried again that could not be decoded before, though neither they nor the decoders have changed.
+    pub retry: bool,
     /// How many bytes of files and of pictures all decoding threads together may have in memory. A photo that does not
     /// fit waits while smaller ones go on; one that needs more than all of it, within the limits, is decoded alone.
     pub memory: u64,
@@ -82,6 +86,8 @@ impl Default for IndexOptions {
             batch: None,
             threads: None,
             limits: Limits::default(),
+            decoder: Decoder::default(),
+            retry: false,
             memory: 5 << 28,
             follow_links: true,
             forget_unreachable: false,

@@ -120,7 +120,9 @@ impl<'a> Pipeline<'a> {
         let next = AtomicUsize::new(0);
         let limits = self.options.limits;
         let budget = Budget::new(self.options.memory, limits.max_memory);
-        let decoding = Decoding { work: self.work, next: &next, contents, encoder, limits, budget: &budget, cancel };
+        let (decoder, bad) = (&self.options.decoder, self.bad);
+        let decoding =
+            Decoding { work: self.work, next: &next, contents, encoder, limits, decoder, bad, budget: &budget, cancel };
         thread::scope(|scope| {
             // However this closure ends, its sides of the channels go away with it and before the scope waits for the
             // threads, so that none of them is left waiting for news or for room.

@@ -10,6 +10,7 @@ use clip_search::{
 };
 
 use crate::args::{IndexArgs, YesNo};
+use crate::commands::decode_worker;
 use crate::escape::{escaped, escaped_text};
 use crate::exit::Exit;
 use crate::interrupt;
@@ -37,6 +38,8 @@ pub(crate) fn run(index: &Path, args: &IndexArgs) -> Result<Exit> {
             max_depth: args.max_depth,
             one_file_system: args.one_file_system.map(|answer| answer == YesNo::Yes),
             download: args.download_photos,
+            retry: args.retry,
+            decoder: decode_worker::decoder(),
             ..IndexOptions::default()
         },
         rebuild: args.rebuild,

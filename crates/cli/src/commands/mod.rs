@@ -3,6 +3,7 @@
 mod bench;
 mod classify;
 mod compact;
+mod decode_worker;
 mod embed;
 mod eval;
 mod export;
@@ -42,5 +43,6 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Export(args) => export::run(&index_folder(cli.index)?, &args),
         Command::Import(args) => import::run(&index_folder(cli.index)?, &args),
         Command::Train(args) => train::run(&args),
+        Command::DecodeWorker => decode_worker::run(),
     }
 }

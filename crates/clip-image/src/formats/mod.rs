@@ -87,6 +87,11 @@ pub(crate) fn knows_orientation(format: Format) -> bool {
     matches!(format, Format::Jxl | Format::Raw | Format::Heif | Format::Avif)
 }
 
+/// Whether a library that is not written in Rust decodes the format: a file may do more to it than give no photo.
+pub(crate) fn is_foreign(format: Format) -> bool {
+    matches!(format, Format::Heif | Format::Avif)
+}
+
 /// The decoder of a format.
 ///
 /// # Errors

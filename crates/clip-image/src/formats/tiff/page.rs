@@ -184,7 +184,7 @@ fn colours(directory: &Directory<'_>, compression: &Compression<'_>, samples: u1
         Some(8) => Colours::Lab(Lab::Cie),
         Some(9) => Colours::Lab(Lab::Icc),
         Some(10) => Colours::Lab(Lab::Itu),
-        Some(4) => return unsupported("a mask in place of a picture".into()),
+        Some(4) => return unsupported("a mask in place of an image".into()),
         Some(32803 | 34892) => return unsupported("raw data of a camera".into()),
         Some(32844 | 32845) => return unsupported("LogLuv colours".into()),
         Some(other) => return unsupported(format!("colours of kind {other}")),

@@ -1,0 +1,139 @@
+//! Decoding in other processes.
+//!
+//! Libraries in C and C++ decode HEIC and AVIF, and a hostile file may crash them or let them run for ever. In a process of
+//! its own, that costs the photo. The same goes for files beyond a size, whoever decodes them.
+//!
+//! A worker is any program that calls [`serve_decoding`]; it reads requests from its standard input and writes pictures to its
+//! standard output. One serves one photo at a time, and the next when it is done; one that dies or takes too long is
+//! replaced by another when there is a photo for it. Only pixels come from workers: metadata are read here, by parsers
+//! that are safe.
+
+mod confine;
+mod protocol;
+mod serve;
+mod watchdog;
+
+use std::fmt;
+use std::io::{BufReader, BufWriter, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use self::protocol::{Answer, Job};
+use self::watchdog::{Guarded, Watchdog};
+use crate::formats::codec::{Pixels, Request};
+use crate::{Format, ImageError};
+
+pub use self::serve::serve_decoding;
+
+/// Files of this size are decoded by workers, whatever their format.
+const LARGE_FILE: usize = 64 << 20;
+
+/// Starts workers as they are needed, and hands photos to them. Clones share them.
+#[derive(Clone)]
+pub struct Workers(Arc<Pool>);
+
+struct Pool {
+    command: Box<dyn Fn() -> Command + Send + Sync>,
+    longest: Duration,
+    idle: Mutex<Vec<Worker>>,
+    watchdog: Watchdog,
+}
+
+impl Workers {
+    /// Workers that `command` starts: a program that calls [`serve_decoding`]. Its standard streams are set here. A photo may
+    /// take `longest`, reading and writing it included.
+    ///
+    /// No process is started before there is a photo for it, and never more than photos are decoded at a time.
+    pub fn new(command: impl Fn() -> Command + Send + Sync + 'static, longest: Duration) -> Self {
+        let (command, idle) = (Box::new(command), Mutex::default());
+        Self(Arc::new(Pool { command, longest, idle, watchdog: Watchdog::default() }))
+    }
+
+    /// Whether a file is one for workers: of a format that is `foreign`, decoded by a library that is not written in Rust, or
+    /// large.
+    pub(crate) fn takes(bytes: &[u8], foreign: bool) -> bool {
+        foreign || bytes.len() >= LARGE_FILE
+    }
+
+    /// Decodes a picture in a worker.
+    pub(crate) fn decode(&self, format: Format, bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
+        let mut worker = self.0.worker(format)?;
+        let guard = self.0.watchdog.watch(&worker.process, self.0.longest);
+        let answer = worker.ask(format, bytes, request);
+        let is_late = guard.end();
+        match answer {
+            // A worker that refused a photo is as good as before.
+            Ok(result) if !is_late => {
+                self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+                result
+            }
+            _ if is_late => Err(ImageError::TookTooLong { format, seconds: self.0.longest.as_secs() }),
+            Ok(_) => Err(crashed(format, "no answer in time".into())),
+            Err(error) => Err(crashed(format, worker.process.death().unwrap_or_else(|| error.to_string()))),
+        }
+    }
+}
+
+fn crashed(format: Format, message: String) -> ImageError {
+    ImageError::Panicked { format, message }
+}
+
+impl Pool {
+    fn worker(&self, format: Format) -> Result<Worker, ImageError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        idle.map_or_else(|| Worker::start((self.command)()), Ok).map_err(|error| {
+            // Not the file's fault, nor the decoder's.
+            ImageError::NoWorker { format, error }
+        })
+    }
+}
+
+impl fmt::Debug for Workers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Workers").field("longest", &self.0.longest).finish_non_exhaustive()
+    }
+}
+
+/// A process that decodes.
+struct Worker {
+    process: Guarded,
+    requests: BufWriter<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Worker {
+    fn start(mut command: Command) -> std::io::Result<Self> {
+        // Libraries write to the standard error what is for nobody.
+        let streams = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child: Child = streams.spawn()?;
+        let (Some(requests), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(std::io::ErrorKind::BrokenPipe.into());
+        };
+        let process = Guarded::new(child);
+        Ok(Self { process, requests: BufWriter::new(requests), answers: BufReader::new(answers) })
+    }
+
+    /// Hands it a photo, and waits for the answer. An error means that the worker is of no further use.
+    fn ask(
+        &mut self,
+        format: Format,
+        bytes: &[u8],
+        request: &Request<'_>,
+    ) -> std::io::Result<Result<Pixels, ImageError>> {
+        let job = Job { format, limits: *request.limits, least: request.least, orientation: request.orientation };
+        job.write(bytes, &mut self.requests)?;
+        self.requests.flush()?;
+        loop {
+            match Answer::read(format, request.limits, &mut self.answers)? {
+                Answer::Reserve(memory) => {
+                    // It has looked at the limits itself.
+                    request.reserve(format, memory).map_err(|_| protocol::nonsense())?;
+                    self.requests.write_all(&[protocol::GRANTED])?;
+                    self.requests.flush()?;
+                }
+                Answer::Done(result) => return Ok(result),
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Ends workers that take too long.
+
+use std::process::Child;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A process that ends with this value.
+#[derive(Clone)]
+pub(super) struct Guarded(Arc<Process>);
+
+struct Process(Mutex<Child>);
+
+impl Guarded {
+    pub(super) fn new(child: Child) -> Self {
+        Self(Arc::new(Process(Mutex::new(child))))
+    }
+
+    /// Ends it, if it has not ended, and says how it did so by itself.
+    pub(super) fn death(&self) -> Option<String> {
+        let mut child = lock(&self.0.0);
+        // What has closed its streams is about to be gone.
+        for _ in 0..100 {
+            if let Ok(Some(status)) = child.try_wait() {
+                return Some(format!("the process that decoded it ended ({status})"));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        None
+    }
+
+    fn kill(&self) {
+        // It may have ended by itself.
+        let _ = lock(&self.0.0).kill();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let child = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+/// Watches over the time of processes, in a thread that exists while there is one to watch.
+#[derive(Clone, Default)]
+pub(super) struct Watchdog(Arc<Watch>);
+
+#[derive(Default)]
+struct Watch {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    watched: Vec<(u64, Instant, Guarded, Arc<AtomicBool>)>,
+    next: u64,
+    is_running: bool,
+}
+
+/// A process that is watched.
+pub(super) struct Watched {
+    watchdog: Watchdog,
+    number: u64,
+    is_late: Arc<AtomicBool>,
+}
+
+impl Watchdog {
+    /// Ends the process once it has taken this long.
+    pub(super) fn watch(&self, process: &Guarded, longest: Duration) -> Watched {
+        let is_late = Arc::new(AtomicBool::new(false));
+        let mut state = lock(&self.0.state);
+        let number = state.next;
+        state.next += 1;
+        // What cannot be counted never comes.
+        if let Some(end) = Instant::now().checked_add(longest) {
+            state.watched.push((number, end, process.clone(), Arc::clone(&is_late)));
+        }
+        if state.is_running {
+            self.0.changed.notify_one();
+        } else {
+            let watchdog = self.clone();
+            // Without a thread, nothing is ended, and all else goes on.
+            state.is_running = std::thread::Builder::new().spawn(move || watchdog.run()).is_ok();
+        }
+        Watched { watchdog: self.clone(), number, is_late }
+    }
+
+    fn run(&self) {
+        /// How long the thread waits for something to watch.
+        const IDLE: Duration = Duration::from_secs(5);
+
+        let mut state = lock(&self.0.state);
+        loop {
+            let now = Instant::now();
+            state.watched.retain(|(_, end, process, is_late)| {
+                if *end > now {
+                    return true;
+                }
+                is_late.store(true, Ordering::Release);
+                process.kill();
+                false
+            });
+            let next = state.watched.iter().map(|(_, end, ..)| *end).min();
+            let wait = next.map_or(IDLE, |end| end.saturating_duration_since(now));
+            let (after, waited) = self.0.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner);
+            state = after;
+            if next.is_none() && waited.timed_out() && state.watched.is_empty() {
+                state.is_running = false;
+                return;
+            }
+        }
+    }
+}
+
+impl Watched {
+    /// Says whether it took too long.
+    pub(super) fn end(self) -> bool {
+        self.is_late.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let number = self.number;
+        lock(&self.watchdog.0.state).watched.retain(|(watched, ..)| *watched != number);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that runs under these locks can leave them half done.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
