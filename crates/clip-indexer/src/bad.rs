@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use clip_image::ImageError;
 use clip_index::{BadFile, IndexWriter, Stamp};
 
-use crate::decode::is_about_content;
 use crate::report::{Report, SkipReason, Skipped};
 use crate::walk::FoundFile;
 
@@ -38,7 +37,7 @@ impl Fault {
             matches!(reason, SkipReason::Image(ImageError::Panicked { .. } | ImageError::NotBuiltIn { .. }));
         let is_remembered = matches!(reason, SkipReason::Remembered { .. });
         let is_lasting =
-            decoder_failed || is_remembered || is_about_content(reason) && matches!(reason, SkipReason::Image(_));
+            decoder_failed || is_remembered || reason.is_about_content() && matches!(reason, SkipReason::Image(_));
         Fault { reason: reason.to_string(), is_lasting }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use clip_encoder::Encoder;
-use clip_image::{Decoder, ImageError, Limits, Metadata};
+use clip_image::{Decoder, Limits, Metadata};
 use crossbeam_channel::Sender;
 
 use crate::bad::Bad;
@@ -129,23 +129,6 @@ impl<E: Encoder> Decoding<'_, E> {
         let pixels = pixels.map_err(|error| SkipReason::NotEncoded { error })?;
         Ok(Finding::Decoded(Box::new(Decoded { hash, metadata: photo.metadata, pixels })))
     }
-}
-
-/// Whether a file was read and holds no photo, as opposed to one that could not be read this time.
-pub(crate) fn is_about_content(reason: &SkipReason) -> bool {
-    !matches!(
-        reason,
-        SkipReason::Unreadable { .. }
-            | SkipReason::InCloud
-            | SkipReason::Panicked { .. }
-            | SkipReason::NotEncoded { .. }
-            | SkipReason::Image(
-                ImageError::Io(_)
-                    | ImageError::NotBuiltIn { .. }
-                    | ImageError::NoWorker { .. }
-                    | ImageError::Panicked { .. }
-            )
-    )
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {

@@ -24,7 +24,7 @@ use crossbeam_channel::{Receiver, Sender};
 use crate::bad::{Bad, Fault};
 use crate::budget::Budget;
 use crate::contents::Contents;
-use crate::decode::{Decoded, Decoding, Finding, Message, is_about_content};
+use crate::decode::{Decoded, Decoding, Finding, Message};
 use crate::details::{self, Reading};
 use crate::encode::{self, Batch, Encoded, Waiting};
 use crate::error::IndexerError;
@@ -405,7 +405,7 @@ impl<'a> Pipeline<'a> {
 
     fn skip(&mut self, index: usize, hash: Option<[u8; 16]>, reason: SkipReason) -> Result<(), IndexerError> {
         // What cannot be read this time may be there next time. What holds no photo any more is gone for good.
-        if is_about_content(&reason) && self.replace(index)? {
+        if reason.is_about_content() && self.replace(index)? {
             self.report.removed += 1;
         }
         self.dealt_with += 1;

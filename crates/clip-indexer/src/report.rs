@@ -134,6 +134,25 @@ pub enum SkipReason {
     },
 }
 
+impl SkipReason {
+    /// Whether a file was read and holds no photo, as opposed to one that could not be read this time.
+    pub(crate) fn is_about_content(&self) -> bool {
+        !matches!(
+            self,
+            Self::Unreadable { .. }
+                | Self::InCloud
+                | Self::Panicked { .. }
+                | Self::NotEncoded { .. }
+                | Self::Image(
+                    ImageError::Io(_)
+                        | ImageError::NotBuiltIn { .. }
+                        | ImageError::NoWorker { .. }
+                        | ImageError::Panicked { .. }
+                )
+        )
+    }
+}
+
 /// A folder that was to be indexed and is left out by a file in a folder above it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ignored {

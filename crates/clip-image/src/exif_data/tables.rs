@@ -64,7 +64,12 @@ pub(crate) struct Field<'a> {
     pub(crate) value: &'a [u8],
 }
 
-impl Field<'_> {
+impl<'a> Field<'a> {
+    /// The value, if it is bytes of some length: some makers put pictures there.
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        if [1, 7].contains(&self.kind) && self.value.len() > 4 { self.value } else { &[] }
+    }
+
     /// The first of the whole numbers that the value has. Fractions are rounded down.
     pub(crate) fn numbers(&self, order: Order) -> Vec<u32> {
         /// Tables of subordinate pictures have a few.

@@ -1,7 +1,6 @@
 //! Previews that makers keep in notes of their own.
 
 use super::contents::{Jpegs, is_jpeg};
-use super::tables::bytes_of;
 use crate::exif_data::tables::{Order, Source};
 
 /// Fields that say where a preview begins and how long it is: of Minolta, early Olympus, Pentax, Olympus (in a table of its
@@ -25,7 +24,7 @@ pub(super) fn find<'a>(file: &Source<'a>, note: &'a [u8], jpegs: &mut Jpegs<'a>)
             let number = || field.numbers(order).first().copied();
             tables.extend(if field.kind == 7 && field.count > 4 { in_place() } else { number() });
         } else {
-            jpegs.add_bytes(bytes_of(&field));
+            jpegs.add_bytes(field.bytes());
         }
     });
     for table in tables {

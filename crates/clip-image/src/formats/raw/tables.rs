@@ -3,7 +3,7 @@
 use super::contents::{Contents, Jpegs};
 use super::maker_notes;
 use crate::exif_data;
-use crate::exif_data::tables::{Field, Source};
+use crate::exif_data::tables::Source;
 use crate::formats::codec::Blocks;
 
 /// The most tables that are looked at. Cameras write up to ten; tables may refer to one another in circles.
@@ -132,7 +132,7 @@ impl<'a> Tables<'a> {
                 }
                 EXIF if found.len() < MOST_TABLES => found.extend(number().map(|start| (start, Role::Exif))),
                 MAKER_NOTE => note = Some(field.value),
-                _ => self.jpegs.add_bytes(bytes_of(&field)),
+                _ => self.jpegs.add_bytes(field.bytes()),
             }
         });
         self.take(&table, role);
@@ -177,11 +177,6 @@ impl<'a> Tables<'a> {
         }
         self.exif_size = table.exif_width.zip(table.exif_height).or(self.exif_size);
     }
-}
-
-/// The bytes of a field that holds bytes: some makers put pictures there.
-pub(super) fn bytes_of<'a>(field: &Field<'a>) -> &'a [u8] {
-    if [1, 7].contains(&field.kind) && field.value.len() > 4 { field.value } else { &[] }
 }
 
 /// What a table is there for.

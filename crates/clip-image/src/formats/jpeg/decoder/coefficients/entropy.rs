@@ -4,100 +4,12 @@
 //! as it was. The next restart marker, or the next scan, finds the way again.
 
 use super::super::bits::{BitReader, ScanData};
-use super::super::header::NATURAL;
 use super::super::huffman::Table;
-use super::arithmetic::Conditioning;
+use super::band::{Band, Kind, places};
 use super::frame::Frame;
+use super::mcus::{Mcu, Mcus};
 use super::planes::{Coefficients, Plane, Planes};
-
-/// What segments before a scan have defined.
-#[derive(Default)]
-pub(super) struct Tables {
-    pub(super) dc: [Option<Table>; 4],
-    pub(super) ac: [Option<Table>; 4],
-    /// MCUs between restart markers; 0 for none.
-    pub(super) restart_interval: usize,
-    pub(super) conditioning: Conditioning,
-}
-
-/// Which coefficients a scan tells about, and which of their bits.
-pub(super) struct Band {
-    pub(super) kind: Kind,
-    /// Places in zigzag order.
-    pub(super) first: usize,
-    pub(super) last: usize,
-    /// How many of the lowest bits it leaves to later scans.
-    pub(super) low: u32,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// All of each block.
-    Sequential,
-    /// The means of blocks, but for their lowest bits.
-    Mean,
-    /// One more bit of each mean.
-    MeanBit,
-    /// Other coefficients, but for their lowest bits.
-    Coefficients,
-    /// One more bit of each.
-    Bit,
-}
-
-impl Band {
-    pub(super) fn sequential() -> Self {
-        Self { kind: Kind::Sequential, first: 0, last: 63, low: 0 }
-    }
-
-    /// What the header of a scan of this many components says. `None` for what may not be.
-    pub(super) fn progressive(first: u8, last: u8, approximation: u8, components: usize) -> Option<Self> {
-        let (high, low) = (approximation >> 4, approximation & 15);
-        let kind = match (first, high) {
-            (0, 0) => Kind::Mean,
-            (0, _) => Kind::MeanBit,
-            (_, 0) => Kind::Coefficients,
-            _ => Kind::Bit,
-        };
-        let is_possible = if first == 0 { last == 0 } else { first <= last && last < 64 && components == 1 };
-        let (first, last) = (usize::from(first), usize::from(last));
-        (is_possible && low <= 13).then_some(Self { kind, first, last, low: u32::from(low) })
-    }
-
-    /// A bit for each place.
-    pub(super) fn places(&self) -> u64 {
-        places(self.first, self.last)
-    }
-
-    /// Whether the data cannot be read without knowing which coefficients are zero so far.
-    pub(super) fn depends_on_zeros(&self) -> bool {
-        self.kind == Kind::Bit
-    }
-
-    /// Whether it makes coefficients at these places more precise than a sample shows: without it, none changes a sample by
-    /// more than one level. The steps are in natural order.
-    pub(super) fn is_within_a_level(&self, places: u64, quantisation: &[u16; 64]) -> bool {
-        /// A coefficient is at most four times as large as the largest change of a sample that it makes (T.81, A.3.3).
-        const LEVEL: u32 = 4;
-
-        let unknown = (2 << self.low) - 1;
-        let is_fine = |place: usize| u32::from(quantisation[usize::from(NATURAL[place])]) * unknown <= LEVEL;
-        self.kind == Kind::Bit && (0..64).all(|place| places & 1 << place == 0 || is_fine(place))
-    }
-
-    pub(super) fn needs_dc_table(&self) -> bool {
-        matches!(self.kind, Kind::Sequential | Kind::Mean)
-    }
-
-    pub(super) fn needs_ac_table(&self) -> bool {
-        matches!(self.kind, Kind::Sequential | Kind::Coefficients | Kind::Bit)
-    }
-}
-
-/// A bit for each place from `first` to `last`.
-#[inline(always)]
-fn places(first: usize, last: usize) -> u64 {
-    (u64::MAX << first) & (u64::MAX >> (63 - last))
-}
+use super::tables::Tables;
 
 /// Reads the data of a scan. Says whether they are all there and sound. Components come with the numbers of their DC and AC
 /// table; where the band needs one that is missing, nothing is read.
@@ -198,80 +110,6 @@ fn read_band(plane: &mut Plane, band: &Band, table: &Table, restart_interval: us
         };
     }
     mcus.were_sound()
-}
-
-/// The MCUs of a scan, one by one, across the intervals that its data are cut into.
-pub(super) struct Mcus<'a> {
-    data: &'a ScanData,
-    /// MCUs across and down.
-    size: (usize, usize),
-    /// MCUs of an interval.
-    interval: usize,
-    /// The piece of the data that comes next, and the interval that it should be.
-    piece: usize,
-    expected: usize,
-    /// What is left of the interval at hand.
-    left: usize,
-    row: usize,
-    column: usize,
-    /// Whether all was sound so far.
-    is_sound: bool,
-}
-
-/// Where an MCU is.
-pub(super) struct Mcu {
-    pub(super) row: usize,
-    pub(super) column: usize,
-    /// If it is the first of its interval: the piece of the data that it is in.
-    pub(super) piece: Option<usize>,
-}
-
-impl<'a> Mcus<'a> {
-    /// Those of a picture of this many MCUs across and down.
-    pub(super) fn new(data: &'a ScanData, restart_interval: usize, size: (usize, usize)) -> Self {
-        let total = size.0 * size.1;
-        let interval = if restart_interval == 0 { total } else { restart_interval };
-        Self { data, size, interval, piece: 0, expected: 0, left: 0, row: 0, column: 0, is_sound: true }
-    }
-
-    /// The next one. What was read before has to lie in its interval; where it does not, the next interval follows.
-    #[inline(always)]
-    pub(super) fn next(&mut self, is_within: bool) -> Option<Mcu> {
-        if self.left == 0 || !is_within {
-            self.is_sound &= is_within;
-            return self.begin();
-        }
-        self.left -= 1;
-        self.column += 1;
-        if self.column == self.size.0 {
-            (self.row, self.column) = (self.row + 1, 0);
-        }
-        Some(Mcu { row: self.row, column: self.column, piece: None })
-    }
-
-    /// The first one of the next interval.
-    fn begin(&mut self) -> Option<Mcu> {
-        let index = self.data.index(self.piece)?;
-        let start = index.saturating_mul(self.interval);
-        let total = self.size.0 * self.size.1;
-        if start >= total {
-            // More data than there are blocks.
-            self.is_sound = false;
-            return None;
-        }
-        self.is_sound &= index == self.expected;
-        self.expected = index + 1;
-        let piece = self.piece;
-        self.piece += 1;
-        self.left = self.interval.min(total - start) - 1;
-        (self.row, self.column) = (start / self.size.0, start % self.size.0);
-        Some(Mcu { row: self.row, column: self.column, piece: Some(piece) })
-    }
-
-    /// Whether all intervals were there, and their data sound.
-    pub(super) fn were_sound(&self) -> bool {
-        self.is_sound && self.expected == (self.size.0 * self.size.1).div_ceil(self.interval)
-    }
 }
 
 /// The next symbol; zero if there is none, which is noted.
@@ -431,24 +269,5 @@ impl Coefficients<'_> {
                 self.add(place, bit);
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bands() {
-        assert_eq!(places(0, 0), 1);
-        assert_eq!(places(0, 63), u64::MAX);
-        assert_eq!(places(1, 5), 0b11_1110);
-        assert_eq!(places(63, 63), 1 << 63);
-        let progressive = |first, last, approximation| Band::progressive(first, last, approximation, 1);
-        assert!(progressive(0, 5, 0).is_none(), "a mean and other coefficients");
-        assert!(progressive(6, 5, 0).is_none() && progressive(1, 64, 0).is_none());
-        assert!(Band::progressive(1, 5, 0, 3).is_none(), "of several components");
-        assert!(progressive(1, 63, 0x21).unwrap().depends_on_zeros());
-        assert!(!progressive(0, 0, 0x21).unwrap().depends_on_zeros());
     }
 }

@@ -7,10 +7,11 @@ use super::super::markers::{
     END_OF_IMAGE, RESTART_0, RESTART_7, START_OF_IMAGE, START_OF_SCAN, Segment, is_frame, next_marker,
 };
 use super::super::standard_tables;
-use super::arithmetic;
-use super::entropy::{self, Band, Tables};
+use super::band::Band;
 use super::frame::Frame;
 use super::planes::Planes;
+use super::tables::Tables;
+use super::{arithmetic, entropy};
 use crate::formats::library::Fault;
 
 /// More scans than any encoder makes. Each costs a look at every block, however short it is.

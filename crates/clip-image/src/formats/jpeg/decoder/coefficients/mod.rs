@@ -8,11 +8,14 @@
 //! Pixels at full size are libjpeg-turbo's to the bit, as long as the file is whole.
 
 mod arithmetic;
+mod band;
 mod entropy;
 mod file;
 mod frame;
+mod mcus;
 mod output;
 mod planes;
+mod tables;
 
 use image::RgbImage;
 

@@ -6,40 +6,11 @@ mod coder;
 
 use self::coder::{Bin, Coder};
 use super::super::bits::ScanData;
-use super::entropy::{Band, Kind, Mcu, Mcus, Tables};
+use super::band::{Band, Kind};
 use super::frame::Frame;
+use super::mcus::{Mcu, Mcus};
 use super::planes::{Coefficients, Planes};
-
-/// What the decisions about differences of means, and about other coefficients, depend on: by the number of a table.
-#[derive(Clone, Copy)]
-pub(super) struct Conditioning {
-    /// Differences up to the first are none, those above the second large; powers of two.
-    means: [(u8, u8); 4],
-    /// The last place in zigzag order of low frequencies.
-    low: [u8; 4],
-}
-
-impl Default for Conditioning {
-    fn default() -> Self {
-        Self { means: [(0, 1); 4], low: [5; 4] }
-    }
-}
-
-impl Conditioning {
-    /// Takes what a segment defines. `None` if it is not valid.
-    pub(super) fn define(&mut self, segment: &[u8]) -> Option<()> {
-        let (pairs, rest) = segment.as_chunks::<2>();
-        for [target, value] in pairs {
-            let table = usize::from(target & 15);
-            match target >> 4 {
-                0 if value & 15 <= value >> 4 => *self.means.get_mut(table)? = (value & 15, value >> 4),
-                1 if (1..64).contains(value) => *self.low.get_mut(table)? = *value,
-                _ => return None,
-            }
-        }
-        rest.is_empty().then_some(())
-    }
-}
+use super::tables::{Conditioning, Tables};
 
 /// What was learned of a component's decisions since the last restart.
 struct Component {
@@ -273,19 +244,5 @@ impl Decoder<'_, '_> {
             place += 1;
         }
         Some(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn conditioning_is_checked() {
-        let define = |segment: &[u8]| Conditioning::default().define(segment);
-        assert!(define(&[0x00, 0x10, 0x11, 63]).is_some());
-        assert!(define(&[0x00, 0x01]).is_none(), "the lower bound above the upper one");
-        assert!(define(&[0x10, 0]).is_none() && define(&[0x10, 64]).is_none());
-        assert!(define(&[0x04, 0x10]).is_none() && define(&[0x20, 1]).is_none() && define(&[0x00]).is_none());
     }
 }
