@@ -4,8 +4,11 @@
 use std::io::Cursor;
 
 use clip_image::{Limits, decode_bytes, decode_bytes_for};
+use containers::{with_chunk, with_segment};
 use image::{ExtendedColorType, ImageEncoder, Rgb, RgbImage};
 use moxcms::ColorProfile;
+
+mod containers;
 
 const STORED: [u8; 3] = [200, 100, 50];
 /// The same as [`STORED`] in Display P3, by the matrices and curves of both standards.
@@ -26,19 +29,6 @@ fn encode(encoder: impl ImageEncoder, profile: Option<Vec<u8>>) {
         encoder.set_icc_profile(profile).unwrap();
     }
     encoder.write_image(&picture, picture.width(), picture.height(), ExtendedColorType::Rgb8).unwrap();
-}
-
-/// The file with a segment behind its first two bytes.
-fn with_segment(jpeg: &[u8], marker: u8, payload: &[u8]) -> Vec<u8> {
-    let length = (payload.len() as u16 + 2).to_be_bytes();
-    [&jpeg[..2], &[0xff, marker], &length, payload, &jpeg[2..]].concat()
-}
-
-/// The file with a chunk behind its header.
-fn with_chunk(png: &[u8], kind: &[u8; 4], payload: &[u8]) -> Vec<u8> {
-    let content = [kind, payload].concat();
-    let (length, checksum) = ((payload.len() as u32).to_be_bytes(), crc32fast::hash(&content).to_be_bytes());
-    [&png[..33], &length, &content, &checksum, &png[33..]].concat()
 }
 
 fn jpeg(profile: Option<Vec<u8>>) -> Vec<u8> {

@@ -5,8 +5,10 @@ use std::io::Write;
 use std::path::Path;
 
 use clip_image::{Format, ImageError, Limits, Photo, decode_bytes};
+use containers::{exif_block, raw_profile, webp_with_exif};
 use hostile_files::png_chunk;
 
+mod containers;
 mod hostile_files;
 
 fn fixture(name: &str) -> Vec<u8> {
@@ -181,13 +183,6 @@ fn a_png_as_apple_makes_it() {
     assert_pixels(&file, (3, 1), &[[30, 20, 10], [191, 127, 127], WHITE]);
 }
 
-/// A block of EXIF data with an orientation and a camera.
-fn exif_block(orientation: u8) -> Vec<u8> {
-    let mut block = b"II\x2a\0\x08\0\0\0\x02\0\x0f\x01\x02\0\x04\0\0\0abc\0\x12\x01\x03\0\x01\0\0\0".to_vec();
-    block.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
-    block
-}
-
 #[track_caller]
 fn assert_has_exif(file: &[u8], what: &str) {
     let photo = open(file);
@@ -204,9 +199,7 @@ fn exif_data_may_be_named_where_they_should_not_be() {
         assert_has_exif(&[start, png_chunk(b"eXIf", &block), pixels, end].concat(), "PNG");
 
         let still = fixture("lossless.webp");
-        let exif = [b"EXIF", &(block.len() as u32).to_le_bytes()[..], &block].concat();
-        let body = [&still[8..], &exif].concat();
-        assert_has_exif(&[b"RIFF", &(body.len() as u32).to_le_bytes()[..], &body].concat(), "WebP");
+        assert_has_exif(&webp_with_exif(&still, &block), "WebP");
 
         let jpeg = fixture("420.jpg");
         let length = (block.len() as u16 + 8).to_be_bytes();
@@ -219,19 +212,14 @@ fn exif_data_may_be_named_where_they_should_not_be() {
 
 #[test]
 fn exif_data_in_texts_of_png() {
-    let profile = |name: &str, content: &[u8]| {
-        let digits: String = content.iter().map(|byte| format!("{byte:02x}")).collect();
-        let lines: Vec<_> = digits.as_bytes().chunks(72).map(|line| String::from_utf8_lossy(line)).collect();
-        format!("\n{name}\n{:8}\n{}\n", content.len(), lines.join("\n")).into_bytes()
-    };
     let exif = [b"Exif\0\0".to_vec(), exif_block(6)].concat();
     let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
-    packed.write_all(&profile("exif", &exif)).unwrap();
+    packed.write_all(&raw_profile("exif", &exif)).unwrap();
     let packed = packed.finish().unwrap();
     for (kind, text) in [
-        (b"tEXt", [b"Raw profile type exif\0", &profile("exif", &exif)[..]].concat()),
-        (b"tEXt", [b"Raw profile type exif\0", &profile("exif", &exif_block(6))[..]].concat()),
-        (b"tEXt", [b"Raw profile type APP1\0", &profile("generic", &exif)[..]].concat()),
+        (b"tEXt", [b"Raw profile type exif\0", &raw_profile("exif", &exif)[..]].concat()),
+        (b"tEXt", [b"Raw profile type exif\0", &raw_profile("exif", &exif_block(6))[..]].concat()),
+        (b"tEXt", [b"Raw profile type APP1\0", &raw_profile("generic", &exif)[..]].concat()),
         (b"zTXt", [b"Raw profile type exif\0\0", &packed[..]].concat()),
         (b"zTXt", [b"Raw profile type APP1\0\0", &packed[..]].concat()),
     ] {
@@ -247,7 +235,7 @@ fn exif_data_in_texts_of_png() {
     let xmp = [b"http://ns.adobe.com/xap/1.0/\0", &packet[..]].concat();
     let keyword = b"\x1c\x02\x19\0\x04tree";
     let chunk = |name: &str, content: &[u8]| {
-        png_chunk(b"tEXt", &[format!("Raw profile type {name}\0").as_bytes(), &profile(name, content)].concat())
+        png_chunk(b"tEXt", &[format!("Raw profile type {name}\0").as_bytes(), &raw_profile(name, content)].concat())
     };
     let chunks = [chunk("APP1", &xmp), chunk("iptc", keyword)].concat();
     let metadata = open(&[start, chunks, pixels, end].concat()).metadata;

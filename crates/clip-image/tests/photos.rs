@@ -4,10 +4,13 @@
 use std::path::{Path, PathBuf};
 
 use clip_image::{Format, Gps, Limits, Photo, decode, decode_bytes};
+use containers::{stored, with_exif};
 use exif::experimental::Writer;
 use exif::{Field, In, Rational, Tag, Value};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+
+mod containers;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
@@ -44,12 +47,6 @@ fn field(tag: Tag, value: Value) -> Field {
 
 fn ascii(tag: Tag, text: &str) -> Field {
     field(tag, Value::Ascii(vec![text.as_bytes().to_vec()]))
-}
-
-/// Puts an EXIF block behind a JPEG's start marker.
-fn with_exif(jpeg: &[u8], block: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(block.len() + 8).unwrap().to_be_bytes();
-    [&jpeg[..2], &[0xff, 0xe1], &length, b"Exif\0\0", block, &jpeg[2..]].concat()
 }
 
 #[test]
@@ -129,34 +126,12 @@ fn the_name_does_not_matter() {
     assert_eq!(photo.metadata.format, Format::Png);
 }
 
-/// The eight orientations, as (x, y) of the stored picture for a point of the upright one, from
-/// the table of the EXIF standard (which side of the scene row 0 and column 0 are).
-fn stored_position(orientation: u16, x: u32, y: u32, width: u32, height: u32) -> (u32, u32) {
-    let (right, bottom) = (width - 1, height - 1);
-    match orientation {
-        1 => (x, y),
-        2 => (right - x, y),
-        3 => (right - x, bottom - y),
-        4 => (x, bottom - y),
-        5 => (y, x),
-        6 => (y, right - x),
-        7 => (bottom - y, right - x),
-        8 => (bottom - y, x),
-        _ => unreachable!(),
-    }
-}
-
 #[test]
 fn all_eight_orientations_come_out_upright() {
     let upright = open("photo.png").image;
     let (width, height) = upright.dimensions();
     for orientation in 1..=8_u16 {
-        let (stored_width, stored_height) = if orientation < 5 { (width, height) } else { (height, width) };
-        let mut stored = RgbImage::new(stored_width, stored_height);
-        for (x, y, pixel) in upright.enumerate_pixels() {
-            let (sx, sy) = stored_position(orientation, x, y, width, height);
-            stored.put_pixel(sx, sy, *pixel);
-        }
+        let stored = stored(&upright, orientation);
         let block = exif_block(&[field(Tag::Orientation, Value::Short(vec![orientation]))]);
 
         let jpeg = with_exif(&encode(&stored, ImageFormat::Jpeg), &block);
