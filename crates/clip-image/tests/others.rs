@@ -153,6 +153,11 @@ fn icons_with_and_without_transparency() {
     for pictures in [[(2, &own[..]), (0, &photo[..])], [(0, &photo), (255, &own)]] {
         assert_eq!(open(&icon(&pictures)).image.dimensions(), (96, 64));
     }
+    // Of several that are alike, the first.
+    for pictures in [[&own, &opaque], [&opaque, &own]] {
+        let first = open(&icon(&[(2, pictures[0])])).image;
+        assert!(open(&icon(&pictures.map(|picture| (2, &picture[..])))).image == first);
+    }
 }
 
 fn hdr(size: &str, rows: &[u8]) -> Vec<u8> {

@@ -32,12 +32,13 @@ mod codec {
     // The format has no place for EXIF data.
     pub(super) const CODEC: Codec = Codec { decode, metadata: |_| Blocks::default(), has_all_metadata: Some(|_| true) };
 
-    /// The largest of the pictures, and of those the one with the most colours. Each is a PNG file or a bitmap.
+    /// The largest of the pictures, of those the one with the most colours, and of several of them the first. Each is a PNG file or a bitmap.
     fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
         let truncated = || ImageError::Truncated { format: Format::Ico };
         let [_, _, _, _, n0, n1, list @ ..] = bytes else { return Err(truncated()) };
         let count = usize::from(u16::from_le_bytes([*n0, *n1]));
-        let entries = list.as_chunks::<ENTRY>().0.iter().take(count);
+        // From the last to the first, of which the last of the best is taken.
+        let entries = list.as_chunks::<ENTRY>().0.iter().take(count).rev();
         let rank = |entry: &&[u8; ENTRY]| {
             // 0 stands for 256.
             let side = |side: u8| if side == 0 { 256 } else { u32::from(side) };
