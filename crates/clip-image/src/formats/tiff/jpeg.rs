@@ -79,6 +79,8 @@ impl Frame {
             0xc3 => Some("lossless JPEG compression".into()),
             0xc5..=0xc7 | 0xcd..=0xcf => Some("hierarchical JPEG compression".into()),
             0xc9..=0xcb => Some("arithmetic coding in JPEG compression".into()),
+            // The decoder makes noise of them.
+            0xc0 | 0xc1 if self.has_scan && !self.is_in_one_scan => Some("JPEG compression in several scans".into()),
             _ if self.bits != 8 => Some(format!("JPEG compression of {} bits per sample", self.bits)),
             _ => None,
         }
