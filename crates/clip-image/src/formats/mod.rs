@@ -171,8 +171,16 @@ mod tests {
     fn names_what_it_does_not_decode() {
         let error = sniff(b"\0\0\0\x0cjP  \r\n....").unwrap_err();
         assert!(error.to_string().starts_with("JPEG 2000 is not supported"), "{error}");
-        let error = sniff(b"Pf\n2 2\n-1.0\n").unwrap_err();
-        assert!(error.to_string().starts_with("PFM is not supported"), "{error}");
+        for (start, name) in [
+            (&b"Pf\n2 2\n-1.0\n"[..], "PFM"),
+            (b"II\xbc\x01\x20\0\0\0", "JPEG XR"),
+            (b"DDS \x7c\0\0\0", "DDS"),
+            (b"farbfeld\0\0\0\x01", "farbfeld"),
+            (b"SIMPLE  =                    T", "FITS"),
+        ] {
+            let error = sniff(start).unwrap_err();
+            assert!(error.to_string().starts_with(&format!("{name} is not supported")), "{error}");
+        }
     }
 
     #[test]

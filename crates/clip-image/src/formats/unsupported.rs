@@ -6,6 +6,10 @@ pub(super) fn name(bytes: &[u8]) -> Option<&'static str> {
         [0, 0, 0, 0x0c, b'j', b'P', ..] | [0xff, 0x4f, 0xff, 0x51, ..] => Some("JPEG 2000"),
         // The floating-point cousin of PPM and PGM.
         [b'P', b'F' | b'f', space, ..] if space.is_ascii_whitespace() => Some("PFM"),
+        [b'I', b'I', 0xbc, ..] => Some("JPEG XR"),
+        [b'D', b'D', b'S', b' ', 124, 0, 0, 0, ..] => Some("DDS"),
+        _ if bytes.starts_with(b"farbfeld") => Some("farbfeld"),
+        _ if bytes.starts_with(b"SIMPLE  =") => Some("FITS"),
         _ => None,
     }
 }

@@ -61,6 +61,9 @@ impl<'a> Compression<'a> {
             50001 | 34927 => return Err(Fault::Unsupported("TIFF with WebP compression".into())),
             34712 | 33003 | 33005 => return Err(Fault::Unsupported("TIFF with JPEG 2000 compression".into())),
             50002 | 52546 => return Err(Fault::Unsupported("TIFF with JPEG XL compression".into())),
+            22610 | 34934 => return Err(Fault::Unsupported("TIFF with JPEG XR compression".into())),
+            34887 => return Err(Fault::Unsupported("TIFF with LERC compression".into())),
+            34933 => return Err(Fault::Unsupported("TIFF with PNG compression".into())),
             34925 => return Err(Fault::Unsupported("TIFF with LZMA compression".into())),
             other => return Err(Fault::Unsupported(format!("TIFF with compression {other}"))),
         })

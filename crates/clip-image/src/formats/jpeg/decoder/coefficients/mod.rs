@@ -28,6 +28,9 @@ use crate::formats::codec::{Request, rgb_bytes};
 use crate::formats::library::Fault;
 use crate::{Format, ImageError};
 
+/// The frame of another standard (ITU-T T.87), whose files begin as those of JPEG do.
+const FRAME_OF_JPEG_LS: u8 = 0xf7;
+
 /// Decodes to RGB at the size that the request allows. Returns the stored size, too.
 ///
 /// The markers are read first. A file with its end marker is decoded leniently: a damaged spot costs a few blocks, as with
@@ -38,6 +41,10 @@ use crate::{Format, ImageError};
 /// [`ImageError::Truncated`], [`ImageError::Decode`], [`ImageError::Unsupported`], and those of the limits.
 pub(super) fn decode(bytes: &[u8], request: &Request<'_>) -> Result<(RgbImage, (u32, u32)), ImageError> {
     let truncated = || Fault::Truncated.into_error(Format::Jpeg);
+    // Its data have what would be markers here.
+    if markers::segments(bytes).any(|segment| segment.code == FRAME_OF_JPEG_LS) {
+        return Err(Fault::Unsupported("JPEG-LS".into()).into_error(Format::Jpeg));
+    }
     let is_whole = match markers::find_end(bytes) {
         End::Marker => true,
         End::Scan if markers::is_padded_with_zeros(bytes) => return Err(truncated()),
@@ -135,6 +142,8 @@ mod tests {
         assert_eq!(error(0xcb, 8, 1), unsupported("lossless compression"));
         assert_eq!(error(0xc5, 8, 1), unsupported("hierarchical frames"));
         assert_eq!(error(0xc0, 8, 2), unsupported("2 components"));
+        let of_another_standard = error(FRAME_OF_JPEG_LS, 8, 3);
+        assert_eq!(of_another_standard, "JPEG-LS is not supported; convert the photo to JPEG or PNG");
     }
 
     #[test]
