@@ -1,4 +1,4 @@
-//! EXIF's date and time fields to seconds since 1970.
+//! Dates and times, as EXIF has them and otherwise, to seconds since 1970.
 
 /// A time, and what the clock showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,20 +21,19 @@ pub(crate) fn instant(date_time: &[u8], offset: Option<&[u8]>) -> Option<Instant
         // An unreadable or blank offset counts as none.
         let _ = parsed.parse_offset(offset);
     }
-    let (year, month, day) = (i64::from(parsed.year), i64::from(parsed.month), i64::from(parsed.day));
-    if year == 0 || !(1..=12).contains(&month) || !(1..=days_in_month(year, month)).contains(&day) {
-        return None;
-    }
-    // 60 is a leap second.
-    if parsed.hour > 23 || parsed.minute > 59 || parsed.second > 60 {
-        return None;
-    }
-    let local = days_from_civil(year, month, day) * 86_400
-        + i64::from(parsed.hour) * 3_600
-        + i64::from(parsed.minute) * 60
-        + i64::from(parsed.second);
+    let date = [i64::from(parsed.year), i64::from(parsed.month), i64::from(parsed.day)];
+    let local = seconds(date, [parsed.hour, parsed.minute, parsed.second].map(i64::from))?;
     let offset = parsed.offset.filter(|minutes| minutes.unsigned_abs() <= 18 * 60);
     Some(Instant { seconds: local - i64::from(offset.unwrap_or(0)) * 60, offset })
+}
+
+/// Seconds from 1970 to a date (year, month, day) and time (hour, minute, second) of our era; `None` if there is none such.
+pub(crate) fn seconds([year, month, day]: [i64; 3], [hour, minute, second]: [i64; 3]) -> Option<i64> {
+    let is_date =
+        (1..=9999).contains(&year) && (1..=12).contains(&month) && (1..=days_in_month(year, month)).contains(&day);
+    // 60 is a leap second.
+    let is_time = (0..=23).contains(&hour) && (0..=59).contains(&minute) && (0..=60).contains(&second);
+    (is_date && is_time).then(|| days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second)
 }
 
 fn days_in_month(year: i64, month: i64) -> i64 {

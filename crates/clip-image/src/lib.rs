@@ -33,6 +33,10 @@
 //! tolerated), and HEIC and AVIF without libheif ([`ImageError::NeedsLibrary`]). A decoder's panic becomes [`ImageError::Panicked`]; the process's panic hook still runs, so a
 //! program that wants to keep its standard error clean sets one.
 //!
+//! # What is not in the file
+//!
+//! [`Metadata::complete`] adds when a photo was taken by the name of its file, where the file itself does not say so.
+//!
 //! # Memory
 //!
 //! Decoding a photo takes the bytes of its pixels as RGB, and what its decoder needs beside them:
@@ -67,6 +71,7 @@ mod details;
 mod error;
 mod exif_data;
 mod file;
+mod file_name;
 mod format;
 mod formats;
 #[cfg(any(test, fuzzing))]

@@ -1,10 +1,13 @@
 //! What is known about a photo besides its pixels.
 
+use std::path::Path;
+
 use image::metadata::Orientation;
 
 use crate::Format;
 use crate::annotations::Annotations;
 use crate::calendar::Instant;
+use crate::file_name;
 
 /// What is known about a photo besides its pixels.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +42,21 @@ pub struct Metadata {
     pub tags: Vec<String>,
     /// The format, recognised by content.
     pub format: Format,
+}
+
+/// How much later than now a name may say that a photo was taken: clocks differ by time zones.
+const A_DAY: i64 = 86_400;
+
+impl Metadata {
+    /// Adds what the name of the photo's file says and the file itself does not: when it was taken. A time that is more than a
+    /// day after `now`, in seconds since 1970, counts as none.
+    pub fn complete(&mut self, path: &Path, now: i64) {
+        let name = path.file_name().map(|name| name.to_string_lossy());
+        self.taken_at = self.taken_at.or_else(|| {
+            let by_name = file_name::taken_at(&name?)?;
+            (by_name <= now.saturating_add(A_DAY)).then_some(by_name)
+        });
+    }
 }
 
 /// A place on Earth (WGS 84), in degrees.

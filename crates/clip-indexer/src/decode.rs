@@ -13,6 +13,7 @@ use crate::bad::Bad;
 use crate::budget::Budget;
 use crate::clock::Stopwatch;
 use crate::contents::{Contents, Verdict};
+use crate::details;
 use crate::plan::Work;
 use crate::report::{SkipReason, StageTimes};
 
@@ -120,7 +121,8 @@ impl<E: Encoder> Decoding<'_, E> {
         let reserve = |bytes| share.decode_with(bytes);
         let photo = self.decoder.decode_bytes(&bytes, &self.limits, self.encoder.shorter_side(), &reserve);
         times.decode += watch.lap();
-        let photo = photo?;
+        let mut photo = photo?;
+        photo.metadata.complete(&work.file.path, details::now());
         drop(bytes);
         share.set_file(0);
         share.decode_with(photo.image.len() as u64);

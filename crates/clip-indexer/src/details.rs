@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clip_image::{DETAILS_VERSION, ImageError, Limits, Metadata, read_details};
 use clip_index::{Asset, Kind};
@@ -44,6 +45,11 @@ pub(crate) fn to_asset(metadata: Metadata) -> Asset {
     }
 }
 
+/// The time, in seconds since 1970.
+pub(crate) fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
+}
+
 /// Reads files in several threads and tells `take`, on this thread, what they gave. Ends soon after `cancel` was set; what
 /// was read until then is told.
 ///
@@ -79,7 +85,10 @@ pub(crate) fn read(
 fn one(path: &Path, limits: &Limits) -> Reading {
     // The size does not change with what is understood, and stays as the index has it.
     match read_details(path, (0, 0), limits) {
-        Ok(metadata) => Reading::Details(Box::new(to_asset(metadata))),
+        Ok(mut metadata) => {
+            metadata.complete(path, now());
+            Reading::Details(Box::new(to_asset(metadata)))
+        }
         Err(ImageError::UnknownFormat | ImageError::Unsupported { .. } | ImageError::Empty) => Reading::NoPhoto,
         Err(_) => Reading::Failed,
     }

@@ -32,14 +32,18 @@ fn four() -> Library {
 
 /// Makes the index what it was when stars were not read.
 fn forget_details(library: &Library) -> Vec<Record> {
+    let before = forget(library);
+    assert_eq!(ratings(library), [None; 4]);
+    before
+}
+
+fn forget(library: &Library) -> Vec<Record> {
     let before = library.records();
     let mut writer = IndexWriter::open_or_create(library.index(), &support::model()).unwrap();
     for record in &before {
         writer.set_details(record.id, Asset { camera: Some("of old".into()), ..Asset::default() }).unwrap();
     }
     writer.commit().unwrap();
-    drop(writer);
-    assert_eq!(ratings(library), [None; 4]);
     before
 }
 
@@ -115,4 +119,24 @@ fn what_is_missing_or_no_photo_any_more_keeps_what_is_known() {
         library.records().iter().map(|record| record.id).collect::<Vec<_>>(),
         before.iter().map(|record| record.id).collect::<Vec<_>>()
     );
+}
+
+#[test]
+fn a_name_tells_when_a_photo_was_taken_that_does_not_say_so_itself() {
+    let library = Library::new();
+    for (name, colour) in [("IMG_20190604_153000.jpg", RED), ("IMG_9999.jpg", GREEN), ("IMG_20980604_153000.jpg", BLUE)]
+    {
+        rated(&library, name, colour, 1);
+    }
+    let taken = |library: &Library| {
+        let mut records = library.records();
+        records.sort_by(|a, b| a.asset.path.cmp(&b.asset.path));
+        records.into_iter().map(|record| record.asset.taken_at).collect::<Vec<_>>()
+    };
+    library.run();
+    let expected = [Some(1_559_662_200), None, None];
+    assert_eq!(taken(&library), expected, "and not in the future");
+    forget(&library);
+    assert_eq!(library.run().details_read, 3);
+    assert_eq!(taken(&library), expected);
 }
