@@ -63,6 +63,9 @@ fn asset(number: u64, rng: &mut StdRng) -> Asset {
         title: rng.random_bool(0.1).then(|| format!("Évening in {place}")),
         description: None,
         tags: (0..rng.random_range(0..3)).map(|_| TAGS.choose(rng).copied().unwrap_or_default().to_owned()).collect(),
+        people: rng.random_bool(0.2).then(|| "Anna".to_owned()).into_iter().collect(),
+        label: rng.random_bool(0.1).then(|| "Red".to_owned()),
+        places: vec![place.to_string()],
         details_version: 0,
     }
 }

@@ -44,6 +44,12 @@ pub struct Asset {
     pub description: Option<String>,
     /// Keywords.
     pub tags: Vec<String>,
+    /// Names of the people on it.
+    pub people: Vec<String>,
+    /// The label that somebody gave it, mostly the name of a colour.
+    pub label: Option<String>,
+    /// Names of the place that it shows or was taken at: city, region, country.
+    pub places: Vec<String>,
     /// The version of what read these details from the file, so that they can be read again once more is understood; 0 if
     /// that was before versions were noted.
     pub details_version: u32,

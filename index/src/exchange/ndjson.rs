@@ -47,6 +47,12 @@ pub(super) struct Line<'a> {
     description: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     tags: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    people: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    places: &'a [String],
 }
 
 impl<'a> Line<'a> {
@@ -78,6 +84,9 @@ impl<'a> Line<'a> {
             title: asset.title.as_deref(),
             description: asset.description.as_deref(),
             tags: &asset.tags,
+            people: &asset.people,
+            label: asset.label.as_deref(),
+            places: &asset.places,
         }
     }
 }
@@ -139,6 +148,11 @@ struct Members {
     description: Option<String>,
     #[serde(default)]
     tags: Vec<String>,
+    #[serde(default)]
+    people: Vec<String>,
+    label: Option<String>,
+    #[serde(default)]
+    places: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -204,6 +218,9 @@ pub(super) fn parse(line: &[u8]) -> Result<Item, String> {
             title: members.title,
             description: members.description,
             tags: members.tags,
+            people: members.people,
+            label: members.label,
+            places: members.places,
             // Not known: what is in the file is read when the photo is next seen there.
             details_version: 0,
         },

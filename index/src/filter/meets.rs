@@ -53,10 +53,10 @@ pub(crate) fn texts(asset: &Asset, field: TextField) -> Vec<String> {
         TextField::Lens => asset.lens.clone().into_iter().collect(),
         TextField::Tag => asset.tags.clone(),
         TextField::Title => asset.title.iter().chain(&asset.description).cloned().collect(),
-        TextField::Any => {
-            let fields = [TextField::Path, TextField::Camera, TextField::Lens, TextField::Tag, TextField::Title];
-            fields.into_iter().flat_map(|field| texts(asset, field)).collect()
-        }
+        TextField::Person => asset.people.clone(),
+        TextField::Label => asset.label.clone().into_iter().collect(),
+        TextField::Place => asset.places.clone(),
+        TextField::Any => TextField::ALL.into_iter().flat_map(|field| texts(asset, field)).collect(),
     }
 }
 
@@ -111,6 +111,9 @@ pub(crate) fn has(asset: &Asset, property: Property) -> bool {
         Property::Tag => !asset.tags.is_empty(),
         Property::Title => asset.title.is_some() || asset.description.is_some(),
         Property::Rating => asset.rating.is_some(),
+        Property::Person => !asset.people.is_empty(),
+        Property::Label => asset.label.is_some(),
+        Property::Place => !asset.places.is_empty(),
     }
 }
 

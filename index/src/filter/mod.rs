@@ -63,6 +63,20 @@ pub enum Filter {
     Under(PathBuf),
 }
 
+impl TextField {
+    /// The fields that [`TextField::Any`] is made of.
+    pub(crate) const ALL: [TextField; 8] = [
+        TextField::Path,
+        TextField::Title,
+        TextField::Camera,
+        TextField::Lens,
+        TextField::Tag,
+        TextField::Person,
+        TextField::Label,
+        TextField::Place,
+    ];
+}
+
 /// A text of an asset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -81,6 +95,12 @@ pub enum TextField {
     Tag,
     /// Title and description.
     Title,
+    /// Names of people.
+    Person,
+    /// The label.
+    Label,
+    /// Names of places.
+    Place,
 }
 
 /// A number of an asset.
@@ -132,4 +152,10 @@ pub enum Property {
     Title,
     /// A rating.
     Rating,
+    /// Names of people.
+    Person,
+    /// A label.
+    Label,
+    /// Names of places.
+    Place,
 }

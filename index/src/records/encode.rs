@@ -26,6 +26,9 @@ mod tag {
     pub(super) const DESCRIPTION: u8 = 21;
     pub(super) const TAG: u8 = 22;
     pub(super) const DETAILS_VERSION: u8 = 23;
+    pub(super) const PERSON: u8 = 24;
+    pub(super) const LABEL: u8 = 25;
+    pub(super) const PLACE: u8 = 26;
 }
 
 /// Appends a record's bytes.
@@ -75,6 +78,15 @@ pub(crate) fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), IndexErro
     for keyword in &asset.tags {
         field(tag::TAG, &[keyword.as_bytes()]);
     }
+    for person in &asset.people {
+        field(tag::PERSON, &[person.as_bytes()]);
+    }
+    if let Some(label) = &asset.label {
+        field(tag::LABEL, &[label.as_bytes()]);
+    }
+    for place in &asset.places {
+        field(tag::PLACE, &[place.as_bytes()]);
+    }
     if asset.details_version != 0 {
         field(tag::DETAILS_VERSION, &[&asset.details_version.to_le_bytes()]);
     }
@@ -123,6 +135,9 @@ pub(crate) fn decode(id: u64, bytes: &[u8]) -> Option<Record> {
             tag::TITLE => asset.title = Some(str::from_utf8(value).ok()?.to_owned()),
             tag::DESCRIPTION => asset.description = Some(str::from_utf8(value).ok()?.to_owned()),
             tag::TAG => asset.tags.push(str::from_utf8(value).ok()?.to_owned()),
+            tag::PERSON => asset.people.push(str::from_utf8(value).ok()?.to_owned()),
+            tag::LABEL => asset.label = Some(str::from_utf8(value).ok()?.to_owned()),
+            tag::PLACE => asset.places.push(str::from_utf8(value).ok()?.to_owned()),
             tag::DETAILS_VERSION => asset.details_version = u32::from_le_bytes(value.try_into().ok()?),
             tag::POSITIONS => positions = positions_of(value)?,
             tag => fields::take_stamp(tag, value, &mut asset.stamp)?,
@@ -184,6 +199,9 @@ pub(super) mod tests {
                 any::<Option<String>>(), any::<Option<String>>(),
             ),
             tags in prop::collection::vec(".{0,12}", 0..4),
+            people in prop::collection::vec(".{0,12}", 0..3),
+            label: Option<String>,
+            places in prop::collection::vec(".{0,12}", 0..3),
             details_version in 0u32..3,
         ) -> Asset {
             let nanos = i128::from(nanos % 1_000_000_000);
@@ -210,6 +228,9 @@ pub(super) mod tests {
                 title,
                 description,
                 tags,
+                people,
+                label,
+                places,
                 details_version,
             }
         }

@@ -28,6 +28,9 @@ pub(crate) struct Fields {
     pub(crate) camera: Field,
     pub(crate) lens: Field,
     pub(crate) tag: Field,
+    pub(crate) person: Field,
+    pub(crate) label: Field,
+    pub(crate) place: Field,
     /// The names of the folders around the file.
     pub(crate) folder: Field,
     /// Parts of three characters, with their positions.
@@ -96,6 +99,9 @@ pub(crate) fn schema() -> (Schema, Fields) {
         camera: schema.add_text_field("camera", STRING),
         lens: schema.add_text_field("lens", STRING),
         tag: schema.add_text_field("tag", STRING),
+        person: schema.add_text_field("person", STRING),
+        label: schema.add_text_field("label", STRING),
+        place: schema.add_text_field("place", STRING),
         folder: schema.add_text_field("folder", STRING),
         name: schema.add_text_field("name", grams()),
         path: schema.add_text_field("path", grams()),
@@ -122,8 +128,14 @@ impl Fields {
             document.add_u64(self.folders, folder_hash(folder));
         }
         document.add_text(self.words, words_of(asset));
-        for (field, of) in [(self.camera, TextField::Camera), (self.lens, TextField::Lens), (self.tag, TextField::Tag)]
-        {
+        for (field, of) in [
+            (self.camera, TextField::Camera),
+            (self.lens, TextField::Lens),
+            (self.tag, TextField::Tag),
+            (self.person, TextField::Person),
+            (self.label, TextField::Label),
+            (self.place, TextField::Place),
+        ] {
             for value in filter::texts(asset, of) {
                 document.add_text(field, fold::folded(&value));
             }
@@ -165,7 +177,7 @@ fn facts(asset: &Asset) -> Vec<String> {
     facts
 }
 
-const PROPERTIES: [(Property, &str); 7] = [
+const PROPERTIES: [(Property, &str); 10] = [
     (Property::Gps, "has:gps"),
     (Property::Date, "has:date"),
     (Property::Camera, "has:camera"),
@@ -173,6 +185,9 @@ const PROPERTIES: [(Property, &str); 7] = [
     (Property::Tag, "has:tag"),
     (Property::Title, "has:title"),
     (Property::Rating, "has:rating"),
+    (Property::Person, "has:person"),
+    (Property::Label, "has:label"),
+    (Property::Place, "has:place"),
 ];
 
 pub(crate) fn property_fact(property: Property) -> &'static str {

@@ -330,9 +330,12 @@ impl Segment<'_> {
             TextField::Camera => self.values(self.fields.camera, &sought),
             TextField::Lens => self.values(self.fields.lens, &sought),
             TextField::Tag => self.values(self.fields.tag, &sought),
+            TextField::Person => self.values(self.fields.person, &sought),
+            TextField::Label => self.values(self.fields.label, &sought),
+            TextField::Place => self.values(self.fields.place, &sought),
             TextField::Any => {
                 let mut docs = self.none();
-                for field in [TextField::Path, TextField::Title, TextField::Camera, TextField::Lens, TextField::Tag] {
+                for field in TextField::ALL {
                     docs.unite(&self.text(field, text)?);
                 }
                 Ok(docs)

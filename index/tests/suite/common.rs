@@ -84,6 +84,13 @@ pub fn photo(number: u64, dimension: usize) -> Photo {
         title: number.is_multiple_of(8).then(|| format!("Été à Genève {number}")),
         description: number.is_multiple_of(9).then(|| "北京的秋天".to_owned()),
         tags: (0..number % 3).map(|tag| format!("Tag {}", (number + tag) % 10)).collect(),
+        people: (0..number % 4 / 2).map(|person| format!("Zoë {}", (number + person) % 6)).collect(),
+        label: number.is_multiple_of(10).then(|| "Red".into()),
+        places: ["Genève", "Suisse"]
+            .iter()
+            .filter(|_| number.is_multiple_of(5))
+            .map(|name| (*name).to_owned())
+            .collect(),
         details_version: 0,
     };
     Photo { asset, embedding: unit(&mut rng, dimension) }

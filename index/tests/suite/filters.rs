@@ -29,6 +29,9 @@ fn filters(rng: &mut StdRng, depth: usize) -> Filter {
                 TextField::Lens,
                 TextField::Tag,
                 TextField::Title,
+                TextField::Person,
+                TextField::Label,
+                TextField::Place,
             ];
             let texts = [
                 "img",
@@ -51,6 +54,10 @@ fn filters(rng: &mut StdRng, depth: usize) -> Filter {
                 "moved",
                 "photos/album",
                 "xyz",
+                "zoe",
+                "Zoe 3",
+                "red",
+                "suisse",
                 "-",
             ];
             let text = texts.choose(rng).unwrap().to_string();
@@ -91,6 +98,9 @@ fn filters(rng: &mut StdRng, depth: usize) -> Filter {
             Filter::Has(Property::Tag),
             Filter::Has(Property::Title),
             Filter::Has(Property::Rating),
+            Filter::Has(Property::Person),
+            Filter::Has(Property::Label),
+            Filter::Has(Property::Place),
         ]
         .choose(rng)
         .unwrap()
@@ -130,8 +140,8 @@ fn assert_found(dir: &Path, rng: &mut StdRng, rounds: usize) -> usize {
     some
 }
 
-const WORDS: [&str; 9] =
-    ["img", "IMG album", "album 3", "camera-1", "jpg", "photos, album: 2", "moved", "xyz", "album xyz"];
+const WORDS: [&str; 10] =
+    ["img", "IMG album", "album 3", "zoë 3", "camera-1", "jpg", "photos, album: 2", "moved", "xyz", "album xyz"];
 
 fn with_words(reader: &IndexReader, text: &str) -> Result<Vec<u64>, IndexError> {
     Ok(reader.items_with_words(text)?.iter().collect())
@@ -144,8 +154,9 @@ fn expected_words(records: &[Record], text: &str) -> Vec<u64> {
     };
     let words: Vec<String> = split(text).into_iter().filter(|word| !word.is_empty()).collect();
     let has_all = |record: &&Record| {
-        let Asset { path, camera, lens, title, description, tags, .. } = &record.asset;
-        let texts = [camera, lens, title, description].into_iter().flatten().chain(tags);
+        let Asset { path, camera, lens, title, description, tags, people, label, places, .. } = &record.asset;
+        let texts =
+            [camera, lens, title, description, label].into_iter().flatten().chain(tags).chain(people).chain(places);
         let all: Vec<String> = texts.flat_map(|text| split(text)).chain(split(&path.to_string_lossy())).collect();
         words.iter().all(|word| all.contains(word))
     };

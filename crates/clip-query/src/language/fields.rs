@@ -17,8 +17,9 @@ pub(crate) enum Field {
 
 /// All names, for whoever looks for a misspelt one.
 pub(crate) const NAMES: &[&str] = &[
-    "after", "before", "camera", "ext", "file", "focal", "has", "height", "is", "iso", "kind", "lens", "like", "month",
-    "name", "near", "on", "path", "rating", "size", "tag", "title", "under", "width", "year",
+    "after", "before", "camera", "ext", "file", "focal", "has", "height", "is", "iso", "kind", "label", "lens", "like",
+    "month", "name", "near", "on", "path", "person", "place", "rating", "size", "tag", "title", "under", "width",
+    "year",
 ];
 
 /// Reads a field; the error is why it is text, as a phrase.
@@ -33,6 +34,9 @@ pub(crate) fn read(name: &str, value: &str, quoted: bool) -> Result<Field, Strin
         "name" => condition(texts(TextField::Name, value, quoted)),
         "tag" => condition(texts(TextField::Tag, value, quoted)),
         "title" => condition(texts(TextField::Title, value, quoted)),
+        "person" => condition(texts(TextField::Person, value, quoted)),
+        "label" => condition(texts(TextField::Label, value, quoted)),
+        "place" => condition(texts(TextField::Place, value, quoted)),
         "under" => Ok(Field::Condition(Filter::Under(PathBuf::from(value)))),
         "ext" => condition(any_of(value, |value| {
             let extension = value.trim_start_matches('.');
@@ -138,7 +142,10 @@ fn property(value: &str) -> Result<Filter, String> {
         "tag" | "tags" => Property::Tag,
         "title" => Property::Title,
         "rating" => Property::Rating,
-        _ => return Err("expected gps, date, camera, lens, tag, title or rating".to_owned()),
+        "person" | "people" => Property::Person,
+        "label" => Property::Label,
+        "place" => Property::Place,
+        _ => return Err("expected gps, date, camera, lens, tag, title, rating, person, label or place".to_owned()),
     }))
 }
 
