@@ -27,6 +27,48 @@ pub(crate) fn instant(date_time: &[u8], offset: Option<&[u8]>) -> Option<Instant
     Some(Instant { seconds: local - i64::from(offset.unwrap_or(0)) * 60, offset })
 }
 
+/// The time of a date as XMP has it: "2004-08-11T16:45:32.12+02:00". The seconds and what follows may be missing, and so may the
+/// whole time, which is midnight then. Some programs write dates of EXIF here, and are understood too.
+pub(crate) fn iso_instant(text: &str) -> Option<Instant> {
+    let text = text.trim();
+    if !text.is_ascii() {
+        return None;
+    }
+    if text.as_bytes().get(4) == Some(&b':') {
+        return instant(text.as_bytes().get(..19)?, Some(&text.as_bytes()[19..]));
+    }
+    let number =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<i64>().ok()).flatten();
+    let two = |text: &str, sign: char| {
+        let (first, second) = text.split_once(sign)?;
+        (first.len() == 2 && second.len() == 2).then(|| number(first).zip(number(second))).flatten()
+    };
+    let (date, time) = text.split_once(['T', ' ']).unwrap_or((text, "00:00"));
+    let (year, month_and_day) = date.split_once('-')?;
+    let (month, day) = two(month_and_day, '-')?;
+    let (clock, zone) = time.split_at(time.find(['Z', '+', '-']).unwrap_or(time.len()));
+    let offset = match zone {
+        "" => None,
+        "Z" => Some(0),
+        _ => {
+            let (hours, minutes) = two(zone.get(1..)?, ':')?;
+            let minutes = hours * 60 + minutes;
+            i16::try_from(if zone.starts_with('-') { -minutes } else { minutes }).ok()
+        }
+    };
+    let offset = offset.filter(|minutes| minutes.unsigned_abs() <= 18 * 60);
+    let (hour, minute) = two(clock.get(..5)?, ':')?;
+    // A fraction is of no use.
+    let second = match clock[5..].strip_prefix(':') {
+        Some(seconds) => number(seconds.split_once('.').map_or(seconds, |(whole, _)| whole).get(..2)?)?,
+        None if clock.len() > 5 => return None,
+        None => 0,
+    };
+    let year = number(year).filter(|_| year.len() == 4)?;
+    let local = seconds([year, month, day], [hour, minute, second])?;
+    Some(Instant { seconds: local - i64::from(offset.unwrap_or(0)) * 60, offset })
+}
+
 /// Seconds from 1970 to a date (year, month, day) and time (hour, minute, second) of our era; `None` if there is none such.
 pub(crate) fn seconds([year, month, day]: [i64; 3], [hour, minute, second]: [i64; 3]) -> Option<i64> {
     let is_date =
@@ -104,6 +146,46 @@ mod tests {
         ];
         for text in impossible {
             assert_eq!(unix_seconds(text, None), None, "{:?}", String::from_utf8_lossy(text));
+        }
+    }
+
+    #[test]
+    fn dates_of_xmp() {
+        let at = |text: &str| iso_instant(text).map(|instant| (instant.seconds, instant.offset));
+        let utc = unix_seconds(b"2004:08:11 16:45:32", None).unwrap();
+        for (text, seconds, offset) in [
+            ("2004-08-11T16:45:32", utc, None),
+            ("2004-08-11 16:45:32", utc, None),
+            ("2004-08-11T16:45:32.987", utc, None),
+            ("2004-08-11T16:45:32Z", utc, Some(0)),
+            ("2004-08-11T16:45:32.5+02:00", utc - 7200, Some(120)),
+            ("2004-08-11T16:45:32-09:30", utc + 34_200, Some(-570)),
+            ("2004-08-11T16:45", utc - 32, None),
+            ("2004-08-11T16:45+02:00", utc - 32 - 7200, Some(120)),
+            ("2004-08-11T16:45:32+99:00", utc, None),
+            (" 2004-08-11 ", utc - 60_332, None),
+            ("2004:08:11 16:45:32", utc, None),
+            ("2004:08:11 16:45:32.123", utc, None),
+        ] {
+            assert_eq!(at(text), Some((seconds, offset)), "{text}");
+        }
+        for text in [
+            "",
+            "2004",
+            "2004-08",
+            "2004-08-11T",
+            "2004-08-11T16",
+            "2004-13-11",
+            "2004-08-11T25:00",
+            "0000-00-00T00:00:00",
+            "2004-08-11T16:45:3",
+            "2004-08-11T16:45x",
+            "2004-08-11Tß",
+            "+004-08-11",
+            "2004-8-1",
+            "2004:08:11",
+        ] {
+            assert_eq!(at(text), None, "{text}");
         }
     }
 

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
 
-use crate::annotations::{Annotations, iptc, is_by_people, xmp};
+use crate::annotations::xmp::{self, Xmp};
+use crate::annotations::{Annotations, iptc, is_by_people};
 use crate::exif_data;
 use crate::formats::codec::Codec;
 use crate::metadata::Details;
@@ -13,7 +14,7 @@ use crate::{ImageError, Limits, Metadata, file, formats};
 
 /// Counts the changes after which more is understood of files' metadata, or is understood otherwise. To be raised with every
 /// one of them, so that those who keep [`Metadata`] know which to [read again](read_details).
-pub const DETAILS_VERSION: u32 = 2;
+pub const DETAILS_VERSION: u32 = 3;
 
 /// How much of a file is read at first. Metadata of a photo from a camera, with its thumbnail, have some ten thousand bytes.
 const HEAD: u64 = 64 << 10;
@@ -27,7 +28,10 @@ pub(crate) fn read(codec: Codec, bytes: &[u8]) -> Details {
     let iptc = blocks.resources.and_then(|block| catch(|| iptc::read(&unpack(block))).ok()).unwrap_or_default();
     // Programs that write stars, titles and keywords write XMP, and leave what a camera wrote as it is.
     let lens = details.annotations.lens.take();
-    let annotations = xmp.or(iptc).or(details.annotations);
+    let Xmp { annotations, taken_at, gps } = xmp;
+    let annotations = annotations.or(iptc).or(details.annotations);
+    details.taken_at = details.taken_at.or(taken_at);
+    details.gps = details.gps.or(gps);
     let camera = details.camera.as_deref();
     details.annotations = Annotations {
         // The camera's own word is the better one.

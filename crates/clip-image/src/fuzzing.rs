@@ -3,7 +3,8 @@
 //! The fuzz targets call these functions, and the tests below run each over a bounded number of damaged files, the same
 //! ones every time.
 
-use crate::annotations::{Annotations, iptc, xmp};
+use crate::annotations::xmp::{self, Xmp};
+use crate::annotations::{Annotations, iptc};
 use crate::calendar::Instant;
 use crate::colour::{self, ColourSpace};
 use crate::details;
@@ -48,7 +49,7 @@ pub fn decode(bytes: &[u8]) {
     if let Ok(codec) = formats::sniff(bytes).and_then(formats::codec) {
         let blocks = (codec.metadata)(bytes);
         blocks.exif.map(|block| exif_data::read(&details::unpack(block))).iter().for_each(check_exif);
-        blocks.xmp.map(|block| xmp::read(&details::unpack(block))).iter().for_each(check_annotations);
+        blocks.xmp.map(|block| xmp::read(&details::unpack(block))).iter().for_each(check_xmp);
         blocks.resources.map(|block| iptc::read(&details::unpack(block))).iter().for_each(check_annotations);
         check_exif(&details::read(codec, bytes));
     }
@@ -71,7 +72,7 @@ pub fn exif(block: &[u8]) {
 
 /// An XMP packet, and a block of Photoshop's resources with IPTC data.
 pub fn annotations(block: &[u8]) {
-    check_annotations(&xmp::read(block));
+    check_xmp(&xmp::read(block));
     check_annotations(&iptc::read(block));
 }
 
@@ -117,21 +118,29 @@ fn check_photo(photo: &Photo) {
             title: metadata.title.clone(),
             description: metadata.description.clone(),
             tags: metadata.tags.clone(),
+            people: metadata.people.clone(),
+            label: metadata.label.clone(),
+            places: metadata.places.clone(),
             lens: metadata.lens.clone(),
         },
         is_adobe_rgb: false,
     });
 }
 
+fn check_xmp(xmp: &Xmp) {
+    let Xmp { annotations, taken_at, gps } = xmp.clone();
+    check_exif(&Details { annotations, taken_at, gps, ..Details::default() });
+}
+
 fn check_annotations(annotations: &Annotations) {
-    let Annotations { rating, title, description, tags, lens } = annotations;
-    for (text, longest) in
-        lens.iter().chain(tags).map(|text| (text, 128)).chain(title.iter().chain(description).map(|text| (text, 1000)))
-    {
+    let Annotations { rating, title, description, tags, people, label, places, lens } = annotations;
+    let names = lens.iter().chain(label).chain(tags).chain(people).chain(places).map(|text| (text, 128));
+    for (text, longest) in names.chain(title.iter().chain(description).map(|text| (text, 1000))) {
         assert!(!text.is_empty() && text.chars().count() <= longest);
         assert!(!text.chars().any(char::is_control), "{text:?}");
     }
-    assert!(tags.len() <= 64 && rating.is_none_or(|stars| (1..=5).contains(&stars)));
+    assert!([tags, people, places].iter().all(|names| names.len() <= 64));
+    assert!(rating.is_none_or(|stars| (1..=5).contains(&stars)));
 }
 
 fn check_exif(exif: &Details) {
@@ -340,7 +349,12 @@ mod tests {
         let packet =
             b"<?xpacket?><x:xmpmeta><rdf:RDF><rdf:Description rdf:about='' xmp:Rating=\"4\"><dc:subject><rdf:Bag>\
             <rdf:li>Rock &amp; Roll</rdf:li><rdf:li>Caf&#xe9;</rdf:li></rdf:Bag></dc:subject><dc:title><rdf:Alt>\
-            <rdf:li xml:lang=\"x-default\"><![CDATA[A < B]]></rdf:li></rdf:Alt></dc:title></rdf:Description></rdf:RDF>";
+            <rdf:li xml:lang=\"x-default\"><![CDATA[A < B]]></rdf:li></rdf:Alt></dc:title><mwg-rs:Regions><mwg-rs:RegionList>\
+            <rdf:Bag><rdf:li><rdf:Description mwg-rs:Type='Face' mwg-rs:Name='Zo&#xeb;'/></rdf:li></rdf:Bag>\
+            </mwg-rs:RegionList></mwg-rs:Regions><lr:hierarchicalSubject><rdf:Bag><rdf:li>a|b|c</rdf:li></rdf:Bag>\
+            </lr:hierarchicalSubject><exif:GPSLatitude>48,8.2N</exif:GPSLatitude><exif:GPSLongitude>11,34,31W\
+            </exif:GPSLongitude><xmp:CreateDate>2004-08-11T16:45:32.1+02:00</xmp:CreateDate><xmp:Label>Red</xmp:Label>\
+            <photoshop:City>Bern</photoshop:City></rdf:Description></rdf:RDF>";
         let resources = b"8BIM\x04\x04\0\0\0\0\0\x14\x1c\x02\x19\0\x04Caf\xe9\x1c\x02\x05\0\x06Abend!";
         run(&[packet.to_vec(), resources.to_vec()], 3000, annotations);
     }

@@ -38,8 +38,14 @@ pub struct Metadata {
     pub title: Option<String>,
     /// What is said about the photo.
     pub description: Option<String>,
-    /// Keywords.
+    /// Keywords. Of one that lies below others, all levels, and the whole path with slashes ("Places/France/Paris").
     pub tags: Vec<String>,
+    /// Names of the people on it.
+    pub people: Vec<String>,
+    /// The label that somebody gave it, mostly the name of a colour.
+    pub label: Option<String>,
+    /// Names of the place that it shows or was taken at: part of a city, city, region, country.
+    pub places: Vec<String>,
     /// The format, recognised by content.
     pub format: Format,
 }
@@ -85,7 +91,7 @@ pub(crate) struct Details {
 impl Details {
     /// Of a photo with this upright size.
     pub(crate) fn into_metadata(self, format: Format, (width, height): (u32, u32)) -> Metadata {
-        let Annotations { rating, title, description, tags, lens } = self.annotations;
+        let Annotations { rating, title, description, tags, people, label, places, lens } = self.annotations;
         Metadata {
             width,
             height,
@@ -100,6 +106,9 @@ impl Details {
             title,
             description,
             tags,
+            people,
+            label,
+            places,
             format,
         }
     }

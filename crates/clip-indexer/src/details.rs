@@ -40,6 +40,9 @@ pub(crate) fn to_asset(metadata: Metadata) -> Asset {
         title: metadata.title,
         description: metadata.description,
         tags: metadata.tags,
+        people: metadata.people,
+        label: metadata.label,
+        places: metadata.places,
         details_version: DETAILS_VERSION,
         ..Asset::default()
     }

@@ -47,6 +47,8 @@ fn read_records(mut rest: &[u8]) -> Annotations {
         match (record, number) {
             (2, 5) => found.title = found.title.or_else(|| text(&decode(value))),
             (2, 25) => found.add_tag(&decode(value)),
+            // City, part of it, province or state, country.
+            (2, 90 | 92 | 95 | 101) => found.add_place(&decode(value)),
             (2, 120) => found.description = found.description.or_else(|| text(&decode(value))),
             _ => {}
         }
@@ -81,16 +83,20 @@ mod tests {
 
     #[test]
     fn keywords_title_and_description() {
-        let fields: [(u8, &[u8]); 6] = [
+        let fields: [(u8, &[u8]); 9] = [
             (0, &[0, 2]),
             (5, b"Evening"),
             (25, "Caf\u{e9}".as_bytes()),
             (25, b"Stra\xdfe"),
             (25, b"  "),
+            (90, b"Z\xfcrich"),
+            (101, b"Switzerland"),
+            (101, b"Switzerland"),
             (120, b"At the\rriver"),
         ];
         let found = read(&block(&records(&fields)));
         assert_eq!(found.tags, ["Café", "Straße"]);
+        assert_eq!(found.places, ["Zürich", "Switzerland"]);
         assert_eq!((found.title.as_deref(), found.description.as_deref()), (Some("Evening"), Some("At the river")));
     }
 

@@ -6,7 +6,7 @@ pub(crate) mod xmp;
 
 use crate::text::{LONGEST_NAME, LONGEST_TEXT, line};
 
-/// The most keywords that are taken.
+/// The most keywords that are taken, and the most names of people and of places.
 pub(crate) const MOST_TAGS: usize = 64;
 
 /// What is said about a photo. Each is absent when it is missing or unreadable.
@@ -17,35 +17,53 @@ pub(crate) struct Annotations {
     pub(crate) title: Option<String>,
     pub(crate) description: Option<String>,
     pub(crate) tags: Vec<String>,
+    pub(crate) people: Vec<String>,
+    pub(crate) label: Option<String>,
+    pub(crate) places: Vec<String>,
     pub(crate) lens: Option<String>,
 }
 
 impl Annotations {
     /// Adds a keyword, unless it is there already or there are too many.
     pub(crate) fn add_tag(&mut self, tag: &str) {
-        if let Some(tag) = line(tag, LONGEST_NAME) {
-            add_tag(&mut self.tags, tag);
-        }
+        add(&mut self.tags, tag);
     }
 
-    /// Takes over from `other` what is not known yet, and its keywords.
+    /// Adds the name of a person, likewise.
+    pub(crate) fn add_person(&mut self, name: &str) {
+        add(&mut self.people, name);
+    }
+
+    /// Adds the name of a place, likewise.
+    pub(crate) fn add_place(&mut self, name: &str) {
+        add(&mut self.places, name);
+    }
+
+    /// Takes over from `other` what is not known yet, and its keywords and names.
     pub(crate) fn or(mut self, other: Annotations) -> Annotations {
-        for tag in other.tags {
-            add_tag(&mut self.tags, tag);
-        }
+        add_all(&mut self.tags, other.tags);
+        add_all(&mut self.people, other.people);
+        add_all(&mut self.places, other.places);
         Annotations {
             rating: self.rating.or(other.rating),
             title: self.title.or(other.title),
             description: self.description.or(other.description),
+            label: self.label.or(other.label),
             lens: self.lens.or(other.lens),
-            tags: self.tags,
+            ..self
         }
     }
 }
 
-fn add_tag(tags: &mut Vec<String>, tag: String) {
-    if tags.len() < MOST_TAGS && !tags.contains(&tag) {
-        tags.push(tag);
+fn add(names: &mut Vec<String>, name: &str) {
+    add_all(names, line(name, LONGEST_NAME));
+}
+
+fn add_all(names: &mut Vec<String>, others: impl IntoIterator<Item = String>) {
+    for name in others {
+        if names.len() < MOST_TAGS && !names.contains(&name) {
+            names.push(name);
+        }
     }
 }
 

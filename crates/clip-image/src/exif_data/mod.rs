@@ -57,6 +57,7 @@ pub(crate) fn read(block: &[u8]) -> Details {
                 description: description(&exif),
                 tags: tags(&exif),
                 lens: text(&exif, Tag::LensModel),
+                ..Annotations::default()
             },
             is_adobe_rgb: extract::is_adobe_rgb(block),
         },
