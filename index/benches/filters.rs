@@ -67,6 +67,7 @@ fn asset(number: u64, rng: &mut StdRng) -> Asset {
         label: rng.random_bool(0.1).then(|| "Red".to_owned()),
         places: vec![place.to_string()],
         details_version: 0,
+        sidecars: None,
     }
 }
 

@@ -53,6 +53,8 @@ pub struct Asset {
     /// The version of what read these details from the file, so that they can be read again once more is understood; 0 if
     /// that was before versions were noted.
     pub details_version: u32,
+    /// Stands for files beside it that details were read from too, so that a change of theirs shows; `None` if there were none.
+    pub sidecars: Option<u64>,
 }
 
 impl Asset {

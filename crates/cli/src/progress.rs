@@ -323,7 +323,7 @@ impl Progress for IndexProgress {
             Event::Planned { to_read, .. } => self.meter.start("indexing", to_read),
             Event::Photo { .. } => self.meter.advance(),
             Event::Details { done, total } => {
-                self.meter.stage("reading again details of photos that earlier versions did not know", done, total);
+                self.meter.stage("reading details of photos again", done, total);
             }
             Event::Bank { done, total } => self.meter.stage("embedding texts for ranking", done, total),
             Event::Hubness { done, total } => self.meter.stage("measuring photos for ranking", done, total),

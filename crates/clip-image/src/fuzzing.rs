@@ -14,6 +14,7 @@ use crate::formats;
 use crate::formats::jpeg;
 use crate::metadata::Details;
 use crate::panics::catch;
+use crate::sidecar;
 use crate::{ImageError, Limits, Photo, decode_bytes, decode_bytes_for};
 
 /// A good JPEG of 96 x 64 pixels without EXIF data.
@@ -70,10 +71,11 @@ pub fn exif(block: &[u8]) {
     }
 }
 
-/// An XMP packet, and a block of Photoshop's resources with IPTC data.
+/// An XMP packet, a block of Photoshop's resources with IPTC data, and a sidecar file of Google Photos.
 pub fn annotations(block: &[u8]) {
     check_xmp(&xmp::read(block));
     check_annotations(&iptc::read(block));
+    check_xmp(&sidecar::read_takeout(block));
 }
 
 /// A colour profile, for a picture of two pixels: whatever it says, they stay two.
@@ -356,7 +358,10 @@ mod tests {
             </exif:GPSLongitude><xmp:CreateDate>2004-08-11T16:45:32.1+02:00</xmp:CreateDate><xmp:Label>Red</xmp:Label>\
             <photoshop:City>Bern</photoshop:City></rdf:Description></rdf:RDF>";
         let resources = b"8BIM\x04\x04\0\0\0\0\0\x14\x1c\x02\x19\0\x04Caf\xe9\x1c\x02\x05\0\x06Abend!";
-        run(&[packet.to_vec(), resources.to_vec()], 3000, annotations);
+        let export =
+            b"{\"description\":\"a\",\"photoTakenTime\":{\"timestamp\":\"1559662200\"},\"geoData\":{\"latitude\":48.8,\
+            \"longitude\":-2.3},\"people\":[{\"name\":\"Zo\\u00eb\"}]}";
+        run(&[packet.to_vec(), resources.to_vec(), export.to_vec()], 3000, annotations);
     }
 
     #[test]

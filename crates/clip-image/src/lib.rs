@@ -35,7 +35,8 @@
 //!
 //! # What is not in the file
 //!
-//! [`Metadata::complete`] adds when a photo was taken by the name of its file, where the file itself does not say so.
+//! [`Metadata::complete`] adds what files beside a photo say of it, and when it was taken by the name of its file, where nothing
+//! else tells.
 //!
 //! # Memory
 //!
@@ -85,6 +86,7 @@ mod panics;
 mod raster;
 #[cfg(feature = "png")]
 mod raw_profile;
+mod sidecar;
 mod text;
 mod workers;
 
@@ -98,4 +100,5 @@ pub use formats::looks_like_photo;
 pub use hash::{ContentHash, hash_bytes};
 pub use limits::Limits;
 pub use metadata::{Gps, Metadata};
+pub use sidecar::{names_for_sidecars, subject_of_sidecar};
 pub use workers::{Workers, serve_decoding};

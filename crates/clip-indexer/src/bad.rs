@@ -131,7 +131,13 @@ mod tests {
     }
 
     fn found(path: &str, size: u64) -> FoundFile {
-        FoundFile { path: path.into(), stamp: stamp(size), folder_device: None, in_cloud: false }
+        FoundFile {
+            path: path.into(),
+            stamp: stamp(size),
+            sidecars: Default::default(),
+            folder_device: None,
+            in_cloud: false,
+        }
     }
 
     fn fault(reason: &str, is_lasting: bool) -> Fault {

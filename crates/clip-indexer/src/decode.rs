@@ -122,7 +122,7 @@ impl<E: Encoder> Decoding<'_, E> {
         let photo = self.decoder.decode_bytes(&bytes, &self.limits, self.encoder.shorter_side(), &reserve);
         times.decode += watch.lap();
         let mut photo = photo?;
-        photo.metadata.complete(&work.file.path, details::now());
+        photo.metadata.complete(&work.file.path, &work.file.sidecars.paths, details::now());
         drop(bytes);
         share.set_file(0);
         share.decode_with(photo.image.len() as u64);

@@ -1,6 +1,5 @@
 //! Details of photos that are read again, without their pixels.
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,6 +8,7 @@ use clip_image::{DETAILS_VERSION, ImageError, Limits, Metadata, read_details};
 use clip_index::{Asset, Kind};
 
 use crate::error::IndexerError;
+use crate::walk::FoundFile;
 
 /// More threads would only make a disk seek.
 const MOST_THREADS: usize = 8;
@@ -23,7 +23,7 @@ pub(crate) enum Reading {
     Failed,
 }
 
-/// An asset with these details, without path, stamp and hash.
+/// An asset with these details, without path, hash and stamps.
 pub(crate) fn to_asset(metadata: Metadata) -> Asset {
     Asset {
         kind: Kind::Photo,
@@ -59,7 +59,7 @@ pub(crate) fn now() -> i64 {
 /// # Errors
 /// Those of `take`, and [`IndexerError::Threads`].
 pub(crate) fn read(
-    photos: &[(u64, PathBuf)],
+    photos: &[(u64, FoundFile)],
     threads: usize,
     limits: &Limits,
     cancel: &AtomicBool,
@@ -73,8 +73,8 @@ pub(crate) fn read(
             let sender = sender.clone();
             let run = move || {
                 while !cancel.load(Ordering::Relaxed)
-                    && let Some((id, path)) = photos.get(next.fetch_add(1, Ordering::Relaxed))
-                    && sender.send((*id, one(path, limits))).is_ok()
+                    && let Some((id, file)) = photos.get(next.fetch_add(1, Ordering::Relaxed))
+                    && sender.send((*id, one(file, limits))).is_ok()
                 {}
             };
             let thread = thread::Builder::new().name(format!("details-{number}"));
@@ -85,12 +85,12 @@ pub(crate) fn read(
     })
 }
 
-fn one(path: &Path, limits: &Limits) -> Reading {
+fn one(file: &FoundFile, limits: &Limits) -> Reading {
     // The size does not change with what is understood, and stays as the index has it.
-    match read_details(path, (0, 0), limits) {
+    match read_details(&file.path, (0, 0), limits) {
         Ok(mut metadata) => {
-            metadata.complete(path, now());
-            Reading::Details(Box::new(to_asset(metadata)))
+            metadata.complete(&file.path, &file.sidecars.paths, now());
+            Reading::Details(Box::new(Asset { sidecars: file.sidecars.stamp, ..to_asset(metadata) }))
         }
         Err(ImageError::UnknownFormat | ImageError::Unsupported { .. } | ImageError::Empty) => Reading::NoPhoto,
         Err(_) => Reading::Failed,

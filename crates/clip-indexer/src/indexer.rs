@@ -362,6 +362,7 @@ fn known_files(records: Vec<Record>) -> Vec<Known> {
         path: asset.path,
         hash: asset.hash,
         stamp: asset.stamp,
+        sidecars: asset.sidecars,
     };
     records.into_iter().map(known).collect()
 }

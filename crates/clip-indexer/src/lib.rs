@@ -40,6 +40,7 @@ mod progress;
 mod remove;
 mod report;
 mod roots;
+mod sidecars;
 mod stamp;
 mod system_folders;
 mod walk;

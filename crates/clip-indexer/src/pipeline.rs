@@ -12,7 +12,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -32,6 +32,7 @@ use crate::options::IndexOptions;
 use crate::plan::{Gone, Work};
 use crate::progress::{Event, Outcome, Progress};
 use crate::report::{Report, SkipReason, Skipped, StageTimes};
+use crate::walk::FoundFile;
 
 /// How long the calling thread waits for news before it looks at the clock and the cancel flag again.
 const LOOK_UP: Duration = Duration::from_millis(100);
@@ -50,6 +51,8 @@ pub(crate) struct Pipeline<'a> {
     faults: HashMap<usize, Fault>,
     /// Files whose content another file of this run was told to encode: their places and those of the others.
     same: Vec<SameContent>,
+    /// Photos that were moved or copied, or whose files were written anew, and of which something else is said now than before.
+    said_anew: Vec<(u64, FoundFile)>,
     /// Files of the work that were dealt with.
     dealt_with: usize,
     uncommitted: u64,
@@ -86,6 +89,7 @@ impl<'a> Pipeline<'a> {
             bad,
             faults: HashMap::new(),
             same: Vec::new(),
+            said_anew: Vec::new(),
             dealt_with: 0,
             uncommitted: 0,
             committed_at: Instant::now(),
@@ -214,27 +218,37 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
-    /// Reads the details of photos again that the index has of an earlier version, which understood less of them. Embeddings
-    /// stay. What cannot be read keeps what the index has of it.
-    pub fn read_details(&mut self, outdated: &[(u64, PathBuf)], cancel: &AtomicBool) -> Result<(), IndexerError> {
+    /// Reads the details of photos again of which the index has those of an earlier version, which understood less of them, or
+    /// beside which files have changed. Embeddings stay. What cannot be read keeps what the index has of it.
+    pub fn read_details(&mut self, outdated: &[(u64, FoundFile)], cancel: &AtomicBool) -> Result<(), IndexerError> {
         if outdated.is_empty() || self.report.cancelled {
             return Ok(());
         }
         let total = outdated.len() as u64;
         self.progress.event(Event::Details { done: 0, total });
-        let (threads, limits) = (self.options.decode_threads().min(outdated.len()), self.options.limits);
         let mut done = 0;
-        details::read(outdated, threads, &limits, cancel, |id, read| {
+        self.read_again(outdated, cancel, |pipeline, has_read| {
+            done += 1;
+            pipeline.report.details_read += u64::from(has_read);
+            pipeline.progress.event(Event::Details { done, total });
+        })
+    }
+
+    fn read_again(
+        &mut self,
+        photos: &[(u64, FoundFile)],
+        cancel: &AtomicBool,
+        mut tell: impl FnMut(&mut Self, bool),
+    ) -> Result<(), IndexerError> {
+        let (threads, limits) = (self.options.decode_threads().min(photos.len()), self.options.limits);
+        details::read(photos, threads, &limits, cancel, |id, read| {
+            let has_read = matches!(read, Reading::Details(_));
             match read {
-                Reading::Details(asset) => {
-                    self.write(|writer| writer.set_details(id, *asset))?;
-                    self.report.details_read += 1;
-                }
+                Reading::Details(asset) => self.write(|writer| writer.set_details(id, *asset))?,
                 Reading::NoPhoto => self.write(|writer| writer.keep_details(id, clip_image::DETAILS_VERSION))?,
                 Reading::Failed => {}
             }
-            done += 1;
-            self.progress.event(Event::Details { done, total });
+            tell(self, has_read);
             if self.checkpoint_due(0) { self.checkpoint() } else { Ok(()) }
         })?;
         self.report.cancelled |= cancel.load(Ordering::Relaxed);
@@ -254,6 +268,10 @@ impl<'a> Pipeline<'a> {
         self.checkpoint()?;
         if !self.report.cancelled {
             self.copy_new(cancel)?;
+        }
+        let said_anew = std::mem::take(&mut self.said_anew);
+        if !(said_anew.is_empty() || self.report.cancelled) {
+            self.read_again(&said_anew, cancel, |_, _| ())?;
         }
         // Only now is it known that none of these was moved.
         let mut gone = if self.report.cancelled { Vec::new() } else { contents.gone() };
@@ -287,6 +305,7 @@ impl<'a> Pipeline<'a> {
             }
             Ok(Finding::Touched { id }) => {
                 self.write(|writer| writer.touch(id, work.file.stamp))?;
+                self.note_what_is_said(id, index)?;
                 self.report.unchanged += 1;
                 self.done(index, Outcome::Touched);
             }
@@ -294,13 +313,14 @@ impl<'a> Pipeline<'a> {
                 self.replace(index)?;
                 let stamp = work.file.stamp;
                 self.write(|writer| writer.relocate(id, &work.file.path, stamp))?;
+                self.note_what_is_said(id, index)?;
                 self.report.moved += 1;
                 self.done(index, Outcome::Moved);
             }
             Ok(Finding::CopyOf { id, hash }) => {
                 let photo = self.before.as_ref().map(|before| copy(before, id, work, hash)).transpose()?;
                 if let Some(photo) = photo {
-                    self.add(index, photo, Outcome::Copied)?;
+                    self.add_copy(index, photo)?;
                 }
             }
             Ok(Finding::SameAs { first, hash }) => self.same.push(SameContent { work: index, first, hash }),
@@ -346,7 +366,8 @@ impl<'a> Pipeline<'a> {
 
     fn add_encoded(&mut self, (index, hash, metadata): Waiting, row: &[f32]) -> Result<(), IndexerError> {
         let file = &self.work[index].file;
-        let asset = Asset { path: file.path.clone(), stamp: file.stamp, hash, ..details::to_asset(metadata) };
+        let (path, stamp, sidecars) = (file.path.clone(), file.stamp, file.sidecars.stamp);
+        let asset = Asset { path, stamp, hash, sidecars, ..details::to_asset(metadata) };
         let id = self.add(index, (asset, row.to_vec()), Outcome::Encoded)?;
         self.encoded[index] = Some(id);
         Ok(())
@@ -359,6 +380,24 @@ impl<'a> Pipeline<'a> {
         self.report.copied += u64::from(outcome == Outcome::Copied);
         self.done(index, outcome);
         Ok(id)
+    }
+
+    fn add_copy(&mut self, index: usize, copied: Copied) -> Result<(), IndexerError> {
+        let id = self.add(index, copied.photo, Outcome::Copied)?;
+        if copied.is_said_anew {
+            self.said_anew.push((id, self.work[index].file.clone()));
+        }
+        Ok(())
+    }
+
+    /// Notes a photo whose file was moved or written anew, if something else is said of it now.
+    fn note_what_is_said(&mut self, id: u64, index: usize) -> Result<(), IndexerError> {
+        let before = self.before.as_ref().map(|before| before.records(&[id])).transpose()?;
+        let file = &self.work[index].file;
+        if before.iter().flatten().any(|record| is_said_anew(&record.asset, file)) {
+            self.said_anew.push((id, file.clone()));
+        }
+        Ok(())
     }
 
     /// Removes the photo that the index has under the path of a file that holds something else now.
@@ -387,7 +426,7 @@ impl<'a> Pipeline<'a> {
             match self.encoded[first] {
                 Some(id) => {
                     let photo = copy(&reader, id, &self.work[index], hash)?;
-                    self.add(index, photo, Outcome::Copied)?;
+                    self.add_copy(index, photo)?;
                 }
                 None => {
                     // What is wrong with the other one is wrong with this one.
@@ -472,13 +511,25 @@ struct Stages<P> {
     at_once: usize,
 }
 
+/// A photo as another one with the same content has it.
+struct Copied {
+    photo: (Asset, Vec<f32>),
+    is_said_anew: bool,
+}
+
+/// Whether the name of a file, or the files beside it, may say something else of its photo than what the index has.
+fn is_said_anew(asset: &Asset, file: &FoundFile) -> bool {
+    asset.sidecars != file.sidecars.stamp || asset.path.file_name() != file.path.file_name()
+}
+
 /// The photo with the content of the photo `id`, for a file of its own, and its embedding.
-fn copy(reader: &IndexReader, id: u64, work: &Work, hash: [u8; 16]) -> Result<(Asset, Vec<f32>), IndexerError> {
+fn copy(reader: &IndexReader, id: u64, work: &Work, hash: [u8; 16]) -> Result<Copied, IndexerError> {
     let unknown = || IndexError::UnknownId { id };
     let embedding = reader.embedding(id).ok_or_else(unknown)?;
     let record = reader.records(&[id])?.into_iter().next().ok_or_else(unknown)?;
+    let is_said_anew = is_said_anew(&record.asset, &work.file);
     let (path, stamp) = (work.file.path.clone(), work.file.stamp);
-    Ok((Asset { path, stamp, hash, ..record.asset }, embedding))
+    Ok(Copied { photo: (Asset { path, stamp, hash, ..record.asset }, embedding), is_said_anew })
 }
 
 impl StageTimes {

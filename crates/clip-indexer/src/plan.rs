@@ -16,6 +16,8 @@ pub(crate) struct Known {
     pub stamp: Stamp,
     /// More is understood of its file's metadata now than when it was read.
     pub is_outdated: bool,
+    /// The stamp of the files beside it when they were read.
+    pub sidecars: Option<u64>,
 }
 
 /// A file that has to be read, because the index does not know it or its stamp changed.
@@ -65,8 +67,8 @@ pub(crate) struct Plan {
     pub unchanged: u64,
     /// Unchanged photos of whose stamps the index does not have all that the system tells.
     pub restamped: Vec<(u64, Stamp)>,
-    /// Unchanged photos whose details are to be read again: their ids and paths.
-    pub outdated: Vec<(u64, PathBuf)>,
+    /// Unchanged photos whose details are to be read again, with their ids.
+    pub outdated: Vec<(u64, FoundFile)>,
     /// Files that are only in the cloud and are not as the index knows them, if it does.
     pub in_cloud: u64,
     /// Files to read, in the order in which they were found.
@@ -108,9 +110,6 @@ pub(crate) fn plan(
             }
             Some(known) if known.stamp.same_content(&file.stamp) => {
                 plan.unchanged += 1;
-                if known.is_outdated {
-                    plan.outdated.push((known.id, file.path));
-                }
                 match (known.stamp.inode, file.stamp.inode) {
                     (None, Some(_)) => without_stamp.push((known.id, file.stamp)),
                     _ if known.stamp.ctime_ns.is_none() && file.stamp.ctime_ns.is_some() => {
@@ -118,6 +117,9 @@ pub(crate) fn plan(
                     }
                     (Some(a), Some(b)) if a.device != b.device => on_new_device.push((known.id, file.stamp)),
                     _ => {}
+                }
+                if known.is_outdated || known.sidecars != file.sidecars.stamp {
+                    plan.outdated.push((known.id, file));
                 }
             }
             known => plan.work.push(Work { known: known.map(|k| (k.id, k.hash)), file }),
@@ -279,11 +281,17 @@ mod tests {
     }
 
     fn known(id: u64, path: &str) -> Known {
-        Known { id, path: path.into(), hash: [id as u8; 16], stamp: stamp(1), is_outdated: false }
+        Known { id, path: path.into(), hash: [id as u8; 16], stamp: stamp(1), is_outdated: false, sidecars: None }
     }
 
     fn found(path: &str, mtime_ns: i128) -> FoundFile {
-        FoundFile { path: path.into(), stamp: stamp(mtime_ns), folder_device: None, in_cloud: false }
+        FoundFile {
+            path: path.into(),
+            stamp: stamp(mtime_ns),
+            sidecars: Default::default(),
+            folder_device: None,
+            in_cloud: false,
+        }
     }
 
     fn planned(known: &[Known], found: Vec<FoundFile>, blind: &[Blind], forget: bool) -> Plan {

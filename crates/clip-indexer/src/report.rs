@@ -23,8 +23,8 @@ pub struct Report {
     pub copied: u64,
     /// Photos that the index knew as they are. A file whose time changed but not its content is among them.
     pub unchanged: u64,
-    /// How many of `unchanged` had their details (time, place, keywords and so on) read again, of which an earlier version
-    /// understood less. Each is read again once.
+    /// How many of `unchanged` had their details (time, place, keywords and so on) read again: an earlier version understood less
+    /// of them, or a file beside the photo has come, changed or gone.
     pub details_read: u64,
     /// Photos known by their content that now lie elsewhere.
     pub moved: u64,

@@ -24,6 +24,7 @@ use crate::passed_over::Tally;
 use crate::placeholder::{is_placeholder, stands_for};
 use crate::progress::{Event, Progress};
 use crate::report::{SkipReason, Skipped};
+use crate::sidecars::{Beside, Sidecars};
 use crate::stamp::{device_of, stamp_of};
 use crate::system_folders::{is_hidden, is_system_folder};
 
@@ -37,6 +38,8 @@ pub(crate) struct FoundFile {
     pub path: PathBuf,
     /// Size and time of change when the walk came by.
     pub stamp: Stamp,
+    /// Files beside it that tell of it.
+    pub sidecars: Sidecars,
     /// Number of the file system of the folder that it is in, where the system tells.
     pub folder_device: Option<u64>,
     /// Reading it would download it. The stamp is empty if what stands for it has another name and a size and time of its own.
@@ -104,6 +107,8 @@ pub(crate) fn walk(roots: &[PathBuf], selection: Selection, progress: &dyn Progr
         files: HashSet::new(),
         stand_ins: Vec::new(),
         devices: HashMap::new(),
+        beside: Beside::default(),
+        listed: HashSet::new(),
         progress,
         cancel,
     };
@@ -115,6 +120,9 @@ pub(crate) fn walk(roots: &[PathBuf], selection: Selection, progress: &dyn Progr
     walker.add_stand_ins();
     walker.merge_blind_spots();
     walker.out.ignore_faults = walker.ignore_files.take_faults();
+    for path in walker.beside.share_out(&mut walker.out.files) {
+        walker.out.passed_over.file(&path);
+    }
     walker.out.skipped.sort_by(|a, b| a.path.cmp(&b.path));
     progress.event(Event::Walking { found: walker.out.files.len() as u64 });
     walker.out
@@ -159,6 +167,10 @@ struct Walker<'a> {
     stand_ins: Vec<PathBuf>,
     /// The file systems of the folders that were visited.
     devices: HashMap<PathBuf, u64>,
+    /// Files that tell of photos.
+    beside: Beside,
+    /// The folders of roots that are files.
+    listed: HashSet<PathBuf>,
     progress: &'a dyn Progress,
     cancel: &'a AtomicBool,
 }
@@ -216,7 +228,7 @@ impl Walker<'_> {
                 }
                 // Anything else that is no photo by name costs no further system call.
                 if !kind.is_dir() && !clip_image::looks_like_photo(path) {
-                    if kind.is_file() {
+                    if kind.is_file() && !self.beside.add(path, || entry.metadata().ok()) {
                         self.out.passed_over.file(path);
                     }
                     continue;
@@ -257,7 +269,21 @@ impl Walker<'_> {
                     self.name_folder(path);
                 }
             } else {
+                if entry.depth() == 0 {
+                    self.list_beside(path);
+                }
                 self.file(path, &metadata);
+            }
+        }
+    }
+
+    /// Looks for files that tell of a photo that is a root itself, so that nothing else of its folder is walked.
+    fn list_beside(&mut self, root: &Path) {
+        let Some(folder) = root.parent().filter(|folder| self.listed.insert(folder.to_path_buf())) else { return };
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if entry.file_type().is_ok_and(|kind| kind.is_file()) && !self.excluded.names(&path, false) {
+                self.beside.add(&path, || entry.metadata().ok());
             }
         }
     }
@@ -391,7 +417,8 @@ impl Walker<'_> {
         for path in std::mem::take(&mut self.stand_ins) {
             if found.insert(path.clone()) {
                 let folder_device = path.parent().and_then(|folder| self.devices.get(folder)).copied();
-                self.out.files.push(FoundFile { path, stamp: Stamp::default(), folder_device, in_cloud: true });
+                let (stamp, sidecars) = (Stamp::default(), Sidecars::default());
+                self.out.files.push(FoundFile { path, stamp, sidecars, folder_device, in_cloud: true });
             }
         }
     }
@@ -425,7 +452,13 @@ impl Walker<'_> {
         }
         let folder_device = path.parent().and_then(|folder| self.devices.get(folder)).copied();
         let in_cloud = !self.download && is_placeholder(metadata);
-        self.out.files.push(FoundFile { path: path.to_path_buf(), stamp: stamp_of(metadata), folder_device, in_cloud });
+        self.out.files.push(FoundFile {
+            path: path.to_path_buf(),
+            stamp: stamp_of(metadata),
+            sidecars: Sidecars::default(),
+            folder_device,
+            in_cloud,
+        });
         if self.out.files.len().is_multiple_of(EVENT_EVERY) {
             self.progress.event(Event::Walking { found: self.out.files.len() as u64 });
         }

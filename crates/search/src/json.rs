@@ -188,7 +188,8 @@ pub struct JsonReport<'a> {
     pub passed_over: Vec<JsonPassedOver<'a>>,
     /// How many of `indexed` took over the embedding of a photo with the same bytes.
     pub copied: u64,
-    /// How many of `unchanged` had their details read again, of which an earlier version understood less; absent if none.
+    /// How many of `unchanged` had their details read again, of which an earlier version understood less or beside which files changed; absent
+    /// if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details_read: Option<u64>,
     /// Whether the run was interrupted.

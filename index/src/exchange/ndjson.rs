@@ -223,6 +223,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Item, String> {
             places: members.places,
             // Not known: what is in the file is read when the photo is next seen there.
             details_version: 0,
+            sidecars: None,
         },
     })
 }

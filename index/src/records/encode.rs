@@ -29,6 +29,7 @@ mod tag {
     pub(super) const PERSON: u8 = 24;
     pub(super) const LABEL: u8 = 25;
     pub(super) const PLACE: u8 = 26;
+    pub(super) const SIDECARS: u8 = 27;
 }
 
 /// Appends a record's bytes.
@@ -90,6 +91,9 @@ pub(crate) fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), IndexErro
     if asset.details_version != 0 {
         field(tag::DETAILS_VERSION, &[&asset.details_version.to_le_bytes()]);
     }
+    if let Some(sidecars) = asset.sidecars {
+        field(tag::SIDECARS, &[&sidecars.to_le_bytes()]);
+    }
     if record.positions != [0] {
         let positions: Vec<u8> = record.positions.iter().flat_map(|position| position.to_le_bytes()).collect();
         field(tag::POSITIONS, &[&positions]);
@@ -139,6 +143,7 @@ pub(crate) fn decode(id: u64, bytes: &[u8]) -> Option<Record> {
             tag::LABEL => asset.label = Some(str::from_utf8(value).ok()?.to_owned()),
             tag::PLACE => asset.places.push(str::from_utf8(value).ok()?.to_owned()),
             tag::DETAILS_VERSION => asset.details_version = u32::from_le_bytes(value.try_into().ok()?),
+            tag::SIDECARS => asset.sidecars = Some(u64::from_le_bytes(value.try_into().ok()?)),
             tag::POSITIONS => positions = positions_of(value)?,
             tag => fields::take_stamp(tag, value, &mut asset.stamp)?,
         }
@@ -203,6 +208,7 @@ pub(super) mod tests {
             label: Option<String>,
             places in prop::collection::vec(".{0,12}", 0..3),
             details_version in 0u32..3,
+            sidecars: Option<u64>,
         ) -> Asset {
             let nanos = i128::from(nanos % 1_000_000_000);
             Asset {
@@ -232,6 +238,7 @@ pub(super) mod tests {
                 label,
                 places,
                 details_version,
+                sidecars,
             }
         }
     }

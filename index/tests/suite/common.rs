@@ -92,6 +92,7 @@ pub fn photo(number: u64, dimension: usize) -> Photo {
             .map(|name| (*name).to_owned())
             .collect(),
         details_version: 0,
+        sidecars: number.is_multiple_of(11).then_some(number),
     };
     Photo { asset, embedding: unit(&mut rng, dimension) }
 }

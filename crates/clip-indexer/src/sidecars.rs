@@ -1,0 +1,91 @@
+//! Files beside photos that tell of them: found by the walk, and given to the photos that they are about.
+
+use std::collections::HashMap;
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+
+use clip_image::{hash_bytes, names_for_sidecars, subject_of_sidecar};
+use clip_index::Stamp;
+
+use crate::stamp::stamp_of;
+use crate::walk::FoundFile;
+
+/// The files that tell of a photo.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Sidecars {
+    /// The one that says the most about it first: by the photo's whole name, and XMP before others.
+    pub paths: Vec<PathBuf>,
+    /// Stands for their names, sizes and times; `None` if there are none. Changes if one is added, changed or removed.
+    pub stamp: Option<u64>,
+}
+
+/// Such files by folder and by what they are about.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    files: HashMap<(PathBuf, String), Vec<Sidecar>>,
+}
+
+#[derive(Debug)]
+struct Sidecar {
+    path: PathBuf,
+    stamp: Stamp,
+    /// It was given to a photo.
+    is_used: bool,
+}
+
+impl Beside {
+    /// Notes a file if it may tell of a photo.
+    pub fn add(&mut self, path: &Path, metadata: impl FnOnce() -> Option<Metadata>) -> bool {
+        let Some((folder, subject)) = path.parent().zip(subject_of_sidecar(path)) else { return false };
+        // One that vanished meanwhile is passed over in silence.
+        if let Some(metadata) = metadata() {
+            let same_subject = self.files.entry((folder.to_path_buf(), subject)).or_default();
+            if !same_subject.iter().any(|sidecar| sidecar.path == path) {
+                same_subject.push(Sidecar { path: path.to_path_buf(), stamp: stamp_of(&metadata), is_used: false });
+            }
+        }
+        true
+    }
+
+    /// Gives all photos theirs. Returns those that no photo has, in order.
+    pub fn share_out(&mut self, photos: &mut [FoundFile]) -> Vec<PathBuf> {
+        let mut files = std::mem::take(&mut self.files);
+        if files.is_empty() {
+            return Vec::new();
+        }
+        for same_subject in files.values_mut() {
+            let is_xmp = |path: &Path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("xmp"));
+            same_subject.sort_by(|a, b| (!is_xmp(&a.path), &a.path).cmp(&(!is_xmp(&b.path), &b.path)));
+        }
+        for photo in photos {
+            let Some(folder) = photo.path.parent() else { continue };
+            let mut said = Vec::new();
+            for name in names_for_sidecars(&photo.path) {
+                for sidecar in files.get_mut(&(folder.to_path_buf(), name)).into_iter().flatten() {
+                    sidecar.is_used = true;
+                    push(sidecar, &mut said);
+                    photo.sidecars.paths.push(sidecar.path.clone());
+                }
+            }
+            photo.sidecars.stamp = (!said.is_empty()).then(|| stamp_for(&said));
+        }
+        let unused = files.into_values().flatten().filter(|sidecar| !sidecar.is_used);
+        let mut unused: Vec<PathBuf> = unused.map(|sidecar| sidecar.path).collect();
+        unused.sort();
+        unused
+    }
+}
+
+/// Adds what tells a file from others, and from what it was before.
+fn push(sidecar: &Sidecar, to: &mut Vec<u8>) {
+    let name = sidecar.path.file_name().unwrap_or_default().as_encoded_bytes();
+    to.extend((name.len() as u64).to_le_bytes());
+    to.extend(name);
+    to.extend(sidecar.stamp.size.to_le_bytes());
+    to.extend(sidecar.stamp.mtime_ns.to_le_bytes());
+}
+
+fn stamp_for(said: &[u8]) -> u64 {
+    let hash = hash_bytes(said).0;
+    u64::from_le_bytes(std::array::from_fn(|at| hash[at]))
+}
