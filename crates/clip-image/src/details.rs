@@ -14,7 +14,7 @@ use crate::{ImageError, Limits, Metadata, file, formats};
 
 /// Counts the changes after which more is understood of files' metadata, or is understood otherwise. To be raised with every
 /// one of them, so that those who keep [`Metadata`] know which to [read again](read_details).
-pub const DETAILS_VERSION: u32 = 4;
+pub const DETAILS_VERSION: u32 = 5;
 
 /// How much of a file is read at first. Metadata of a photo from a camera, with its thumbnail, have some ten thousand bytes.
 const HEAD: u64 = 64 << 10;

@@ -83,6 +83,7 @@ mod limits;
 mod metadata;
 mod orientation;
 mod panics;
+mod places;
 mod raster;
 #[cfg(feature = "png")]
 mod raw_profile;

@@ -7,7 +7,7 @@ use image::metadata::Orientation;
 use crate::annotations::xmp::Xmp;
 use crate::annotations::{Annotations, is_by_people};
 use crate::calendar::Instant;
-use crate::{Format, file_name, sidecar};
+use crate::{Format, file_name, places, sidecar};
 
 /// What is known about a photo besides its pixels.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,12 +58,17 @@ impl Metadata {
     ///
     /// What people say in `sidecars`, files whose [subject](crate::subject_of_sidecar) the photo is, takes the place of what the
     /// photo's own file has: title, keywords and the like. When and where it was taken is only added if the file does not say
-    /// so. Where nothing tells, the name of the file may say when: a time that is more than a day after `now`, in seconds since
+    /// so. Names of the places around its position join those that people have entered. Where nothing tells when, the name of the file may say when: a time that is more than a day after `now`, in seconds since
     /// 1970, counts as none. Sidecars that cannot be read cost nothing.
     pub fn complete(&mut self, path: &Path, sidecars: &[PathBuf], now: i64) {
         let Xmp { annotations, taken_at, gps } = sidecar::read(sidecars);
         self.annotate(annotations);
         self.gps = self.gps.or(gps);
+        for place in self.gps.map(places::near).unwrap_or_default() {
+            if !self.places.iter().any(|known| known == place) {
+                self.places.push(place.to_owned());
+            }
+        }
         if let Some(instant) = taken_at.filter(|_| self.taken_at.is_none()) {
             (self.taken_at, self.utc_offset) = (Some(instant.seconds), instant.offset);
         }
@@ -180,6 +185,13 @@ mod tests {
         assert_eq!((found.tags, found.places), (vec!["a".to_owned()], vec!["Bern".to_owned()]));
         assert_eq!((found.description.as_deref(), found.lens.as_deref()), (Some("embedded"), Some("of the camera")));
         assert_eq!(with_sidecar(metadata(), "a.jpg", ">"), metadata(), "what they do not say stays");
+    }
+
+    #[test]
+    fn a_position_gives_the_names_of_its_place() {
+        let position =
+            "exif:GPSLatitude='48,51N' exif:GPSLongitude='2,21E' photoshop:Country='France' photoshop:City='Marais'>";
+        assert_eq!(with_sidecar(metadata(), "a.jpg", position).places, ["France", "Marais", "Paris", "Ile-de-France"]);
     }
 
     #[test]
