@@ -8,7 +8,6 @@ use clip_image::{hash_bytes, names_for_sidecars, subject_of_sidecar};
 use clip_index::Stamp;
 
 use crate::stamp::stamp_of;
-use crate::walk::FoundFile;
 
 /// The files that tell of a photo.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,8 +46,8 @@ impl Beside {
         true
     }
 
-    /// Gives all photos theirs. Returns those that no photo has, in order.
-    pub fn share_out(&mut self, photos: &mut [FoundFile]) -> Vec<PathBuf> {
+    /// Gives all photos theirs, by their paths. Returns those that no photo has, in order.
+    pub fn share_out<'a>(&mut self, photos: impl Iterator<Item = (&'a Path, &'a mut Sidecars)>) -> Vec<PathBuf> {
         let mut files = std::mem::take(&mut self.files);
         if files.is_empty() {
             return Vec::new();
@@ -57,17 +56,17 @@ impl Beside {
             let is_xmp = |path: &Path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("xmp"));
             same_subject.sort_by(|a, b| (!is_xmp(&a.path), &a.path).cmp(&(!is_xmp(&b.path), &b.path)));
         }
-        for photo in photos {
-            let Some(folder) = photo.path.parent() else { continue };
+        for (photo, sidecars) in photos {
+            let Some(folder) = photo.parent() else { continue };
             let mut said = Vec::new();
-            for name in names_for_sidecars(&photo.path) {
+            for name in names_for_sidecars(photo) {
                 for sidecar in files.get_mut(&(folder.to_path_buf(), name)).into_iter().flatten() {
                     sidecar.is_used = true;
                     push(sidecar, &mut said);
-                    photo.sidecars.paths.push(sidecar.path.clone());
+                    sidecars.paths.push(sidecar.path.clone());
                 }
             }
-            photo.sidecars.stamp = (!said.is_empty()).then(|| stamp_for(&said));
+            sidecars.stamp = (!said.is_empty()).then(|| stamp_for(&said));
         }
         let unused = files.into_values().flatten().filter(|sidecar| !sidecar.is_used);
         let mut unused: Vec<PathBuf> = unused.map(|sidecar| sidecar.path).collect();

@@ -120,7 +120,8 @@ pub(crate) fn walk(roots: &[PathBuf], selection: Selection, progress: &dyn Progr
     walker.add_stand_ins();
     walker.merge_blind_spots();
     walker.out.ignore_faults = walker.ignore_files.take_faults();
-    for path in walker.beside.share_out(&mut walker.out.files) {
+    let photos = walker.out.files.iter_mut().map(|file| (file.path.as_path(), &mut file.sidecars));
+    for path in walker.beside.share_out(photos) {
         walker.out.passed_over.file(&path);
     }
     walker.out.skipped.sort_by(|a, b| a.path.cmp(&b.path));

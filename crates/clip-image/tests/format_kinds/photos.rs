@@ -192,7 +192,7 @@ fn tiff() -> Vec<Kind> {
         read("L\\*a\\*b\\*", &PHOTO, [of("lab")]),
         read("several pages: the first of the largest", &LARGE, [fixture("pages.tiff")]),
         read("several pages, the first one small: the largest", &PHOTO, [of("small-page-first")]),
-        refused("JPEG inside, with one scan for each component", of("jpeg-scans")),
+        read("JPEG inside, with one scan for each component", &PHOTO, [of("jpeg-scans")]),
         refused("LZMA compression", of("rgb-lzma")),
         refused("JPEG 2000 inside", of("rgb-jpeg2000")),
         refused("JPEG XL inside", of("rgb-jpegxl")),

@@ -8,6 +8,8 @@ pub(crate) use decoder::decode_with_each;
 
 #[cfg(feature = "raw")]
 pub(super) use decoder::size;
+#[cfg(feature = "tiff")]
+pub(super) use decoder::{memory_of_stored, rgb, stored};
 
 use super::codec::Definition;
 

@@ -1,7 +1,7 @@
 //! How a page is cut into strips or tiles.
 
-use super::compression::Compression;
 use super::fields::{Directory, Field, File};
+use super::method::Compression;
 use super::tags;
 use crate::formats::library::Fault;
 

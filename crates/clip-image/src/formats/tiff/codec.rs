@@ -67,7 +67,7 @@ fn memory(page: &Page<'_>) -> u64 {
     let samples = width.saturating_mul(page.wanted().count() as u64);
     let survey = if Scale::of(page.colours, page.sample).is_none() { 2 * Survey::MEMORY } else { 0 };
     let blocks = if page.is_subsampled() { subsampled::memory(page.chunks.size.0, page.subsampling()) } else { 0 };
-    let chunk = page.compression.memory(page).saturating_add(row).saturating_add(blocks).saturating_mul(planes);
+    let chunk = compression::memory(page).saturating_add(row).saturating_add(blocks).saturating_mul(planes);
     [chunk, copy, samples, survey].into_iter().fold(0, u64::saturating_add)
 }
 
@@ -180,7 +180,7 @@ fn each_row(page: &Page<'_>, mut row: impl FnMut(&Part, &[Vec<u8>])) -> Result<(
         let mut readers = Vec::with_capacity(planes.len());
         for plane in page.planes() {
             let chunk = chunks.get(&page.directory.file, plane, index)?;
-            let reader = page.compression.open(page, chunk, rows)?;
+            let reader = compression::open(page, chunk, rows)?;
             readers.push(if page.is_subsampled() {
                 Box::new(Subsampled::new(reader, chunks.size.0, page.subsampling())) as Box<dyn Read>
             } else {

@@ -2,16 +2,12 @@
 
 use std::borrow::Cow;
 
-use zune_core::bytestream::ZCursor;
-use zune_core::colorspace::ColorSpace;
-use zune_core::options::DecoderOptions;
-use zune_jpeg::JpegDecoder;
-
 use super::chunks::Chunks;
-use super::compression::Compression;
 use super::fields::Directory;
+use super::method::Compression;
 use super::page::{Colours, Number, Page, Predictor, Sample};
 use super::tags;
+use crate::formats::jpeg;
 use crate::formats::library::Fault;
 
 const START: &[u8] = b"\xff\xd8";
@@ -66,32 +62,17 @@ struct Frame {
     code: u8,
     bits: u8,
     size: (u32, u32),
-    /// Sampling factors across and down.
-    components: Vec<(u8, u8)>,
     has_scan: bool,
-    /// Whether the first scan has all components. Otherwise all coefficients are in memory at once.
-    is_in_one_scan: bool,
 }
 
 impl Frame {
     fn unsupported(&self) -> Option<String> {
         match self.code {
-            0xc3 => Some("lossless JPEG compression".into()),
+            0xc3 | 0xcb => Some("lossless JPEG compression".into()),
             0xc5..=0xc7 | 0xcd..=0xcf => Some("hierarchical JPEG compression".into()),
-            0xc9..=0xcb => Some("arithmetic coding in JPEG compression".into()),
-            // The decoder makes noise of them.
-            0xc0 | 0xc1 if self.has_scan && !self.is_in_one_scan => Some("JPEG compression in several scans".into()),
             _ if self.bits != 8 => Some(format!("JPEG compression of {} bits per sample", self.bits)),
             _ => None,
         }
-    }
-
-    fn coefficients(&self) -> u64 {
-        let most =
-            |side: fn(&(u8, u8)) -> u8| self.components.iter().map(side).max().map_or(1, |most| u64::from(most.max(1)));
-        let (across, down) = (most(|factors| factors.0), most(|factors| factors.1));
-        let mcus = u64::from(self.size.0).div_ceil(8 * across) * u64::from(self.size.1).div_ceil(8 * down);
-        self.components.iter().map(|(across, down)| u64::from(*across) * u64::from(*down) * 64 * mcus).sum()
     }
 }
 
@@ -109,26 +90,13 @@ fn frame(stream: &[u8]) -> Option<Frame> {
         match code {
             0xc4 | 0xc8 | 0xcc => (),
             0xc0..=0xcf => {
-                let [_, _, bits, h1, h0, w1, w0, count, components @ ..] = after else { return found };
-                let (components, _) = components.as_chunks::<3>();
-                let components: Vec<_> = components.iter().take(usize::from(*count).min(4)).collect();
+                let [_, _, bits, h1, h0, w1, w0, ..] = after else { return found };
                 let side = |high, low| u32::from(u16::from_be_bytes([high, low]));
-                found = Some(Frame {
-                    code: *code,
-                    bits: *bits,
-                    size: (side(*w1, *w0), side(*h1, *h0)),
-                    components: components.iter().map(|[_, factors, _]| (factors >> 4, factors & 15)).collect(),
-                    has_scan: false,
-                    is_in_one_scan: false,
-                });
+                found =
+                    Some(Frame { code: *code, bits: *bits, size: (side(*w1, *w0), side(*h1, *h0)), has_scan: false });
             }
             0xda => {
-                let count = usize::from(*after.get(2)?);
-                return found.map(|frame| Frame {
-                    has_scan: true,
-                    is_in_one_scan: count == frame.components.len() && matches!(frame.code, 0xc0 | 0xc1),
-                    ..frame
-                });
+                return found.map(|frame| Frame { has_scan: true, ..frame });
             }
             _ => (),
         }
@@ -141,15 +109,7 @@ fn frame(stream: &[u8]) -> Option<Frame> {
 
 /// The most bytes that decoding a chunk takes.
 pub(super) fn memory(page: &Page<'_>, chunk: &[u8]) -> u64 {
-    /// For a pixel of a row, in as many samples and bits as it may have.
-    const ROW: u64 = 1024;
-
-    let whole = frame(chunk);
-    let (size, coefficients) = match &whole {
-        Some(frame) => (frame.size, if frame.is_in_one_scan { 0 } else { frame.coefficients() }),
-        // The headers are made of fields, for a sequential scan.
-        None => (page.chunks.size, 0),
-    };
+    let size = frame(chunk).map_or(page.chunks.size, |frame| frame.size);
     let width = u64::from(size.0.max(page.chunks.size.0));
     let samples = width.saturating_mul(u64::from(size.1)).saturating_mul(4);
     let tables = match page.compression {
@@ -157,10 +117,12 @@ pub(super) fn memory(page: &Page<'_>, chunk: &[u8]) -> u64 {
         Compression::JpegOfFields => interchange(&page.directory).map_or(MOST_OF_HEADERS, <[u8]>::len),
         _ => 0,
     };
-    // The segments are copied once more by the decoder.
-    let file = 2 * (chunk.len() + tables) as u64;
-    let rows = (width + 64).saturating_mul(ROW);
-    [samples, coefficients.saturating_mul(2), file, rows].into_iter().fold(0, u64::saturating_add)
+    // Where the headers are made of fields, so is the frame: what coefficients take at most for as many samples.
+    let decoder = match jpeg::memory_of_stored(chunk) {
+        0 => (width + 64).saturating_mul(u64::from(size.1) + 64).saturating_mul(4 * 3),
+        decoder => decoder,
+    };
+    [samples, decoder, 2 * (chunk.len() + tables) as u64].into_iter().fold(0, u64::saturating_add)
 }
 
 /// Tables and headers that are made of fields.
@@ -175,26 +137,19 @@ pub(super) fn decode(page: &Page<'_>, chunk: &[u8], rows: u32) -> Result<Vec<u8>
     if let Some(variety) = frame.unsupported() {
         return Err(Fault::Unsupported(format!("TIFF with {variety}")));
     }
-    let is_whole = stream.len() >= 2 && stream.windows(2).rev().any(|marker| marker == END);
-    let options = DecoderOptions::default().set_strict_mode(false).set_max_width(usize::MAX).set_max_height(usize::MAX);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&stream[..]), options);
-    decoder.decode_headers().map_err(|_| damaged())?;
-    let stored = decoder.input_colorspace().ok_or_else(damaged)?;
-    // Where the JPEG file is all there is, it knows.
-    let colours = if matches!(page.compression, Compression::WholeJpeg) { ColorSpace::RGB } else { stored };
-    // Missing data would become grey.
-    decoder.set_options(decoder.options().jpeg_set_out_colorspace(colours).set_strict_mode(!is_whole));
+    let decoded = if matches!(page.compression, Compression::WholeJpeg) {
+        // The JPEG file is all there is, and knows its colours.
+        jpeg::rgb(&stream)
+    } else {
+        jpeg::stored(&stream)
+    };
+    let (mut bytes, samples, (width, height)) = decoded?;
     let expected = if page.chunks.is_planar { 1 } else { usize::from(page.samples) };
-    let samples = colours.num_components();
     if samples != expected {
         return Err(Fault::Damaged(format!("its JPEG data have {samples} components, expected {expected}")));
     }
-    let (width, height) = decoder.dimensions().ok_or_else(damaged)?;
-    let (from, to) = (width * samples, page.chunks.size.0 as usize * samples);
-    let mut bytes = vec![0; from.max(to) * height];
-    decoder
-        .decode_into(&mut bytes[..from * height])
-        .map_err(|_| if is_whole { damaged() } else { Fault::Truncated })?;
+    let (height, from, to) = (height as usize, width as usize * samples, page.chunks.size.0 as usize * samples);
+    bytes.resize(from.max(to) * height, 0);
     // Tiles at an edge may be smaller or larger than others.
     if from > to {
         (0..height).for_each(|y| bytes.copy_within(y * from..y * from + to, y * to));

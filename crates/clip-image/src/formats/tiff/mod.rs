@@ -13,6 +13,8 @@ mod fields;
 #[cfg(feature = "tiff")]
 mod jpeg;
 #[cfg(feature = "tiff")]
+mod method;
+#[cfg(feature = "tiff")]
 mod page;
 #[cfg(feature = "tiff")]
 mod pages;

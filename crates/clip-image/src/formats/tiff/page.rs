@@ -1,8 +1,9 @@
 //! What the fields of a page say about its pixels.
 
 use super::chunks::Chunks;
-use super::compression::Compression;
+
 use super::fields::Directory;
+use super::method::Compression;
 use super::tags;
 use crate::formats::library::Fault;
 
@@ -89,10 +90,6 @@ pub(super) enum Predictor {
 
 impl<'a> Page<'a> {
     pub(super) fn of(directory: &Directory<'a>) -> Result<Self, Fault> {
-        let code = short(directory, tags::COMPRESSION, 1)?;
-        if let Some(page) = super::jpeg::whole_page(directory, code)? {
-            return Ok(page);
-        }
         let size = (long(directory, tags::IMAGE_WIDTH)?, long(directory, tags::IMAGE_LENGTH)?);
         let bits = directory.get(tags::BITS_PER_SAMPLE);
         // Where there is one number of bits for each sample, they can be counted.
@@ -101,7 +98,7 @@ impl<'a> Page<'a> {
         if samples == 0 {
             return Err(Fault::damaged("it has 0 samples per pixel"));
         }
-        let compression = Compression::of(directory, code)?;
+        let compression = Compression::of(directory, Self::code_of_compression(directory)?)?;
         let colours = colours(directory, &compression, samples)?;
         if samples < colours.samples() {
             let expected = colours.samples();
@@ -109,7 +106,7 @@ impl<'a> Page<'a> {
         }
         let sample = sample(directory, colours, samples)?;
         let chunks = Chunks::of(directory, size, samples, &compression)?;
-        let page = Self {
+        Ok(Self {
             directory: *directory,
             size,
             colours,
@@ -119,9 +116,23 @@ impl<'a> Page<'a> {
             predictor: predictor(directory, &compression, sample)?,
             compression,
             chunks,
-        };
-        page.compression.check(&page)?;
-        Ok(page)
+        })
+    }
+
+    /// The number that stands for how chunks are compressed.
+    pub(super) fn code_of_compression(directory: &Directory<'a>) -> Result<u16, Fault> {
+        short(directory, tags::COMPRESSION, 1)
+    }
+
+    /// The planes that are read: one of all samples, or those of the samples that are of use.
+    pub(super) fn planes(&self) -> impl Iterator<Item = u16> + Clone + use<> {
+        let count = if self.chunks.is_planar { usize::MAX } else { 1 };
+        self.wanted().take(count)
+    }
+
+    /// Whether a chunk's colours have to be brought to the full size.
+    pub(super) fn is_subsampled(&self) -> bool {
+        self.colours == Colours::YCbCr && self.subsampling() != (1, 1)
     }
 
     pub(super) fn pixels(&self) -> u64 {

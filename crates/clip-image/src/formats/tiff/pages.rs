@@ -5,7 +5,7 @@
 
 use super::fields::{Directory, File};
 use super::page::Page;
-use super::tags;
+use super::{compression, jpeg, tags};
 use crate::formats::library::Fault;
 
 /// Most directories that are looked at. Beyond are documents of many pages, of which the first is shown.
@@ -109,11 +109,21 @@ impl<'a> Walk<'a> {
         if kind & MASK != 0 {
             return;
         }
-        match Page::of(directory) {
+        match page(directory) {
             Ok(page) => self.found.push(Found { page, is_reduced }),
             Err(fault) => _ = self.fault.get_or_insert(fault),
         }
     }
+}
+
+/// A page whose pixels can be decoded.
+fn page<'a>(directory: &Directory<'a>) -> Result<Page<'a>, Fault> {
+    if let Some(page) = jpeg::whole_page(directory, Page::code_of_compression(directory)?)? {
+        return Ok(page);
+    }
+    let page = Page::of(directory)?;
+    compression::check(&page)?;
+    Ok(page)
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ pub(super) enum Colour {
     Cmyk,
     /// The same with the first three as YCbCr.
     Ycck,
+    /// So many components whose meaning somebody else knows. They stay what they are.
+    Stored(usize),
 }
 
 impl Colour {
@@ -33,10 +35,23 @@ impl Colour {
         matches!(self, Self::Grey | Self::YCbCr)
     }
 
-    /// Converts a row of as many components as there are. All have the length of `out`.
-    pub(super) fn to_rgb(self, [first, second, third, fourth]: &[Vec<u8>; 4], out: &mut [[u8; 3]]) {
+    /// Samples of a pixel that rows are written with.
+    pub(super) fn samples(self) -> usize {
+        if let Self::Stored(count) = self { count } else { 3 }
+    }
+
+    /// Writes a row of as many components as there are, pixel by pixel.
+    pub(super) fn write(self, components: &[Vec<u8>; 4], out: &mut [u8]) {
+        let [first, second, third, fourth] = components;
+        if let Self::Stored(count) = self {
+            for (i, component) in components.iter().take(count).enumerate() {
+                out.iter_mut().skip(i).step_by(count).zip(component).for_each(|(out, sample)| *out = *sample);
+            }
+            return;
+        }
+        let out = out.as_chunks_mut::<3>().0;
         match self {
-            Self::Grey => {
+            Self::Grey | Self::Stored(_) => {
                 for (out, luma) in out.iter_mut().zip(first) {
                     *out = [*luma; 3];
                 }
@@ -86,9 +101,9 @@ mod tests {
     use super::*;
 
     fn convert(colour: Colour, components: [u8; 4]) -> [u8; 3] {
-        let mut out = [[0; 3]];
-        colour.to_rgb(&components.map(|sample| vec![sample]), &mut out);
-        out[0]
+        let mut out = [0; 3];
+        colour.write(&components.map(|sample| vec![sample]), &mut out);
+        out
     }
 
     #[test]
@@ -98,6 +113,13 @@ mod tests {
         assert_eq!(convert(255, 128, 128), [255; 3]);
         assert_eq!(convert(76, 85, 255), [254, 0, 0]);
         assert_eq!(convert(128, 255, 0), [0, 176, 255]);
+    }
+
+    #[test]
+    fn stored_samples_stand_side_by_side() {
+        let mut out = [0; 6];
+        Colour::Stored(2).write(&[vec![1, 2, 3], vec![4, 5, 6], vec![], vec![]], &mut out);
+        assert_eq!(out, [1, 4, 2, 5, 3, 6]);
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(super) fn decode(jpeg: &[u8]) -> Option<RgbImage> {
 
     let mut image = RgbImage::new(header.width, header.height);
     let colour = if header.components.len() == 1 { Colour::Grey } else { Colour::YCbCr };
-    let mut picture = Picture::new(colour, &header.components, &planes, &mut image);
+    let mut picture = Picture::new(colour, &header.components, &planes, header.width as usize, &mut image);
     let mut block = Block::default();
     for mcu in 0..mcus_across * mcus_down {
         if scan.begin(mcu)? {

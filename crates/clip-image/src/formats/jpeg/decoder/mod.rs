@@ -19,6 +19,8 @@ mod scan;
 mod standard_tables;
 mod upsample;
 
+#[cfg(feature = "tiff")]
+pub(in crate::formats) use coefficients::{memory_of_stored, rgb, stored};
 use image::RgbImage;
 
 use crate::colour::LARGEST_PROFILE;

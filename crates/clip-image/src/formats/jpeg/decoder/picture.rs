@@ -1,6 +1,4 @@
-//! Planes of samples to rows of RGB.
-
-use image::RgbImage;
+//! Planes of samples to rows of pixels.
 
 use super::colour::Colour;
 use super::header::{self, Component};
@@ -9,7 +7,7 @@ use super::upsample::{Plane, Upsampling};
 /// The picture as far as it is written.
 pub(super) struct Picture<'a> {
     colour: Colour,
-    /// Rows of RGB that are still to come.
+    /// Rows that are still to come.
     rows: std::slice::ChunksExactMut<'a, u8>,
     /// How many are written.
     written: usize,
@@ -20,17 +18,22 @@ pub(super) struct Picture<'a> {
 }
 
 impl<'a> Picture<'a> {
-    /// An empty picture, of planes that are as fine as the components' sampling says.
-    pub(super) fn new(colour: Colour, components: &[Component], planes: &[Plane], image: &'a mut RgbImage) -> Self {
+    /// An empty picture of this width, of planes that are as fine as the components' sampling says.
+    pub(super) fn new(
+        colour: Colour,
+        components: &[Component],
+        planes: &[Plane],
+        width: usize,
+        samples: &'a mut [u8],
+    ) -> Self {
         let finest = header::finest(components);
-        let width = image.width() as usize;
         let upsampling = components.iter().zip(planes).map(|(component, plane)| {
             Upsampling::new(plane.width, (finest.0, component.across), (finest.1, component.down))
         });
         Self {
             colour,
             upsampling: upsampling.collect(),
-            rows: image.chunks_exact_mut(width * 3),
+            rows: samples.chunks_exact_mut(width * colour.samples()),
             written: 0,
             components: std::array::from_fn(|i| vec![0; if i < components.len() { width } else { 0 }]),
             sums: Vec::with_capacity(width),
@@ -46,7 +49,7 @@ impl<'a> Picture<'a> {
             for ((upsampling, plane), row) in self.upsampling.iter().zip(planes).zip(&mut self.components) {
                 upsampling.row(plane, y, &mut self.sums, row);
             }
-            self.colour.to_rgb(&self.components, out.as_chunks_mut::<3>().0);
+            self.colour.write(&self.components, out);
         }
     }
 }

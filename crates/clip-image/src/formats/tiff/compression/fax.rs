@@ -7,17 +7,7 @@ use std::io::{self, Read};
 use fax::maps::{Mode, black, mode, white};
 use fax::{BitReader, ByteReader};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Coding {
-    /// Runs, and rows that begin with a byte.
-    Rle,
-    /// Runs, and marks between rows.
-    Group3,
-    /// Runs, or differences to the row above, as a bit says after each mark.
-    Group3TwoDimensional,
-    /// Differences to the row above.
-    Group4,
-}
+use crate::formats::tiff::method::Coding;
 
 /// Bytes of a chunk, each with its first bit highest, and then zeros: the last code may be shorter than what is looked at.
 struct Bytes<'a> {

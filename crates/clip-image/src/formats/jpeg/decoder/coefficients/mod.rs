@@ -22,6 +22,8 @@ use image::RgbImage;
 use self::file::File;
 use self::frame::Frame;
 use self::planes::Planes;
+#[cfg(feature = "tiff")]
+use super::colour::Colour;
 use super::markers::{self, End, Segment};
 use super::{bands, scaled};
 use crate::formats::codec::{Request, rgb_bytes};
@@ -40,33 +42,86 @@ const FRAME_OF_JPEG_LS: u8 = 0xf7;
 /// # Errors
 /// [`ImageError::Truncated`], [`ImageError::Decode`], [`ImageError::Unsupported`], and those of the limits.
 pub(super) fn decode(bytes: &[u8], request: &Request<'_>) -> Result<(RgbImage, (u32, u32)), ImageError> {
-    let truncated = || Fault::Truncated.into_error(Format::Jpeg);
-    // Its data have what would be markers here.
-    if markers::segments(bytes).any(|segment| segment.code == FRAME_OF_JPEG_LS) {
-        return Err(Fault::Unsupported("JPEG-LS".into()).into_error(Format::Jpeg));
-    }
-    let is_whole = match markers::find_end(bytes) {
-        End::Marker => true,
-        End::Scan if markers::is_padded_with_zeros(bytes) => return Err(truncated()),
-        End::Scan => false,
-        End::Segment => return Err(truncated()),
-    };
-    let file = File::read(bytes).map_err(|fault| fault.into_error(Format::Jpeg))?;
+    let in_words = |fault: Fault| fault.into_error(Format::Jpeg);
+    let is_whole = is_whole(bytes).map_err(in_words)?;
+    let file = File::read(bytes).map_err(in_words)?;
     let frame = &file.frame;
     request.limits.check_size(frame.size, Format::Jpeg)?;
     let samples = samples(frame, bytes.len(), request);
     request.reserve(Format::Jpeg, memory(frame, samples, bytes.len(), request))?;
+    let planes = read(&file, samples, is_whole).map_err(in_words)?;
+    let image = output::picture(frame, &planes, samples).ok_or_else(|| in_words(lacking()))?;
+    Ok((image, frame.size))
+}
 
-    let mut planes = Planes::new(frame, samples);
-    // What ends without its end marker has to be looked at as a whole, to know whether it is.
-    let is_sound = file.read_scans(&mut planes, !is_whole).map_err(|fault| fault.into_error(Format::Jpeg))?;
-    let is_all_there = is_whole || is_sound && planes.are_complete();
-    if !is_all_there {
-        return Err(truncated());
+/// The samples of a file at full size: those of a pixel side by side, how many they are, and the size.
+#[cfg(feature = "tiff")]
+pub(in crate::formats) type Samples = (Vec<u8>, usize, (u32, u32));
+
+/// The samples as they are stored, without a conversion of colours.
+///
+/// # Errors
+/// As of [`decode`], but for those of limits.
+#[cfg(feature = "tiff")]
+pub(in crate::formats) fn stored(bytes: &[u8]) -> Result<Samples, Fault> {
+    let file = File::read(bytes)?;
+    let colour = Colour::Stored(file.frame.components.len());
+    full(bytes, file, colour)
+}
+
+/// The samples as RGB.
+///
+/// # Errors
+/// As of [`stored`].
+#[cfg(feature = "tiff")]
+pub(in crate::formats) fn rgb(bytes: &[u8]) -> Result<Samples, Fault> {
+    let file = File::read(bytes)?;
+    let colour = file.frame.colour;
+    full(bytes, file, colour)
+}
+
+#[cfg(feature = "tiff")]
+fn full(bytes: &[u8], file: File<'_>, colour: Colour) -> Result<Samples, Fault> {
+    let planes = read(&file, ALL, is_whole(bytes)?)?;
+    let samples = output::samples(&file.frame, colour, &planes).ok_or_else(lacking)?;
+    Ok((samples, colour.samples(), file.frame.size))
+}
+
+/// What [`stored`] takes beside its result; nothing for what it refuses.
+#[cfg(feature = "tiff")]
+pub(in crate::formats) fn memory_of_stored(bytes: &[u8]) -> u64 {
+    let Ok(file) = File::read(bytes) else { return 0 };
+    let rows = (u64::from(file.frame.size.0) + 64) * ROWS;
+    [rows, Planes::bytes(&file.frame, ALL), bytes.len() as u64].into_iter().fold(0, u64::saturating_add)
+}
+
+/// Samples of a block on either side.
+const ALL: u32 = 8;
+
+/// Whether the end marker is there. If it is not, more may be missing.
+fn is_whole(bytes: &[u8]) -> Result<bool, Fault> {
+    // Its data have what would be markers here.
+    if markers::segments(bytes).any(|segment| segment.code == FRAME_OF_JPEG_LS) {
+        return Err(Fault::Unsupported("JPEG-LS".into()));
     }
-    let image = output::picture(frame, &planes, samples);
-    let lacking = || Fault::damaged("it has no data for some of its components").into_error(Format::Jpeg);
-    Ok((image.ok_or_else(lacking)?, frame.size))
+    match markers::find_end(bytes) {
+        End::Marker => Ok(true),
+        End::Scan if markers::is_padded_with_zeros(bytes) => Err(Fault::Truncated),
+        End::Scan => Ok(false),
+        End::Segment => Err(Fault::Truncated),
+    }
+}
+
+fn read(file: &File<'_>, samples: u32, is_whole: bool) -> Result<Planes, Fault> {
+    let mut planes = Planes::new(&file.frame, samples);
+    // What ends without its end marker has to be looked at as a whole, to know whether it is.
+    let is_sound = file.read_scans(&mut planes, !is_whole)?;
+    let is_all_there = is_whole || is_sound && planes.are_complete();
+    if is_all_there { Ok(planes) } else { Err(Fault::Truncated) }
+}
+
+fn lacking() -> Fault {
+    Fault::damaged("it has no data for some of its components")
 }
 
 /// The size of a picture by its frame header; none if it is not of a kind that is decoded.
@@ -78,8 +133,6 @@ pub(super) fn size(frame: &Segment<'_>) -> Option<(u32, u32)> {
 /// the limits on memory: the picture may then have as few pixels as the caller makes of it, where it should have twice as
 /// many on a side.
 fn samples(frame: &Frame, file_bytes: usize, request: &Request<'_>) -> u32 {
-    const ALL: u32 = 8;
-
     let Some(least) = request.least else { return ALL };
     let shorter = frame.size.0.min(frame.size.1);
     let wanted = scaled::samples_per_block(shorter, least).unwrap_or(ALL);
@@ -96,15 +149,16 @@ fn samples(frame: &Frame, file_bytes: usize, request: &Request<'_>) -> u32 {
 /// The most bytes at any one time: what is kept of the coefficients, the data of a scan, and the picture with a few rows of
 /// samples.
 fn memory(frame: &Frame, samples: u32, file_bytes: usize, request: &Request<'_>) -> u64 {
-    // Three rows of MCUs of four blocks each, or one in floating point, of four components.
-    const ROWS: u64 = 3 * 32 * 4;
-
     let side = |side| scaled::scaled_side(side, samples);
     let rgb = rgb_bytes((side(frame.size.0), side(frame.size.1)));
     let rows = (u64::from(frame.size.0) + 64) * ROWS;
     let all = [rgb, rows, Planes::bytes(frame, samples), file_bytes as u64].into_iter().fold(0, u64::saturating_add);
     request.memory(all, rgb, None)
 }
+
+/// Bytes of rows for a pixel of the width: three rows of MCUs of four blocks each, or one in floating point, of four
+/// components.
+const ROWS: u64 = 3 * 32 * 4;
 
 impl Frame {
     /// Whether blocks can become this many samples on either side without becoming larger than they are.

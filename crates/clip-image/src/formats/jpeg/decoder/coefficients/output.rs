@@ -4,6 +4,7 @@ use image::RgbImage;
 
 use super::super::bands::Band;
 use super::super::block::Block;
+use super::super::colour::Colour;
 use super::super::header::{self, Component};
 use super::super::islow;
 use super::super::picture::Picture;
@@ -17,18 +18,28 @@ pub(super) fn picture(frame: &Frame, planes: &Planes, samples: u32) -> Option<Rg
     if !planes.iter().all(Plane::has_means) {
         return None;
     }
-    if samples == 8 { Some(full(frame, planes)) } else { scaled(frame, planes, samples) }
+    if samples < 8 {
+        return scaled(frame, planes, samples);
+    }
+    RgbImage::from_raw(frame.size.0, frame.size.1, full(frame, frame.colour, planes))
 }
 
-fn full(frame: &Frame, planes: &Planes) -> RgbImage {
+/// The samples at full size, those of a pixel side by side. `None` if nothing was told about some component.
+#[cfg(feature = "tiff")]
+pub(super) fn samples(frame: &Frame, colour: Colour, planes: &Planes) -> Option<Vec<u8>> {
+    planes.iter().all(Plane::has_means).then(|| full(frame, colour, planes))
+}
+
+fn full(frame: &Frame, colour: Colour, planes: &Planes) -> Vec<u8> {
     let components = &frame.components;
     let (mcus_across, mcus_down) = frame.mcus();
     let mut rows: Vec<upsample::Plane> = components
         .iter()
         .map(|component| upsample::Plane::new(component, mcus_across, mcus_down, frame.samples(component)))
         .collect();
-    let mut image = RgbImage::new(frame.size.0, frame.size.1);
-    let mut picture = Picture::new(frame.colour, components, &rows, &mut image);
+    let (width, height) = (frame.size.0 as usize, frame.size.1 as usize);
+    let mut image = vec![0; width * height * colour.samples()];
+    let mut picture = Picture::new(colour, components, &rows, width, &mut image);
     let finest = header::finest(components);
     let mut block = Block::default();
     for row in 0..mcus_down {
@@ -41,7 +52,7 @@ fn full(frame: &Frame, planes: &Planes) -> RgbImage {
         // The last row of samples of the MCUs above needs the first one of these.
         picture.write(&rows, row * finest.1 * 8);
     }
-    picture.write(&rows, frame.size.1 as usize);
+    picture.write(&rows, height);
     image
 }
 
