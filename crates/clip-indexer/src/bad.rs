@@ -64,7 +64,7 @@ impl Bad {
     }
 
     /// The same, but for nothing is settled.
-    pub fn to_be_tried_again(self) -> Bad {
+    pub fn trying_all_again(self) -> Bad {
         Bad { retry: true, ..self }
     }
 
@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(settled(&bad, 1).as_deref(), Some("damaged"));
         // Of another decoder, of no decoder, and of no known file.
         assert_eq!([2, 3, 9].map(|content| settled(&bad, content)), [None, None, None]);
-        let again = bad.to_be_tried_again();
+        let again = bad.trying_all_again();
         assert!(settled(&again, 1).is_none() && again.settled(&found("/a", 5)).is_none());
     }
 

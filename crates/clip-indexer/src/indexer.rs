@@ -191,7 +191,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         };
         let decoder = clip_image::decoder_id(&self.options.limits);
         let bad = Bad::new(writer.bad_files().cloned(), decoder, &walked.files, looked);
-        let bad = if self.options.retry { bad.to_be_tried_again() } else { bad };
+        let bad = if self.options.retry { bad.trying_all_again() } else { bad };
         bad::sort_out_walk(&bad, std::mem::take(&mut walked.skipped), &mut writer, &mut report);
         let forget = self.options.forget_unreachable;
         let lost = match self.replaced {
