@@ -37,7 +37,7 @@ fn damaged_files_cost_themselves_only() {
     // Whether there is a libheif or none: the others are found, and each of these is found or told of.
     let report = run.json();
     assert!(report["indexed"].as_u64().unwrap() + report["copies"].as_u64().unwrap_or(0) >= 2, "{report}");
-    assert_eq!(report["interrupted"].as_bool().unwrap_or(false), false, "{report}");
+    assert_ne!(report["interrupted"].as_bool(), Some(true), "{report}");
     let found = sandbox.run(&["query", "a cat", "--json", "-n", "1"]).expect(0);
     assert!(found.stdout.contains("cat.jpg"), "{found:?}");
     let again = sandbox.run(&["index"]).expect(0);
