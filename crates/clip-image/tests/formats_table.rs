@@ -40,7 +40,7 @@ fn result(kind: &Kind) -> String {
 
 /// A block of the page: its name, and its text.
 fn blocks() -> Vec<(&'static str, String)> {
-    let mut formats = String::from("\n| format | file names end in | cargo feature |\n|---|---|---|\n");
+    let mut formats = String::from("\n| format | extensions | cargo feature |\n|---|---|---|\n");
     for format in Format::ALL {
         let extensions: Vec<_> = format.extensions().iter().map(|extension| format!("`.{extension}`")).collect();
         let _ = writeln!(formats, "| {format} | {} | `{}` |", extensions.join(", "), format.feature());

@@ -80,15 +80,15 @@ fn orientations() -> Vec<Kind> {
         all("PNG, in its own chunk", &|orientation, picture| {
             with_chunk(&png(picture, None), b"eXIf", &block(orientation))
         }),
-        all("PNG, in a chunk that begins with \"Exif\"", &|orientation, picture| {
+        all("PNG, in its own chunk, with an \"Exif\" prefix", &|orientation, picture| {
             with_chunk(&png(picture, None), b"eXIf", &named(orientation))
         }),
-        all("PNG, in a text (\"Raw profile type exif\")", &|orientation, picture| {
+        all("PNG, in a text chunk (\"Raw profile type exif\")", &|orientation, picture| {
             let text = [b"Raw profile type exif\0", &raw_profile("exif", &named(orientation))[..]].concat();
             with_chunk(&png(picture, None), b"tEXt", &text)
         }),
         all("WebP", &|orientation, picture| webp_with_exif(&webp(picture, None), &block(orientation))),
-        all("WebP, in a chunk that begins with \"Exif\"", &|orientation, picture| {
+        all("WebP, with an \"Exif\" prefix", &|orientation, picture| {
             webp_with_exif(&webp(picture, None), &named(orientation))
         }),
         all("TIFF", &|orientation, picture| tiff(picture, None, orientation)),
@@ -177,15 +177,12 @@ fn colours() -> Vec<Kind> {
     };
     let mut kinds = vec![
         close(
-            "profile of Display P3 in JPEG, PNG, WebP and TIFF",
+            "Display P3 profile in JPEG, PNG, WebP and TIFF",
             vec![jpeg(&p3, display_p3()), png(&p3, display_p3()), webp(&p3, display_p3()), tiff(&p3, display_p3(), 1)],
         ),
-        close("profile of Adobe RGB", vec![jpeg(&adobe_rgb, profile(ColorProfile::new_adobe_rgb()))]),
-        close(
-            "Adobe RGB that a camera tells of in EXIF data",
-            vec![with_exif(&jpeg(&adobe_rgb, None), &adobe_rgb_block())],
-        ),
-        close("PNG: colours by number (cICP)", vec![by_chunks(&[(b"cICP", &[12, 13, 0, 1])], &p3)]),
+        close("Adobe RGB profile", vec![jpeg(&adobe_rgb, profile(ColorProfile::new_adobe_rgb()))]),
+        close("Adobe RGB declared in EXIF data", vec![with_exif(&jpeg(&adobe_rgb, None), &adobe_rgb_block())]),
+        close("PNG: coded colour space (cICP)", vec![by_chunks(&[(b"cICP", &[12, 13, 0, 1])], &p3)]),
         close(
             "PNG: gamma and primaries (gAMA, cHRM)",
             vec![
@@ -194,7 +191,7 @@ fn colours() -> Vec<Kind> {
             ],
         ),
         close(
-            "broken profile: as if there were none",
+            "broken profile: ignored",
             vec![
                 png(&PHOTO, Some(b"nothing that is a profile".to_vec())),
                 with_segment(&jpeg(&PHOTO, None), 0xe2, b"ICC_PROFILE\0\x01\x01broken"),
@@ -213,7 +210,7 @@ fn colours() -> Vec<Kind> {
     // (200, 100, 50) of Display P3 as sRGB.
     let plain = RgbImage::from_pixel(64, 48, Rgb([215, 93, 31]));
     kinds.push(read(
-        "HEIC and AVIF: colours by number, or a profile",
+        "HEIC and AVIF: coded colour space, or a profile",
         &plain,
         [fixture("heif/p3.heic"), fixture("heif/p3.avif")],
     ));

@@ -25,9 +25,9 @@ fn jxl() -> Vec<Kind> {
     vec![
         read("lossless", &PHOTO, [kind("lossless.jxl")]),
         read("lossy, with and without a container", &PHOTO, [kind("container.jxl"), kind("orientation-1.jxl")]),
-        read("made of a JPEG", &PHOTO, [kind("from-jpeg.jxl")]),
+        read("recompressed JPEG", &PHOTO, [kind("from-jpeg.jxl")]),
         read("grey, 16 bits", &GREY, [kind("grey-16.jxl")]),
-        read("light in floating-point numbers", &PHOTO, [kind("float.jxl")]),
+        read("floating-point samples", &PHOTO, [kind("float.jxl")]),
         read("transparent", &CLEAR, [kind("alpha.jxl")]),
         read("several frames: the first", &PHOTO, [kind("frames.jxl")]),
         refused("cut off in the middle", cut(kind("lossless.jxl"))),
@@ -40,14 +40,14 @@ fn bmp() -> Vec<Kind> {
         read("24 bits", &PHOTO, [of("rgb-24")]),
         read("16 bits: 5-5-5 and 5-6-5", &PHOTO, ["rgb-555", "rgb-565"].map(of)),
         read("32 bits with transparency (V5)", &CLEAR, [of("v5-alpha")]),
-        read("32 bits, all transparent: shown as if it were not", &PHOTO, [of("v5-alpha-zero")]),
-        read("palette of 8 bits, from the bottom and from the top", &PALETTE, ["palette-8", "top-down"].map(of)),
-        read("palette of 8 bits that claims 300 colours", &PALETTE, [of("palette-300")]),
-        read("palette of 4 bits", &FEW, [of("palette-4")]),
+        read("32 bits, fully transparent: shown as opaque", &PHOTO, [of("v5-alpha-zero")]),
+        read("8-bit palette, bottom-up and top-down", &PALETTE, ["palette-8", "top-down"].map(of)),
+        read("8-bit palette that claims 300 colours", &PALETTE, [of("palette-300")]),
+        read("4-bit palette", &FEW, [of("palette-4")]),
         read("black and white", &MONO, [of("mono")]),
-        read("RLE of 8 bits", &PALETTE, [of("rle-8")]),
-        read("RLE of 4 bits", &FEW, [of("rle-4")]),
-        read("RLE of 24 bits (OS/2)", &PHOTO, [of("rle-24")]),
+        read("8-bit RLE", &PALETTE, [of("rle-8")]),
+        read("4-bit RLE", &FEW, [of("rle-4")]),
+        read("24-bit RLE (OS/2)", &PHOTO, [of("rle-24")]),
         read("OS/2, version 1 and 2", &PHOTO, ["os2-1", "os2-2"].map(of)),
         refused("a JPEG inside, as for printers", of("jpeg-inside")),
         refused("Huffman codes (OS/2)", of("huffman")),
@@ -81,12 +81,12 @@ fn pnm() -> Vec<Kind> {
     let floats: Vec<u8> = GREY.pixels().flat_map(|pixel| (f32::from(pixel[0]) / 255.0).to_le_bytes()).collect();
     vec![
         read(
-            "PBM, as text and packed",
+            "PBM, as text and in binary",
             &MONO,
             [[head("P1", ""), numbers(&mut ink.clone())].concat(), [head("P4", ""), packed].concat()],
         ),
         read(
-            "PGM, as text, with 8 bits and with 16",
+            "PGM, as text, in 8 bits and in 16 bits",
             &GREY,
             [
                 [head("P2", "255\n"), numbers(&mut grey.clone())].concat(),
@@ -95,7 +95,7 @@ fn pnm() -> Vec<Kind> {
             ],
         ),
         read(
-            "PPM, as text, with 8 bits and with 16",
+            "PPM, as text, in 8 bits and in 16 bits",
             &PHOTO,
             [
                 [head("P3", "255\n"), numbers(&mut PHOTO.iter().copied())].concat(),
@@ -109,7 +109,7 @@ fn pnm() -> Vec<Kind> {
             &PHOTO,
             [pam(3, "RGB", &PHOTO), pam(4, "RGB_ALPHA", &with_alpha)],
         ),
-        refused("PAM of another kind", pam(3, "HEIGHTS", &PHOTO)),
+        refused("PAM with another tuple type", pam(3, "HEIGHTS", &PHOTO)),
         refused("PFM", [format!("Pf\n{width} {height}\n-1.0\n").as_bytes(), &floats].concat()),
         refused("cut off in the middle", cut([head("P6", "255\n"), PHOTO.to_vec()].concat())),
     ]
@@ -131,8 +131,8 @@ fn ico() -> Vec<Kind> {
     };
     vec![
         read("several pictures: the largest, a PNG", &LARGE, [fixture("photo.ico")]),
-        read("bitmap of 32 bits with transparency", &CLEAR, [kind("alpha.ico")]),
-        read("bitmap of 24 bits with a mask", &KEYED, [kind("mask.ico")]),
+        read("32-bit bitmap with transparency", &CLEAR, [kind("alpha.ico")]),
+        read("24-bit bitmap with a mask", &KEYED, [kind("mask.ico")]),
         read("bitmap with a palette", &PALETTE, [kind("palette.ico")]),
         read("cursor (CUR)", &LARGE, [changed(fixture("bitmap.ico"), 2, &[2])]),
         refused("compressed bitmap", compressed),
@@ -144,10 +144,10 @@ fn tga() -> Vec<Kind> {
     vec![
         read("24 bits", &LARGE, [fixture("photo.tga")]),
         read("16 bits", &PHOTO, [kind("rgb-16.tga")]),
-        read("32 bits with transparency, run lengths", &CLEAR, [kind("alpha.tga")]),
+        read("32 bits with transparency, RLE", &CLEAR, [kind("alpha.tga")]),
         read("palette", &PALETTE, [kind("palette.tga")]),
-        read("palette with run lengths", &LARGE, [fixture("runs.tga")]),
-        read("grey, and stored from the right", &GREY, ["grey.tga", "right-to-left.tga"].map(kind)),
+        read("palette, RLE", &LARGE, [fixture("runs.tga")]),
+        read("grey, and stored right to left", &GREY, ["grey.tga", "right-to-left.tga"].map(kind)),
         refused("cut off in the middle", cut(fixture("photo.tga"))),
     ]
 }
@@ -159,9 +159,9 @@ fn hdr() -> Vec<Kind> {
         changed(file, at, b"luv!\n")
     };
     vec![
-        read("light as RGB", &PHOTO, [kind("rgb.hdr")]),
-        read("light as XYZ", &PHOTO, [kind("xyz.hdr")]),
-        refused("another kind of samples", other),
+        read("RGB", &PHOTO, [kind("rgb.hdr")]),
+        read("XYZ", &PHOTO, [kind("xyz.hdr")]),
+        refused("another sample format", other),
         refused("cut off in the middle", cut(kind("rgb.hdr"))),
     ]
 }
@@ -174,8 +174,8 @@ fn exr() -> Vec<Kind> {
         read("PXR24, B44, B44A, DWAA, DWAB", &PHOTO, ["pxr24", "b44", "b44a", "dwaa", "dwab"].map(of)),
         read("tiles", &PHOTO, [of("tiles")]),
         read("transparent", &CLEAR, [of("alpha")]),
-        read("brightness alone", &grey_by_green(), [fixture("brightness.exr")]),
-        refused("depth and no colours", of("depth")),
+        read("luminance only", &grey_by_green(), [fixture("brightness.exr")]),
+        refused("depth only", of("depth")),
         refused("cut off in the middle", cut(of("zip"))),
     ]
 }
@@ -229,7 +229,7 @@ fn no_photos() -> Vec<Kind> {
     };
     vec![
         refused("empty file", Vec::new()),
-        refused("a text that is called a photo", b"Dear diary".to_vec()),
+        refused("a text file named as a photo", b"Dear diary".to_vec()),
         refused("more than 250 million pixels", claim),
         refused("no pixels", b"P6 0 7 255\n".to_vec()),
     ]

@@ -44,24 +44,20 @@ fn jpeg() -> Vec<Kind> {
     };
     let two = [large("420"), large("grey")].concat();
     vec![
-        read("baseline, colours at full size (4:4:4)", &LARGE, [large("444")]),
-        read("baseline, colours at half the width (4:2:2)", &LARGE, [large("422")]),
-        read("baseline, colours at half the size (4:2:0), as cameras write it", &LARGE, [large("420")]),
+        read("baseline, full chroma resolution (4:4:4)", &LARGE, [large("444")]),
+        read("baseline, chroma at half the width (4:2:2)", &LARGE, [large("422")]),
+        read("baseline, chroma at half the size (4:2:0), as cameras write it", &LARGE, [large("420")]),
         read("extended sequential", &LARGE, [frame(large("444"), 0xc1)]),
         read("progressive", &LARGE, [large("progressive")]),
         read("with restart markers", &LARGE, [large("restarts")]),
         read("one scan for each component", &PHOTO, [kind("scans.jpg")]),
         read("arithmetic coding, sequential", &PHOTO, [kind("arithmetic.jpg")]),
         read("arithmetic coding, progressive", &PHOTO, [kind("arithmetic-progressive.jpg")]),
-        read("colours at half the height (4:4:0)", &PHOTO, [kind("sampling-440.jpg")]),
-        read("colours at a quarter of the width (4:1:1)", &PHOTO, [kind("sampling-411.jpg")]),
-        read("colours at an eighth of the size (4:1:0)", &PHOTO, [kind("sampling-410.jpg")]),
-        read("odd sampling: 3x1", &PHOTO, [kind("sampling-3x1.jpg")]),
-        read(
-            "odd sampling: more colours than brightness",
-            &picture(&kind("chroma.png")),
-            [kind("sampling-chroma.jpg")],
-        ),
+        read("chroma at half the height (4:4:0)", &PHOTO, [kind("sampling-440.jpg")]),
+        read("chroma at a quarter of the width (4:1:1)", &PHOTO, [kind("sampling-411.jpg")]),
+        read("chroma at an eighth of the size (4:1:0)", &PHOTO, [kind("sampling-410.jpg")]),
+        read("unusual sampling: 3x1", &PHOTO, [kind("sampling-3x1.jpg")]),
+        read("unusual sampling: more chroma than luma", &picture(&kind("chroma.png")), [kind("sampling-chroma.jpg")]),
         read("grey", &grey_of(&LARGE), [large("grey")]),
         read("stored as RGB", &PHOTO, [kind("rgb.jpg")]),
         read("CMYK, as Photoshop writes it", &LARGE, [large("cmyk")]),
@@ -69,13 +65,13 @@ fn jpeg() -> Vec<Kind> {
         read("several pictures in one file (MPO): the first", &LARGE, [two]),
         read("a frame of Motion JPEG without Huffman tables", &LARGE, [without_segments(&large("444"), &[0xc4])]),
         read(
-            "end marker is missing, all rows are there",
+            "without an end marker, but with all rows",
             &LARGE,
             [large("420"), large("progressive"), large("444")].map(without_end),
         ),
-        read("other data behind the end", &LARGE, [[large("420"), b"what a phone appends".to_vec()].concat()]),
+        read("other data after the end", &LARGE, [[large("420"), b"what a phone appends".to_vec()].concat()]),
         read("broken EXIF data", &LARGE, [with_segment(&large("420"), 0xe1, b"Exif\0\0II*\0\xff\xff\xff\xff")]),
-        refused("12 bits a sample", kind("twelve-bits.jpg")),
+        refused("12 bits per sample", kind("twelve-bits.jpg")),
         refused("lossless JPEG", kind("lossless.jpg")),
         refused("hierarchical JPEG", frame(large("444"), 0xc5)),
         refused("JPEG-LS", kind("jpeg-ls.jls")),
@@ -97,24 +93,24 @@ fn png() -> Vec<Kind> {
     let strange_chunk = [start, pixels, b"\0\0\0\x01newS?\0\0\0\0", end].concat();
     let text = [start, b"\0\0\0\x07tEXta\0wrong\0\0\0\0", pixels, end].concat();
     vec![
-        read("8 bits a sample", &LARGE, [plain.clone()]),
-        read("16 bits a sample", &PHOTO, [kind("rgb-16.png")]),
+        read("8 bits per sample", &LARGE, [plain.clone()]),
+        read("16 bits per sample", &PHOTO, [kind("rgb-16.png")]),
         read("interlaced", &PHOTO, [kind("rgb-interlaced.png")]),
         read("grey, 8 bits", &GREY, [kind("grey.png")]),
         read("grey, 4 bits", &GREY, [kind("grey-4.png")]),
         read("grey, 16 bits", &GREY, [kind("grey-16.png")]),
         read("black and white, 1 bit", &MONO, [kind("grey-1.png")]),
-        read("palette of 8 bits", &LARGE, [fixture("palette.png")]),
-        read("palette of 4 bits, plain and interlaced", &FEW, ["palette-4.png", "palette-interlaced.png"].map(kind)),
+        read("8-bit palette", &LARGE, [fixture("palette.png")]),
+        read("4-bit palette, plain and interlaced", &FEW, ["palette-4.png", "palette-interlaced.png"].map(kind)),
         read("transparency, 8 bits, plain and interlaced", &CLEAR, ["rgba.png", "rgba-interlaced.png"].map(kind)),
         read("transparency, 16 bits", &CLEAR, [kind("rgba-16.png")]),
         read("grey with transparency", &grey_of(&CLEAR), [kind("grey-alpha.png")]),
-        read("one colour that is transparent (tRNS)", &KEYED, [kind("transparent-colour.png")]),
-        read("animated (APNG): the picture that other programs show", &PHOTO, [kind("animated.png")]),
-        read("as Apple makes it for iPhones (CgBI)", &CLEAR, [kind("apple.png")]),
-        read("end is missing, in part or as a whole", &LARGE, [in_part, [start, pixels].concat()]),
+        read("one transparent colour (tRNS)", &KEYED, [kind("transparent-colour.png")]),
+        read("animated (APNG): the default image", &PHOTO, [kind("animated.png")]),
+        read("Apple's variant for iPhones (CgBI)", &CLEAR, [kind("apple.png")]),
+        read("end missing, partly or completely", &LARGE, [in_part, [start, pixels].concat()]),
         read("wrong checksum at the end", &LARGE, [wrong_sum]),
-        read("damaged text, and a chunk that nobody knows", &LARGE, [text, strange_chunk]),
+        read("damaged text, and an unknown chunk", &LARGE, [text, strange_chunk]),
         refused("cut off in the middle", cut(plain.clone())),
     ]
 }
@@ -126,7 +122,7 @@ fn gif() -> Vec<Kind> {
         read("plain, and GIF87a", &PALETTE, [plain.clone(), changed(plain.clone(), 4, b"7")]),
         read("interlaced", &PALETTE, [kind("interlaced.gif")]),
         read("animated: the first frame", &LARGE, [fixture("animated.gif")]),
-        read("animated, and the first frame shows nothing: the next one", &PALETTE, [kind("empty-first-frame.gif")]),
+        read("animated, with an empty first frame: the next one", &PALETTE, [kind("empty-first-frame.gif")]),
         read("transparent", &KEYED, [kind("transparent.gif")]),
         read("screen of 0 x 0 pixels", &PALETTE, [screen(0, 0)]),
         read("frame larger than the screen", &PALETTE, [screen(20, 10)]),
@@ -146,8 +142,8 @@ fn webp() -> Vec<Kind> {
         read("lossy", &PHOTO, [kind("lossy.webp")]),
         read("lossless", &LARGE, [fixture("lossless.webp")]),
         read("transparent, lossy and lossless", &CLEAR, ["alpha.webp", "alpha-lossless.webp"].map(kind)),
-        read("animated: the first frame that shows something", &LARGE, [fixture("animated.webp")]),
-        read("header promises metadata that are not there", &LARGE, [promises]),
+        read("animated: the first frame that is not empty", &LARGE, [fixture("animated.webp")]),
+        read("header announces metadata that are missing", &LARGE, [promises]),
         refused("cut off in the middle", cut(fixture("lossless.webp"))),
     ]
 }
@@ -158,24 +154,24 @@ fn tiff() -> Vec<Kind> {
     let faxed = black_and_white(&LARGE);
     vec![
         read("uncompressed", &PHOTO, [of("rgb-none")]),
-        read("LZW, with and without differences", &PHOTO, ["rgb-lzw", "rgb-predictor"].map(of)),
-        read("Deflate, new and old number", &PHOTO, ["rgb-deflate", "rgb-old-deflate"].map(of)),
+        read("LZW, with and without a predictor", &PHOTO, ["rgb-lzw", "rgb-predictor"].map(of)),
+        read("Deflate, new and old tag value", &PHOTO, ["rgb-deflate", "rgb-old-deflate"].map(of)),
         read("PackBits", &PHOTO, [of("rgb-packbits")]),
         read("Zstandard", &PHOTO, [of("rgb-zstd")]),
         read("WebP inside", &PHOTO, [of("rgb-webp")]),
         read("JPEG inside, in strips and in tiles", &PHOTO, ["rgb-jpeg", "rgb-jpeg-tiles"].map(of)),
-        read("JPEG inside, as TIFF 6.0 had it", &PHOTO, [of("old-jpeg")]),
+        read("JPEG inside, old-style (TIFF 6.0)", &PHOTO, [of("old-jpeg")]),
         read("fax: CCITT 1D, Group 3, Group 4", &faxed, ["rle", "g3", "g3-2d", "g3-fill", "g4"].map(fax)),
         read("black and white, uncompressed", &faxed, [fax("none")]),
         read("tiles", &PHOTO, [of("rgb-tiles")]),
-        read("colours in planes of their own", &PHOTO, [of("rgb-planar")]),
-        read("16 bits a sample, either byte order", &PHOTO, ["rgb-16", "rgb-big-endian"].map(of)),
+        read("separate colour planes", &PHOTO, [of("rgb-planar")]),
+        read("16 bits per sample, either byte order", &PHOTO, ["rgb-16", "rgb-big-endian"].map(of)),
         read("BigTIFF", &PHOTO, [of("rgb-bigtiff")]),
         read("floating-point colours, 0 to 1", &PHOTO, [of("rgb-float")]),
-        read("grey of 8 bits, black or white is zero", &GREY, ["grey-8", "grey-white-is-zero"].map(of)),
-        read("grey of 2 bits", &quarters(), [of("grey-2")]),
-        read("grey of 4 and 12 bits", &GREY, ["grey-4", "grey-12"].map(of)),
-        read("grey of 16 and 32 bits", &GREY, ["grey-16", "grey-32"].map(of)),
+        read("8-bit grey, black or white is zero", &GREY, ["grey-8", "grey-white-is-zero"].map(of)),
+        read("2-bit grey", &quarters(), [of("grey-2")]),
+        read("4-bit and 12-bit grey", &GREY, ["grey-4", "grey-12"].map(of)),
+        read("16-bit and 32-bit grey", &GREY, ["grey-16", "grey-32"].map(of)),
         read(
             "grey of any range: signed, or floating-point up to 255",
             &stretched(),
@@ -184,9 +180,9 @@ fn tiff() -> Vec<Kind> {
         read("grey of half floats, 0 to 1", &GREY, [of("grey-half")]),
         read("palette", &FEW, [of("palette")]),
         read("transparency", &CLEAR, [of("rgba")]),
-        read("transparency, colours multiplied with it", &CLEAR, [of("rgba-premultiplied")]),
+        read("transparency, premultiplied", &CLEAR, [of("rgba-premultiplied")]),
         read("grey with transparency", &grey_of(&CLEAR), [of("grey-alpha")]),
-        read("a further sample that means nothing", &PHOTO, [of("rgb-unused-sample")]),
+        read("an extra sample without a meaning", &PHOTO, [of("rgb-unused-sample")]),
         read("CMYK", &PHOTO, [of("cmyk")]),
         read("YCbCr", &PHOTO, [of("ycbcr")]),
         read("L\\*a\\*b\\*", &PHOTO, [of("lab")]),
@@ -198,10 +194,10 @@ fn tiff() -> Vec<Kind> {
         refused("JPEG XL inside", of("rgb-jpegxl")),
         refused("JPEG XR inside", of("rgb-jpegxr")),
         refused("PNG inside", of("rgb-png")),
-        refused("LERC compression, as maps have it", of("rgb-lerc")),
+        refused("LERC compression, as used for maps", of("rgb-lerc")),
         refused("complex numbers", of("grey-complex")),
         refused("LogLuv", of("logluv")),
-        refused("a mask, and no picture", of("mask")),
+        refused("a mask instead of a picture", of("mask")),
         refused("cut off in the middle", cut(of("rgb-none"))),
     ]
 }
@@ -231,19 +227,19 @@ fn heif(extension: &str) -> Vec<Kind> {
         }
     }
     let mut kinds = vec![
-        read("8 bits a sample", &LARGE, [of("plain")]),
+        read("8 bits per sample", &LARGE, [of("plain")]),
         read("turned by the file", &LARGE, [of("turned")]),
         read("grey", &grey_of(&LARGE), [of("grey")]),
         read("transparent", &corner, [of("alpha")]),
     ];
     if extension == "avif" {
-        kinds.push(read("named as any HEIF file (`mif1`)", &LARGE, [of("brand")]));
+        kinds.push(read("with the generic HEIF brand (`mif1`)", &LARGE, [of("brand")]));
     } else {
-        kinds.push(read("10 bits a sample", &LARGE, [of("ten-bit")]));
+        kinds.push(read("10 bits per sample", &LARGE, [of("ten-bit")]));
         kinds.push(read("with a colour profile", &LARGE, [of("profile")]));
         let mut half = LARGE.clone();
         half.iter_mut().for_each(|sample| *sample = (*sample / 2).saturating_add(127));
-        kinds.push(read("half transparent, colours multiplied with it", &half, [of("premultiplied")]));
+        kinds.push(read("half transparent, premultiplied", &half, [of("premultiplied")]));
     }
     kinds
 }
