@@ -1,15 +1,15 @@
-//! What can be decoded, as a number to remember beside files that could not be.
+//! What can be decoded, as a number that is stored with files that could not be.
 
 use crate::formats::heif;
 use crate::{Format, Limits, hash_bytes};
 
-/// Counts the changes after which files can be decoded that could not be before: a new format, a new variety of one, damage
-/// that is survived. To be raised with every one of them; a test watches the libraries that decode.
+/// Counts changes that make more files decodable: a new format or variant, or damage that is tolerated. Raise it with each;
+/// a test watches the versions of the decoding libraries.
 const VERSION: u32 = 2;
 
-/// A number that stands for what decodes a photo: this version of the crate, the formats that are built in, the system's libheif
-/// with its decoders, and the limits.
-/// A file that could not be decoded is worth another try once it is another number. Numbers are compared for equality only.
+/// Identifies what decodes photos: this version of the crate, the formats that are built in, the system's libheif with its
+/// decoders, and the limits. A file that could not be decoded is worth another try when this number has changed. Compare
+/// for equality only.
 pub fn decoder_id(limits: &Limits) -> u64 {
     let formats: Vec<_> =
         Format::ALL.iter().filter(|format| format.is_built_in()).map(|format| format.name()).collect();

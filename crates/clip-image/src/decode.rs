@@ -77,14 +77,14 @@ pub fn decode_bytes_reserving(
     Decoder::default().decode_bytes(bytes, limits, shorter_side, reserve)
 }
 
-/// What decodes photos: this process, or others where that is safer. By default, this one. Clones share what they have.
+/// Decodes photos in this process (the default), or in worker processes where that is safer. Clones share their workers.
 #[derive(Debug, Clone, Default)]
 pub struct Decoder {
     workers: Option<Workers>,
 }
 
 impl Decoder {
-    /// One that leaves to workers what libraries decode that are not written in Rust, and files beyond a size.
+    /// Uses workers for formats that are decoded by libraries not written in Rust, and for very large files.
     pub fn with_workers(workers: Workers) -> Self {
         Self { workers: Some(workers) }
     }
@@ -125,10 +125,10 @@ impl Decoder {
 
 fn upright(format: Format, pixels: Pixels, details: Details) -> Photo {
     let Pixels { mut image, size, orientation, colours } = pixels;
-    // A camera that writes no profile says in its EXIF data that the colours are not those of sRGB.
+    // Cameras that embed no profile declare Adobe RGB in EXIF data.
     let colours = colours.or(details.is_adobe_rgb.then_some(ColourSpace::AdobeRgb));
     if let Some(colours) = colours {
-        // A profile that crashes its parser costs nothing.
+        // A profile that crashes its parser is ignored.
         let _ = catch(|| colour::to_srgb(&mut image, &colours));
     }
     let orientation = details.orientation.or(orientation).unwrap_or(Orientation::NoTransforms);
@@ -168,7 +168,7 @@ mod tests {
             if format.is_built_in() {
                 let is_expected = match error {
                     ImageError::Truncated { format: found } => found == format,
-                    // Where the system has no libheif.
+                    // If the system has no libheif.
                     ImageError::NeedsLibrary { format: found, .. } => found == format,
                     _ => false,
                 };

@@ -55,7 +55,7 @@ pub enum ImageError {
         /// Format by content.
         format: Format,
     },
-    /// A known format that a library of the system decodes, which is not there. The file may well be good.
+    /// A known format that needs a system library, which is missing. The file may well be good.
     #[error("{format} cannot be read: {reason}")]
     NeedsLibrary {
         /// Format by content.
@@ -66,7 +66,7 @@ pub enum ImageError {
     /// A picture format, or a variety of one, that is recognised but not decoded.
     #[error("{what} is not supported; convert the photo to JPEG or PNG")]
     Unsupported {
-        /// Which one: "JPEG XL", "JPEG with arithmetic coding".
+        /// Which one: "JPEG 2000", "JPEG with hierarchical frames".
         what: String,
     },
     /// The file ends before its picture does: an interrupted copy or download.
@@ -94,20 +94,20 @@ pub enum ImageError {
         /// The message of the panic, for a report of the fault.
         message: String,
     },
-    /// Decoding took longer than [`Workers`](crate::Workers) let it.
+    /// Decoding took longer than [`Workers`](crate::Workers) allows.
     #[error("decoding the {format} took more than {seconds} s")]
     TookTooLong {
         /// Format by content.
         format: Format,
-        /// How long it may take.
+        /// The limit.
         seconds: u64,
     },
-    /// There is no process to decode it in. The file may well be good.
+    /// No worker process could be started. The file may well be good.
     #[error("no process to decode the {format} in: {}", system_error::describe(.error))]
     NoWorker {
         /// Format by content.
         format: Format,
-        /// Why none could be started.
+        /// Why.
         #[source]
         error: io::Error,
     },
@@ -138,9 +138,9 @@ pub enum Remedy {
     },
     /// Report it, with the file: the decoder has a fault.
     Report,
-    /// Try again when the machine has less to do.
+    /// Try again when the machine is less busy.
     TryAgain,
-    /// Install libheif 1.12 or later with its decoder for the format, HEVC for HEIC and AV1 for AVIF.
+    /// Install libheif 1.12 or later with its decoder for the format: HEVC for HEIC, AV1 for AVIF.
     InstallLibheif {
         /// The format to decode.
         format: Format,

@@ -10,33 +10,33 @@
 //!
 //! - The format is recognised by the first bytes, never by the name.
 //! - EXIF orientations 1 to 8 are applied. Broken EXIF data costs its fields, never the photo.
-//! - Transparent pixels are blended with white; 16-bit and floating-point samples, grey, palettes and CMYK
-//!   become 8-bit RGB. Samples of TIFF files that have no range of their own, such as heights in floating-point
-//!   numbers, are stretched from the least to the greatest value.
-//! - Of an animation, the first frame is decoded that shows something (of JPEG XL and PNG, the first); of a TIFF file, the
-//!   largest page, and the first of several of that size; of an icon, the largest picture; of Photoshop's documents, the
-//!   flat picture behind the layers.
-//! - Of a camera's raw file, the JPEG that the camera has put into it: the smallest that is enough, or else the largest.
-//!   Raw data are not developed. The metadata give the size of the whole photo where the file tells it.
-//! - HEIC and AVIF are decoded by the system's libheif, which is loaded when one is met: the main picture, or a thumbnail of it
-//!   that is enough, turned as the boxes of the file say and not by EXIF orientation.
-//! - Amounts of light (Radiance HDR, OpenEXR) are exposed for a screen: as they are if at most one pixel of a hundred is
-//!   brighter than white and the picture is not dark, or else so that their mean is a middle grey.
-//! - Colours become those of sRGB: by an ICC profile, PNG's chunks for colours, or Adobe RGB as cameras tell of it in EXIF
-//!   data. High dynamic range is toned down. Profiles of inks are not applied, and broken ones cost nothing.
+//! - Transparent pixels are blended with white; 16-bit and floating-point samples, grey, palettes and CMYK become 8-bit
+//!   RGB. TIFF samples without a defined range, such as floating-point heights, are stretched from the lowest to the
+//!   highest value.
+//! - One picture is decoded: of an animation, the first frame that is not empty (of JPEG XL and PNG, the first frame); of a
+//!   TIFF file, the largest page, and the first of several of that size; of an icon, the largest picture; of a Photoshop
+//!   document, the flattened image.
+//! - Of a camera raw file, an embedded JPEG is decoded: the smallest that is large enough, or else the largest. Raw data
+//!   are not developed. The metadata have the size of the whole photo if the file gives it.
+//! - HEIC and AVIF are decoded by the system's libheif, which is loaded when it is first needed: the main picture, or a
+//!   thumbnail of it that is large enough. The orientation is taken from the file's boxes, not from EXIF data.
+//! - Linear light (Radiance HDR, OpenEXR) is exposed for a screen: unchanged if at most one pixel in a hundred is brighter
+//!   than white and the picture is not dark, or else so that the mean is a middle grey.
+//! - Colours are converted to sRGB by an ICC profile, PNG's colour chunks, or Adobe RGB as declared in EXIF data. High
+//!   dynamic range is toned down. CMYK profiles are not applied, and broken profiles are ignored.
 //!
 //! # What is refused
 //!
-//! Anything but a regular file, empty files, files and pictures larger than [`Limits`] or that take
-//! more memory (known from the header, before pixels are allocated), formats that are not
-//! supported, and files that end before their picture does ([`ImageError::Truncated`]; see there for what is
-//! tolerated), and HEIC and AVIF without libheif ([`ImageError::NeedsLibrary`]). A decoder's panic becomes [`ImageError::Panicked`]; the process's panic hook still runs, so a
-//! program that wants to keep its standard error clean sets one.
+//! Anything but a regular file, empty files, files and pictures larger than [`Limits`] or that take more memory (known from
+//! the header, before pixels are allocated), formats that are not supported, files that end before their picture does
+//! ([`ImageError::Truncated`]; see there for what is tolerated), and HEIC and AVIF without libheif
+//! ([`ImageError::NeedsLibrary`]). A decoder's panic becomes [`ImageError::Panicked`]; the process's panic hook still runs,
+//! so a program that wants to keep its standard error clean sets one.
 //!
-//! # What is not in the file
+//! # Sidecar files and file names
 //!
-//! [`Metadata::complete`] adds what files beside a photo say of it, and when it was taken by the name of its file, where nothing
-//! else tells.
+//! [`Metadata::complete`] adds metadata from sidecar files and, if nothing else has the time of the photo, from its file
+//! name.
 //!
 //! # Memory
 //!
@@ -48,8 +48,8 @@
 //!
 //! # Cargo features
 //!
-//! One for each format (`raw` needs `jpeg`, and `avif` needs `heif`), named by [`Format::feature`]; all are on by default. A format that is left
-//! out is still recognised, and its files are refused with [`ImageError::NotBuiltIn`].
+//! One for each format (`raw` needs `jpeg`, and `avif` needs `heif`), named by [`Format::feature`]; all are on by default.
+//! A format that is left out is still recognised, and its files are refused with [`ImageError::NotBuiltIn`].
 //!
 //! ```
 //! # fn main() -> Result<(), clip_image::ImageError> {

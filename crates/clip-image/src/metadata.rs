@@ -38,11 +38,12 @@ pub struct Metadata {
     pub title: Option<String>,
     /// What is said about the photo.
     pub description: Option<String>,
-    /// Keywords. Of one that lies below others, all levels, and the whole path with slashes ("Places/France/Paris").
+    /// Keywords. A hierarchical keyword is listed as each of its levels and as the whole path with slashes
+    /// ("Places/France/Paris").
     pub tags: Vec<String>,
-    /// Names of the people on it.
+    /// Names of the people in it.
     pub people: Vec<String>,
-    /// The label that somebody gave it, mostly the name of a colour.
+    /// Its label, usually the name of a colour.
     pub label: Option<String>,
     /// Names of the place that it shows or was taken at: part of a city, city, region, country.
     pub places: Vec<String>,
@@ -50,16 +51,16 @@ pub struct Metadata {
     pub format: Format,
 }
 
-/// How much later than now a name may say that a photo was taken: clocks differ by time zones.
+/// How far in the future the time in a file name may be: clocks differ by time zone.
 const A_DAY: i64 = 86_400;
 
 impl Metadata {
-    /// Adds what is said of the photo outside its file.
+    /// Adds metadata from outside the file.
     ///
-    /// What people say in `sidecars`, files whose [subject](crate::subject_of_sidecar) the photo is, takes the place of what the
-    /// photo's own file has: title, keywords and the like. When and where it was taken is only added if the file does not say
-    /// so. Names of the places around its position join those that people have entered. Where nothing tells when, the name of the file may say when: a time that is more than a day after `now`, in seconds since
-    /// 1970, counts as none. Sidecars that cannot be read cost nothing.
+    /// Title, keywords and the like in `sidecars`, files whose [subject](crate::subject_of_sidecar) is the photo, replace
+    /// those in the photo's own file. Time and position are only added if the file has none. Names of places near its
+    /// position are added to those that people entered. If nothing else has a time, it is taken from the file name; a time
+    /// more than a day after `now`, in seconds since 1970, is ignored. Sidecars that cannot be read are ignored.
     pub fn complete(&mut self, path: &Path, sidecars: &[PathBuf], now: i64) {
         let Xmp { annotations, taken_at, gps } = sidecar::read(sidecars);
         self.annotate(annotations);
@@ -79,7 +80,7 @@ impl Metadata {
         });
     }
 
-    /// Puts what people say in the place of what is known.
+    /// Replaces what is known by what people wrote.
     fn annotate(&mut self, said: Annotations) {
         let Annotations { rating, title, description, tags, people, label, places, lens } = said;
         self.rating = rating.or(self.rating);
@@ -115,7 +116,7 @@ pub(crate) struct Details {
     pub(crate) iso: Option<u32>,
     pub(crate) focal_length: Option<f32>,
     pub(crate) annotations: Annotations,
-    /// Whether the colours are those of Adobe RGB.
+    /// Whether the colours are in Adobe RGB.
     pub(crate) is_adobe_rgb: bool,
 }
 
@@ -203,7 +204,7 @@ mod tests {
         assert_eq!(time(with_sidecar(of_file, name, of_sidecar)), (Some(5), None));
         assert_eq!(time(with_sidecar(metadata(), name, of_sidecar)), (Some(1_514_761_200), Some(60)));
         assert_eq!(time(with_sidecar(metadata(), name, ">")), (Some(1_559_662_200), None));
-        // A day after now at the most.
+        // At most a day after now.
         assert_eq!(time(with_sidecar(metadata(), "IMG_20200914_000000.jpg", ">")), (Some(1_600_041_600), None));
         assert_eq!(time(with_sidecar(metadata(), "IMG_20200915_000000.jpg", ">")), (None, None));
     }

@@ -1,8 +1,8 @@
-//! The numbers that video, AVIF and new PNG files name their colours by (ITU-T H.273, tables 2 and 3).
+//! The code points by which video, AVIF and recent PNG files name their colours (ITU-T H.273, tables 2 and 3).
 
 use super::Primaries;
 
-/// The colours of a number of primaries. `None` for those that photos do not have.
+/// The colour primaries with this code point. `None` for those that photos do not use.
 pub(super) fn primaries(number: u8) -> Option<Primaries> {
     let d65 = Primaries::SRGB;
     Some(match number {
@@ -12,7 +12,7 @@ pub(super) fn primaries(number: u8) -> Option<Primaries> {
         6 | 7 => Primaries { red: (0.63, 0.34), green: (0.31, 0.595), blue: (0.155, 0.07), ..d65 },
         // BT.2020 and BT.2100.
         9 => Primaries { red: (0.708, 0.292), green: (0.17, 0.797), blue: (0.131, 0.046), ..d65 },
-        // P3 of the cinema and of screens.
+        // P3 of cinemas and of displays.
         11 => Primaries { white: (0.314, 0.351), ..P3 },
         12 => P3,
         _ => return None,
@@ -22,13 +22,13 @@ pub(super) fn primaries(number: u8) -> Option<Primaries> {
 const P3: Primaries =
     Primaries { white: Primaries::SRGB.white, red: (0.68, 0.32), green: (0.265, 0.69), blue: Primaries::SRGB.blue };
 
-/// From samples to light on a screen, both 0 to 1, by the number of transfer characteristics.
+/// Converts samples to light on a screen, both 0 to 1, by the code point of the transfer characteristics.
 ///
-/// High dynamic range is toned down: white paper comes to four fifths of a screen's white, and what shines above fades
-/// into it.
+/// High dynamic range is toned down: diffuse white becomes four fifths of screen white, and highlights are compressed into
+/// the rest.
 pub(super) fn light(number: u8) -> Option<fn(f32) -> f32> {
     Some(match number {
-        // The curves of video are meant to be seen as sRGB is.
+        // Video curves are meant to be displayed like sRGB.
         1 | 6 | 13 | 14 | 15 => srgb,
         4 => |sample| sample.powf(2.2),
         5 => |sample| sample.powf(2.8),
@@ -39,9 +39,9 @@ pub(super) fn light(number: u8) -> Option<fn(f32) -> f32> {
     })
 }
 
-/// Nits of white paper in high dynamic range (ITU-R BT.2408).
+/// Nits of diffuse white in high dynamic range (ITU-R BT.2408).
 const PAPER_WHITE: f32 = 203.0;
-/// Nits of the highest sample of PQ, and of HLG on the screen that it is made for (ITU-R BT.2100).
+/// Peak nits of PQ, and of HLG on its reference display (ITU-R BT.2100).
 const PQ_PEAK: f32 = 10_000.0;
 const HLG_PEAK: f32 = 1_000.0;
 const HLG_SYSTEM_GAMMA: f32 = 1.2;
@@ -62,7 +62,7 @@ fn perceptual_quantizer(sample: f32) -> f32 {
     ((root - C1).max(0.0) / (C2 - C3 * root)).powf(1.0 / M1)
 }
 
-/// ARIB STD-B67: light of the scene.
+/// ARIB STD-B67: scene light.
 fn hybrid_log_gamma(sample: f32) -> f32 {
     const A: f32 = 0.178_832_77;
     const B: f32 = 1.0 - 4.0 * A;
@@ -70,7 +70,7 @@ fn hybrid_log_gamma(sample: f32) -> f32 {
     if sample <= 0.5 { sample * sample / 3.0 } else { (((sample - C) / A).exp() + B) / 12.0 }
 }
 
-/// Light, of which 1 is white paper, to that of a screen: as it is up to a half, and then ever less of it.
+/// Light, where 1 is diffuse white, to light on a screen: linear up to a half, then compressed.
 fn toned(light: f32) -> f32 {
     const KNEE: f32 = 0.5;
     if light <= KNEE { light } else { KNEE + (1.0 - KNEE) * (1.0 - (-(light - KNEE) / (1.0 - KNEE)).exp()) }

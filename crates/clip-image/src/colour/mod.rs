@@ -1,7 +1,7 @@
-//! Colours of any space to sRGB, which is what models were trained on.
+//! Converts colours to sRGB, which is what models were trained on.
 //!
-//! Photos of many phones are in Display P3, of some cameras in Adobe RGB. Taken as sRGB they look pale. Samples have eight
-//! bits by the time that they come here, and are those of the small picture where a fraction of the size is decoded.
+//! Photos of many phones are in Display P3, those of some cameras in Adobe RGB. Interpreted as sRGB they look pale. Samples
+//! are already 8-bit here, and at the reduced size if a fraction of the size is decoded.
 
 mod coded;
 
@@ -11,20 +11,20 @@ use moxcms::{
     TransformExecutor, TransformOptions,
 };
 
-/// The colours that samples stand for, where they may be others than those of sRGB.
+/// The colour space of samples, if it may differ from sRGB.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum ColourSpace {
-    /// As an ICC profile says.
+    /// Given by an ICC profile.
     Icc(Vec<u8>),
-    /// Light to the power of `gamma` is what was stored. Without primaries, they are those of sRGB.
+    /// Samples are linear light to the power of `gamma`. Without primaries, those of sRGB are meant.
     Gamma { gamma: f32, primaries: Option<Primaries> },
-    /// By the numbers of ITU-T H.273: colour primaries and transfer characteristics.
+    /// Code points of ITU-T H.273: colour primaries and transfer characteristics.
     Coded { primaries: u8, transfer: u8 },
     /// Adobe RGB (1998).
     AdobeRgb,
 }
 
-/// Where white, red, green and blue lie: x and y of CIE 1931.
+/// CIE 1931 x and y of white, red, green and blue.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Primaries {
     pub(crate) white: (f32, f32),
@@ -37,7 +37,7 @@ impl Primaries {
     pub(crate) const SRGB: Self =
         Self { white: (0.3127, 0.329), red: (0.64, 0.33), green: (0.3, 0.6), blue: (0.15, 0.06) };
 
-    /// Whether they span a triangle of colours that there can be.
+    /// Whether they span a valid triangle.
     fn are_possible(&self) -> bool {
         let is_colour = |(x, y): (f32, f32)| (0.0..=1.0).contains(&x) && y > 0.0 && y <= 1.0;
         let side = |(ax, ay): (f32, f32), (bx, by): (f32, f32)| {
@@ -51,11 +51,11 @@ impl Primaries {
     }
 }
 
-/// The most bytes of an ICC profile. Those of cameras, phones and screens have a few thousand, those with tables for a
-/// scanner some hundred thousand.
+/// The most bytes of an ICC profile. Those of cameras, phones and displays have a few thousand, those of scanners, with
+/// lookup tables, several hundred thousand.
 pub(crate) const LARGEST_PROFILE: usize = 512 << 10;
 
-/// Makes the picture sRGB where it lies. What is not understood, or describes inks, leaves it as it is.
+/// Converts the picture to sRGB in place. Unknown and CMYK colour spaces leave it unchanged.
 pub(crate) fn to_srgb(image: &mut RgbImage, space: &ColourSpace) {
     let Some(profile) = profile(space) else { return };
     let srgb = ColorProfile::new_srgb();
@@ -69,7 +69,7 @@ pub(crate) fn to_srgb(image: &mut RgbImage, space: &ColourSpace) {
                 let mut stored = vec![0; row_bytes];
                 for row in image.chunks_exact_mut(row_bytes) {
                     stored.copy_from_slice(row);
-                    // All rows are of the right length, so either all fail or none.
+                    // All rows have the right length, so either all fail or none.
                     let _ = transform.transform(&stored, row);
                 }
             }
@@ -80,7 +80,7 @@ pub(crate) fn to_srgb(image: &mut RgbImage, space: &ColourSpace) {
             if let Ok(transform) = profile.create_transform_8bit(Layout::Gray, &srgb, Layout::Rgb, options)
                 && transform.transform(&greys, &mut shown).is_ok()
             {
-                // A picture in grey has the same sample three times.
+                // A grey picture has the same sample three times.
                 image.iter_mut().for_each(|sample| *sample = shown[3 * usize::from(*sample)]);
             }
         }
@@ -100,11 +100,11 @@ fn profile(space: &ColourSpace) -> Option<ColorProfile> {
         }
         ColourSpace::Gamma { gamma, primaries } => {
             let primaries = primaries.unwrap_or(Primaries::SRGB);
-            // What programs write for sRGB where they may give a power only.
+            // What programs write for sRGB if they can only give a gamma.
             if (gamma - 1.0 / 2.2).abs() < 0.005 {
                 return shaped(primaries, coded::srgb);
             }
-            // 1 is light as it is; beyond these, the file says nonsense.
+            // 1 is linear light; values outside this range are nonsense.
             let is_possible = (0.1..=2.0).contains(gamma);
             is_possible.then(|| shaped(primaries, |sample| sample.powf(1.0 / gamma)))?
         }
@@ -113,7 +113,7 @@ fn profile(space: &ColourSpace) -> Option<ColorProfile> {
     }
 }
 
-/// A profile of primaries and a curve from samples to light, both 0 to 1.
+/// A profile from primaries and a curve from samples to light, both 0 to 1.
 fn shaped(primaries: Primaries, light: impl Fn(f32) -> f32) -> Option<ColorProfile> {
     const POINTS: usize = 1024;
 
@@ -135,7 +135,7 @@ fn shaped(primaries: Primaries, light: impl Fn(f32) -> f32) -> Option<ColorProfi
     Some(profile)
 }
 
-/// Whether it changes no colour by more than the rounding of the profile's numbers. Most profiles are sRGB in the words of
+/// Whether it changes no colour by more than the rounding of the profile's numbers. Most profiles are sRGB as written by
 /// some program.
 fn is_nearly_none(transform: &(dyn TransformExecutor<u8> + Send + Sync)) -> bool {
     const STEPS: [u8; 6] = [0, 51, 102, 153, 204, 255];
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn display_p3() {
         let space = ColourSpace::Icc(ColorProfile::new_display_p3().encode().unwrap());
-        // By the formulas of CSS Color 4, 10.
+        // By the formulas of CSS Color 4, section 10.
         near(shown(&space, [200, 100, 50]), [215, 93, 31]);
         near(shown(&space, [100, 200, 100]), [45, 203, 86]);
         near(shown(&space, [128; 3]), [128; 3]);
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn light_as_it_is_becomes_brighter() {
-        // 0.5 of the light is 188 in sRGB.
+        // Half of the light is 188 in sRGB.
         near(shown(&ColourSpace::Gamma { gamma: 1.0, primaries: None }, [128; 3]), [188; 3]);
         near(shown(&ColourSpace::Coded { primaries: 1, transfer: 8 }, [128; 3]), [188; 3]);
     }

@@ -1,4 +1,4 @@
-//! AVIF: the boxes of HEIF around pictures compressed as AV1.
+//! AVIF: HEIF boxes around pictures compressed as AV1.
 
 use super::codec::Definition;
 use super::heif;

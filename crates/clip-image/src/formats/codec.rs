@@ -47,7 +47,7 @@ impl Request<'_> {
     pub(crate) fn memory(&self, decoding: u64, rgb: u64, own: Option<Orientation>) -> u64 {
         let is_turned = self.orientation.or(own).is_some_and(orientation::swaps_sides);
         let turning = if is_turned { rgb.saturating_mul(2) } else { rgb };
-        // One after the other: decoding, making the colours those of sRGB, turning.
+        // One after the other: decoding, converting to sRGB, turning.
         decoding.max(turning).saturating_add(SMALL_THINGS).max(rgb.saturating_add(COLOURS))
     }
 
@@ -75,7 +75,7 @@ pub(crate) fn rgb_bytes((width, height): (u32, u32)) -> u64 {
 /// Tables and buffers of decoders that do not grow with the picture.
 const SMALL_THINGS: u64 = 1 << 20;
 
-/// A colour profile and tables that are made of it.
+/// A colour profile and the tables made from it.
 const COLOURS: u64 = 3 * LARGEST_PROFILE as u64;
 
 /// Pixels as stored, before they are turned upright.
@@ -86,15 +86,15 @@ pub(crate) struct Pixels {
     pub(crate) size: (u32, u32),
     /// The orientation, if the decoder itself has found one. That of the EXIF data comes first.
     pub(crate) orientation: Option<Orientation>,
-    /// What the colours are, if the file says so.
+    /// The colour space, if the file gives it.
     pub(crate) colours: Option<ColourSpace>,
 }
 
 /// Metadata as stored, each block in a format of its own.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Blocks<'a> {
-    /// EXIF data, which begin with a TIFF header. Of a PNG file, this and the others may also be a chunk of text that
-    /// holds them.
+    /// EXIF data, which begin with a TIFF header. In a PNG file, this and the others may also be a text chunk that contains
+    /// them.
     pub(crate) exif: Option<&'a [u8]>,
     /// An XMP packet.
     pub(crate) xmp: Option<&'a [u8]>,

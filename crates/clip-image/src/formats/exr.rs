@@ -25,13 +25,13 @@ mod codec {
     use crate::formats::linear::Luminances;
     use crate::{Format, ImageError};
 
-    // The format has a place of its own for what EXIF data tell, which hardly any photo uses.
+    // The format has attributes of its own for what EXIF data hold; hardly any photo has them.
     pub(super) const CODEC: Codec = Codec { decode, metadata: |_| Blocks::default(), has_all_metadata: Some(|_| true) };
 
     /// Red, green, blue and alpha.
     type Light = [f32; 4];
 
-    /// The first layer that has colours, or else brightness, in the window that is to be shown.
+    /// The first layer that has colours, or else luminance, in the display window.
     fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
         let describe = |error: Error| explain(error).into_error(Format::Exr);
         let meta = MetaData::read_from_buffered(Cursor::new(bytes), false).map_err(describe)?;
@@ -48,7 +48,7 @@ mod codec {
         let window = Window::of(header);
         let size = window.size.ok_or_else(|| Fault::damaged("its size is not valid").into_error(Format::Exr))?;
         request.limits.check_size(size, Format::Exr)?;
-        // What is stored outside of the window is decoded, too.
+        // Pixels outside the display window are decoded too.
         let stored = |header: &Header| {
             let Vec2(width, height) = header.layer_size;
             (u32::try_from(width).unwrap_or(u32::MAX), u32::try_from(height).unwrap_or(u32::MAX))
@@ -120,7 +120,7 @@ mod codec {
         }
     }
 
-    /// What the decoder takes beside the pixels: headers, lists of blocks, and a block as it is stored, unpacked and in
+    /// What the decoder takes beside the pixels: headers, lists of blocks, and a block as stored, as unpacked and in
     /// between.
     fn beside(meta: &MetaData, bytes: &[u8]) -> u64 {
         let lists: u64 = meta.headers.iter().map(|header| header.chunk_count as u64 * 16).fold(0, u64::saturating_add);
@@ -131,7 +131,7 @@ mod codec {
     fn explain(error: Error) -> Fault {
         match error {
             Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof => Fault::Truncated,
-            // What the library makes of such an error itself.
+            // The library itself turns an early end into this error.
             Error::Invalid(message) if message == "reference to missing bytes" => Fault::Truncated,
             Error::NotSupported(_) => Fault::Unsupported("this kind of OpenEXR".into()),
             _ => Fault::damaged("its headers or its compressed data cannot be read"),

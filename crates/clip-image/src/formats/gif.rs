@@ -25,8 +25,8 @@ mod codec {
     // The format has no place for EXIF data.
     pub(super) const CODEC: Codec = Codec { decode, metadata: |_| Blocks::default(), has_all_metadata: Some(|_| true) };
 
-    /// The first frame that shows something, over white: animations may begin with one that is empty or transparent.
-    /// Row by row, so that beside the result only a row is in memory.
+    /// The first frame that is not empty, over white: animations may begin with an empty or transparent one. Decoded row by
+    /// row, so that beside the result only one row is in memory.
     fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
         let describe = |error: DecodingError| explain(&error).into_error(Format::Gif);
         request.reserve(Format::Gif, request.memory(metadata_of(bytes), 0, None))?;
@@ -43,7 +43,7 @@ mod codec {
         request.reserve(Format::Gif, request.memory(decoding, rgb, None))?;
 
         let mut image = RgbImage::from_pixel(size.0, size.1, image::Rgb([255; 3]));
-        // Frames that show nothing are not looked at forever.
+        // The number of empty frames that are decoded is limited.
         let mut pixels = 0;
         while !read_frame(&mut decoder, &place, &mut image).map_err(|fault| fault.into_error(Format::Gif))? {
             pixels += u64::from(place.width) * u64::from(place.height) + 1;
@@ -95,8 +95,8 @@ mod codec {
         }
     }
 
-    /// The size of the picture. As browsers have it, a first frame that is larger than the screen of the header is the
-    /// picture, wherever it lies; of one that only reaches over the edge, nothing is cut off.
+    /// The size of the picture. As in browsers, a first frame that is larger than the screen is the whole picture, wherever
+    /// it lies; one that only exceeds an edge is not cropped.
     fn canvas(screen: (u16, u16), first: &mut Place) -> (u32, u32) {
         if first.width > screen.0 || first.height > screen.1 {
             (first.left, first.top) = (0, 0);
@@ -106,7 +106,7 @@ mod codec {
         (side(screen.0, first.left, first.width), side(screen.1, first.top, first.height))
     }
 
-    /// Draws a frame. Returns whether it shows anything.
+    /// Draws a frame. Returns whether any of it is visible.
     fn read_frame(decoder: &mut Decoder<Cursor<&[u8]>>, place: &Place, image: &mut RgbImage) -> Result<bool, Fault> {
         let width = usize::from(place.width);
         if width == 0 {
@@ -123,7 +123,7 @@ mod codec {
             if !decoder.fill_buffer(&mut row).map_err(|error| explain(&error))? {
                 return Err(Fault::damaged("one of its frames has fewer pixels than its size says"));
             }
-            // What lies outside is not seen.
+            // Pixels outside are not visible.
             let start = (place.top + y).saturating_mul(stride);
             let Some(to) = image.get_mut(start..).and_then(|rest| rest.get_mut(..stride)) else { continue };
             for (pixel, index) in to.as_chunks_mut::<3>().0.iter_mut().skip(place.left).zip(&row) {

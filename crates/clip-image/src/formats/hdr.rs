@@ -1,4 +1,4 @@
-//! Radiance's pictures of any range of light.
+//! Radiance HDR.
 
 use super::codec::Definition;
 
@@ -24,7 +24,8 @@ mod codec {
     // The format has no place for EXIF data.
     pub(super) const CODEC: Codec = Codec { decode, metadata: |_| Blocks::default(), has_all_metadata: Some(|_| true) };
 
-    /// Reads the rows twice: to find how light the picture is, and to show it. So a single row is in memory beside it.
+    /// Reads the rows twice: to measure the brightness, and to convert them. So only one row is in memory beside the
+    /// result.
     fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
         let fault = |fault: Fault| fault.into_error(Format::Hdr);
         let header = Header::read(bytes).map_err(fault)?;
@@ -58,7 +59,7 @@ mod codec {
         /// As stored.
         size: (u32, u32),
         orientation: Orientation,
-        /// Whether samples are X, Y and Z.
+        /// Whether samples are XYZ.
         is_xyz: bool,
         rows: &'a [u8],
     }
@@ -87,7 +88,7 @@ mod codec {
             };
             let words: Vec<_> = std::str::from_utf8(line).unwrap_or_default().split_whitespace().take(5).collect();
             let [first, rows, second, columns] = words[..] else { return Err(unreadable()) };
-            // The directions in which rows follow one another, and pixels in a row.
+            // The order of the rows, and of pixels in a row.
             let orientation = match (first, second) {
                 ("-Y", "+X") => Orientation::NoTransforms,
                 ("-Y", "-X") => Orientation::FlipHorizontal,
@@ -134,7 +135,7 @@ mod codec {
         Some(*taken)
     }
 
-    /// Reads a row. Runs that are longer than it are cut.
+    /// Reads a row. Runs that exceed it are cut.
     fn read_row(source: &mut &[u8], row: &mut [[u8; 4]]) -> Option<()> {
         if let Some([2, 2, high, low]) = source.first_chunk()
             && (8..0x8000).contains(&row.len())
@@ -146,7 +147,7 @@ mod codec {
         read_pixels(source, row)
     }
 
-    /// Each kind of sample for itself.
+    /// Each component separately.
     fn read_samples(source: &mut &[u8], row: &mut [[u8; 4]]) -> Option<()> {
         for sample in 0..4 {
             let mut at = 0;
@@ -167,7 +168,7 @@ mod codec {
         Some(())
     }
 
-    /// Pixel by pixel, as old files have them: 1, 1, 1 means that the last one comes again.
+    /// Pixel by pixel, as in old files: 1, 1, 1 means that the last pixel is repeated.
     fn read_pixels(source: &mut &[u8], row: &mut [[u8; 4]]) -> Option<()> {
         let (mut at, mut shift) = (0, 0_u32);
         while at < row.len() {

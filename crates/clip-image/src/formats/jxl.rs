@@ -33,24 +33,24 @@ mod codec {
 
     pub(super) const CODEC: Codec = Codec { decode, metadata, has_all_metadata: None };
 
-    /// Bytes of the file that the decoder gets at a time.
+    /// Bytes of the file that are passed to the decoder at a time.
     const PIECE: usize = 1 << 16;
 
-    /// Tables of prefix codes and the like, which the decoder does not count.
+    /// Prefix-code tables and the like, which the decoder does not count.
     const TABLES: u64 = 16 << 20;
 
-    /// The most bytes of a packed colour profile, and of any as the decoder unpacks it.
+    /// The most bytes of a compressed colour profile, and of one as the decoder unpacks it.
     const MOST_PACKED_PROFILE: u64 = 4 << 20;
     const MOST_PROFILE: u64 = 256 << 20;
 
-    /// The first frame, upright: the format has an orientation of its own.
+    /// The first frame, upright: the format has its own orientation.
     fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
         let header = Header::read(bytes).map_err(|fault| fault.into_error(Format::Jxl))?;
         request.limits.check_size(header.size, Format::Jxl)?;
-        // What the decoder has read, and a profile.
+        // The data read so far, and a profile.
         let beside = (2 * bytes.len() as u64).saturating_add(TABLES).saturating_add(header.profile);
         let rgb = rgb_bytes(header.size);
-        // Samples of 32 bits: as they are decoded, and once more as they are filtered or put together.
+        // Samples of 32 bits: as decoded, and once more as filtered or composed.
         let pixels = u64::from(header.size.0) * u64::from(header.size.1);
         let usual = pixels.saturating_mul(4 * 2 * (3 + header.extra_channels)).saturating_add(4 << 20);
         let all = |samples: u64| request.memory(samples.saturating_add(beside).saturating_add(rgb), rgb, None);
@@ -72,7 +72,7 @@ mod codec {
         })
     }
 
-    /// What has to be known before the decoder sees the file.
+    /// What must be known before the decoder sees the file.
     struct Header {
         /// Upright.
         size: (u32, u32),
@@ -105,7 +105,7 @@ mod codec {
     }
 
     enum Refusal {
-        /// The samples take more memory than they may.
+        /// The samples take more memory than allowed.
         Memory,
         Fault(Fault),
     }
@@ -145,7 +145,7 @@ mod codec {
             return Err(Fault::Unsupported("JPEG XL with CMYK colours".into()).into());
         }
         let metadata = &image.image_header().metadata;
-        // Of samples that have a profile, that is ignored as everywhere.
+        // Samples with an ICC profile that are not XYB stay as they are: the profile is not applied.
         if metadata.xyb_encoded || !metadata.colour_encoding.want_icc() {
             image.request_color_encoding(match format {
                 PixelFormat::Gray | PixelFormat::Graya => EnumColourEncoding::gray_srgb(RenderingIntent::Relative),
@@ -180,30 +180,30 @@ mod codec {
         &rest[..rest.len().min(PIECE)]
     }
 
-    /// The number of bytes that the decoder took. None means that there are no more.
+    /// The number of bytes that the decoder consumed. `None` means that there are no more.
     fn fed(count: usize) -> Result<usize, Fault> {
         if count == 0 { Err(Fault::Truncated) } else { Ok(count) }
     }
 
-    /// The beginning of the compressed data.
+    /// The beginning of the codestream.
     fn codestream(bytes: &[u8]) -> Option<&[u8]> {
         if !bytes.starts_with(CONTAINER) {
             return Some(bytes);
         }
         boxes(bytes).find_map(|(kind, payload)| match kind {
             b"jxlc" => Some(payload),
-            // The first part, behind its number.
+            // The first part, after its index.
             b"jxlp" => payload.get(4..),
             _ => None,
         })
     }
 
-    /// The orientation that EXIF data have is not that of the picture, which has its own.
+    /// The orientation in EXIF data is ignored, since the codestream has its own.
     fn metadata(bytes: &[u8]) -> Blocks<'_> {
         let mut blocks = Blocks::default();
         for (kind, payload) in boxes(bytes) {
             match kind {
-                // Where the TIFF header begins comes first.
+                // The offset of the TIFF header comes first.
                 b"Exif" if blocks.exif.is_none() => {
                     blocks.exif = payload.split_first_chunk().and_then(|(offset, rest)| {
                         let offset = usize::try_from(u32::from_be_bytes(*offset)).ok()?;
@@ -217,7 +217,7 @@ mod codec {
         blocks
     }
 
-    /// The boxes of a container: the kind and the payload of each. The last may go on behind the end of the file.
+    /// The boxes of a container: the type and the payload of each. The last may extend beyond the end of the file.
     fn boxes(bytes: &[u8]) -> impl Iterator<Item = (&[u8; 4], &[u8])> {
         let mut rest = if bytes.starts_with(CONTAINER) { bytes } else { &[] };
         std::iter::from_fn(move || {

@@ -1,15 +1,15 @@
-//! Pictures whose samples are amounts of light, of any range, as sRGB.
+//! Converts pictures whose samples are linear light of any range to sRGB.
 //!
-//! Such samples are meant to be exposed by whoever shows them. Those of a picture that is already exposed for a screen are
-//! taken as they are: at most one pixel of a hundred is brighter than white (1), and as many are brighter than an eighth of
-//! it. Others are exposed as E. Reinhard et al., "Photographic Tone Reproduction for Digital Images" (SIGGRAPH 2002), do
-//! for a whole picture: the mean of the logarithms of luminance becomes a middle grey of 0.18, and what is bright is
-//! compressed, so that only one pixel of a hundred remains brighter than white.
+//! Such samples are meant to be exposed by the viewer. A picture that is already exposed for a screen is left as it is: at
+//! most one pixel in a hundred is brighter than white (1), and at least as many are brighter than an eighth of it. Others
+//! are tone-mapped as in E. Reinhard et al., "Photographic Tone Reproduction for Digital Images" (SIGGRAPH 2002), with the
+//! global operator: the geometric mean of the luminance becomes a middle grey of 0.18, and highlights are compressed, so
+//! that only one pixel in a hundred remains brighter than white.
 
-/// Counts of luminances, in steps of an eighth of a power of two.
+/// A histogram of luminance, in steps of an eighth of a power of two.
 pub(super) struct Luminances {
     bins: [u64; BINS],
-    /// Pixels without light.
+    /// Black pixels.
     dark: u64,
     logarithms: f64,
 }
@@ -59,16 +59,16 @@ impl Luminances {
     }
 }
 
-/// How light becomes the brightness of a screen.
+/// How scene light becomes light on a screen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Exposure {
     scale: f32,
-    /// The luminance that becomes white, if bright ones are compressed.
+    /// The luminance that becomes white, if highlights are compressed.
     white: Option<f32>,
 }
 
 impl Exposure {
-    /// Light as it is shown, 0 to 1 and still linear.
+    /// The light on a screen, 0 to 1 and still linear.
     pub(super) fn shown(&self, rgb: [f32; 3]) -> [f32; 3] {
         let rgb = rgb.map(|sample| finite(sample) * self.scale);
         let Some(white) = self.white else { return rgb.map(|sample| sample.clamp(0.0, 1.0)) };
@@ -81,7 +81,7 @@ impl Exposure {
         self.shown(rgb).map(srgb)
     }
 
-    /// The same of a pixel that lets white shine through, and whose samples are multiplied with how opaque it is.
+    /// The same for a pixel with premultiplied alpha, over white.
     #[cfg(feature = "exr")]
     pub(super) fn srgb_over_white(&self, rgb: [f32; 3], alpha: f32) -> [u8; 3] {
         let rest = 1.0 - finite(alpha).clamp(0.0, 1.0);
@@ -95,13 +95,13 @@ fn luminance(rgb: [f32; 3]) -> f32 {
     0.2126 * red + 0.7152 * green + 0.0722 * blue
 }
 
-/// What is no number has no light, and what has no end is very bright.
+/// NaN counts as no light, and infinity as very bright.
 fn finite(sample: f32) -> f32 {
     const MOST: f32 = 1e9;
     if sample > 0.0 { sample.min(MOST) } else { 0.0 }
 }
 
-/// A linear sample of 0 to 1 in eight bits.
+/// A linear sample of 0 to 1 as eight bits of sRGB.
 pub(super) fn srgb(linear: f32) -> u8 {
     let encoded = if linear <= 0.003_130_8 { 12.92 * linear } else { 1.055 * linear.powf(1.0 / 2.4) - 0.055 };
     (encoded * 255.0).round() as u8
@@ -121,7 +121,7 @@ mod tests {
     fn what_is_exposed_for_a_screen_stays_as_it_is() {
         let exposure = exposure((0..1000).map(|i| i as f32 / 1000.0));
         assert_eq!(exposure, Exposure { scale: 1.0, white: None });
-        // Every eight-bit value comes back.
+        // Every eight-bit value survives the round trip.
         for value in 0..=255_u8 {
             let encoded = f32::from(value) / 255.0;
             let linear = if encoded <= 0.04045 { encoded / 12.92 } else { ((encoded + 0.055) / 1.055).powf(2.4) };

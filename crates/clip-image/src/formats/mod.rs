@@ -72,8 +72,8 @@ pub fn looks_like_photo(path: &Path) -> bool {
 /// Recognises the format by the first bytes of a file.
 ///
 /// # Errors
-/// [`ImageError::Unsupported`] names a well-known format that is not decoded, so that a
-/// JPEG XL file under a JPEG's name is called what it is; anything else is [`ImageError::UnknownFormat`].
+/// [`ImageError::Unsupported`] names a well-known format that is not decoded, so that a JPEG 2000 file with a JPEG's name
+/// is called what it is; anything else is [`ImageError::UnknownFormat`].
 pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
     let known = Format::ALL.iter().copied().find(|format| (definition(*format).sniff)(bytes));
     known.ok_or_else(|| match unsupported::name(bytes) {
@@ -82,12 +82,12 @@ pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, ImageError> {
     })
 }
 
-/// Whether the decoder itself tells which way up a picture is, whatever the EXIF data say.
+/// Whether the decoder itself determines the orientation, whatever the EXIF data say.
 pub(crate) fn knows_orientation(format: Format) -> bool {
     matches!(format, Format::Jxl | Format::Raw | Format::Heif | Format::Avif)
 }
 
-/// Whether a library that is not written in Rust decodes the format: a file may do more to it than give no photo.
+/// Whether the format is decoded by a library not written in Rust, where a file may do more harm than fail to decode.
 pub(crate) fn is_foreign(format: Format) -> bool {
     matches!(format, Format::Heif | Format::Avif)
 }
@@ -142,7 +142,7 @@ mod tests {
         assert!(matches!(sniff(b""), Err(ImageError::UnknownFormat)));
     }
 
-    /// TGA has no signature: what is nearly one of its headers is none.
+    /// TGA has no signature: data that nearly look like its headers must be rejected.
     #[test]
     fn what_looks_like_tga_is_not() {
         let good = *b"\0\0\x02\0\0\0\0\0\0\0\0\0\x02\0\x01\0\x18\x20";

@@ -35,19 +35,19 @@ mod codec {
     /// The most bytes of chunks before the pixels that the decoder keeps. A palette, the largest of use, has 768.
     const CHUNKS: usize = 256 << 10;
 
-    /// What vouches for the pixels.
+    /// What shows that the pixels are intact.
     #[derive(Clone, Copy, PartialEq, Eq)]
     enum Checksum {
         /// The checksum of each chunk.
         OfChunks,
-        /// The checksum that the compressed data end with.
+        /// The checksum at the end of the compressed data.
         OfData,
         /// None.
         Missing,
     }
 
-    /// A wrong checksum of a chunk with pixels is forgiven if the one inside the compressed data is right, and all that
-    /// comes after the pixels is.
+    /// A wrong checksum of a chunk with pixels is tolerated if the one inside the compressed data is right; anything after
+    /// the pixels is tolerated.
     pub(in crate::formats) fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
         if is_apples(bytes) {
             return decode_with(Checksum::Missing, bytes, request);
@@ -105,7 +105,7 @@ mod codec {
         let mut image = RgbImage::new(size.0, size.1);
         let is_apples = checksum == Checksum::Missing;
         read_rows(&mut reader, colour, row, is_apples, &mut image).map_err(describe)?;
-        // All pixels are there. What the decoder finds behind them counts only if it is about them.
+        // All pixels are there. Errors that the decoder finds after them count only if they concern the pixels.
         if !is_apples && let Err(error) = reader.next_row() {
             let is_about_pixels = wrong_checksum(bytes).is_some_and(|chunk| chunk.kind == b"IDAT");
             if checksum == Checksum::OfData || is_about_pixels {
@@ -145,7 +145,7 @@ mod codec {
         for number in 0..count_rows(reader.info()) {
             let y = number as usize * stride;
             if colour == ColorType::Rgb8 && !is_apples && !reader.info().interlaced {
-                // Where it belongs at once.
+                // Directly in its place.
                 reader.read_row(image.get_mut(y..y + stride).unwrap_or_default())?;
                 continue;
             }
@@ -176,12 +176,12 @@ mod codec {
         Ok(())
     }
 
-    /// The rows that are stored; those of an interlaced picture come in passes.
+    /// The stored rows; those of an interlaced picture come in passes.
     fn count_rows(info: &png::Info<'_>) -> u64 {
         if !info.interlaced {
             return u64::from(info.height);
         }
-        // Where the passes begin, across and down, and their steps.
+        // Where the passes begin, horizontally and vertically, and their steps.
         const PASSES: [[u32; 4]; 7] =
             [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2]];
         let rows = |[left, top, _, down]: [u32; 4]| match info.width > left {
@@ -191,18 +191,18 @@ mod codec {
         PASSES.map(rows).iter().sum()
     }
 
-    /// Whether the file is of the variety that Apple's tools make for iPhones.
+    /// Whether the file is Apple's variant (CgBI), which its tools make for iPhones.
     fn is_apples(bytes: &[u8]) -> bool {
         chunks(bytes).next().is_some_and(|chunk| chunk.kind == b"CgBI")
     }
 
-    /// Makes ordinary pixels of Apple's, whose samples are stored backwards, and multiplied with how opaque they are.
+    /// Converts pixels of Apple's variant, which are BGR and premultiplied, to ordinary ones.
     fn from_apples(samples: &mut [u8], pixels: usize, colour: ColorType) {
         match colour {
             ColorType::Rgb8 => samples.as_chunks_mut::<3>().0.iter_mut().take(pixels).for_each(|pixel| pixel.reverse()),
             ColorType::Rgba8 => {
                 for [blue, green, red, alpha] in samples.as_chunks_mut::<4>().0.iter_mut().take(pixels) {
-                    // White is what lies behind.
+                    // Over white.
                     let rest = 255 - *alpha;
                     (*blue, *green, *red) =
                         (red.saturating_add(rest), green.saturating_add(rest), blue.saturating_add(rest));
@@ -215,14 +215,14 @@ mod codec {
 
     /// The EXIF chunk should come before the pixels, but does not always.
     fn metadata(bytes: &[u8]) -> Blocks<'_> {
-        /// The most texts with metadata that are looked at: they may unpack to more than they are.
+        /// The most text chunks with metadata that are looked at: they may unpack to more than their size.
         const MOST_TEXTS: u32 = 16;
         let (mut blocks, mut texts, mut count) = (Blocks::default(), Blocks::default(), 0);
         for Chunk { kind, payload, .. } in chunks(bytes) {
             match kind {
                 b"eXIf" => blocks.exif = blocks.exif.or(Some(exif_data::without_name(payload))),
                 b"iTXt" => blocks.xmp = blocks.xmp.or_else(|| xmp(payload)),
-                // What has a chunk of its own comes before what has been put into a text.
+                // Metadata in its own chunk takes precedence over that in a text chunk.
                 b"tEXt" | b"zTXt" if count < MOST_TEXTS => {
                     if let Some(kind) = raw_profile::kind(payload) {
                         count += 1;
@@ -240,7 +240,7 @@ mod codec {
         Blocks { exif: blocks.exif.or(texts.exif), xmp: blocks.xmp.or(texts.xmp), resources: texts.resources }
     }
 
-    /// What the colours are, by the chunks before the pixels: the first of these kinds that there is counts (PNG 3, 4.3).
+    /// The colour space, by the chunks before the pixels: the first of these kinds that is present counts (PNG 3, 4.3).
     fn colours(bytes: &[u8]) -> Option<ColourSpace> {
         let chunk = |kind: &[u8; 4]| {
             let mut before = chunks(bytes).take_while(|chunk| chunk.kind != b"IDAT");
@@ -268,13 +268,13 @@ mod codec {
         }
     }
 
-    /// The profile in a chunk: its name, a zero, the method of compression, and the compressed profile.
+    /// The profile in a chunk: its name, a zero, the compression method, and the compressed profile.
     fn profile(chunk: &[u8]) -> Option<Vec<u8>> {
         let name = chunk.iter().take(80).position(|byte| *byte == 0)?;
         let compressed = chunk.get(name + 2..)?;
         let mut profile = Vec::new();
         let mut unpacked = flate2::read::ZlibDecoder::new(compressed).take(LARGEST_PROFILE as u64 + 1);
-        // What is damaged at its end may still do.
+        // A profile with a damaged end may still be usable.
         let _ = unpacked.read_to_end(&mut profile);
         (profile.len() <= LARGEST_PROFILE).then_some(profile)
     }
@@ -289,7 +289,7 @@ mod codec {
     /// The file without the chunks before the pixels that are of no use and may be of any size, or unpack to any:
     /// colour profiles, text, animations, and EXIF data, which are read elsewhere. The decoder would keep all of them.
     ///
-    /// Apple's variety becomes an ordinary one up to its pixels.
+    /// Apple's variant is converted to ordinary PNG, except for its pixels.
     struct OfUse<'a> {
         bytes: &'a [u8],
         /// The next byte to give.
@@ -297,7 +297,7 @@ mod codec {
         /// Where the next chunk begins that has not been looked at.
         next_chunk: usize,
         is_apples: bool,
-        /// What comes before the next byte, and how much of it has been given.
+        /// Bytes to return before the next byte of the file, and how many of them have been returned.
         prefix: ([u8; 10], usize),
     }
 
@@ -323,14 +323,14 @@ mod codec {
                     b"IDAT" => {
                         self.next_chunk = self.bytes.len();
                         if self.is_apples {
-                            // The header of the compressed data is left out.
+                            // Apple's variant leaves out the zlib header.
                             let [l0, l1, l2, l3] = payload.saturating_add(2).to_be_bytes();
                             self.prefix = ([l0, l1, l2, l3, b'I', b'D', b'A', b'T', 0x78, 0x01], 0);
                             self.position += 8;
                         }
                     }
                     b"tRNS" => self.next_chunk = self.position.saturating_add(length).min(self.bytes.len()),
-                    // A lower-case letter marks what may be passed over.
+                    // A lower-case letter marks a chunk that may be skipped.
                     [first, ..] if first.is_ascii_lowercase() || kind == b"CgBI" => {
                         self.position += length.min(rest.len());
                         self.next_chunk = self.position;
@@ -403,10 +403,10 @@ mod codec {
         }
     }
 
-    /// The first chunk that is needed and has a wrong checksum.
+    /// The first critical chunk that has a wrong checksum.
     fn wrong_checksum(bytes: &[u8]) -> Option<Chunk<'_>> {
         chunks(bytes).find(|chunk| {
-            // A lower-case letter marks what may be passed over.
+            // A lower-case letter marks a chunk that may be skipped.
             let is_needed = chunk.kind[0].is_ascii_uppercase() && chunk.kind != b"IEND";
             is_needed && chunk.checksum.is_some_and(|found| found != chunk.expected_checksum())
         })

@@ -1,4 +1,4 @@
-//! Photoshop's documents (PSD and PSB): the flat picture that stands behind the layers.
+//! Photoshop documents (PSD and PSB): the flattened image after the layers.
 
 use super::codec::Definition;
 
@@ -27,7 +27,7 @@ mod codec {
         has_all_metadata: Some(|bytes| Document::read(bytes).is_ok_and(|document| document.resources.is_some())),
     };
 
-    /// Channel by channel and row by row, so that beside the result only a row is in memory.
+    /// Channel by channel and row by row, so that beside the result only one row is in memory.
     fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
         let fault = |fault: Fault| fault.into_error(Format::Psd);
         let document = Document::read(bytes).map_err(fault)?;
@@ -69,7 +69,7 @@ mod codec {
         }
     }
 
-    /// Whether the program was told not to write the picture: what is there instead is a notice in many languages.
+    /// Whether the flattened image was left out when saving: in its place is a notice in many languages.
     fn has_no_picture(resources: &[u8]) -> bool {
         const VERSION: u16 = 0x0421;
         iptc::find(resources, VERSION).and_then(|version| version.get(4)) == Some(&0)
@@ -83,29 +83,29 @@ mod codec {
     const DUOTONE: u16 = 8;
     const LAB: u16 = 9;
 
-    /// What a channel does to the picture.
+    /// What a channel contributes to the picture.
     #[derive(Clone, Copy)]
     enum Channel {
-        /// It is the sample of that number of each pixel.
+        /// One sample of each pixel, with this index.
         Sample(usize),
-        /// It is all three.
+        /// All three samples.
         Grey,
-        /// It is the number of a colour.
+        /// An index into the palette.
         Index,
-        /// Less light, where there is black ink. Inks are stored as what they leave over.
+        /// Multiplied with the colours: black ink. Inks are stored inverted.
         Ink,
         Alpha,
     }
 
     struct Document<'a> {
-        /// Whether lengths have more bytes.
+        /// Whether lengths are larger, as in PSB.
         is_large: bool,
         channels: u16,
         size: (u32, u32),
         bits: u16,
         mode: u16,
         palette: &'a [u8],
-        /// The resources, if all of them are there.
+        /// The image resources, if all of them are there.
         resources: Option<&'a [u8]>,
         behind_resources: &'a [u8],
     }
@@ -135,7 +135,7 @@ mod codec {
             })
         }
 
-        /// The channels that make the picture, in the order in which they are stored.
+        /// The channels of the picture, in the order in which they are stored.
         fn channels_of_use(&self) -> Result<impl Iterator<Item = Channel> + use<>, Fault> {
             use Channel::{Alpha, Grey, Index, Ink, Sample};
             let colours: &[Channel] = match self.mode {
@@ -160,12 +160,12 @@ mod codec {
                     colours.len()
                 )));
             }
-            // Lab samples become colours only when all are there.
+            // Lab samples can only be converted when all are there.
             let has_alpha = self.has_alpha() && self.mode != LAB && usize::from(self.channels) > colours.len();
             Ok(colours.iter().copied().chain(has_alpha.then_some(Alpha)))
         }
 
-        /// Whether the first channel behind the colours is their transparency: then, the number of layers is negative.
+        /// Whether the first channel after the colours is alpha: then the number of layers is negative.
         fn has_alpha(&self) -> bool {
             let mut rest = self.behind_resources;
             let Ok(mut layers) = self.layers(&mut rest) else { return false };
@@ -215,7 +215,7 @@ mod codec {
         fn put(&self, channel: Channel, row: &[u8], to: &mut [[u8; 3]]) {
             for (x, pixel) in to.iter_mut().enumerate() {
                 let value = match self.bits {
-                    // A bit is ink.
+                    // A set bit is ink.
                     1 => {
                         if row[x / 8] << (x % 8) & 0x80 == 0 {
                             255
@@ -245,7 +245,7 @@ mod codec {
 
     /// The rows of all channels, one after the other.
     struct Rows<'a> {
-        /// How many bytes each row has where they are compressed, and how many bytes each of those numbers.
+        /// How many bytes each compressed row has, and the size of each of these numbers.
         lengths: Option<(&'a [u8], usize)>,
         data: &'a [u8],
     }
@@ -267,7 +267,7 @@ mod codec {
         }
     }
 
-    /// Unpacks run lengths (PackBits). What does not fit into the row is left out.
+    /// Unpacks PackBits. Data that exceed the row are ignored.
     fn unpack(mut packed: &[u8], row: &mut [u8]) -> Option<()> {
         let mut at = 0;
         while at < row.len() {
@@ -281,7 +281,7 @@ mod codec {
                     to[..length].copy_from_slice(&literals[..length]);
                     (at, packed) = (at + length, rest);
                 }
-                // Nothing.
+                // No operation.
                 128 => packed = rest,
                 _ => {
                     let (value, rest) = rest.split_first()?;
@@ -300,7 +300,7 @@ mod codec {
         Ok(*taken)
     }
 
-    /// A block with its length before it.
+    /// A block that is prefixed with its length.
     fn block<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Fault> {
         let length = u32::from_be_bytes(take(rest)?) as usize;
         let (block, after) = rest.split_at_checked(length).ok_or(Fault::Truncated)?;
@@ -308,13 +308,13 @@ mod codec {
         Ok(block)
     }
 
-    /// L*a*b* of the white point D50, each in eight bits, as sRGB.
+    /// L*a*b* with white point D50, eight bits each, to sRGB.
     fn srgb_of_lab([l, a, b]: [u8; 3]) -> [u8; 3] {
         let fy = (f32::from(l) * 100.0 / 255.0 + 16.0) / 116.0;
         let (fx, fz) = (fy + (f32::from(a) - 128.0) / 500.0, fy - (f32::from(b) - 128.0) / 200.0);
         let inverse = |f: f32| if f > 6.0 / 29.0 { f.powi(3) } else { (f - 4.0 / 29.0) * 108.0 / 841.0 };
         let (x, y, z) = (0.9642 * inverse(fx), inverse(fy), 0.8251 * inverse(fz));
-        // To linear sRGB, with the white adapted after Bradford.
+        // To linear sRGB, with Bradford adaptation.
         [
             3.1339 * x - 1.6169 * y - 0.4906 * z,
             -0.9788 * x + 1.9161 * y + 0.0335 * z,

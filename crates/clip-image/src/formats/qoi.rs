@@ -23,7 +23,7 @@ mod codec {
     // The format has no place for EXIF data.
     pub(super) const CODEC: Codec = Codec { decode, metadata: |_| Blocks::default(), has_all_metadata: Some(|_| true) };
 
-    /// As <https://qoiformat.org/qoi-specification.pdf> has it. The end need not be marked.
+    /// As in <https://qoiformat.org/qoi-specification.pdf>. The end marker may be missing.
     fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
         let truncated = ImageError::Truncated { format: Format::Qoi };
         let Some((header, rest)) = bytes.split_first_chunk::<14>() else { return Err(truncated) };
@@ -46,9 +46,9 @@ mod codec {
     struct Reader<'a> {
         rest: &'a [u8],
         last: [u8; 4],
-        /// Pixels that were seen, by their hashes.
+        /// Pixels seen so far, by hash.
         seen: [[u8; 4]; 64],
-        /// How often the last pixel still comes.
+        /// How often the last pixel is still to be repeated.
         run: u8,
     }
 
@@ -89,7 +89,7 @@ mod codec {
                         alpha,
                     ]
                 }
-                // Of which this is the first.
+                // This is the first of the run.
                 _ => {
                     self.run = low;
                     self.last

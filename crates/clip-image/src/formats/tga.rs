@@ -1,4 +1,4 @@
-//! Truevision's TGA.
+//! Truevision TGA.
 
 use super::codec::Definition;
 
@@ -13,8 +13,8 @@ pub(super) const DEFINITION: Definition = Definition {
 
 const HEADER: usize = 18;
 
-/// Whether these bytes can be a header. The format has no signature, so every field has to have a value that is in use:
-/// six bytes are zero where there is no palette, which is also what tells it from text.
+/// Whether these bytes can be a header. The format has no signature, so every field must have a value that is in use:
+/// without a palette, six bytes are zero, which also distinguishes it from text.
 fn is_header(header: &[u8; HEADER]) -> bool {
     let &[_, has_palette, kind, f0, f1, n0, n1, colour_bits, _, _, _, _, w0, w1, h0, h1, bits, descriptor] = header;
     let palette = match has_palette {
@@ -32,7 +32,7 @@ fn is_header(header: &[u8; HEADER]) -> bool {
         3 | 11 => matches!((bits, alpha), (8, 0) | (16, 0 | 8)),
         _ => false,
     };
-    // The upper bits of the descriptor are for rows that are interleaved, which no program does.
+    // The upper bits of the descriptor are for interleaved rows, which no program writes.
     palette && samples && descriptor < 0x40 && [w0, w1] != [0; 2] && [h0, h1] != [0; 2]
 }
 
@@ -67,7 +67,7 @@ mod codec {
 
         let source = Source { rest, pixel: usize::from(bits).div_ceil(8), is_packed: kind > 8, packet: Packet::None };
         let is_grey = matches!(kind, 3 | 11);
-        // Programs that know of no transparency leave it zero.
+        // Programs that do not support alpha leave it zero.
         let may_be_transparent = (is_grey && bits == 16) || (bits == 32 && descriptor & 0x0f != 0);
         let mut pixels = source.clone();
         let has_alpha = may_be_transparent
@@ -99,7 +99,7 @@ mod codec {
         pixel[if is_grey { 1 } else { 3 }]
     }
 
-    /// A colour of two bytes, five bits a sample, or of blue, green and red.
+    /// A colour of two bytes (5 bits per sample), or of blue, green and red.
     fn rgb(stored: &[u8]) -> [u8; 3] {
         match *stored {
             [low, high] => {
@@ -121,7 +121,7 @@ mod codec {
         packet: Packet,
     }
 
-    /// What a packet still holds. Packets go on behind the ends of rows.
+    /// The rest of the current packet. Packets may cross the ends of rows.
     #[derive(Clone, Copy)]
     enum Packet {
         None,

@@ -1,11 +1,11 @@
-//! What a worker may not do: whoever takes it over by a file gets nowhere.
+//! Sandboxes a worker, so that a file that takes it over gains nothing.
 
 #[cfg(all(feature = "confine", target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub(super) use linux::{Confined, confine};
 #[cfg(not(all(feature = "confine", target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 pub(super) use nowhere::{Confined, confine};
 
-/// Systems without a way that is known here, and programs that do without.
+/// Systems without a known sandbox, and programs built without it.
 #[cfg(not(all(feature = "confine", target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 mod nowhere {
     pub(in super::super) struct Confined;
@@ -25,14 +25,14 @@ mod linux {
 
     use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
 
-    /// A process that can open nothing any more.
+    /// A process that can no longer open anything.
     pub(in super::super) struct Confined {
-        /// Bytes of data that it had then.
+        /// Bytes of data that it had at that time.
         data: u64,
     }
 
-    /// Lets the process open no file, no connection and no other program from now on, leave no memory on the disk when it
-    /// crashes, and look at no other process. Where the system is too old for it, nothing changes.
+    /// From now on, the process can open no file, connection or other program, writes no core dump, and cannot inspect
+    /// other processes. On systems that are too old for this, nothing changes.
     pub(in super::super) fn confine() -> Confined {
         let data = bytes_of_data();
         limit(libc::RLIMIT_CORE, 0);
@@ -47,7 +47,7 @@ mod linux {
     }
 
     impl Confined {
-        /// Lets it take this much memory for a photo, and what threads and tables take beside it.
+        /// Allows this much memory for a photo, and some more for threads and tables.
         pub(in super::super) fn allow_memory(&self, bytes: u64) {
             const BESIDE: u64 = 512 << 20;
             limit(libc::RLIMIT_DATA, self.data.saturating_add(bytes).saturating_add(BESIDE));
@@ -56,11 +56,11 @@ mod linux {
 
     fn limit(what: libc::__rlimit_resource_t, to: u64) {
         let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        // SAFETY: the place for the result is valid.
+        // SAFETY: the pointer for the result is valid.
         if unsafe { libc::getrlimit(what, &raw mut limit) } == 0 {
-            // Only the soft limit, so that the next photo may have more.
+            // Only the soft limit, so that it can be raised for the next photo.
             limit.rlim_cur = to.min(limit.rlim_max);
-            // SAFETY: the value is one that the system gave, but for a lower limit.
+            // SAFETY: the value is one that the system gave, with a lower soft limit.
             unsafe { libc::setrlimit(what, &raw const limit) };
         }
     }
@@ -69,12 +69,12 @@ mod linux {
     fn bytes_of_data() -> u64 {
         let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
         let pages = pages.split_ascii_whitespace().nth(5).and_then(|pages| pages.parse::<u64>().ok());
-        // SAFETY: it only asks.
+        // SAFETY: it only queries.
         let page = u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
         pages.unwrap_or(0).saturating_mul(page)
     }
 
-    /// Calls of the system that end in "permission denied".
+    /// System calls that fail with "permission denied".
     const REFUSED: &[i64] = &[
         // Files.
         #[cfg(target_arch = "x86_64")]
@@ -129,7 +129,7 @@ mod linux {
         libc::SYS_process_vm_readv,
         libc::SYS_process_vm_writev,
         libc::SYS_pidfd_open,
-        // Ways round.
+        // Ways around these.
         libc::SYS_io_uring_setup,
         libc::SYS_bpf,
         libc::SYS_perf_event_open,

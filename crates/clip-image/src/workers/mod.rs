@@ -1,12 +1,11 @@
 //! Decoding in other processes.
 //!
-//! Libraries in C and C++ decode HEIC and AVIF, and a hostile file may crash them or let them run for ever. In a process of
-//! its own, that costs the photo. The same goes for files beyond a size, whoever decodes them.
+//! Libraries in C and C++ decode HEIC and AVIF, and a hostile file may crash them or make them run for ever. In a separate
+//! process, that costs only the photo. The same goes for very large files of any format.
 //!
-//! A worker is any program that calls [`serve_decoding`]; it reads requests from its standard input and writes pictures to its
-//! standard output. One serves one photo at a time, and the next when it is done; one that dies or takes too long is
-//! replaced by another when there is a photo for it. Only pixels come from workers: metadata are read here, by parsers
-//! that are safe.
+//! A worker is any program that calls [`serve_decoding`]; it reads requests from its standard input and writes pictures to
+//! its standard output. Each worker decodes one photo at a time; one that dies or takes too long is replaced when the next
+//! photo needs it. Workers return only pixels: metadata are read in this process, by memory-safe parsers.
 
 mod confine;
 mod protocol;
@@ -26,10 +25,10 @@ use crate::{Format, ImageError};
 
 pub use self::serve::serve_decoding;
 
-/// Files of this size are decoded by workers, whatever their format.
+/// Files of this size or more are decoded by workers, whatever their format.
 const LARGE_FILE: usize = 64 << 20;
 
-/// Starts workers as they are needed, and hands photos to them. Clones share them.
+/// Starts workers as they are needed, and sends photos to them. Clones share them.
 #[derive(Clone)]
 pub struct Workers(Arc<Pool>);
 
@@ -41,17 +40,17 @@ struct Pool {
 }
 
 impl Workers {
-    /// Workers that `command` starts: a program that calls [`serve_decoding`]. Its standard streams are set here. A photo may
-    /// take `longest`, reading and writing it included.
+    /// Workers that `command` starts: a program that calls [`serve_decoding`]. Its standard streams are set here. A photo
+    /// may take `longest`, including reading and writing it.
     ///
-    /// No process is started before there is a photo for it, and never more than photos are decoded at a time.
+    /// No process is started before a photo needs it, and never more than there are photos being decoded.
     pub fn new(command: impl Fn() -> Command + Send + Sync + 'static, longest: Duration) -> Self {
         let (command, idle) = (Box::new(command), Mutex::default());
         Self(Arc::new(Pool { command, longest, idle, watchdog: Watchdog::default() }))
     }
 
-    /// Whether a file is one for workers: of a format that is `foreign`, decoded by a library that is not written in Rust, or
-    /// large.
+    /// Whether workers decode a file: it is large, or its format is `foreign`, that is, decoded by a library not written in
+    /// Rust.
     pub(crate) fn takes(bytes: &[u8], foreign: bool) -> bool {
         foreign || bytes.len() >= LARGE_FILE
     }
@@ -63,7 +62,7 @@ impl Workers {
         let answer = worker.ask(format, bytes, request);
         let is_late = guard.end();
         match answer {
-            // A worker that refused a photo is as good as before.
+            // A worker that refused a photo can go on.
             Ok(result) if !is_late => {
                 self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
                 result
@@ -83,7 +82,7 @@ impl Pool {
     fn worker(&self, format: Format) -> Result<Worker, ImageError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         idle.map_or_else(|| Worker::start((self.command)()), Ok).map_err(|error| {
-            // Not the file's fault, nor the decoder's.
+            // Neither the file's nor the decoder's fault.
             ImageError::NoWorker { format, error }
         })
     }
@@ -104,7 +103,7 @@ struct Worker {
 
 impl Worker {
     fn start(mut command: Command) -> std::io::Result<Self> {
-        // Libraries write to the standard error what is for nobody.
+        // Libraries write messages to standard error that nobody needs.
         let streams = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child: Child = streams.spawn()?;
         let (Some(requests), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
@@ -114,7 +113,7 @@ impl Worker {
         Ok(Self { process, requests: BufWriter::new(requests), answers: BufReader::new(answers) })
     }
 
-    /// Hands it a photo, and waits for the answer. An error means that the worker is of no further use.
+    /// Sends it a photo and waits for the answer. After an error, the worker is of no further use.
     fn ask(
         &mut self,
         format: Format,
@@ -127,7 +126,7 @@ impl Worker {
         loop {
             match Answer::read(format, request.limits, &mut self.answers)? {
                 Answer::Reserve(memory) => {
-                    // It has looked at the limits itself.
+                    // The worker has checked the limits itself.
                     request.reserve(format, memory).map_err(|_| protocol::nonsense())?;
                     self.requests.write_all(&[protocol::GRANTED])?;
                     self.requests.flush()?;

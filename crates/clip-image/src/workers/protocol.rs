@@ -1,5 +1,5 @@
-//! What is said between a process and its workers, both of the same program: numbers in little-endian order, texts and
-//! bytes behind their length.
+//! The protocol between a process and its workers, both running the same program: little-endian numbers, and text and bytes
+//! prefixed with their length.
 
 use std::io::{self, Read, Write};
 
@@ -10,7 +10,7 @@ use crate::colour::{ColourSpace, LARGEST_PROFILE, Primaries};
 use crate::formats::codec::{Pixels, rgb_bytes};
 use crate::{Format, ImageError, Limits};
 
-/// What to do with a file, which follows it.
+/// What to do with a file, whose bytes follow.
 pub(super) struct Job {
     pub(super) format: Format,
     pub(super) limits: Limits,
@@ -36,7 +36,7 @@ impl Job {
         write_bytes(bytes, to)
     }
 
-    /// The next one; none if there is none.
+    /// The next one, or `None` at the end of the stream.
     pub(super) fn read(from: &mut impl Read) -> io::Result<Option<(Self, Vec<u8>)>> {
         let mut first = [0; 8];
         if from.read(&mut first[..1])? == 0 {
@@ -53,21 +53,21 @@ impl Job {
     }
 }
 
-/// What a worker says.
+/// A worker's answer.
 pub(super) enum Answer {
-    /// How much memory it is about to take. It waits until that is [`GRANTED`].
+    /// How much memory it is about to take. It waits for [`GRANTED`].
     Reserve(u64),
     Done(Result<Pixels, ImageError>),
 }
 
-/// What a worker waits for when it has asked for memory.
+/// The reply to a request for memory.
 pub(super) const GRANTED: u8 = 1;
 
 const RESERVE: u8 = 0;
 const PIXELS: u8 = 1;
 const FAULT: u8 = 2;
 
-/// The longest text that is read of a fault.
+/// The longest error message that is read.
 const LONGEST_TEXT: u64 = 4096;
 
 impl Answer {
@@ -96,8 +96,8 @@ impl Answer {
         to.flush()
     }
 
-    /// Reads what a worker says about a file of this format. Whatever takes more than the limits allow is refused, since the
-    /// file may have made the worker say it.
+    /// Reads a worker's answer about a file of this format. Answers beyond the limits are refused, since the file may have
+    /// taken over the worker.
     pub(super) fn read(format: Format, limits: &Limits, from: &mut impl Read) -> io::Result<Self> {
         match byte(from)? {
             RESERVE => Ok(Self::Reserve(number(from)?)),
@@ -129,7 +129,7 @@ impl Answer {
     }
 }
 
-/// A number for the kind of an error, and its text.
+/// A number for the kind of error, and its text.
 fn fault(error: &ImageError) -> (u8, String) {
     let (kind, text) = match error {
         ImageError::Truncated { .. } => (0, String::new()),
@@ -139,10 +139,10 @@ fn fault(error: &ImageError) -> (u8, String) {
         ImageError::Panicked { message, .. } => (4, message.clone()),
         ImageError::TooLarge { width, height, max_pixels } => (5, format!("{width} {height} {max_pixels}")),
         ImageError::Decode { reason, .. } => (6, reason.clone()),
-        // None that a decoder gives.
+        // Not one that a decoder returns.
         other => (6, other.to_string()),
     };
-    // The end is the least of it.
+    // The end matters least.
     let end = (0..=text.len().min(LONGEST_TEXT as usize)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     (kind, text[..end].to_owned())
 }

@@ -9,14 +9,14 @@ use crate::formats::codec::{Pixels, Request};
 use crate::panics::catch;
 use crate::{ImageError, formats};
 
-/// Decodes photos for the process that started this one, until that closes the standard input. To be called before anything
-/// else is done, by the program that [`Workers`](super::Workers) starts: afterwards the process can open no file and no
-/// connection any more, where the system has ways to see to that.
+/// Decodes photos for the process that started this one, until that process closes standard input. The program that
+/// [`Workers`](super::Workers) starts must call this before it does anything else: afterwards the process can open no file
+/// and no connection any more, if the system has a way to ensure that.
 ///
 /// # Errors
-/// When the standard streams cannot be used, or what comes from them is no request.
+/// If the standard streams cannot be used, or the input is not a valid request.
 pub fn serve_decoding() -> io::Result<()> {
-    // Libraries are files, which cannot be opened later.
+    // Loads libraries, since files cannot be opened later.
     formats::heif::library();
     let confined = confine::confine();
     serve(&mut BufReader::new(io::stdin().lock()), &mut BufWriter::new(io::stdout().lock()), &confined)
@@ -25,7 +25,7 @@ pub fn serve_decoding() -> io::Result<()> {
 fn serve(requests: &mut impl Read, answers: &mut impl Write, confined: &confine::Confined) -> io::Result<()> {
     while let Some((job, bytes)) = Job::read(requests)? {
         confined.allow_memory(job.limits.max_memory.saturating_add(bytes.len() as u64));
-        // Both are used while a decoder waits for memory, and once it is done.
+        // Both are used while a decoder waits for memory, and when it is done.
         let streams = RefCell::new((&mut *requests, &mut *answers));
         let failed = Cell::new(None);
         let reserve = |memory| {

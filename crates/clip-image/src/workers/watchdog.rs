@@ -1,11 +1,11 @@
-//! Ends workers that take too long.
+//! Kills workers that take too long.
 
 use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A process that ends with this value.
+/// A child process that is killed when the last clone is dropped.
 #[derive(Clone)]
 pub(super) struct Guarded(Arc<Process>);
 
@@ -16,10 +16,10 @@ impl Guarded {
         Self(Arc::new(Process(Mutex::new(child))))
     }
 
-    /// Ends it, if it has not ended, and says how it did so by itself.
+    /// How it ended by itself, if it has or is about to.
     pub(super) fn death(&self) -> Option<String> {
         let mut child = lock(&self.0.0);
-        // What has closed its streams is about to be gone.
+        // A process that has closed its streams is about to end.
         for _ in 0..100 {
             if let Ok(Some(status)) = child.try_wait() {
                 return Some(format!("the process that decoded it ended ({status})"));
@@ -43,7 +43,7 @@ impl Drop for Process {
     }
 }
 
-/// Watches over the time of processes, in a thread that exists while there is one to watch.
+/// Watches the running time of processes, in a thread that exists only while there is one to watch.
 #[derive(Clone, Default)]
 pub(super) struct Watchdog(Arc<Watch>);
 
@@ -68,13 +68,13 @@ pub(super) struct Watched {
 }
 
 impl Watchdog {
-    /// Ends the process once it has taken this long.
+    /// Kills the process when this much time has passed.
     pub(super) fn watch(&self, process: &Guarded, longest: Duration) -> Watched {
         let is_late = Arc::new(AtomicBool::new(false));
         let mut state = lock(&self.0.state);
         let number = state.next;
         state.next += 1;
-        // What cannot be counted never comes.
+        // A deadline that overflows never comes.
         if let Some(end) = Instant::now().checked_add(longest) {
             state.watched.push((number, end, process.clone(), Arc::clone(&is_late)));
         }
@@ -82,7 +82,7 @@ impl Watchdog {
             self.0.changed.notify_one();
         } else {
             let watchdog = self.clone();
-            // Without a thread, nothing is ended, and all else goes on.
+            // Without a thread, nothing is killed, and everything else still works.
             state.is_running = std::thread::Builder::new().spawn(move || watchdog.run()).is_ok();
         }
         Watched { watchdog: self.clone(), number, is_late }
@@ -116,7 +116,7 @@ impl Watchdog {
 }
 
 impl Watched {
-    /// Says whether it took too long.
+    /// Returns whether it took too long.
     pub(super) fn end(self) -> bool {
         self.is_late.load(Ordering::Acquire)
     }
@@ -130,6 +130,6 @@ impl Drop for Watched {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing that runs under these locks can leave them half done.
+    // No code under these locks can leave them half done.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! The headers of a bitmap, of which there are many versions.
+//! The headers of a bitmap, which come in many versions.
 
 use crate::formats::library::Fault;
 
@@ -6,7 +6,7 @@ use crate::formats::library::Fault;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
     Plain,
-    /// Run lengths of pixels of 4, 8 or 24 bits.
+    /// Run-length encoding of 4, 8 or 24 bits per pixel.
     Runs,
 }
 
@@ -14,16 +14,16 @@ pub(super) enum Encoding {
 #[derive(Debug)]
 pub(super) struct Header {
     pub(super) size: (u32, u32),
-    /// Whether the first row is the uppermost one.
+    /// Whether the first row is the top one.
     pub(super) is_top_down: bool,
-    /// Bits of a pixel: 1, 2, 4, 8, 16, 24 or 32.
+    /// Bits per pixel: 1, 2, 4, 8, 16, 24 or 32.
     pub(super) bits: u16,
     pub(super) encoding: Encoding,
-    /// Which bits of a pixel of 16 or 32 bits are red, green, blue and alpha. No bits of alpha mean opaque pixels.
+    /// Masks of red, green, blue and alpha in pixels of 16 or 32 bits. An empty alpha mask means opaque pixels.
     pub(super) masks: [u32; 4],
     /// Position of the palette.
     palette: usize,
-    /// Bytes of a colour of the palette.
+    /// Bytes per colour of the palette.
     colour: usize,
     /// Colours of the palette.
     colours: usize,
@@ -31,9 +31,9 @@ pub(super) struct Header {
 
 /// The header of OS/2 1.x, and its length.
 const CORE: u32 = 12;
-/// The first header of Windows, whose masks of colours stand behind it.
+/// The first Windows header; its colour masks follow it.
 const WINDOWS: u32 = 40;
-/// The header of OS/2 2.x. It may be cut to any length from 16 on: what is not there is zero.
+/// The OS/2 2.x header. It may be cut to any length from 16 on; missing fields are zero.
 const OS2: u32 = 64;
 const SHORTEST_OS2: u32 = 16;
 
@@ -48,7 +48,7 @@ impl Header {
             _ => return Err(Fault::Unsupported(format!("BMP with a header of {length} bytes"))),
         }
         let header = header.get(..length as usize).ok_or(Fault::Truncated)?;
-        // What a shorter header leaves out is zero.
+        // Fields that a shorter header leaves out are zero.
         let u16_at = |at: usize| u16::from_le_bytes(first(header, at).unwrap_or_default());
         let u32_at = |at: usize| u32::from_le_bytes(first(header, at).unwrap_or_default());
         let (width, height, planes, bits) = match length {
@@ -56,7 +56,7 @@ impl Header {
             _ => (i64::from(u32_at(4).cast_signed()), i64::from(u32_at(8).cast_signed()), u16_at(12), u16_at(14)),
         };
         let compression = if length == CORE { 0 } else { u32_at(16) };
-        // A negative height means that the first row is the uppermost one.
+        // A negative height means that the first row is the top one.
         if width <= 0 || height == 0 || height == i64::from(i32::MIN) {
             return Err(Fault::Damaged(format!("its size is {width}x{height} pixels")));
         }
@@ -90,7 +90,7 @@ impl Header {
         let mut after = at + length as usize;
         let masks = match (compression, bits) {
             (3 | 6, _) => {
-                // In the longer headers of Windows they are fields, of which alpha came last.
+                // In the longer Windows headers they are fields; alpha was added last.
                 let behind = if compression == 6 { 4 } else { 3 };
                 let (stored, count) = match length {
                     52 => (&header[WINDOWS as usize..], 3),
@@ -110,7 +110,7 @@ impl Header {
                 masks
             }
             (_, 16) => [0x7c00, 0x3e0, 0x1f, 0],
-            // Programs leave anything in the fourth byte, also in the versions that have a mask for it.
+            // Programs write anything into the fourth byte, even in the versions that have a mask for it.
             _ => [0xff_0000, 0xff00, 0xff, 0],
         };
         let most = if bits <= 8 { 1 << bits } else { 0 };
@@ -124,18 +124,18 @@ impl Header {
         Ok(Self { size, is_top_down: height < 0, bits, encoding, masks, palette: after, colour, colours })
     }
 
-    /// Where the pixels begin: as the header of the file says, unless that cannot be.
+    /// Where the pixels begin: as the file header says, unless that is impossible.
     pub(super) fn start_of_pixels(&self, bytes: &[u8], offset: u32) -> usize {
         let offset = offset as usize;
         if (self.palette..bytes.len()).contains(&offset) { offset } else { self.end_of_palette() }
     }
 
-    /// Position behind the palette.
+    /// Where the palette ends.
     pub(super) fn end_of_palette(&self) -> usize {
         self.palette.saturating_add(self.colours * self.colour)
     }
 
-    /// The colours, as far as there are some before the pixels. Others are black.
+    /// The colours that lie before the pixels. The rest are black.
     pub(super) fn palette(&self, bytes: &[u8], start_of_pixels: usize) -> [[u8; 3]; 256] {
         let mut palette = [[0; 3]; 256];
         let stored = bytes.get(self.palette..start_of_pixels.min(bytes.len())).unwrap_or_default();
@@ -145,7 +145,7 @@ impl Header {
         palette
     }
 
-    /// Bytes of a stored row, without those that fill it up to a multiple of four.
+    /// Bytes of a stored row, without padding to a multiple of four.
     pub(super) fn row_bytes(&self) -> u64 {
         (u64::from(self.size.0) * u64::from(self.bits)).div_ceil(8)
     }

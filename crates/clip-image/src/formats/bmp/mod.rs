@@ -58,13 +58,12 @@ mod codec {
         Ok(Pixels { image, size, orientation: None, colours: None })
     }
 
-    /// A bitmap as icons have it: without the header of the file, and with a second one below, of a bit a pixel, that says
-    /// what is transparent.
+    /// A bitmap in an icon: without the file header, and followed by a 1-bit transparency mask.
     #[cfg(feature = "ico")]
     pub(in crate::formats) fn decode_icon(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
         let fault = |fault: Fault| fault.into_error(Format::Ico);
         let mut header = Header::read(bytes, 0).map_err(fault)?;
-        // Both together are as high as the header says.
+        // The height in the header is that of both together.
         header.size.1 /= 2;
         let size = header.size;
         request.limits.check_size(size, Format::Ico)?;

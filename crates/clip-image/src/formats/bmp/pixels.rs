@@ -14,7 +14,7 @@ pub(super) fn read(
     image: &mut RgbImage,
 ) -> Result<(), Fault> {
     let rows = Rows::of(header, stored)?;
-    // Programs that know of no transparency leave it zero.
+    // Programs that do not support alpha leave it zero.
     let has_alpha = header.masks[3] != 0 && rows.any_alpha(header);
     let alpha = has_alpha.then_some(header.masks[3]);
     for y in 0..header.size.1 {
@@ -23,8 +23,8 @@ pub(super) fn read(
     Ok(())
 }
 
-/// Reads all rows and those of the mask behind them, which may be left out. A pixel of 32 bits has its own transparency,
-/// unless that is zero throughout.
+/// Reads all rows and those of the mask after them, which may be missing. A 32-bit pixel has its own alpha, unless alpha is
+/// zero throughout.
 #[cfg(feature = "ico")]
 pub(super) fn read_icon(
     header: &mut Header,
@@ -69,7 +69,7 @@ impl<'a> Rows<'a> {
         Self::with_bytes(header.size, header.row_bytes(), stored)
     }
 
-    /// Rows of this many bytes, which are filled up to a multiple of four. The last one may end before that.
+    /// Rows of this many bytes, padded to a multiple of four. The last one may lack its padding.
     fn with_bytes((_, count): (u32, u32), row: u64, stored: &'a [u8]) -> Result<Self, Fault> {
         let stride = row.next_multiple_of(4);
         let needed = u64::from(count.saturating_sub(1)).saturating_mul(stride).saturating_add(row);

@@ -1,4 +1,4 @@
-//! Pixels that are stored as run lengths.
+//! Run-length encoded pixels.
 
 use image::RgbImage;
 
@@ -6,9 +6,9 @@ use super::header::Header;
 use super::pixels::row_of;
 use crate::formats::library::Fault;
 
-/// Reads runs of pixels of 4, 8 or 24 bits up to the end of the picture. What they pass over has the first colour.
+/// Reads runs of pixels of 4, 8 or 24 bits up to the end of the picture. Skipped pixels have the first colour.
 ///
-/// The end may not be marked if all rows are there, and runs that reach over the end of a row are cut.
+/// The end marker may be missing if all rows are there, and runs that exceed a row are cut.
 pub(super) fn read(
     header: &Header,
     palette: &[[u8; 3]; 256],
@@ -22,7 +22,7 @@ pub(super) fn read(
     let mut at = Place { x: 0, y: 0 };
     let mut source = Source { rest: stored, bits: header.bits };
     while at.y < height {
-        // After the last pixel, nothing has to follow.
+        // Nothing has to follow the last pixel.
         let is_filled = at.y == height - 1 && at.x >= width;
         let Some([count, value]) = source.two() else { return if is_filled { Ok(()) } else { Err(Fault::Truncated) } };
         match (count, value) {
@@ -44,7 +44,7 @@ pub(super) fn read(
                 let colours = source.run(value).ok_or(Fault::Truncated)?;
                 let row = row_of(image, header, at.y);
                 for i in 0..u32::from(count) {
-                    // In four bits, two colours take turns.
+                    // In 4-bit runs, two colours alternate.
                     put(row, at.x.saturating_add(i), pixel(palette, header.bits, &colours, i % 2));
                 }
                 at.x = at.x.saturating_add(count.into());
@@ -54,7 +54,7 @@ pub(super) fn read(
     Ok(())
 }
 
-/// Rows count from the lowest one.
+/// Rows count from the bottom one.
 struct Place {
     x: u32,
     y: u32,
@@ -72,7 +72,7 @@ impl<'a> Source<'a> {
         Some(*two)
     }
 
-    /// The samples of this many pixels, which are filled up to two bytes.
+    /// The samples of this many pixels, padded to two bytes.
     fn literals(&mut self, count: u8) -> Option<&'a [u8]> {
         let length = (usize::from(count) * usize::from(self.bits)).div_ceil(8);
         let literals = self.rest.get(..length)?;
@@ -80,7 +80,7 @@ impl<'a> Source<'a> {
         Some(literals)
     }
 
-    /// The samples of a run as if they were those of two pixels. The first byte has been read.
+    /// The samples of a run, given as two pixels. The first byte has been read.
     fn run(&mut self, first: u8) -> Option<[u8; 6]> {
         if self.bits < 24 {
             return Some([first; 6]);

@@ -1,12 +1,12 @@
-//! The boxes of a HEIF file (ISO/IEC 23008-12), as far as they tell of its kind and its metadata.
+//! The boxes of a HEIF file (ISO/IEC 23008-12) that give its format and its metadata.
 
 use crate::boxes::{Part, find, parts};
 use crate::formats::codec::Blocks;
 
-/// The most items that are looked at. Pictures of phones have some sixty.
+/// The most items that are looked at. Pictures from phones have about sixty.
 const MOST_ITEMS: usize = 4096;
 
-/// The brands of a file: what programs should be able to read it.
+/// The brands of a file: the specifications that it follows.
 pub(super) fn brands(bytes: &[u8]) -> Option<&[[u8; 4]]> {
     /// Files have up to ten.
     const MOST: usize = 64;
@@ -15,15 +15,15 @@ pub(super) fn brands(bytes: &[u8]) -> Option<&[[u8; 4]]> {
     (&kind == b"ftyp" && brands.len() >= 2).then(|| &brands[..brands.len().min(MOST)])
 }
 
-/// How the main picture is compressed: the type of its item, or of one that it is put together from.
+/// How the main picture is compressed: the type of its item, or of an item that it is derived from.
 pub(super) fn compression(bytes: &[u8]) -> Option<[u8; 4]> {
     let meta = Meta::of(bytes)?;
     let main = meta.primary()?;
     let kind = |id: u32| meta.items().find(|item| item.id == id).map(|item| item.kind);
     match kind(main)? {
-        // Grids, overlays and turned copies.
+        // Grids, overlays and rotated copies.
         [b'g', b'r', b'i', b'd'] | [b'i', b'o', b'v', b'l'] | [b'i', b'd', b'e', b'n'] => {
-            // What else is in the file is compressed in the same way.
+            // The rest of the file is compressed in the same way.
             let is_picture = |kind: &[u8; 4]| matches!(kind, b"hvc1" | b"av01");
             meta.part_of(main)
                 .and_then(kind)
@@ -42,7 +42,7 @@ pub(super) fn blocks(bytes: &[u8]) -> Blocks<'_> {
         meta.content(bytes, item.id)
     };
     let exif = content(|item| &item.kind == b"Exif").and_then(|content| {
-        // How many bytes stand before the TIFF header.
+        // How many bytes come before the TIFF header.
         let (skipped, block) = content.split_first_chunk::<4>()?;
         block.get(usize::try_from(u32::from_be_bytes(*skipped)).ok()?..)
     });
@@ -50,7 +50,7 @@ pub(super) fn blocks(bytes: &[u8]) -> Blocks<'_> {
     Blocks { exif, xmp, resources: None }
 }
 
-/// Whether parts of pictures lie behind the end of the file.
+/// Whether parts of the pictures lie beyond the end of the file.
 pub(super) fn is_cut(bytes: &[u8]) -> bool {
     let Some(meta) = Meta::of(bytes) else {
         // All files have that box, and most begin with it.
@@ -62,7 +62,7 @@ pub(super) fn is_cut(bytes: &[u8]) -> bool {
     places.iter().any(|place| ends_behind(place) && is_picture(place.id))
 }
 
-/// The box `meta`, which has those that list items.
+/// The box `meta`, which contains the boxes that list items.
 struct Meta<'a> {
     content: &'a [u8],
 }
@@ -70,25 +70,25 @@ struct Meta<'a> {
 struct Item<'a> {
     id: u32,
     kind: [u8; 4],
-    /// Of items that hold a file of another kind.
+    /// The content type, for items that hold a file of another format.
     content_type: &'a [u8],
 }
 
-/// Where the pieces of an item are.
+/// Where the extents of an item are.
 struct Place {
     id: u32,
-    /// What the places count from: 0 for the file, 1 for the box `idat`.
+    /// What the offsets are relative to: 0 for the file, 1 for the box `idat`.
     method: u8,
     pieces: u16,
-    /// Where the first piece begins, and how long it is.
+    /// Where the first extent begins, and its length.
     first: (u64, u64),
-    /// Where the last one ends.
+    /// Where the last extent ends.
     end: u64,
 }
 
 impl<'a> Meta<'a> {
     fn of(bytes: &'a [u8]) -> Option<Self> {
-        // Version and flags stand first.
+        // Version and flags come first.
         find(bytes, b"meta").and_then(|content| content.get(4..)).map(|content| Self { content })
     }
 
@@ -109,16 +109,16 @@ impl<'a> Meta<'a> {
             let mut reader = Reader(part.content);
             let version = reader.version().filter(|version| *version >= 2)?;
             let id = reader.number(if version == 2 { 2 } else { 4 })? as u32;
-            // Its protection.
+            // Protection index.
             reader.number(2)?;
             let (kind, rest) = reader.0.split_first_chunk::<4>()?;
-            // Its name, and what is in it.
+            // Name and content type.
             let mut texts = rest.split(|byte| *byte == 0).skip(1);
             Some(Item { id, kind: *kind, content_type: texts.next().unwrap_or_default() })
         })
     }
 
-    /// The first item that a picture is put together from.
+    /// The first item that a picture is derived from.
     fn part_of(&self, id: u32) -> Option<u32> {
         let mut reader = Reader(find(self.content, b"iref")?);
         let size = if reader.version()? == 0 { 2 } else { 4 };
@@ -139,7 +139,7 @@ impl<'a> Meta<'a> {
         places
     }
 
-    /// The bytes of an item, if they are in one piece.
+    /// The bytes of an item, if it has a single extent.
     fn content(&self, file: &'a [u8], id: u32) -> Option<&'a [u8]> {
         let place = self.places().into_iter().find(|place| place.id == id)?;
         let (start, length) = Some(place.first).filter(|_| place.pieces == 1)?;
@@ -149,7 +149,7 @@ impl<'a> Meta<'a> {
             _ => return None,
         };
         let rest = source.get(usize::try_from(start).ok()?..)?;
-        // No length stands for all that follows.
+        // Length zero means up to the end.
         if length == 0 { Some(rest) } else { rest.get(..usize::try_from(length).ok()?) }
     }
 }
@@ -167,12 +167,12 @@ fn read_places(list: &[u8], places: &mut Vec<Place>) -> Option<()> {
     for _ in 0..count.min(MOST_ITEMS as u64) {
         let id = reader.number(wide)? as u32;
         let method = if version == 0 { 0 } else { (reader.number(2)? & 15) as u8 };
-        // Another file.
+        // In another file.
         reader.number(2)?;
         let base = reader.number(base_size)?;
         let pieces = reader.number(2)? as u16;
         let mut place = Place { id, method, pieces, first: (base, 0), end: 0 };
-        // Without sizes, all are the whole file.
+        // Without sizes, each item is the whole file.
         let told = if offset_size + length_size == 0 { 0 } else { pieces };
         for piece in 0..told {
             reader.number(index_size)?;

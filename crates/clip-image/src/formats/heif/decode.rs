@@ -21,7 +21,7 @@ pub(in crate::formats) const AVIF: Codec = Codec {
     has_all_metadata: None,
 };
 
-/// The library and what it decodes, or why there is none.
+/// The library and its decoders, or why there is none.
 pub(super) fn library() -> String {
     match Library::load() {
         Ok(library) => {
@@ -32,7 +32,7 @@ pub(super) fn library() -> String {
     }
 }
 
-/// The main picture, or a thumbnail of it that is enough. The library turns either as the file says.
+/// The main picture, or a thumbnail of it that is large enough. The library applies the orientation in the file to either.
 fn decode(format: Format, compression: Compression, bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
     let library = Library::load().map_err(|reason| ImageError::NeedsLibrary { format, reason: reason.to_string() })?;
     if !library.decodes(compression) {
@@ -53,20 +53,20 @@ fn decode(format: Format, compression: Compression, bytes: &[u8], request: &Requ
     let thumbnails = main.thumbnails();
     if let Some(thumbnail) = request.least.and_then(|least| sufficient(&thumbnails, size, least)) {
         request.reserve(format, memory(thumbnail, request))?;
-        // A thumbnail that is damaged is no loss.
+        // A damaged thumbnail does no harm.
         if let Ok(image) = read(thumbnail) {
             return Ok(Pixels { image, size, orientation: None, colours });
         }
     }
     request.reserve(format, memory(&main, request))?;
     let image = read(&main).map_err(explain)?;
-    // What the boxes say of the size is for the pixels to prove.
+    // The size in the boxes is only a claim until the pixels are decoded.
     let size = image.dimensions();
     request.limits.check_size(size, format)?;
     Ok(Pixels { image, size, orientation: None, colours })
 }
 
-/// What the colours of the main picture are, and of its thumbnails.
+/// The colour space of the main picture and its thumbnails.
 fn colours(picture: &Picture<'_>) -> Option<ColourSpace> {
     let profile = picture.icc_profile().filter(|profile| profile.len() <= LARGEST_PROFILE).map(ColourSpace::Icc);
     profile.or_else(|| {
@@ -75,11 +75,11 @@ fn colours(picture: &Picture<'_>) -> Option<ColourSpace> {
     })
 }
 
-/// The smallest thumbnail that has enough pixels on its shorter side, and shows all of the picture.
+/// The smallest thumbnail that has enough pixels on its shorter side, and shows the whole picture.
 fn sufficient<'a, 'b>(thumbnails: &'a [Picture<'b>], full: (u32, u32), least: u32) -> Option<&'a Picture<'b>> {
     let is_alike = |(width, height): (u32, u32)| {
         let (a, b) = (u64::from(width) * u64::from(full.1), u64::from(height) * u64::from(full.0));
-        // But for rounding.
+        // Except for rounding.
         a.abs_diff(b) * 50 <= a.max(b)
     };
     let fits = |(width, height): (u32, u32)| width.min(height) >= least && width <= full.0 && height <= full.1;
@@ -87,8 +87,8 @@ fn sufficient<'a, 'b>(thumbnails: &'a [Picture<'b>], full: (u32, u32), least: u3
     enough.min_by_key(|thumbnail| rgb_bytes(thumbnail.size()))
 }
 
-/// What the library takes: the samples as planes, a copy of them that is cropped, turned or in eight bits, and all samples of a
-/// pixel side by side. The result comes when the planes are gone.
+/// What the library takes: the samples as planes, a copy that is cropped, turned or converted to eight bits, and the
+/// interleaved samples. The result is allocated when the planes have been freed.
 fn memory(picture: &Picture<'_>, request: &Request<'_>) -> u64 {
     let (width, height) = picture.size();
     // Blocks at the edges are whole.

@@ -1,4 +1,4 @@
-//! HEIC, and what it has in common with AVIF: boxes around compressed pictures, which the system's libheif decodes.
+//! HEIC, and what it shares with AVIF: boxes around compressed pictures, which the system's libheif decodes.
 
 mod boxes;
 #[cfg(feature = "heif")]
@@ -19,7 +19,7 @@ pub(super) const DEFINITION: Definition = Definition {
     codec: None,
 };
 
-/// Which of the two formats a file has: that of its main picture, or else of its brands, which programs choose freely.
+/// Which of the two formats a file has: by its main picture, or else by its brands, which programs choose freely.
 pub(super) fn format(bytes: &[u8]) -> Option<Format> {
     let brands = boxes::brands(bytes)?;
     let any = |known: &[&[u8; 4]]| brands.iter().any(|brand| known.contains(&brand));
@@ -36,7 +36,7 @@ pub(super) fn format(bytes: &[u8]) -> Option<Format> {
     })
 }
 
-/// The libheif of this system and what it decodes, or why there is none; for [`decoder_id`](crate::decoder_id).
+/// The system's libheif and its decoders, or why there is none; for [`decoder_id`](crate::decoder_id).
 pub(crate) fn library() -> String {
     #[cfg(feature = "heif")]
     return decode::library();
@@ -44,7 +44,7 @@ pub(crate) fn library() -> String {
     String::new()
 }
 
-/// Reads all that is read of the boxes, for fuzzing.
+/// Reads all boxes that are used, for fuzzing.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn look_at(bytes: &[u8]) {
     let _ = format(bytes);

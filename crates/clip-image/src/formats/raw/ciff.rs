@@ -1,10 +1,10 @@
-//! Canon's CRW and Sigma's X3F, of which only what is of use is read. Sigma's previews are found by searching.
+//! Canon's CRW and Sigma's X3F: only the parts that are needed. Sigma's previews are found by searching.
 
 use image::metadata::Orientation;
 
 use super::contents::Contents;
 
-/// Canon's: directories that lie behind what they describe.
+/// Canon's: directories that follow the data they describe.
 pub(super) fn canon(bytes: &[u8]) -> Contents<'_> {
     const IMAGE_INFO: u16 = 0x1810;
     const PREVIEW: u16 = 0x2007;
@@ -18,11 +18,11 @@ pub(super) fn canon(bytes: &[u8]) -> Contents<'_> {
     contents
 }
 
-/// The first entry with a tag in the directory of this part of the file, or in the parts that are directories themselves.
+/// The first entry with a tag in the directory of this part of the file, or in its subdirectories.
 fn find(heap: &[u8], tag: u16, depth: usize) -> Option<&[u8]> {
-    /// Cameras write some thirty.
+    /// Cameras write about thirty.
     const MOST: usize = 128;
-    /// It lies in a part of the file.
+    /// The data lie in a part of the file.
     const DEEPEST: usize = 2;
     let directory = heap.get(u32_at(heap, heap.len().checked_sub(4)?)? as usize..)?;
     let (count, entries) = directory.split_first_chunk::<2>()?;
@@ -33,13 +33,13 @@ fn find(heap: &[u8], tag: u16, depth: usize) -> Option<&[u8]> {
     });
     parts.find_map(|(found, part)| match found {
         _ if found == tag => Some(part),
-        // Kinds of directories.
+        // Types of subdirectories.
         _ if [0x28, 0x30].contains(&(found >> 8 & 0x38)) && depth < DEEPEST => find(part, tag, depth + 1),
         _ => None,
     })
 }
 
-/// Sigma's. EXIF data are in the preview, of most cameras.
+/// Sigma's. With most cameras, EXIF data are in the preview.
 pub(super) fn sigma(bytes: &[u8]) -> Contents<'_> {
     let is_new = bytes.get(6).is_some_and(|version| *version >= 4);
     let at = if is_new { 40 } else { 28 };
@@ -50,7 +50,7 @@ pub(super) fn sigma(bytes: &[u8]) -> Contents<'_> {
     }
 }
 
-/// The orientation of a picture that has to be turned clockwise by this.
+/// The orientation of a picture that must be rotated clockwise by this angle.
 fn turned(degrees: i32) -> Option<Orientation> {
     match degrees {
         0 => Some(Orientation::NoTransforms),

@@ -1,26 +1,26 @@
-//! What there is in a raw file beside raw data.
+//! What a raw file contains besides raw data.
 
 use image::metadata::Orientation;
 
 use crate::formats::codec::Blocks;
 
-/// What there is in a raw file beside raw data.
+/// What a raw file contains besides raw data.
 #[derive(Debug, Default)]
 pub(super) struct Contents<'a> {
     pub(super) jpegs: Jpegs<'a>,
-    /// Width and height of the photo, as the camera says.
+    /// Width and height of the photo, according to the camera.
     pub(super) size: Option<(u32, u32)>,
-    /// As the format itself has it, where there are no EXIF data.
+    /// From the format itself, if there are no EXIF data.
     pub(super) orientation: Option<Orientation>,
-    /// Metadata of the file itself. Previews may have others.
+    /// Metadata of the file itself. Previews may have their own.
     pub(super) blocks: Blocks<'a>,
 }
 
-/// Pieces of a file that begin as JPEG files do.
+/// Parts of a file that begin like JPEG files.
 #[derive(Debug, Default)]
 pub(super) struct Jpegs<'a> {
     pub(super) found: Vec<&'a [u8]>,
-    /// A piece lies behind the end of the file, at least in part.
+    /// At least one part extends beyond the end of the file.
     pub(super) is_cut: bool,
 }
 
@@ -28,7 +28,7 @@ impl<'a> Jpegs<'a> {
     /// The most that are looked at. Cameras write up to four.
     const MOST: usize = 64;
 
-    /// Adds the bytes from `start` on, if they are a JPEG. Of those that the file lacks, the rest are taken.
+    /// Adds the bytes from `start` on, if they are a JPEG. If the file is cut, those that it has are taken.
     pub(super) fn add(&mut self, file: &'a [u8], start: usize, length: usize) {
         if length == 0 {
             return;
@@ -51,7 +51,7 @@ impl<'a> Jpegs<'a> {
     }
 }
 
-/// Whether bytes begin as a JPEG does. Minolta's previews lack their first byte: another one is in its place.
+/// Whether bytes begin like a JPEG. Minolta's previews have another byte in place of their first one.
 pub(super) fn is_jpeg(bytes: &[u8]) -> bool {
     matches!(bytes, [_, 0xd8, 0xff, 0xc0..=0xfe, ..])
 }

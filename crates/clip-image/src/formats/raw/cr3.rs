@@ -5,9 +5,9 @@ use super::tables;
 use crate::boxes::{self, parts};
 use crate::formats::codec::Blocks;
 
-/// Holds EXIF data and the thumbnail, in `moov`.
+/// Contains EXIF data and the thumbnail, in `moov`.
 const CANON: [u8; 16] = *b"\x85\xc0\xb6\x87\x82\x0f\x11\xe0\x81\x11\xf4\xce\x46\x2b\x6a\x48";
-/// Holds the preview.
+/// Contains the preview.
 const PREVIEW: [u8; 16] = *b"\xea\xf4\x2b\x5e\x1c\x98\x4b\x88\xb9\xfb\xb7\xdc\x40\x6e\x4d\x16";
 const XMP: [u8; 16] = *b"\xbe\x7a\xcf\xcb\x97\xa9\x42\xe8\x9c\x71\x99\x94\x91\xe3\xaf\xac";
 
@@ -31,7 +31,7 @@ pub(super) fn contents(bytes: &[u8]) -> Contents<'_> {
                 }
             }
         } else if let Some(preview) = part.of_uuid(&PREVIEW) {
-            // A number stands before the box.
+            // A number comes before the box.
             let preview = preview.get(8..).and_then(|boxes| boxes::find(boxes, b"PRVW"));
             jpeg_in(preview).into_iter().for_each(|jpeg| contents.jpegs.add_bytes(jpeg));
         } else if let Some(packet) = part.of_uuid(&XMP) {
@@ -42,7 +42,7 @@ pub(super) fn contents(bytes: &[u8]) -> Contents<'_> {
     contents
 }
 
-/// The JPEG in a box, behind a few numbers.
+/// The JPEG in a box, after a few numbers.
 fn jpeg_in(content: Option<&[u8]>) -> Option<&[u8]> {
     const LONGEST_HEADER: usize = 64;
     let content = content?;
@@ -50,7 +50,7 @@ fn jpeg_in(content: Option<&[u8]>) -> Option<&[u8]> {
     content.get(at..)
 }
 
-/// Where the first sample of a track begins in the file, and how long it is.
+/// Offset and length of the first sample of a track.
 fn first_sample(track: &[u8]) -> Option<(usize, usize)> {
     let table = boxes::find_path(track, &[b"mdia", b"minf", b"stbl"])?;
     let u32_at = |content: &[u8], at: usize| Some(u32::from_be_bytes(*content.get(at..)?.first_chunk()?));
@@ -59,7 +59,7 @@ fn first_sample(track: &[u8]) -> Option<(usize, usize)> {
         None => u64::from(u32_at(boxes::find(table, b"stco")?, 8)?),
     };
     let sizes = boxes::find(table, b"stsz")?;
-    // One size for all, or else a list.
+    // One size for all samples, or else a list.
     let length = u32_at(sizes, 4).filter(|size| *size > 0).or_else(|| u32_at(sizes, 12))?;
     Some((usize::try_from(start).ok()?, usize::try_from(length).ok()?))
 }

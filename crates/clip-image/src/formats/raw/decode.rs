@@ -1,4 +1,4 @@
-//! Chooses a preview, and decodes it.
+//! Chooses and decodes a preview.
 
 use image::metadata::Orientation;
 
@@ -11,19 +11,19 @@ use crate::{Format, ImageError, Limits, exif_data};
 
 pub(super) const CODEC: Codec = Codec { decode, metadata, has_all_metadata: None };
 
-/// A JPEG that is no raw data.
+/// A JPEG that is not raw data.
 #[derive(Debug, Clone, Copy)]
 struct Preview<'a> {
     bytes: &'a [u8],
     size: (u32, u32),
 }
 
-/// The smallest preview that is enough for the request is decoded, or else the largest; if that is damaged, another one.
+/// Decodes the smallest preview that is large enough, or else the largest; if that is damaged, another one.
 fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
     let (kind, contents) = read(bytes).ok_or_else(|| damaged("its header"))?;
     let previews = previews(bytes, &contents.jpegs);
     let Some(largest) = previews.first().map(|preview| preview.size) else {
-        // A page that is no raw data will do: a developed picture, or an uncompressed thumbnail.
+        // A page that is not raw data will do: a developed picture, or an uncompressed thumbnail.
         if let (Kind::Tables(_), Ok(tiff)) = (kind, formats::codec(Format::Tiff))
             && let Ok(pixels) = (tiff.decode)(bytes, request)
         {
@@ -57,10 +57,10 @@ fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
     Err(first_error.map_or_else(|| damaged("its previews"), |error| of_raw(error, contents.jpegs.is_cut)))
 }
 
-/// Those of the file itself, or else those of the largest preview that has any.
+/// The metadata of the file itself, or else those of the largest preview that has any.
 fn metadata(bytes: &[u8]) -> Blocks<'_> {
     let Some((kind, contents)) = read(bytes) else { return Blocks::default() };
-    // Panasonic tells of the lens and of the sensitivity in the preview only.
+    // Panasonic writes the lens and the sensitivity only into the preview.
     let is_complete = contents.blocks.exif.is_some() && kind != Kind::Tables("RW2");
     if is_complete {
         return contents.blocks;
@@ -82,9 +82,9 @@ fn read(bytes: &[u8]) -> Option<(Kind, Contents<'_>)> {
     Some((kind, contents))
 }
 
-/// All previews, the largest first. If those that the file tells of are only thumbnails, it is searched for more.
+/// All previews, the largest first. If the file points only to thumbnails, it is searched for more.
 fn previews<'a>(bytes: &'a [u8], known: &Jpegs<'a>) -> Vec<Preview<'a>> {
-    /// A side of a preview that is of use. Thumbnails have 160 pixels, or 320.
+    /// The smallest side of a useful preview. Thumbnails have 160 or 320 pixels.
     const USEFUL: u32 = 480;
     let of = |jpegs: &Jpegs<'a>| -> Vec<Preview<'a>> {
         jpegs.found.iter().filter_map(|bytes| Some(Preview { bytes, size: size(bytes)? })).collect()
@@ -99,23 +99,23 @@ fn previews<'a>(bytes: &'a [u8], known: &Jpegs<'a>) -> Vec<Preview<'a>> {
     previews
 }
 
-/// The size of a JPEG by its header, if it is one that can be decoded: raw data of many cameras are lossless JPEGs.
+/// The size of a JPEG by its header, if it can be decoded: many cameras store raw data as lossless JPEGs.
 fn size(jpeg: &[u8]) -> Option<(u32, u32)> {
-    /// Frames come behind EXIF data, colour profiles and notes of the maker.
+    /// Frame headers come after EXIF data, colour profiles and maker notes.
     const LONGEST_HEADER: usize = 256 << 10;
     jpeg::size(&jpeg[..jpeg.len().min(LONGEST_HEADER)])
 }
 
-/// The whole picture, of which there are previews.
+/// The whole picture that the previews show.
 struct Picture {
     /// Its size, the way the previews are turned.
     size: (u32, u32),
-    /// The previews are upright already, unlike the raw data, which the orientation is about.
+    /// The previews are already upright; the orientation applies to the raw data.
     is_turned: bool,
 }
 
 impl Picture {
-    /// What the file says of its size is believed if a preview may be of that.
+    /// The size in the file is accepted if it fits a preview.
     fn of(said: Option<(u32, u32)>, largest: (u32, u32), limits: &Limits) -> Self {
         let is_wide = |(width, height): (u32, u32)| u64::from(width) * 20 > u64::from(height) * 21;
         let swapped = |(width, height)| (height, width);
@@ -128,7 +128,7 @@ impl Picture {
     }
 }
 
-/// The order in which to try the previews of a picture of this size, the largest of which come first.
+/// The order in which to try the previews for a picture of this size; they are sorted largest first.
 fn in_order<'a>(previews: &[Preview<'a>], size: (u32, u32), least: Option<u32>) -> Vec<Preview<'a>> {
     let fitting = previews.iter().copied().filter(|preview| fits(preview.size, size));
     // Thumbnails may have black bars.
@@ -140,7 +140,7 @@ fn in_order<'a>(previews: &[Preview<'a>], size: (u32, u32), least: Option<u32>) 
     enough.into_iter().chain(rest).chain(others).collect()
 }
 
-/// Whether sides have the same proportions, but for rounding and a border.
+/// Whether two sizes have the same aspect ratio, except for rounding and a border.
 fn is_alike((w1, h1): (u32, u32), (w2, h2): (u32, u32)) -> bool {
     let (a, b) = (u64::from(w1) * u64::from(h2), u64::from(w2) * u64::from(h1));
     a.abs_diff(b) * 20 <= a.max(b)
@@ -166,7 +166,7 @@ fn damaged(what: &str) -> ImageError {
     ImageError::Decode { format: Format::Raw, reason: format!("{what} cannot be read") }
 }
 
-/// What is wrong with a preview, said of the file.
+/// An error about a preview, reported as one about the file.
 fn of_raw(error: ImageError, is_cut: bool) -> ImageError {
     let format = Format::Raw;
     match error {

@@ -1,11 +1,11 @@
-//! Which kind of raw file it is, by its content.
+//! Identifies the kind of raw file by its content.
 
 use super::tables::Tables;
 
 /// A kind of raw file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::formats) enum Kind {
-    /// Made of tables as TIFF files are, from the camera maker whose name for its files this is.
+    /// Based on TIFF; the text is the maker's name for such files.
     Tables(&'static str),
     Cr3,
     Crw,
@@ -15,7 +15,7 @@ pub(in crate::formats) enum Kind {
 }
 
 impl Kind {
-    /// None for what is no raw file, or a part of one that does not show it yet.
+    /// `None` for anything else, or a part of a file that is too short to tell.
     pub(in crate::formats) fn of(bytes: &[u8]) -> Option<Self> {
         Some(match bytes {
             [_, _, _, _, b'f', b't', b'y', b'p', b'c', b'r', b'x', b' ', ..] => Self::Cr3,
@@ -33,7 +33,7 @@ impl Kind {
         })
     }
 
-    /// What the makers call such files.
+    /// The name that makers give to such files.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Tables(name) => name,

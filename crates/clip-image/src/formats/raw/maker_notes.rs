@@ -1,16 +1,16 @@
-//! Previews that makers keep in notes of their own.
+//! Previews in maker notes.
 
 use super::contents::{Jpegs, is_jpeg};
 use crate::exif_data::tables::{Order, Source};
 
-/// Fields that say where a preview begins and how long it is: of Minolta, early Olympus, Pentax, Olympus (in a table of its
-/// own), and of Nikon and Samsung (in a table of its own, as in TIFF files). What they mean otherwise is no JPEG.
+/// Pairs of fields for the offset and length of a preview: of Minolta, early Olympus, Pentax, Olympus (in a sub-table), and
+/// of Nikon and Samsung (in a sub-table, as in TIFF). With another meaning, they do not point to a JPEG.
 const PAIRS: [(u16, u16); 5] = [(0x88, 0x89), (0x1036, 0x1037), (4, 3), (0x101, 0x102), (0x201, 0x202)];
 
-/// Fields that refer to tables with previews: of Nikon, Samsung and Olympus.
+/// Fields that point to sub-tables with previews: of Nikon, Samsung and Olympus.
 const TABLES: [u16; 3] = [0x11, 0x35, 0x2020];
 
-/// Adds the previews that a note in a file has.
+/// Adds the previews of a maker note.
 pub(super) fn find<'a>(file: &Source<'a>, note: &'a [u8], jpegs: &mut Jpegs<'a>) {
     let Some(layout) = Layout::of(file, note) else { return };
     let Layout { base, start, order } = layout;
@@ -19,7 +19,7 @@ pub(super) fn find<'a>(file: &Source<'a>, note: &'a [u8], jpegs: &mut Jpegs<'a>)
     let mut tables = vec![start];
     source.each_field(start, |tag, field| {
         if TABLES.contains(&tag) && tables.len() <= TABLES.len() {
-            // Of kind 7, the table itself stands in the field.
+            // With type 7, the field contains the table itself.
             let in_place = || u32::try_from(place(block, field.value)?).ok();
             let number = || field.numbers(order).first().copied();
             tables.extend(if field.kind == 7 && field.count > 4 { in_place() } else { number() });
@@ -41,7 +41,7 @@ pub(super) fn find<'a>(file: &Source<'a>, note: &'a [u8], jpegs: &mut Jpegs<'a>)
         });
         for (start, length) in pairs.into_iter().filter_map(|(start, length)| start.zip(length)) {
             let [start, length] = [start, length].map(|number| usize::try_from(number).unwrap_or(usize::MAX));
-            // What these fields mean in other makers' notes lies anywhere, and says nothing of the file's length.
+            // In other makers' notes these fields may hold any value, which says nothing about the file's length.
             if block.get(start..).is_some_and(is_jpeg) {
                 jpegs.add(block, start, length);
             }
@@ -51,9 +51,9 @@ pub(super) fn find<'a>(file: &Source<'a>, note: &'a [u8], jpegs: &mut Jpegs<'a>)
 
 /// How a note is laid out.
 struct Layout {
-    /// From where in the file its offsets count.
+    /// Where in the file its offsets count from.
     base: usize,
-    /// Where its table begins, from there.
+    /// Where its table begins, relative to that.
     start: u32,
     order: Order,
 }
@@ -86,7 +86,7 @@ impl Layout {
     }
 }
 
-/// Where a part of a block begins in it.
+/// The offset of a slice in a block.
 fn place(block: &[u8], part: &[u8]) -> Option<usize> {
     (part.as_ptr() as usize).checked_sub(block.as_ptr() as usize).filter(|place| *place <= block.len())
 }

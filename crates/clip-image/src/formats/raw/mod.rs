@@ -1,4 +1,5 @@
-//! Raw files of cameras, by the JPEG previews in them: what the camera itself made of the photo. Raw data are never developed.
+//! Camera raw files, by their embedded JPEG previews: the photo as the camera itself developed it. Raw data are never
+//! developed.
 
 mod ciff;
 mod contents;

@@ -17,7 +17,7 @@ pub(super) fn fujifilm(bytes: &[u8]) -> Contents<'_> {
 /// The size of the photo without the borders of the sensor, from a list of fields.
 fn fujifilm_size(mut fields: &[u8]) -> Option<(u32, u32)> {
     const CROPPED_SIZE: u16 = 0x111;
-    /// Cameras write some ten.
+    /// Cameras write about ten.
     const MOST: u32 = 256;
     let count = u32::from_be_bytes(*fields.split_off(..4)?.first_chunk()?);
     for _ in 0..count.min(MOST) {
@@ -32,7 +32,7 @@ fn fujifilm_size(mut fields: &[u8]) -> Option<(u32, u32)> {
     None
 }
 
-/// Minolta's: blocks with names, one of which is EXIF data with the preview in a maker note.
+/// Minolta's: named blocks, one with EXIF data and the preview in a maker note.
 pub(super) fn minolta(bytes: &[u8]) -> Contents<'_> {
     /// Cameras write four or five.
     const MOST: usize = 64;
@@ -47,7 +47,7 @@ pub(super) fn minolta(bytes: &[u8]) -> Contents<'_> {
                 contents.size = side(14).zip(side(12));
             }
             b"\0TTW" => {
-                // Offsets count from here, and lead behind the block.
+                // Offsets count from here, and point beyond the block.
                 if let Some(found) = tables::find(content) {
                     contents.jpegs = found.jpegs;
                     contents.blocks = found.blocks;

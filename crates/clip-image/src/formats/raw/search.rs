@@ -1,14 +1,14 @@
-//! JPEGs in a file of which nothing says where they are.
+//! Searches a file for JPEGs whose position is not known.
 
 use memchr::memmem;
 
 use super::contents::Jpegs;
 
-/// Adds what begins as a JPEG with tables and a frame does, as far as `is_preview` says so of the bytes from there on.
+/// Adds whatever begins like a JPEG with tables and a frame header, if `is_preview` accepts the bytes from there on.
 ///
-/// Raw data are full of bytes that look like the beginning of a JPEG, but hardly of a header.
+/// Raw data often contain bytes that look like the beginning of a JPEG, but hardly ever a whole header.
 pub(super) fn find<'a>(bytes: &'a [u8], jpegs: &mut Jpegs<'a>, is_preview: impl Fn(&[u8]) -> bool) {
-    /// Headers that are looked at, each to its end: there may be one for every few bytes.
+    /// The most headers that are parsed: there may be one every few bytes.
     const MOST: usize = 256;
     let follows_a_beginning =
         |at: &usize| matches!(bytes.get(at + 2), Some(0xc4 | 0xdb | 0xdd | 0xe0..=0xef | 0xfe)) && *at > 0;

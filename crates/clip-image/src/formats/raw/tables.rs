@@ -1,4 +1,4 @@
-//! Raw files that are made of tables as TIFF files are, by most camera makers.
+//! Raw files based on TIFF, as written by most makers.
 
 use super::contents::{Contents, Jpegs};
 use super::maker_notes;
@@ -13,15 +13,15 @@ const SUBORDINATE: u16 = 0x14a;
 const EXIF: u16 = 0x8769;
 const MAKER_NOTE: u16 = 0x927c;
 
-/// What the tables of a file say, as far as it is of use.
+/// What is needed from the tables of a file.
 pub(super) struct Tables<'a> {
     source: Source<'a>,
     jpegs: Jpegs<'a>,
-    /// The size of the largest picture of them, raw data first.
+    /// The size of the largest picture in them, raw data first.
     raw_size: Option<(u32, u32)>,
-    /// The part of it that a DNG says is to be shown.
+    /// The part of it that is to be shown, in a DNG.
     crop: Option<(u32, u32)>,
-    /// The size of the photo by the EXIF data.
+    /// The size of the photo according to EXIF data.
     exif_size: Option<(u32, u32)>,
     make: &'a [u8],
     is_dng: bool,
@@ -31,7 +31,7 @@ pub(super) struct Tables<'a> {
 }
 
 impl<'a> Tables<'a> {
-    /// Reads all tables that can be reached. `None` without a header.
+    /// Reads all tables that are reachable. `None` without a header.
     pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
         let source = Source::new(bytes)?;
         let mut tables = Self {
@@ -63,7 +63,7 @@ impl<'a> Tables<'a> {
         Some(tables)
     }
 
-    /// What the maker calls such files; `None` for an ordinary TIFF file.
+    /// The maker's name for such files; `None` for an ordinary TIFF file.
     pub(super) fn kind(&self) -> Option<&'static str> {
         const NAMES: [(&[u8], &str); 12] = [
             (b"NIKON", "NEF"),
@@ -88,7 +88,7 @@ impl<'a> Tables<'a> {
         is_raw.then(|| name.map_or("camera raw file", |(_, name)| name))
     }
 
-    /// What there is beside raw data.
+    /// What it contains besides raw data.
     pub(super) fn contents(self) -> Contents<'a> {
         let area = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
         // Some cameras write the size of the preview there.
@@ -99,7 +99,7 @@ impl<'a> Tables<'a> {
         Contents { jpegs: self.jpegs, size: self.crop.or(exif_size).or(self.raw_size), orientation: None, blocks }
     }
 
-    /// Reads a table, and returns those that it refers to.
+    /// Reads a table, and returns the tables that it refers to.
     fn read_table(&mut self, start: u32, role: Role) -> Vec<(u32, Role)> {
         let order = self.source.order;
         let file = self.source.block;
@@ -107,7 +107,7 @@ impl<'a> Tables<'a> {
         let mut table = Table::default();
         let mut found = Vec::new();
         let mut note = None;
-        // A borrow of its own, so that the rest of `self` can be written to.
+        // A separate borrow, so that the rest of `self` can be written to.
         let source = Source { block: file, order };
         source.each_field(start, |tag, field| {
             let number = || field.numbers(order).first().copied();
@@ -151,7 +151,7 @@ impl<'a> Tables<'a> {
         if let (Some(start), Some(length)) = (table.jpeg_start, table.jpeg_length) {
             self.jpegs.add(file, at(start), at(length));
         }
-        // A picture in one piece. What is no picture but raw data is told later, by its frame.
+        // A picture in one piece. Raw data are recognised later, by their frame header.
         if let (Some(6 | 7 | 99), [start], [length]) = (table.compression, &table.starts[..], &table.lengths[..]) {
             self.jpegs.add(file, at(*start), at(*length));
         }
@@ -179,7 +179,7 @@ impl<'a> Tables<'a> {
     }
 }
 
-/// What a table is there for.
+/// What a table is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     First,
@@ -194,7 +194,7 @@ struct Table<'a> {
     compression: Option<u32>,
     colours: Option<u32>,
     make: &'a [u8],
-    /// Where strips or tiles begin, and how long they are.
+    /// Offsets and lengths of strips or tiles.
     starts: Vec<u32>,
     lengths: Vec<u32>,
     jpeg_start: Option<u32>,
@@ -203,7 +203,7 @@ struct Table<'a> {
     exif_height: Option<u32>,
     crop: Option<[u32; 2]>,
     is_dng: bool,
-    /// By the numbers of Panasonic's fields.
+    /// By Panasonic's field numbers.
     borders: [Option<u32>; 8],
 }
 

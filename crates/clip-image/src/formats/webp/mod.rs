@@ -34,11 +34,10 @@ mod codec {
 
     pub(super) const CODEC: Codec = Codec { decode, metadata, has_all_metadata: None };
 
-    /// The most frames of an animation that are looked at, if those before show nothing.
+    /// The most frames of an animation that are decoded to find one that is not empty.
     const MOST_FRAMES: usize = 32;
 
-    /// A still picture, or the first frame of an animation that shows something: it may begin with one that is
-    /// transparent.
+    /// A still picture, or the first frame of an animation that is not empty: it may begin with a transparent one.
     fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
         if is_short(bytes) {
             return Err(ImageError::Truncated { format: Format::WebP });
@@ -53,7 +52,7 @@ mod codec {
         }
     }
 
-    /// Looks at this many frames at most. Returns whether the last of them shows anything.
+    /// Decodes at most this many frames. Returns whether the last of them is not empty.
     fn decode_frames(most: usize, bytes: &[u8], request: &Request<'_>) -> Result<(Pixels, bool), ImageError> {
         let describe = |error: DecodingError| describe(&error, request);
         let own = metadata(bytes).exif.and_then(Orientation::from_exif_chunk);
@@ -97,10 +96,11 @@ mod codec {
         }
     }
 
-    /// The file with a header that says which chunks there are: some programs promise others, or forget some.
+    /// The file with a corrected list of chunks in its header: some programs announce chunks that are missing, or forget
+    /// some.
     struct Corrected<'a> {
         file: io::Cursor<&'a [u8]>,
-        /// The flags of the header, where it has some.
+        /// The flags of the header, if it has any.
         flags: Option<u8>,
     }
 
@@ -125,7 +125,7 @@ mod codec {
         let is_animated = has_frames && (stored & ANIMATION != 0 || !is_still);
         let has_alpha = match lossless {
             _ if is_animated => true,
-            // The bit behind width and height, of 14 bits each.
+            // The bit after width and height, of 14 bits each.
             Some(lossless) => lossless.get(4).is_some_and(|byte| byte & 0x10 != 0),
             None => find(b"ALPH").is_some(),
         };
@@ -156,7 +156,7 @@ mod codec {
     }
 
     impl BufRead for Corrected<'_> {
-        /// Ends before the flags and behind them.
+        /// Stops before the flags and after them.
         fn fill_buf(&mut self) -> io::Result<&[u8]> {
             let start = self.file.position();
             let rest = self.file.fill_buf()?;
@@ -179,8 +179,8 @@ mod codec {
         }
     }
 
-    /// Bytes that the decoder takes beside its result, which has transparency or not, for this many frames at most; those
-    /// of codes are not counted far beyond `most`.
+    /// Bytes that the decoder takes beside its result, with alpha or without, for at most this many frames; tables of
+    /// prefix codes are not counted far beyond `most`.
     pub(in crate::formats) fn beside(bytes: &[u8], frames: usize, has_alpha: bool, most: u64) -> u64 {
         let still = Parts::of(chunks(bytes), false).memory(None, has_alpha, most);
         let frames = chunks(bytes).filter(|(kind, _)| kind == b"ANMF").take(frames);
@@ -188,9 +188,9 @@ mod codec {
         still.max(frame.saturating_add(4 * canvas(bytes).unwrap_or(0)))
     }
 
-    /// Bytes that a frame takes. It is decoded apart from the result, and put into a canvas with what came before.
+    /// Bytes that a frame takes. It is decoded separately, and drawn onto a canvas with the earlier frames.
     fn memory_of_frame(frame: &[u8], most: u64) -> u64 {
-        // Where the frame is, how large, for how long; then its chunks.
+        // Position, size and duration of the frame; then its chunks.
         let size = frame.get(6..).and_then(|rest| rest.first_chunk()).map_or((0, 0), |size| sides(*size));
         let parts = Parts::of(chunks_of(frame.get(16..).unwrap_or_default()), true);
         let pixels = pixels(size).max(parts.lossy.map_or(0, pixels_of_lossy));
