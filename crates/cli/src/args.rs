@@ -156,7 +156,7 @@ pub(crate) enum Command {
     /// List, download and check published models
     #[command(subcommand)]
     Model(ModelCommand),
-    /// Decode photos for another process of this program, which starts it
+    /// Decode photos for another process of this program (used internally)
     #[command(hide = true)]
     DecodeWorker,
 }
@@ -310,12 +310,12 @@ pub(crate) struct IndexArgs {
     pub forget_unreachable: bool,
 
     /// Leave out what matches, in this run and all later ones: a name (`raw`, `*.png`), the end of a path (`raw/*.png`), a
-    /// path from the indexed folder on (`/raw/*.png`) or a whole path; `status` lists them
+    /// path in the indexed folder (`/raw/*.png`) or a whole path; `status` lists them
     #[arg(long, value_name = "PATTERN")]
     pub exclude: Vec<PathBuf>,
 
-    /// Take back an --exclude or a removal, and index what it left out; or index what matches though an --exclude leaves it
-    /// out, in this run and all later ones
+    /// Undo an --exclude or a removal; or make an exception: index what matches despite an --exclude, in this run and all
+    /// later ones
     #[arg(long, value_name = "PATTERN")]
     pub include: Vec<PathBuf>,
 
@@ -323,7 +323,7 @@ pub(crate) struct IndexArgs {
     #[arg(long, value_name = "N", value_parser = depth)]
     pub max_depth: Option<Depth>,
 
-    /// Leave out other file systems than that of the indexed folder, in this run and all later ones; `=no` takes that back
+    /// Stay on the file system of the indexed folder, in this run and all later ones; `=no` undoes that
     #[arg(long, value_enum, ignore_case = true, value_name = "yes|no", num_args = 0..=1, require_equals = true,
         default_missing_value = "yes", hide_possible_values = true)]
     pub one_file_system: Option<YesNo>,
@@ -332,7 +332,7 @@ pub(crate) struct IndexArgs {
     #[arg(long, alias = "download-placeholders")]
     pub download_photos: bool,
 
-    /// Try files again that could not be read before, though nothing has changed
+    /// Try again files that could not be read before, even if nothing has changed
     #[arg(long)]
     pub retry: bool,
 

@@ -64,7 +64,7 @@ pub(crate) const CHANNEL_INTERLEAVED: c_int = 10;
 pub(crate) const COMPRESSION_HEVC: c_int = 1;
 pub(crate) const COMPRESSION_AV1: c_int = 4;
 
-/// Declares the table of functions and how it is read from a library; those behind `optional` are not in every version.
+/// Declares the table of functions and loads it from a library; those after `optional` are not in every version.
 macro_rules! functions {
     (
         required { $($name:ident = $symbol:literal: fn($($argument:ty),*) $(-> $result:ty)?;)* }

@@ -5,10 +5,10 @@ use std::sync::OnceLock;
 
 use crate::ffi::{self, Functions};
 
-/// The first version that tells whether transparency is in the colours already.
+/// The first version that tells whether alpha is premultiplied.
 const OLDEST: Version = Version([1, 12, 0]);
 
-/// Under which names the system's loader looks for it.
+/// The names by which the system's loader looks for it.
 const NAMES: &[&str] = if cfg!(target_os = "macos") {
     // The loader does not look where package managers install.
     &[
@@ -29,14 +29,14 @@ pub struct Library {
     version: Version,
 }
 
-/// Why the library is not there.
+/// Why the library cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotFound {
     /// The system has none.
     #[error("libheif is not installed")]
     Missing,
-    /// The system's is too old, or is none.
+    /// The system's version is too old, or is not version 1.
     #[error("libheif {OLDEST} or later is needed, and {found} is installed")]
     TooOld {
         /// Its version.
@@ -58,7 +58,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// How the pixels of a picture are compressed. The library has decoders for each, or has not.
+/// How the pixels of a picture are compressed. The library may lack a decoder for either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
     /// In HEIC files.
@@ -68,7 +68,7 @@ pub enum Compression {
 }
 
 impl Library {
-    /// The library of the system. It is looked for once.
+    /// The system's library. It is looked for once.
     ///
     /// # Errors
     /// [`NotFound`].
@@ -92,10 +92,10 @@ impl Library {
         }
         // SAFETY: it is version 1, and is never unloaded: see below.
         let functions = unsafe { Functions::of(&library) }.ok_or(NotFound::Incomplete)?;
-        // Decoders of the library have threads and tables of their own, which must not lose their code.
+        // Decoders in the library have their own threads and tables, so its code must stay loaded.
         std::mem::forget(library);
         if let Some(init) = functions.init {
-            // SAFETY: it may be called without parameters, and loads the decoders that are files of their own.
+            // SAFETY: it may be called without parameters; it loads decoder plugins.
             unsafe { init(std::ptr::null()) };
         }
         Ok(Self { functions, version })
@@ -106,7 +106,7 @@ impl Library {
         self.version
     }
 
-    /// Whether it has a decoder for this. In some distributions, each is a package of its own.
+    /// Whether it has a decoder for this. Some distributions package each decoder separately.
     pub fn decodes(&self, compression: Compression) -> bool {
         let compression = match compression {
             Compression::Hevc => ffi::COMPRESSION_HEVC,

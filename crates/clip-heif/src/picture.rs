@@ -13,9 +13,9 @@ use crate::ffi::{
 /// How large a picture may be.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Width times height, of a picture or of what it is cut from.
+    /// Width times height, of a picture or of the picture that it is cropped from.
     pub max_pixels: u64,
-    /// The most bytes that are allocated at a time, as far as the version of the library can tell.
+    /// The most bytes per allocation, if the version of the library supports such a limit.
     pub max_memory: u64,
 }
 
@@ -23,7 +23,7 @@ pub struct Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
-    /// A variety that the library or its decoders do not know.
+    /// A variant that the library or its decoders do not support.
     #[error("this variety is not supported")]
     Unsupported,
     /// It takes more memory than the limits allow.
@@ -32,7 +32,7 @@ pub enum Fault {
     /// The file ends before its picture does.
     #[error("the file ends early")]
     EndsEarly,
-    /// The file has no picture that is its main one.
+    /// The file has no primary picture.
     #[error("it has no image")]
     NoPicture,
     /// Anything else.
@@ -40,11 +40,11 @@ pub enum Fault {
     Damaged,
 }
 
-/// A file that has been read as far as its pictures are known. A thread has files of its own.
+/// A file whose list of pictures has been read. Each thread opens its own.
 pub struct File<'a> {
     library: &'static Library,
     context: NonNull<Context>,
-    /// The library reads from there when it decodes.
+    /// The library reads from here when it decodes.
     bytes: PhantomData<&'a [u8]>,
 }
 
@@ -81,7 +81,7 @@ impl Library {
 }
 
 impl File<'_> {
-    /// The picture that the file is about.
+    /// The primary picture.
     ///
     /// # Errors
     /// [`Fault`].
@@ -96,9 +96,9 @@ impl File<'_> {
         Ok(picture)
     }
 
-    /// Early versions allow 32,768 pixels on a side, whatever the file says of the size of its picture.
+    /// Early versions allow 32,768 pixels on a side, whatever the size in the file.
     fn limit_sides(&self, picture: &Picture<'_>) {
-        /// Compressed pictures are larger by what fills their last blocks up.
+        /// Compressed pictures are padded to whole blocks.
         const BLOCK: u32 = 64;
         const MOST: u32 = 32_768;
         let functions = &self.library.functions;
@@ -133,7 +133,7 @@ impl Picture<'_> {
         Ok(Self { library, handle: NonNull::new(handle).ok_or(Fault::NoPicture)?, file: PhantomData })
     }
 
-    /// Width and height once it is turned and cropped.
+    /// Width and height after rotation and cropping.
     pub fn size(&self) -> (u32, u32) {
         let functions = &self.library.functions;
         // SAFETY: the handle is alive.
@@ -142,20 +142,20 @@ impl Picture<'_> {
         (width, height)
     }
 
-    /// Whether parts of it may be transparent.
+    /// Whether it has an alpha channel.
     pub fn has_alpha(&self) -> bool {
         // SAFETY: the handle is alive.
         unsafe { (self.library.functions.handle_has_alpha)(self.handle.as_ptr()) != 0 }
     }
 
-    /// Bits of a sample, as stored.
+    /// Bits per sample, as stored.
     pub fn bits(&self) -> u32 {
         // SAFETY: the handle is alive.
         let bits = unsafe { (self.library.functions.handle_bits)(self.handle.as_ptr()) };
         u32::try_from(bits).ok().filter(|bits| *bits > 0).unwrap_or(8)
     }
 
-    /// The thumbnails that the file has for it.
+    /// The thumbnails of it in the file.
     pub fn thumbnails(&self) -> Vec<Picture<'_>> {
         /// Files have one or two.
         const MOST: usize = 8;
@@ -175,7 +175,7 @@ impl Picture<'_> {
 
     /// The ICC profile of its colours, if it has one.
     pub fn icc_profile(&self) -> Option<Vec<u8>> {
-        /// Printers have profiles of some MB.
+        /// Profiles of printers have a few MB.
         const MOST: usize = 16 << 20;
         let functions = &self.library.functions;
         // SAFETY: the handle is alive.
@@ -189,7 +189,7 @@ impl Picture<'_> {
         Some(profile)
     }
 
-    /// The numbers of its colour primaries and its transfer characteristics (ITU-T H.273), if it has them.
+    /// The code points of its colour primaries and transfer characteristics (ITU-T H.273), if it has them.
     pub fn coded_colours(&self) -> Option<(u8, u8)> {
         let functions = &self.library.functions;
         let mut colours = ptr::null_mut();
@@ -205,7 +205,7 @@ impl Picture<'_> {
         Some((u8::try_from(numbers.0).ok()?, u8::try_from(numbers.1).ok()?))
     }
 
-    /// Decodes it to 8 bits a sample: RGB, or RGBA where it [has transparency](Self::has_alpha).
+    /// Decodes it to 8 bits per sample: RGB, or RGBA if it [has an alpha channel](Self::has_alpha).
     ///
     /// # Errors
     /// [`Fault`].
@@ -220,7 +220,7 @@ impl Picture<'_> {
             (functions.decode)(self.handle.as_ptr(), &raw mut image, COLORSPACE_RGB, chroma, options.pointer())
         };
         let image = NonNull::new(image);
-        // An image that comes with an error is released, too.
+        // An image that comes with an error is released too.
         let image = image.map(|image| OwnedImage { library: self.library, image });
         fault_of(error)?;
         let image = image.ok_or(Fault::Damaged)?;
@@ -321,17 +321,17 @@ impl Pixels {
         self.size
     }
 
-    /// Whether a pixel has four samples, the last of which says how opaque it is.
+    /// Whether a pixel has four samples, the last of which is alpha.
     pub fn has_alpha(&self) -> bool {
         self.has_alpha
     }
 
-    /// Whether the colours are as dark already as transparency over black makes them.
+    /// Whether alpha is premultiplied.
     pub fn is_premultiplied(&self) -> bool {
         self.is_premultiplied
     }
 
-    /// The rows from top to bottom, the samples of a pixel side by side.
+    /// The rows from top to bottom, with interleaved samples.
     pub fn rows(&self) -> impl Iterator<Item = &[u8]> {
         let (width, height) = (self.size.0 as usize, self.size.1 as usize);
         let length = width * if self.has_alpha { 4 } else { 3 };

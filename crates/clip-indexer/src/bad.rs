@@ -15,10 +15,10 @@ pub(crate) struct Bad {
     known: HashMap<PathBuf, BadFile>,
     /// Contents of those that are gone from where they were: found elsewhere, they are no news.
     moved: HashSet<[u8; 16]>,
-    /// Contents that what decodes in this run cannot decode, and why.
+    /// Contents that the current decoders cannot decode, and why.
     contents: HashMap<[u8; 16], String>,
     decoder: u64,
-    /// Whether all are tried again.
+    /// Whether all files are tried again.
     retry: bool,
 }
 
@@ -63,7 +63,7 @@ impl Bad {
         Bad { known, moved, contents, decoder, retry: false }
     }
 
-    /// The same, but for nothing is settled.
+    /// The same, but every file is tried again.
     pub fn trying_all_again(self) -> Bad {
         Bad { retry: true, ..self }
     }
@@ -76,8 +76,8 @@ impl Bad {
         is_settled.then(|| Skipped { path: file.path.clone(), reason: reason() })
     }
 
-    /// Why a content need not be tried that another file has, or had: a file that crashes what decodes it does so wherever
-    /// it is.
+    /// Why a content need not be tried that another file has, or had: a file that crashes its decoder does so wherever it
+    /// is.
     pub fn settled_content(&self, hash: &[u8; 16]) -> Option<SkipReason> {
         let reason = self.contents.get(hash).filter(|_| !self.retry)?;
         Some(SkipReason::Remembered { reason: reason.clone() })

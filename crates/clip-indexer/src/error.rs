@@ -43,7 +43,7 @@ pub enum IndexerError {
         /// The exclude, as it is given to be taken back.
         by: String,
     },
-    /// The only folders that were asked for lie deeper than is looked.
+    /// All folders that were asked for are deeper than the maximum depth.
     #[error(
         "cannot index {}: it lies deeper below {} than is indexed, which is {levels} level{}",
         path.display(),
@@ -58,7 +58,7 @@ pub enum IndexerError {
         /// The depth.
         levels: u32,
     },
-    /// The only folders that were asked for are left out by a file among the photos.
+    /// All folders that were asked for are excluded by a `.clipignore`.
     #[error("cannot index {}: it is left out by {}", path.display(), by.display())]
     Ignored {
         /// As it was given.
@@ -123,9 +123,9 @@ pub enum Remedy {
     CheckPermissions,
     /// Take the exclude back.
     TakeBackExclude,
-    /// Allow more levels of folders.
+    /// Raise the maximum depth.
     LookDeeper,
-    /// Take the line out of the `.clipignore`.
+    /// Remove the line from the `.clipignore`.
     EditIgnoreFile,
     /// Run the same again: what was indexed is kept.
     Resume,

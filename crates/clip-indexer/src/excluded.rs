@@ -11,11 +11,11 @@ use crate::pattern::Pattern;
 
 /// What a run leaves out, ready to be compared with paths.
 ///
-/// Of the excludes and exceptions that name a path, or a folder that it is in, the last decides. The limits to depth and to
-/// one file system know no exceptions.
+/// If several excludes and exceptions match a path, or a folder that contains it, the last decides. The limits on depth and
+/// file systems have no exceptions.
 #[derive(Debug, Default)]
 pub(crate) struct Excluded {
-    /// For each path that is named, the last that names it.
+    /// For each path that is named, the last entry that names it.
     paths: HashMap<PathBuf, Naming>,
     patterns: Vec<(Naming, Pattern)>,
     has_exceptions: bool,
@@ -24,7 +24,7 @@ pub(crate) struct Excluded {
     roots: Vec<PathBuf>,
 }
 
-/// An exclude or an exception: its place among them.
+/// An exclude or an exception: its position in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Naming {
     place: usize,
@@ -50,18 +50,19 @@ impl Excluded {
         match named {
             Exclude::Path(path) => drop(self.paths.insert(path.path(), naming)),
             Exclude::Pattern(pattern) => self.patterns.push((naming, Pattern::new(pattern))),
-            // An exception to an exception is nothing that is ever written.
+            // An exception to an exception is never written.
             _ => return,
         }
         self.has_exceptions |= naming.is_exception;
     }
 
-    /// Whether what is on another file system than its root is left out.
+    /// Whether everything on another file system than its root is left out.
     pub fn is_one_file_system(&self) -> bool {
         self.one_file_system
     }
 
-    /// Whether this file or folder is left out, if the folders that it is in are not, or only because of exceptions in them.
+    /// Whether this file or folder is left out, provided that the folders above it are not, or only because of exceptions
+    /// in them.
     pub fn names(&self, path: &Path, is_folder: bool) -> bool {
         if self.has_exceptions {
             return self.covers(path, is_folder);
@@ -69,7 +70,7 @@ impl Excluded {
         self.is_too_deep(path, is_folder) || self.naming(path, is_folder).is_some()
     }
 
-    /// Whether this file or folder is left out, or one of the folders that it is in.
+    /// Whether this file or folder, or one of the folders above it, is left out.
     pub fn covers(&self, path: &Path, is_folder: bool) -> bool {
         self.is_too_deep(path, is_folder) || self.deciding(path, is_folder).is_some_and(|naming| !naming.is_exception)
     }
@@ -81,17 +82,17 @@ impl Excluded {
         }
         let Some(naming) = self.deciding(folder, true).filter(|naming| !naming.is_exception) else { return false };
         let is_kept = |exception: &Naming| exception.is_exception && exception.place > naming.place;
-        // Where the names that a pattern matches may be, nobody knows before they are seen.
+        // A pattern may match anywhere; that is not known before the folder is read.
         let may_match = self.patterns.iter().any(|(exception, _)| is_kept(exception));
         !may_match && !self.paths.iter().any(|(path, exception)| is_kept(exception) && path.starts_with(folder))
     }
 
-    /// The place, among the excludes, of the one that leaves out this file or folder.
+    /// The position of the exclude that leaves out this file or folder.
     pub fn left_out_by(&self, path: &Path, is_folder: bool) -> Option<usize> {
         self.deciding(path, is_folder).filter(|naming| !naming.is_exception).map(|naming| naming.place)
     }
 
-    /// Whether it lies below the last level that is looked at. A folder does if all that is in it does.
+    /// Whether it is deeper than the maximum depth. A folder is if everything in it is.
     pub fn is_too_deep(&self, path: &Path, is_folder: bool) -> bool {
         let Some(most) = self.max_depth else { return false };
         let Some(root) = self.root_of(path) else { return false };
@@ -99,7 +100,7 @@ impl Excluded {
         depth > most as usize
     }
 
-    /// What decides about a file or folder, be it by its own name or by that of a folder that it is in.
+    /// The entry that decides about a file or folder, by its own name or by that of a folder above it.
     fn deciding(&self, path: &Path, is_folder: bool) -> Option<Naming> {
         if self.paths.is_empty() && self.patterns.is_empty() {
             return None;
@@ -108,7 +109,7 @@ impl Excluded {
         self.naming(path, is_folder).into_iter().chain(above).max()
     }
 
-    /// The last that names this very file or folder.
+    /// The last entry that matches this very file or folder.
     fn naming(&self, path: &Path, is_folder: bool) -> Option<Naming> {
         let by_path = self.paths.get(path).copied();
         if self.patterns.is_empty() {
@@ -167,11 +168,11 @@ pub(crate) fn as_path(path: &Path) -> Result<Exclude, IndexerError> {
 
 /// The excludes of an index after some were taken back and others added.
 ///
-/// What is to be included takes an exclude back if it names one, and otherwise becomes an exception to all excludes, those
-/// that are given with it among them. An exclude replaces an exception of the same name.
+/// An include removes the exclude that it names; otherwise, it becomes an exception to all excludes, including those given
+/// with it. An exclude replaces an exception of the same name.
 ///
 /// # Errors
-/// [`IndexerError::NotExcluded`] if something is to be taken back that no exclude can be about; those of [`parse_exclude`].
+/// [`IndexerError::NotExcluded`] if an include names nothing that an exclude could match; the errors of [`parse_exclude`].
 pub(crate) fn changed(old: &[Exclude], options: &IndexOptions) -> Result<Vec<Exclude>, IndexerError> {
     let mut excludes = old.to_vec();
     let mut exceptions = Vec::new();
@@ -215,7 +216,7 @@ pub(crate) fn changed(old: &[Exclude], options: &IndexOptions) -> Result<Vec<Exc
     Ok(excludes)
 }
 
-/// Whether it leaves out what it names.
+/// Whether it is an exclude rather than an exception or a limit.
 fn is_plain(exclude: &Exclude) -> bool {
     matches!(exclude, Exclude::Path(_) | Exclude::Pattern(_))
 }
@@ -224,7 +225,7 @@ fn is_exception(exclude: &Exclude, of: &Exclude) -> bool {
     matches!(exclude, Exclude::Except(named) if **named == *of)
 }
 
-/// Whether an exclude is meant by what was given to take it back.
+/// Whether an include names this exclude.
 fn is_called(exclude: &Exclude, given: &Path) -> bool {
     match exclude {
         Exclude::Pattern(pattern) => Some(pattern.as_str()) == given.to_str(),
@@ -233,18 +234,18 @@ fn is_called(exclude: &Exclude, given: &Path) -> bool {
     }
 }
 
-/// Whether an exception can be to any of the excludes. If not, it is misspelt.
+/// Whether an exception can apply to any of the excludes. If not, it is misspelt.
 fn is_about(excludes: &[Exclude], given: &Path, exception: &Exclude) -> bool {
     let bare = |text: &str| text.trim_matches('/').to_owned();
     match exception {
-        // A slash too many or too few.
+        // With a missing or an extra slash.
         Exclude::Pattern(text) => {
             let is_same =
                 |exclude: &Exclude| matches!(exclude, Exclude::Pattern(pattern) if bare(pattern) == bare(text));
             excludes.iter().any(is_plain) && !excludes.iter().any(is_same)
         }
         _ => {
-            // Patterns may be about what is below any folder, and whether it is indexed is not known here.
+            // Patterns may match below any folder, and whether it is indexed is not known here.
             let has_patterns = excludes.iter().any(|exclude| matches!(exclude, Exclude::Pattern(_)));
             let excluded = Excluded::new(excludes, &[]);
             has_patterns || spellings(given).iter().any(|path| excluded.left_out_by(path, path.is_dir()).is_some())

@@ -17,9 +17,9 @@ pub struct FoundPhotos {
     pub skipped: Vec<Skipped>,
 }
 
-/// Lists the photos in a folder and in all folders below it, by the rules that [`Indexer::run`](crate::Indexer::run) goes
-/// by: links are followed; hidden entries, system folders, what [`IGNORE_FILE`](crate::IGNORE_FILE)s leave out and what is only
-/// in the cloud are left out. No photo is opened.
+/// Lists the photos in a folder and in all folders below it, by the rules of [`Indexer::run`](crate::Indexer::run): links
+/// are followed; hidden entries, system folders, photos that [`IGNORE_FILE`](crate::IGNORE_FILE)s exclude and photos that
+/// are only in the cloud are left out. No photo is opened.
 pub fn find_photos(folder: &Path) -> FoundPhotos {
     let never = AtomicBool::new(false);
     let selection = Selection { follow_links: true, ..Selection::default() };

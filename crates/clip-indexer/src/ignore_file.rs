@@ -1,7 +1,7 @@
-//! `.clipignore` files: what to leave out of the folder that one lies in, written as a `.gitignore` is.
+//! `.clipignore` files: what to exclude in their folder, in the syntax of `.gitignore`.
 //!
-//! Unlike the index's excludes they travel with the photos. `.gitignore` files themselves mean nothing here: what is not to
-//! be committed to a repository may well be a photo.
+//! Unlike the index's excludes, they travel with the photos. `.gitignore` files themselves are ignored: what does not
+//! belong in a repository may well be a photo.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -16,34 +16,34 @@ use crate::pattern::Pattern;
 /// The name of these files.
 pub const IGNORE_FILE: &str = ".clipignore";
 
-/// What lies beyond in a file is not read. A thousand times as much as anybody writes.
+/// The most bytes of a file that are read: a thousand times as many as anybody writes.
 const MAX_BYTES: u64 = 256 << 10;
 
-/// Every file below is compared with every line.
+/// The most patterns of a file: every file below is compared with every one.
 const MAX_LINES: usize = 4096;
 
-/// How many faults of a file are told one by one.
+/// How many faults of a file are reported one by one.
 const MAX_FAULTS: usize = 10;
 
-/// Something in a `.clipignore` that is not heeded.
+/// Something in a `.clipignore` that is ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IgnoreFault {
     /// The `.clipignore`.
     pub path: PathBuf,
-    /// The line, from 1; `None` if it is about the file.
+    /// The line, from 1; `None` if it is about the whole file.
     pub line: Option<u64>,
     /// A phrase that goes after path and line.
     pub reason: String,
 }
 
-/// A line: what it matches, and whether that is left out or, after a `!`, kept.
+/// A line: its pattern, and whether it excludes or, after a `!`, includes.
 #[derive(Debug)]
 struct Rule {
     pattern: Pattern,
     keeps: bool,
 }
 
-/// The files that were read so far, by the folders that they lie in.
+/// The files that were read so far, by folder.
 #[derive(Debug, Default)]
 pub(crate) struct IgnoreFiles {
     rules: HashMap<PathBuf, Vec<Rule>>,
@@ -54,7 +54,7 @@ impl IgnoreFiles {
     /// Reads the file in a folder, if there is one.
     ///
     /// # Errors
-    /// What the system says if there may be one that cannot be read: nobody knows then what is to be left out.
+    /// The system's error if there may be a file that cannot be read: what is to be excluded is then unknown.
     pub fn read(&mut self, folder: &Path) -> io::Result<()> {
         if self.rules.contains_key(folder) {
             return Ok(());
@@ -66,7 +66,7 @@ impl IgnoreFiles {
             Err(error) => return Err(error),
         };
         if !kind.is_file() {
-            // A named pipe would never come to its end.
+            // Reading a named pipe would never end.
             let reason = format!("not a file but {}", clip_files::kind::name(kind));
             self.faults.push(IgnoreFault { path, line: None, reason });
             return Ok(());
@@ -108,8 +108,8 @@ impl IgnoreFiles {
         self.rules.insert(folder.to_path_buf(), rules);
     }
 
-    /// Reads the files in the folders from `outer` down to the one that `root` is in, and returns the file that leaves out
-    /// `root`, or a folder that it is in, if one does. What cannot be read leaves out nothing.
+    /// Reads the files in the folders from `outer` down to the one that contains `root`, and returns the file that excludes
+    /// `root` or a folder above it, if any. Files that cannot be read exclude nothing.
     pub fn read_above(&mut self, root: &Path, outer: &Path) -> Option<PathBuf> {
         let mut above: Vec<&Path> = root.ancestors().skip(1).take_while(|folder| folder.starts_with(outer)).collect();
         above.reverse();
@@ -129,13 +129,13 @@ impl IgnoreFiles {
             .map(|folder| folder.join(IGNORE_FILE))
     }
 
-    /// Whether this very file or folder is left out. The folders that it is in are another question.
+    /// Whether this very file or folder is excluded, regardless of the folders above it.
     pub fn ignores(&self, path: &Path, is_folder: bool) -> bool {
         self.leaving_out(path, is_folder).is_some()
     }
 
-    /// The folder whose file leaves out this very file or folder. The innermost with a line that matches decides, and of its
-    /// lines the last.
+    /// The folder whose file excludes this very file or folder. The innermost file with a line that matches decides, by its
+    /// last such line.
     fn leaving_out<'a>(&self, path: &'a Path, is_folder: bool) -> Option<&'a Path> {
         if self.rules.is_empty() {
             return None;
@@ -151,14 +151,14 @@ impl IgnoreFiles {
         None
     }
 
-    /// What is not heeded in the files that were read since the last call.
+    /// The faults of the files that were read since the last call.
     pub fn take_faults(&mut self) -> Vec<IgnoreFault> {
         std::mem::take(&mut self.faults)
     }
 }
 
 impl Rule {
-    /// Reads a line; `None` if it says nothing.
+    /// Parses a line; `None` if it has no pattern.
     fn parse(line: &[u8]) -> Result<Option<Rule>, &'static str> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let text = without_trailing_blanks(str::from_utf8(line).map_err(|_| "expected UTF-8")?);
@@ -170,11 +170,11 @@ impl Rule {
     }
 }
 
-/// Blanks at the end count only after a backslash.
+/// Trailing blanks count only after a backslash.
 fn without_trailing_blanks(text: &str) -> &str {
     let kept = text.trim_end_matches(' ');
     let backslashes = kept.len() - kept.trim_end_matches('\\').len();
-    // An even number of them are backslashes that stand for themselves.
+    // An even number of backslashes are escaped backslashes.
     if kept.len() < text.len() && backslashes % 2 == 1 { &text[..=kept.len()] } else { kept }
 }
 

@@ -180,7 +180,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         }
 
         let disk = Disk::default();
-        // What is left out is not away but to leave the index, wherever it is.
+        // Excluded photos leave the index, even if they cannot be reached.
         let (mut known, mut to_leave): (Vec<_>, Vec<_>) =
             known_files(writer.records()?).into_iter().partition(|photo| !is_left_out(&photo.path));
         let deleted = roots.deleted_files(|path| known.iter().any(|known| known.path == path));

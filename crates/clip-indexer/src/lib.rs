@@ -2,8 +2,8 @@
 //!
 //! [`Indexer`] is the whole interface. A run goes through these steps:
 //!
-//! 1. **Walk** the folders without opening a photo. Hidden entries, [`SYSTEM_FOLDERS`], what the index excludes and what
-//!    [`IGNORE_FILE`]s leave out are passed over; links are followed, each target once.
+//! 1. **Walk** the folders without opening a photo. Hidden entries, [`SYSTEM_FOLDERS`], and what the index or
+//!    [`IGNORE_FILE`]s exclude are skipped; links are followed, each target once.
 //! 2. **Plan**: what has the path, size and times that the index knows is unchanged; the rest is read, except for files that
 //!    could not be decoded before and have not changed, and for those that are only in the cloud.
 //! 3. **Pipeline**: threads read and hash. Content that the index knows is moved or copied there without being decoded;

@@ -11,12 +11,12 @@ use clip_index::GraphOptions;
 /// start.
 const MAX_DECODE_THREADS: usize = 1024;
 
-/// How deep folders are looked into.
+/// How many levels of folders are indexed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// As deep as they go.
+    /// All levels.
     Any,
-    /// So many levels, of which the files in the root itself are the first.
+    /// This many levels, where files directly in the root are on level 1.
     UpTo(NonZeroU32),
 }
 
@@ -40,9 +40,9 @@ pub struct IndexOptions {
     pub threads: Option<NonZeroUsize>,
     /// Which files are refused as too large.
     pub limits: Limits,
-    /// What decodes photos: this process, or others for files that may crash it.
+    /// Decodes photos in this process, or in workers for files that may crash it.
     pub decoder: Decoder,
-    /// Whether files are tried again that could not be decoded before, though neither they nor the decoders have changed.
+    /// Whether to try files again that could not be decoded before, although neither they nor the decoders have changed.
     pub retry: bool,
     /// How many bytes of files and of pictures all decoding threads together may have in memory. A photo that does not
     /// fit waits while smaller ones go on; one that needs more than all of it, within the limits, is decoded alone.
@@ -57,17 +57,16 @@ pub struct IndexOptions {
     /// What is left out of the folders from now on, besides what the index leaves out already. Each is a file or folder, or
     /// a pattern such as `*.png`, which `docs/index-format.md` describes. Photos that match leave the index.
     pub exclude: Vec<PathBuf>,
-    /// What is not left out any more, named as it was excluded. What names no exclude is an exception from now on: it is
+    /// Excludes to remove, named as they were excluded. A path or pattern that names no exclude becomes an exception: it is
     /// indexed whatever is excluded before or with it.
     pub include: Vec<PathBuf>,
-    /// How deep folders are looked into from now on; `None` leaves that as the index has it. What lies deeper leaves the
-    /// index.
+    /// The maximum depth from now on; `None` leaves it as the index has it. Deeper photos leave the index.
     pub max_depth: Option<Depth>,
-    /// Whether only what is on the file system of its root is looked at from now on; `None` leaves that as the index has
-    /// it. What is on another leaves the index. Where the system has no numbers for file systems, drives are compared.
+    /// Whether to stay on the file system of each root from now on; `None` leaves that as the index has it. Photos on other
+    /// file systems leave the index. On systems without device numbers, drives are compared.
     pub one_file_system: Option<bool>,
-    /// Whether files are read that are only in the cloud and that reading downloads. What the index has of such a file stays in
-    /// it either way.
+    /// Whether to read, and so download, files that are only in the cloud. What the index has of such a file stays in it
+    /// either way.
     pub download: bool,
     /// Whether it is measured how near photos are to texts in general, so that searches can correct scores by it. Takes a tenth
     /// of a millisecond a photo, and the first time as long as embedding some thousand texts takes.

@@ -18,7 +18,7 @@ pub struct PassedOver {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum PassedOverKind {
-    /// Pictures in a format that cannot be read: JPEG XL, drawings.
+    /// Pictures in a format that cannot be read: JPEG 2000, drawings.
     Picture,
     /// Videos.
     Video,

@@ -56,11 +56,11 @@ impl Pattern {
         }
     }
 
-    /// Reads the pattern of a line as git does, without the `!` that may be before it. It is compared with what comes after
-    /// the folder in a path; [`is_absolute`](Self::is_absolute) means that it is all of that.
+    /// Parses a line as git does, without a leading `!`. It is compared with the path below the file's folder; if
+    /// [`is_absolute`](Self::is_absolute), with the whole of that path.
     ///
     /// # Errors
-    /// What is wrong with it, as a phrase. Git takes no notice of such lines.
+    /// What is wrong with it, as a phrase. Git ignores such lines.
     pub fn of_ignore_file(text: &str) -> Result<Pattern, &'static str> {
         let folders_only = text.ends_with('/');
         let text = text.strip_suffix('/').unwrap_or(text);
@@ -68,7 +68,7 @@ impl Pattern {
         let names: Vec<&str> = text.strip_prefix('/').unwrap_or(text).split('/').collect();
         for (place, name) in names.iter().enumerate() {
             let backslashes = name.len() - name.trim_end_matches('\\').len();
-            // A slash after a backslash is a slash.
+            // An escaped slash is a slash.
             let name = if backslashes % 2 == 1 && place + 1 < names.len() { &name[..name.len() - 1] } else { name };
             match name {
                 "" => return Err("expected a name"),
@@ -212,7 +212,7 @@ fn tokens(name: &str) -> Vec<Token> {
     tokens
 }
 
-/// As [`tokens`], with `\` before characters that stand for themselves. A bracket that is not closed is a mistake.
+/// As [`tokens`], with `\` as the escape character. A bracket that is not closed is an error.
 fn tokens_with_escapes(name: &str) -> Result<Vec<Token>, &'static str> {
     let mut tokens = Vec::new();
     let mut rest = name;
@@ -238,8 +238,8 @@ fn tokens_with_escapes(name: &str) -> Result<Vec<Token>, &'static str> {
     Ok(tokens)
 }
 
-/// Reads a class after its opening bracket, and what follows it; `None` if it is not closed. With `escapes`, a character after
-/// `\` stands for itself.
+/// Parses a class after its opening bracket, and returns it with the rest; `None` if it is not closed. With `escapes`, `\`
+/// is the escape character.
 fn class(text: &str, escapes: bool) -> Option<(Token, &str)> {
     let (negated, mut rest) = match text.strip_prefix(['!', '^']) {
         Some(rest) => (true, rest),

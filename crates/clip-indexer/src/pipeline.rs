@@ -51,7 +51,7 @@ pub(crate) struct Pipeline<'a> {
     faults: HashMap<usize, Fault>,
     /// Files whose content another file of this run was told to encode: their places and those of the others.
     same: Vec<SameContent>,
-    /// Photos that were moved or copied, or whose files were written anew, and of which something else is said now than before.
+    /// Photos that were moved or copied, or whose files were rewritten, and whose details may have changed.
     said_anew: Vec<(u64, FoundFile)>,
     /// Files of the work that were dealt with.
     dealt_with: usize,
@@ -218,8 +218,8 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
-    /// Reads the details of photos again of which the index has those of an earlier version, which understood less of them, or
-    /// beside which files have changed. Embeddings stay. What cannot be read keeps what the index has of it.
+    /// Reads details again for photos whose details in the index are of an earlier version, or whose sidecars have changed.
+    /// Embeddings stay. If a file cannot be read, the index keeps its details.
     pub fn read_details(&mut self, outdated: &[(u64, FoundFile)], cancel: &AtomicBool) -> Result<(), IndexerError> {
         if outdated.is_empty() || self.report.cancelled {
             return Ok(());
@@ -257,8 +257,8 @@ impl<'a> Pipeline<'a> {
 
     /// Writes what can only be written at the end: copies of photos that are themselves new, and removals.
     ///
-    /// `is_gone` tells whether a photo is still gone: the run may have taken hours, and the folders of a share that was away for
-    /// a moment look empty. Returns besides the photos that were removed.
+    /// `is_gone` checks whether a photo is still gone: the run may have taken hours, and the folders of a share that was
+    /// away for a moment look empty. Also returns the photos that were removed.
     pub fn finish(
         mut self,
         contents: &Contents<'_>,
@@ -390,7 +390,7 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
-    /// Notes a photo whose file was moved or written anew, if something else is said of it now.
+    /// Notes a photo whose file was moved or rewritten, if its details may have changed.
     fn note_what_is_said(&mut self, id: u64, index: usize) -> Result<(), IndexerError> {
         let before = self.before.as_ref().map(|before| before.records(&[id])).transpose()?;
         let file = &self.work[index].file;
@@ -517,7 +517,7 @@ struct Copied {
     is_said_anew: bool,
 }
 
-/// Whether the name of a file, or the files beside it, may say something else of its photo than what the index has.
+/// Whether a file's name or sidecars may give other details than the index has.
 fn is_said_anew(asset: &Asset, file: &FoundFile) -> bool {
     asset.sidecars != file.sidecars.stamp || asset.path.file_name() != file.path.file_name()
 }

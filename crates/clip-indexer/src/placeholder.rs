@@ -1,13 +1,12 @@
-//! Files that are only in the cloud: what stands for them on the disk has their name, size and time, and reading it downloads
-//! them. One look at a library must not fill the disk with all of it.
+//! Files that are only in the cloud: their placeholder on the disk has their name, size and time, and reading it downloads
+//! them. Indexing a library must not download all of it.
 //!
-//! - Windows says so in a file's attributes: OneDrive, iCloud Drive, Dropbox, Google Drive and archives on tape.
-//! - macOS has a flag for files without data. Before macOS 14, iCloud Drive put a hidden `.a.jpg.icloud` in the place of
-//!   `a.jpg`.
-//! - Nextcloud and ownCloud put an `a.jpg.nextcloud` or `a.jpg.owncloud` there, on Linux too.
+//! - Windows marks placeholders with file attributes: OneDrive, iCloud Drive, Dropbox, Google Drive and tape archives.
+//! - macOS has a flag for files without data. Before macOS 14, iCloud Drive replaced `a.jpg` by a hidden `.a.jpg.icloud`.
+//! - Nextcloud and ownCloud replace it by `a.jpg.nextcloud` or `a.jpg.owncloud`, on Linux too.
 //!
-//! Linux has nothing else that can be relied on. A file without blocks may be a small or a sparse one, and file systems
-//! such as rclone's tell of blocks that are not there.
+//! Linux has nothing else that is reliable. A file without blocks may be small or sparse, and file systems such as rclone's
+//! report blocks that do not exist.
 
 use std::ffi::OsStr;
 use std::fs::Metadata;
@@ -21,7 +20,7 @@ const ELSEWHERE: u32 = 0x1000 | 0x4_0000 | 0x40_0000;
 #[cfg(any(target_os = "macos", test))]
 const DATALESS: u32 = 0x4000_0000;
 
-/// What clients of Nextcloud and ownCloud add to names.
+/// The suffixes that the clients of Nextcloud and ownCloud add to names.
 const SUFFIXES: [&str; 2] = ["nextcloud", "owncloud"];
 
 /// Whether reading a file would download it.
@@ -53,7 +52,7 @@ fn is_dataless(flags: u32) -> bool {
     flags & DATALESS != 0
 }
 
-/// The photo in whose place a file is that has another name: `a.jpg` for `.a.jpg.icloud`.
+/// The photo that a file with another name is the placeholder of: `a.jpg` for `.a.jpg.icloud`.
 pub(crate) fn stands_for(path: &Path) -> Option<PathBuf> {
     let extension = path.extension()?;
     let stem = path.file_stem()?.to_str()?;

@@ -16,7 +16,7 @@ pub(crate) struct Known {
     pub stamp: Stamp,
     /// More is understood of its file's metadata now than when it was read.
     pub is_outdated: bool,
-    /// The stamp of the files beside it when they were read.
+    /// The stamp of the sidecars when they were read.
     pub sidecars: Option<u64>,
 }
 
@@ -69,7 +69,7 @@ pub(crate) struct Plan {
     pub restamped: Vec<(u64, Stamp)>,
     /// Unchanged photos whose details are to be read again, with their ids.
     pub outdated: Vec<(u64, FoundFile)>,
-    /// Files that are only in the cloud and are not as the index knows them, if it does.
+    /// Files that are only in the cloud and differ from what the index has, or are not in it.
     pub in_cloud: u64,
     /// Files to read, in the order in which they were found.
     pub work: Vec<Work>,
@@ -101,7 +101,7 @@ pub(crate) fn plan(
         occupied.add(&file.path, known.map(|known| &known.stamp));
         match known {
             _ if file.in_cloud => {
-                // Where data were removed from the disk, times other than this one may have changed.
+                // When data are evicted from the disk, times other than this one may change.
                 let is_same = |known: &Known| {
                     let at = |stamp: &Stamp| (stamp.size, stamp.mtime_ns);
                     file.stamp == Stamp::default() || at(&known.stamp) == at(&file.stamp)
@@ -157,8 +157,8 @@ pub(crate) fn plan(
     plan
 }
 
-/// The photos of an index that is to be replaced which would be lost, because they are where the run could not look, or only in
-/// the cloud. The others of `known` were found or are gone.
+/// The photos of an index to be replaced that would be lost, because they are in a blind spot or only in the cloud. The
+/// others of `known` were found or are gone.
 pub(crate) fn lost(
     known: &[Known],
     found: &[FoundFile],

@@ -35,7 +35,7 @@ pub enum Event<'a> {
         /// Photos added or changed by this run so far.
         indexed: u64,
     },
-    /// Details of unchanged photos are being read again: earlier versions understood less of them, or files beside them changed.
+    /// Details of unchanged photos are being read again: an earlier version knew fewer of them, or sidecars have changed.
     Details {
         /// Photos read so far.
         done: u64,

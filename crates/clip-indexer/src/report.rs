@@ -23,8 +23,8 @@ pub struct Report {
     pub copied: u64,
     /// Photos that the index knew as they are. A file whose time changed but not its content is among them.
     pub unchanged: u64,
-    /// How many of `unchanged` had their details (time, place, keywords and so on) read again: an earlier version understood less
-    /// of them, or a file beside the photo has come, changed or gone.
+    /// How many of `unchanged` had their details (time, place, keywords and so on) read again: an earlier version knew
+    /// fewer of them, or a sidecar was added, changed or removed.
     pub details_read: u64,
     /// Photos known by their content that now lie elsewhere.
     pub moved: u64,
@@ -35,14 +35,14 @@ pub struct Report {
     pub skipped: Vec<Skipped>,
     /// What could not be indexed in an earlier run either and is as it was then, in the order of their paths.
     pub skipped_before: Vec<Skipped>,
-    /// Photos that are only in the cloud, and of which the index has nothing or something older: they were not read, which would
-    /// have downloaded them.
+    /// Photos that are only in the cloud and that the index does not have, or has in an older version. They were not read,
+    /// since that would download them.
     pub in_cloud: u64,
     /// Folders that were to be indexed and are excluded.
     pub excluded: Vec<PathBuf>,
-    /// Folders that were to be indexed and are left out by a file among the photos.
+    /// Folders that were to be indexed and are excluded by a `.clipignore`.
     pub ignored: Vec<Ignored>,
-    /// What is not heeded in such files.
+    /// What is ignored in such files.
     pub ignore_faults: Vec<IgnoreFault>,
     /// Places that could not be looked into, or where photos were not found that may be on a drive that is not mounted. The
     /// photos that the index knows there were kept.
@@ -153,7 +153,7 @@ impl SkipReason {
     }
 }
 
-/// A folder that was to be indexed and is left out by a file in a folder above it.
+/// A folder that was to be indexed and is excluded by a `.clipignore` in a folder above it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ignored {
     /// The folder.

@@ -104,8 +104,8 @@ impl Roots {
         })
     }
 
-    /// Takes what is left out by files in the folders above, up to `all` roots of the index, out of what is to be walked,
-    /// and gives it. The files are read.
+    /// Removes and returns the roots that `.clipignore` files exclude, in the folders above them up to one of `all`, the
+    /// roots of the index. The files are read.
     ///
     /// # Errors
     /// [`IndexerError::Ignored`] if no other is left.

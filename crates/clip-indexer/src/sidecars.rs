@@ -1,4 +1,4 @@
-//! Files beside photos that tell of them: found by the walk, and given to the photos that they are about.
+//! Sidecar files: found by the walk, and assigned to their photos.
 
 use std::collections::HashMap;
 use std::fs::Metadata;
@@ -9,16 +9,16 @@ use clip_index::Stamp;
 
 use crate::stamp::stamp_of;
 
-/// The files that tell of a photo.
+/// The sidecars of a photo.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Sidecars {
-    /// The one that says the most about it first: by the photo's whole name, and XMP before others.
+    /// The most specific first: those with the photo's whole name, and XMP before others.
     pub paths: Vec<PathBuf>,
-    /// Stands for their names, sizes and times; `None` if there are none. Changes if one is added, changed or removed.
+    /// A hash of their names, sizes and times; `None` if there are none. It changes if one is added, changed or removed.
     pub stamp: Option<u64>,
 }
 
-/// Such files by folder and by what they are about.
+/// Sidecars by folder and subject.
 #[derive(Debug, Default)]
 pub(crate) struct Beside {
     files: HashMap<(PathBuf, String), Vec<Sidecar>>,
@@ -28,15 +28,15 @@ pub(crate) struct Beside {
 struct Sidecar {
     path: PathBuf,
     stamp: Stamp,
-    /// It was given to a photo.
+    /// It was assigned to a photo.
     is_used: bool,
 }
 
 impl Beside {
-    /// Notes a file if it may tell of a photo.
+    /// Adds a file if it may be a sidecar.
     pub fn add(&mut self, path: &Path, metadata: impl FnOnce() -> Option<Metadata>) -> bool {
         let Some((folder, subject)) = path.parent().zip(subject_of_sidecar(path)) else { return false };
-        // One that vanished meanwhile is passed over in silence.
+        // One that has vanished meanwhile is silently skipped.
         if let Some(metadata) = metadata() {
             let same_subject = self.files.entry((folder.to_path_buf(), subject)).or_default();
             if !same_subject.iter().any(|sidecar| sidecar.path == path) {
@@ -46,7 +46,7 @@ impl Beside {
         true
     }
 
-    /// Gives all photos theirs, by their paths. Returns those that no photo has, in order.
+    /// Assigns sidecars to all photos, by their paths. Returns those without a photo, in order.
     pub fn share_out<'a>(&mut self, photos: impl Iterator<Item = (&'a Path, &'a mut Sidecars)>) -> Vec<PathBuf> {
         let mut files = std::mem::take(&mut self.files);
         if files.is_empty() {

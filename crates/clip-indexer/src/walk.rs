@@ -5,8 +5,8 @@
 //! reachable without a link is therefore always listed under its real path, and a link adds only what is reachable in
 //! no other way. That makes loops harmless and the result independent of the order in which a file system lists names.
 //!
-//! Whatever cannot be looked at is a blind spot, and so is a root that is not in its place any more when its walk is over: a
-//! drive that goes away half-way looks like a folder that was emptied.
+//! Whatever cannot be read is a blind spot, and so is a root that is no longer in its place when its walk is over: a drive
+//! that goes away half-way looks like a folder that was emptied.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::Metadata;
@@ -38,11 +38,12 @@ pub(crate) struct FoundFile {
     pub path: PathBuf,
     /// Size and time of change when the walk came by.
     pub stamp: Stamp,
-    /// Files beside it that tell of it.
+    /// Its sidecars.
     pub sidecars: Sidecars,
     /// Number of the file system of the folder that it is in, where the system tells.
     pub folder_device: Option<u64>,
-    /// Reading it would download it. The stamp is empty if what stands for it has another name and a size and time of its own.
+    /// Reading it would download it. The stamp is empty if its placeholder has another name, and a size and time of its
+    /// own.
     pub in_cloud: bool,
 }
 
@@ -53,10 +54,10 @@ const BLIND_IN_FOLDER: usize = 3;
 #[derive(Debug, Default)]
 pub(crate) struct Selection {
     pub excluded: Excluded,
-    /// Those above the roots; the walk reads the others.
+    /// The ignore files above the roots; the walk reads the others.
     pub ignore_files: IgnoreFiles,
     pub follow_links: bool,
-    /// Files that reading downloads are as good as others.
+    /// Whether files that reading would download are treated like others.
     pub download: bool,
 }
 
@@ -78,7 +79,7 @@ pub(crate) struct Walk {
     pub blind: Vec<Blind>,
     /// What was passed over because of its name.
     pub passed_over: Tally,
-    /// Files and folders that were left out for what is written among the photos, or for being on another file system.
+    /// Files and folders that were left out by a `.clipignore`, or for being on another file system.
     pub left_out: HashSet<PathBuf>,
     pub ignore_faults: Vec<IgnoreFault>,
     /// The walk stopped early: absence from `files` means nothing.
@@ -86,7 +87,7 @@ pub(crate) struct Walk {
 }
 
 impl Walk {
-    /// Whether a file, or a folder that it is in, was left out by what is not in the index.
+    /// Whether a file, or a folder above it, was left out by something other than the excludes of the index.
     pub fn has_left_out(&self, path: &Path) -> bool {
         !self.left_out.is_empty() && path.ancestors().any(|path| self.left_out.contains(path))
     }
@@ -164,11 +165,11 @@ struct Walker<'a> {
     links: BTreeSet<PathBuf>,
     folders: HashSet<Identity>,
     files: HashSet<Identity>,
-    /// Photos that something under another name stands for.
+    /// Photos that have a placeholder with another name.
     stand_ins: Vec<PathBuf>,
     /// The file systems of the folders that were visited.
     devices: HashMap<PathBuf, u64>,
-    /// Files that tell of photos.
+    /// Sidecar files.
     beside: Beside,
     /// The folders of roots that are files.
     listed: HashSet<PathBuf>,
@@ -278,7 +279,7 @@ impl Walker<'_> {
         }
     }
 
-    /// Looks for files that tell of a photo that is a root itself, so that nothing else of its folder is walked.
+    /// Looks for the sidecars of a photo that is itself a root, so that the rest of its folder is not walked.
     fn list_beside(&mut self, root: &Path) {
         let Some(folder) = root.parent().filter(|folder| self.listed.insert(folder.to_path_buf())) else { return };
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -346,8 +347,8 @@ impl Walker<'_> {
         }
     }
 
-    /// Whether a file or folder is not left out, if the folders that it is in are not. A folder is entered if anything in it may
-    /// be looked at.
+    /// Whether a file or folder is not left out, provided that the folders above it are not. A folder is entered if
+    /// anything in it may be indexed.
     fn looks_at(&mut self, path: &Path, is_folder: bool) -> bool {
         if self.excluded.names(path, is_folder) && (!is_folder || self.excluded.shuts(path)) {
             return false;
@@ -359,7 +360,7 @@ impl Walker<'_> {
         !is_ignored
     }
 
-    /// Whether the file that a link leads to is looked at: what is left out does not come back through a link.
+    /// Whether to index the file that a link leads to: what is left out does not come back through a link.
     fn looks_at_target(&mut self, link: &Path) -> bool {
         let Ok(target) = link.canonicalize() else { return false };
         let folder = target.parent().and_then(|folder| folder.metadata().ok());
@@ -372,8 +373,8 @@ impl Walker<'_> {
         !is_left_out
     }
 
-    /// Whether a folder, or the one that a link at `path` leads into, is on the file system of its root, or on any if that does
-    /// not matter.
+    /// Whether a folder, or the target of a link at `path`, is on the file system of its root; always true without that
+    /// limit.
     fn is_on_right_file_system(&self, path: &Path, metadata: &Metadata) -> bool {
         if !self.excluded.is_one_file_system() {
             return true;
@@ -381,12 +382,12 @@ impl Walker<'_> {
         let Some(root) = self.roots.iter().find(|root| path.starts_with(root)) else { return true };
         match (device_of(metadata), self.devices.get(root)) {
             (Some(device), Some(of_root)) => device == *of_root,
-            // Without numbers, by drives and shares, with which canonical paths begin.
+            // Without device numbers, compare drives and shares, which canonical paths begin with.
             _ => path.canonicalize().map_or(true, |path| path.components().next() == root.components().next()),
         }
     }
 
-    /// Makes sure that what was walked is the root that it seemed to be when its walk began.
+    /// Makes sure that the root is still the folder that it was when its walk began.
     fn look_at_root_again(&mut self, root: &Path) {
         if self.out.cancelled || self.out.blind.iter().any(|spot| spot.path == root) {
             return;
@@ -409,7 +410,7 @@ impl Walker<'_> {
         self.out.blind.push(Blind { path: root.to_path_buf(), reason, root: true });
     }
 
-    /// Adds the photos that files of other names stand for, unless they are there themselves.
+    /// Adds the photos that have a placeholder with another name, unless they are there themselves.
     fn add_stand_ins(&mut self) {
         if self.stand_ins.is_empty() {
             return;
@@ -424,7 +425,7 @@ impl Walker<'_> {
         }
     }
 
-    /// Names a folder instead of everything in it, so that a drive that fails is one place that cannot be reached.
+    /// Names a folder instead of everything in it, so that a failing drive is reported as one place.
     fn merge_blind_spots(&mut self) {
         let mut told = HashSet::new();
         self.out.blind.retain(|spot| told.insert(spot.path.clone()));
@@ -490,7 +491,7 @@ impl Walker<'_> {
         });
     }
 
-    /// Notes a folder of which nobody knows what is to be left out: that may be what nobody shall see.
+    /// Notes a folder whose excludes are unknown: its photos may be private.
     fn unknown_rules(&mut self, folder: &Path, error: &io::Error) {
         match std::fs::read_dir(folder) {
             Err(error) => self.blind(folder, &error),

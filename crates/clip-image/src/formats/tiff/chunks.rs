@@ -7,11 +7,11 @@ use crate::formats::library::Fault;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Chunks<'a> {
-    /// Width and height, also of those that reach over the right and the lower edge if they are tiles.
+    /// Width and height of a chunk; tiles may exceed the right and the lower edge.
     pub(super) size: (u32, u32),
     pub(super) across: u32,
     pub(super) down: u32,
-    /// Whether each sample of the pixels has chunks of its own.
+    /// Whether each sample has its own chunks (planar).
     pub(super) is_planar: bool,
     places: Places<'a>,
 }
@@ -29,9 +29,9 @@ enum Places<'a> {
 /// The bytes of a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Chunk<'a> {
-    /// As long as the file says, and everything that follows.
+    /// The length in the file, and everything that follows.
     Bytes { stated: &'a [u8], open: &'a [u8] },
-    /// It was never written: all of it is zero.
+    /// It was never written: all zeros.
     Sparse,
 }
 
@@ -47,7 +47,7 @@ impl<'a> Chunks<'a> {
         }
         let side = |tag| directory.uint(tag).map(|side| u32::try_from(side).unwrap_or(u32::MAX));
         let tile = side(tags::TILE_WIDTH).zip(side(tags::TILE_LENGTH));
-        // Some programs write the places of tiles into the fields of strips.
+        // Some programs write the offsets of tiles into the fields of strips.
         let (offsets, lengths, chunk) = match tile {
             Some(tile) => {
                 let offsets = directory.get(tags::TILE_OFFSETS).or_else(|| directory.get(tags::STRIP_OFFSETS));
@@ -80,7 +80,7 @@ impl<'a> Chunks<'a> {
         Self { size, across: 1, down: 1, is_planar: false, places: Places::One(bytes) }
     }
 
-    /// How many there are of a plane.
+    /// The number of chunks per plane.
     pub(super) fn per_plane(&self) -> u64 {
         u64::from(self.across) * u64::from(self.down)
     }

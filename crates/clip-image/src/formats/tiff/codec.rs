@@ -1,4 +1,4 @@
-//! Pages to pixels.
+//! Decodes pages.
 
 use std::io::Read;
 
@@ -19,7 +19,7 @@ use crate::formats::codec::{Blocks, Codec, Pixels, Request, rgb_bytes};
 use crate::formats::library::Fault;
 use crate::{Format, ImageError};
 
-// EXIF data are a TIFF file themselves: their fields stand among the file's own.
+// EXIF data are TIFF fields themselves: they are among the file's own.
 pub(super) const CODEC: Codec = Codec {
     decode,
     metadata: |bytes| Blocks { exif: Some(bytes), xmp: exif_data::xmp_of_tiff(bytes), resources: None },
@@ -50,7 +50,7 @@ fn profile(page: &Page<'_>) -> Option<ColourSpace> {
     (profile.len() <= LARGEST_PROFILE).then(|| ColourSpace::Icc(profile.to_vec()))
 }
 
-/// Reads the pixels of a page row by row: of what a chunk (a strip or a tile) unpacks to, only a row is in memory, unless it
+/// Decodes the pixels of a page row by row: only one row of the unpacked chunk (a strip or a tile) is in memory, unless it
 /// is compressed as a picture.
 fn read(page: &Page<'_>, request: &Request<'_>, own: Option<Orientation>) -> Result<RgbImage, ImageError> {
     let rgb = rgb_bytes(page.size);
@@ -107,7 +107,7 @@ fn pixels(page: &Page<'_>) -> Result<RgbImage, Fault> {
     Ok(image)
 }
 
-/// How samples become eight bits, and that of transparency. Where that depends on the values, they are read for it.
+/// How samples and alpha become eight bits. If that depends on the values, they are read for it.
 fn scales(page: &Page<'_>) -> Result<(Scale, Scale), Fault> {
     let sample = page.sample;
     if let Some(scale) = Scale::of(page.colours, sample) {
@@ -134,7 +134,7 @@ fn scales(page: &Page<'_>) -> Result<(Scale, Scale), Fault> {
     Ok((range(colours.range()), range(alpha.range_of_alpha())))
 }
 
-/// The value that stands for none.
+/// The value that means "no data".
 fn no_data(page: &Page<'_>) -> Option<f64> {
     let text = page.directory.get(tags::NO_DATA)?.bytes;
     let value: f64 = std::str::from_utf8(text).ok()?.trim_matches([' ', '\0']).parse().ok()?;
@@ -143,13 +143,13 @@ fn no_data(page: &Page<'_>) -> Option<f64> {
 }
 
 impl Page<'_> {
-    /// Whether rows are what they become.
+    /// Whether stored rows are already the result.
     fn is_rgb_of_8_bits(&self) -> bool {
         let is_plain = self.samples == 3 && !self.chunks.is_planar && self.alpha.is_none();
         is_plain && self.colours == Colours::Rgb && self.sample == Sample { bits: 8, number: Number::Unsigned }
     }
 
-    /// Where a sample is in the rows of the planes: the row, the first number and how many there are to the next.
+    /// Where a sample is in the rows of the planes: the row, its first index and the stride.
     fn samples_of<'r>(&self, planes: &'r [Vec<u8>], number: usize, sample: usize) -> (&'r [u8], usize, usize) {
         if self.chunks.is_planar { (&planes[number], 0, 1) } else { (&planes[0], sample, self.samples.into()) }
     }
@@ -162,8 +162,7 @@ struct Part {
     width: usize,
 }
 
-/// Gives the rows of all chunks that are in the picture, one for each plane that is of use, with numbers in the byte order of
-/// the machine.
+/// Passes on the rows of all chunks that are in the picture, one for each plane that is used, in native byte order.
 fn each_row(page: &Page<'_>, mut row: impl FnMut(&Part, &[Vec<u8>])) -> Result<(), Fault> {
     let chunks = &page.chunks;
     let too_large = || Fault::damaged("its rows are too long");

@@ -1,9 +1,9 @@
-//! Pixels of eight bits a sample to RGB over white.
+//! 8-bit samples to RGB over white.
 
 use super::page::{Colours, Lab, Page};
 use super::tags;
 
-/// What the colours of a page take to become RGB.
+/// What converting the colours of a page to RGB needs.
 pub(super) enum Conversion {
     Grey,
     InvertedGrey,
@@ -27,7 +27,7 @@ impl Conversion {
         }
     }
 
-    /// Converts pixels of `samples` samples each, of which the last may be transparency.
+    /// Converts pixels of `samples` samples each, the last of which may be alpha.
     pub(super) fn convert(&self, pixels: &[u8], samples: usize, rgb: &mut [u8]) {
         match self {
             Self::Grey => each(pixels, samples, rgb, |[grey]| [grey; 3]),
@@ -50,7 +50,7 @@ fn each<const N: usize>(pixels: &[u8], samples: usize, rgb: &mut [u8], convert: 
     }
 }
 
-/// Lays pixels over white, whose transparency is the last sample.
+/// Blends pixels, whose last sample is alpha, with white.
 pub(super) fn lay_over_white(pixels: &[u8], samples: usize, is_associated: bool, rgb: &mut [u8]) {
     for (from, to) in pixels.chunks_exact(samples).zip(rgb.as_chunks_mut::<3>().0) {
         let alpha = from[samples - 1];
@@ -65,7 +65,7 @@ pub(super) fn lay_over_white(pixels: &[u8], samples: usize, is_associated: bool,
     }
 }
 
-/// The colours of the palette, in eight bits. All reds come first.
+/// The palette in eight bits. All reds come first.
 fn palette(page: &Page<'_>) -> Box<[[u8; 3]; 256]> {
     let mut colours = Box::new([[0; 3]; 256]);
     let Some(map) = page.directory.get(tags::COLOUR_MAP) else { return colours };
@@ -88,9 +88,9 @@ fn cmyk([c, m, y, k]: [u8; 4]) -> [u8; 3] {
 
 /// Luma and differences of colours.
 pub(super) struct YCbCr {
-    /// Shares of red, green and blue in luma.
+    /// Luma coefficients of red, green and blue.
     shares: [f32; 3],
-    /// The samples of black and white, for each.
+    /// Reference black and white of each sample.
     range: [f32; 6],
 }
 
@@ -127,10 +127,10 @@ impl YCbCr {
     }
 }
 
-/// By the white of D50, which profiles have, to sRGB.
+/// L*a*b* with white point D50, as in ICC profiles, to sRGB.
 fn lab_to_rgb(lab: Lab, [l, a, b]: [u8; 3]) -> [u8; 3] {
     const WHITE: [f32; 3] = [0.9642, 1.0, 0.8249];
-    // With the change of white from D50 to D65 (Bradford).
+    // With Bradford adaptation from D50 to D65.
     const TO_RGB: [[f32; 3]; 3] =
         [[3.133_856, -1.616_867, -0.490_615], [-0.978_768, 1.916_142, 0.033_454], [0.071_945, -0.228_991, 1.405_243]];
 

@@ -13,8 +13,8 @@ use crate::formats::library::Fault;
 const START: &[u8] = b"\xff\xd8";
 const END: &[u8] = b"\xff\xd9";
 
-/// A page whose only chunk is a JPEG file that needs none of the fields: old-style compression as cameras write it, with
-/// little but the place of that file.
+/// A page whose only chunk is a complete JPEG file: old-style compression as cameras write it, with little but the offset
+/// of that file.
 pub(super) fn whole_page<'a>(directory: &Directory<'a>, compression: u16) -> Result<Option<Page<'a>>, Fault> {
     if compression != 6 {
         return Ok(None);
@@ -128,8 +128,8 @@ pub(super) fn memory(page: &Page<'_>, chunk: &[u8]) -> u64 {
 /// Tables and headers that are made of fields.
 const MOST_OF_HEADERS: usize = 4096;
 
-/// The samples of a chunk at its full size, as wide as chunks are. Their colours are those that the fields say, not what
-/// the JPEG file may say, as for libtiff.
+/// The samples of a chunk at full size, including padding. As in libtiff, the colour space is that of the fields, not of
+/// the JPEG data.
 pub(super) fn decode(page: &Page<'_>, chunk: &[u8], rows: u32) -> Result<Vec<u8>, Fault> {
     let stream = stream(page, chunk, rows)?;
     let damaged = || Fault::damaged("its compressed data cannot be decompressed");
@@ -160,7 +160,7 @@ pub(super) fn decode(page: &Page<'_>, chunk: &[u8], rows: u32) -> Result<Vec<u8>
     Ok(bytes)
 }
 
-/// A JPEG file with all that belongs to a chunk.
+/// A complete JPEG file for a chunk.
 fn stream<'a>(page: &Page<'_>, chunk: &'a [u8], rows: u32) -> Result<Cow<'a, [u8]>, Fault> {
     let body = |file: &'a [u8]| file.strip_prefix(START).unwrap_or(file);
     match page.compression {
@@ -191,7 +191,7 @@ fn planes_of_jpeg(page: &Page<'_>) -> u8 {
     if page.chunks.is_planar { 1 } else { page.samples.min(4) as u8 }
 }
 
-/// The headers before a scan of old-style compression: those in the file, or else made of fields.
+/// The headers before a scan in old-style compression: from the file, or else built from fields.
 fn headers(page: &Page<'_>, rows: u32) -> Result<Vec<u8>, Fault> {
     let directory = &page.directory;
     if let Some(headers) = interchange(directory) {

@@ -47,8 +47,8 @@ impl<'a> Pages<'a> {
         &self.found[self.main].page
     }
 
-    /// The photo at the smallest size that is stored and has at least so many pixels on its shorter side; none if that is
-    /// the largest.
+    /// The photo at the smallest stored size with at least this many pixels on its shorter side; `None` if that is the
+    /// largest.
     pub(super) fn overview(&self, least: u32) -> Option<&Page<'a>> {
         let main = self.main();
         let fits = |found: &&Found<'a>| {

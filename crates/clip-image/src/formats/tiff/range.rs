@@ -1,9 +1,9 @@
-//! What range of values is black to white, where the kind of number does not say.
+//! The range of values from black to white, if the sample type does not determine it.
 //!
-//! Floating-point samples should go from 0 to 1, and whole numbers over all their bits. Programs for science and maps
-//! write any values: 0 to 255 or 65,535 as they had them in whole numbers, heights, temperatures. So:
+//! Floating-point samples should go from 0 to 1, and integers over all their bits. Scientific and mapping programs write
+//! any values: 0 to 255 or 65,535 converted from integers, heights, temperatures. So:
 //!
-//! 1. Floating-point values of which most are between 0 and 1 are taken as that. What is brighter was brighter than white.
+//! 1. Floating-point values that are mostly between 0 and 1 are taken as such. Larger values were brighter than white.
 //! 2. Values from 0 to 255, 32,767, 65,535 or as many as their bits allow, if they go beyond a quarter of it, are
 //!    taken as that. So are values from -1 to 1, or over all bits of signed numbers, that go below a quarter of it.
 //! 3. The rest is stretched, from the least to the greatest value but for one of a thousand at either end.

@@ -1,5 +1,5 @@
-//! The codes of faxes (T.4 and T.6), by the tables of the crate `fax`: its own decoders are of two of the four codings,
-//! and want marks between rows that many files lack.
+//! Fax compression (T.4 and T.6), with the tables of the crate `fax`: its own decoders support only two of the four
+//! codings, and require end-of-line marks that many files lack.
 
 use std::convert::Infallible;
 use std::io::{self, Read};
@@ -28,12 +28,12 @@ impl Iterator for Bytes<'_> {
     }
 }
 
-/// Reads rows of bits, of which 1 is black.
+/// Decodes rows of bits, where 1 is black.
 pub(super) struct Fax<'a> {
     bits: ByteReader<Bytes<'a>>,
     coding: Coding,
     width: u32,
-    /// Where the colour changes in the row above and in this one, from white at first.
+    /// The changing elements of the row above and of this one, starting with white.
     above: Vec<u32>,
     row: Vec<u32>,
     packed: Vec<u8>,
@@ -139,7 +139,7 @@ impl<'a> Fax<'a> {
         count
     }
 
-    /// A row of runs, white and black in turn.
+    /// A one-dimensional row: runs of white and black in turn.
     fn runs(&mut self) -> Result<(), Stop> {
         let (mut at, mut is_black) = (0, false);
         while at < self.width {
@@ -177,8 +177,8 @@ impl<'a> Fax<'a> {
         Ok(())
     }
 
-    /// A row of differences to the one above. The names are those of T.4: `a0` is where the row is known to, `b1` is the next
-    /// change above to the other colour and `b2` the one after it.
+    /// A two-dimensional row, with the names of T.4: the row is decoded up to `a0`, `b1` is the next change above to the
+    /// other colour, and `b2` the change after it.
     fn differences(&mut self) -> Result<(), Stop> {
         let (mut a0, mut is_black) = (-1_i64, false);
         let mut above = 0;

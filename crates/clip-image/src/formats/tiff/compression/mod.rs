@@ -1,5 +1,4 @@
-//! How chunks are compressed, and readers of what they unpack to: row by row, so that a chunk need not be in memory as a
-//! whole.
+//! How chunks are compressed, and readers that unpack them row by row, so that a whole chunk need not be in memory.
 
 mod fax;
 mod lzw;
@@ -56,7 +55,8 @@ pub(super) fn memory(page: &Page<'_>) -> u64 {
     }
 }
 
-/// Reads a chunk of a plane from its beginning, of which so many rows are in the picture: rows of samples as they are in a file without compression.
+/// Decompresses a chunk of a plane, `rows` rows of which are in the picture, into rows of samples as in an uncompressed
+/// file.
 pub(super) fn open<'a>(page: &Page<'a>, chunk: Chunk<'a>, rows: u32) -> Result<Box<dyn Read + 'a>, Fault> {
     let Chunk::Bytes { stated, open } = chunk else { return Ok(Box::new(io::repeat(0))) };
     let is_reversed = page.directory.uint(tags::FILL_ORDER) == Some(2);
@@ -90,7 +90,7 @@ fn memory_of_zstandard(chunk: &[u8]) -> u64 {
     window.map_or(0, |window| 3 * (window + BLOCK) + 8 * BLOCK)
 }
 
-/// How much of what was unpacked a frame may refer to: its header says so, or how long all of it is.
+/// The window size: from the frame header, or else the length of the data.
 fn window_of_zstandard(frame: &[u8]) -> Option<u64> {
     let [0x28, 0xb5, 0x2f, 0xfd, descriptor, rest @ ..] = frame else { return None };
     if descriptor & 0x20 == 0 {
@@ -123,7 +123,7 @@ impl Read for Reversed<'_> {
     }
 }
 
-/// What an error of a reader says about the file.
+/// Converts an error of a reader to a fault of the file.
 pub(super) fn fault(error: &io::Error) -> Fault {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => Fault::Truncated,

@@ -1,14 +1,14 @@
-//! What a scan tells about.
+//! The coefficients that a scan contains.
 
 use super::super::header::NATURAL;
 
-/// Which coefficients a scan tells about, and which of their bits.
+/// The spectral band of a scan, and its bits (successive approximation).
 pub(super) struct Band {
     pub(super) kind: Kind,
-    /// Places in zigzag order.
+    /// Positions in zigzag order.
     pub(super) first: usize,
     pub(super) last: usize,
-    /// How many of the lowest bits it leaves to later scans.
+    /// How many of the lowest bits are left to later scans.
     pub(super) low: u32,
 }
 
@@ -16,11 +16,11 @@ pub(super) struct Band {
 pub(super) enum Kind {
     /// All of each block.
     Sequential,
-    /// The means of blocks, but for their lowest bits.
+    /// DC coefficients, except for their lowest bits.
     Mean,
-    /// One more bit of each mean.
+    /// One more bit of each DC coefficient.
     MeanBit,
-    /// Other coefficients, but for their lowest bits.
+    /// AC coefficients, except for their lowest bits.
     Coefficients,
     /// One more bit of each.
     Bit,
@@ -31,7 +31,7 @@ impl Band {
         Self { kind: Kind::Sequential, first: 0, last: 63, low: 0 }
     }
 
-    /// What the header of a scan of this many components says. `None` for what may not be.
+    /// Parses the header of a scan of this many components. `None` if it is not valid.
     pub(super) fn progressive(first: u8, last: u8, approximation: u8, components: usize) -> Option<Self> {
         let (high, low) = (approximation >> 4, approximation & 15);
         let kind = match (first, high) {

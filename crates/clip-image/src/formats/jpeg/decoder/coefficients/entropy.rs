@@ -1,7 +1,7 @@
 //! The data of a scan: Huffman codes to coefficients (ITU-T T.81, F.2 and G.2).
 //!
-//! Damage is survived as in libjpeg: a code that is none counts as zero, and what is missing at the end of an interval stays
-//! as it was. The next restart marker, or the next scan, finds the way again.
+//! Damage is handled as in libjpeg: an invalid code counts as zero, and coefficients missing at the end of an interval stay
+//! as they were. Decoding resynchronises at the next restart marker or scan.
 
 use super::super::bits::{BitReader, ScanData};
 use super::super::huffman::Table;
@@ -91,7 +91,7 @@ fn read_band_bmi(plane: &mut Plane, band: &Band, table: &Table, restart_interval
     read_band(plane, band, table, restart_interval, data)
 }
 
-/// Coefficients other than means, of one component.
+/// AC coefficients of one component.
 #[inline(always)]
 fn read_band(plane: &mut Plane, band: &Band, table: &Table, restart_interval: usize, data: &ScanData) -> bool {
     let mut mcus = Mcus::new(data, restart_interval, plane.blocks);
@@ -122,7 +122,7 @@ fn symbol(table: &Table, reader: &mut BitReader<'_>, is_sound: &mut bool) -> u8 
     })
 }
 
-/// Adds what the mean differs by from the one before.
+/// Adds the difference to the previous DC coefficient.
 #[inline(always)]
 fn next_mean(reader: &mut BitReader<'_>, table: &Table, mean: &mut i32, is_sound: &mut bool) {
     reader.refill();

@@ -1,11 +1,11 @@
-//! Every other JPEG file with 8 bits a sample: progressive ones, those with a scan for each component or with arithmetic
-//! coding, CMYK, odd sampling, and damaged ones of any kind.
+//! Decodes all other JPEG files with 8 bits per sample: progressive ones, those with a scan for each component or with
+//! arithmetic coding, CMYK, unusual sampling, and damaged files of any kind.
 //!
-//! Such a file tells about its blocks a little at a time, so what was told has to be kept until the end: the coefficients of
-//! the whole picture. Of these, only those that the wanted size needs are kept, and scans that say nothing about them, or
-//! nothing that would change a sample by more than a level of 256, are passed over.
+//! Such a file spreads the data of a block over several scans, so the coefficients of the whole picture must be collected
+//! first. Only those that the wanted size needs are kept. Scans that tell nothing about them, or change no sample by more
+//! than one level of 256, are skipped.
 //!
-//! Pixels at full size are libjpeg-turbo's to the bit, as long as the file is whole.
+//! At full size, the pixels of an undamaged file are identical to libjpeg-turbo's.
 
 mod arithmetic;
 mod band;
@@ -30,14 +30,13 @@ use crate::formats::codec::{Request, rgb_bytes};
 use crate::formats::library::Fault;
 use crate::{Format, ImageError};
 
-/// The frame of another standard (ITU-T T.87), whose files begin as those of JPEG do.
+/// The frame marker of JPEG-LS (ITU-T T.87), whose files begin like JPEG files.
 const FRAME_OF_JPEG_LS: u8 = 0xf7;
 
 /// Decodes to RGB at the size that the request allows. Returns the stored size, too.
 ///
-/// The markers are read first. A file with its end marker is decoded leniently: a damaged spot costs a few blocks, as with
-/// other viewers. A file whose data just ends has to tell everything about all of its blocks: an encoder that forgot the
-/// end marker is forgiven.
+/// The markers are read first. A file with its end marker is decoded leniently: damage costs a few blocks, as in other
+/// viewers. A file without it must have all data for all of its blocks: a missing end marker alone is tolerated.
 ///
 /// # Errors
 /// [`ImageError::Truncated`], [`ImageError::Decode`], [`ImageError::Unsupported`], and those of the limits.
@@ -54,7 +53,7 @@ pub(super) fn decode(bytes: &[u8], request: &Request<'_>) -> Result<(RgbImage, (
     Ok((image, frame.size))
 }
 
-/// The samples of a file at full size: those of a pixel side by side, how many they are, and the size.
+/// The interleaved samples of a file at full size, the number of samples per pixel, and the size.
 #[cfg(feature = "tiff")]
 pub(in crate::formats) type Samples = (Vec<u8>, usize, (u32, u32));
 
@@ -129,8 +128,8 @@ pub(super) fn size(frame: &Segment<'_>) -> Option<(u32, u32)> {
     Frame::read(frame).ok().map(|frame| frame.size)
 }
 
-/// How many samples of 8 to decode on either side of a block. The fewest that suffice, and fewer if not even those fit into
-/// the limits on memory: the picture may then have as few pixels as the caller makes of it, where it should have twice as
+/// The number of samples, out of 8, to decode on either side of a block: the fewest that suffice, and fewer if not even
+/// those fit into the memory limit. The picture may then have only as many pixels as the caller needs, instead of twice as
 /// many on a side.
 fn samples(frame: &Frame, file_bytes: usize, request: &Request<'_>) -> u32 {
     let Some(least) = request.least else { return ALL };
@@ -146,8 +145,7 @@ fn samples(frame: &Frame, file_bytes: usize, request: &Request<'_>) -> u32 {
     more.chain(fewer).find(|samples| is_possible(*samples)).unwrap_or(ALL)
 }
 
-/// The most bytes at any one time: what is kept of the coefficients, the data of a scan, and the picture with a few rows of
-/// samples.
+/// The peak memory in bytes: coefficients that are kept, the data of a scan, and the picture with a few rows of samples.
 fn memory(frame: &Frame, samples: u32, file_bytes: usize, request: &Request<'_>) -> u64 {
     let side = |side| scaled::scaled_side(side, samples);
     let rgb = rgb_bytes((side(frame.size.0), side(frame.size.1)));
