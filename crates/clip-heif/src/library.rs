@@ -43,7 +43,7 @@ pub enum NotFound {
         found: Version,
     },
     /// It lacks functions that it should have.
-    #[error("the installed libheif lacks functions")]
+    #[error("the installed libheif is incomplete")]
     Incomplete,
 }
 

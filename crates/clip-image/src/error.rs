@@ -103,7 +103,7 @@ pub enum ImageError {
         seconds: u64,
     },
     /// No worker process could be started. The file may well be good.
-    #[error("no process to decode the {format} in: {}", system_error::describe(.error))]
+    #[error("cannot start a process to decode the {format}: {}", system_error::describe(.error))]
     NoWorker {
         /// Format by content.
         format: Format,

@@ -210,7 +210,11 @@ fn of_tiff() {
             "damaged TIFF: its compressed data cannot be decompressed",
         ),
         ("predictor", rgb_and((PREDICTOR, &[9])), "damaged TIFF: its predictor is 9, expected 1, 2 or 3"),
-        ("no colours", with(&[(BITS, &[8]), (SAMPLES, &[1]), (COLOURS, &[99])]), &unsupported("colours of kind 99")),
+        (
+            "no colours",
+            with(&[(BITS, &[8]), (SAMPLES, &[1]), (COLOURS, &[99])]),
+            &unsupported("photometric interpretation 99"),
+        ),
     ]);
 }
 

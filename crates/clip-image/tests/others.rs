@@ -238,9 +238,9 @@ fn photoshops_documents_of_every_kind() {
 
     let no_picture = b"8BIM\x04\x21\0\0\0\0\0\x06\0\0\0\x01\0\0";
     let of_resources = |resources: &[u8]| psd(1, 8, &[], resources, &[], &[&[7, 9]]);
-    assert_refused(&of_resources(no_picture), &unsupported("PSD without a flat image"));
+    assert_refused(&of_resources(no_picture), &unsupported("PSD without a flattened image"));
     assert_refused(&of(3, 32, &[&[0_u8; 8][..]; 3]), &unsupported("PSD with 32 bits per sample"));
-    assert_refused(&of(7, 8, &[&[0_u8; 2][..]; 3]), &unsupported("PSD with colours of kind 7"));
+    assert_refused(&of(7, 8, &[&[0_u8; 2][..]; 3]), &unsupported("PSD with colour mode 7"));
     assert_refused(&of(3, 8, &[&[0_u8; 2][..]; 2]), "damaged PSD: it has 2 channels, expected at least 3");
     let mut packed = of(1, 8, &[&[0; 2]]);
     let compression = packed.len() - 3;

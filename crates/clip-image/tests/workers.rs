@@ -178,7 +178,7 @@ fn without_a_program_to_start_it_is_said() {
     let decoder = Decoder::with_workers(Workers::new(command, LONG));
     let error = decode(&decoder, &large("420.jpg")).err().unwrap();
     assert!(matches!(error, ImageError::NoWorker { format: Format::Jpeg, .. }), "{error}");
-    assert!(error.to_string().starts_with("no process to decode the JPEG in: "), "{error}");
+    assert!(error.to_string().starts_with("cannot start a process to decode the JPEG: "), "{error}");
 }
 
 fn errors_are_those_of_the_decoder() {

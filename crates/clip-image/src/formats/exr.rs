@@ -43,7 +43,7 @@ mod codec {
         let coloured = meta.headers.iter().find(has_colours);
         let header = coloured.or_else(|| meta.headers.iter().find(|header| has(header, "Y")));
         let header = header.filter(|header| !header.deep).ok_or_else(|| {
-            Fault::Unsupported("OpenEXR without colours or brightness for each pixel".into()).into_error(Format::Exr)
+            Fault::Unsupported("OpenEXR without colour or luminance channels".into()).into_error(Format::Exr)
         })?;
         let window = Window::of(header);
         let size = window.size.ok_or_else(|| Fault::damaged("its size is not valid").into_error(Format::Exr))?;

@@ -121,7 +121,7 @@ mod codec {
         let mut shows = false;
         for y in place.rows() {
             if !decoder.fill_buffer(&mut row).map_err(|error| explain(&error))? {
-                return Err(Fault::damaged("one of its frames has fewer pixels than its size says"));
+                return Err(Fault::damaged("one of its frames has too few pixels"));
             }
             // Pixels outside are not visible.
             let start = (place.top + y).saturating_mul(stride);

@@ -26,6 +26,7 @@ mod codec {
     use jxl_oxide_common::Bundle;
 
     use super::CONTAINER;
+    use crate::colour::{ColourSpace, LARGEST_PROFILE};
     use crate::formats::codec::{Blocks, Codec, Pixels, Request, rgb_bytes};
     use crate::formats::library::Fault;
     use crate::raster::over_white;
@@ -96,7 +97,7 @@ mod codec {
                 false => 0,
             };
             if packed > MOST_PACKED_PROFILE {
-                return Err(Fault::Unsupported("JPEG XL with a colour profile of that size".into()));
+                return Err(Fault::Unsupported("JPEG XL with a very large colour profile".into()));
             }
             let profile = if packed > 0 { 2 * packed + MOST_PROFILE } else { 0 };
             let size = (header.width_with_orientation(), header.height_with_orientation());
@@ -145,8 +146,10 @@ mod codec {
             return Err(Fault::Unsupported("JPEG XL with CMYK colours".into()).into());
         }
         let metadata = &image.image_header().metadata;
-        // Samples with an ICC profile that are not XYB stay as they are: the profile is not applied.
-        if metadata.xyb_encoded || !metadata.colour_encoding.want_icc() {
+        let has_profile = !metadata.xyb_encoded && metadata.colour_encoding.want_icc();
+        let profile = image.original_icc().filter(|profile| has_profile && profile.len() <= LARGEST_PROFILE);
+        let colours = profile.map(|profile| ColourSpace::Icc(profile.to_vec()));
+        if !has_profile {
             image.request_color_encoding(match format {
                 PixelFormat::Gray | PixelFormat::Graya => EnumColourEncoding::gray_srgb(RenderingIntent::Relative),
                 _ => EnumColourEncoding::srgb(RenderingIntent::Relative),
@@ -159,7 +162,7 @@ mod codec {
         let mut stream = render.stream();
         let channels = stream.channels() as usize;
         if (stream.width(), stream.height()) != size || !(1..=4).contains(&channels) {
-            return Err(Fault::damaged("its first frame has another size than it says").into());
+            return Err(Fault::damaged("its first frame differs in size from its header").into());
         }
         let mut pixels = RgbImage::new(size.0, size.1);
         for pixel in pixels.as_chunks_mut::<3>().0 {
@@ -173,7 +176,7 @@ mod codec {
                 _ => [a, b, c].map(|sample| over_white(sample, d)),
             };
         }
-        Ok(Pixels { image: pixels, size, orientation: None, colours: None })
+        Ok(Pixels { image: pixels, size, orientation: None, colours })
     }
 
     fn piece(rest: &[u8]) -> &[u8] {

@@ -36,7 +36,7 @@ mod codec {
         let channels = document.channels_of_use().map_err(fault)?;
         let resources = document.resources.ok_or_else(|| fault(Fault::Truncated))?;
         if has_no_picture(resources) {
-            return Err(fault(Fault::Unsupported("PSD without a flat image".into())));
+            return Err(fault(Fault::Unsupported("PSD without a flattened image".into())));
         }
         let rgb = rgb_bytes(size);
         let row = document.row_bytes();
@@ -143,7 +143,7 @@ mod codec {
                 INDEXED => &[Index],
                 RGB | LAB => &[Sample(0), Sample(1), Sample(2)],
                 CMYK => &[Sample(0), Sample(1), Sample(2), Ink],
-                mode => return Err(Fault::Unsupported(format!("PSD with colours of kind {mode}"))),
+                mode => return Err(Fault::Unsupported(format!("PSD with colour mode {mode}"))),
             };
             let is_possible = match self.mode {
                 BITMAP => self.bits == 1,
@@ -263,7 +263,7 @@ mod codec {
             let length = length.iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
             let (packed, rest) = self.data.split_at_checked(length).ok_or(Fault::Truncated)?;
             self.data = rest;
-            unpack(packed, row).ok_or_else(|| Fault::damaged("one of its rows has fewer pixels than its size says"))
+            unpack(packed, row).ok_or_else(|| Fault::damaged("one of its rows is too short"))
         }
     }
 

@@ -195,10 +195,10 @@ fn colours(directory: &Directory<'_>, compression: &Compression<'_>, samples: u1
         Some(8) => Colours::Lab(Lab::Cie),
         Some(9) => Colours::Lab(Lab::Icc),
         Some(10) => Colours::Lab(Lab::Itu),
-        Some(4) => return unsupported("a mask in place of an image".into()),
+        Some(4) => return unsupported("only a mask".into()),
         Some(32803 | 34892) => return unsupported("raw data of a camera".into()),
         Some(32844 | 32845) => return unsupported("LogLuv colours".into()),
-        Some(other) => return unsupported(format!("colours of kind {other}")),
+        Some(other) => return unsupported(format!("photometric interpretation {other}")),
         None => return unsupported("an unknown kind of colours".into()),
     })
 }
@@ -221,7 +221,7 @@ fn sample(directory: &Directory<'_>, colours: Colours, samples: u16) -> Result<S
     let number = match format {
         2 => Number::Signed,
         3 => Number::Float,
-        5 | 6 => return unsupported("complex numbers as samples".into()),
+        5 | 6 => return unsupported("complex samples".into()),
         _ => Number::Unsigned,
     };
     // Signs of L*a*b* are part of the colours.

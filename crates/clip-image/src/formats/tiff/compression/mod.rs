@@ -31,10 +31,10 @@ pub(super) fn check(page: &Page<'_>) -> Result<(), Fault> {
         }
         #[cfg(feature = "webp")]
         Compression::WebP if bits != 8 || ![3, 4].contains(&page.samples) || page.chunks.is_planar => {
-            unsupported("WebP compression of an unusual layout of samples")
+            unsupported("WebP compression of an unsupported sample layout")
         }
         _ if page.subsampling() != (1, 1) && (page.chunks.is_planar || bits != 8 || page.samples != 3) => {
-            unsupported("colours stored at a fraction of the size, in an unusual layout")
+            unsupported("an unsupported chroma subsampling layout")
         }
         _ => Ok(()),
     }
