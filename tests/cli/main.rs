@@ -28,6 +28,7 @@ mod replacement;
 mod saved;
 #[path = "../../crates/clip-hub/tests/support/mod.rs"]
 mod server;
+mod sidecars;
 mod snapshots;
 mod special_files;
 mod streams;
