@@ -103,7 +103,7 @@ pub enum ImageError {
         seconds: u64,
     },
     /// No worker process could be started. The file may well be good.
-    #[error("cannot start a process to decode the {format}: {}", system_error::describe(.error))]
+    #[error("no process could decode the {format}: {}", system_error::describe(.error))]
     NoWorker {
         /// Format by content.
         format: Format,

@@ -18,6 +18,7 @@ const TESTS: &[(&str, fn())] = &[
     ("a_crash_costs_the_photo_and_no_other", a_crash_costs_the_photo_and_no_other),
     ("what_takes_too_long_is_ended", what_takes_too_long_is_ended),
     ("nonsense_costs_the_photo", nonsense_costs_the_photo),
+    ("one_that_is_killed_says_nothing_of_the_file", one_that_is_killed_says_nothing_of_the_file),
     ("without_a_program_to_start_it_is_said", without_a_program_to_start_it_is_said),
     ("errors_are_those_of_the_decoder", errors_are_those_of_the_decoder),
     ("memory_is_asked_for_here", memory_is_asked_for_here),
@@ -54,6 +55,12 @@ fn serve(what: &str) -> ExitCode {
         "hang" => loop {
             std::thread::sleep(Duration::from_secs(1));
         },
+        #[cfg(unix)]
+        "killed" => {
+            // SAFETY: it only ends this process.
+            unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+            false
+        }
         "nonsense" => {
             print!("HTTP/1.1 200 OK");
             true
@@ -173,12 +180,20 @@ fn nonsense_costs_the_photo() {
     assert!(matches!(error, ImageError::Panicked { .. }), "{error}");
 }
 
+fn one_that_is_killed_says_nothing_of_the_file() {
+    if cfg!(unix) {
+        let (decoder, _) = workers("killed", LONG);
+        let error = decode(&decoder, &large("420.jpg")).err().unwrap();
+        assert_eq!(error.to_string(), "no process could decode the JPEG: it was killed");
+    }
+}
+
 fn without_a_program_to_start_it_is_said() {
     let command = || Command::new("/no/such/program");
     let decoder = Decoder::with_workers(Workers::new(command, LONG));
     let error = decode(&decoder, &large("420.jpg")).err().unwrap();
     assert!(matches!(error, ImageError::NoWorker { format: Format::Jpeg, .. }), "{error}");
-    assert!(error.to_string().starts_with("cannot start a process to decode the JPEG: "), "{error}");
+    assert!(error.to_string().starts_with("no process could decode the JPEG: "), "{error}");
 }
 
 fn errors_are_those_of_the_decoder() {
@@ -204,7 +219,8 @@ fn memory_is_asked_for_here() {
     let bytes = large("420.jpg");
     decoder.decode_bytes(&bytes, &Limits::default(), None, &|memory| asked.lock().unwrap().push(memory)).unwrap();
     let expected = Mutex::new(Vec::new());
-    let reserve = |memory| expected.lock().unwrap().push(memory);
+    // A worker has a copy of the file.
+    let reserve = |memory: u64| expected.lock().unwrap().push(memory + bytes.len() as u64);
     clip_image::decode_bytes_reserving(&bytes, &Limits::default(), None, &reserve).unwrap();
     assert_eq!(*asked.lock().unwrap(), *expected.lock().unwrap());
 }

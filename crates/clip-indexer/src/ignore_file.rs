@@ -3,8 +3,8 @@
 //! Unlike the index's excludes, they travel with the photos. `.gitignore` files themselves are ignored: what does not
 //! belong in a repository may well be a photo.
 
+use clip_files::regular::{OpenError, open_with_metadata};
 use std::collections::HashMap;
-use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -60,19 +60,19 @@ impl IgnoreFiles {
             return Ok(());
         }
         let path = folder.join(IGNORE_FILE);
-        let kind = match fs::metadata(&path) {
-            Ok(metadata) => metadata.file_type(),
-            Err(error) if says_missing(&error) => return Ok(()),
-            Err(error) => return Err(error),
+        let file = match open_with_metadata(&path) {
+            Ok((file, _)) => file,
+            Err(OpenError::NotRegular(kind)) => {
+                // Reading a named pipe would never end.
+                let reason = format!("not a file but {}", clip_files::kind::name(kind));
+                self.faults.push(IgnoreFault { path, line: None, reason });
+                return Ok(());
+            }
+            Err(OpenError::System(error)) if says_missing(&error) => return Ok(()),
+            Err(OpenError::System(error)) => return Err(error),
         };
-        if !kind.is_file() {
-            // Reading a named pipe would never end.
-            let reason = format!("not a file but {}", clip_files::kind::name(kind));
-            self.faults.push(IgnoreFault { path, line: None, reason });
-            return Ok(());
-        }
         let mut bytes = Vec::new();
-        File::open(&path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
         self.parse(folder, &path, &bytes);
         Ok(())
     }
@@ -180,6 +180,8 @@ fn without_trailing_blanks(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// Files by folder, given as text.

@@ -16,6 +16,8 @@ mod nowhere {
 
     impl Confined {
         pub(in super::super) fn allow_memory(&self, _: u64) {}
+
+        pub(in super::super) fn allow_time(&self) {}
     }
 }
 
@@ -51,6 +53,13 @@ mod linux {
         pub(in super::super) fn allow_memory(&self, bytes: u64) {
             const BESIDE: u64 = 512 << 20;
             limit(libc::RLIMIT_DATA, self.data.saturating_add(bytes).saturating_add(BESIDE));
+        }
+
+        /// Ends the process if a photo takes very long: whoever should end it sooner may be gone.
+        pub(in super::super) fn allow_time(&self) {
+            const LONGEST: u32 = 600;
+            // SAFETY: it sets a timer whose signal ends the process.
+            unsafe { libc::alarm(LONGEST) };
         }
     }
 

@@ -13,20 +13,22 @@ mod serve;
 mod watchdog;
 
 use std::fmt;
-use std::io::{BufReader, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Write};
+use std::ops::RangeInclusive;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use self::protocol::{Answer, Job};
-use self::watchdog::{Guarded, Watchdog};
+use self::watchdog::{Death, Guarded, Watchdog};
 use crate::formats::codec::{Pixels, Request};
 use crate::{Format, ImageError};
 
 pub use self::serve::serve_decoding;
 
-/// Files of this size or more are decoded by workers, whatever their format.
-const LARGE_FILE: usize = 64 << 20;
+/// The sizes of files that workers decode whatever their format. A worker has a copy of the file, and a copy of a larger one
+/// would take more memory than any photo.
+const LARGE_FILES: RangeInclusive<usize> = 64 << 20..=256 << 20;
 
 /// Starts workers as they are needed, and sends photos to them. Clones share them.
 #[derive(Clone)]
@@ -52,12 +54,30 @@ impl Workers {
     /// Whether workers decode a file: it is large, or its format is `foreign`, that is, decoded by a library not written in
     /// Rust.
     pub(crate) fn takes(bytes: &[u8], foreign: bool) -> bool {
-        foreign || bytes.len() >= LARGE_FILE
+        foreign || LARGE_FILES.contains(&bytes.len())
     }
 
     /// Decodes a picture in a worker.
     pub(crate) fn decode(&self, format: Format, bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
-        let mut worker = self.0.worker(format)?;
+        let idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(worker) = idle {
+            match self.ask(worker, format, bytes, request) {
+                // It may have ended before it was asked.
+                Err(ImageError::Panicked { .. } | ImageError::NoWorker { .. }) => (),
+                result => return result,
+            }
+        }
+        let worker = Worker::start((self.0.command)()).map_err(|error| ImageError::NoWorker { format, error })?;
+        self.ask(worker, format, bytes, request)
+    }
+
+    fn ask(
+        &self,
+        mut worker: Worker,
+        format: Format,
+        bytes: &[u8],
+        request: &Request<'_>,
+    ) -> Result<Pixels, ImageError> {
         let guard = self.0.watchdog.watch(&worker.process, self.0.longest);
         let answer = worker.ask(format, bytes, request);
         let is_late = guard.end();
@@ -69,23 +89,18 @@ impl Workers {
             }
             _ if is_late => Err(ImageError::TookTooLong { format, seconds: self.0.longest.as_secs() }),
             Ok(_) => Err(crashed(format, "no answer in time".into())),
-            Err(error) => Err(crashed(format, worker.process.death().unwrap_or_else(|| error.to_string()))),
+            Err(error) => Err(match worker.process.death() {
+                Some(Death::Crashed(how)) => crashed(format, how),
+                // That says nothing of the file.
+                Some(Death::Killed) => ImageError::NoWorker { format, error: io::Error::other("it was killed") },
+                None => crashed(format, error.to_string()),
+            }),
         }
     }
 }
 
 fn crashed(format: Format, message: String) -> ImageError {
     ImageError::Panicked { format, message }
-}
-
-impl Pool {
-    fn worker(&self, format: Format) -> Result<Worker, ImageError> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.map_or_else(|| Worker::start((self.command)()), Ok).map_err(|error| {
-            // Neither the file's nor the decoder's fault.
-            ImageError::NoWorker { format, error }
-        })
-    }
 }
 
 impl fmt::Debug for Workers {
@@ -126,8 +141,9 @@ impl Worker {
         loop {
             match Answer::read(format, request.limits, &mut self.answers)? {
                 Answer::Reserve(memory) => {
-                    // The worker has checked the limits itself.
-                    request.reserve(format, memory).map_err(|_| protocol::nonsense())?;
+                    // The worker has checked the limits itself. Its copy of the file comes on top.
+                    request.limits.check_memory(format, memory).map_err(|_| protocol::nonsense())?;
+                    (request.reserve)(memory.saturating_add(bytes.len() as u64));
                     self.requests.write_all(&[protocol::GRANTED])?;
                     self.requests.flush()?;
                 }

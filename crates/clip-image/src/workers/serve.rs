@@ -24,6 +24,7 @@ pub fn serve_decoding() -> io::Result<()> {
 
 fn serve(requests: &mut impl Read, answers: &mut impl Write, confined: &confine::Confined) -> io::Result<()> {
     while let Some((job, bytes)) = Job::read(requests)? {
+        confined.allow_time();
         confined.allow_memory(job.limits.max_memory.saturating_add(bytes.len() as u64));
         // Both are used while a decoder waits for memory, and when it is done.
         let streams = RefCell::new((&mut *requests, &mut *answers));

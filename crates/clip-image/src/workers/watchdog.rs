@@ -1,6 +1,6 @@
 //! Kills workers that take too long.
 
-use std::process::Child;
+use std::process::{Child, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,13 +16,14 @@ impl Guarded {
         Self(Arc::new(Process(Mutex::new(child))))
     }
 
-    /// How it ended by itself, if it has or is about to.
-    pub(super) fn death(&self) -> Option<String> {
+    /// How it ended, if it has or is about to.
+    pub(super) fn death(&self) -> Option<Death> {
         let mut child = lock(&self.0.0);
         // A process that has closed its streams is about to end.
         for _ in 0..100 {
             if let Ok(Some(status)) = child.try_wait() {
-                return Some(format!("the process that decoded it ended ({status})"));
+                let how = format!("the process that decoded it ended ({status})");
+                return Some(if was_killed(status) { Death::Killed } else { Death::Crashed(how) });
             }
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -33,6 +34,26 @@ impl Guarded {
         // It may have ended by itself.
         let _ = lock(&self.0.0).kill();
     }
+}
+
+/// How a process ended.
+pub(super) enum Death {
+    /// By somebody else, such as the system when it runs out of memory.
+    Killed,
+    /// By itself: how, in words.
+    Crashed(String),
+}
+
+#[cfg(unix)]
+fn was_killed(status: ExitStatus) -> bool {
+    use std::os::unix::process::ExitStatusExt;
+    const SIGKILL: i32 = 9;
+    status.signal() == Some(SIGKILL)
+}
+
+#[cfg(not(unix))]
+fn was_killed(_: ExitStatus) -> bool {
+    false
 }
 
 impl Drop for Process {

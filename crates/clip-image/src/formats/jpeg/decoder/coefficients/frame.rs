@@ -40,7 +40,10 @@ impl Frame {
             return unsupported(format!("{count} components"));
         }
         let (height, width) = (u16::from_be_bytes([*h1, *h0]), u16::from_be_bytes([*w1, *w0]));
-        if width == 0 || height == 0 {
+        if height == 0 && width > 0 {
+            return unsupported("its height stored after the image data".into());
+        }
+        if width == 0 {
             return Err(Fault::damaged("its size is 0 pixels on a side"));
         }
         let (specifications, rest) = specifications.as_chunks::<3>();

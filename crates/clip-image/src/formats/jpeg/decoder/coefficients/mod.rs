@@ -199,6 +199,15 @@ mod tests {
     }
 
     #[test]
+    fn a_height_behind_the_data_is_named() {
+        let mut bytes = include_bytes!("../../../../../tests/fixtures/444.jpg").to_vec();
+        let frame = bytes.windows(2).position(|marker| marker == [0xff, 0xc0]).unwrap();
+        bytes[frame + 5..frame + 7].fill(0);
+        let told = decode_alone(&bytes, None).unwrap_err().to_string();
+        assert!(told.starts_with("JPEG with its height stored after the image data is not supported"), "{told}");
+    }
+
+    #[test]
     fn damage_is_told() {
         let mut bytes = PROGRESSIVE.to_vec();
         let frame = bytes.windows(2).position(|marker| marker == [0xff, 0xc2]).unwrap();
