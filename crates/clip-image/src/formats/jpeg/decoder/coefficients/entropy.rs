@@ -7,7 +7,7 @@ use super::super::bits::{BitReader, ScanData};
 use super::super::huffman::Table;
 use super::band::{Band, Kind, places};
 use super::frame::Frame;
-use super::mcus::{Mcu, Mcus};
+use super::mcus::{Mcu, Mcus, size_of_scan};
 use super::planes::{Coefficients, Plane, Planes};
 use super::tables::Tables;
 
@@ -49,24 +49,18 @@ fn read_mcus(
     planes: &mut Planes,
 ) -> bool {
     let is_alone = components.len() == 1;
-    let size = match components {
-        // Not interleaved: block by block, and only those that belong to the picture.
-        [(component, ..)] => planes.get_mut(*component).blocks,
-        _ => frame.mcus(),
-    };
+    let size = size_of_scan(frame, planes, components);
     let mut mcus = Mcus::new(data, tables.restart_interval, size);
     let mut reader = data.interval(0);
     let mut means = [0; 4];
-    while let Some(Mcu { row, column, piece }) = mcus.next(reader.is_within()) {
-        if let Some(piece) = piece {
+    while let Some(mcu) = mcus.next(reader.is_within()) {
+        if let Some(piece) = mcu.piece {
             (reader, means) = (data.interval(piece), [0; 4]);
         }
         for (mean, (component, dc, ac)) in means.iter_mut().zip(components) {
-            let sampling = &frame.components[*component];
-            let (wide, high) = if is_alone { (1, 1) } else { (sampling.across, sampling.down) };
             let plane = planes.get_mut(*component);
-            for (y, x) in (0..high).flat_map(|y| (0..wide).map(move |x| (y, x))) {
-                let block = plane.block_mut((row * high + y) * plane.stride + column * wide + x);
+            for index in mcu.blocks(&frame.components[*component], plane.stride, is_alone) {
+                let block = plane.block_mut(index);
                 let reader = &mut reader;
                 mcus.is_sound &= match (band.kind, &tables.dc[*dc], &tables.ac[*ac]) {
                     (Kind::Sequential, Some(dc), Some(ac)) => read_block(reader, dc, ac, mean, block),

@@ -1,6 +1,9 @@
 //! The order of a scan.
 
 use super::super::bits::ScanData;
+use super::super::header::Component;
+use super::frame::Frame;
+use super::planes::Planes;
 
 /// The MCUs of a scan, one by one, across the intervals that its data are cut into.
 pub(super) struct Mcus<'a> {
@@ -26,6 +29,30 @@ pub(super) struct Mcu {
     pub(super) column: usize,
     /// If it is the first of its interval: the piece of the data that it is in.
     pub(super) piece: Option<usize>,
+}
+
+impl Mcu {
+    /// The blocks of a component in the MCU, by their place in its plane. In a scan of one component an MCU is one block
+    /// (T.81, A.2.2).
+    #[inline(always)]
+    pub(super) fn blocks(
+        &self,
+        component: &Component,
+        stride: usize,
+        is_alone: bool,
+    ) -> impl Iterator<Item = usize> + use<> {
+        let (wide, high) = if is_alone { (1, 1) } else { (component.across, component.down) };
+        let (row, column) = (self.row * high, self.column * wide);
+        (0..high).flat_map(move |y| (0..wide).map(move |x| (row + y) * stride + column + x))
+    }
+}
+
+/// MCUs across and down in a scan of these planes of a frame. Of one plane, they are only the blocks of the picture.
+pub(super) fn size_of_scan(frame: &Frame, planes: &Planes, components: &[(usize, usize, usize)]) -> (usize, usize) {
+    match components {
+        [(only, ..)] => planes.get(*only).blocks,
+        _ => frame.mcus(),
+    }
 }
 
 impl<'a> Mcus<'a> {

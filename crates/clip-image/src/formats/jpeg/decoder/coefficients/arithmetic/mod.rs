@@ -8,7 +8,7 @@ use self::coder::{Bin, Coder};
 use super::super::bits::ScanData;
 use super::band::{Band, Kind};
 use super::frame::Frame;
-use super::mcus::{Mcu, Mcus};
+use super::mcus::{Mcus, size_of_scan};
 use super::planes::{Coefficients, Planes};
 use super::tables::{Conditioning, Tables};
 
@@ -46,10 +46,7 @@ pub(super) fn read(
     planes: &mut Planes,
 ) -> bool {
     let is_alone = components.len() == 1;
-    let size = match components {
-        [(component, ..)] => planes.get(*component).blocks,
-        _ => frame.mcus(),
-    };
+    let size = size_of_scan(frame, planes, components);
     let mut components: Vec<_> = components
         .iter()
         .map(|(index, dc, ac)| Component { index: *index, dc: *dc, ac: *ac, mean: 0, context: 0 })
@@ -59,19 +56,17 @@ pub(super) fn read(
     let mut mcus = Mcus::new(data, tables.restart_interval, size);
     // Whether the interval at hand makes sense so far.
     let mut makes_sense = true;
-    while let Some(Mcu { row, column, piece }) = mcus.next(makes_sense && coder.is_within()) {
-        if let Some(piece) = piece {
+    while let Some(mcu) = mcus.next(makes_sense && coder.is_within()) {
+        if let Some(piece) = mcu.piece {
             coder = Coder::new(data.piece(piece));
             statistics = Statistics::new();
             components.iter_mut().for_each(|component| (component.mean, component.context) = (0, 0));
             makes_sense = true;
         }
         for component in &mut components {
-            let sampling = &frame.components[component.index];
-            let (wide, high) = if is_alone { (1, 1) } else { (sampling.across, sampling.down) };
             let plane = planes.get_mut(component.index);
-            for (y, x) in (0..high).flat_map(|y| (0..wide).map(move |x| (y, x))) {
-                let block = plane.block_mut((row * high + y) * plane.stride + column * wide + x);
+            for index in mcu.blocks(&frame.components[component.index], plane.stride, is_alone) {
+                let block = plane.block_mut(index);
                 let conditioning = &tables.conditioning;
                 let mut decoder = Decoder { coder: &mut coder, statistics: &mut statistics, conditioning, component };
                 makes_sense &= decoder.read_block(band, block).is_some();
