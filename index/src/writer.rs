@@ -453,6 +453,22 @@ impl IndexWriter {
         Ok(id)
     }
 
+    /// An asset and the embedding of its first item, as the next commit will have them; `None` if there is none with this id.
+    ///
+    /// # Errors
+    /// [`IndexError::Corrupt`] if its record cannot be read.
+    pub fn photo(&self, id: u64) -> Result<Option<(Asset, Vec<f32>)>, IndexError> {
+        if let Ok(place) = self.pending.added.binary_search(&id) {
+            let record = self.pending.records.get(&id).filter(|_| !self.pending.withdrawn.contains(id));
+            let row = self.pending.rows.chunks_exact(self.model.dimension).nth(place);
+            return Ok(record.zip(row).map(|(record, row)| (record.asset.clone(), row.to_vec())));
+        }
+        let changed = self.pending.records.get(&id).cloned();
+        let record = changed.map_or_else(|| self.committed(id), |record| Ok(Some(record)))?;
+        let row = self.snapshot.locate_live(id).map(|place| self.snapshot.row(place).to_vec());
+        Ok(record.zip(row).map(|(record, row)| (record.asset, row)))
+    }
+
     /// Removes an asset with all its items; `false` if there is none with this id.
     ///
     /// # Errors

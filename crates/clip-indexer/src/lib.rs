@@ -28,6 +28,7 @@ mod error;
 mod excluded;
 mod find;
 mod ignore_file;
+mod in_order;
 mod indexer;
 mod options;
 mod passed_over;

@@ -9,6 +9,9 @@
 //! A batch is gathered while others are encoded, and waits until the encoder has room for it. Memory is bounded by the
 //! budget that the decoding threads share and by the batches, whatever the size of the library. One thread owns the
 //! index, which needs no lock; a checkpoint is simply a commit between two photos.
+//!
+//! Files are written in the order of the work ([`InOrder`]), whatever order the threads finish them in. So ids, and with them
+//! all that goes by ids, depend on the library alone: not on the number of threads, nor on how often a run was interrupted.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -18,6 +21,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clip_encoder::Encoder;
+use clip_image::Metadata;
 use clip_index::{Asset, IndexError, IndexReader, IndexWriter, Stamp};
 use crossbeam_channel::{Receiver, Sender};
 
@@ -28,6 +32,7 @@ use crate::decode::{Decoded, Decoding, Finding, Message};
 use crate::details::{self, Reading};
 use crate::encode::{self, Batch, Encoded, Waiting};
 use crate::error::IndexerError;
+use crate::in_order::InOrder;
 use crate::options::IndexOptions;
 use crate::plan::{Gone, Work};
 use crate::progress::{Event, Outcome, Progress};
@@ -40,17 +45,16 @@ const LOOK_UP: Duration = Duration::from_millis(100);
 /// The calling thread's side: what it writes to and what it remembers.
 pub(crate) struct Pipeline<'a> {
     writer: &'a mut IndexWriter,
-    index: &'a Path,
-    /// The index as it was before the run: where the embeddings of copies come from.
+    /// The index as it was before the run: where the embeddings of copies come from, even if the photo leaves the index.
     before: Option<IndexReader>,
     work: &'a [Work],
-    /// For every file of the work that was encoded, its photo's id.
-    encoded: Vec<Option<u64>>,
+    /// What became of files whose turn to be written has not come yet.
+    waiting: InOrder<Resolved>,
+    /// For every file of the work that is a photo of its own, its id.
+    ids: Vec<Option<u64>>,
     /// Bad files of earlier runs, and what is wrong with those of this run, by their places in the work.
     bad: &'a Bad,
     faults: HashMap<usize, Fault>,
-    /// Files whose content another file of this run was told to encode: their places and those of the others.
-    same: Vec<SameContent>,
     /// Photos that were moved or copied, or whose files were rewritten, and whose details may have changed.
     said_anew: Vec<(u64, FoundFile)>,
     /// Files of the work that were dealt with.
@@ -62,11 +66,33 @@ pub(crate) struct Pipeline<'a> {
     options: &'a IndexOptions,
 }
 
-#[derive(Clone, Copy)]
-struct SameContent {
-    work: usize,
-    first: usize,
-    hash: [u8; 16],
+/// What became of a file of the work.
+enum Resolved {
+    Encoded {
+        hash: [u8; 16],
+        metadata: Box<Metadata>,
+        row: Vec<f32>,
+    },
+    Touched {
+        id: u64,
+    },
+    Moved {
+        id: u64,
+    },
+    /// It has the content of a photo that was in the index before the run.
+    CopyOf {
+        id: u64,
+        hash: [u8; 16],
+    },
+    /// It has the content of another file of this run.
+    SameAs {
+        first: usize,
+        hash: [u8; 16],
+    },
+    Skipped {
+        hash: Option<[u8; 16]>,
+        reason: SkipReason,
+    },
 }
 
 impl<'a> Pipeline<'a> {
@@ -82,13 +108,12 @@ impl<'a> Pipeline<'a> {
         let before = if writer.is_empty() { None } else { Some(IndexReader::open(index)?) };
         Ok(Pipeline {
             writer,
-            index,
             before,
             work,
-            encoded: vec![None; work.len()],
+            waiting: InOrder::new(),
+            ids: vec![None; work.len()],
             bad,
             faults: HashMap::new(),
-            same: Vec::new(),
             said_anew: Vec::new(),
             dealt_with: 0,
             uncommitted: 0,
@@ -113,7 +138,7 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
-    /// Does the work, up to the copies of photos that are themselves new.
+    /// Does the work.
     pub fn run<E: Encoder>(
         &mut self,
         encoder: &E,
@@ -168,7 +193,8 @@ impl<'a> Pipeline<'a> {
         let nothing = crossbeam_channel::never();
         loop {
             if cancel.load(Ordering::Relaxed) {
-                // What was decoded but is not with the encoder is dropped: the next run has it again in no time.
+                // What was decoded but is not with the encoder is dropped, and so is in the end what comes after a file that is
+                // not dealt with yet: the next run has it again in no time.
                 self.report.cancelled = true;
                 break;
             }
@@ -255,7 +281,7 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
-    /// Writes what can only be written at the end: copies of photos that are themselves new, and removals.
+    /// Writes what can only be written at the end: details that may have changed, and removals.
     ///
     /// `is_gone` checks whether a photo is still gone: the run may have taken hours, and the folders of a share that was
     /// away for a moment look empty. Also returns the photos that were removed.
@@ -266,9 +292,6 @@ impl<'a> Pipeline<'a> {
         cancel: &AtomicBool,
     ) -> Result<(Report, Vec<Gone>), IndexerError> {
         self.checkpoint()?;
-        if !self.report.cancelled {
-            self.copy_new(cancel)?;
-        }
         let said_anew = std::mem::take(&mut self.said_anew);
         if !(said_anew.is_empty() || self.report.cancelled) {
             self.read_again(&said_anew, cancel, |_, _| ())?;
@@ -296,20 +319,62 @@ impl<'a> Pipeline<'a> {
 
     fn take<P>(&mut self, message: Message<P>, batch: &mut Batch<P>) -> Result<(), IndexerError> {
         let index = message.work;
-        let work = &self.work[index];
-        match message.result {
+        let resolved = match message.result {
             Ok(Finding::Decoded(decoded)) => {
                 let Decoded { hash, metadata, pixels } = *decoded;
                 batch.pixels.push(pixels);
                 batch.photos.push((index, hash, metadata));
+                return Ok(());
             }
-            Ok(Finding::Touched { id }) => {
+            Ok(Finding::Touched { id }) => Resolved::Touched { id },
+            Ok(Finding::Moved { id }) => Resolved::Moved { id },
+            Ok(Finding::CopyOf { id, hash }) => Resolved::CopyOf { id, hash },
+            Ok(Finding::SameAs { first, hash }) => Resolved::SameAs { first, hash },
+            Err(reason) => Resolved::Skipped { hash: message.hash, reason },
+        };
+        self.resolve(index, resolved)
+    }
+
+    /// Notes what became of a file, and writes all files whose turn has come.
+    fn resolve(&mut self, index: usize, resolved: Resolved) -> Result<(), IndexerError> {
+        self.waiting.put(index, resolved);
+        while let Some((index, resolved)) = self.waiting.next() {
+            // Of equal files, the first in the work counts, not the one that a thread happened to read first.
+            let resolved = match resolved {
+                Resolved::SameAs { first, hash } if first > index => match self.waiting.take(first) {
+                    Some(resolved) => {
+                        self.waiting.put(first, Resolved::SameAs { first: index, hash });
+                        resolved
+                    }
+                    None => {
+                        self.waiting.put_back(index, Resolved::SameAs { first, hash });
+                        break;
+                    }
+                },
+                resolved => resolved,
+            };
+            self.settle(index, resolved)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what became of a file.
+    fn settle(&mut self, index: usize, resolved: Resolved) -> Result<(), IndexerError> {
+        let work = &self.work[index];
+        match resolved {
+            Resolved::Encoded { hash, metadata, row } => {
+                let file = &work.file;
+                let (path, stamp, sidecars) = (file.path.clone(), file.stamp, file.sidecars.stamp);
+                let asset = Asset { path, stamp, hash, sidecars, ..details::to_asset(*metadata) };
+                self.add(index, (asset, row), Outcome::Encoded)?;
+            }
+            Resolved::Touched { id } => {
                 self.write(|writer| writer.touch(id, work.file.stamp))?;
                 self.note_what_is_said(id, index)?;
                 self.report.unchanged += 1;
                 self.done(index, Outcome::Touched);
             }
-            Ok(Finding::Moved { id }) => {
+            Resolved::Moved { id } => {
                 self.replace(index)?;
                 let stamp = work.file.stamp;
                 self.write(|writer| writer.relocate(id, &work.file.path, stamp))?;
@@ -317,19 +382,19 @@ impl<'a> Pipeline<'a> {
                 self.report.moved += 1;
                 self.done(index, Outcome::Moved);
             }
-            Ok(Finding::CopyOf { id, hash }) => {
+            Resolved::CopyOf { id, hash } => {
                 let photo = self.before.as_ref().map(|before| copy(before, id, work, hash)).transpose()?;
                 if let Some(photo) = photo {
                     self.add_copy(index, photo)?;
                 }
             }
-            Ok(Finding::SameAs { first, hash }) => self.same.push(SameContent { work: index, first, hash }),
-            Err(reason) => self.skip(index, message.hash, reason)?,
+            Resolved::SameAs { first, hash } => self.add_same(index, first, hash)?,
+            Resolved::Skipped { hash, reason } => self.skip(index, hash, reason)?,
         }
         Ok(())
     }
 
-    /// Adds the photos of a batch.
+    /// Takes over what came of a batch.
     fn store(&mut self, encoded: Encoded) -> Result<(), IndexerError> {
         let Encoded { photos, outcome, time } = encoded;
         self.report.stages.encode += time;
@@ -337,25 +402,24 @@ impl<'a> Pipeline<'a> {
             encode::Outcome::Rows(rows) => {
                 let dimension = rows.len() / photos.len().max(1);
                 for (photo, row) in photos.into_iter().zip(rows.chunks_exact(dimension.max(1))) {
-                    self.add_encoded(photo, row)?;
+                    self.encoded(photo, row.to_vec())?;
                 }
             }
             encode::Outcome::Apart { error, rows } => {
-                let total = photos.len();
-                let mut failures = Vec::new();
-                for (photo, row) in photos.into_iter().zip(rows) {
-                    match row {
-                        Ok(row) => self.add_encoded(photo, &row)?,
-                        Err(error) => failures.push((photo.0, photo.1, error)),
-                    }
-                }
-                if failures.len() == total && total > 1 {
+                if rows.len() > 1 && rows.iter().all(Result::is_err) {
                     // Not the photos but the model or its device: going on would skip the whole library.
                     self.checkpoint()?;
                     return Err(error);
                 }
-                for (index, hash, error) in failures {
-                    self.skip(index, Some(hash), SkipReason::NotEncoded { error })?;
+                for (photo, row) in photos.into_iter().zip(rows) {
+                    match row {
+                        Ok(row) => self.encoded(photo, row)?,
+                        Err(error) => {
+                            let (index, hash, _) = photo;
+                            let reason = SkipReason::NotEncoded { error };
+                            self.resolve(index, Resolved::Skipped { hash: Some(hash), reason })?;
+                        }
+                    }
                 }
             }
             encode::Outcome::Wrong(error) => return Err(error),
@@ -364,30 +428,39 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
-    fn add_encoded(&mut self, (index, hash, metadata): Waiting, row: &[f32]) -> Result<(), IndexerError> {
-        let file = &self.work[index].file;
-        let (path, stamp, sidecars) = (file.path.clone(), file.stamp, file.sidecars.stamp);
-        let asset = Asset { path, stamp, hash, sidecars, ..details::to_asset(metadata) };
-        let id = self.add(index, (asset, row.to_vec()), Outcome::Encoded)?;
-        self.encoded[index] = Some(id);
-        Ok(())
+    fn encoded(&mut self, (index, hash, metadata): Waiting, row: Vec<f32>) -> Result<(), IndexerError> {
+        self.resolve(index, Resolved::Encoded { hash, metadata: Box::new(metadata), row })
     }
 
-    fn add(&mut self, index: usize, photo: (Asset, Vec<f32>), outcome: Outcome) -> Result<u64, IndexerError> {
+    fn add(&mut self, index: usize, photo: (Asset, Vec<f32>), outcome: Outcome) -> Result<(), IndexerError> {
         self.replace(index)?;
         let id = self.write(|writer| writer.add(photo.0, photo.1))?;
+        self.ids[index] = Some(id);
         self.report.indexed += 1;
         self.report.copied += u64::from(outcome == Outcome::Copied);
         self.done(index, outcome);
-        Ok(id)
+        Ok(())
     }
 
     fn add_copy(&mut self, index: usize, copied: Copied) -> Result<(), IndexerError> {
-        let id = self.add(index, copied.photo, Outcome::Copied)?;
+        self.add(index, copied.photo, Outcome::Copied)?;
         if copied.is_said_anew {
-            self.said_anew.push((id, self.work[index].file.clone()));
+            self.said_anew.extend(self.ids[index].map(|id| (id, self.work[index].file.clone())));
         }
         Ok(())
+    }
+
+    /// Adds a file with the content of one that was written before.
+    fn add_same(&mut self, index: usize, first: usize, hash: [u8; 16]) -> Result<(), IndexerError> {
+        let Some(id) = self.ids[first] else {
+            // What is wrong with the other one is wrong with this one.
+            self.faults.extend(self.faults.get(&first).cloned().map(|fault| (index, fault)));
+            let other = self.work[first].file.path.clone();
+            return self.skip(index, Some(hash), SkipReason::SameAs { other });
+        };
+        let (asset, embedding) = self.writer.photo(id)?.ok_or(IndexError::UnknownId { id })?;
+        let photo = Copied::of(asset, embedding, &self.work[index], hash);
+        self.add_copy(index, photo)
     }
 
     /// Notes a photo whose file was moved or rewritten, if its details may have changed.
@@ -406,40 +479,6 @@ impl<'a> Pipeline<'a> {
             Some((id, _)) => self.remove(id).map(|()| true),
             None => Ok(false),
         }
-    }
-
-    /// Adds the copies of photos that this run encoded. Their embeddings are read back from the index, so that they need
-    /// not be kept in memory until then.
-    fn copy_new(&mut self, cancel: &AtomicBool) -> Result<(), IndexerError> {
-        if self.same.is_empty() {
-            return Ok(());
-        }
-        // Which of several equal files came first is a matter of chance; the order from here on is not.
-        let mut same = std::mem::take(&mut self.same);
-        same.sort_unstable_by_key(|s| s.work);
-        let reader = IndexReader::open(self.index)?;
-        for SameContent { work: index, first, hash } in same {
-            if cancel.load(Ordering::Relaxed) {
-                self.report.cancelled = true;
-                return Ok(());
-            }
-            match self.encoded[first] {
-                Some(id) => {
-                    let photo = copy(&reader, id, &self.work[index], hash)?;
-                    self.add_copy(index, photo)?;
-                }
-                None => {
-                    // What is wrong with the other one is wrong with this one.
-                    self.faults.extend(self.faults.get(&first).cloned().map(|fault| (index, fault)));
-                    let other = self.work[first].file.path.clone();
-                    self.skip(index, Some(hash), SkipReason::SameAs { other })?;
-                }
-            }
-            if self.checkpoint_due(0) {
-                self.checkpoint()?;
-            }
-        }
-        Ok(())
     }
 
     fn skip(&mut self, index: usize, hash: Option<[u8; 16]>, reason: SkipReason) -> Result<(), IndexerError> {
@@ -527,9 +566,15 @@ fn copy(reader: &IndexReader, id: u64, work: &Work, hash: [u8; 16]) -> Result<Co
     let unknown = || IndexError::UnknownId { id };
     let embedding = reader.embedding(id).ok_or_else(unknown)?;
     let record = reader.records(&[id])?.into_iter().next().ok_or_else(unknown)?;
-    let is_said_anew = is_said_anew(&record.asset, &work.file);
-    let (path, stamp) = (work.file.path.clone(), work.file.stamp);
-    Ok(Copied { photo: (Asset { path, stamp, hash, ..record.asset }, embedding), is_said_anew })
+    Ok(Copied::of(record.asset, embedding, work, hash))
+}
+
+impl Copied {
+    fn of(asset: Asset, embedding: Vec<f32>, work: &Work, hash: [u8; 16]) -> Copied {
+        let is_said_anew = is_said_anew(&asset, &work.file);
+        let (path, stamp) = (work.file.path.clone(), work.file.stamp);
+        Copied { photo: (Asset { path, stamp, hash, ..asset }, embedding), is_said_anew }
+    }
 }
 
 impl StageTimes {

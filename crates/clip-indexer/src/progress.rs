@@ -20,7 +20,7 @@ pub enum Event<'a> {
         /// Files that will be read: the total that [`Event::Photo`] and [`Event::Skipped`] from here on add up to.
         to_read: u64,
     },
-    /// One file was dealt with. Copies of photos that are themselves new come last.
+    /// One file was dealt with. Files come in the order of the walk.
     Photo {
         /// Where it lies.
         path: &'a Path,

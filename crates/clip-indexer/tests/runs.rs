@@ -6,6 +6,8 @@ mod bad_files;
 mod excluded;
 #[path = "runs/ignored.rs"]
 mod ignored;
+#[path = "runs/order.rs"]
+mod order;
 mod support;
 
 use std::fs;
@@ -373,7 +375,8 @@ fn a_cancelled_run_keeps_its_work_and_the_next_one_goes_on() {
 
     let report = library.try_run(&[]).unwrap();
     assert_eq!((report.indexed, report.unchanged, report.removed), (41 - first, first, 0));
-    assert_eq!(library.encoder.embedded(), 40, "nothing was encoded twice");
+    // What had overtaken a photo that was not ready yet is encoded again.
+    assert!((40..48).contains(&library.encoder.embedded()), "{}", library.encoder.embedded());
 }
 
 #[test]
@@ -404,11 +407,10 @@ fn events_tell_what_the_report_sums_up() {
         seen.lock().unwrap().push(line);
     };
     Indexer::new(&library.encoder, &library.index()).progress(&listen).run(&[library.root()]).unwrap();
-    let mut seen = seen.into_inner().unwrap();
-    assert_eq!(seen.remove(0), "0 unchanged, 5 to read");
-    assert!(["copy.png Copied", "red.png Copied"].contains(&seen.pop().unwrap().as_str()), "copies come last");
-    seen.sort();
-    assert_eq!(seen, ["encoded", "encoded", "encoded", "skipped bad.jpg"]);
+    let seen = seen.into_inner().unwrap();
+    let files = ["encoded", "encoded", "skipped bad.jpg", "encoded", "copy.png Copied"];
+    assert_eq!(seen[0], "0 unchanged, 5 to read");
+    assert_eq!(seen[1..], files);
 }
 
 #[test]

@@ -194,3 +194,28 @@ fn what_remains_to_be_read_is_part_of_a_commit() {
     writer.commit().unwrap();
     assert_eq!(remaining(), 0);
 }
+
+#[test]
+fn a_writer_has_photos_as_its_next_commit_will_have_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = IndexWriter::open_or_create(dir.path(), &model(4)).unwrap();
+    let ids: Vec<u64> = (1..4).map(|number| writer.add_photo(photo(number, 4)).unwrap()).collect();
+    let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-3);
+    for is_committed in [false, true] {
+        if is_committed {
+            writer.commit().unwrap();
+        }
+        for (id, number) in ids.iter().zip(1..) {
+            let (asset, row) = writer.photo(*id).unwrap().unwrap();
+            assert_eq!(asset, photo(number, 4).asset);
+            assert!(close(&row, &photo(number, 4).embedding), "{row:?}");
+        }
+        assert_eq!(writer.photo(999).unwrap(), None);
+    }
+    writer.relocate(ids[0], Path::new("/moved.jpg"), stamp(5, 5)).unwrap();
+    assert_eq!(writer.photo(ids[0]).unwrap().unwrap().0.path, Path::new("/moved.jpg"));
+    writer.remove(ids[1]).unwrap();
+    let withdrawn = writer.add_photo(photo(9, 4)).unwrap();
+    writer.remove(withdrawn).unwrap();
+    assert_eq!((writer.photo(ids[1]).unwrap(), writer.photo(withdrawn).unwrap()), (None, None));
+}
