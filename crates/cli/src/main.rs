@@ -4,6 +4,7 @@
 
 mod args;
 mod commands;
+mod decoder;
 #[cfg(test)]
 mod docs;
 mod download;

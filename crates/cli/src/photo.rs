@@ -8,13 +8,15 @@ use anyhow::Result;
 use clip_search::{ImageError, Limits, Model, Pixels};
 use rayon::prelude::*;
 
+use crate::decoder::decoder;
+
 /// Photos that the model takes at a time.
 const BATCH: usize = 32;
 
 /// Reads, decodes and prepares a photo.
 pub(crate) fn prepare(model: &Model, path: &Path) -> Result<Pixels, ImageError> {
     let shorter_side = u32::try_from(model.config().preprocess.size).ok();
-    let photo = clip_search::decode_for(path, &Limits::default(), shorter_side)?;
+    let photo = decoder().decode_for(path, &Limits::default(), shorter_side)?;
     Ok(model.preprocess(&photo.image))
 }
 

@@ -35,7 +35,7 @@ pub fn decode(path: &Path, limits: &Limits) -> Result<Photo, ImageError> {
 /// # Errors
 /// Those of [`read_file`](crate::read_file) and of [`decode_bytes`].
 pub fn decode_for(path: &Path, limits: &Limits, shorter_side: Option<u32>) -> Result<Photo, ImageError> {
-    decode_bytes_for(&file::read_file(path, limits)?, limits, shorter_side)
+    Decoder::default().decode_for(path, limits, shorter_side)
 }
 
 /// Decodes the content of a file at its full size.
@@ -78,7 +78,7 @@ pub fn decode_bytes_reserving(
 }
 
 /// Decodes photos in this process (the default), or in worker processes where that is safer. Clones share their workers.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Decoder {
     workers: Option<Workers>,
 }
@@ -87,6 +87,14 @@ impl Decoder {
     /// Uses workers for formats that are decoded by libraries not written in Rust, and for very large files.
     pub fn with_workers(workers: Workers) -> Self {
         Self { workers: Some(workers) }
+    }
+
+    /// As [`decode_for`].
+    ///
+    /// # Errors
+    /// Those of [`read_file`](crate::read_file) and of [`decode_bytes`].
+    pub fn decode_for(&self, path: &Path, limits: &Limits, shorter_side: Option<u32>) -> Result<Photo, ImageError> {
+        self.decode_bytes(&file::read_file(path, limits)?, limits, shorter_side, &|_| ())
     }
 
     /// As [`decode_bytes_reserving`].

@@ -4,13 +4,12 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use clip_encoder::{BoxedError, Encoder};
-use clip_image::Limits;
 use clip_index::{Hubness, IndexError, IndexReader};
 use image::RgbImage;
 
 use crate::bank;
 use crate::error::{Example, QueryError};
-use crate::query::Term;
+use crate::query::{Query, Term};
 
 /// Below this length a sum of weighted unit vectors is rounding, not a direction.
 const NOTHING: f64 = 1e-4;
@@ -33,10 +32,10 @@ impl Embedded {
     }
 }
 
-/// Embeds the terms of an alternative. `index` is where photos of the index are looked up.
+/// Embeds the terms of an alternative of a query, which also says how pictures are decoded. `index` is where photos of the index are looked up.
 pub(crate) fn embed(
     terms: &[(Term, f32)],
-    limits: &Limits,
+    query: &Query,
     index: &IndexReader,
     encoder: &impl Encoder,
 ) -> Result<Embedded, QueryError> {
@@ -93,7 +92,7 @@ pub(crate) fn embed(
     }
     // One at a time: decoded photos are large, and there are rarely more than one or two.
     for (picture, weight) in images {
-        let image = picture.decode(limits, encoder.shorter_side())?;
+        let image = picture.decode(query, encoder.shorter_side())?;
         let row = checked(encoder.embed_images(std::slice::from_ref(image.as_ref())), dimension)?;
         add(&mut sum, &row, weight);
     }
@@ -117,14 +116,13 @@ enum Picture<'a> {
 }
 
 impl<'a> Picture<'a> {
-    fn decode(self, limits: &Limits, shorter_side: Option<u32>) -> Result<Cow<'a, RgbImage>, QueryError> {
+    fn decode(self, query: &Query, shorter_side: Option<u32>) -> Result<Cow<'a, RgbImage>, QueryError> {
+        let (decoder, limits) = (&query.decoder, &query.image_limits);
         let (photo, example) = match self {
             Picture::Pixels(image) => return Ok(Cow::Borrowed(image)),
-            Picture::File(path) => {
-                (clip_image::decode_for(path, limits, shorter_side), Example::File(path.to_path_buf()))
-            }
+            Picture::File(path) => (decoder.decode_for(path, limits, shorter_side), Example::File(path.to_path_buf())),
             Picture::Bytes(bytes) => {
-                (clip_image::decode_bytes_for(bytes, limits, shorter_side), Example::Bytes(bytes.len()))
+                (decoder.decode_bytes(bytes, limits, shorter_side, &|_| ()), Example::Bytes(bytes.len()))
             }
         };
         match photo {

@@ -3,7 +3,7 @@
 use clip_index::{Filter, Strategy};
 use std::path::PathBuf;
 
-use clip_image::Limits;
+use clip_image::{Decoder, Limits};
 use image::RgbImage;
 
 /// One thing to look for.
@@ -97,6 +97,7 @@ pub struct Query {
     pub(crate) only_present: bool,
     pub(crate) collapse: bool,
     pub(crate) image_limits: Limits,
+    pub(crate) decoder: Decoder,
 }
 
 impl Query {
@@ -148,6 +149,7 @@ impl Query {
             only_present: false,
             collapse: false,
             image_limits: Limits::default(),
+            decoder: Decoder::default(),
         }
     }
 
@@ -261,6 +263,12 @@ impl Query {
     /// Sets which example photos are refused as too large.
     pub fn image_limits(mut self, limits: Limits) -> Query {
         self.image_limits = limits;
+        self
+    }
+
+    /// Sets how example photos are decoded: in this process, unless this is called.
+    pub fn decoder(mut self, decoder: Decoder) -> Query {
+        self.decoder = decoder;
         self
     }
 

@@ -213,7 +213,7 @@ impl<E: Encoder> Searcher<E> {
             if alternative.terms.is_empty() && query.conditions(alternative).is_some() {
                 return Ok(None);
             }
-            embed(&alternative.terms, &query.image_limits, &self.reader, &self.encoder).map(Some)
+            embed(&alternative.terms, query, &self.reader, &self.encoder).map(Some)
         };
         query.alternatives.iter().map(embed).collect()
     }

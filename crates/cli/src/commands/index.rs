@@ -10,7 +10,7 @@ use clip_search::{
 };
 
 use crate::args::{IndexArgs, YesNo};
-use crate::commands::decode_worker;
+use crate::decoder::decoder;
 use crate::escape::{escaped, escaped_text};
 use crate::exit::Exit;
 use crate::interrupt;
@@ -39,7 +39,7 @@ pub(crate) fn run(index: &Path, args: &IndexArgs) -> Result<Exit> {
             one_file_system: args.one_file_system.map(|answer| answer == YesNo::Yes),
             download: args.download_photos,
             retry: args.retry,
-            decoder: decode_worker::decoder(),
+            decoder: decoder(),
             ..IndexOptions::default()
         },
         rebuild: args.rebuild,

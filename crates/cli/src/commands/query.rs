@@ -9,6 +9,7 @@ use clip_search::json::JsonHit;
 use clip_search::{Alternative, Explanation, Filter, FoundWord, Fusion, Hit, Limits, Order, Query, Strategy, Term};
 
 use crate::args::{Crop, FusionArg, GroupArg, QueryArgs, SortArg};
+use crate::decoder::decoder;
 use crate::escape::{escaped, escaped_text};
 use crate::exit::Exit;
 use crate::language_hint;
@@ -25,10 +26,11 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
     let library = library(index, &args.model)?.text_cache(query_cache(!args.no_cache)).open()?;
     let understood =
         if args.text.is_empty() { None } else { Some(understand(index, &words(&args.text)?, args.literal)?) };
-    let mut query = match &understood {
-        Some(understood) => Query::any(understood.alternatives.clone()),
-        None => Query::any(vec![Alternative { terms: Vec::new(), filter: Filter::All(Vec::new()) }]),
+    let alternatives = match &understood {
+        Some(understood) => understood.alternatives.clone(),
+        None => vec![Alternative { terms: Vec::new(), filter: Filter::All(Vec::new()) }],
     };
+    let mut query = Query::any(alternatives).decoder(decoder());
     if let Some(image) = &args.image {
         query = query.and(example(image, args.crop)?, 1.0);
     }
@@ -131,7 +133,8 @@ fn settled(query: Query, args: &QueryArgs) -> Query {
 /// The example photo, or a part of it.
 fn example(image: &Path, crop: Option<Crop>) -> Result<Term> {
     let Some(Crop([left, top, width, height])) = crop else { return Ok(Term::Image(image.to_owned())) };
-    let photo = clip_search::decode_for(image, &Limits::default(), None)
+    let photo = decoder()
+        .decode_for(image, &Limits::default(), None)
         .with_context(|| format!("cannot use {} as an example", escaped(image)))?;
     let (across, down) = photo.image.dimensions();
     let (left, top) = (left.of(across), top.of(down));

@@ -41,6 +41,13 @@ struct Pool {
     watchdog: Watchdog,
 }
 
+/// The same if they are the same processes.
+impl PartialEq for Workers {
+    fn eq(&self, other: &Workers) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 impl Workers {
     /// Workers that `command` starts: a program that calls [`serve_decoding`]. Its standard streams are set here. A photo
     /// may take `longest`, including reading and writing it.
