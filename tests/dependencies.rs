@@ -1,5 +1,10 @@
 //! What a program brings with it that embeds the library.
 
+// The embedder itself: it is in no workspace, and must go on compiling.
+#[allow(dead_code, reason = "nobody calls its `main`")]
+#[path = "embedder/src/main.rs"]
+mod embedder;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -23,7 +28,7 @@ fn packages(folder: &Path, arguments: &[&str]) -> BTreeSet<String> {
 }
 
 /// What the embedder depends on, of whose features cargo knows nothing but what its manifest says.
-fn embedder(features: &str) -> BTreeSet<String> {
+fn of_embedder(features: &str) -> BTreeSet<String> {
     let folder = tempfile::tempdir().unwrap();
     let manifest = fs::read_to_string(root().join("tests/embedder/Cargo.toml")).unwrap();
     let library = root().join("crates/search").canonicalize().unwrap();
@@ -54,17 +59,17 @@ const TRAINING: [&str; 3] = ["burn-autodiff", "burn-optim", "clip-train"];
 
 #[test]
 fn a_program_that_embeds_the_library_brings_no_command_line_with_it() {
-    let bare = embedder("");
+    let bare = of_embedder("");
     assert!(bare.contains("clip-model"));
     for unwanted in [&PROGRAM[..], &NETWORK, &GPU, &TRAINING] {
         assert_without(&bare, unwanted);
     }
-    let with_hub = embedder("\"hub\", \"json\"");
+    let with_hub = of_embedder("\"hub\", \"json\"");
     assert!(with_hub.contains("ureq"));
     for unwanted in [&PROGRAM[..], &GPU, &TRAINING] {
         assert_without(&with_hub, unwanted);
     }
-    let with_gpu = embedder("\"gpu\"");
+    let with_gpu = of_embedder("\"gpu\"");
     assert!(with_gpu.contains("wgpu"));
     for unwanted in [&PROGRAM[..], &NETWORK, &TRAINING] {
         assert_without(&with_gpu, unwanted);

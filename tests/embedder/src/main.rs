@@ -14,7 +14,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let library = Library::builder(index).open_or_create()?;
     library.update(&[photos], &UpdateOptions::default(), &Silent, &AtomicBool::new(false))?;
     for hit in library.search(&Query::text(words.to_string_lossy()).limit(3))? {
-        println!("{:.3}  {}", hit.score, hit.path.display());
+        println!("{:.3}  {}", hit.score.unwrap_or_default(), hit.path.display());
     }
     Ok(())
 }
