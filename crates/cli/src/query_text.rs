@@ -1,11 +1,11 @@
 //! What was typed for a query, to what is to be searched for.
 
 use std::io::{self, IsTerminal, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
-use clip_search::language::{self, Date, Note, ParseError, ParseOptions, Parsed};
-use clip_search::{Alternative, Filter, LibraryError, SavedSearches, Term};
+use clip_search::language::{Date, Note, ParseError, ParseOptions};
+use clip_search::{LibraryError, Understood};
 
 use crate::escape::escaped_text;
 use crate::output::notice;
@@ -13,19 +13,12 @@ use crate::output::notice;
 /// So much of the query is shown after the place of an error.
 const SHOWN: usize = 20;
 
-/// What a text was understood as.
-pub(crate) struct Understood {
-    /// As a query.
-    pub text: String,
-    pub alternatives: Vec<Alternative>,
-}
-
 /// Reads a query with the searches that were saved for an index, and tells what may not be expected of the way in which it
 /// was understood.
 pub(crate) fn understand(index: &Path, text: &str, literal: bool) -> Result<Understood> {
     let options = ParseOptions { today: today(), literal };
-    let Parsed { mut expr, notes } = language::parse(text, &options).map_err(|error| explained(&error, text))?;
-    for note in &notes {
+    let understood = clip_search::understand(index, text, &options).map_err(|error| not_understood(error, text))?;
+    for note in &understood.notes {
         match note {
             Note::NotACondition { text, reason, .. } => not_a_condition(text, reason),
             Note::Date { words, condition } => notice(format_args!(
@@ -35,22 +28,8 @@ pub(crate) fn understand(index: &Path, text: &str, literal: bool) -> Result<Unde
             _ => {}
         }
     }
-    // Only then: a file of them that is damaged is in nobody else's way.
-    if !expr.searches().is_empty() {
-        expr = SavedSearches::open(index)?.resolve(expr, &options).map_err(not_resolved)?;
-    }
-    let parsed = Parsed { expr, notes };
-    let alternatives = parsed.alternatives().map_err(|error| explained(&error, text))?;
     let home = directories::BaseDirs::new().map(|folders| folders.home_dir().to_owned());
-    let mut resolved = Vec::with_capacity(alternatives.len());
-    for Alternative { terms, filter } in alternatives {
-        let terms = terms.into_iter().map(|(term, weight)| match term {
-            Term::Image(path) => (Term::Image(at_home(&path, home.as_deref())), weight),
-            term => (term, weight),
-        });
-        resolved.push(Alternative { terms: terms.collect(), filter: with_real_folders(filter, home.as_deref()) });
-    }
-    Ok(Understood { text: parsed.expr.to_string(), alternatives: resolved })
+    Ok(understood.with_real_paths(home.as_deref()))
 }
 
 /// Longer texts on standard input are no descriptions: a photo given by mistake, for instance.
@@ -97,10 +76,19 @@ pub(crate) fn not_a_condition(text: &str, reason: &str) {
     notice(format_args!("`{}` is taken as text: {reason}", escaped_text(text)));
 }
 
-/// What is wrong with a query, and where.
-fn explained(error: &ParseError, text: &str) -> anyhow::Error {
-    let advice = if place(error, text).is_some() { "; to take the text as it is, add --literal" } else { "" };
-    anyhow!("{}{advice}", unreadable("query", error, text))
+/// Why a query was not understood, and where. Somebody may have edited the file of saved searches.
+fn not_understood(error: LibraryError, text: &str) -> anyhow::Error {
+    match &error {
+        LibraryError::Unreadable(error) => {
+            let advice = if place(error, text).is_some() { "; to take the text as it is, add --literal" } else { "" };
+            anyhow!("{}{advice}", unreadable("query", error, text))
+        }
+        LibraryError::UnreadableSearch { name, query, error } => anyhow!(
+            "{}; save it with another text: `clip-search search save {name} QUERY`",
+            unreadable(&format!("saved search {name}"), error, query)
+        ),
+        _ => error.into(),
+    }
 }
 
 /// Why a search could not be saved: what is wrong with its own text is shown with the place.
@@ -109,17 +97,6 @@ pub(crate) fn not_saved(error: LibraryError, name: &str) -> anyhow::Error {
         LibraryError::UnreadableSearch { name: wrong, query, error } if wrong == name => {
             anyhow!("{}", unreadable("query", error, query))
         }
-        _ => error.into(),
-    }
-}
-
-/// Why saved searches could not be put in their places. Somebody may have edited their file.
-fn not_resolved(error: LibraryError) -> anyhow::Error {
-    match &error {
-        LibraryError::UnreadableSearch { name, query, error } => anyhow!(
-            "{}; save it with another text: `clip-search search save {name} QUERY`",
-            unreadable(&format!("saved search {name}"), error, query)
-        ),
         _ => error.into(),
     }
 }
@@ -142,30 +119,6 @@ fn place(error: &ParseError, text: &str) -> Option<String> {
     Some(format!("character {character}, `{}{more}`", escaped_text(&shown)))
 }
 
-/// A path that begins with `~`, as a shell would have it.
-fn at_home(path: &Path, home: Option<&Path>) -> PathBuf {
-    match (path.strip_prefix("~"), home) {
-        (Ok(rest), Some(home)) => home.join(rest),
-        _ => path.to_owned(),
-    }
-}
-
-/// Folders as the index has them: absolute, links resolved.
-fn with_real_folders(filter: Filter, home: Option<&Path>) -> Filter {
-    let each = |filters: Vec<Filter>| filters.into_iter().map(|filter| with_real_folders(filter, home)).collect();
-    match filter {
-        Filter::All(filters) => Filter::All(each(filters)),
-        Filter::Any(filters) => Filter::Any(each(filters)),
-        Filter::Not(filter) => Filter::Not(Box::new(with_real_folders(*filter, home))),
-        Filter::Under(folder) => {
-            let folder = at_home(&folder, home);
-            let absolute = folder.canonicalize().or_else(|_| std::path::absolute(&folder));
-            Filter::Under(absolute.unwrap_or(folder))
-        }
-        filter => filter,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,17 +133,6 @@ mod tests {
         );
         assert!(told("dog |").starts_with("cannot read the query at character 5, `|`: expected something after |;"));
         assert!(understand(Path::new(""), "a dog \"on the beach", true).is_ok());
-    }
-
-    #[test]
-    fn homes_are_found() {
-        let home = Path::new("/home/anna");
-        assert_eq!(at_home(Path::new("~/a.jpg"), Some(home)), Path::new("/home/anna/a.jpg"));
-        assert_eq!(at_home(Path::new("./a.jpg"), Some(home)), Path::new("./a.jpg"));
-        assert_eq!(at_home(Path::new("~a/b"), Some(home)), Path::new("~a/b"));
-        let filter = Filter::Not(Box::new(Filter::Under("~/photos".into())));
-        let expected = Filter::Not(Box::new(Filter::Under("/home/anna/photos".into())));
-        assert_eq!(with_real_folders(filter, Some(home)), expected);
     }
 
     #[test]

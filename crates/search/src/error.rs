@@ -25,6 +25,9 @@ pub enum LibraryError {
     /// A query has no answer.
     #[error(transparent)]
     Query(#[from] QueryError),
+    /// A text is no query. The error says where.
+    #[error("cannot read the query: {0}")]
+    Unreadable(#[from] ParseError),
     /// A model could not be loaded or run.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -222,7 +225,7 @@ impl LibraryError {
             Self::DamagedSearches { path, .. } => Some(Remedy::CorrectSearches { file: path.clone() }),
             Self::UnreadableSearch { name, .. } => Some(Remedy::SaveSearchAgain { name: name.clone() }),
             Self::TooManySearches { .. } => Some(Remedy::RemoveSearches),
-            Self::Query(_) | Self::Path { .. } | Self::SearchName { .. } => None,
+            Self::Query(_) | Self::Unreadable(_) | Self::Path { .. } | Self::SearchName { .. } => None,
         }
     }
 }

@@ -30,7 +30,8 @@
 //! - [`Library`] is an index with the model that made it. It [updates](Library::update) the index, changes its model,
 //!   [searches](Library::search) it and takes up what other processes have committed. [`Models`] finds models by name.
 //! - [`Query`] says what to look for: words, example photos, photos of the index or embeddings, each with a weight, and
-//!   conditions. [`language`] reads what a person types, and [`SavedSearches`] keeps it under a name.
+//!   conditions. [`understand`] reads what a person types, in the [`language`] of queries, and [`SavedSearches`] keeps it under a
+//!   name.
 //! - [`classify`] says which of some labels a photo shows, by the labels' names or by example photos.
 //!
 //! Below are the parts that a library is made of, for programs that put them together in another way:
@@ -66,6 +67,7 @@ mod maintenance;
 mod model;
 mod models;
 mod saved;
+mod understand;
 mod update;
 
 pub use bank::measure_bank;
@@ -75,6 +77,7 @@ pub use maintenance::{compact, remove};
 pub use model::LazyModel;
 pub use models::{Models, POCKET};
 pub use saved::{SavedSearch, SavedSearches};
+pub use understand::{Understood, understand};
 pub use update::{Update, UpdateOptions, UpdateResult};
 
 pub use clip_encoder::{BoxedError, Encoder};

@@ -26,11 +26,11 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
     let library = library(index, &args.model)?.text_cache(query_cache(!args.no_cache)).open()?;
     let understood =
         if args.text.is_empty() { None } else { Some(understand(index, &words(&args.text)?, args.literal)?) };
-    let alternatives = match &understood {
-        Some(understood) => understood.alternatives.clone(),
-        None => vec![Alternative { terms: Vec::new(), filter: Filter::All(Vec::new()) }],
+    let query = match &understood {
+        Some(understood) => understood.query(),
+        None => Query::any(vec![Alternative { terms: Vec::new(), filter: Filter::All(Vec::new()) }]),
     };
-    let mut query = Query::any(alternatives).decoder(decoder());
+    let mut query = query.decoder(decoder());
     if let Some(image) = &args.image {
         query = query.and(example(image, args.crop)?, 1.0);
     }
@@ -82,7 +82,7 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
     }
     if args.explain || is_verbose() {
         if let Some(understood) = &understood {
-            notice(format_args!("understood as: {}", understood.text));
+            notice(format_args!("understood as: {}", understood.resolved));
         }
         explain(&explanation, hits.len());
         if let Some(relevance) = best_relevance {
