@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clip_files::system_error;
-use clip_index::{Plan, Position, Record};
+use clip_index::{IndexError, IndexReader, Plan, Position, Record};
 
 use crate::words::FoundWord;
 
@@ -53,6 +53,74 @@ impl Hit {
     /// drive that is not mounted. What cannot be looked at for another reason is not said to be missing.
     pub fn is_missing(&self) -> bool {
         self.paths().all(is_absent)
+    }
+}
+
+/// A result without what the index knows of the photo: some hundred bytes, so that thousands of them can be kept until
+/// somebody looks at them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ranked {
+    /// [`Hit::rank`].
+    pub rank: usize,
+    /// [`Hit::score`].
+    pub score: Option<f32>,
+    /// [`Hit::adjusted`].
+    pub adjusted: Option<f32>,
+    /// [`Hit::relevance`].
+    pub relevance: Option<f32>,
+    /// [`Hit::is_match`].
+    pub is_match: bool,
+    /// [`Hit::item`].
+    pub item: u64,
+    /// The ids of [`Hit::duplicates`].
+    pub duplicates: Box<[u64]>,
+    /// The ids of [`Hit::alike`].
+    pub alike: Box<[u64]>,
+}
+
+impl Ranked {
+    /// A result of a query that only sets conditions.
+    pub fn unscored(rank: usize, item: u64, duplicates: impl Into<Box<[u64]>>) -> Ranked {
+        let (duplicates, alike) = (duplicates.into(), Box::default());
+        Ranked { rank, score: None, adjusted: None, relevance: None, is_match: true, item, duplicates, alike }
+    }
+
+    /// The result with its records, in the index that it was found in; `None` if the index has no such item.
+    ///
+    /// # Errors
+    /// [`IndexError::Corrupt`] if a record cannot be read.
+    pub fn hit(&self, index: &IndexReader) -> Result<Option<Hit>, IndexError> {
+        let Some(record) = index.records(&[self.item])?.pop() else { return Ok(None) };
+        Ok(Some(Hit {
+            rank: self.rank,
+            score: self.score,
+            adjusted: self.adjusted,
+            relevance: self.relevance,
+            is_match: self.is_match,
+            id: record.id,
+            item: self.item,
+            position: record.position(self.item).unwrap_or_default(),
+            path: record.asset.path.clone(),
+            record,
+            duplicates: index.records(&self.duplicates)?,
+            alike: index.records(&self.alike)?,
+        }))
+    }
+}
+
+impl From<&Hit> for Ranked {
+    fn from(hit: &Hit) -> Ranked {
+        let ids = |records: &[Record]| records.iter().map(|record| record.id).collect();
+        Ranked {
+            rank: hit.rank,
+            score: hit.score,
+            adjusted: hit.adjusted,
+            relevance: hit.relevance,
+            is_match: hit.is_match,
+            item: hit.item,
+            duplicates: ids(&hit.duplicates),
+            alike: ids(&hit.alike),
+        }
     }
 }
 

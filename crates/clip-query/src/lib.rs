@@ -41,7 +41,7 @@ pub use clip_encoder::{BoxedError, Encoder};
 /// How an index is searched.
 pub use clip_index::{Filter, Method, NumberField, Plan, Property, Reason, Shape, Strategy, TextField};
 pub use error::{Example, QueryError};
-pub use hit::{Explanation, Hit};
+pub use hit::{Explanation, Hit, Ranked};
 pub use query::{Alternative, Fusion, Order, Query, Term};
 pub use searcher::Searcher;
 pub use text_cache::TextCache;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clip_index::{Asset, Bank, GraphOptions, IndexError, IndexWriter, Kind, ModelId, Remedy, Stamp};
 use clip_query::{
-    Alternative, BoxedError, Encoder, Filter, Fusion, Method, NumberField, Order, Query, QueryError, Searcher,
+    Alternative, BoxedError, Encoder, Filter, Fusion, Method, NumberField, Order, Query, QueryError, Ranked, Searcher,
     Strategy, Term,
 };
 use image::RgbImage;
@@ -420,6 +420,31 @@ fn identical_files_are_one_result_and_the_limit_counts_contents() {
     assert_eq!(hits[0].duplicates.len(), 299);
     let paths: Vec<_> = hits[0].paths().map(|path| path.to_str().unwrap()).collect();
     assert_eq!((paths.len(), paths[0], paths[1], paths[299]), (300, "/red/0", "/red/1", "/red/299"));
+}
+
+#[test]
+fn a_result_is_made_again_from_what_was_kept_of_it() {
+    let fixture = Fixture::new(&[]);
+    let mut writer = fixture.writer();
+    add_copies(&mut writer, "red", 1, 3, [1.0, 0.0, 0.0]);
+    add_copies(&mut writer, "orange", 2, 1, [1.0, 0.3, 0.0]);
+    writer.commit().unwrap();
+    drop(writer);
+    let searcher = fixture.searcher();
+    let all = Query::any(vec![Alternative {
+        terms: Vec::new(),
+        filter: Filter::Number { field: NumberField::Width, from: Bound::Included(1.0), to: Bound::Unbounded },
+    }]);
+    for query in [Query::text("red"), Query::text("red").collapse(), Query::like(4), all] {
+        let hits = searcher.search(&query).unwrap();
+        assert!(!hits.is_empty());
+        for hit in hits {
+            let ranked = Ranked::from(&hit);
+            assert_eq!(ranked.hit(searcher.reader()).unwrap().as_ref(), Some(&hit));
+            assert_eq!(Ranked { item: 99, ..ranked }.hit(searcher.reader()).unwrap(), None);
+        }
+    }
+    assert_eq!(Ranked::unscored(1, 2, [1, 3]).hit(searcher.reader()).unwrap().unwrap().duplicates.len(), 2);
 }
 
 #[test]

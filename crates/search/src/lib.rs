@@ -102,7 +102,7 @@ pub use clip_model::{
 };
 pub use clip_query::{
     Alternative, CachedEncoder, CachedTexts, Example, Explanation, Filter, FoundWord, Fusion, Hit, Method, NumberField,
-    Order, Plan, Property, Query, QueryError, Reason, Searcher, Shape, Strategy, Term, TextCache, TextField,
+    Order, Plan, Property, Query, QueryError, Ranked, Reason, Searcher, Shape, Strategy, Term, TextCache, TextField,
 };
 
 /// The texts that correct scores.

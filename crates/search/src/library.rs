@@ -194,8 +194,19 @@ impl Library {
     /// # Errors
     /// Those of [`search`](Library::search).
     pub fn search_explained(&self, query: &Query) -> Result<(Vec<Hit>, Explanation), LibraryError> {
-        let searcher = self.searcher()?;
-        self.load_for(&searcher, query)?;
+        self.search_with(&*self.searcher()?, query)
+    }
+
+    /// As [`search_explained`](Library::search_explained), in the index as `searcher` has it, which may be older.
+    ///
+    /// # Errors
+    /// Those of [`search`](Library::search).
+    pub fn search_with(
+        &self,
+        searcher: &LibrarySearcher,
+        query: &Query,
+    ) -> Result<(Vec<Hit>, Explanation), LibraryError> {
+        self.load_for(searcher, query)?;
         Ok(searcher.search_explained(query)?)
     }
 
