@@ -97,7 +97,7 @@ pub use details::{DETAILS_VERSION, read_details};
 pub use error::{ImageError, Remedy};
 pub use file::read_file;
 pub use format::Format;
-pub use formats::looks_like_photo;
+pub use formats::{format_of, looks_like_photo};
 pub use hash::{ContentHash, hash_bytes};
 pub use limits::Limits;
 pub use metadata::{Gps, Metadata};

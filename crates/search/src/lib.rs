@@ -83,7 +83,8 @@ pub use update::{Update, UpdateOptions, UpdateResult};
 pub use clip_encoder::{BoxedError, Encoder};
 pub use clip_image::{
     ContentHash, Decoder, Format, Gps, ImageError, Limits, Metadata, Photo, Remedy as ImageRemedy, Workers, decode,
-    decode_bytes, decode_bytes_for, decode_for, decoder_id, hash_bytes, looks_like_photo, read_file, serve_decoding,
+    decode_bytes, decode_bytes_for, decode_for, decoder_id, format_of, hash_bytes, looks_like_photo, read_file,
+    serve_decoding,
 };
 pub use clip_index::{
     Asset, BadFile, Bank, Compacted, Describe, Exclude, Exported, GraphOptions, GraphStatus, GraphUpdate, Hubness,

@@ -69,6 +69,11 @@ pub fn looks_like_photo(path: &Path) -> bool {
     path.extension().and_then(|extension| extension.to_str()).and_then(Format::from_extension).is_some()
 }
 
+/// The format of a file, by its first bytes (some hundred of them do); `None` if it is none that is known.
+pub fn format_of(beginning: &[u8]) -> Option<Format> {
+    sniff(beginning).ok()
+}
+
 /// Recognises the format by the first bytes of a file.
 ///
 /// # Errors
