@@ -49,6 +49,7 @@
 //! - `gpu` (on by default): compute on a GPU where there is one, through wgpu.
 //! - `hub` (on by default): published models by name, and their downloads.
 //! - `json` (on by default): the JSON of results.
+//! - `openapi`: the schemas of this JSON, for an OpenAPI description.
 //! - `gpu-cache`: remember on disk which of a GPU's kernels are fastest.
 //!
 //! Nothing here prints, reads the environment or ends the process. Errors are typed, and say in neutral words what was

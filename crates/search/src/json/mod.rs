@@ -2,6 +2,9 @@
 //!
 //! Every type borrows what it shows and is made by `From`. Members are only ever added.
 
+mod answer;
+mod photo;
+
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
@@ -12,8 +15,12 @@ use clip_indexer::{PassedOver, PassedOverKind, Removed, Report, Skipped, StageTi
 use clip_query::Hit;
 use serde::Serialize;
 
+pub use answer::{JsonAnswer, JsonDay, JsonPart, JsonPlaces, JsonSpot, JsonTimeline, JsonUnderstood};
+pub use photo::JsonPhoto;
+
 /// A path: as text, and byte for byte besides where text cannot hold it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JsonPath<'a> {
     /// With a replacement character for what is not UTF-8.
     pub path: Cow<'a, str>,
@@ -50,6 +57,7 @@ impl<'a> From<(&'a str, &'a str)> for JsonSearch<'a> {
 
 /// A result of a query.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JsonHit<'a> {
     /// 1 for the best.
     pub rank: usize,
@@ -107,6 +115,7 @@ fn is_false(value: &bool) -> bool {
 
 /// A file that goes with a result.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JsonDuplicate<'a> {
     /// Where it is.
     #[serde(flatten)]
@@ -365,6 +374,7 @@ impl<'a> From<&'a Report> for JsonReport<'a> {
 
 /// What an index holds.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JsonStatus<'a> {
     /// Photos that can be found.
     pub photos: u64,
@@ -410,6 +420,7 @@ pub struct JsonStatus<'a> {
 
 /// How far a rebuild has come.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JsonRebuild<'a> {
     /// Name of the new index's model.
     pub model: &'a str,
@@ -423,6 +434,7 @@ pub struct JsonRebuild<'a> {
 
 /// Something that is left out of the folders, or an exception.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum JsonExclude<'a> {
     /// A file, or a folder with all that is in it.
@@ -435,6 +447,7 @@ pub enum JsonExclude<'a> {
     /// What is indexed whatever comes before it in the list.
     Except {
         /// A path or a pattern.
+        #[cfg_attr(feature = "openapi", schema(no_recursion))]
         except: Box<JsonExclude<'a>>,
     },
     /// What lies deeper than so many levels of folders.
@@ -492,6 +505,7 @@ impl<'a> From<&'a Removed> for JsonRemoved<'a> {
 
 /// The state of a search graph.
 #[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JsonGraph {
     /// Photos in the graph.
     pub nodes: u64,

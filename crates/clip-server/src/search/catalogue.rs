@@ -1,0 +1,236 @@
+//! When and where all photos were taken, in some 60 bytes each.
+//!
+//! Listing photos without a description, the days and the places would otherwise read every record each time.
+
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
+
+use clip_search::{IndexError, IndexReader, RoaringTreemap};
+
+use super::request::Sort;
+
+/// Records that are read at a time.
+const AT_A_TIME: usize = 4096;
+/// Stands for the hash of a file whose content is not known.
+const UNKNOWN: [u8; 16] = [0; 16];
+const SECONDS_OF_A_DAY: i64 = 86_400;
+
+/// What is known of all items of an index.
+#[derive(Debug)]
+pub(crate) struct Catalogue {
+    /// In ascending order of items.
+    entries: Vec<Entry>,
+    /// Items of files with the same content, by the first of them; only where there are several.
+    copies: HashMap<u32, Vec<u32>>,
+}
+
+/// What is known of an item.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) item: u64,
+    /// In seconds since 1970, UTC.
+    taken_at: Option<i64>,
+    /// By the clock of the place, in days since 1970.
+    pub(crate) day: Option<i32>,
+    /// Latitude and longitude in degrees.
+    pub(crate) gps: Option<(f32, f32)>,
+    /// Of the file, in bytes.
+    size: u64,
+    /// The first entry with the same content.
+    first: u32,
+    /// Its place among all, the newest first.
+    order: u32,
+}
+
+impl Catalogue {
+    /// Reads all records.
+    ///
+    /// # Errors
+    /// [`IndexError::Corrupt`] if one cannot be read.
+    pub(crate) fn of(reader: &IndexReader) -> Result<Catalogue, IndexError> {
+        let mut entries: Vec<Entry> = Vec::with_capacity(reader.len());
+        let mut firsts = HashMap::new();
+        let mut copies: HashMap<u32, Vec<u32>> = HashMap::new();
+        let mut add = |items: &[u64]| -> Result<(), IndexError> {
+            // An item of which there is no record is left out, as in a search.
+            for &item in items {
+                let Some(record) = reader.records(&[item])?.pop() else { continue };
+                let asset = &record.asset;
+                let at = entries.len() as u32;
+                let key = (asset.hash, record.position(item).unwrap_or_default());
+                let first = if asset.hash == UNKNOWN { at } else { *firsts.entry(key).or_insert(at) };
+                if first != at {
+                    copies.entry(first).or_insert_with(|| vec![first]).push(at);
+                }
+                let day = asset.taken_at_place().map(|seconds| seconds.div_euclid(SECONDS_OF_A_DAY));
+                entries.push(Entry {
+                    item,
+                    taken_at: asset.taken_at,
+                    day: day.and_then(|day| i32::try_from(day).ok()),
+                    gps: asset.gps.map(|(latitude, longitude)| (latitude as f32, longitude as f32)),
+                    size: asset.stamp.size,
+                    first,
+                    order: 0,
+                });
+            }
+            Ok(())
+        };
+        let mut ids = reader.ids();
+        loop {
+            let items: Vec<u64> = ids.by_ref().take(AT_A_TIME).collect();
+            if items.is_empty() {
+                break;
+            }
+            add(&items)?;
+        }
+        drop(firsts);
+        let mut newest: Vec<u32> = (0..entries.len() as u32).collect();
+        let taken_at = |at: u32| entries[at as usize].taken_at;
+        // Those without a date come last, and what was indexed first comes first where dates are equal.
+        newest.sort_by_key(|&at| (taken_at(at).is_none(), Reverse(taken_at(at)), at));
+        for (order, at) in newest.into_iter().enumerate() {
+            entries[at as usize].order = order as u32;
+        }
+        entries.shrink_to_fit();
+        Ok(Catalogue { entries, copies })
+    }
+
+    /// What is known of the entry with this number.
+    pub(crate) fn entry(&self, at: u32) -> Entry {
+        self.entries[at as usize]
+    }
+
+    /// The number of an item's entry.
+    pub(crate) fn find(&self, item: u64) -> Option<u32> {
+        self.entries.binary_search_by_key(&item, |entry| entry.item).ok().map(|at| at as u32)
+    }
+
+    /// The entries of these items, or of all, in ascending order. Of files with the same content, the one that was indexed first
+    /// stands for the others.
+    pub(crate) fn distinct(&self, passing: Option<&RoaringTreemap>) -> Vec<u32> {
+        match passing {
+            None => (0..).zip(&self.entries).filter(|(at, entry)| entry.first == *at).map(|(at, _)| at).collect(),
+            Some(passing) => {
+                let mut seen = HashSet::new();
+                let passing = passing.iter().filter_map(|item| self.find(item));
+                passing
+                    .filter(|at| {
+                        let first = self.entry(*at).first;
+                        // Most photos have no copies.
+                        !self.copies.contains_key(&first) || seen.insert(first)
+                    })
+                    .collect()
+            }
+        }
+    }
+
+    /// Puts entries into another order; where they are equal, what was indexed first comes first.
+    ///
+    /// # Errors
+    /// [`IndexError::Corrupt`] if a record cannot be read.
+    pub(crate) fn sort(&self, entries: &mut [u32], sort: Sort, reader: &IndexReader) -> Result<(), IndexError> {
+        match sort {
+            Sort::Relevance | Sort::Date => entries.sort_unstable_by_key(|at| self.entry(*at).order),
+            Sort::Oldest => entries.sort_unstable_by_key(|at| {
+                let taken_at = self.entry(*at).taken_at;
+                (taken_at.is_none(), taken_at, *at)
+            }),
+            Sort::Size => entries.sort_unstable_by_key(|at| (Reverse(self.entry(*at).size), *at)),
+            Sort::Path => {
+                let mut paths = Vec::with_capacity(entries.len());
+                for &at in &*entries {
+                    let record = reader.records(&[self.entry(at).item])?.pop();
+                    paths.push((record.map(|record| record.asset.path), at));
+                }
+                paths.sort_unstable();
+                entries.iter_mut().zip(paths).for_each(|(entry, (_, at))| *entry = at);
+            }
+        }
+        Ok(())
+    }
+
+    /// The other items with the same content among those that pass.
+    pub(crate) fn copies(&self, at: u32, passing: Option<&RoaringTreemap>) -> Vec<u64> {
+        let copies = self.copies.get(&self.entry(at).first).map(Vec::as_slice).unwrap_or_default();
+        let others = copies.iter().filter(|other| **other != at).map(|other| self.entry(*other).item);
+        others.filter(|item| passing.is_none_or(|passing| passing.contains(*item))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use clip_search::{
+        Alternative, Asset, CachedTexts, Filter, IndexWriter, ModelId, NumberField, Query, Searcher, Stamp, TextCache,
+    };
+
+    use super::*;
+
+    /// Numbers that look random, and are the same each time.
+    fn draw(state: &mut u64) -> u64 {
+        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        *state >> 33
+    }
+
+    /// An index with copies, photos without dates, equal dates, and some that were removed.
+    fn index(dir: &std::path::Path) -> ModelId {
+        let model = ModelId { name: "m".into(), fingerprint: "m".into(), dimension: 2 };
+        let mut writer = IndexWriter::open_or_create(dir, &model).unwrap();
+        let mut state = 7;
+        let mut ids = Vec::new();
+        for number in 0..400 {
+            let asset = Asset {
+                path: format!("/{}/{number}.jpg", draw(&mut state) % 7).into(),
+                stamp: Stamp { size: draw(&mut state) % 50, ..Stamp::default() },
+                hash: [(draw(&mut state) % 150) as u8; 16],
+                width: 1 + (draw(&mut state) % 3) as u32,
+                taken_at: (draw(&mut state) % 4 > 0).then(|| (draw(&mut state) % 100) as i64 * 40_000),
+                utc_offset: (draw(&mut state) % 2 > 0).then_some(120),
+                ..Asset::default()
+            };
+            ids.push(writer.add(asset, vec![1.0, 0.0]).unwrap());
+        }
+        writer.commit().unwrap();
+        for id in ids.iter().step_by(17) {
+            writer.remove(*id).unwrap();
+        }
+        writer.commit().unwrap();
+        writer.close().unwrap();
+        model
+    }
+
+    #[test]
+    fn the_catalogue_lists_what_a_search_lists() {
+        let dir = tempfile::tempdir().unwrap();
+        let model = index(dir.path());
+        let texts = CachedTexts::new(model, Arc::new(TextCache::in_memory()));
+        let searcher = Searcher::open(dir.path(), texts).unwrap();
+        let catalogue = Catalogue::of(searcher.reader()).unwrap();
+        let width = |from: f64| Filter::Number {
+            field: NumberField::Width,
+            from: std::ops::Bound::Included(from),
+            to: std::ops::Bound::Unbounded,
+        };
+        for filter in [width(0.0), width(2.0), width(9.0), Filter::Under("/3".into())] {
+            let passing = searcher.reader().matching(&filter).unwrap();
+            for sort in [Sort::Relevance, Sort::Date, Sort::Oldest, Sort::Path, Sort::Size] {
+                let mut entries = catalogue.distinct(Some(&passing));
+                catalogue.sort(&mut entries, sort, searcher.reader()).unwrap();
+                let found: Vec<(u64, Vec<u64>)> = entries
+                    .iter()
+                    .map(|at| (catalogue.entry(*at).item, catalogue.copies(*at, Some(&passing))))
+                    .collect();
+                let all = Query::any(vec![Alternative { terms: Vec::new(), filter: filter.clone() }]);
+                let hits = searcher.search(&all.order(sort.order()).limit(usize::MAX)).unwrap();
+                let expected: Vec<(u64, Vec<u64>)> = hits
+                    .iter()
+                    .map(|hit| (hit.item, hit.duplicates.iter().map(|record| record.id).collect()))
+                    .collect();
+                assert_eq!(found, expected, "{filter:?} {sort:?}");
+            }
+        }
+        let passing: RoaringTreemap = searcher.reader().ids().collect();
+        assert_eq!(catalogue.distinct(None), catalogue.distinct(Some(&passing)));
+    }
+}

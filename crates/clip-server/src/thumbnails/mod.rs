@@ -1,0 +1,84 @@
+//! Small pictures of photos, made when they are asked for and kept on disk.
+
+mod make;
+mod store;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use clip_search::{Record, hash_bytes};
+
+use self::store::Store;
+use crate::decoding::{self, Decoding};
+use crate::problem::Problem;
+
+/// The heights that there are, in pixels. Others would be as good, but each would be made and kept by itself.
+pub(crate) const SIZES: [u32; 5] = [120, 240, 480, 960, 1920];
+/// Where a file's content is not known.
+const UNKNOWN: [u8; 16] = [0; 16];
+
+/// Makes thumbnails and keeps them.
+pub(crate) struct Thumbnails {
+    /// `None` keeps nothing.
+    store: Option<Arc<Store>>,
+}
+
+impl Thumbnails {
+    /// Keeps thumbnails in this folder.
+    pub(crate) fn new(folder: Option<PathBuf>, most_bytes: u64) -> Thumbnails {
+        Thumbnails { store: folder.map(|folder| Arc::new(Store::new(folder, most_bytes))) }
+    }
+
+    /// What is the same for thumbnails that are the same.
+    pub(crate) fn tag(record: &Record, size: u32) -> String {
+        format!("\"{}\"", store::name(&key(record), size))
+    }
+
+    /// A JPEG file of a photo, upright and at most `size` pixels high.
+    ///
+    /// # Errors
+    /// [`Problem`] if the photo cannot be read or decoded, or too many thumbnails are waiting.
+    pub(crate) async fn get(&self, record: Record, size: u32, decoding: &Decoding) -> Result<Vec<u8>, Problem> {
+        let (store, decoder) = (self.store.clone(), decoding.decoder());
+        if let Some(store) = &self.store {
+            let (store, name) = (Arc::clone(store), store::name(&key(&record), size));
+            // Most are there, and reading one takes no decoding thread.
+            let known = tokio::task::spawn_blocking(move || store.get(&name)).await;
+            if let Ok(Some(known)) = known {
+                return Ok(known);
+            }
+        }
+        let make = move || {
+            let bytes = decoding::read(&record.asset.path).map_err(|error| unreadable(&error))?;
+            // The file may have other content than when it was indexed.
+            let is_as_indexed = record.asset.hash == UNKNOWN || hash_bytes(&bytes).0 == record.asset.hash;
+            let thumbnail = make::thumbnail(&decoder, &bytes, size).map_err(|error| Problem::from(&error))?;
+            if let Some(store) = store.filter(|_| is_as_indexed) {
+                store.put(&store::name(&key(&record), size), &thumbnail);
+            }
+            Ok(thumbnail)
+        };
+        decoding.thumbnails.run(make).await?
+    }
+}
+
+/// Why a file of the index is not there. The path is not told: it is no business of whoever has only an id.
+pub(crate) fn unreadable(error: &std::io::Error) -> Problem {
+    let status = if error.kind() == std::io::ErrorKind::NotFound { StatusCode::NOT_FOUND } else { StatusCode::GONE };
+    Problem::new(status, "file", format!("the photo's file cannot be read: {error}"))
+}
+
+/// Stands for the content of a photo; where that is not known, for its file as it was.
+fn key(record: &Record) -> [u8; 16] {
+    if record.asset.hash != UNKNOWN {
+        return record.asset.hash;
+    }
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&clip_files::path_bytes::lossy(&record.asset.path));
+    hasher.update(&record.asset.stamp.size.to_le_bytes());
+    hasher.update(&record.asset.stamp.mtime_ns.to_le_bytes());
+    let mut key = [0; 16];
+    key.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    key
+}

@@ -1,0 +1,152 @@
+//! All that an index knows of a photo.
+
+use std::path::Path;
+
+use clip_index::{Kind, Record};
+use serde::Serialize;
+
+use super::JsonPath;
+
+/// All that an index knows of a photo. What is not known is left out.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct JsonPhoto<'a> {
+    /// Its id in the index.
+    pub id: u64,
+    /// Where it is.
+    #[serde(flatten)]
+    pub path: JsonPath<'a>,
+    /// The name of its file, with a replacement character for what is not UTF-8.
+    pub name: String,
+    /// The folder that it is in, likewise.
+    pub folder: String,
+    /// `"photo"`, `"video"` or `"document"`.
+    pub kind: &'static str,
+    /// Width in pixels, upright.
+    pub width: u32,
+    /// Height in pixels, upright.
+    pub height: u32,
+    /// Size of the file in bytes.
+    pub size: u64,
+    /// When the file was last modified, in seconds since 1970.
+    pub modified_at: i64,
+    /// When it was taken, in seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken_at: Option<i64>,
+    /// What the clock of the place showed then, in minutes ahead of UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub utc_offset: Option<i16>,
+    /// Make and model of the camera.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub camera: Option<&'a str>,
+    /// Lens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lens: Option<&'a str>,
+    /// Sensitivity (ISO speed).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iso: Option<u32>,
+    /// Focal length in millimetres.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub focal_length: Option<f32>,
+    /// Latitude and longitude in degrees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gps: Option<(f64, f64)>,
+    /// Names of the place, from city to country, separated by commas.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// Stars, 0 to 5.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rating: Option<u8>,
+    /// What it is called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<&'a str>,
+    /// What is said about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<&'a str>,
+    /// Keywords.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub keywords: &'a [String],
+    /// Names of the people on it.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub people: &'a [String],
+    /// The label that somebody gave it, mostly the name of a colour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<&'a str>,
+    /// True if there is no file at the path at present; left out if there is one.
+    #[serde(skip_serializing_if = "super::is_false")]
+    pub missing: bool,
+}
+
+impl<'a> From<&'a Record> for JsonPhoto<'a> {
+    /// Does not look at the file: `missing` is false.
+    fn from(record: &'a Record) -> Self {
+        let asset = &record.asset;
+        let text = |path: Option<&Path>| path.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
+        Self {
+            id: record.id,
+            path: JsonPath::from(asset.path.as_path()),
+            name: text(asset.path.file_name().map(Path::new)),
+            folder: text(asset.path.parent()),
+            kind: match asset.kind {
+                Kind::Video => "video",
+                Kind::Document => "document",
+                _ => "photo",
+            },
+            width: asset.width,
+            height: asset.height,
+            size: asset.stamp.size,
+            modified_at: i64::try_from(asset.stamp.mtime_ns.div_euclid(1_000_000_000)).unwrap_or_default(),
+            taken_at: asset.taken_at,
+            utc_offset: asset.utc_offset,
+            camera: asset.camera.as_deref(),
+            lens: asset.lens.as_deref(),
+            iso: asset.iso,
+            focal_length: asset.focal_length,
+            gps: asset.gps,
+            place: (!asset.places.is_empty()).then(|| asset.places.join(", ")),
+            rating: asset.rating,
+            title: asset.title.as_deref(),
+            description: asset.description.as_deref(),
+            keywords: &asset.tags,
+            people: &asset.people,
+            label: asset.label.as_deref(),
+            missing: false,
+        }
+    }
+}
+
+impl JsonPhoto<'_> {
+    /// The same without where it was taken.
+    #[must_use]
+    pub fn without_place(mut self) -> Self {
+        (self.gps, self.place) = (None, None);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clip_index::{Asset, Stamp};
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_is_left_out() {
+        let asset = Asset {
+            path: "/photos/a/b.jpg".into(),
+            stamp: Stamp { size: 7, mtime_ns: 1_500_000_000, ..Stamp::default() },
+            places: vec!["Hamburg".into(), "Germany".into()],
+            gps: Some((53.5, 10.0)),
+            ..Asset::default()
+        };
+        let record = Record { id: 3, asset, positions: vec![0] };
+        let json = |photo: JsonPhoto<'_>| serde_json::to_value(photo).unwrap();
+        let without = serde_json::json!({
+            "id": 3, "path": "/photos/a/b.jpg", "name": "b.jpg", "folder": "/photos/a", "kind": "photo",
+            "width": 0, "height": 0, "size": 7, "modified_at": 1,
+        });
+        assert_eq!(json(JsonPhoto::from(&record).without_place()), without);
+        let all = json(JsonPhoto::from(&record));
+        assert_eq!((&all["place"], &all["gps"][0]), (&"Hamburg, Germany".into(), &53.5.into()));
+    }
+}
