@@ -26,6 +26,7 @@ mod query_cache;
 mod remove;
 mod replacement;
 mod saved;
+mod serve;
 #[path = "../../crates/clip-hub/tests/support/mod.rs"]
 mod server;
 mod sidecars;

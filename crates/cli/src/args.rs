@@ -41,8 +41,8 @@ pub(crate) struct Cli {
 }
 
 /// The commands that work on an index, and so show `--index` in their help.
-const OF_AN_INDEX: [&str; 9] =
-    ["index", "query", "remove", "status", "verify", "repair", "compact", "export", "import"];
+const OF_AN_INDEX: [&str; 10] =
+    ["index", "query", "serve", "remove", "status", "verify", "repair", "compact", "export", "import"];
 
 /// The commands of `search`, which work on an index too.
 const OF_SEARCHES: [&str; 3] = ["save", "list", "remove"];
@@ -129,6 +129,9 @@ pub(crate) enum Command {
     /// Save searches under names, for queries such as `@holidays -people`
     #[command(subcommand, after_help = "To find photos, use `clip-search query`.")]
     Search(SearchCommand),
+    /// Show a page to search on, and answer other programs over HTTP
+    #[cfg(feature = "serve")]
+    Serve(ServeArgs),
     /// Print the embeddings of texts or images
     Embed(EmbedArgs),
     /// Classify photos by label names or by example photos
@@ -443,6 +446,34 @@ pub(crate) struct QueryArgs {
     /// Do not read or write the cache of recent text embeddings
     #[arg(long)]
     pub no_cache: bool,
+
+    #[command(flatten)]
+    pub model: ModelArgs,
+}
+
+#[cfg(feature = "serve")]
+#[derive(Debug, Args)]
+#[command(after_help = "docs/server.md describes the API, and who is let in.")]
+pub(crate) struct ServeArgs {
+    /// Address and port to listen at; port 0 takes a free one. Other addresses than those of this machine itself need a token
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: std::net::SocketAddr,
+
+    /// Let in only who knows the token in this file, of 16 characters or more
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+
+    /// Answer for this host name too, for instance that of a reverse proxy; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub host: Vec<String>,
+
+    /// Do not tell where photos were taken; their files, which have that inside, are not served either
+    #[arg(long)]
+    pub no_places: bool,
+
+    /// Let nobody add folders
+    #[arg(long)]
+    pub read_only: bool,
 
     #[command(flatten)]
     pub model: ModelArgs,

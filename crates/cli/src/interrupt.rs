@@ -13,12 +13,21 @@ use crate::output::notice;
 pub(crate) fn listen() -> Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&flag);
+    listen_with("interrupted: saving finished work (press Ctrl-C again to stop immediately)", move || {
+        seen.store(true, Ordering::SeqCst);
+    })?;
+    Ok(flag)
+}
+
+/// The same, for a command that is stopped in another way: the first Ctrl-C says so in these words and calls `stop`.
+pub(crate) fn listen_with(words: &'static str, stop: impl Fn() + Send + 'static) -> Result<()> {
+    let is_seen = AtomicBool::new(false);
     ctrlc::set_handler(move || {
-        if seen.swap(true, Ordering::SeqCst) {
+        if is_seen.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }
-        notice("interrupted: saving finished work (press Ctrl-C again to stop immediately)");
+        stop();
+        notice(words);
     })
-    .context("cannot install the Ctrl-C handler")?;
-    Ok(flag)
+    .context("cannot install the Ctrl-C handler")
 }

@@ -14,6 +14,8 @@ mod query;
 mod remove;
 mod repair;
 mod search;
+#[cfg(feature = "serve")]
+mod serve;
 mod status;
 mod train;
 mod verify;
@@ -30,6 +32,8 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Index(args) => index::run(&index_folder(cli.index)?, &args),
         Command::Query(args) => query::run(&index_folder(cli.index)?, &args),
         Command::Search(command) => search::run(&index_folder(cli.index)?, &command),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(&index_folder(cli.index)?, &args),
         Command::Embed(args) => embed::run(&args),
         Command::Classify(args) => classify::run(&args),
         Command::Eval(args) => eval::run(&args),
