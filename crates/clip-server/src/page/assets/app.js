@@ -2,7 +2,6 @@
 
 import * as api from "./api.js";
 import { cropImage, renderChips } from "./chips.js";
-import { cutOut } from "./crop.js";
 import { Details } from "./details.js";
 import { $, h, isTyping, photos, say, shown, toast } from "./dom.js";
 import { Grid } from "./grid.js";
@@ -124,8 +123,8 @@ async function update({ index = 0, force = false } = {}) {
     const params = parameters();
     const [answer, days] = await Promise.all([firstPage(params, signal), state.days ? daysOf(params, signal) : null]);
     if (signal.aborted) return;
-    show(params, answer, days, index);
-    if (!days && !ranked) daysOf(params, signal).then((days) => !signal.aborted && timeline.show(days));
+    const isByDate = show(params, answer, days, index);
+    if (!days && isByDate) daysOf(params, signal).then((days) => !signal.aborted && timeline.show(days));
   } catch (error) {
     if (error.name !== "AbortError" && !signal.aborted) fail(error);
   } finally {
@@ -180,9 +179,13 @@ function show(params, answer, days, index) {
   $("summary").textContent = words;
   $("main").classList.toggle("no-match", ranked && !answer.matches);
   empty(answer);
+  const isByDate = !ranked && params.sort !== "path" && params.sort !== "size";
+  // The timeline comes later; until then there is room for it, so that nothing moves.
+  document.body.classList.toggle("has-timeline", isByDate && results.length > 50);
   grid.show(results, days, Math.min(index, Math.max(0, results.length - 1)));
-  timeline.show(ranked || params.sort === "path" || params.sort === "size" ? null : days);
+  if (!isByDate || days) timeline.show(isByDate ? days : null);
   say(words || "No photo meets these conditions");
+  return isByDate;
 }
 
 function summary({ matches, results: found }) {
@@ -325,6 +328,7 @@ async function searchPicture(blob, extra = {}) {
 
 async function cropPicture(picture, rectangle) {
   try {
+    const { cutOut } = await import("./crop.js");
     await searchPicture(await cutOut(picture.blob, rectangle), { part: true, whole: picture });
   } catch {
     toast("The browser cannot show this picture, so it cannot cut it either");

@@ -1,7 +1,6 @@
 // One photo, large, with all that is known of it.
 
 import * as api from "./api.js";
-import { chooseCrop } from "./crop.js";
 import { bytes, button, copy, date, h, icon, nameOf, number, say, shown } from "./dom.js";
 
 /** Members that are shown in their own way, or are nothing to read. */
@@ -133,8 +132,11 @@ export class Details {
     this.crop((rectangle) => this.on.crop(this.photo, rectangle));
   }
 
-  crop(done) {
+  async crop(done) {
     this.stopCrop();
+    const { wanted } = this;
+    const { chooseCrop } = await import("./crop.js");
+    if (this.uncrop || this.wanted !== wanted || !this.dialog.open) return;
     this.uncrop = chooseCrop(this.stage, this.image, done, () => (this.dialog.classList.contains("picture") ? this.close() : this.stopCrop()));
   }
 

@@ -166,10 +166,8 @@ export class Grid {
       this.measure();
       for (const block of this.blocks) {
         block.height = 0;
-        block.element?.remove();
-        block.element = null;
+        this.drop(block);
       }
-      this.tiles.clear();
       this.lay(0);
     });
     this.render(true);
@@ -276,9 +274,11 @@ export class Grid {
     this.rove(y);
   }
 
-  /** Takes the focus from what is about to go, so that keys go on working. */
+  /** Keeps the focus of what is about to go, so that keys go on working; the photo gets it again when it comes back. */
   release(element) {
-    if (element?.contains(document.activeElement)) this.container.focus({ preventScroll: true });
+    if (!element?.contains(document.activeElement)) return;
+    if (document.activeElement.closest(".tile")) this.regain = this.active;
+    this.container.focus({ preventScroll: true });
   }
 
   renderBlock(block, above, below, fast) {
@@ -395,9 +395,11 @@ export class Grid {
       this.stop = stop;
     }
     stop?.firstChild.setAttribute("tabindex", "0");
+    if (document.activeElement !== this.container) this.regain = undefined;
+    this.pendingFocus ??= this.regain;
     if (this.pendingFocus !== undefined && this.tiles.has(this.pendingFocus)) {
       this.tiles.get(this.pendingFocus).firstChild.focus({ preventScroll: true });
-      this.pendingFocus = undefined;
+      this.pendingFocus = this.regain = undefined;
     }
   }
 

@@ -1,14 +1,14 @@
 // A map of where photos were taken. It is drawn here, from an outline of land, so that it needs no network.
 
 import * as api from "./api.js";
-import { button, h, number, photos, say, shown, svg, toast } from "./dom.js";
+import { button, h, number, say, shown, svg, toast } from "./dom.js";
 import { landPath } from "./land.js";
 
 /** Pixels between clusters. */
 const APART = 50;
 const KM_A_DEGREE = 111.2;
 const MOST_SCALE = 4000;
-const BOUNDS = { west: -180, east: 180, north: 84, south: -60 };
+const BOUNDS = { west: -180, east: 180, north: 84, south: -62 };
 
 export class PlacesMap {
   /** `on`: near(text) with a condition for the query; closed(). */
@@ -16,10 +16,11 @@ export class PlacesMap {
     this.section = section;
     this.on = on;
     this.places = [];
-    this.land = svg("path", { class: "land", d: landPath() });
-    this.grid = svg("path", { class: "graticule", d: graticule() });
+    // The world goes on at both sides, so that a wide map has no edges.
+    const land = svg("path", { id: "land", class: "land", d: landPath() });
+    const again = [-360, 360].map((x) => svg("use", { href: "#land", x }));
     this.circle = svg("ellipse", { class: "near" });
-    this.drawing = svg("svg", { "aria-hidden": "true", preserveAspectRatio: "none" }, this.grid, this.land, this.circle);
+    this.drawing = svg("svg", { "aria-hidden": "true", preserveAspectRatio: "none" }, svg("path", { class: "graticule", d: graticule() }), land, ...again, this.circle);
     this.marks = h("div", { class: "marks" });
     this.view = h(
       "div",
@@ -73,7 +74,7 @@ export class PlacesMap {
 
   least() {
     const [width, height] = this.size();
-    return Math.min(width / 360, height / (BOUNDS.north - BOUNDS.south));
+    return Math.min(width / 460, height / (BOUNDS.north - BOUNDS.south));
   }
 
   fit() {
@@ -110,8 +111,9 @@ export class PlacesMap {
     if (this.scale === undefined) return this.fit();
     const [width, height] = this.size();
     this.scale = Math.max(this.scale, this.least());
-    const clamp = (value, half, low, high) => (2 * half >= high - low ? (low + high) / 2 : Math.min(high - half, Math.max(low + half, value)));
-    this.centre = [clamp(this.centre[0], width / this.scale / 2, BOUNDS.west, BOUNDS.east), clamp(this.centre[1], height / this.scale / 2, BOUNDS.south, BOUNDS.north)];
+    const [half, middle] = [height / this.scale / 2, (BOUNDS.north + BOUNDS.south) / 2];
+    const slack = Math.max(0, (BOUNDS.north - BOUNDS.south) / 2 - half);
+    this.centre = [Math.min(BOUNDS.east, Math.max(BOUNDS.west, this.centre[0])), Math.min(middle + slack, Math.max(middle - slack, this.centre[1]))];
     const [west, top] = [this.centre[0] - width / this.scale / 2, -this.centre[1] - height / this.scale / 2];
     this.drawing.setAttribute("viewBox", `${west} ${top} ${width / this.scale} ${height / this.scale}`);
     this.circle.setAttribute("visibility", this.near ? "visible" : "hidden");
@@ -139,15 +141,15 @@ export class PlacesMap {
     const old = new Map([...this.marks.children].map((mark) => [mark.place, mark]));
     for (const cluster of clusters) {
       const [first] = cluster.members;
-      const mark = old.get(first) ?? h("button", { type: "button", class: "mark" }, h("img", { src: api.thumbnail(first.id, 120), alt: "", draggable: false }), h("span"));
+      const mark = old.get(first) ?? h("button", { type: "button", class: "mark" }, h("img", { src: api.thumbnail(first.id, 120), alt: "", draggable: false }), h("span"), h("b", { class: "sr" }));
       old.delete(first);
       mark.place = first;
       mark.onclick = () => !this.panned && this.on.near(this.condition(cluster));
-      mark.lastChild.textContent = cluster.photos >= 10_000 ? `${Math.round(cluster.photos / 1000)}k` : number(cluster.photos);
+      mark.children[1].textContent = cluster.photos >= 10_000 ? `${Math.round(cluster.photos / 1000)}k` : number(cluster.photos);
       const others = cluster.members.length - 1;
       const name = shown(first.name || `${first.lat.toFixed(2)}, ${first.lon.toFixed(2)}`) + (others ? ` and ${number(others)} more ${others === 1 ? "place" : "places"}` : "");
       mark.title = name;
-      mark.setAttribute("aria-label", `${name}: ${photos(cluster.photos)}`);
+      mark.lastChild.textContent = ` ${cluster.photos === 1 ? "photo" : "photos"}: ${name}`;
       Object.assign(mark.style, { left: `${cluster.x}px`, top: `${cluster.y}px` });
       if (!mark.isConnected) this.marks.append(mark);
     }
@@ -229,7 +231,7 @@ export class PlacesMap {
 /** Lines of latitude and longitude. */
 function graticule() {
   let path = "";
-  for (let lon = -180; lon <= 180; lon += 30) path += `M${lon} -84V60`;
-  for (let lat = -60; lat <= 80; lat += 20) path += `M-180 ${-lat}H180`;
+  for (let lon = -540; lon <= 540; lon += 30) path += `M${lon} -90V90`;
+  for (let lat = -80; lat <= 80; lat += 20) path += `M-540 ${lat}H540`;
   return path;
 }
