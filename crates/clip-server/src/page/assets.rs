@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 /// A file of the page.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Asset {
     /// Its content.
-    pub bytes: &'static [u8],
+    pub bytes: Cow<'static, [u8]>,
     /// The value of `Content-Type`.
     pub content_type: &'static str,
     /// The value of `ETag`, in quotation marks: the [`version`].
@@ -73,7 +73,7 @@ pub fn asset(name: &str) -> Option<Asset> {
     static SERVED: LazyLock<Vec<Cow<'static, [u8]>>> =
         LazyLock::new(|| FILES.iter().map(|(_, kind, bytes)| served(kind, bytes)).collect());
     let at = FILES.iter().position(|file| file.0 == name)?;
-    Some(Asset { bytes: SERVED.get(at)?, content_type: FILES[at].1, etag: &ETAG })
+    Some(Asset { bytes: Cow::Borrowed(SERVED.get(at)?), content_type: FILES[at].1, etag: &ETAG })
 }
 
 /// A file as browsers get it.
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn imports_carry_the_version_and_exist() {
         for name in NAMES.iter().filter(|name| name.ends_with(".js")) {
-            let script = str::from_utf8(asset(name).unwrap().bytes).unwrap();
+            let script = String::from_utf8(asset(name).unwrap().bytes.into_owned()).unwrap();
             for (at, _) in script.match_indices("\"./") {
                 let import = script[at + 3..].split('"').next().unwrap();
                 let (file, query) = import.split_once('?').unwrap_or_else(|| panic!("{name} imports {import}"));
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn nothing_comes_from_elsewhere() {
         for name in NAMES {
-            let text = String::from_utf8_lossy(asset(name).unwrap().bytes).replace("http://www.w3.org/2000/svg", "");
+            let text = String::from_utf8_lossy(&asset(name).unwrap().bytes).replace("http://www.w3.org/2000/svg", "");
             for sign in ["http://", "https://", "\"//", "url(//", "eval(", "innerHTML", "new Function"] {
                 assert!(!text.contains(sign), "{name} has {sign}");
             }

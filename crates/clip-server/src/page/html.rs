@@ -136,7 +136,7 @@ fn summary(out: &mut String, model: &Model) {
         return;
     }
     match model.total {
-        Some(0) if model.photos == 0 => out.push_str("No photos are indexed yet"),
+        _ if model.results.is_empty() && model.photos == 0 => out.push_str("No photos are indexed yet"),
         Some(0) => out.push_str("No photo meets these conditions"),
         _ if model.results.is_empty() => out.push_str("No more results"),
         _ if !model.matches => out.push_str("Nothing matches well. The nearest are:"),
@@ -368,7 +368,8 @@ mod tests {
             said(|model| (model.total, model.results) = (Some(0), Vec::new())),
             "No photo meets these conditions"
         );
-        assert_eq!(said(|model| (model.total, model.photos) = (Some(0), 0)), "No photos are indexed yet");
+        let none = |model: &mut Model| (model.total, model.photos, model.results) = (None, 0, Vec::new());
+        assert_eq!(said(none), "No photos are indexed yet");
     }
 
     #[test]

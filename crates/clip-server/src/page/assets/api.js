@@ -5,6 +5,8 @@ export class Problem extends Error {
   constructor(status, body) {
     super(body?.detail || body?.title || `The server answered with status ${status}`);
     this.status = status;
+    /** There is no index yet, so there are no photos. */
+    this.isEmpty = String(body?.type).endsWith("no-index");
     /** Where in the query, in bytes. */
     this.position = body?.position ?? null;
   }
@@ -56,8 +58,8 @@ export const timeline = (params, signal) => json(url("/api/v1/timeline", params)
 export const places = (params, signal) => json(url("/api/v1/places", params), { signal });
 export const status = () => json("/api/v1/status");
 export const addFolder = (path) => post("/api/v1/folders", { path });
-/** A blob: a zip file, or a path a line. */
-export const exported = async (ids, as) => (await post("/api/v1/export", { ids, as })).blob();
+/** The paths of photos, one a line. */
+export const paths = async (ids) => (await post("/api/v1/export", { ids, as: "paths" })).blob();
 
 /** Calls `on[event](data)` as the server tells of something; connects again by itself. */
 export function events(on) {

@@ -1,7 +1,7 @@
 // The page: what is asked for is in the URL, and what is shown follows from it.
 
 import * as api from "./api.js";
-import { cropImage, renderChips } from "./chips.js";
+import { NEAR, cropImage, renderChips, without } from "./chips.js";
 import { Details } from "./details.js";
 import { $, h, isTyping, photos, say, shown, toast } from "./dom.js";
 import { Grid } from "./grid.js";
@@ -34,19 +34,27 @@ let results = null;
 let ranked = false;
 let answered = null;
 
-/** Goes to another state; `how` is push or replace. */
+/** Goes to another state; `how` is push or replace, or typing for replace in a moment: browsers count such calls and stop heeding them. */
 function go(changes, how = "push") {
-  remember();
+  if (how === "push") remember();
   const to = href(changes);
   state = { ...state, ...changes };
+  clearTimeout(writing);
   if (how === "push" && to !== location.pathname + location.search) history.pushState({ opened: Boolean(changes.photo) }, "", to);
-  else history.replaceState({ ...history.state }, "", to);
+  else if (how === "typing") writing = setTimeout(write, 300);
+  else write();
   update();
+}
+
+let writing;
+function write() {
+  clearTimeout(writing);
+  history.replaceState(history.state, "", href({}));
 }
 
 /** Keeps with the entry of the history where the page is. */
 function remember() {
-  if (results) history.replaceState({ ...history.state, index: grid.topmost() }, "");
+  if (results) history.replaceState({ ...history.state, index: grid.topmost() }, "", href({}));
 }
 
 /** Another query has no picture, unless it says so, and shows its results from the beginning. */
@@ -79,12 +87,12 @@ const details = new Details($("details"), selection, {
   },
   moved: (index, photo) => {
     state = { ...state, photo: String(photo.id) };
-    history.replaceState(history.state, "", href({}));
+    write();
   },
-  more: (photo) => like([photo], ""),
-  less: (photo) => like([photo], "-"),
-  crop: (photo, rectangle) => search({ q: "", like: String(photo.id), crop: rectangle.join(","), picture: "" }),
-  search: (q) => search({ q, like: "", crop: "", picture: "" }),
+  more: (photo) => fromDetails(() => like([photo], "")),
+  less: (photo) => fromDetails(() => like([photo], "-")),
+  crop: (photo, rectangle) => fromDetails(() => search({ q: "", like: String(photo.id), crop: rectangle.join(","), picture: "" })),
+  search: (q) => fromDetails(() => search({ q, like: "", crop: "", picture: "" })),
   href: (q) => `/?${new URLSearchParams({ q })}`,
 });
 selectionBar(selection, (photos) => {
@@ -92,9 +100,15 @@ selectionBar(selection, (photos) => {
   like(photos.slice(0, 20), "");
 });
 
+/** Does what closes the details; then the focus belongs to the new results. */
+function fromDetails(act) {
+  grid.takesFocus = true;
+  act();
+}
+
 function like(photos, sign) {
-  const parts = state.q.split(/\s+/).filter((part) => !photos.some((photo) => part === `like:${photo.id}` || part === `-like:${photo.id}`));
-  search({ q: [...parts, ...photos.map((photo) => `${sign}like:${photo.id}`)].join(" ").trim() });
+  const same = new RegExp(`(^|\\s)-?like:(${photos.map((photo) => photo.id).join("|")})(?!\\S)`, "g");
+  search({ q: [without(state.q, same), ...photos.map((photo) => `${sign}like:${photo.id}`)].join(" ").trim() });
 }
 
 // Searching
@@ -149,7 +163,7 @@ async function firstPage(params, signal) {
     const answer = await api.searchPicture(picture.blob, { q: params.q, sort: params.sort, limit: PAGE, offset: 0 }, signal);
     pictures.set(answer.picture, picture);
     params.picture = state.picture = answer.picture;
-    history.replaceState(history.state, "", href({}));
+    write();
     shownKey = JSON.stringify({ ...parameters(), days: state.days });
     return answer;
   }
@@ -179,7 +193,7 @@ function show(params, answer, days, index) {
   $("summary").textContent = words;
   $("main").classList.toggle("no-match", ranked && !answer.matches);
   empty(answer);
-  const isByDate = !ranked && params.sort !== "path" && params.sort !== "size";
+  const isByDate = !ranked && ["", "date", "relevance"].includes(params.sort);
   // The timeline comes later; until then there is room for it, so that nothing moves.
   document.body.classList.toggle("has-timeline", isByDate && results.length > 50);
   grid.show(results, days, Math.min(index, Math.max(0, results.length - 1)));
@@ -192,7 +206,7 @@ function summary({ matches, results: found }) {
   const { total } = results;
   if (!found.length) return "";
   if (ranked && !matches) return "Nothing matches well. The nearest are:";
-  if (total === null) return ranked ? "Best matches first" : "Newest first";
+  if (total === null) return ranked ? "Best matches" : "Photos";
   return ranked ? `Best of ${photos(total)}` : photos(total);
 }
 
@@ -227,15 +241,19 @@ function chips(answer) {
       remove: () => search({ like: "", crop: "" }),
     });
   }
+  const hadFocus = $("chips").contains(document.activeElement);
   renderChips($("chips"), answer.query?.understood ?? [], own, { href: (q) => href({ q, photo: "" }), go: (q) => search({ q }) });
+  if (hadFocus) ($("chips").querySelector("a, button") ?? box).focus();
 }
 
 function fail(error) {
   shownKey = null;
+  if (error.isEmpty) return show(parameters(), { results: [], total: 0, matches: true }, null, 0);
   if (error.status === 400 || error.status === 422) return failure(error.message, error.position);
   if (error.status === 410) return failure("The server does not hold your picture any more. Drop it again.");
   failure(`${error.message}.`.replace(/\.\.$/, "."));
-  if (error.status === 0) setTimeout(() => shownKey === null && update(), 3000);
+  // It may have too much to do, or be on its way.
+  if (error.status === 0 || error.status === 503) setTimeout(() => shownKey === null && update(), error.status ? 1000 : 3000);
 }
 
 /** Says what is wrong with the query; `position` is in bytes of it. */
@@ -260,7 +278,7 @@ function typed() {
   $("clear").hidden = !box.value;
   if (q === state.q) return;
   // The keys of one visit to the box are one entry of the history.
-  search({ q }, typing ? "replace" : "push");
+  search({ q }, typing ? "typing" : "push");
   typing = true;
 }
 
@@ -394,7 +412,7 @@ async function showMap() {
   map ??= import("./map.js").then(
     ({ PlacesMap }) =>
       new PlacesMap($("map"), {
-        near: (condition) => search({ q: `${state.q.replace(/(^|\s)near:\S+/g, "$1").trim()} ${condition}`.trim() }),
+        near: (condition) => search({ q: `${without(state.q, NEAR)} ${condition}`.trim() }),
         closed: () => {
           go({ map: "" });
           $("map-toggle").focus();
@@ -468,11 +486,13 @@ addEventListener(
   "scroll",
   () => {
     clearTimeout(resting);
-    resting = setTimeout(remember, 250);
+    resting = setTimeout(remember, 400);
   },
   { passive: true },
 );
+addEventListener("pagehide", remember);
 addEventListener("popstate", (event) => {
+  clearTimeout(writing);
   const before = shownKey;
   state = read();
   typing = false;

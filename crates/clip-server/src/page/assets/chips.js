@@ -46,6 +46,16 @@ function chipLink(part, href, go) {
   );
 }
 
+/** A query without some of its words, and without the plus signs that would join nothing then. */
+export const without = (q, leaveOut) =>
+  q
+    .replace(leaveOut, "$1")
+    .replace(/(^|\s)\+(\s+\+)+/g, "$1+")
+    .replace(/^[\s+]+|\s[\s+]*$/g, "");
+
+/** The condition that sets a place. */
+export const NEAR = /(^|\s)near:\S+/g;
+
 /** A small square picture of a part of an image: `crop` is [x, y, width, height] in fractions. */
 export function cropImage(src, crop) {
   const canvas = h("canvas", { width: 64, height: 64, "aria-hidden": "true" });

@@ -5,7 +5,7 @@ import { bytes, button, copy, date, h, icon, nameOf, number, say, shown } from "
 
 /** Members that are shown in their own way, or are nothing to read. */
 const DONE = new Set(
-  "rank score adjusted relevance match path path_bytes id item position width height taken_at camera lens gps missing duplicates alike title description keywords people label rating place iso focal_length aperture exposure_time size modified_at kind name folder".split(" "),
+  "utc_offset rank score adjusted relevance match path path_bytes id item position width height taken_at camera lens gps missing duplicates alike title description keywords people label rating place iso focal_length aperture exposure_time size modified_at kind name folder".split(" "),
 );
 
 export class Details {
@@ -50,7 +50,7 @@ export class Details {
     this.index = index;
     this.results = results;
     this.photo = hit ?? { id };
-    this.show(api.thumbnail(id, 240), api.thumbnail(id, 960));
+    this.show(api.thumbnail(id, 240), this.large(id));
     this.dialog.classList.remove("picture");
     this.render(this.photo);
     if (!this.dialog.open) this.dialog.showModal();
@@ -82,11 +82,17 @@ export class Details {
     });
   }
 
+  /** Shows what is there at once, and something larger when that has come. */
   show(small, large) {
     this.image.src = small;
     const image = new Image();
     image.onload = () => this.wanted === large && (this.image.src = large);
     this.wanted = image.src = large;
+  }
+
+  /** The thumbnail that is as high as the stage will be. */
+  large(id) {
+    return api.thumbnail(id, innerHeight * devicePixelRatio > 1100 ? 1920 : 960);
   }
 
   close() {
@@ -109,7 +115,7 @@ export class Details {
     this.on.moved(index, hit);
     say(nameOf(hit.path));
     const [next] = this.results.has(index + way, index + way + 1) ? [this.results.get(index + way)] : [];
-    if (next) new Image().src = api.thumbnail(next.id, 960);
+    if (next) new Image().src = this.large(next.id);
   }
 
   key(event) {
@@ -167,8 +173,8 @@ export class Details {
       button("more", "More like this", () => this.on.more(this.photo), { text: true, class: "button main", "data-key": "more" }),
       button("less", "Less like this", () => this.on.less(this.photo), { text: true, "data-key": "less" }),
       button("crop", "Search a part", () => this.startCrop(), { text: true, "data-key": "crop" }),
-      h("a", { class: "button", href: api.file(photo.id), target: "_blank", rel: "noopener", "data-key": "open" }, icon("open"), h("span", {}, "Open")),
-      h("a", { class: "button", href: api.file(photo.id, true), download: "", "data-key": "download" }, icon("down"), h("span", {}, "Download")),
+      h("a", { class: "button files", href: api.file(photo.id), target: "_blank", rel: "noopener", "data-key": "open" }, icon("open"), h("span", {}, "Open file")),
+      h("a", { class: "button files", href: api.file(photo.id, true), download: "", "data-key": "download" }, icon("down"), h("span", {}, "Download")),
       button("copy", "Copy path", () => copy(this.photo.path, "Path"), { text: true, "data-key": "copy" }),
       select,
     );
@@ -202,7 +208,10 @@ export class Details {
     };
     const quoted = (field, value) => `${field}:"${String(value).replaceAll('"', "")}"`;
     const many = (field, values) => (values ?? []).map((value) => this.link(value, quoted(field, value)));
-    if (photo.taken_at !== undefined) row("Taken", this.link(date("time", photo.taken_at), `on:${new Date(photo.taken_at * 1000).toISOString().slice(0, 10)}`));
+    if (typeof photo.taken_at === "number") {
+      const taken = photo.taken_at + (photo.utc_offset ?? 0) * 60;
+      row("Taken", this.link(date("time", taken), `on:${new Date(taken * 1000).toISOString().slice(0, 10)}`));
+    }
     const near = photo.gps && `near:${photo.gps.map((degrees) => degrees.toFixed(3)).join(",")},5`;
     row("Place", photo.place && (near ? this.link(photo.place, near) : shown(photo.place)), photo.gps && this.link(position(photo.gps), near));
     row("People", many("person", photo.people));
@@ -219,7 +228,7 @@ export class Details {
     );
     if (photo.width) row("Picture", `${number(photo.width)} × ${number(photo.height)}`, photo.size && bytes(photo.size), photo.kind && photo.kind !== "photo" && shown(photo.kind));
     row("Folder", photo.folder && h("bdi", { class: "path" }, shown(photo.folder)));
-    if (photo.modified_at) row("Changed", date("time", photo.modified_at));
+    if (photo.modified_at) row("Changed", date("moment", photo.modified_at));
     if (typeof photo.relevance === "number") row("Relevance", `${Math.round(photo.relevance * 100)} %`, !photo.match && "weak match");
     const others = (name, files) => row(name, (files ?? []).map((file) => h("a", { href: api.file(file.id), target: "_blank", rel: "noopener", title: shown(file.path), class: "path" }, h("bdi", {}, shown(file.path)))));
     others("Copies", photo.duplicates);

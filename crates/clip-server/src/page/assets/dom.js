@@ -51,10 +51,12 @@ const formats = {
   weekday: dated({ weekday: "long", day: "numeric", month: "long", year: "numeric" }),
   month: dated({ month: "long", year: "numeric" }),
   time: dated({ day: "numeric", month: "long", year: "numeric", hour: "numeric", minute: "2-digit" }),
+  // What happened on this machine is told by the clock here.
+  moment: dated({ day: "numeric", month: "long", year: "numeric", hour: "numeric", minute: "2-digit", timeZone: undefined }),
 };
 export const number = (value) => numbers.format(value);
 export const photos = (count) => (count === 1 ? "1 photo" : `${number(count)} photos`);
-/** `kind` is day, weekday, month or time; `when` is in seconds since 1970, or like 2019-06-04. */
+/** `kind` is day, weekday, month, time or moment; `when` is in seconds since 1970, or like 2019-06-04. */
 export const date = (kind, when) => formats[kind].format(typeof when === "number" ? when * 1000 : Date.parse(when));
 export function bytes(size) {
   const units = ["bytes", "kB", "MB", "GB", "TB"];

@@ -37,6 +37,7 @@ export class Grid {
     const isFirst = !this.results;
     this.results = results;
     this.sections = sections;
+    results.addEventListener("problem", () => setTimeout(() => this.results === results && this.render(true), 2000));
     results.addEventListener("page", (event) => this.results === results && this.arrived(event.detail));
     this.active = index;
     this.pivot = null;
@@ -47,11 +48,17 @@ export class Grid {
     this.tiles.clear();
     for (const block of this.blocks) block.element = null;
     const before = [...this.container.children];
+    const hadFocus = this.takesFocus || (this.container.contains(document.activeElement) && document.activeElement !== this.container);
+    this.takesFocus = false;
     this.build();
     if (!isFirst || index) this.scrollTo(index);
     this.render(true);
     for (const element of before) element.remove();
     this.old = null;
+    if (hadFocus && !this.container.contains(document.activeElement)) {
+      this.pendingFocus = this.active;
+      this.render(true);
+    }
   }
 
   measure() {
@@ -86,7 +93,7 @@ export class Grid {
     for (const day of this.sections ?? []) {
       if (day.offset < done || day.offset >= length) continue;
       if (day.offset > done) add(done, day.offset, "No date", day.offset - done);
-      add(day.offset, Math.min(length, day.offset + day.photos), date("weekday", day.day), day.photos);
+      add(day.offset, Math.min(length, day.offset + day.photos), day.day ? date("weekday", day.day) : "No date", day.photos);
     }
     if (done < length) add(done, length, this.sections ? "No date" : null, length - done);
     this.lay(0);
@@ -337,8 +344,16 @@ export class Grid {
     if (tile) this.old.delete(photo.id);
     else {
       const image = h("img", { draggable: true, decoding: "async" });
-      image.addEventListener("load", () => tile.classList.add("there"));
-      image.addEventListener("error", () => tile.classList.add("broken"));
+      image.addEventListener("load", () => {
+        tile.classList.add("there");
+        tile.classList.remove("broken");
+      });
+      let tries = 0;
+      image.addEventListener("error", () => {
+        tile.classList.add("broken");
+        // The server may have had too much to do.
+        if (++tries < 3) setTimeout(() => tile.isConnected && (image.src = image.src), 1500 * tries);
+      });
       tile = h(
         "li",
         { class: "tile" },

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { $, button, bytes, date, h, number, photos, shown, toast } from "./dom.js";
 
-/** `changed(generation)` is called when there is another state of the index. Returns the function that opens the dialog. */
+/** `changed(generation)` is called when there may be another state of the index. Returns the function that opens the dialog. */
 export function library(changed) {
   const dialog = $("library");
   const bar = $("progress");
@@ -32,9 +32,18 @@ export function library(changed) {
 
   api.events({
     progress,
-    done: finished,
+    done: ({ error }) => {
+      finished();
+      if (error) toast(shown(error));
+    },
     index: (index) => changed(index.generation, index.photos),
   });
+
+  // A server that does not tell of places has no map, and does not send files, which may tell of them.
+  api.status().then(
+    ({ places }) => document.body.classList.toggle("no-places", places === false),
+    () => {},
+  );
 
   async function open() {
     let status;
@@ -48,10 +57,11 @@ export function library(changed) {
       "dl",
       {},
       row("Photos", number(status.photos)),
-      row("Folders", h("ul", { class: "folders" }, (status.roots ?? []).map((root) => h("li", {}, h("bdi", { class: "path" }, shown(root)))))),
-      row("Model", h("bdi", {}, shown(status.model))),
-      row("Index", `${bytes(status.bytes ?? 0)}, last changed ${date("time", status.committed_at ?? 0)}`),
     );
+    // There may be no index yet.
+    if (status.roots?.length) list.append(row("Folders", h("ul", {}, status.roots.map((root) => h("li", {}, h("bdi", { class: "path" }, shown(root)))))));
+    if (status.model) list.append(row("Model", h("bdi", {}, shown(status.model))));
+    if (status.bytes) list.append(row("Index", `${bytes(status.bytes)}, last changed ${date("moment", status.committed_at)}`));
     if (status.bad_files) list.append(row("Not indexed", `${number(status.bad_files)} ${status.bad_files === 1 ? "file" : "files"} that could not be read`));
     if (status.remaining) list.append(row("Still to do", photos(status.remaining)));
     dialog.replaceChildren(

@@ -1,6 +1,7 @@
 // A map of where photos were taken. It is drawn here, from an outline of land, so that it needs no network.
 
 import * as api from "./api.js";
+import { NEAR, without } from "./chips.js";
 import { button, h, number, say, shown, svg, toast } from "./dom.js";
 import { landPath } from "./land.js";
 
@@ -49,7 +50,7 @@ export class PlacesMap {
   async show(query) {
     const near = /(?:^|\s)near:(-?[\d.]+),(-?[\d.]+),([\d.]+)/.exec(query);
     this.near = near && { lat: Number(near[1]), lon: Number(near[2]), km: Number(near[3]) };
-    const q = query.replace(/(^|\s)near:\S+/g, "$1").trim();
+    const q = without(query, NEAR);
     if (q !== this.query) {
       this.abort?.abort();
       this.abort = new AbortController();

@@ -49,8 +49,8 @@ export function selectionBar(selection, more) {
       button("more", "More like these", () => more(selection.photos()), text),
       button("copy", "Copy paths", () => copy(selection.photos().map((photo) => photo.path).join("\n"), "Paths"), text),
       button("link", "Copy links", () => copy(selection.photos().map((photo) => new URL(api.file(photo.id), location.href).href).join("\n"), "Links"), text),
-      button("list", "List", (event) => download(event, selection, "paths", "photos.txt"), text),
-      button("down", "ZIP", (event) => download(event, selection, "zip", "photos.zip"), text),
+      button("list", "List", () => list(selection), text),
+      button("down", "ZIP", () => zip(selection), { ...text, class: "button files" }),
     ),
   );
   selection.addEventListener("change", () => {
@@ -62,17 +62,21 @@ export function selectionBar(selection, more) {
   });
 }
 
-async function download(event, selection, as, name) {
-  const pressed = event.currentTarget;
-  pressed.disabled = true;
-  if (as === "zip") toast(`Packing ${photos(selection.size)}…`);
+async function list(selection) {
   try {
-    save(await api.exported(selection.photos().map((photo) => photo.id), as), name);
+    save(await api.paths(selection.photos().map((photo) => photo.id)), "photos.txt");
   } catch (error) {
     toast(error.message);
-  } finally {
-    pressed.disabled = false;
-    pressed.focus();
   }
 }
 
+/** A form, so that the browser writes the archive to the disk as it comes. */
+function zip(selection) {
+  const ids = selection.photos().map((photo) => photo.id);
+  const field = (name, value) => h("input", { type: "hidden", name, value });
+  const form = h("form", { method: "post", action: "/api/v1/export", hidden: true }, field("ids", ids.join(",")), field("as", "zip"));
+  document.body.append(form);
+  form.submit();
+  form.remove();
+  toast(`Packing ${photos(selection.size)}`);
+}

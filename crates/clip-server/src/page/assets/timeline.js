@@ -28,6 +28,7 @@ export class Timeline {
   show(days) {
     this.months = [];
     for (const { day, offset, photos } of days ?? []) {
+      if (!day) continue;
       const month = day.slice(0, 7);
       const last = this.months.at(-1);
       if (last?.month === month) last.photos += photos;
@@ -51,19 +52,20 @@ export class Timeline {
   }
 
   /** How far down the rail a month is, 0 to 1: as far as the page is scrolled when the month is at its top. */
-  place(month) {
-    const most = document.documentElement.scrollHeight - innerHeight;
-    return Math.min(1, (this.grid.topOf(month.offset) + this.grid.offset() - headHeight()) / Math.max(1, most));
+  place(month, above, most) {
+    return Math.min(1, (this.grid.topOf(month.offset) + above) / most);
   }
 
   layout() {
     if (!this.months.length) return;
-    const height = this.rail.clientHeight;
+    const height = (this.height = this.rail.clientHeight);
+    const above = this.grid.offset() - headHeight();
+    const most = (this.most = Math.max(1, document.documentElement.scrollHeight - innerHeight));
     const labels = [];
     let lowest = -Infinity;
     let year = "";
     for (const month of this.months) {
-      month.place = this.place(month);
+      month.place = this.place(month, above, most);
       if (month.month.slice(0, 4) === year) continue;
       year = month.month.slice(0, 4);
       const y = month.place * (height - 20);
@@ -87,10 +89,9 @@ export class Timeline {
 
   /** Shows where the page is. */
   follow() {
-    const most = Math.max(1, document.documentElement.scrollHeight - innerHeight);
-    const place = Math.min(1, scrollY / most);
+    const place = Math.min(1, scrollY / this.most);
     this.now = this.monthAt(place);
-    this.thumb.style.top = `${place * (this.rail.clientHeight - 20) + 9}px`;
+    this.thumb.style.top = `${place * (this.height - 20) + 9}px`;
     this.rail.setAttribute("aria-valuenow", this.now + 1);
     this.rail.setAttribute("aria-valuetext", this.months[this.now].label);
     this.rail.classList.add("moving");
@@ -129,7 +130,7 @@ export class Timeline {
       if (this.dragging === undefined) return;
       this.dragging = y(event);
       this.moved ||= Math.abs(event.clientY - this.from) > 4;
-      if (this.moved) scrollTo(0, place(event) * (document.documentElement.scrollHeight - innerHeight));
+      if (this.moved) scrollTo(0, place(event) * this.most);
     });
     this.rail.addEventListener("pointerdown", (event) => {
       event.preventDefault();
