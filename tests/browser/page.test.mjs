@@ -500,6 +500,7 @@ test("on a phone", async (t) => {
   const fits = () => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
   assert.ok(await fits());
   await picture(page, "phone");
+  await hasNoFindings(page, "phone");
   await page.locator(".tile a").first().tap();
   await page.locator("#details dt").first().waitFor();
   assert.ok(await fits());
