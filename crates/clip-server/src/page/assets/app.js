@@ -451,13 +451,29 @@ $("theme").addEventListener("click", () => {
   if (next) root.dataset.theme = next;
   else delete root.dataset.theme;
   theme(next);
-  try {
-    localStorage.setItem("theme", next);
-  } catch {
-    // Then it is for this visit only.
-  }
+  keep("theme", next);
 });
 theme(document.documentElement.dataset.theme);
+
+// Who dictates may say what is taken for a key.
+$("single-keys").checked = kept("keys") !== "off";
+$("single-keys").addEventListener("change", (event) => keep("keys", event.target.checked ? "" : "off"));
+
+function keep(name, value) {
+  try {
+    localStorage.setItem(name, value);
+  } catch {
+    // Storage is switched off; then it is for this visit only.
+  }
+}
+
+function kept(name) {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return null;
+  }
+}
 
 // A click beside a dialog closes it.
 for (const dialog of document.querySelectorAll("dialog")) dialog.addEventListener("pointerdown", (event) => event.target === dialog && dialog.close());
@@ -466,6 +482,7 @@ for (const dialog of document.querySelectorAll("dialog")) dialog.addEventListene
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || document.querySelector("dialog[open]")) return;
+  if (!$("single-keys").checked && event.key !== "Escape" && !$("results").contains(event.target)) return;
   const act = {
     "/": () => box.select(),
     "?": () => $("keys").showModal(),

@@ -5,7 +5,7 @@ import * as api from "./api.js";
 export const PAGE = 100;
 /** Requests at a time. Browsers allow six for a host, and thumbnails need some. */
 const AT_ONCE = 3;
-/** Pages that there may be beyond what is known, where the number of results is not. */
+/** Pages that there may be beyond what is known, where the number of results is not; as many again as are known, at least these. */
 const AHEAD = 3;
 
 export class Results extends EventTarget {
@@ -91,7 +91,7 @@ export class Results extends EventTarget {
     const end = page * PAGE + answer.results.length;
     // The total is not always known; then there may be more pages for as long as an answer says so.
     if (answer.total !== null && answer.total !== undefined) this.total = this.length = answer.total;
-    else if (answer.next_offset !== null && answer.next_offset !== undefined) this.length = Math.max(this.length, answer.next_offset + AHEAD * PAGE);
+    else if (answer.next_offset !== null && answer.next_offset !== undefined) this.length = Math.max(this.length, answer.next_offset + Math.max(AHEAD, page) * PAGE);
     else if (answer.results.length || page === 0) this.length = this.total = end;
     else this.length = this.total = Math.min(this.length, page * PAGE);
     this.dispatchEvent(new CustomEvent("page", { detail: page }));
