@@ -484,7 +484,10 @@ addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || document.querySelector("dialog[open]")) return;
   if (!$("single-keys").checked && event.key !== "Escape" && !$("results").contains(event.target)) return;
   const act = {
-    "/": () => box.select(),
+    "/": () => {
+      box.focus();
+      box.select();
+    },
     "?": () => $("keys").showModal(),
     g: () => go({ map: state.map ? "" : "1" }),
     d: () => $("days").click(),
