@@ -198,6 +198,8 @@ test("details: all that is known, the next photo, and back", async (t) => {
   assert.equal(await focused(page), 1);
   await page.goForward();
   await until(page, () => document.getElementById("details").open);
+  await page.reload();
+  await until(page, () => document.getElementById("details").open && !document.querySelector("#details .forth").hidden);
   await page.goBack();
   await until(page, () => !document.getElementById("details").open);
   const file = await fetch(SERVER + (await page.locator("#details a[target]").first().getAttribute("href").catch(() => `/api/v1/photos/${first}/file`)));
@@ -426,10 +428,10 @@ test("several photos are selected and exported", async (t) => {
   await page.locator(".tile a").nth(2).click({ modifiers: ["Shift"] });
   await until(page, () => document.querySelector("#selection .count").textContent === "3 photos selected");
   await picture(page, "selected");
-  const [list] = await Promise.all([page.waitForEvent("download"), page.locator("#selection button", { hasText: "List" }).click()]);
+  const [list] = await Promise.all([page.waitForEvent("download"), page.locator("#selection button", { hasText: "Save list" }).click()]);
   const paths = (await readFile(await list.path(), "utf8")).trim().split("\n");
   assert.equal(paths.length, 3);
-  const [zip] = await Promise.all([page.waitForEvent("download"), page.locator("#selection button", { hasText: "ZIP" }).click()]);
+  const [zip] = await Promise.all([page.waitForEvent("download"), page.locator("#selection button", { hasText: "Download ZIP" }).click()]);
   const bytes = await readFile(await zip.path());
   assert.equal(bytes.subarray(0, 2).toString(), "PK");
   await page.locator(".tile a").nth(1).click({ modifiers: ["Control"] });

@@ -198,6 +198,7 @@ function show(params, answer, days, index) {
   document.body.classList.toggle("has-timeline", isByDate && results.length > 50);
   grid.show(results, days, Math.min(index, Math.max(0, results.length - 1)));
   if (!isByDate || days) timeline.show(isByDate ? days : null);
+  details.place(results);
   say(words || "No photo meets these conditions");
   return isByDate;
 }

@@ -66,6 +66,16 @@ export class Details {
     }
   }
 
+  /** A photo that was opened by its URL has neighbours if it is among the first results. */
+  place(results) {
+    if (!this.dialog.open || !this.photo || this.index !== null) return;
+    const index = results.first.results.findIndex((hit) => hit.id === this.photo.id);
+    if (index < 0) return;
+    this.index = index;
+    this.results = results;
+    this.buttons();
+  }
+
   /** Shows a picture that is not in the library, to choose a part of it. */
   openPicture(url, done) {
     this.stopCrop();

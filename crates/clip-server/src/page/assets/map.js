@@ -145,7 +145,8 @@ export class PlacesMap {
       const mark = old.get(first) ?? h("button", { type: "button", class: "mark" }, h("img", { src: api.thumbnail(first.id, 120), alt: "", draggable: false }), h("span"), h("b", { class: "sr" }));
       old.delete(first);
       mark.place = first;
-      mark.onclick = () => !this.panned && this.on.near(this.condition(cluster));
+      // What ends a pan is no click; what comes from a key is.
+      mark.onclick = (event) => !(this.panned && event.detail) && this.on.near(this.condition(cluster));
       mark.children[1].textContent = cluster.photos >= 10_000 ? `${Math.round(cluster.photos / 1000)}k` : number(cluster.photos);
       const others = cluster.members.length - 1;
       const name = shown(first.name || `${first.lat.toFixed(2)}, ${first.lon.toFixed(2)}`) + (others ? ` and ${number(others)} more ${others === 1 ? "place" : "places"}` : "");

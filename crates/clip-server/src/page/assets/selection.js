@@ -49,8 +49,8 @@ export function selectionBar(selection, more) {
       button("more", "More like these", () => more(selection.photos()), text),
       button("copy", "Copy paths", () => copy(selection.photos().map((photo) => photo.path).join("\n"), "Paths"), text),
       button("link", "Copy links", () => copy(selection.photos().map((photo) => new URL(api.file(photo.id), location.href).href).join("\n"), "Links"), text),
-      button("list", "List", () => list(selection), text),
-      button("down", "ZIP", () => zip(selection), { ...text, class: "button files" }),
+      button("list", "Save list", () => list(selection), text),
+      button("down", "Download ZIP", () => zip(selection), { ...text, class: "button files" }),
     ),
   );
   selection.addEventListener("change", () => {
