@@ -15,7 +15,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use clip_index::{
-    Asset, Filter, IndexReader, IndexWriter, Kind, ModelId, NumberField, Property, Shape, Stamp, TextField,
+    Asset, Exposure, Filter, IndexReader, IndexWriter, Kind, ModelId, NumberField, Property, Related, Shape, Stamp,
+    TextField,
 };
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -59,6 +60,13 @@ fn asset(number: u64, rng: &mut StdRng) -> Asset {
         gps: rng.random_bool(0.5).then(|| (rng.random_range(-60.0..70.0), rng.random_range(-180.0..180.0))),
         iso: rng.random_bool(0.9).then(|| 100 << rng.random_range(0..7)),
         focal_length: rng.random_bool(0.9).then(|| rng.random_range(14.0..200.0f32).round()),
+        exposure: Exposure {
+            time: rng.random_bool(0.9).then(|| 1.0 / rng.random_range(1.0..4000.0f32).round()),
+            aperture: rng.random_bool(0.9).then(|| rng.random_range(14.0..220.0f32).round() / 10.0),
+            compensation: rng.random_bool(0.9).then_some(0.0),
+            flash: rng.random_bool(0.9).then(|| rng.random_bool(0.1)),
+        },
+        related: Related::default(),
         rating: rng.random_bool(0.2).then(|| rng.random_range(0..6)),
         title: rng.random_bool(0.1).then(|| format!("Évening in {place}")),
         description: None,

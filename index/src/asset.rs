@@ -36,6 +36,10 @@ pub struct Asset {
     pub iso: Option<u32>,
     /// Focal length of the lens, in millimetres.
     pub focal_length: Option<f32>,
+    /// How it was exposed.
+    pub exposure: Exposure,
+    /// What ties it to other files.
+    pub related: Related,
     /// Stars, 0 to 5.
     pub rating: Option<u8>,
     /// What it is called.
@@ -63,6 +67,37 @@ impl Asset {
     pub fn taken_at_place(&self) -> Option<i64> {
         Some(self.taken_at?.saturating_add(i64::from(self.utc_offset.unwrap_or(0)) * 60))
     }
+
+    /// Whether it is a Live Photo or a motion photo: it has a short video besides the picture.
+    pub fn moves(&self) -> bool {
+        self.related.has_motion || self.related.live_photo.is_some()
+    }
+}
+
+/// How a photo was exposed.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Exposure {
+    /// For how long, in seconds.
+    pub time: Option<f32>,
+    /// At which aperture: the f-number.
+    pub aperture: Option<f32>,
+    /// Exposure compensation, in steps (EV).
+    pub compensation: Option<f32>,
+    /// Whether the flash fired.
+    pub flash: Option<bool>,
+}
+
+/// What ties a photo to other files, or says that it moves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Related {
+    /// The identifier that the shots of a burst share, in capitals.
+    pub burst: Option<String>,
+    /// Whether it stands for its burst.
+    pub is_burst_primary: bool,
+    /// The identifier that the picture and the video of a Live Photo share, in capitals.
+    pub live_photo: Option<String>,
+    /// Whether the file also contains a short video.
+    pub has_motion: bool,
 }
 
 /// What a file's directory entry tells, to notice that the file was changed without reading it.

@@ -88,7 +88,7 @@ mod watch;
 mod words;
 mod writer;
 
-pub use asset::{Asset, Inode, Kind, NewItem, Position, Record, Stamp};
+pub use asset::{Asset, Exposure, Inode, Kind, NewItem, Position, Record, Related, Stamp};
 pub use bad_files::BadFile;
 pub use error::{IndexError, Remedy};
 pub use exchange::{Describe, Exported, ImportOptions, Imported, export, import};

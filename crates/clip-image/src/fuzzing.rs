@@ -12,7 +12,7 @@ use crate::exif_data;
 use crate::formats;
 #[cfg(feature = "jpeg")]
 use crate::formats::jpeg;
-use crate::metadata::Details;
+use crate::metadata::{Details, Exposure};
 use crate::panics::catch;
 use crate::sidecar;
 use crate::{ImageError, Limits, Photo, decode_bytes, decode_bytes_for};
@@ -115,6 +115,8 @@ fn check_photo(photo: &Photo) {
         gps: metadata.gps,
         iso: metadata.iso,
         focal_length: metadata.focal_length,
+        exposure: metadata.exposure,
+        related: metadata.related.clone(),
         annotations: Annotations {
             rating: metadata.rating,
             title: metadata.title.clone(),
@@ -130,8 +132,8 @@ fn check_photo(photo: &Photo) {
 }
 
 fn check_xmp(xmp: &Xmp) {
-    let Xmp { annotations, taken_at, gps } = xmp.clone();
-    check_exif(&Details { annotations, taken_at, gps, ..Details::default() });
+    let Xmp { annotations, taken_at, gps, related } = xmp.clone();
+    check_exif(&Details { annotations, taken_at, gps, related, ..Details::default() });
 }
 
 fn check_annotations(annotations: &Annotations) {
@@ -158,6 +160,12 @@ fn check_exif(exif: &Details) {
     let years = -62_135_596_800 - 86_400..253_402_300_800 + 86_400;
     assert!(exif.taken_at.is_none_or(|taken_at| years.contains(&taken_at.seconds)));
     assert!(exif.focal_length.is_none_or(|length| length > 0.0 && length.is_finite()));
+    let Exposure { time, aperture, compensation, .. } = exif.exposure;
+    assert!([time, aperture].into_iter().flatten().all(|number| number > 0.0 && number.is_finite()));
+    assert!(compensation.is_none_or(f32::is_finite));
+    for id in exif.related.burst.iter().chain(&exif.related.live_photo) {
+        assert!((1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()), "{id:?}");
+    }
 }
 
 /// The message has to be one line without the file's control characters.
@@ -179,6 +187,7 @@ mod raw_files;
 mod tests {
     use super::raw_files;
     use super::*;
+    use crate::exif_data::apple_notes::{BURST_ID, CONTENT_ID, note};
     use exif::experimental::Writer;
     use exif::{Field, In, Rational, Tag, Value};
     use moxcms::ColorProfile;
@@ -268,6 +277,9 @@ mod tests {
             degrees(Tag::GPSLatitude, [48, 8, 14]),
             text(Tag::GPSLongitudeRef, "W"),
             degrees(Tag::GPSLongitude, [11, 34, 31]),
+            field(Tag::ExposureTime, Value::Rational(vec![Rational { num: 1, denom: 250 }])),
+            field(Tag::ApertureValue, Value::Rational(vec![Rational { num: 3, denom: 1 }])),
+            field(Tag::MakerNote, Value::Undefined(note(Some(BURST_ID), Some(CONTENT_ID)), 0)),
         ];
         let mut writer = Writer::new();
         fields.iter().for_each(|field| writer.push_field(field));
@@ -344,6 +356,11 @@ mod tests {
     #[test]
     fn damaged_exif_data() {
         run(&[exif_block()], 100, exif);
+        // Most of the damage is done to the maker note.
+        run(&[exif_block(), note(Some(BURST_ID), None)], 3000, |block| {
+            check_exif(&exif_data::read(block));
+            check_exif(&Details { related: exif_data::read_apple(block), ..Details::default() });
+        });
     }
 
     #[test]

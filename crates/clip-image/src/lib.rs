@@ -87,6 +87,7 @@ mod places;
 mod raster;
 #[cfg(feature = "png")]
 mod raw_profile;
+mod related;
 mod sidecar;
 mod text;
 mod workers;
@@ -100,6 +101,7 @@ pub use format::Format;
 pub use formats::{format_of, looks_like_photo};
 pub use hash::{ContentHash, hash_bytes};
 pub use limits::Limits;
-pub use metadata::{Gps, Metadata};
+pub use metadata::{Exposure, Gps, Metadata};
+pub use related::Related;
 pub use sidecar::{names_for_sidecars, subject_of_sidecar};
 pub use workers::{Workers, serve_decoding};

@@ -7,6 +7,7 @@ use image::metadata::Orientation;
 use crate::annotations::xmp::Xmp;
 use crate::annotations::{Annotations, is_by_people};
 use crate::calendar::Instant;
+use crate::related::Related;
 use crate::{Format, file_name, places, sidecar};
 
 /// What is known about a photo besides its pixels.
@@ -32,6 +33,10 @@ pub struct Metadata {
     pub iso: Option<u32>,
     /// Focal length of the lens, in millimetres; not converted to that of another sensor.
     pub focal_length: Option<f32>,
+    /// How it was exposed.
+    pub exposure: Exposure,
+    /// What ties it to other files.
+    pub related: Related,
     /// Stars, 1 to 5; 0 in a file stands for none.
     pub rating: Option<u8>,
     /// What the photo is called.
@@ -62,8 +67,9 @@ impl Metadata {
     /// position are added to those that people entered. If nothing else has a time, it is taken from the file name; a time
     /// more than a day after `now`, in seconds since 1970, is ignored. Sidecars that cannot be read are ignored.
     pub fn complete(&mut self, path: &Path, sidecars: &[PathBuf], now: i64) {
-        let Xmp { annotations, taken_at, gps } = sidecar::read(sidecars);
+        let Xmp { annotations, taken_at, gps, related } = sidecar::read(sidecars);
         self.annotate(annotations);
+        self.related = std::mem::take(&mut self.related).or(related);
         self.gps = self.gps.or(gps);
         for place in self.gps.map(places::near).unwrap_or_default() {
             if !self.places.iter().any(|known| known == place) {
@@ -97,6 +103,19 @@ impl Metadata {
     }
 }
 
+/// How a photo was exposed.
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+pub struct Exposure {
+    /// For how long, in seconds.
+    pub time: Option<f32>,
+    /// At which aperture: the f-number.
+    pub aperture: Option<f32>,
+    /// Exposure compensation, in steps (EV).
+    pub compensation: Option<f32>,
+    /// Whether the flash fired.
+    pub flash: Option<bool>,
+}
+
 /// A place on Earth (WGS 84), in degrees.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Gps {
@@ -115,6 +134,8 @@ pub(crate) struct Details {
     pub(crate) gps: Option<Gps>,
     pub(crate) iso: Option<u32>,
     pub(crate) focal_length: Option<f32>,
+    pub(crate) exposure: Exposure,
+    pub(crate) related: Related,
     pub(crate) annotations: Annotations,
     /// Whether the colours are in Adobe RGB.
     pub(crate) is_adobe_rgb: bool,
@@ -134,6 +155,8 @@ impl Details {
             gps: self.gps,
             iso: self.iso,
             focal_length: self.focal_length,
+            exposure: self.exposure,
+            related: self.related,
             rating,
             title,
             description,

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clip_image::{DETAILS_VERSION, ImageError, Limits, Metadata, read_details};
-use clip_index::{Asset, Kind};
+use clip_index::{Asset, Exposure, Kind, Related};
 
 use crate::error::IndexerError;
 use crate::walk::FoundFile;
@@ -36,6 +36,18 @@ pub(crate) fn to_asset(metadata: Metadata) -> Asset {
         utc_offset: metadata.utc_offset,
         iso: metadata.iso,
         focal_length: metadata.focal_length,
+        exposure: Exposure {
+            time: metadata.exposure.time,
+            aperture: metadata.exposure.aperture,
+            compensation: metadata.exposure.compensation,
+            flash: metadata.exposure.flash,
+        },
+        related: Related {
+            burst: metadata.related.burst,
+            is_burst_primary: metadata.related.is_burst_primary,
+            live_photo: metadata.related.live_photo,
+            has_motion: metadata.related.has_motion,
+        },
         rating: metadata.rating,
         title: metadata.title,
         description: metadata.description,

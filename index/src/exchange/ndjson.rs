@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clip_files::path_bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::asset::{Asset, Kind, Record, Stamp};
+use crate::asset::{Asset, Exposure, Kind, Record, Related, Stamp};
 
 /// An item, as it is exported. `docs/exchange.md` describes the members.
 #[derive(Debug, Serialize)]
@@ -40,6 +40,22 @@ pub(super) struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     focal_length: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    exposure_time: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aperture: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exposure_compensation: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flash: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    burst: Option<&'a str>,
+    #[serde(skip_serializing_if = "is_false")]
+    burst_primary: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live_photo: Option<&'a str>,
+    #[serde(skip_serializing_if = "is_false")]
+    motion: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
     rating: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     title: Option<&'a str>,
@@ -60,6 +76,9 @@ impl<'a> Line<'a> {
     pub(super) fn new(id: u64, position: u64, record: &'a Record) -> Line<'a> {
         let asset = &record.asset;
         let path = asset.path.to_str();
+        let Related { burst, is_burst_primary, live_photo, has_motion } = &asset.related;
+        // JSON has no other numbers.
+        let finite = |number: Option<f32>| number.filter(|number| number.is_finite());
         Line {
             id,
             asset: record.id,
@@ -75,11 +94,18 @@ impl<'a> Line<'a> {
             taken_at: asset.taken_at,
             camera: asset.camera.as_deref(),
             lens: asset.lens.as_deref(),
-            // JSON has no other numbers.
             gps: asset.gps.filter(|(latitude, longitude)| latitude.is_finite() && longitude.is_finite()),
             utc_offset: asset.utc_offset,
             iso: asset.iso,
-            focal_length: asset.focal_length.filter(|length| length.is_finite()),
+            focal_length: finite(asset.focal_length),
+            exposure_time: finite(asset.exposure.time),
+            aperture: finite(asset.exposure.aperture),
+            exposure_compensation: finite(asset.exposure.compensation),
+            flash: asset.exposure.flash,
+            burst: burst.as_deref(),
+            burst_primary: *is_burst_primary,
+            live_photo: live_photo.as_deref(),
+            motion: *has_motion,
             rating: asset.rating,
             title: asset.title.as_deref(),
             description: asset.description.as_deref(),
@@ -89,6 +115,10 @@ impl<'a> Line<'a> {
             places: &asset.places,
         }
     }
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn name_of(kind: Kind) -> &'static str {
@@ -143,6 +173,14 @@ struct Members {
     utc_offset: Option<i16>,
     iso: Option<u32>,
     focal_length: Option<f32>,
+    exposure_time: Option<f32>,
+    aperture: Option<f32>,
+    exposure_compensation: Option<f32>,
+    flash: Option<bool>,
+    burst: Option<String>,
+    burst_primary: Option<bool>,
+    live_photo: Option<String>,
+    motion: Option<bool>,
     rating: Option<u8>,
     title: Option<String>,
     description: Option<String>,
@@ -214,6 +252,18 @@ pub(super) fn parse(line: &[u8]) -> Result<Item, String> {
             utc_offset: members.utc_offset,
             iso: members.iso,
             focal_length: members.focal_length,
+            exposure: Exposure {
+                time: members.exposure_time,
+                aperture: members.aperture,
+                compensation: members.exposure_compensation,
+                flash: members.flash,
+            },
+            related: Related {
+                burst: members.burst,
+                is_burst_primary: members.burst_primary.unwrap_or_default(),
+                live_photo: members.live_photo,
+                has_motion: members.motion.unwrap_or_default(),
+            },
             rating: members.rating,
             title: members.title,
             description: members.description,
@@ -289,6 +339,8 @@ mod tests {
             texts: (Option<String>, Option<String>),
             taken_at: Option<i64>,
             gps: Option<(i32, i32)>,
+            exposure: (Option<u16>, Option<u16>, Option<i16>, Option<bool>),
+            related: (Option<String>, bool, Option<String>, bool),
         ) {
             let (id, position, size, mtime_ns, width, height) = numbers;
             let asset = Asset {
@@ -302,6 +354,18 @@ mod tests {
                 camera: texts.0,
                 lens: texts.1,
                 gps: gps.map(|(latitude, longitude)| (f64::from(latitude) / 7.0, f64::from(longitude) / 7.0)),
+                exposure: Exposure {
+                    time: exposure.0.map(|time| f32::from(time) / 7.0),
+                    aperture: exposure.1.map(|aperture| f32::from(aperture) / 7.0),
+                    compensation: exposure.2.map(|steps| f32::from(steps) / 7.0),
+                    flash: exposure.3,
+                },
+                related: Related {
+                    burst: related.0,
+                    is_burst_primary: related.1,
+                    live_photo: related.2,
+                    has_motion: related.3,
+                },
                 ..Asset::default()
             };
             let record = Record { id, asset, positions: vec![position] };

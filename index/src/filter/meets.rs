@@ -33,6 +33,10 @@ impl Filter {
             Filter::Near { latitude, longitude, kilometres } => {
                 asset.gps.is_some_and(|place| distance((*latitude, *longitude), place) <= *kilometres)
             }
+            Filter::Flash(fired) => asset.exposure.flash == Some(*fired),
+            Filter::Burst(id) => {
+                asset.related.burst.as_ref().is_some_and(|own| own.to_lowercase() == id.to_lowercase())
+            }
             Filter::Has(property) => has(asset, *property),
             Filter::Under(folder) => asset.path.starts_with(folder),
         }
@@ -69,6 +73,9 @@ pub(crate) fn number(asset: &Asset, field: NumberField) -> Option<f64> {
         NumberField::Height => asset.height.into(),
         NumberField::Iso => asset.iso?.into(),
         NumberField::FocalLength => asset.focal_length?.into(),
+        NumberField::ExposureTime => asset.exposure.time?.into(),
+        NumberField::Aperture => asset.exposure.aperture?.into(),
+        NumberField::Compensation => asset.exposure.compensation?.into(),
         NumberField::Rating => asset.rating?.into(),
     };
     (!number.is_nan()).then_some(number)
@@ -114,6 +121,8 @@ pub(crate) fn has(asset: &Asset, property: Property) -> bool {
         Property::Person => !asset.people.is_empty(),
         Property::Label => asset.label.is_some(),
         Property::Place => !asset.places.is_empty(),
+        Property::Burst => asset.related.burst.is_some(),
+        Property::Motion => asset.moves(),
     }
 }
 

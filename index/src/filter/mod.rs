@@ -56,6 +56,10 @@ pub enum Filter {
         /// In kilometres, along the surface.
         kilometres: f64,
     },
+    /// The flash fired, or did not.
+    Flash(bool),
+    /// It is a shot of the burst with this identifier, in any case.
+    Burst(String),
     /// Something is known of it.
     Has(Property),
     /// Its file is inside this folder, however deep. Compared by components, as the index stores paths: absolute, links in the
@@ -119,6 +123,12 @@ pub enum NumberField {
     Iso,
     /// Focal length of the lens, in millimetres.
     FocalLength,
+    /// Exposure time, in seconds.
+    ExposureTime,
+    /// The f-number of the aperture.
+    Aperture,
+    /// Exposure compensation, in steps.
+    Compensation,
     /// Stars, 0 to 5.
     Rating,
 }
@@ -158,4 +168,8 @@ pub enum Property {
     Label,
     /// Names of places.
     Place,
+    /// The burst that it is a shot of.
+    Burst,
+    /// A short video: in the file (motion photo) or beside it (Live Photo).
+    Motion,
 }

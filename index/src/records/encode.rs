@@ -2,7 +2,7 @@
 
 use clip_files::path_bytes;
 
-use crate::asset::{Asset, Kind, Position, Record, stored_path};
+use crate::asset::{Asset, Exposure, Kind, Position, Record, Related, stored_path};
 use crate::error::IndexError;
 use crate::fields::{self, Fields, halves};
 
@@ -30,7 +30,19 @@ mod tag {
     pub(super) const LABEL: u8 = 25;
     pub(super) const PLACE: u8 = 26;
     pub(super) const SIDECARS: u8 = 27;
+    // 28 to 31 are kept free.
+    pub(super) const EXPOSURE_TIME: u8 = 32;
+    pub(super) const APERTURE: u8 = 33;
+    pub(super) const COMPENSATION: u8 = 34;
+    pub(super) const FLASH: u8 = 35;
+    pub(super) const BURST: u8 = 36;
+    pub(super) const LIVE_PHOTO: u8 = 37;
+    pub(super) const MARKS: u8 = 38;
 }
+
+/// The bits of `MARKS`.
+const BURST_PRIMARY: u8 = 1;
+const MOTION: u8 = 2;
 
 /// Appends a record's bytes.
 pub(crate) fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), IndexError> {
@@ -66,6 +78,25 @@ pub(crate) fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), IndexErro
     }
     if let Some(millimetres) = asset.focal_length {
         field(tag::FOCAL_LENGTH, &[&millimetres.to_le_bytes()]);
+    }
+    let Exposure { time, aperture, compensation, flash } = asset.exposure;
+    for (tag, number) in [(tag::EXPOSURE_TIME, time), (tag::APERTURE, aperture), (tag::COMPENSATION, compensation)] {
+        if let Some(number) = number {
+            field(tag, &[&number.to_le_bytes()]);
+        }
+    }
+    if let Some(flash) = flash {
+        field(tag::FLASH, &[&[u8::from(flash)]]);
+    }
+    let Related { burst, is_burst_primary, live_photo, has_motion } = &asset.related;
+    for (tag, id) in [(tag::BURST, burst), (tag::LIVE_PHOTO, live_photo)] {
+        if let Some(id) = id {
+            field(tag, &[id.as_bytes()]);
+        }
+    }
+    let marks = u8::from(*is_burst_primary) * BURST_PRIMARY | u8::from(*has_motion) * MOTION;
+    if marks != 0 {
+        field(tag::MARKS, &[&[marks]]);
     }
     if let Some(stars) = asset.rating {
         field(tag::RATING, &[&[stars]]);
@@ -135,6 +166,17 @@ pub(crate) fn decode(id: u64, bytes: &[u8]) -> Option<Record> {
             tag::UTC_OFFSET => asset.utc_offset = Some(i16::from_le_bytes(value.try_into().ok()?)),
             tag::ISO => asset.iso = Some(u32::from_le_bytes(value.try_into().ok()?)),
             tag::FOCAL_LENGTH => asset.focal_length = Some(f32::from_le_bytes(value.try_into().ok()?)),
+            tag::EXPOSURE_TIME => asset.exposure.time = Some(f32::from_le_bytes(value.try_into().ok()?)),
+            tag::APERTURE => asset.exposure.aperture = Some(f32::from_le_bytes(value.try_into().ok()?)),
+            tag::COMPENSATION => asset.exposure.compensation = Some(f32::from_le_bytes(value.try_into().ok()?)),
+            tag::FLASH => asset.exposure.flash = Some(*value.first()? != 0),
+            tag::BURST => asset.related.burst = Some(str::from_utf8(value).ok()?.to_owned()),
+            tag::LIVE_PHOTO => asset.related.live_photo = Some(str::from_utf8(value).ok()?.to_owned()),
+            tag::MARKS => {
+                let marks = *value.first()?;
+                asset.related.is_burst_primary = marks & BURST_PRIMARY != 0;
+                asset.related.has_motion = marks & MOTION != 0;
+            }
             tag::RATING => asset.rating = Some(*value.first()?),
             tag::TITLE => asset.title = Some(str::from_utf8(value).ok()?.to_owned()),
             tag::DESCRIPTION => asset.description = Some(str::from_utf8(value).ok()?.to_owned()),
@@ -203,6 +245,11 @@ pub(super) mod tests {
                 any::<Option<i16>>(), any::<Option<u32>>(), prop::option::of(0f32..2000.0), prop::option::of(0u8..6),
                 any::<Option<String>>(), any::<Option<String>>(),
             ),
+            (time, aperture, compensation, flash) in (
+                prop::option::of(0f32..100.0), prop::option::of(0f32..100.0), prop::option::of(-5f32..5.0), any::<Option<bool>>(),
+            ),
+            (burst, is_burst_primary, live_photo, has_motion) in
+                any::<(Option<String>, bool, Option<String>, bool)>(),
             tags in prop::collection::vec(".{0,12}", 0..4),
             people in prop::collection::vec(".{0,12}", 0..3),
             label: Option<String>,
@@ -230,6 +277,8 @@ pub(super) mod tests {
                 utc_offset,
                 iso,
                 focal_length,
+                exposure: Exposure { time, aperture, compensation, flash },
+                related: Related { burst, is_burst_primary, live_photo, has_motion },
                 rating,
                 title,
                 description,

@@ -39,7 +39,8 @@ pub(crate) struct Fields {
     pub(crate) title: Field,
     /// Numbers, one for each of `WHOLE`.
     whole: [Field; WHOLE.len()],
-    focal_length: Field,
+    /// One for each of `FRACTIONS`.
+    fractions: [Field; FRACTIONS.len()],
     latitude: Field,
     longitude: Field,
 }
@@ -54,6 +55,9 @@ pub(crate) mod column {
     pub(crate) const HEIGHT: &str = "height";
     pub(crate) const ISO: &str = "iso";
     pub(crate) const FOCAL_LENGTH: &str = "focal_length";
+    pub(crate) const EXPOSURE_TIME: &str = "exposure_time";
+    pub(crate) const APERTURE: &str = "aperture";
+    pub(crate) const COMPENSATION: &str = "compensation";
     pub(crate) const RATING: &str = "rating";
     pub(crate) const LATITUDE: &str = "latitude";
     pub(crate) const LONGITUDE: &str = "longitude";
@@ -68,6 +72,9 @@ pub(crate) fn column_of(field: NumberField) -> &'static str {
         NumberField::Height => column::HEIGHT,
         NumberField::Iso => column::ISO,
         NumberField::FocalLength => column::FOCAL_LENGTH,
+        NumberField::ExposureTime => column::EXPOSURE_TIME,
+        NumberField::Aperture => column::APERTURE,
+        NumberField::Compensation => column::COMPENSATION,
         NumberField::Rating => column::RATING,
     }
 }
@@ -81,6 +88,10 @@ pub(crate) const WHOLE: [NumberField; 6] = [
     NumberField::Iso,
     NumberField::Rating,
 ];
+
+/// Numbers of assets that are not.
+pub(crate) const FRACTIONS: [NumberField; 4] =
+    [NumberField::FocalLength, NumberField::ExposureTime, NumberField::Aperture, NumberField::Compensation];
 
 pub(crate) fn schema() -> (Schema, Fields) {
     let mut schema = Schema::builder();
@@ -107,7 +118,7 @@ pub(crate) fn schema() -> (Schema, Fields) {
         path: schema.add_text_field("path", grams()),
         title: schema.add_text_field("title", grams()),
         whole: WHOLE.map(|field| schema.add_i64_field(column_of(field), fast())),
-        focal_length: schema.add_f64_field(column::FOCAL_LENGTH, fast()),
+        fractions: FRACTIONS.map(|field| schema.add_f64_field(column_of(field), fast())),
         latitude: schema.add_f64_field(column::LATITUDE, fast()),
         longitude: schema.add_f64_field(column::LONGITUDE, fast()),
     };
@@ -155,8 +166,10 @@ impl Fields {
                 document.add_i64(field, value as i64);
             }
         }
-        if let Some(millimetres) = filter::number(asset, NumberField::FocalLength) {
-            document.add_f64(self.focal_length, millimetres);
+        for (field, of) in self.fractions.into_iter().zip(FRACTIONS) {
+            if let Some(value) = filter::number(asset, of) {
+                document.add_f64(field, value);
+            }
         }
         if let Some((latitude, longitude)) = asset.gps {
             document.add_f64(self.latitude, latitude);
@@ -172,12 +185,14 @@ fn facts(asset: &Asset) -> Vec<String> {
     facts.extend(filter::shape_of(asset).map(|shape| shape_fact(shape).to_owned()));
     facts.extend(filter::month_taken(asset).map(month_fact));
     facts.extend(filter::extension_of(&asset.path).map(|extension| extension_fact(&extension)));
+    facts.extend(asset.exposure.flash.map(|fired| flash_fact(fired).to_owned()));
+    facts.extend(asset.related.burst.as_ref().map(|id| burst_fact(id)));
     let known = PROPERTIES.iter().filter(|&&(property, _)| filter::has(asset, property));
     facts.extend(known.map(|(_, fact)| (*fact).to_owned()));
     facts
 }
 
-const PROPERTIES: [(Property, &str); 10] = [
+const PROPERTIES: [(Property, &str); 12] = [
     (Property::Gps, "has:gps"),
     (Property::Date, "has:date"),
     (Property::Camera, "has:camera"),
@@ -188,6 +203,8 @@ const PROPERTIES: [(Property, &str); 10] = [
     (Property::Person, "has:person"),
     (Property::Label, "has:label"),
     (Property::Place, "has:place"),
+    (Property::Burst, "has:burst"),
+    (Property::Motion, "has:motion"),
 ];
 
 pub(crate) fn property_fact(property: Property) -> &'static str {
@@ -208,6 +225,14 @@ pub(crate) fn shape_fact(shape: Shape) -> &'static str {
         Shape::Portrait => "shape:portrait",
         Shape::Square => "shape:square",
     }
+}
+
+pub(crate) fn flash_fact(fired: bool) -> &'static str {
+    if fired { "flash:on" } else { "flash:off" }
+}
+
+pub(crate) fn burst_fact(id: &str) -> String {
+    format!("burst:{}", id.to_lowercase())
 }
 
 pub(crate) fn month_fact(month: u8) -> String {

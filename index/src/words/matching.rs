@@ -219,8 +219,8 @@ impl Segment<'_> {
             }
             Filter::Text { field, text } => self.text(*field, text),
             Filter::Number { field, from, to } => {
-                if *field == NumberField::FocalLength {
-                    return self.lengths((*from, *to));
+                if document::FRACTIONS.contains(field) {
+                    return self.fractions(*field, (*from, *to));
                 }
                 match filter::whole(*from, *to) {
                     None => Ok(self.none()),
@@ -236,6 +236,8 @@ impl Segment<'_> {
             Filter::Extension(extension) => self.fact(&document::extension_fact(extension)),
             Filter::Kind(kind) => self.fact(document::kind_fact(*kind)),
             Filter::Shape(shape) => self.fact(document::shape_fact(*shape)),
+            Filter::Flash(fired) => self.fact(document::flash_fact(*fired)),
+            Filter::Burst(id) => self.fact(&document::burst_fact(id)),
             Filter::Has(property) => self.fact(document::property_fact(*property)),
             Filter::Near { latitude, longitude, kilometres } => self.near((*latitude, *longitude), *kilometres),
             // Every path begins with nothing.
@@ -265,17 +267,17 @@ impl Segment<'_> {
         Ok(docs)
     }
 
-    fn lengths(&self, (from, to): (Bound<f64>, Bound<f64>)) -> tantivy::Result<Docs> {
-        let column = self.segment.fast_fields().f64(column::FOCAL_LENGTH)?;
+    fn fractions(&self, field: NumberField, (from, to): (Bound<f64>, Bound<f64>)) -> tantivy::Result<Docs> {
+        let column = self.segment.fast_fields().f64(document::column_of(field))?;
         let least = match from {
             Bound::Unbounded => column.min_value(),
-            Bound::Included(length) => length.max(column.min_value()),
-            Bound::Excluded(length) => length.next_up().max(column.min_value()),
+            Bound::Included(number) => number.max(column.min_value()),
+            Bound::Excluded(number) => number.next_up().max(column.min_value()),
         };
         let most = match to {
             Bound::Unbounded => column.max_value(),
-            Bound::Included(length) => length.min(column.max_value()),
-            Bound::Excluded(length) => length.next_down().min(column.max_value()),
+            Bound::Included(number) => number.min(column.max_value()),
+            Bound::Excluded(number) => number.next_down().min(column.max_value()),
         };
         Ok(self.these(self.in_range(&column, least..=most)))
     }

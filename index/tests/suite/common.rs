@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clip_index::{Asset, Bank, IndexError, IndexReader, IndexWriter, Inode, Kind, ModelId, Record, Stamp};
+use clip_index::{
+    Asset, Bank, Exposure, IndexError, IndexReader, IndexWriter, Inode, Kind, ModelId, Record, Related, Stamp,
+};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -80,6 +82,18 @@ pub fn photo(number: u64, dimension: usize) -> Photo {
         utc_offset: number.is_multiple_of(4).then_some(number as i16 % 720 - 300),
         iso: (!number.is_multiple_of(3)).then_some(100 << (number % 6)),
         focal_length: number.is_multiple_of(7).then_some(number as f32 % 200.0 + 0.5),
+        exposure: Exposure {
+            time: number.is_multiple_of(2).then_some(1.0 / (number as f32 % 500.0 + 1.0)),
+            aperture: number.is_multiple_of(3).then_some(number as f32 % 20.0 + 1.4),
+            compensation: number.is_multiple_of(5).then_some(number as f32 % 4.0 - 2.0),
+            flash: number.is_multiple_of(4).then_some(number.is_multiple_of(8)),
+        },
+        related: Related {
+            burst: number.is_multiple_of(13).then(|| format!("BURST-{}", number / 26)),
+            is_burst_primary: number.is_multiple_of(26),
+            live_photo: number.is_multiple_of(17).then(|| format!("LIVE-{number}")),
+            has_motion: number.is_multiple_of(19),
+        },
         rating: number.is_multiple_of(6).then_some((number % 5) as u8),
         title: number.is_multiple_of(8).then(|| format!("Été à Genève {number}")),
         description: number.is_multiple_of(9).then(|| "北京的秋天".to_owned()),

@@ -71,12 +71,15 @@ fn filters(rng: &mut StdRng, depth: usize) -> Filter {
                 (NumberField::Height, 490.0),
                 (NumberField::Iso, 3200.0),
                 (NumberField::FocalLength, 200.0),
+                (NumberField::ExposureTime, 1.0),
+                (NumberField::Aperture, 22.0),
+                (NumberField::Compensation, 2.0),
                 (NumberField::Rating, 5.0),
             ]
             .choose(rng)
             .unwrap();
             let mut bound = || {
-                let at: f64 = rng.random_range(-100.0..most);
+                let at: f64 = rng.random_range(f64::max(-most, -100.0)..most);
                 let at = if rng.random_bool(0.7) { at.round() } else { at };
                 [Bound::Unbounded, Bound::Included(at), Bound::Excluded(at)].choose(rng).copied().unwrap()
             };
@@ -101,6 +104,11 @@ fn filters(rng: &mut StdRng, depth: usize) -> Filter {
             Filter::Has(Property::Person),
             Filter::Has(Property::Label),
             Filter::Has(Property::Place),
+            Filter::Has(Property::Burst),
+            Filter::Has(Property::Motion),
+            Filter::Flash(true),
+            Filter::Flash(false),
+            Filter::Burst("burst-1".into()),
         ]
         .choose(rng)
         .unwrap()

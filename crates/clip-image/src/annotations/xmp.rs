@@ -6,6 +6,7 @@
 use super::{Annotations, MOST_TAGS, stars, text};
 use crate::Gps;
 use crate::calendar::{self, Instant};
+use crate::related::{Related, identifier};
 use crate::text::{LONGEST_NAME, line};
 
 /// The most bytes of a packet that are looked at. Photos have some thousand; histories of editors may be long.
@@ -27,6 +28,7 @@ pub(crate) struct Xmp {
     pub(crate) annotations: Annotations,
     pub(crate) taken_at: Option<Instant>,
     pub(crate) gps: Option<Gps>,
+    pub(crate) related: Related,
 }
 
 /// Reads the properties of use. Never fails: what cannot be read is absent.
@@ -108,6 +110,7 @@ struct Reader<'a> {
     times: [Option<Instant>; 4],
     latitude: Option<f64>,
     longitude: Option<f64>,
+    related: Related,
 }
 
 /// What is marked on a picture: mostly a face.
@@ -189,7 +192,7 @@ impl<'a> Reader<'a> {
     /// What was found, in a packet that may end early.
     fn finish(mut self) -> Xmp {
         self.end_region();
-        let Reader { mut found, paths, colours, times, latitude, longitude, .. } = self;
+        let Reader { mut found, paths, colours, times, latitude, longitude, related, .. } = self;
         // The plain ones first, in case there are too many.
         for level in paths.iter().flat_map(|path| path.split('/')) {
             found.add_tag(level);
@@ -201,7 +204,7 @@ impl<'a> Reader<'a> {
             found.label = Some(colours.join(", "));
         }
         let gps = latitude.zip(longitude).map(|(latitude, longitude)| Gps { latitude, longitude });
-        Xmp { annotations: found, taken_at: times.into_iter().flatten().next(), gps }
+        Xmp { annotations: found, taken_at: times.into_iter().flatten().next(), gps, related }
     }
 
     fn found(&mut self, property: &str, value: &str) {
@@ -228,6 +231,11 @@ impl<'a> Reader<'a> {
             "xmp:CreateDate" | "xap:CreateDate" => self.times[3] = self.times[3].or(calendar::iso_instant(value)),
             "exif:GPSLatitude" => self.latitude = degrees(value, ['N', 'S'], 90.0),
             "exif:GPSLongitude" => self.longitude = degrees(value, ['E', 'W'], 180.0),
+            "GCamera:BurstID" => self.related.burst = identifier(value).or(self.related.burst.take()),
+            "GCamera:BurstPrimary" => self.related.is_burst_primary |= is_set(value),
+            "GCamera:MotionPhoto" | "Camera:MotionPhoto" | "GCamera:MicroVideo" => {
+                self.related.has_motion |= is_set(value);
+            }
             "aux:Lens" | "exifEX:LensModel" => found.lens = found.lens.take().or_else(|| line(value, LONGEST_NAME)),
             _ => {}
         }
@@ -274,6 +282,11 @@ impl<'a> Reader<'a> {
         let colour = number.trim().parse().ok().and_then(|number: usize| colours.get(number).copied());
         self.colours.extend(colour.filter(|colour| !colour.is_empty() && !self.colours.contains(colour)));
     }
+}
+
+/// A flag of Google's: a number.
+fn is_set(flag: &str) -> bool {
+    flag.trim() == "1"
 }
 
 /// The colours of digiKam's labels from the second on; the first number stands for none.
@@ -496,6 +509,20 @@ mod tests {
         assert_eq!(found.taken_at, Some(Instant { seconds: 1_559_655_000, offset: Some(120) }));
         let gps = found.gps.unwrap();
         assert!((gps.latitude - 48.856_666).abs() < 1e-5 && (gps.longitude + 2.350_833).abs() < 1e-5, "{gps:?}");
+    }
+
+    /// As the cameras of Pixel phones write it, with newer and older names.
+    #[test]
+    fn bursts_and_motion_photos() {
+        let related = |attributes: &str| read(packet(&format!("<rdf:Description {attributes}/>")).as_bytes()).related;
+        let burst = related(r#"GCamera:BurstID="0c74e4b1-fa09-4e42-a3ce-09cb0e5a1a6b" GCamera:BurstPrimary="1""#);
+        let id = Some("0C74E4B1-FA09-4E42-A3CE-09CB0E5A1A6B".to_owned());
+        assert_eq!(burst, Related { burst: id, is_burst_primary: true, ..Related::default() });
+        for name in ["GCamera:MotionPhoto", "Camera:MotionPhoto", "GCamera:MicroVideo"] {
+            let flagged = |flag: u8| related(&format!(r#"{name}="{flag}" {name}Version="1""#)).has_motion;
+            assert!(flagged(1) && !flagged(0), "{name}");
+        }
+        assert_eq!(related("GCamera:SpecialTypeID='x'"), Related::default());
     }
 
     #[test]

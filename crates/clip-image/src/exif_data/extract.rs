@@ -24,12 +24,15 @@ enum Table {
 }
 
 impl Table {
-    /// Description, maker, model, orientation, rating, title, comment, keywords; sensitivities, times and their offsets, focal
-    /// length, lens; position.
+    /// Description, maker, model, orientation, rating, title, comment, keywords; exposure, sensitivities, times and their
+    /// offsets, flash, focal length, lens; position.
     const fn fields_of_use(self) -> &'static [u16] {
         match self {
             Self::Main => &[0x10e, 0x10f, 0x110, 0x112, 0x4746, 0x9c9b, 0x9c9c, 0x9c9e],
-            Self::Exif => &[0x8827, 0x8831, 0x8832, 0x8833, 0x9003, 0x9004, 0x9011, 0x9012, 0x920a, 0xa434],
+            Self::Exif => &[
+                0x829a, 0x829d, 0x8827, 0x8831, 0x8832, 0x8833, 0x9003, 0x9004, 0x9011, 0x9012, 0x9201, 0x9202, 0x9204,
+                0x9209, 0x920a, 0xa434,
+            ],
             Self::Gps => &[1, 2, 3, 4],
         }
     }
@@ -66,26 +69,42 @@ pub(super) fn is_adobe_rgb(block: &[u8]) -> bool {
 
     let Some(source) = Source::new(block) else { return false };
     let order = source.order;
-    let pointer_in = |start, pointer| {
-        let mut found = None;
-        source.each_field(start, |tag, field| {
-            if tag == pointer && field.kind == 4 {
-                found = order.u32(field.value);
-            }
-        });
-        found
-    };
-    let Some(exif) = source.first_table().and_then(|main| pointer_in(main, Table::Exif.pointer())) else {
-        return false;
-    };
+    let Some(exif) = exif_table(&source) else { return false };
     let mut is_adobe_rgb = false;
     source.each_field(exif, |tag, field| {
         is_adobe_rgb |= tag == COLOUR_SPACE && field.kind == 3 && order.u16(field.value) == Some(2);
     });
-    if let Some(rules) = pointer_in(exif, INTEROPERABILITY) {
+    if let Some(rules) = pointer_in(&source, exif, INTEROPERABILITY) {
         source.each_field(rules, |tag, field| is_adobe_rgb |= tag == INDEX && field.value.starts_with(b"R03"));
     }
     is_adobe_rgb
+}
+
+/// What the camera's maker put into the EXIF data in a format of its own.
+pub(super) fn maker_note(block: &[u8]) -> Option<&[u8]> {
+    const MAKER_NOTE: u16 = 0x927c;
+    let source = Source::new(block)?;
+    let mut note = None;
+    source.each_field(exif_table(&source)?, |tag, field| {
+        if tag == MAKER_NOTE {
+            note = Some(field.value);
+        }
+    });
+    note
+}
+
+fn exif_table(source: &Source<'_>) -> Option<u32> {
+    pointer_in(source, source.first_table()?, Table::Exif.pointer())
+}
+
+fn pointer_in(source: &Source<'_>, table: u32, pointer: u16) -> Option<u32> {
+    let mut found = None;
+    source.each_field(table, |tag, field| {
+        if tag == pointer && field.kind == 4 {
+            found = source.order.u32(field.value);
+        }
+    });
+    found
 }
 
 /// Whether the block has any field.

@@ -1,5 +1,6 @@
 //! The few EXIF fields that are of use, from files whose EXIF data is often a little broken.
 
+mod apple;
 mod extract;
 pub(crate) mod tables;
 
@@ -9,8 +10,11 @@ use image::metadata::Orientation;
 use crate::Gps;
 use crate::annotations::{self, Annotations};
 use crate::calendar::{self, Instant};
-use crate::metadata::Details;
+use crate::metadata::{Details, Exposure};
 use crate::text::{LONGEST_NAME, line};
+
+#[cfg(test)]
+pub(crate) use apple::{read as read_apple, tests as apple_notes};
 
 /// Fields of Windows, whose texts are in UTF-16.
 const XP_TITLE: Tag = Tag(Context::Tiff, 0x9c9b);
@@ -39,7 +43,8 @@ pub(crate) fn has_fields(block: &[u8]) -> bool {
 /// Reads the fields of use from a block of EXIF data, which begins with a TIFF header or is the box of a CR3 file that has
 /// them, and may go on for as long as a file. Never fails: what cannot be read is absent.
 pub(crate) fn read(block: &[u8]) -> Details {
-    let Some(extract) = extract::fields_of_use(without_name(block)) else { return Details::default() };
+    let block = without_name(block);
+    let Some(extract) = extract::fields_of_use(block) else { return Details::default() };
     let mut reader = exif::Reader::new();
     reader.continue_on_error(true);
     let parsed = reader.read_raw(extract).or_else(|error| error.distill_partial_result(|_| ()));
@@ -51,6 +56,8 @@ pub(crate) fn read(block: &[u8]) -> Details {
             gps: gps(&exif),
             iso: iso(&exif),
             focal_length: focal_length(&exif),
+            exposure: exposure(&exif),
+            related: extract::maker_note(block).map(apple::read).unwrap_or_default(),
             annotations: Annotations {
                 rating: rating(&exif),
                 title: wide_text(&exif, XP_TITLE),
@@ -112,6 +119,31 @@ fn focal_length(exif: &Exif) -> Option<f32> {
     let length = *fractions(exif, Tag::FocalLength)?.first()?;
     // Lenses without contacts report zero.
     (length > 0.0 && length < 100_000.0).then_some(length as f32)
+}
+
+/// The exposure. Where its usual fields are missing, it is computed from those in the units of APEX (EXIF 3.0, annex C).
+fn exposure(exif: &Exif) -> Exposure {
+    const LONGEST: f64 = 1e6;
+    const SMALLEST_APERTURE: f64 = 1e3;
+    const MOST_COMPENSATION: f64 = 20.0;
+    let first = |tag| fractions(exif, tag)?.first().copied().filter(|number| number.is_finite());
+    // Zero stands for what is not known.
+    let usual = |tag| first(tag).filter(|number| *number > 0.0);
+    let time = usual(Tag::ExposureTime).or_else(|| first(Tag::ShutterSpeedValue).map(|speed| (-speed).exp2()));
+    let aperture = usual(Tag::FNumber).or_else(|| usual(Tag::ApertureValue).map(|aperture| (aperture / 2.0).exp2()));
+    let compensation = first(Tag::ExposureBiasValue).filter(|steps| steps.abs() <= MOST_COMPENSATION);
+    let flash = || exif.get_field(Tag::Flash, In::PRIMARY)?.value.get_uint(0);
+    let within = |number: Option<f64>, most: f64| {
+        // As it is kept: what rounds to zero is nothing.
+        let number = number.filter(|number| *number <= most)? as f32;
+        (number > 0.0).then_some(number)
+    };
+    Exposure {
+        time: within(time, LONGEST),
+        aperture: within(aperture, SMALLEST_APERTURE),
+        compensation: compensation.map(|steps| steps as f32),
+        flash: flash().map(|bits| bits & 1 == 1),
+    }
 }
 
 fn rating(exif: &Exif) -> Option<u8> {
@@ -179,4 +211,90 @@ fn ascii(exif: &Exif, tag: Tag) -> Option<&[u8]> {
 /// A field as a line of text fit to print and search.
 fn text(exif: &Exif, tag: Tag) -> Option<String> {
     line(&String::from_utf8_lossy(ascii(exif, tag)?), LONGEST_NAME)
+}
+
+#[cfg(test)]
+mod tests {
+    use exif::Field;
+    use exif::experimental::Writer;
+
+    use super::apple::tests::{BURST_ID, CONTENT_ID, note};
+    use super::*;
+
+    fn block(fields: Vec<(Tag, Value)>) -> Vec<u8> {
+        let fields: Vec<Field> =
+            fields.into_iter().map(|(tag, value)| Field { tag, ifd_num: In::PRIMARY, value }).collect();
+        let mut writer = Writer::new();
+        fields.iter().for_each(|field| writer.push_field(field));
+        let mut block = std::io::Cursor::new(Vec::new());
+        writer.write(&mut block, false).unwrap();
+        block.into_inner()
+    }
+
+    fn fraction(num: u32, denom: u32) -> Value {
+        Value::Rational(vec![Rational { num, denom }])
+    }
+
+    fn signed(num: i32, denom: i32) -> Value {
+        Value::SRational(vec![SRational { num, denom }])
+    }
+
+    fn exposure_of(fields: Vec<(Tag, Value)>) -> Exposure {
+        read(&block(fields)).exposure
+    }
+
+    #[test]
+    fn exposures() {
+        // As Nikon, and as a phone writes it.
+        let nikon = exposure_of(vec![
+            (Tag::ExposureTime, fraction(10, 2500)),
+            (Tag::FNumber, fraction(56, 10)),
+            (Tag::ExposureBiasValue, signed(-4, 6)),
+            (Tag::Flash, Value::Short(vec![0x1f])),
+        ]);
+        let expected =
+            Exposure { time: Some(0.004), aperture: Some(5.6), compensation: Some(-2.0 / 3.0), flash: Some(true) };
+        assert_eq!(nikon, expected);
+        let phone = exposure_of(vec![
+            (Tag::ShutterSpeedValue, signed(6, 1)),
+            (Tag::ApertureValue, fraction(2, 1)),
+            (Tag::Flash, Value::Short(vec![0x10])),
+        ]);
+        let expected = Exposure { time: Some(1.0 / 64.0), aperture: Some(2.0), compensation: None, flash: Some(false) };
+        assert_eq!(phone, expected);
+    }
+
+    #[test]
+    fn what_no_camera_means_is_no_exposure() {
+        let nothing = exposure_of(vec![
+            (Tag::ExposureTime, fraction(0, 1)),
+            (Tag::FNumber, fraction(0, 0)),
+            (Tag::ExposureBiasValue, signed(1, 0)),
+        ]);
+        assert_eq!(nothing, Exposure::default());
+        let extreme = exposure_of(vec![
+            (Tag::ExposureTime, fraction(u32::MAX, 1)),
+            (Tag::FNumber, fraction(u32::MAX, 10)),
+            (Tag::ShutterSpeedValue, signed(i32::MIN, 1)),
+            (Tag::ExposureBiasValue, signed(i32::MIN, 1)),
+        ]);
+        assert_eq!(extreme, Exposure::default());
+        assert_eq!(exposure_of(vec![(Tag::ShutterSpeedValue, signed(2000, 1))]).time, None, "less than can be kept");
+    }
+
+    #[test]
+    fn apple_notes_within_a_block() {
+        let note = note(Some(BURST_ID), Some(CONTENT_ID));
+        let block = block(vec![
+            (Tag::Make, Value::Ascii(vec![b"Apple".to_vec()])),
+            (Tag::MakerNote, Value::Undefined(note, 0)),
+            (Tag::FNumber, fraction(9, 5)),
+        ]);
+        for block in [block.clone(), [b"Exif\0\0", &block[..]].concat()] {
+            let found = read(&block);
+            assert_eq!(found.related.burst.as_deref(), Some(BURST_ID));
+            assert_eq!(found.related.live_photo.as_deref(), Some(CONTENT_ID));
+            assert_eq!(found.exposure.aperture, Some(1.8));
+        }
+    }
 }

@@ -65,6 +65,7 @@ pub(crate) fn read(sidecars: &[PathBuf]) -> Xmp {
         said.annotations = said.annotations.or(found.annotations);
         said.taken_at = said.taken_at.or(found.taken_at);
         said.gps = said.gps.or(found.gps);
+        said.related = said.related.or(found.related);
     }
     said
 }

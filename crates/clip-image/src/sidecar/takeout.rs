@@ -58,6 +58,7 @@ pub(crate) fn read(json: &[u8]) -> Xmp {
         // The clock of the place is not known.
         taken_at: seconds.map(|seconds| Instant { seconds, offset: None }),
         gps: place(members.geo_data).or_else(|| place(members.geo_data_exif)),
+        ..Xmp::default()
     }
 }
 

@@ -17,9 +17,9 @@ pub(crate) enum Field {
 
 /// All names, for whoever looks for a misspelt one.
 pub(crate) const NAMES: &[&str] = &[
-    "after", "before", "camera", "ext", "file", "focal", "has", "height", "is", "iso", "kind", "label", "lens", "like",
-    "month", "name", "near", "on", "path", "person", "place", "rating", "size", "tag", "title", "under", "width",
-    "year",
+    "after", "aperture", "before", "burst", "camera", "ev", "exposure", "ext", "f", "file", "flash", "focal", "has",
+    "height", "is", "iso", "kind", "label", "lens", "like", "month", "name", "near", "on", "path", "person", "place",
+    "rating", "shutter", "size", "tag", "title", "under", "width", "year",
 ];
 
 /// Reads a field; the error is why it is text, as a phrase.
@@ -48,6 +48,21 @@ pub(crate) fn read(name: &str, value: &str, quoted: bool) -> Result<Field, Strin
         })),
         "iso" => condition(any_of(value, |value| number(NumberField::Iso, values::number, value))),
         "focal" => condition(any_of(value, |value| number(NumberField::FocalLength, values::millimetres, value))),
+        "exposure" | "shutter" => condition(any_of(value, |value| {
+            roughly(NumberField::ExposureTime, values::seconds_of_exposure, values::SAME_EXPOSURE, value)
+        })),
+        "aperture" | "f" => condition(any_of(value, |value| number(NumberField::Aperture, values::f_number, value))),
+        "ev" => condition(any_of(value, |value| {
+            roughly(NumberField::Compensation, values::steps, values::SAME_STEPS, value)
+        })),
+        "flash" => condition(any_of(value, flash)),
+        "burst" => condition(any_of(value, |id| {
+            if id.is_empty() {
+                Err("expected the identifier of a burst".to_owned())
+            } else {
+                Ok(Filter::Burst(id.to_owned()))
+            }
+        })),
         "rating" => condition(any_of(value, |value| number(NumberField::Rating, values::number, value))),
         "width" => condition(any_of(value, |value| number(NumberField::Width, values::number, value))),
         "height" => condition(any_of(value, |value| number(NumberField::Height, values::number, value))),
@@ -103,6 +118,36 @@ fn number(
     Ok(Filter::Number { field, from, to })
 }
 
+/// As [`number`], of numbers that cameras round, each in its own way: those from the first to the second number of `same` are the
+/// same.
+fn roughly(
+    field: NumberField,
+    parse: impl Fn(&str) -> Result<f64, String> + Copy,
+    same: fn(f64) -> (f64, f64),
+    value: &str,
+) -> Result<Filter, String> {
+    let (from, to) = values::bounds(value, parse)?;
+    let from = match from {
+        Bound::Included(number) => Bound::Included(same(number).0),
+        Bound::Excluded(number) => Bound::Excluded(same(number).1),
+        Bound::Unbounded => Bound::Unbounded,
+    };
+    let to = match to {
+        Bound::Included(number) => Bound::Included(same(number).1),
+        Bound::Excluded(number) => Bound::Excluded(same(number).0),
+        Bound::Unbounded => Bound::Unbounded,
+    };
+    Ok(Filter::Number { field, from, to })
+}
+
+fn flash(value: &str) -> Result<Filter, String> {
+    match value.to_lowercase().as_str() {
+        "on" | "yes" => Ok(Filter::Flash(true)),
+        "off" | "no" => Ok(Filter::Flash(false)),
+        _ => Err("expected on or off".to_owned()),
+    }
+}
+
 /// Photos taken in these days. The end is the first second that is not meant.
 pub(crate) fn taken(range: Range) -> Result<Filter, String> {
     let from = range.from.map_or(Bound::Unbounded, |day| Bound::Included(values::seconds(day)));
@@ -145,7 +190,13 @@ fn property(value: &str) -> Result<Filter, String> {
         "person" | "people" => Property::Person,
         "label" => Property::Label,
         "place" => Property::Place,
-        _ => return Err("expected gps, date, camera, lens, tag, title, rating, person, label or place".to_owned()),
+        "burst" => Property::Burst,
+        "motion" => Property::Motion,
+        _ => {
+            let expected =
+                "expected gps, date, camera, lens, tag, title, rating, person, label, place, burst or motion";
+            return Err(expected.to_owned());
+        }
     }))
 }
 

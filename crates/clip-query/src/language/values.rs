@@ -101,6 +101,45 @@ pub(crate) fn millimetres(text: &str) -> Result<f64, String> {
     Ok(f64::from(number as f32))
 }
 
+/// An exposure time in seconds, with or without the unit, as a number or a fraction: `1/250`, `0.5`, `2s`.
+pub(crate) fn seconds_of_exposure(text: &str) -> Result<f64, String> {
+    let expected = || "expected an exposure time, as 1/250 or 2s".to_owned();
+    let time = text.strip_suffix(['s', '"', '\u{2033}']).unwrap_or(text).trim_end();
+    let time = match time.split_once('/') {
+        Some((part, whole)) => number(part).ok().zip(number(whole).ok()).map(|(part, whole)| part / whole),
+        None => number(time).ok(),
+    };
+    time.filter(|time| time.is_finite()).ok_or_else(expected)
+}
+
+/// Times that are the same exposure time: cameras round 1/60 to 0.0166 or 0.017. One third of a step is 26 percent.
+pub(crate) const SAME_EXPOSURE: fn(f64) -> (f64, f64) = |time| (time * 0.97, time * 1.03);
+
+/// An f-number, with or without the letter: `2.8`, `f/2.8`. The nearest that an index can hold.
+pub(crate) fn f_number(text: &str) -> Result<f64, String> {
+    let bare = text.strip_prefix(['f', 'F']).map_or(text, |rest| rest.strip_prefix('/').unwrap_or(rest));
+    let number = number(bare).map_err(|_| "expected an f-number, as 2.8 or f/2.8".to_owned())?;
+    Ok(f64::from(number as f32))
+}
+
+/// Steps of exposure, which may be negative: `-0.7`, `+1`, `1/3`.
+pub(crate) fn steps(text: &str) -> Result<f64, String> {
+    let expected = || "expected steps of exposure, as -0.7 or 1".to_owned();
+    let text = text.strip_suffix("EV").unwrap_or(text);
+    let (sign, bare) = match text.strip_prefix(['-', '\u{2212}']) {
+        Some(bare) => (-1.0, bare),
+        None => (1.0, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let steps = match bare.split_once('/') {
+        Some((part, whole)) => number(part).ok().zip(number(whole).ok()).map(|(part, whole)| part / whole),
+        None => number(bare).ok(),
+    };
+    steps.filter(|steps| steps.is_finite()).map(|steps| sign * steps).ok_or_else(expected)
+}
+
+/// Steps that are the same: 0.3 and 0.33 are both a third.
+pub(crate) const SAME_STEPS: fn(f64) -> (f64, f64) = |steps| (steps - 0.05, steps + 0.05);
+
 /// A number, and what follows it.
 fn decimal(text: &str) -> Option<(f64, &str)> {
     let plain = |input: &mut &str| -> Result_<f64> {

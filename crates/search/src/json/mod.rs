@@ -98,6 +98,24 @@ pub struct JsonHit<'a> {
     /// Latitude and longitude in degrees.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gps: Option<(f64, f64)>,
+    /// Sensitivity (ISO speed).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iso: Option<u32>,
+    /// Focal length of the lens, in millimetres.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub focal_length: Option<f32>,
+    /// Exposure time, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exposure_time: Option<f32>,
+    /// The f-number of the aperture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aperture: Option<f32>,
+    /// The identifier that the shots of a burst share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub burst: Option<&'a str>,
+    /// True if it is a Live Photo or a motion photo; left out otherwise.
+    #[serde(skip_serializing_if = "is_false")]
+    pub motion: bool,
     /// True if there is no file at the path at present; left out if there is one.
     #[serde(skip_serializing_if = "is_false")]
     pub missing: bool,
@@ -150,6 +168,12 @@ impl<'a> From<&'a Hit> for JsonHit<'a> {
             camera: hit.record.asset.camera.as_deref(),
             lens: hit.record.asset.lens.as_deref(),
             gps: hit.record.asset.gps,
+            iso: hit.record.asset.iso,
+            focal_length: hit.record.asset.focal_length,
+            exposure_time: hit.record.asset.exposure.time,
+            aperture: hit.record.asset.exposure.aperture,
+            burst: hit.record.asset.related.burst.as_deref(),
+            motion: hit.record.asset.moves(),
             missing: hit.is_missing(),
             duplicates: hit.duplicates.iter().map(JsonDuplicate::from).collect(),
             alike: hit.alike.iter().map(JsonDuplicate::from).collect(),

@@ -213,7 +213,7 @@ mod tests {
     }
 
     /// A file with a grid of one tile, and metadata in the file and in the box itself.
-    fn file(brand: &[u8; 4], tile: &[u8; 4], start: u32) -> Vec<u8> {
+    fn file(brand: &[u8; 4], tile: &[u8; 4], exif: &[u8], start: u32) -> Vec<u8> {
         let item = |id: u8, kind: &[u8; 4], rest: &[u8]| {
             boxed(b"infe", &[&[2, 0, 0, 0, 0, id, 0, 0][..], kind, b"\0", rest].concat())
         };
@@ -226,7 +226,7 @@ mod tests {
         let place = |id: u8, method: u8, start: u32, length: u32| {
             [&[0, id, 0, method, 0, 0, 0, 1], &start.to_be_bytes()[..], &length.to_be_bytes()].concat()
         };
-        let places = [place(2, 0, start, 4), place(3, 0, start + 4, 10), place(4, 1, 2, 3)];
+        let places = [place(2, 0, start, 4), place(3, 0, start + 4, exif.len() as u32 + 6), place(4, 1, 2, 3)];
         let meta = [
             vec![0; 4],
             boxed(b"pitm", &[0, 0, 0, 0, 0, 1]),
@@ -236,12 +236,16 @@ mod tests {
             boxed(b"idat", b"..xmp.."),
         ];
         let kind = boxed(b"ftyp", &[&brand[..], &[0; 4], b"mif1"].concat());
-        [kind, boxed(b"meta", &meta.concat()), boxed(b"mdat", b"tile\0\0\0\x02..exif")].concat()
+        [kind, boxed(b"meta", &meta.concat()), boxed(b"mdat", &[b"tile\0\0\0\x02..", exif].concat())].concat()
     }
 
     fn whole(brand: &[u8; 4], tile: &[u8; 4]) -> Vec<u8> {
-        let start = file(brand, tile, 0).len() as u32 - 14;
-        file(brand, tile, start)
+        with_exif(brand, tile, b"exif")
+    }
+
+    fn with_exif(brand: &[u8; 4], tile: &[u8; 4], exif: &[u8]) -> Vec<u8> {
+        let start = file(brand, tile, exif, 0).len() - exif.len() - 10;
+        file(brand, tile, exif, start as u32)
     }
 
     #[test]
@@ -269,6 +273,25 @@ mod tests {
         assert_eq!(blocks.exif, Some(b"exif".as_slice()));
         assert_eq!(blocks.xmp, Some(b"xmp".as_slice()));
         assert!(!is_cut(&bytes));
+    }
+
+    #[test]
+    fn live_photos_are_known_by_their_maker_notes() {
+        use crate::exif_data::apple_notes::{CONTENT_ID, note};
+        let note = note(None, Some(CONTENT_ID));
+        // A main table that points to the EXIF table behind it, which has the note.
+        let length = (note.len() as u32).to_be_bytes();
+        let exif = [
+            b"MM\0\x2a\0\0\0\x08\0\x01\x87\x69\0\x04\0\0\0\x01\0\0\0\x1a\0\0\0\0".as_slice(),
+            b"\0\x01\x92\x7c\0\x07",
+            &length,
+            b"\0\0\0\x2c\0\0\0\0",
+            &note,
+        ]
+        .concat();
+        let bytes = with_exif(b"heic", b"hvc1", &exif);
+        let found = crate::exif_data::read(blocks(&bytes).exif.unwrap());
+        assert_eq!(found.related.live_photo.as_deref(), Some(CONTENT_ID));
     }
 
     #[test]
