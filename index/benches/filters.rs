@@ -76,6 +76,7 @@ fn asset(number: u64, rng: &mut StdRng) -> Asset {
         places: vec![place.to_string()],
         details_version: 0,
         sidecars: None,
+        companions: Vec::new(),
     }
 }
 

@@ -59,6 +59,8 @@ pub struct Asset {
     pub details_version: u32,
     /// Stands for files beside it that details were read from too, so that a change of theirs shows; `None` if there were none.
     pub sidecars: Option<u64>,
+    /// Names of files in the same folder that belong to it and are no assets: the video of a Live Photo.
+    pub companions: Vec<PathBuf>,
 }
 
 impl Asset {
@@ -70,7 +72,7 @@ impl Asset {
 
     /// Whether it is a Live Photo or a motion photo: it has a short video besides the picture.
     pub fn moves(&self) -> bool {
-        self.related.has_motion || self.related.live_photo.is_some()
+        self.related.has_motion || self.related.live_photo.is_some() || !self.companions.is_empty()
     }
 }
 

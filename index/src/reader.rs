@@ -548,6 +548,23 @@ impl IndexReader {
         Ok(named)
     }
 
+    /// The items of all assets that have this [key](crate::KinKeys): of none, if only one asset has it.
+    ///
+    /// # Errors
+    /// [`IndexError::Metadata`] if the word index cannot be used. The next writer makes it again.
+    pub fn items_with_kin_key(&self, key: u64) -> Result<RoaringTreemap, IndexError> {
+        self.words()?.with_kin_key(key)
+    }
+
+    /// The items of all assets that share a [key](crate::KinKeys) with another, and perhaps of some whose counterparts were
+    /// removed.
+    ///
+    /// # Errors
+    /// [`IndexError::Metadata`] if the word index cannot be used. The next writer makes it again.
+    pub fn items_with_kin(&self) -> Result<RoaringTreemap, IndexError> {
+        self.words()?.with_kin()
+    }
+
     fn words(&self) -> Result<&Words, IndexError> {
         if let Some(index) = self.words.get() {
             return Ok(index);

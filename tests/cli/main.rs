@@ -21,8 +21,11 @@ mod mounts;
 mod moved;
 mod numbers;
 mod own_model;
+mod pairs;
 mod query;
 mod query_cache;
+#[path = "../../crates/clip-image/tests/raw_files/mod.rs"]
+mod raw_files;
 mod remove;
 mod replacement;
 mod saved;

@@ -398,6 +398,10 @@ pub(crate) struct QueryArgs {
     #[arg(long, value_name = "BY", conflicts_with_all = ["json", "null", "paths_only"])]
     pub group: Option<GroupArg>,
 
+    /// Make raw files, edited copies and the shots of a burst results of their own
+    #[arg(long)]
+    pub no_pairs: bool,
+
     /// Make near duplicates and shots of the same moment one result
     #[arg(long)]
     pub collapse: bool,

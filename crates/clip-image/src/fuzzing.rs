@@ -13,6 +13,7 @@ use crate::formats;
 #[cfg(feature = "jpeg")]
 use crate::formats::jpeg;
 use crate::metadata::{Details, Exposure};
+use crate::movie;
 use crate::panics::catch;
 use crate::sidecar;
 use crate::{ImageError, Limits, Photo, decode_bytes, decode_bytes_for};
@@ -76,6 +77,13 @@ pub fn annotations(block: &[u8]) {
     check_xmp(&xmp::read(block));
     check_annotations(&iptc::read(block));
     check_xmp(&sidecar::read_takeout(block));
+}
+
+/// The box of a video that tells of it.
+pub fn movie(moov: &[u8]) {
+    let movie = movie::read(moov);
+    assert!(movie.live_photo.is_none_or(|id| (1..=128).contains(&id.len())));
+    assert!(movie.seconds.is_none_or(|seconds| seconds >= 0.0));
 }
 
 /// A colour profile, for a picture of two pixels: whatever it says, they stay two.
@@ -379,6 +387,15 @@ mod tests {
             b"{\"description\":\"a\",\"photoTakenTime\":{\"timestamp\":\"1559662200\"},\"geoData\":{\"latitude\":48.8,\
             \"longitude\":-2.3},\"people\":[{\"name\":\"Zo\\u00eb\"}]}";
         run(&[packet.to_vec(), resources.to_vec(), export.to_vec()], 3000, annotations);
+    }
+
+    #[test]
+    fn damaged_movies() {
+        let texts = [
+            ("com.apple.quicktime.content.identifier", CONTENT_ID),
+            ("com.apple.quicktime.creationdate", "2019-06-04T17:30:00+0200"),
+        ];
+        run(&[movie::tests::moov_of(1_559_662_200, 3, &texts)], 5000, movie);
     }
 
     #[test]

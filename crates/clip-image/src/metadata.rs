@@ -7,6 +7,7 @@ use image::metadata::Orientation;
 use crate::annotations::xmp::Xmp;
 use crate::annotations::{Annotations, is_by_people};
 use crate::calendar::Instant;
+use crate::movie::{self, Movie};
 use crate::related::Related;
 use crate::{Format, file_name, places, sidecar};
 
@@ -52,6 +53,8 @@ pub struct Metadata {
     pub label: Option<String>,
     /// Names of the place that it shows or was taken at: part of a city, city, region, country.
     pub places: Vec<String>,
+    /// Files beside it that belong to it: the video of a Live Photo. Only [`complete`](Metadata::complete) finds them.
+    pub companions: Vec<PathBuf>,
     /// The format, recognised by content.
     pub format: Format,
 }
@@ -65,7 +68,8 @@ impl Metadata {
     /// Title, keywords and the like in `sidecars`, files whose [subject](crate::subject_of_sidecar) is the photo, replace
     /// those in the photo's own file. Time and position are only added if the file has none. Names of places near its
     /// position are added to those that people entered. If nothing else has a time, it is taken from the file name; a time
-    /// more than a day after `now`, in seconds since 1970, is ignored. Sidecars that cannot be read are ignored.
+    /// more than a day after `now`, in seconds since 1970, is ignored. Sidecars that cannot be read are ignored. A video among
+    /// them is a companion if it is the moving half of the photo.
     pub fn complete(&mut self, path: &Path, sidecars: &[PathBuf], now: i64) {
         let Xmp { annotations, taken_at, gps, related } = sidecar::read(sidecars);
         self.annotate(annotations);
@@ -84,6 +88,8 @@ impl Metadata {
             let by_name = file_name::taken_at(&name?)?;
             (by_name <= now.saturating_add(A_DAY)).then_some(by_name)
         });
+        let videos = sidecars.iter().filter(|path| movie::looks_like_live_video(path));
+        self.companions = videos.filter(|path| Movie::open(path).belongs_to(self)).cloned().collect();
     }
 
     /// Replaces what is known by what people wrote.
@@ -164,6 +170,7 @@ impl Details {
             people,
             label,
             places,
+            companions: Vec::new(),
             format,
         }
     }

@@ -1,5 +1,6 @@
 //! Details of photos that are read again, without their pixels.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -55,6 +56,7 @@ pub(crate) fn to_asset(metadata: Metadata) -> Asset {
         people: metadata.people,
         label: metadata.label,
         places: metadata.places,
+        companions: metadata.companions.iter().filter_map(|path| path.file_name()).map(PathBuf::from).collect(),
         details_version: DETAILS_VERSION,
         ..Asset::default()
     }

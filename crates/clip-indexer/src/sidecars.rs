@@ -4,15 +4,17 @@ use std::collections::HashMap;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
-use clip_image::{hash_bytes, names_for_sidecars, subject_of_sidecar};
+use clip_image::{hash_bytes, looks_like_live_video, names_for_sidecars, subject_of_sidecar};
 use clip_index::Stamp;
 
+use crate::placeholder::is_placeholder;
 use crate::stamp::stamp_of;
 
 /// The sidecars of a photo.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Sidecars {
-    /// The most specific first: those with the photo's whole name, and XMP before others.
+    /// The most specific first: those with the photo's whole name, and XMP before others. Videos that may be the moving half of a
+    /// Live Photo are among them.
     pub paths: Vec<PathBuf>,
     /// A hash of their names, sizes and times; `None` if there are none. It changes if one is added, changed or removed.
     pub stamp: Option<u64>,
@@ -38,6 +40,10 @@ impl Beside {
         let Some((folder, subject)) = path.parent().zip(subject_of_sidecar(path)) else { return false };
         // One that has vanished meanwhile is silently skipped.
         if let Some(metadata) = metadata() {
+            // It would be downloaded to be read.
+            if looks_like_live_video(path) && is_placeholder(&metadata) {
+                return false;
+            }
             let same_subject = self.files.entry((folder.to_path_buf(), subject)).or_default();
             if !same_subject.iter().any(|sidecar| sidecar.path == path) {
                 same_subject.push(Sidecar { path: path.to_path_buf(), stamp: stamp_of(&metadata), is_used: false });
@@ -46,7 +52,8 @@ impl Beside {
         true
     }
 
-    /// Assigns sidecars to all photos, by their paths. Returns those without a photo, in order.
+    /// Assigns sidecars to all photos, by their paths. Returns those without a photo, in order, and all videos: they may be more than
+    /// the moving half of a photo, and are not indexed.
     pub fn share_out<'a>(&mut self, photos: impl Iterator<Item = (&'a Path, &'a mut Sidecars)>) -> Vec<PathBuf> {
         let mut files = std::mem::take(&mut self.files);
         if files.is_empty() {
@@ -68,7 +75,8 @@ impl Beside {
             }
             sidecars.stamp = (!said.is_empty()).then(|| stamp_for(&said));
         }
-        let unused = files.into_values().flatten().filter(|sidecar| !sidecar.is_used);
+        let unused =
+            files.into_values().flatten().filter(|sidecar| !sidecar.is_used || looks_like_live_video(&sidecar.path));
         let mut unused: Vec<PathBuf> = unused.map(|sidecar| sidecar.path).collect();
         unused.sort();
         unused

@@ -126,6 +126,55 @@ fn an_export_of_google_photos() {
     assert_eq!(asset(&library, "IMG_1(1).png").taken_at, Some(1_559_662_201));
 }
 
+fn boxed(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+    [&(content.len() as u32 + 8).to_be_bytes()[..], kind, content].concat()
+}
+
+/// A video of three seconds that was taken at a time, by the clock of the place.
+fn video(taken_at: &str) -> Vec<u8> {
+    let header = [&[0; 12], &600_u32.to_be_bytes()[..], &1800_u32.to_be_bytes(), &[0; 80]].concat();
+    let key = boxed(b"mdta", b"com.apple.quicktime.creationdate");
+    let data = boxed(b"data", &[b"\0\0\0\x01\0\0\0\0", taken_at.as_bytes()].concat());
+    let meta = [
+        boxed(b"hdlr", b"\0\0\0\0\0\0\0\0mdta"),
+        boxed(b"keys", &[b"\0\0\0\0\0\0\0\x01", &key[..]].concat()),
+        boxed(b"ilst", &boxed(&[0, 0, 0, 1], &data)),
+    ];
+    let moov = [boxed(b"mvhd", &header), boxed(b"meta", &meta.concat())].concat();
+    [boxed(b"ftyp", b"qt  \0\0\0\0qt  "), boxed(b"mdat", &[7; 100]), boxed(b"moov", &moov)].concat()
+}
+
+#[test]
+fn the_video_of_a_live_photo_is_a_companion_of_its_photo() {
+    let library = Library::new();
+    let name = "a/IMG_20190604_153000";
+    library.photo(format!("{name}.png"), RED);
+    library.photo("a/IMG_20190604_200000.png", BLUE);
+    let at = |ending: &str| library.at(format!("{name}.{ending}"));
+    fs::write(at("MOV"), video("2019-06-04T15:29:59+0200")).unwrap();
+    // Hours before the photo.
+    fs::write(library.at("a/IMG_20190604_200000.mov"), video("2019-06-04T15:30:00+0200")).unwrap();
+    let report = library.run();
+    let companions = |name: &str| asset(&library, &format!("{name}.png")).companions;
+    assert_eq!(companions(name), [Path::new("IMG_20190604_153000.MOV")]);
+    assert_eq!(companions("a/IMG_20190604_200000"), [""; 0].map(Path::new));
+    // Videos are not indexed, so they are still told of.
+    let passed = PassedOver { kind: PassedOverKind::Video, extension: Some("mov".into()), files: 2 };
+    assert_eq!(report.passed_over, [passed]);
+    assert_eq!(run(&library), (0, 0));
+
+    fs::remove_file(at("MOV")).unwrap();
+    assert_eq!(run(&library), (0, 1));
+    assert_eq!(companions(name), [""; 0].map(Path::new));
+    fs::write(at("mp4"), video("2019-06-04T15:30:02+0200")).unwrap();
+    assert_eq!(run(&library), (0, 1));
+    assert_eq!(companions(name), [Path::new("IMG_20190604_153000.mp4")]);
+    // They go together.
+    fs::rename(library.at("a"), library.at("b")).unwrap();
+    assert_eq!(run(&library), (0, 0));
+    assert_eq!(companions("b/IMG_20190604_153000"), [Path::new("IMG_20190604_153000.mp4")]);
+}
+
 #[test]
 fn files_that_tell_of_no_photo_are_passed_over_and_excluded_ones_are_not_read() {
     let library = three();

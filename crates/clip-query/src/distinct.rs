@@ -9,7 +9,7 @@ use std::path::Path;
 use clip_index::{Neighbour, Position, Record};
 
 /// Stands for the hash of a file whose content is not known, as that of an imported photo may be.
-const UNKNOWN: [u8; 16] = [0; 16];
+pub(crate) const UNKNOWN: [u8; 16] = [0; 16];
 
 /// Items of identical files, and of nothing else, in the order in which they were found.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +18,8 @@ pub(crate) struct Group {
     pub score: f32,
     /// The items' ids and the records of their files.
     pub members: Vec<(u64, Record)>,
+    /// Files that belong to these: of the same shot or burst.
+    pub kin: Vec<(u64, Record)>,
     /// Files that are nearly the same, and no results of their own.
     pub alike: Vec<Record>,
 }
@@ -34,7 +36,7 @@ pub(crate) fn groups(found: impl IntoIterator<Item = (Neighbour, Record)>) -> Ve
             Some(&place) if hash != UNKNOWN => groups[place].members.push((item, record)),
             _ => {
                 places.insert(key, groups.len());
-                groups.push(Group { score, members: vec![(item, record)], alike: Vec::new() });
+                groups.push(Group { score, members: vec![(item, record)], kin: Vec::new(), alike: Vec::new() });
             }
         }
     }

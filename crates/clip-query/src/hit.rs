@@ -6,6 +6,7 @@ use std::time::Duration;
 use clip_files::system_error;
 use clip_index::{IndexError, IndexReader, Plan, Position, Record};
 
+use crate::pairs::Member;
 use crate::words::FoundWord;
 
 /// One result.
@@ -38,6 +39,9 @@ pub struct Hit {
     /// The other photos with the same bytes that the query's filter lets pass, in ascending order of ids. A photo is found
     /// once, however many copies of its file there are.
     pub duplicates: Vec<Record>,
+    /// Files that belong to the photo, by their roles: its raw file, edited versions, the other shots of its burst, the video of a Live
+    /// Photo. The query's filter lets those pass that are assets. None with [`Query::without_pairs`](crate::Query::without_pairs).
+    pub members: Vec<Member>,
     /// With [`Query::collapse`](crate::Query::collapse): near duplicates and other shots of the same moment that the query's
     /// filter lets pass, the most similar first. They are no results of their own.
     pub alike: Vec<Record>,

@@ -96,6 +96,7 @@ pub struct Query {
     pub(crate) under: Vec<PathBuf>,
     pub(crate) only_present: bool,
     pub(crate) collapse: bool,
+    pub(crate) pairs: bool,
     pub(crate) image_limits: Limits,
     pub(crate) decoder: Decoder,
 }
@@ -148,6 +149,7 @@ impl Query {
             under: Vec::new(),
             only_present: false,
             collapse: false,
+            pairs: true,
             image_limits: Limits::default(),
             decoder: Decoder::default(),
         }
@@ -257,6 +259,13 @@ impl Query {
     /// Makes near duplicates and shots of the same moment one result, which [names](crate::Hit::alike) the others.
     pub fn collapse(mut self) -> Query {
         self.collapse = true;
+        self
+    }
+
+    /// Makes raw files, edited copies and the shots of a burst results of their own. Otherwise files from one press of the shutter
+    /// are one result, which [names](crate::Hit::members) the others.
+    pub fn without_pairs(mut self) -> Query {
+        self.pairs = false;
         self
     }
 

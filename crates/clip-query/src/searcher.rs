@@ -18,6 +18,7 @@ use crate::error::QueryError;
 use crate::fusion::Fused;
 use crate::hit::{Explanation, Hit, is_absent};
 use crate::ordering;
+use crate::pairs::{Pairs, members_of};
 use crate::part::{Part, Scores};
 use crate::query::{Alternative, Fusion, Order, Query, Term};
 use crate::relevance::{Calibration, Evidence, Units};
@@ -189,7 +190,8 @@ impl<E: Encoder> Searcher<E> {
         Ok((hits, explanation))
     }
 
-    /// How many photos meet the conditions of a query, whatever they show.
+    /// How many photos meet the conditions of a query, whatever they show. Files that belong together are one; identical files
+    /// count one by one.
     ///
     /// # Errors
     /// Those of reading the index.
@@ -197,11 +199,17 @@ impl<E: Encoder> Searcher<E> {
         let mut all = RoaringTreemap::new();
         for alternative in &query.alternatives {
             match query.conditions(alternative) {
-                None => return Ok(self.reader.len() as u64),
+                None => {
+                    all = self.reader.ids().collect();
+                    break;
+                }
                 Some(filter) => all |= self.reader.matching(&filter)?,
             }
         }
-        Ok(all.len())
+        if !query.pairs {
+            return Ok(all.len());
+        }
+        Ok(Pairs::new(&self.reader, Some(all.clone()), &self.mean, false).count(&all)?)
     }
 
     /// The unit vectors that stand for the alternatives of a query; `None` for one that only sets conditions.
@@ -286,6 +294,7 @@ impl<E: Encoder> Searcher<E> {
     fn distinct(&self, query: &Query, parts: &[Part], records: &mut Records) -> Result<Answer, QueryError> {
         let wanted = up_to(query);
         let mut k = first_k(query);
+        let mut pairs = self.pairs(query, parts);
         let mut alikes = self.alikes(query, parts);
         loop {
             let Found { mut neighbours, is_all, plans, is_corrected } = self.find(query, parts, k)?;
@@ -297,7 +306,7 @@ impl<E: Encoder> Searcher<E> {
             }
             let mut groups = distinct::groups(records.of(&self.reader, &neighbours)?);
             let missing;
-            (groups, missing) = shown(query, groups, alikes.as_mut())?;
+            (groups, missing) = shown(query, groups, pairs.as_mut(), alikes.as_mut())?;
             let is_enough = last.is_none_or(|last| distinct::suffice(&groups, wanted, last));
             // Nothing that comes later is more similar, unless it is corrected by less than what was found.
             let is_plain = !is_corrected && parts.iter().all(|part| part.fused.is_none());
@@ -326,7 +335,8 @@ impl<E: Encoder> Searcher<E> {
         let order = if query.order == Order::Best { Order::Newest } else { query.order };
         groups.sort_by(|a, b| ordering::of(order, &a.members[0].1, &b.members[0].1));
         let missing;
-        (groups, missing) = shown(query, groups, self.alikes(query, parts).as_mut())?;
+        let (mut pairs, mut alikes) = (self.pairs(query, parts), self.alikes(query, parts));
+        (groups, missing) = shown(query, groups, pairs.as_mut(), alikes.as_mut())?;
         groups.truncate(up_to(query));
         Ok(Answer { groups, missing, plans: Vec::new(), is_corrected: false })
     }
@@ -336,18 +346,22 @@ impl<E: Encoder> Searcher<E> {
         if !query.collapse {
             return None;
         }
-        let mut passing = Some(RoaringTreemap::new());
-        for part in parts {
-            passing = passing.zip(part.passing.as_ref()).map(|(all, of_part)| all | of_part);
-        }
-        let mean = self.mean.get_or_init(|| self.reader.mean()).as_ref();
-        Some(Alikes::new(&self.reader, passing, mean, query.only_present))
+        Some(Alikes::new(&self.reader, passing_of(parts), self.mean(), query.only_present))
+    }
+
+    /// What finds the files that belong together among the items that pass, unless they are to be results of their own.
+    fn pairs(&self, query: &Query, parts: &[Part]) -> Option<Pairs<'_>> {
+        query.pairs.then(|| Pairs::new(&self.reader, passing_of(parts), &self.mean, query.only_present))
+    }
+
+    fn mean(&self) -> Option<&Mean> {
+        self.mean.get_or_init(|| self.reader.mean()).as_ref()
     }
 
     /// What is known of a result; `None` if its scores cannot be calibrated.
     fn evidence(&self, scores: Scores<'_>, phrase_weight: f32, place: usize) -> Option<Evidence> {
         let Scores { adjusted, part, embedded, .. } = scores;
-        let mean = self.mean.get_or_init(|| self.reader.mean()).as_ref()?;
+        let mean = self.mean()?;
         let dot: f32 = mean.embedding.iter().zip(&embedded.vector).map(|(a, b)| a * b).sum();
         Some(Evidence {
             adjusted,
@@ -388,6 +402,7 @@ impl<E: Encoder> Searcher<E> {
         });
         let hit = |(place, mut group): (usize, Group)| {
             let (item, record) = group.members.swap_remove(first(&group));
+            let members = members_of(&record.asset, group.kin);
             let alike = group.alike;
             let mut duplicates: Vec<Record> = group.members.into_iter().map(|(_, record)| record).collect();
             duplicates.sort_by_key(|record| record.id);
@@ -408,6 +423,7 @@ impl<E: Encoder> Searcher<E> {
                 path: record.asset.path.clone(),
                 record,
                 duplicates,
+                members,
                 alike,
             }
         };
@@ -422,19 +438,34 @@ impl<E: Encoder> Searcher<E> {
     }
 }
 
+/// The items that pass; `None` if all do.
+fn passing_of(parts: &[Part]) -> Option<RoaringTreemap> {
+    let mut passing = Some(RoaringTreemap::new());
+    for part in parts {
+        passing = passing.zip(part.passing.as_ref()).map(|(all, of_part)| all | of_part);
+    }
+    passing
+}
+
 /// The groups that may be shown, and how many before the last that is wanted have no file.
 fn shown(
     query: &Query,
     mut groups: Vec<Group>,
+    pairs: Option<&mut Pairs<'_>>,
     alikes: Option<&mut Alikes<'_>>,
 ) -> Result<(Vec<Group>, u64), IndexError> {
     let mut missing = 0;
-    if query.only_present {
-        let most = if alikes.is_some() { usize::MAX } else { up_to(query) };
+    let most = if alikes.is_some() { usize::MAX } else { up_to(query) };
+    if let Some(pairs) = pairs {
+        (groups, missing) = pairs.joined(groups, most)?;
+    } else if query.only_present {
         (groups, missing) = distinct::present(groups, most, is_absent);
     }
     if let Some(alikes) = alikes {
         groups = alikes.collapsed(groups, up_to(query))?;
+        // What belongs to a result is named there.
+        let kin: RoaringTreemap = groups.iter().flat_map(|group| &group.kin).map(|(_, record)| record.id).collect();
+        groups.iter_mut().for_each(|group| group.alike.retain(|record| !kin.contains(record.id)));
     }
     Ok((groups, missing))
 }

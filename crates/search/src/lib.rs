@@ -103,8 +103,9 @@ pub use clip_model::{
     Precision, Remedy as ModelRemedy, Towers,
 };
 pub use clip_query::{
-    Alternative, CachedEncoder, CachedTexts, Example, Explanation, Filter, FoundWord, Fusion, Hit, Method, NumberField,
-    Order, Plan, Property, Query, QueryError, Ranked, Reason, Searcher, Shape, Strategy, Term, TextCache, TextField,
+    Alternative, CachedEncoder, CachedTexts, Example, Explanation, Filter, FoundWord, Fusion, Hit, Member, Method,
+    NumberField, Order, Plan, Property, Query, QueryError, Ranked, Reason, Role, Searcher, Shape, Strategy, Term,
+    TextCache, TextField,
 };
 
 /// The texts that correct scores.

@@ -274,6 +274,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Item, String> {
             // Not known: what is in the file is read when the photo is next seen there.
             details_version: 0,
             sidecars: None,
+            companions: Vec::new(),
         },
     })
 }

@@ -38,6 +38,7 @@ mod tag {
     pub(super) const BURST: u8 = 36;
     pub(super) const LIVE_PHOTO: u8 = 37;
     pub(super) const MARKS: u8 = 38;
+    pub(super) const COMPANION: u8 = 39;
 }
 
 /// The bits of `MARKS`.
@@ -125,6 +126,9 @@ pub(crate) fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), IndexErro
     if let Some(sidecars) = asset.sidecars {
         field(tag::SIDECARS, &[&sidecars.to_le_bytes()]);
     }
+    for companion in &asset.companions {
+        field(tag::COMPANION, &[&stored_path(companion)?]);
+    }
     if record.positions != [0] {
         let positions: Vec<u8> = record.positions.iter().flat_map(|position| position.to_le_bytes()).collect();
         field(tag::POSITIONS, &[&positions]);
@@ -186,6 +190,7 @@ pub(crate) fn decode(id: u64, bytes: &[u8]) -> Option<Record> {
             tag::PLACE => asset.places.push(str::from_utf8(value).ok()?.to_owned()),
             tag::DETAILS_VERSION => asset.details_version = u32::from_le_bytes(value.try_into().ok()?),
             tag::SIDECARS => asset.sidecars = Some(u64::from_le_bytes(value.try_into().ok()?)),
+            tag::COMPANION => asset.companions.push(path_bytes::to_path(value)),
             tag::POSITIONS => positions = positions_of(value)?,
             tag => fields::take_stamp(tag, value, &mut asset.stamp)?,
         }
@@ -256,6 +261,7 @@ pub(super) mod tests {
             places in prop::collection::vec(".{0,12}", 0..3),
             details_version in 0u32..3,
             sidecars: Option<u64>,
+            companions in prop::collection::vec(".{1,12}", 0..3),
         ) -> Asset {
             let nanos = i128::from(nanos % 1_000_000_000);
             Asset {
@@ -288,6 +294,7 @@ pub(super) mod tests {
                 places,
                 details_version,
                 sidecars,
+                companions: companions.into_iter().map(Into::into).collect(),
             }
         }
     }

@@ -7,6 +7,7 @@ use tantivy::tokenizer::{PreTokenizedString, Token};
 
 use crate::asset::{Asset, Kind, Record};
 use crate::filter::{self, NumberField, Property, Shape, TextField, fold};
+use crate::kin::KinKeys;
 
 /// Splits at everything that is neither letter nor digit.
 const TOKENIZER: &str = "default";
@@ -22,6 +23,8 @@ pub(crate) struct Fields {
     pub(crate) facts: Field,
     /// Hashes of the folders around the file.
     pub(crate) folders: Field,
+    /// What files that may belong together have in common.
+    pub(crate) kin: Field,
     /// All words, to be ranked by.
     pub(crate) words: Field,
     /// Whole values.
@@ -106,6 +109,7 @@ pub(crate) fn schema() -> (Schema, Fields) {
         last: schema.add_u64_field(column::LAST, fast()),
         facts: schema.add_text_field("facts", STRING),
         folders: schema.add_u64_field("folders", NumericOptions::default().set_indexed()),
+        kin: schema.add_u64_field("kin", NumericOptions::default().set_indexed()),
         words: schema.add_text_field("words", text(TOKENIZER, IndexRecordOption::WithFreqs)),
         camera: schema.add_text_field("camera", STRING),
         lens: schema.add_text_field("lens", STRING),
@@ -137,6 +141,9 @@ impl Fields {
         // The file itself too: a folder that is asked for may be a file.
         for folder in asset.path.ancestors() {
             document.add_u64(self.folders, folder_hash(folder));
+        }
+        for key in KinKeys::of(asset).iter() {
+            document.add_u64(self.kin, key);
         }
         document.add_text(self.words, words_of(asset));
         for (field, of) in [

@@ -43,6 +43,55 @@ pub(crate) fn are_there(searcher: &Searcher, words: &[Term]) -> tantivy::Result<
     Ok(false)
 }
 
+/// How many assets have this word, with some that were removed.
+pub(crate) fn count(searcher: &Searcher, word: &Term) -> tantivy::Result<u64> {
+    let mut count = 0;
+    for segment in searcher.segment_readers() {
+        let found = segment.inverted_index(word.field())?.get_term_info(word)?;
+        count += found.map_or(0, |found| u64::from(found.doc_freq));
+    }
+    Ok(count)
+}
+
+/// The numbers of a field that more than one asset has, perhaps one that was removed; ascending.
+pub(crate) fn shared_terms(searcher: &Searcher, field: Field) -> tantivy::Result<Vec<Term>> {
+    let (mut once, mut shared) = (Vec::new(), Vec::new());
+    for segment in searcher.segment_readers() {
+        let index = segment.inverted_index(field)?;
+        let mut terms = index.terms().stream()?;
+        while terms.advance() {
+            let Ok(number) = terms.key().try_into() else { continue };
+            let number = u64::from_be_bytes(number);
+            let list = if terms.value().doc_freq > 1 { &mut shared } else { &mut once };
+            list.push(number);
+        }
+    }
+    once.extend_from_slice(&shared);
+    once.sort_unstable();
+    shared.extend(once.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]));
+    shared.sort_unstable();
+    shared.dedup();
+    Ok(shared.into_iter().map(|number| Term::from_field_u64(field, number)).collect())
+}
+
+/// The ids of the items of all assets that have any of these words.
+pub(crate) fn items_with_any(
+    searcher: &Searcher,
+    items: &OnceLock<Items>,
+    words: &[Term],
+) -> tantivy::Result<RoaringTreemap> {
+    items_of(searcher, items, |segment| {
+        let mut docs = Docs::none(segment.max_doc());
+        for word in words {
+            let index = segment.inverted_index(word.field())?;
+            if let Some(postings) = index.read_postings(word, IndexRecordOption::Basic)? {
+                docs.extend(postings);
+            }
+        }
+        Ok(docs)
+    })
+}
+
 /// The ids of the items of all assets that have all these words.
 pub(crate) fn items_with(
     searcher: &Searcher,

@@ -141,6 +141,28 @@ impl Words {
         guard(&self.dir, || matching::items_with(&self.searcher, &self.items, &words))
     }
 
+    /// The items of the assets that have this key; none if it is only one asset.
+    pub(crate) fn with_kin_key(&self, key: u64) -> Result<RoaringTreemap, IndexError> {
+        self.refuse_earlier()?;
+        let term = Term::from_field_u64(self.fields.kin, key);
+        if guard(&self.dir, || matching::count(&self.searcher, &term))? < 2 {
+            return Ok(RoaringTreemap::new());
+        }
+        self.check_postings()?;
+        guard(&self.dir, || matching::items_with(&self.searcher, &self.items, std::slice::from_ref(&term)))
+    }
+
+    /// The items of all assets that have a key in common with another.
+    pub(crate) fn with_kin(&self) -> Result<RoaringTreemap, IndexError> {
+        self.refuse_earlier()?;
+        let shared = guard(&self.dir, || matching::shared_terms(&self.searcher, self.fields.kin))?;
+        if shared.is_empty() {
+            return Ok(RoaringTreemap::new());
+        }
+        self.check_postings()?;
+        guard(&self.dir, || matching::items_with_any(&self.searcher, &self.items, &shared))
+    }
+
     /// Assets that have at least one of the words, best first by BM25; equal scores in ascending order of ids.
     pub(crate) fn search(&self, words: &str, limit: usize) -> Result<Vec<(u64, f32)>, IndexError> {
         if limit == 0 {

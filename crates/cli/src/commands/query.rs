@@ -18,7 +18,7 @@ use crate::query_text::{understand, words};
 use crate::results_folder;
 use crate::settings::{library, query_cache};
 
-/// How many copies of a result are named. With --json all are.
+/// How many copies of a result are named, and how many files that belong to it. With --json all are.
 const NAMED_DUPLICATES: usize = 10;
 
 pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
@@ -39,6 +39,9 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
     if reader.is_empty() {
         notice(format_args!("the index in {} is empty; add photos with `clip-search index DIR`", escaped(index)));
         return Ok(Exit::Partly);
+    }
+    if args.no_pairs {
+        query = query.without_pairs();
     }
     if args.count {
         return count_only(searcher.count(&query)?);
@@ -220,8 +223,15 @@ fn groups(hits: &[Hit], by: GroupArg) -> Vec<(String, Vec<&Hit>)> {
     groups
 }
 
-/// Names the other files with the same content below a result, and says how many are nearly the same.
+/// Names the files that belong to a result and those with the same content below it, and says how many are nearly the same.
 fn name_duplicates(hit: &Hit, results: &mut Results) -> Result<()> {
+    for member in hit.members.iter().take(NAMED_DUPLICATES) {
+        results.line(format_args!("       {} {}", member.role.name(), escaped(&member.path)))?;
+    }
+    let more = hit.members.len().saturating_sub(NAMED_DUPLICATES);
+    if more > 0 {
+        results.line(format_args!("       and {} more that belong to it", grouped(more as u64)))?;
+    }
     for duplicate in hit.duplicates.iter().take(NAMED_DUPLICATES) {
         results.line(format_args!("       also {}", escaped(&duplicate.asset.path)))?;
     }

@@ -74,6 +74,12 @@ pub fn format_of(beginning: &[u8]) -> Option<Format> {
     sniff(beginning).ok()
 }
 
+/// Whether the name ends like that of a camera's raw file, in upper or lower case. The file is not touched.
+pub fn looks_like_raw(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    extension.and_then(Format::from_extension) == Some(Format::Raw)
+}
+
 /// Recognises the format by the first bytes of a file.
 ///
 /// # Errors

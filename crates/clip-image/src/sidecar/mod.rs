@@ -1,7 +1,8 @@
 //! Files beside a photo that tell of it.
 //!
 //! Programs that leave photos as they are write what people say about them to a file beside each: XMP, under the photo's name with
-//! ".xmp" after it (darktable, digiKam), or in place of the extension (Lightroom). Exports of Google Photos have JSON.
+//! ".xmp" after it (darktable, digiKam), or in place of the extension (Lightroom). Exports of Google Photos have JSON. The video of a
+//! Live Photo has the photo's name with another extension.
 
 mod takeout;
 
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::annotations::xmp::{self, Xmp};
 use crate::panics::catch;
-use crate::{file, formats};
+use crate::{file, formats, movie};
 
 /// Of larger files, only the beginning is read.
 const LONGEST: u64 = 1 << 20;
@@ -25,6 +26,7 @@ pub fn subject_of_sidecar(path: &Path) -> Option<String> {
     let (stem, extension) = name.rsplit_once('.')?;
     match extension {
         "xmp" if !stem.is_empty() => Some(stem.to_owned()),
+        _ if !stem.is_empty() && movie::looks_like_live_video(path) => Some(stem.to_owned()),
         "json" => {
             let (stem, number) = without_number(stem);
             let subject = match stem.rsplit_once('.') {
@@ -61,7 +63,7 @@ fn without_number(name: &str) -> (&str, &str) {
 /// What these files say, the first of them before the others. A file that cannot be read says nothing.
 pub(crate) fn read(sidecars: &[PathBuf]) -> Xmp {
     let mut said = Xmp::default();
-    for found in sidecars.iter().filter_map(|path| read_one(path)) {
+    for found in sidecars.iter().filter(|path| !movie::looks_like_live_video(path)).filter_map(|path| read_one(path)) {
         said.annotations = said.annotations.or(found.annotations);
         said.taken_at = said.taken_at.or(found.taken_at);
         said.gps = said.gps.or(found.gps);
@@ -104,12 +106,23 @@ mod tests {
             ("a.jpg(1).json", "a(1).jpg"),
             ("a.jpg.supplemental-metadata(12).json", "a(12).jpg"),
             ("a(1).jpg.json", "a(1).jpg"),
+            ("IMG_1.MOV", "img_1"),
+            ("a.b.mp4", "a.b"),
         ] {
             assert_eq!(subject(name).as_deref(), Some(expected), "{name}");
         }
-        for name in
-            ["a.jpg", "package.json", "a.txt.json", "xmp", ".xmp", "a.jpg.supplemental-x.json", "a.xmp.bak", ".json"]
-        {
+        for name in [
+            "a.jpg",
+            "a.avi",
+            ".mov",
+            "package.json",
+            "a.txt.json",
+            "xmp",
+            ".xmp",
+            "a.jpg.supplemental-x.json",
+            "a.xmp.bak",
+            ".json",
+        ] {
             assert_eq!(subject(name), None, "{name}");
         }
         let names: Vec<String> = names_for_sidecars(Path::new("/photos/A.b.JPG")).collect();

@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use clip_index::{Exclude, IndexReader, ModelOrigin, Record, Status, VerifyReport};
 use clip_indexer::{PassedOver, PassedOverKind, Removed, Report, Skipped, StageTimes};
-use clip_query::Hit;
+use clip_query::{Hit, Member};
 use serde::Serialize;
 
 pub use answer::{JsonAnswer, JsonDay, JsonPart, JsonPlaces, JsonSpot, JsonTimeline, JsonUnderstood};
@@ -122,6 +122,9 @@ pub struct JsonHit<'a> {
     /// The other files with the same bytes, which are no results of their own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub duplicates: Vec<JsonDuplicate<'a>>,
+    /// The files that belong to it: raw files, edited versions, the other shots of its burst, the video of a Live Photo.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<JsonMember<'a>>,
     /// Near duplicates and other shots of the same moment, if they were to be one result.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alike: Vec<JsonDuplicate<'a>>,
@@ -129,6 +132,29 @@ pub struct JsonHit<'a> {
 
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+/// A file that belongs to a result.
+#[derive(Debug, Serialize)]
+pub struct JsonMember<'a> {
+    /// What it is to the result: "raw", "edited", "original", "copy", "burst" or "live".
+    pub role: &'static str,
+    /// Where it is.
+    #[serde(flatten)]
+    pub path: JsonPath<'a>,
+    /// Its id in the index; absent for the video of a Live Photo, which is not indexed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<u64>,
+}
+
+impl<'a> From<&'a Member> for JsonMember<'a> {
+    fn from(member: &'a Member) -> Self {
+        Self {
+            role: member.role.name(),
+            path: JsonPath::from(member.path.as_path()),
+            id: member.record.as_ref().map(|record| record.id),
+        }
+    }
 }
 
 /// A file that goes with a result.
@@ -176,6 +202,7 @@ impl<'a> From<&'a Hit> for JsonHit<'a> {
             motion: hit.record.asset.moves(),
             missing: hit.is_missing(),
             duplicates: hit.duplicates.iter().map(JsonDuplicate::from).collect(),
+            members: hit.members.iter().map(JsonMember::from).collect(),
             alike: hit.alike.iter().map(JsonDuplicate::from).collect(),
         }
     }
