@@ -15,6 +15,8 @@ mod hostile;
 mod incremental;
 mod left_out;
 mod manners;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod messages;
 mod model;
 mod mounts;

@@ -132,6 +132,9 @@ pub(crate) enum Command {
     /// Show a page to search on, and answer other programs over HTTP
     #[cfg(feature = "serve")]
     Serve(ServeArgs),
+    /// Let an assistant search and look at photos (Model Context Protocol, on standard input and output)
+    #[cfg(feature = "mcp")]
+    Mcp(McpArgs),
     /// Print the embeddings of texts or images
     Embed(EmbedArgs),
     /// Classify photos by label names or by example photos
@@ -450,6 +453,18 @@ pub(crate) struct QueryArgs {
     /// Do not read or write the cache of recent text embeddings
     #[arg(long)]
     pub no_cache: bool,
+
+    #[command(flatten)]
+    pub model: ModelArgs,
+}
+
+#[cfg(feature = "mcp")]
+#[derive(Debug, Args)]
+#[command(after_help = "Assistants start the command themselves; docs/mcp.md says how to tell them.")]
+pub(crate) struct McpArgs {
+    /// Do not tell where photos were taken
+    #[arg(long)]
+    pub no_places: bool,
 
     #[command(flatten)]
     pub model: ModelArgs,

@@ -68,6 +68,8 @@ mod maintenance;
 mod model;
 mod models;
 mod saved;
+mod strangers;
+mod thumbnail;
 mod understand;
 mod update;
 
@@ -78,6 +80,8 @@ pub use maintenance::{compact, remove};
 pub use model::LazyModel;
 pub use models::{Models, POCKET};
 pub use saved::{SavedSearch, SavedSearches};
+pub use strangers::Forbidden;
+pub use thumbnail::thumbnail;
 pub use understand::{Understood, understand};
 pub use update::{Update, UpdateOptions, UpdateResult};
 

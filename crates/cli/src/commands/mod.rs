@@ -9,6 +9,8 @@ mod eval;
 mod export;
 mod import;
 mod index;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod model;
 mod query;
 mod remove;
@@ -34,6 +36,8 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
         Command::Search(command) => search::run(&index_folder(cli.index)?, &command),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&index_folder(cli.index)?, &args),
+        #[cfg(feature = "mcp")]
+        Command::Mcp(args) => mcp::run(&index_folder(cli.index)?, &args),
         Command::Embed(args) => embed::run(&args),
         Command::Classify(args) => classify::run(&args),
         Command::Eval(args) => eval::run(&args),

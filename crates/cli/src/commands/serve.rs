@@ -9,7 +9,7 @@ use clip_search::IndexOptions;
 use clip_server::{Server, ServerError, Settings, Token};
 
 use crate::args::ServeArgs;
-use crate::commands::decode_worker;
+use crate::decoder::decoder;
 use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::interrupt;
@@ -37,8 +37,8 @@ pub(crate) fn run(index: &Path, args: &ServeArgs) -> Result<Exit> {
         places: !args.no_places,
         read_only: args.read_only,
         thumbnails: cache_folder().map(|folder| folder.join("thumbnails")),
-        decoder: decode_worker::decoder(),
-        indexing: IndexOptions { decoder: decode_worker::decoder(), ..IndexOptions::default() },
+        decoder: decoder(),
+        indexing: IndexOptions { decoder: decoder(), ..IndexOptions::default() },
         ..Settings::new(today)
     };
     let server = Server::bind(Arc::new(library), settings).map_err(explained)?;

@@ -1,0 +1,69 @@
+//! What an assistant is told.
+
+use clip_search::{Alternative, Filter, Forbidden, ImageError, IndexError, LibraryError};
+use serde::Serialize;
+use serde_json::Value;
+
+/// Why a tool has no answer, in words for an assistant.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("{}", with_causes(.0))]
+    Library(#[from] LibraryError),
+    #[error("the photo cannot be shown: {0}")]
+    Image(#[from] ImageError),
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    #[error("the answer cannot be written: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+impl From<IndexError> for Failure {
+    fn from(error: IndexError) -> Failure {
+        Failure::Library(error.into())
+    }
+}
+
+fn with_causes(error: &LibraryError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// What lets every photo pass.
+pub(crate) fn everything() -> Alternative {
+    Alternative { terms: Vec::new(), filter: Filter::All(Vec::new()) }
+}
+
+pub(crate) fn json(value: &impl Serialize) -> Result<Value, Failure> {
+    Ok(serde_json::to_value(value)?)
+}
+
+/// What is known of a photo, with or without where it was taken.
+pub(crate) fn photo(photo: &impl Serialize, places: bool) -> Result<Value, Failure> {
+    let mut value = json(photo)?;
+    if let (false, Value::Object(members)) = (places, &mut value) {
+        for member in ["gps", "place"] {
+            members.remove(member);
+        }
+    }
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_can_be_kept_back() {
+        let known = serde_json::json!({ "id": 1, "gps": [1.0, 2.0], "place": "Rome", "camera": "x" });
+        assert_eq!(photo(&known, true).unwrap(), known);
+        assert_eq!(photo(&known, false).unwrap(), serde_json::json!({ "id": 1, "camera": "x" }));
+    }
+}
