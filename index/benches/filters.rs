@@ -77,6 +77,7 @@ fn asset(number: u64, rng: &mut StdRng) -> Asset {
         details_version: 0,
         sidecars: None,
         companions: Vec::new(),
+        picture_hash: Vec::new(),
     }
 }
 

@@ -61,6 +61,8 @@ pub struct Asset {
     pub sidecars: Option<u64>,
     /// Names of files in the same folder that belong to it and are no assets: the video of a Live Photo.
     pub companions: Vec<PathBuf>,
+    /// What the picture looks like, to find it in other files; empty if that was not computed. Its bytes mean nothing to the index.
+    pub picture_hash: Vec<u8>,
 }
 
 impl Asset {

@@ -516,7 +516,7 @@ impl IndexWriter {
     }
 
     /// Takes over the details of `read` and their version: when, where and with what the photo was taken, and what is said about
-    /// it. All else stays as it is, embeddings included.
+    /// it. All else stays as it is, embeddings and the hash of the picture included.
     ///
     /// # Errors
     /// [`IndexError::UnknownId`], or those of reading the record.
@@ -530,6 +530,7 @@ impl IndexWriter {
             kind: asset.kind,
             width: asset.width,
             height: asset.height,
+            picture_hash: asset.picture_hash.clone(),
             details_version,
             ..read.clone()
         };

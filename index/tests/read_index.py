@@ -207,6 +207,7 @@ def read_record(data: bytes) -> dict:
         "camera": fields[10].decode() if 10 in fields else None,
         "lens": fields[11].decode() if 11 in fields else None,
         "gps": of(12, "dd"),
+        "picture_hash": list(fields.get(28, b"")),
         "positions": positions,
     }
 

@@ -84,6 +84,7 @@ mod metadata;
 mod movie;
 mod orientation;
 mod panics;
+mod picture_hash;
 mod places;
 mod raster;
 #[cfg(feature = "png")]
@@ -104,6 +105,7 @@ pub use hash::{ContentHash, hash_bytes};
 pub use limits::Limits;
 pub use metadata::{Exposure, Gps, Metadata};
 pub use movie::looks_like_live_video;
+pub use picture_hash::{PictureHash, Turn};
 pub use related::Related;
 pub use sidecar::{names_for_sidecars, subject_of_sidecar};
 pub use workers::{Workers, serve_decoding};

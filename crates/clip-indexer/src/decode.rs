@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use clip_encoder::Encoder;
-use clip_image::{Decoder, Limits, Metadata};
+use clip_image::{Decoder, Limits, Metadata, PictureHash};
 use crossbeam_channel::Sender;
 
 use crate::bad::Bad;
@@ -47,9 +47,17 @@ pub(crate) enum Finding<P> {
 
 /// A photo on its way to the encoder. The full picture is gone by now: what waits in the channel is small.
 pub(crate) struct Decoded<P> {
+    pub photo: Seen,
+    pub pixels: P,
+}
+
+/// What is known of a photo once its pixels were looked at.
+pub(crate) struct Seen {
+    /// Of its content.
     pub hash: [u8; 16],
     pub metadata: Metadata,
-    pub pixels: P,
+    /// As it is stored.
+    pub picture_hash: Vec<u8>,
 }
 
 /// The work, shared by the threads that do it.
@@ -126,10 +134,11 @@ impl<E: Encoder> Decoding<'_, E> {
         drop(bytes);
         share.set_file(0);
         share.decode_with(photo.image.len() as u64);
+        let picture_hash = PictureHash::to_bytes(PictureHash::of(&photo.image).as_ref());
         let pixels = self.encoder.preprocess(&photo.image);
         times.preprocess += watch.lap();
         let pixels = pixels.map_err(|error| SkipReason::NotEncoded { error })?;
-        Ok(Finding::Decoded(Box::new(Decoded { hash, metadata: photo.metadata, pixels })))
+        Ok(Finding::Decoded(Box::new(Decoded { photo: Seen { hash, metadata: photo.metadata, picture_hash }, pixels })))
     }
 }
 

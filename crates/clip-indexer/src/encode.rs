@@ -8,13 +8,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use clip_encoder::{BoxedError, Encoder};
-use clip_image::Metadata;
 use crossbeam_channel::{Receiver, Sender};
 
+use crate::decode::Seen;
 use crate::error::IndexerError;
 
-/// A photo whose pixels are with the encoder: its place in the work, its hash and what else is known of it.
-pub(crate) type Waiting = (usize, [u8; 16], Metadata);
+/// A photo whose pixels are with the encoder: its place in the work, and what is known of it.
+pub(crate) type Waiting = (usize, Seen);
 
 /// A batch being gathered: pixels by themselves, as the encoder takes them, and the rest beside.
 pub(crate) struct Batch<P> {

@@ -21,14 +21,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clip_encoder::Encoder;
-use clip_image::Metadata;
 use clip_index::{Asset, IndexError, IndexReader, IndexWriter, Stamp};
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::bad::{Bad, Fault};
 use crate::budget::Budget;
 use crate::contents::Contents;
-use crate::decode::{Decoded, Decoding, Finding, Message};
+use crate::decode::{Decoded, Decoding, Finding, Message, Seen};
 use crate::details::{self, Reading};
 use crate::encode::{self, Batch, Encoded, Waiting};
 use crate::error::IndexerError;
@@ -69,8 +68,7 @@ pub(crate) struct Pipeline<'a> {
 /// What became of a file of the work.
 enum Resolved {
     Encoded {
-        hash: [u8; 16],
-        metadata: Box<Metadata>,
+        photo: Box<Seen>,
         row: Vec<f32>,
     },
     Touched {
@@ -321,9 +319,9 @@ impl<'a> Pipeline<'a> {
         let index = message.work;
         let resolved = match message.result {
             Ok(Finding::Decoded(decoded)) => {
-                let Decoded { hash, metadata, pixels } = *decoded;
+                let Decoded { photo, pixels } = *decoded;
                 batch.pixels.push(pixels);
-                batch.photos.push((index, hash, metadata));
+                batch.photos.push((index, photo));
                 return Ok(());
             }
             Ok(Finding::Touched { id }) => Resolved::Touched { id },
@@ -362,10 +360,11 @@ impl<'a> Pipeline<'a> {
     fn settle(&mut self, index: usize, resolved: Resolved) -> Result<(), IndexerError> {
         let work = &self.work[index];
         match resolved {
-            Resolved::Encoded { hash, metadata, row } => {
+            Resolved::Encoded { photo, row } => {
+                let Seen { hash, metadata, picture_hash } = *photo;
                 let file = &work.file;
                 let (path, stamp, sidecars) = (file.path.clone(), file.stamp, file.sidecars.stamp);
-                let asset = Asset { path, stamp, hash, sidecars, ..details::to_asset(*metadata) };
+                let asset = Asset { path, stamp, hash, sidecars, picture_hash, ..details::to_asset(metadata) };
                 self.add(index, (asset, row), Outcome::Encoded)?;
             }
             Resolved::Touched { id } => {
@@ -415,7 +414,7 @@ impl<'a> Pipeline<'a> {
                     match row {
                         Ok(row) => self.encoded(photo, row)?,
                         Err(error) => {
-                            let (index, hash, _) = photo;
+                            let (index, Seen { hash, .. }) = photo;
                             let reason = SkipReason::NotEncoded { error };
                             self.resolve(index, Resolved::Skipped { hash: Some(hash), reason })?;
                         }
@@ -428,8 +427,8 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
-    fn encoded(&mut self, (index, hash, metadata): Waiting, row: Vec<f32>) -> Result<(), IndexerError> {
-        self.resolve(index, Resolved::Encoded { hash, metadata: Box::new(metadata), row })
+    fn encoded(&mut self, (index, photo): Waiting, row: Vec<f32>) -> Result<(), IndexerError> {
+        self.resolve(index, Resolved::Encoded { photo: Box::new(photo), row })
     }
 
     fn add(&mut self, index: usize, photo: (Asset, Vec<f32>), outcome: Outcome) -> Result<(), IndexerError> {

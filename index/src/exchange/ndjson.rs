@@ -275,6 +275,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Item, String> {
             details_version: 0,
             sidecars: None,
             companions: Vec::new(),
+            picture_hash: Vec::new(),
         },
     })
 }

@@ -30,6 +30,7 @@ mod tag {
     pub(super) const LABEL: u8 = 25;
     pub(super) const PLACE: u8 = 26;
     pub(super) const SIDECARS: u8 = 27;
+    pub(super) const PICTURE_HASH: u8 = 28;
     // 28 to 31 are kept free.
     pub(super) const EXPOSURE_TIME: u8 = 32;
     pub(super) const APERTURE: u8 = 33;
@@ -129,6 +130,9 @@ pub(crate) fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), IndexErro
     for companion in &asset.companions {
         field(tag::COMPANION, &[&stored_path(companion)?]);
     }
+    if !asset.picture_hash.is_empty() {
+        field(tag::PICTURE_HASH, &[&asset.picture_hash]);
+    }
     if record.positions != [0] {
         let positions: Vec<u8> = record.positions.iter().flat_map(|position| position.to_le_bytes()).collect();
         field(tag::POSITIONS, &[&positions]);
@@ -191,6 +195,7 @@ pub(crate) fn decode(id: u64, bytes: &[u8]) -> Option<Record> {
             tag::DETAILS_VERSION => asset.details_version = u32::from_le_bytes(value.try_into().ok()?),
             tag::SIDECARS => asset.sidecars = Some(u64::from_le_bytes(value.try_into().ok()?)),
             tag::COMPANION => asset.companions.push(path_bytes::to_path(value)),
+            tag::PICTURE_HASH => asset.picture_hash = value.to_vec(),
             tag::POSITIONS => positions = positions_of(value)?,
             tag => fields::take_stamp(tag, value, &mut asset.stamp)?,
         }
@@ -262,6 +267,7 @@ pub(super) mod tests {
             details_version in 0u32..3,
             sidecars: Option<u64>,
             companions in prop::collection::vec(".{1,12}", 0..3),
+            picture_hash in prop::collection::vec(any::<u8>(), 0..200),
         ) -> Asset {
             let nanos = i128::from(nanos % 1_000_000_000);
             Asset {
@@ -295,6 +301,7 @@ pub(super) mod tests {
                 details_version,
                 sidecars,
                 companions: companions.into_iter().map(Into::into).collect(),
+                picture_hash,
             }
         }
     }

@@ -108,6 +108,7 @@ pub fn photo(number: u64, dimension: usize) -> Photo {
         details_version: 0,
         sidecars: number.is_multiple_of(11).then_some(number),
         companions: number.is_multiple_of(17).then(|| format!("IMG_{number:05}.mov").into()).into_iter().collect(),
+        picture_hash: if number.is_multiple_of(2) { vec![number as u8; 129] } else { Vec::new() },
     };
     Photo { asset, embedding: unit(&mut rng, dimension) }
 }

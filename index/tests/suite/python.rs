@@ -64,6 +64,7 @@ fn asset(reader: &IndexReader, record: &Record) -> Value {
         "camera": asset.camera,
         "lens": asset.lens,
         "gps": asset.gps.map(|(latitude, longitude)| [latitude, longitude]),
+        "picture_hash": asset.picture_hash,
         "positions": record.positions,
         "embeddings": embeddings,
     })
