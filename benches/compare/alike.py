@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
-# As in crates/clip-query/src/alike.rs.
+# As in crates/clip-query/src/likeness.rs, for photos without a hash.
 SAME_PICTURE, SAME_MOMENT = 0.9, 0.75
 CHANGED = 150
 

@@ -1,32 +1,27 @@
-//! Near duplicates and shots of the same moment are one result, if that is wanted.
-//!
-//! How similar two photos are by chance differs by model and library. So similarity is measured by how far it lies between that of
-//! two photos of the library drawn by lot and that of identical ones. `docs/search.md` says how the limits were chosen.
+//! Near duplicates and shots of the same moment are one result, if that is wanted: by the rules of [`duplicates`](crate::duplicates()),
+//! among the photos that are nearest to a result.
 
 use std::collections::HashMap;
 
-use clip_index::{Asset, IndexError, IndexReader, Mean, Neighbour, Record, SearchOptions};
+use clip_index::{IndexError, IndexReader, Mean, Neighbour, Record, SearchOptions};
 use roaring::RoaringTreemap;
 
-use crate::distinct::Group;
+use crate::distinct::{Group, UNKNOWN};
 use crate::embed::unit;
 use crate::hit::is_absent;
+use crate::likeness::{Looks, SAME_MOMENT, Scale};
 
-/// Photos that are so far alike are the same picture: scaled a little, cropped, brightened, compressed anew.
-const SAME_PICTURE: f32 = 0.9;
-/// Photos that are so far alike, and were taken by the same camera within seconds, are shots of one moment.
-const SAME_MOMENT: f32 = 0.75;
-const SECONDS: u64 = 10;
 /// More are not counted.
 const MOST: usize = 200;
+/// A result is compared with so many of those before it, which need not be near by their embeddings.
+const COMPARED: usize = 100;
 
 /// Finds near duplicates, and remembers them.
 pub(crate) struct Alikes<'a> {
     reader: &'a IndexReader,
     /// The items that may be found.
     passing: Option<RoaringTreemap>,
-    /// The similarity of two photos drawn by lot.
-    by_lot: f32,
+    scale: Scale,
     only_present: bool,
     known: HashMap<u64, Vec<(u64, Record)>>,
 }
@@ -39,14 +34,13 @@ impl<'a> Alikes<'a> {
         mean: Option<&Mean>,
         only_present: bool,
     ) -> Alikes<'a> {
-        // The mean of the dot products of all pairs.
-        let by_lot = mean.map_or(0.0, |mean| mean.embedding.iter().map(|x| x * x).sum());
-        Alikes { reader, passing, by_lot, only_present, known: HashMap::new() }
+        Alikes { reader, passing, scale: Scale::of(mean), only_present, known: HashMap::new() }
     }
 
     /// Lets groups that are like an earlier one go up in it, until there are `limit`.
     pub fn collapsed(&mut self, groups: Vec<Group>, limit: usize) -> Result<Vec<Group>, IndexError> {
         let mut kept: Vec<Group> = Vec::new();
+        let mut looks: Vec<Looks> = Vec::new();
         let mut gone = RoaringTreemap::new();
         for mut group in groups {
             if kept.len() == limit {
@@ -57,11 +51,24 @@ impl<'a> Alikes<'a> {
             }
             gone.extend(group.members.iter().map(|(item, _)| *item));
             let (item, record) = &group.members[0];
+            let own = Looks::of(&record.asset);
+            let far = |other: u64| Some(self.scale.far(self.reader.similarity(&self.reader.embedding(*item)?, other)?));
+            let is_the_same =
+                |(kept, before): (&Group, &Looks)| before.same_picture(&own, || far(kept.members[0].0)).is_some();
+            if own.hash.is_some()
+                && let Some(same) = kept.iter().zip(&looks).position(is_the_same)
+            {
+                kept[same].alike.extend(group.members.into_iter().map(|(_, record)| record));
+                continue;
+            }
             for (item, record) in self.of(*item, record)? {
                 // What was taken up by a better one stays there.
                 if gone.insert(*item) {
                     group.alike.push(record.clone());
                 }
+            }
+            if looks.len() < COMPARED {
+                looks.push(own);
             }
             kept.push(group);
         }
@@ -82,9 +89,10 @@ impl<'a> Alikes<'a> {
         let embedding = self.reader.embedding(item).and_then(|stored| unit(&stored, self.reader.dimension()).ok());
         let Some(embedding) = embedding else { return Ok(Vec::new()) };
         let options = SearchOptions { filter: self.passing.as_ref(), ..SearchOptions::best(MOST) };
+        let looks = Looks::of(&record.asset);
         let mut found = Vec::new();
         for Neighbour { id, score } in self.reader.search(&embedding, &options)?.neighbours {
-            let far = (score - self.by_lot) / (1.0 - self.by_lot);
+            let far = self.scale.far(score);
             // NaN, where all photos of a library are the same, is far enough.
             if far < SAME_MOMENT {
                 break;
@@ -93,17 +101,14 @@ impl<'a> Alikes<'a> {
                 continue;
             }
             let Some(other) = self.reader.records(&[id])?.pop() else { continue };
-            let is_alike = far.is_nan() || far >= SAME_PICTURE || is_same_moment(&record.asset, &other.asset);
+            let other_looks = Looks::of(&other.asset);
+            let is_alike = record.asset.hash == other.asset.hash && record.asset.hash != UNKNOWN
+                || looks.same_picture(&other_looks, || Some(far)).is_some()
+                || looks.same_moment(&other_looks);
             if is_alike && !(self.only_present && is_absent(&other.asset.path)) {
                 found.push((id, other));
             }
         }
         Ok(found)
     }
-}
-
-/// Whether two photos were taken by the same camera within seconds.
-fn is_same_moment(a: &Asset, b: &Asset) -> bool {
-    let times = a.taken_at.zip(b.taken_at);
-    a.camera == b.camera && times.is_some_and(|(a, b)| a.abs_diff(b) <= SECONDS)
 }

@@ -18,6 +18,7 @@ mod alike;
 pub mod bank;
 mod cached_encoder;
 mod distinct;
+mod duplicates;
 mod embed;
 mod error;
 mod fusion;
@@ -26,6 +27,7 @@ mod fusion;
 pub mod fuzzing;
 mod hit;
 pub mod language;
+mod likeness;
 mod ordering;
 mod pairs;
 mod part;
@@ -41,6 +43,9 @@ pub use cached_encoder::{CachedEncoder, CachedTexts};
 pub use clip_encoder::{BoxedError, Encoder};
 /// How an index is searched.
 pub use clip_index::{Filter, Method, NumberField, Plan, Property, Reason, Shape, Strategy, TextField};
+pub use duplicates::{
+    DuplicateGroup, DuplicateOptions, DuplicateStep, Duplicates, Level, OnDuplicateStep, Reason as KeepReason, duplicates,
+};
 pub use error::{Example, QueryError};
 pub use hit::{Explanation, Hit, Ranked};
 pub use pairs::{Member, Role};
