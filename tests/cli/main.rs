@@ -5,6 +5,7 @@ mod bench;
 mod classify;
 mod commands;
 mod crash;
+mod dupes;
 mod duplicates;
 mod errors;
 mod escapes;

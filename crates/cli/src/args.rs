@@ -41,8 +41,8 @@ pub(crate) struct Cli {
 }
 
 /// The commands that work on an index, and so show `--index` in their help.
-const OF_AN_INDEX: [&str; 10] =
-    ["index", "query", "serve", "remove", "status", "verify", "repair", "compact", "export", "import"];
+const OF_AN_INDEX: [&str; 12] =
+    ["index", "query", "dupes", "serve", "mcp", "remove", "status", "verify", "repair", "compact", "export", "import"];
 
 /// The commands of `search`, which work on an index too.
 const OF_SEARCHES: [&str; 3] = ["save", "list", "remove"];
@@ -92,7 +92,7 @@ fn without_index(command: clap::Command) -> clap::Command {
 pub(crate) fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Cli, clap::Error> {
     let mut command = command();
     let mut arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
-    if arguments.iter().any(|argument| argument == "query" || argument == "search") {
+    if arguments.iter().any(|argument| argument == "query" || argument == "search" || argument == "dupes") {
         arguments.iter_mut().for_each(keep_leading_minus);
     }
     let matches = command.try_get_matches_from_mut(arguments)?;
@@ -126,6 +126,8 @@ pub(crate) enum Command {
     Index(IndexArgs),
     /// Find photos by a description or by an example
     Query(QueryArgs),
+    /// Find identical files, copies of the same picture and bursts; nothing is deleted
+    Dupes(DupesArgs),
     /// Save searches under names, for queries such as `@holidays -people`
     #[command(subcommand, after_help = "To find photos, use `clip-search query`.")]
     Search(SearchCommand),
@@ -668,6 +670,32 @@ pub(crate) struct VerifyArgs {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DupesArgs {
+    /// Conditions that photos must meet, such as `path:holiday` or `year:2019`; without any, all photos are compared
+    #[arg(value_name = "CONDITIONS")]
+    pub conditions: Vec<String>,
+
+    /// Find only these duplicates; several are separated by commas
+    #[arg(long, value_name = "LEVEL", value_delimiter = ',')]
+    pub level: Vec<LevelArg>,
+
+    /// Print a JSON object per group
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// In what way photos are duplicates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LevelArg {
+    /// Files with the same bytes
+    Bytes,
+    /// The same picture: another size, format or quality, cropped a little, turned or mirrored
+    Picture,
+    /// Shots that a camera took within seconds of one another
+    Burst,
 }
 
 #[derive(Debug, Args)]

@@ -13,6 +13,7 @@ use crate::escape::escaped;
 const MEANT: &[(&[&str], &str)] = &[
     (&["find", "look", "lookup", "grep", "ask", "similar", "get", "q"], "query"),
     (&["add", "scan", "rescan", "crawl", "update", "sync", "refresh", "reindex", "build", "create", "init"], "index"),
+    (&["duplicates", "duplicate", "dups", "dup", "dedup", "dedupe"], "dupes"),
     (&["rebuild", "reset"], "index --rebuild"),
     (&["rm", "delete", "del", "forget", "drop", "exclude", "unindex"], "remove"),
     (&["info", "stat", "stats", "show", "list", "ls", "count"], "status"),

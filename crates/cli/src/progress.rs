@@ -217,7 +217,7 @@ impl Meter {
     }
 
     /// This many are done of a stage, which starts when it is first told of.
-    fn stage(&self, what: &str, done: u64, total: u64) {
+    pub fn stage(&self, what: &str, done: u64, total: u64) {
         let is_new = lock(&self.state).message != what;
         if is_new {
             self.start(what, total);

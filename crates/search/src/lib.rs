@@ -87,9 +87,9 @@ pub use update::{Update, UpdateOptions, UpdateResult};
 
 pub use clip_encoder::{BoxedError, Encoder};
 pub use clip_image::{
-    ContentHash, Decoder, Format, Gps, ImageError, Limits, Metadata, Photo, Remedy as ImageRemedy, Workers, decode,
-    decode_bytes, decode_bytes_for, decode_for, decoder_id, format_of, hash_bytes, looks_like_photo, read_file,
-    serve_decoding,
+    ContentHash, Decoder, Format, Gps, ImageError, Limits, Metadata, Photo, PictureHash, Remedy as ImageRemedy, Turn,
+    Workers, decode, decode_bytes, decode_bytes_for, decode_for, decoder_id, format_of, hash_bytes, looks_like_photo,
+    read_file, serve_decoding,
 };
 pub use clip_index::{
     Asset, BadFile, Bank, Compacted, Describe, Exclude, Exported, GraphOptions, GraphStatus, GraphUpdate, Hubness,
@@ -107,9 +107,10 @@ pub use clip_model::{
     Precision, Remedy as ModelRemedy, Towers,
 };
 pub use clip_query::{
-    Alternative, CachedEncoder, CachedTexts, Example, Explanation, Filter, FoundWord, Fusion, Hit, Member, Method,
-    NumberField, Order, Plan, Property, Query, QueryError, Ranked, Reason, Role, Searcher, Shape, Strategy, Term,
-    TextCache, TextField,
+    Alternative, CachedEncoder, CachedTexts, DuplicateGroup, DuplicateOptions, DuplicateStep, Duplicates, Example,
+    Explanation, Filter, FoundWord, Fusion, Hit, KeepReason, Level, Member, Method, NumberField, OnDuplicateStep,
+    Order, Plan, Property, Query, QueryError, Ranked, Reason, Role, Searcher, Shape, Strategy, Term, TextCache,
+    TextField, duplicates,
 };
 
 /// The texts that correct scores.

@@ -2,13 +2,16 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use clip_index::{IndexError, IndexReader, ModelOrigin, Status, VerifyReport};
 use clip_indexer::Removed;
 use clip_model::{DeviceChoice, Fingerprint, LoadOptions, ModelSource, Precision, Towers};
 use clip_query::relevance;
-use clip_query::{CachedEncoder, Explanation, Hit, Query, Searcher, TextCache};
+use clip_query::{
+    CachedEncoder, DuplicateOptions, Duplicates, Explanation, Hit, OnDuplicateStep, Query, Searcher, TextCache,
+};
 
 use crate::error::LibraryError;
 use crate::model::LazyModel;
@@ -252,6 +255,23 @@ impl Library {
             Some(searcher) => Ok(searcher.reader().status()?),
             None => Ok(IndexReader::open(&self.index)?.status()?),
         }
+    }
+
+    /// Finds photos that are there more than once, in the index as it was opened; as it is now, where its model is not found. `None` if
+    /// cancelled. Writes nothing and needs no model. See [`duplicates`](crate::duplicates()).
+    ///
+    /// # Errors
+    /// [`LibraryError::Index`] if there is no index that can be read.
+    pub fn duplicates(
+        &self,
+        options: &DuplicateOptions,
+        progress: OnDuplicateStep<'_>,
+        cancel: &AtomicBool,
+    ) -> Result<Option<Duplicates>, LibraryError> {
+        Ok(match self.opened() {
+            Some(searcher) => clip_query::duplicates(searcher.reader(), options, progress, cancel)?,
+            None => clip_query::duplicates(&IndexReader::open(&self.index)?, options, progress, cancel)?,
+        })
     }
 
     /// Checks every byte of the index. Needs no model.

@@ -4,6 +4,7 @@ mod bench;
 mod classify;
 mod compact;
 mod decode_worker;
+mod dupes;
 mod embed;
 mod eval;
 mod export;
@@ -33,6 +34,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit> {
     match cli.command {
         Command::Index(args) => index::run(&index_folder(cli.index)?, &args),
         Command::Query(args) => query::run(&index_folder(cli.index)?, &args),
+        Command::Dupes(args) => dupes::run(&index_folder(cli.index)?, &args),
         Command::Search(command) => search::run(&index_folder(cli.index)?, &command),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&index_folder(cli.index)?, &args),

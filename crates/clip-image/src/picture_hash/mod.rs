@@ -2,8 +2,8 @@
 //!
 //! A picture is shrunk to 32 x 32 grey cells, and its low frequencies are kept: the coefficients of a cosine transform, as in
 //! Zauner (2010), "Implementation and Benchmarking of Perceptual Image Hash Functions". Not only their signs are kept but also the
-//! square roots of their sizes, in eight bits: at the same rate of false matches among 8,000 photos, copies that were cropped by a
-//! tenth are found four times in five by 120 signs, and nearly always by these. `docs/duplicates.md` has the figures.
+//! square roots of their sizes, in eight bits: at the same rate of false matches among 8,000 photos, 85 % of copies that were cropped by
+//! a tenth are found by 120 signs, and 99 % by these. `docs/duplicates.md` has the figures.
 //!
 //! A picture that is mirrored has the same coefficients with other signs, and one that is turned has them transposed, so one
 //! hash answers for all eight ways to lay a picture down.
@@ -73,9 +73,7 @@ impl PictureHash {
     /// The hash of an upright picture; `None` if it is of one colour, or nearly so: noise would decide.
     pub fn of(picture: &RgbImage) -> Option<PictureHash> {
         let coefficients = transform(&cells::shrink(picture)?);
-        let kept = coefficients_in_order().map(|(v, u)| coefficients[v][u]);
-        let mut numbers = [0.0f32; LEN];
-        numbers.iter_mut().zip(kept).for_each(|(number, kept)| *number = kept);
+        let numbers = ORDER.map(|(v, u)| coefficients[usize::from(v)][usize::from(u)]);
         let energy: f32 = numbers.iter().map(|number| number * number).sum();
         if (energy / (CELLS * CELLS) as f32).sqrt() < LEAST_CONTRAST {
             return None;
@@ -118,11 +116,9 @@ impl PictureHash {
 
     /// The hash of the picture laid down in another way: first transposed, then mirrored.
     pub fn turned(&self, turn: Turn) -> PictureHash {
-        let mut by_place = [[0i8; SIDE]; SIDE];
-        coefficients_in_order().zip(self.codes).for_each(|((v, u), code)| by_place[v][u] = code);
         let mut codes = [0; LEN];
-        for (code, (v, u)) in codes.iter_mut().zip(coefficients_in_order()) {
-            let from = if turn.transposed { by_place[u][v] } else { by_place[v][u] };
+        for (at, (code, (v, u))) in codes.iter_mut().zip(ORDER).enumerate() {
+            let from = self.codes[if turn.transposed { usize::from(TRANSPOSED[at]) } else { at }];
             // A cosine that goes up and down an odd number of half times changes its sign when it is mirrored.
             let changes = (turn.mirrored && u % 2 == 1) != (turn.upside_down && v % 2 == 1);
             *code = if changes { -from } else { from };
@@ -147,10 +143,6 @@ impl PictureHash {
 }
 
 /// The frequencies (v, u), down and across, that a hash has, lowest first.
-fn coefficients_in_order() -> impl Iterator<Item = (usize, usize)> {
-    ORDER.iter().map(|&(v, u)| (usize::from(v), usize::from(u)))
-}
-
 const ORDER: [(u8, u8); LEN] = {
     let mut order = [(0, 0); LEN];
     let (mut at, mut square) = (0, 1);
@@ -171,6 +163,21 @@ const ORDER: [(u8, u8); LEN] = {
     }
     assert!(at == LEN, "as many as a hash has");
     order
+};
+
+/// For each frequency the place in the order of the one that it becomes when a picture is transposed.
+const TRANSPOSED: [u8; LEN] = {
+    let mut places = [0; LEN];
+    let mut at = 0;
+    while at < LEN {
+        let mut other = 0;
+        while ORDER[other].0 != ORDER[at].1 || ORDER[other].1 != ORDER[at].0 {
+            other += 1;
+        }
+        places[at] = other as u8;
+        at += 1;
+    }
+    places
 };
 
 fn dot(a: &[i8; LEN], b: &[i8; LEN]) -> i32 {

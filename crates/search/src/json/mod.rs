@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use clip_index::{Exclude, IndexReader, ModelOrigin, Record, Status, VerifyReport};
 use clip_indexer::{PassedOver, PassedOverKind, Removed, Report, Skipped, StageTimes};
-use clip_query::{Hit, Member};
+use clip_query::{DuplicateGroup, Hit, Member};
 use serde::Serialize;
 
 pub use answer::{JsonAnswer, JsonDay, JsonPart, JsonPlaces, JsonSpot, JsonTimeline, JsonUnderstood};
@@ -204,6 +204,63 @@ impl<'a> From<&'a Hit> for JsonHit<'a> {
             duplicates: hit.duplicates.iter().map(JsonDuplicate::from).collect(),
             members: hit.members.iter().map(JsonMember::from).collect(),
             alike: hit.alike.iter().map(JsonDuplicate::from).collect(),
+        }
+    }
+}
+
+/// Photos that are duplicates of one another.
+#[derive(Debug, Serialize)]
+pub struct JsonDuplicates<'a> {
+    /// `"bytes"`, `"picture"` or `"burst"`.
+    pub level: &'static str,
+    /// The path of the photo that is to be kept, as text.
+    pub keep: Cow<'a, str>,
+    /// Why, in a few words.
+    pub reason: String,
+    /// All of them, the one to be kept first.
+    pub photos: Vec<JsonDuplicatePhoto<'a>>,
+}
+
+/// One of several duplicates.
+#[derive(Debug, Serialize)]
+pub struct JsonDuplicatePhoto<'a> {
+    /// Where it is.
+    #[serde(flatten)]
+    pub path: JsonPath<'a>,
+    /// Its id in the index.
+    pub id: u64,
+    /// Width in pixels, upright.
+    pub width: u32,
+    /// Height in pixels, upright.
+    pub height: u32,
+    /// Size of the file.
+    pub bytes: u64,
+    /// When it was taken, in seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken_at: Option<i64>,
+}
+
+impl<'a> From<&'a Record> for JsonDuplicatePhoto<'a> {
+    fn from(record: &'a Record) -> Self {
+        let asset = &record.asset;
+        Self {
+            path: JsonPath::from(asset.path.as_path()),
+            id: record.id,
+            width: asset.width,
+            height: asset.height,
+            bytes: asset.stamp.size,
+            taken_at: asset.taken_at,
+        }
+    }
+}
+
+impl<'a> From<&'a DuplicateGroup> for JsonDuplicates<'a> {
+    fn from(group: &'a DuplicateGroup) -> Self {
+        Self {
+            level: group.level.name(),
+            keep: group.photos.first().map(|keep| keep.asset.path.to_string_lossy()).unwrap_or_default(),
+            reason: group.reason.to_string(),
+            photos: group.photos.iter().map(JsonDuplicatePhoto::from).collect(),
         }
     }
 }
