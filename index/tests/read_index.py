@@ -2,9 +2,9 @@
 
     python3 read_index.py INDEX
 
-Prints the index as a JSON object: its model and generation, and its assets with the embeddings of their items. Every
-checksum is compared, and codes are checked against what the document says of them. What is wrong ends the program with
-an error.
+Prints the index as a JSON object: what its manifest says of the whole, its assets with the embeddings and the hubness of
+their items, and the files that could not be indexed. Every checksum is compared, and codes are checked against what the
+document says of them. What is wrong ends the program with an error.
 """
 
 import json
@@ -169,46 +169,151 @@ def read_records(path: Path, entry: dict) -> dict[int, dict]:
     return {id: read_record(file.data[start + begin : start + end]) for id, begin, end in places}
 
 
-def read_record(data: bytes) -> dict:
-    fields, at = {}, 0
-    while at < len(data):
-        tag = data[at]
+def read_length(data: bytes, at: int) -> tuple[int, int]:
+    """A length in groups of seven bits, and where it ends."""
+    length = shift = 0
+    while True:
+        byte = data[at]
         at += 1
-        length = shift = 0
-        while True:
-            byte = data[at]
-            at += 1
-            length |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                break
-        fields[tag] = data[at : at + length]
-        at += length
-    expect(at == len(data), "the length of a record")
+        length |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return length, at
 
-    def of(tag: int, layout: str) -> tuple | None:
-        return struct.unpack(f"<{layout}", fields[tag]) if tag in fields else None
 
-    def time(tag: int) -> int | None:
-        return of(tag, "qI") and of(tag, "qI")[0] * 10**9 + of(tag, "qI")[1]
+class Fields:
+    """The fields of a record or of an entry of bad files."""
 
-    positions = numbers("Q", fields[13], 0, len(fields[13]) // 8) if 13 in fields else [0]
-    return {
-        "path": fields[1].decode("utf-8", "surrogateescape"),
-        "hash": list(fields[2]),
-        "size": of(3, "Q")[0],
-        "mtime_ns": time(4),
-        "ctime_ns": time(5),
-        "inode": of(6, "QQ"),
-        "kind": ["photo", "video", "document"][(of(7, "B") or (0,))[0]],
-        "width": of(8, "II")[0],
-        "height": of(8, "II")[1],
-        "taken_at": (of(9, "q") or [None])[0],
-        "camera": fields[10].decode() if 10 in fields else None,
-        "lens": fields[11].decode() if 11 in fields else None,
-        "gps": of(12, "dd"),
-        "picture_hash": list(fields.get(28, b"")),
+    def __init__(self, data: bytes):
+        self.values: dict[int, list[bytes]] = {}
+        at = 0
+        while at < len(data):
+            tag = data[at]
+            length, at = read_length(data, at + 1)
+            self.values.setdefault(tag, []).append(data[at : at + length])
+            at += length
+        expect(at == len(data), "the length of fields")
+
+    def numbers(self, tag: int, layout: str) -> tuple | None:
+        """Little-endian numbers, by their letters in `struct`."""
+        return struct.unpack(f"<{layout}", self.values[tag][-1]) if tag in self.values else None
+
+    def number(self, tag: int, letter: str) -> float | None:
+        found = self.numbers(tag, letter)
+        return found[0] if found else None
+
+    def text(self, tag: int) -> str | None:
+        return self.texts(tag)[-1] if tag in self.values else None
+
+    def texts(self, tag: int) -> list[str]:
+        return [value.decode() for value in self.values.get(tag, [])]
+
+    def file(self) -> dict:
+        """What records and bad files have in common."""
+
+        def time(tag: int) -> int | None:
+            found = self.numbers(tag, "qI")
+            return found and found[0] * 10**9 + found[1]
+
+        return {
+            "path": self.values[1][-1].decode("utf-8", "surrogateescape"),
+            "hash": list(self.values[2][-1]) if 2 in self.values else None,
+            "size": self.number(3, "Q"),
+            "mtime_ns": time(4),
+            "ctime_ns": time(5),
+            "inode": self.numbers(6, "QQ"),
+        }
+
+
+def read_record(data: bytes) -> dict:
+    fields = Fields(data)
+    expect(fields.values.keys() >= {1, 2, 3, 4, 8}, "a record has the fields that are always there")
+    positions = numbers("Q", fields.values[13][-1], 0, len(fields.values[13][-1]) // 8) if 13 in fields.values else [0]
+    return fields.file() | {
+        "kind": ["photo", "video", "document"][fields.number(7, "B") or 0],
+        "width": fields.numbers(8, "II")[0],
+        "height": fields.numbers(8, "II")[1],
+        "taken_at": fields.number(9, "q"),
+        "camera": fields.text(10),
+        "lens": fields.text(11),
+        "gps": fields.numbers(12, "dd"),
         "positions": positions,
+        "utc_offset": fields.number(16, "h"),
+        "iso": fields.number(17, "I"),
+        "focal_length": fields.number(18, "f"),
+        "rating": fields.number(19, "B"),
+        "title": fields.text(20),
+        "description": fields.text(21),
+        "tags": fields.texts(22),
+        "details_version": fields.number(23, "I") or 0,
+        "people": fields.texts(24),
+        "label": fields.text(25),
+        "places": fields.texts(26),
+        "sidecars": fields.number(27, "Q"),
+        "picture_hash": list(fields.values.get(28, [b""])[-1]),
+        "exposure_time": fields.number(32, "f"),
+        "f_number": fields.number(33, "f"),
+        "exposure_compensation": fields.number(34, "f"),
+        "flash": fields.number(35, "?"),
+        "burst": fields.text(36),
+        "live_photo": fields.text(37),
+        "marks": fields.number(38, "B") or 0,
+        "companions": fields.texts(39),
+    }
+
+
+def read_bad_files(path: Path, entry: dict) -> list[dict]:
+    """The files that could not be indexed, in the order of the file."""
+    file = File(path, b"clipbad\0", 1, entry["header_crc32"])
+    count, size = file.u64(12), file.u64(20)
+    at = file.section(size)
+    file.check()
+    found, end = [], at + size
+    while at < end:
+        length, at = read_length(file.data, at)
+        fields = Fields(file.data[at : at + length])
+        found.append(fields.file() | {"reason": fields.text(14), "decoder": fields.number(15, "Q")})
+        at += length
+    paths = {bad["path"] for bad in found}
+    expect(at == end and len(found) == len(paths) == count == entry["files"] >= 1, f"the entries of {path}")
+    return found
+
+
+def read_hubness(path: Path, entry: dict, rows: int) -> list[tuple[float, float]]:
+    """Nearness to captions and to phrases of each row of a vector file."""
+    file = File(path, b"cliphub\0", 1, entry["header_crc32"])
+    count = file.u64(16)
+    captions = numbers("f", file.data, file.section(4 * count), count)
+    phrases = numbers("f", file.data, file.section(4 * count), count)
+    file.check()
+    expect(count == rows, f"the number of rows of {path}")
+    return list(zip(captions, phrases))
+
+
+def read_bank(path: Path) -> dict:
+    """What the texts' embeddings are, as far as the document says: their number, and codes that fit to their scales."""
+    data = path.read_bytes()
+    file = File(path, b"clipbnk\0", 1, struct.unpack_from("<I", data, 60)[0])
+    dimension, neighbours = file.u32(12), file.u32(24)
+    start = file.section(file.u32(40))
+    name = file.data[start : file.end].decode()
+    texts = []
+    for count in (file.u64(16), file.u64(32)):
+        scales = numbers("f", file.data, file.section(4 * count), count)
+        width = aligned(dimension)
+        codes = file.section(width * count)
+        rows = [numbers("b", file.data, codes + number * width, width) for number in range(count)]
+        for scale, row in zip(scales, rows):
+            near_one = abs(scale * math.hypot(*row) - 1) < 0.05
+            expect(near_one and max(map(abs, row)) == 127 and not any(row[dimension:]), f"the codes of {path}")
+        texts.append(rows)
+    file.check()
+    return {
+        "name": name,
+        "dimension": dimension,
+        "neighbours": neighbours,
+        "captions": len(texts[0]),
+        "phrases": len(texts[1]),
     }
 
 
@@ -265,11 +370,17 @@ def read_graph(path: Path, entry: dict, dimension: int, ids: set[int]) -> dict:
 def read_index(index: Path) -> dict:
     manifest = read_json(index / "manifest.json", "clip-search manifest", 2)
     dimension = manifest["model"]["dimension"]
-    rows = {}
+    rows, hubness = {}, {}
+    measured = {entry["segment"]: entry for entry in manifest.get("hubness", [])}
     for entry in manifest["segments"]:
         found = read_vectors(index / "vectors" / f"{entry['file']:08x}.vec", entry, dimension)
         expect(min(found) > max(rows, default=0), "the order of the vector files")
         rows |= found
+        if of_file := measured.get(entry["file"]):
+            near = read_hubness(index / "vectors" / f"{of_file['file']:08x}.hub", of_file, len(found))
+            hubness |= dict(zip(found, near))
+    banks = {measured[entry["file"]]["bank"] if entry["file"] in measured else None for entry in manifest["segments"]}
+    is_corrected = len(banks) == 1 and None not in banks
     assets = {}
     for entry in manifest["records"]:
         # Newer records take the place of older ones.
@@ -281,15 +392,25 @@ def read_index(index: Path) -> dict:
     for id, asset in sorted(assets.items()):
         items = range(id, id + len(asset["positions"]))
         if deleted.isdisjoint(items) and items[0] in rows:
-            live[id] = asset | {"embeddings": [rows[item] for item in items]}
+            near = [hubness[item] for item in items] if is_corrected else None
+            live[id] = asset | {"embeddings": [rows[item] for item in items], "hubness": near}
     entry = manifest["graph"]
     graph = read_graph(index / "graph" / f"{entry['file']:08x}.hnsw", entry, dimension, set(rows)) if entry else None
     items = sum(len(asset["positions"]) for asset in live.values())
     expect(items == len(rows) - len(deleted), "every item that was not removed belongs to one asset")
+    entry = manifest.get("bad_files")
     return {
         "generation": manifest["generation"],
         "model": manifest["model"],
+        "origin": manifest["origin"],
         "roots": manifest["roots"],
+        "remaining": manifest.get("remaining", 0),
+        "rows": manifest.get("rows", "f16"),
+        "excluded": manifest.get("excluded", []),
+        "alignment": manifest.get("alignment"),
+        "bank": read_bank(index / "bank") if (index / "bank").exists() else None,
+        "measured_with": banks.pop() if is_corrected else None,
+        "bad_files": read_bad_files(index / "records" / f"{entry['file']:08x}.bad", entry) if entry else [],
         "graph": graph,
         "assets": live,
     }

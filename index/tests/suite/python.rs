@@ -3,9 +3,12 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use clip_index::{GraphOptions, IndexReader, IndexWriter, NewItem, Record, RowFormat};
+use clip_index::{
+    BadFile, Exclude, GraphOptions, IndexReader, IndexWriter, ModelOrigin, NewItem, Record, RowFormat, StoredPath,
+};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
@@ -41,14 +44,37 @@ fn expected(reader: &IndexReader) -> Value {
         "graph": graph,
         "generation": reader.generation(),
         "model": reader.model(),
+        "origin": reader.origin(),
         "roots": reader.roots(),
+        "remaining": reader.remaining(),
+        "excluded": reader.excluded(),
+        "alignment": reader.alignment(),
+        "measured_with": reader.bank(),
+        "bad_files": reader.bad_files().unwrap().iter().map(bad_file).collect::<Vec<_>>(),
         "assets": assets,
+    })
+}
+
+fn bad_file(file: &BadFile) -> Value {
+    json!({
+        "path": file.path.to_str().unwrap(),
+        "hash": file.hash,
+        "size": file.stamp.size,
+        "mtime_ns": file.stamp.mtime_ns as i64,
+        "ctime_ns": file.stamp.ctime_ns.map(|time| time as i64),
+        "inode": file.stamp.inode.map(|inode| [inode.device, inode.number]),
+        "reason": file.reason,
+        "decoder": file.decoder,
     })
 }
 
 fn asset(reader: &IndexReader, record: &Record) -> Value {
     let embeddings: Vec<Vec<f64>> =
         record.items().map(|item| reader.embedding(item).unwrap().into_iter().map(f64::from).collect()).collect();
+    let hubness: Option<Vec<[f64; 2]>> = reader.bank().map(|_| {
+        let of = |item| reader.hubness(item).map(|near| [near.captions.into(), near.phrases.into()]).unwrap();
+        record.items().map(of).collect()
+    });
     let asset = &record.asset;
     json!({
         "path": asset.path.to_str().unwrap(),
@@ -66,7 +92,28 @@ fn asset(reader: &IndexReader, record: &Record) -> Value {
         "gps": asset.gps.map(|(latitude, longitude)| [latitude, longitude]),
         "picture_hash": asset.picture_hash,
         "positions": record.positions,
+        "utc_offset": asset.utc_offset,
+        "iso": asset.iso,
+        "focal_length": asset.focal_length,
+        "rating": asset.rating,
+        "title": asset.title,
+        "description": asset.description,
+        "tags": asset.tags,
+        "details_version": asset.details_version,
+        "people": asset.people,
+        "label": asset.label,
+        "places": asset.places,
+        "sidecars": asset.sidecars,
+        "exposure_time": asset.exposure.time,
+        "f_number": asset.exposure.f_number,
+        "exposure_compensation": asset.exposure.compensation,
+        "flash": asset.exposure.flash,
+        "burst": asset.related.burst,
+        "live_photo": asset.related.live_photo,
+        "marks": u8::from(asset.related.burst_primary) | u8::from(asset.related.motion_photo) << 1,
+        "companions": asset.companions.iter().map(|name| name.to_str().unwrap()).collect::<Vec<_>>(),
         "embeddings": embeddings,
+        "hubness": hubness,
     })
 }
 
@@ -77,8 +124,8 @@ fn assert_equal(found: &Value, expected: &Value) {
     }
     let count = |value: &Value| value["assets"].as_object().unwrap().len();
     assert_eq!(count(found), count(expected));
-    for name in ["generation", "model", "roots", "graph"] {
-        assert_eq!(found[name], expected[name], "{name}");
+    for (name, value) in expected.as_object().unwrap().iter().filter(|(name, _)| *name != "assets") {
+        assert_eq!(&found[name], value, "{name}");
     }
 }
 
@@ -91,11 +138,19 @@ fn a_reader_written_after_the_document_finds_the_same() {
         let dir = tempfile::tempdir().unwrap();
         let mut writer = IndexWriter::open_or_create(dir.path(), &model(dimension)).unwrap();
         writer.set_row_format(format);
+        let texts = bank(3, dimension);
+        if dimension == 64 {
+            writer.set_bank(Arc::clone(&texts)).unwrap();
+            texts.store(dir.path()).unwrap();
+        }
+        tell_of_the_whole(&mut writer);
         writer.set_roots(&["/photos".into(), "/Bilder/Öland".into()]).unwrap();
         assert_eq!(run(dir.path()).map(|found| found["assets"].clone()), Ok(json!({})));
         let mut ids = Vec::new();
         for number in 0..1500 {
-            ids.push(writer.add_photo(photo(number, dimension)).unwrap());
+            let mut photo = photo(number, dimension);
+            photo.asset.details_version = number as u32 % 3;
+            ids.push(writer.add_photo(photo).unwrap());
             if number % 400 == 399 {
                 writer.commit().unwrap();
             }
@@ -122,9 +177,53 @@ fn a_reader_written_after_the_document_finds_the_same() {
         writer.commit().unwrap();
         writer.close().unwrap();
         let reader = IndexReader::open(dir.path()).unwrap();
-        assert_equal(&run(dir.path()).unwrap(), &expected(&reader));
+        let found = run(dir.path()).unwrap();
+        assert_equal(&found, &expected(&reader));
         assert_eq!(reader.has_graph(), dimension == 64);
+        assert_eq!(reader.bank().is_some(), dimension == 64);
+        assert_eq!(found["rows"], ["f16", "f32"][usize::from(dimension == 64)]);
+        let stored = json!({ "name": "bank-3", "dimension": 64, "neighbours": 4, "captions": 30, "phrases": 20 });
+        assert_eq!(found["bank"], if dimension == 64 { stored } else { Value::Null });
     }
+}
+
+/// Gives an index everything that is not about its assets.
+fn tell_of_the_whole(writer: &mut IndexWriter) {
+    let pattern = |text: &str| Exclude::Pattern(text.into());
+    writer.set_excluded(vec![
+        Exclude::Path(StoredPath::new("/photos/Öl".as_ref()).unwrap()),
+        pattern("*.png"),
+        Exclude::Except(Box::new(pattern("keep/*.png"))),
+        Exclude::DeeperThan(4),
+        Exclude::OtherFileSystems,
+    ]);
+    writer.set_origin(Some(ModelOrigin::Repository {
+        repository: "org/model".into(),
+        commit: "00ff".into(),
+        name: None,
+    }));
+    writer.set_alignment(0.75);
+    writer.set_remaining(3);
+    for number in 0..20u64 {
+        let is_read = number.is_multiple_of(3);
+        writer.remember_bad_file(BadFile {
+            path: format!("/photos/Été {number}.heic").into(),
+            stamp: photo(number, 2).asset.stamp,
+            hash: is_read.then_some([number as u8; 16]),
+            reason: format!("the file ends after {number} bytes — {}", "x".repeat(number as usize * 20)),
+            decoder: is_read.then_some(u64::MAX - number),
+        });
+    }
+}
+
+/// The index of the fixtures has what earlier programs wrote.
+#[test]
+fn the_reader_finds_the_same_in_the_fixture() {
+    if !has_python() {
+        return;
+    }
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v2");
+    assert_equal(&run(&fixture).unwrap(), &expected(&IndexReader::open(&fixture).unwrap()));
 }
 
 /// The program would notice if it were not so.
@@ -136,6 +235,9 @@ fn the_reader_notices_damage() {
     let dir = tempfile::tempdir().unwrap();
     index_of(dir.path(), 50, 20, 8);
     let mut writer = IndexWriter::open_or_create(dir.path(), &model(8)).unwrap();
+    writer.set_bank(bank(1, 8)).unwrap();
+    tell_of_the_whole(&mut writer);
+    assert!(writer.update_hubness(&mut |_, _| {}, &AtomicBool::new(false)).unwrap());
     let options = GraphOptions { min_photos: 1, ..GraphOptions::default() };
     writer.update_graph(&options, &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
     writer.close().unwrap();
@@ -153,6 +255,6 @@ fn the_reader_notices_damage() {
             damaged += 1;
         }
     }
-    assert!(damaged >= 3);
+    assert!(damaged >= 5, "rows, hubness, records, bad files and the graph");
     run(dir.path()).unwrap();
 }
