@@ -43,6 +43,7 @@ mod bad_files;
 mod best;
 mod candidates;
 mod cast;
+mod catalogue;
 mod checked_json;
 mod commit_point;
 mod compaction;
@@ -91,6 +92,7 @@ mod writer;
 
 pub use asset::{Asset, Exposure, Inode, Kind, NewItem, Position, Record, Related, Stamp};
 pub use bad_files::BadFile;
+pub use catalogue::Catalogue;
 pub use error::{IndexError, Remedy};
 pub use exchange::{Describe, Exported, ImportOptions, Imported, export, import};
 pub use filter::{Filter, NumberField, Property, Shape, TextField};

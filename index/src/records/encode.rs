@@ -140,6 +140,22 @@ pub(crate) fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), IndexErro
     Ok(())
 }
 
+/// The path, as it is stored, and the hash of a record; `None` if it has none. Reads nothing else.
+pub(crate) fn whereabouts(bytes: &[u8]) -> Option<(&[u8], [u8; 16])> {
+    let (mut path, mut hash) = (None, None);
+    for field in Fields(bytes) {
+        match field? {
+            (tag::PATH, value) => path = Some(value),
+            (tag::HASH, value) => hash = Some(value.try_into().ok()?),
+            _ => {}
+        }
+        if let Some(both) = path.zip(hash) {
+            return Some(both);
+        }
+    }
+    None
+}
+
 /// Reads a record; `None` if the bytes are none.
 pub(crate) fn decode(id: u64, bytes: &[u8]) -> Option<Record> {
     let mut asset = Asset::default();

@@ -13,7 +13,7 @@ use crate::error::IndexError;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use encode::check as check_record;
-pub(crate) use encode::encode;
+pub(crate) use encode::{encode, whereabouts};
 #[cfg(any(test, fuzzing))]
 pub(crate) use file::check_file;
 pub(crate) use file::{KIND, RecordFile, write, write_watched};
