@@ -1,7 +1,7 @@
 //! Which contents the index holds, so that the same bytes are never encoded twice.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::plan::{Gone, Kept, Known};
@@ -27,11 +27,16 @@ pub(crate) enum Verdict {
 /// before decoding it.
 pub(crate) struct Contents<'a> {
     departures: Departures<'a>,
+    /// Finds all photos of the index with a content, where not all are known.
+    others: Option<&'a (dyn Fn(&[u8; 16]) -> Vec<Known> + Sync)>,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
+    /// Photos that are known, and contents that `others` was asked for.
+    known: HashSet<u64>,
+    asked: HashSet<[u8; 16]>,
     /// One photo for every content that was in the index before the run.
     indexed: HashMap<[u8; 16], u64>,
     /// Photos whose files are gone and that no file has laid claim to yet.
@@ -57,9 +62,45 @@ impl<'a> Contents<'a> {
         for kept in kept.into_iter().rev() {
             kept_by_hash.entry(kept.hash).or_default().push(kept);
         }
-        let state =
-            State { indexed, gone: gone_by_hash, kept: kept_by_hash, departed: Vec::new(), encoding: HashMap::new() };
-        Contents { departures, state: Mutex::new(state) }
+        let state = State {
+            known: HashSet::new(),
+            asked: HashSet::new(),
+            indexed,
+            gone: gone_by_hash,
+            kept: kept_by_hash,
+            departed: Vec::new(),
+            encoding: HashMap::new(),
+        };
+        Contents { departures, others: None, state: Mutex::new(state) }
+    }
+
+    /// The same, where the index has more photos than those that are `known`. Of these, `others` finds those with a content.
+    /// They were not looked for, so one has moved only if its path does not exist any more.
+    pub fn and_others(
+        mut self,
+        known: HashSet<u64>,
+        others: &'a (dyn Fn(&[u8; 16]) -> Vec<Known> + Sync),
+    ) -> Contents<'a> {
+        self.others = Some(others);
+        self.lock().known = known;
+        self
+    }
+
+    /// Learns of the photos with a content that are not known yet.
+    fn ask_for(&self, hash: [u8; 16]) {
+        let Some(others) = self.others.filter(|_| !self.lock().asked.contains(&hash)) else { return };
+        // Found without the lock: it may take a look at the disk.
+        let found = others(&hash);
+        let mut state = self.lock();
+        if !state.asked.insert(hash) {
+            return;
+        }
+        for Known { id, path, hash, stamp, .. } in found.into_iter().rev() {
+            if !state.known.contains(&id) {
+                state.indexed.entry(hash).or_insert(id);
+                state.kept.entry(hash).or_default().push(Kept { id, path, hash, stamp, spot: None });
+            }
+        }
     }
 
     /// Decides about the file at place `work`, whose content is `hash`, and whose path stands in the index for `known`.
@@ -69,6 +110,7 @@ impl<'a> Contents<'a> {
         {
             return Verdict::Touched { id };
         }
+        self.ask_for(hash);
         if let Some(gone) = self.lock().gone.get_mut(&hash).and_then(Vec::pop) {
             return Verdict::Moved { id: gone.id };
         }

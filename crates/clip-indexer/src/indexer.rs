@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use clip_encoder::Encoder;
 use clip_image::DETAILS_VERSION;
-use clip_index::{Bank, IndexError, IndexReader, IndexWriter, Kind, ModelId, ModelOrigin, Record};
+use clip_index::{Bank, Catalogue, IndexError, IndexReader, IndexWriter, Kind, ModelId, ModelOrigin, Record};
 
 use crate::bad::{self, Bad};
 use crate::contents::Contents;
@@ -20,9 +20,11 @@ use crate::pipeline::Pipeline;
 use crate::plan::{Gone, Kept, Known, Plan, Spot, lost, plan};
 use crate::presence::{Departures, Disk, FileSystem, Folder};
 use crate::progress::{Event, Progress, Silent};
+use crate::region::{Changes, Region, photos_at};
 use crate::report::{Forgotten, Report, Skipped, Unreachable};
 use crate::roots;
-use crate::walk::{Selection, walk};
+use crate::session::{Found, Session};
+use crate::walk::{Selection, walk, walk_region};
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
@@ -57,6 +59,7 @@ pub struct Indexer<'a, E> {
     origin: Option<ModelOrigin>,
     replaced: Option<&'a IndexReader>,
     bank: Option<Arc<Bank>>,
+    session: Option<&'a mut Session>,
 }
 
 impl<'a, E: Encoder> Indexer<'a, E> {
@@ -71,6 +74,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             origin: None,
             replaced: None,
             bank: None,
+            session: None,
         }
     }
 
@@ -106,6 +110,12 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         self
     }
 
+    /// Sets what is remembered between runs, for [`Indexer::run_changes`].
+    pub fn session(mut self, session: &'a mut Session) -> Indexer<'a, E> {
+        self.session = Some(session);
+        self
+    }
+
     /// Sets the flag that ends the run early once it is true. What was done until then is committed.
     pub fn cancel(mut self, cancel: &'a AtomicBool) -> Indexer<'a, E> {
         self.cancel = cancel;
@@ -122,19 +132,43 @@ impl<'a, E: Encoder> Indexer<'a, E> {
     /// All that was committed before stays. A file that cannot be indexed is no error: [`Report::skipped`] names it, once.
     pub fn run(self, roots: &[PathBuf]) -> Result<Report, IndexerError> {
         let started = Instant::now();
-        let mut report = self.go(roots)?;
+        let mut report = self.go(roots, None)?;
         report.elapsed = started.elapsed();
         Ok(report)
     }
 
-    fn go(self, given: &[PathBuf]) -> Result<Report, IndexerError> {
+    /// Brings the index up to date after changes that are known, in the folders that it knows. What has changed comes to be in
+    /// the index as a run of everything would have it; the rest of the folders is not looked at.
+    ///
+    /// Everything is walked nevertheless if the [session](Indexer::session) has not been used for a run of everything yet, or
+    /// since a run was broken off; if the index has got other folders or the options other excludes since; or if a symbolic
+    /// link has changed that may matter elsewhere.
+    ///
+    /// # Errors
+    /// Those of [`Indexer::run`].
+    pub fn run_changes(self, changes: &Changes) -> Result<Report, IndexerError> {
+        let started = Instant::now();
+        let mut report = self.go(&[], Some(changes))?;
+        report.elapsed = started.elapsed();
+        Ok(report)
+    }
+
+    fn go(mut self, given: &[PathBuf], changes: Option<&Changes>) -> Result<Report, IndexerError> {
         // Roots are looked at before the index is created, so that a misspelt folder leaves nothing behind.
-        let (remembered, excludes) = match IndexReader::open(self.index) {
+        let (remembered, excluded_before) = match IndexReader::open(self.index) {
             Ok(reader) => (reader.roots(), reader.excluded().to_vec()),
             Err(IndexError::NotFound { .. }) => (Vec::new(), Vec::new()),
             Err(error) => return Err(error.into()),
         };
-        let excludes = excluded::changed(&excludes, &self.options)?;
+        let excludes = excluded::changed(&excluded_before, &self.options)?;
+        let mut nothing_remembered = Session::default();
+        let session = self.session.take().unwrap_or(&mut nothing_remembered);
+        let changes = changes.filter(|_| excludes == excluded_before);
+        let mut region = session.begin(changes, &remembered, self.options.follow_links);
+        if region.as_ref().is_some_and(Region::is_empty) {
+            session.leave();
+            return Ok(Report { remaining: Some(0), ..Report::default() });
+        }
         let mut roots = roots::resolve(given, &remembered, self.index)?;
         let all_roots = roots.remembered(&remembered);
         let named = roots.leave_out(&excludes, &all_roots)?;
@@ -152,13 +186,26 @@ impl<'a, E: Encoder> Indexer<'a, E> {
 
         let walking = Instant::now();
         let excluded = Excluded::new(&excludes, &all_roots);
-        let selection = Selection {
+        let selection = |ignore_files| Selection {
             excluded: Excluded::new(&excludes, &all_roots),
             ignore_files,
             follow_links: self.options.follow_links,
             download: self.options.download,
         };
-        let mut walked = walk(&roots.walk, selection, self.progress, self.cancel);
+        let mut walked = match &region {
+            None => walk(&roots.walk, selection(ignore_files), self.progress, self.cancel),
+            Some(region) => {
+                let selection = selection(ignore_files);
+                walk_region(&roots.walk, region, session.links(), selection, self.progress, self.cancel)
+            }
+        };
+        if walked.links_have_changed && !walked.cancelled {
+            region = None;
+            let mut ignore_files = IgnoreFiles::default();
+            roots.leave_out_ignored(&mut ignore_files, &all_roots)?;
+            walked = walk(&roots.walk, selection(ignore_files), self.progress, self.cancel);
+        }
+        let found = Found::of(&mut walked);
         let left_out: HashSet<PathBuf> =
             walked.left_out.drain().chain(ignored.iter().map(|root| root.path.clone())).collect();
         let is_left_out = |path: &Path| {
@@ -181,13 +228,25 @@ impl<'a, E: Encoder> Indexer<'a, E> {
 
         let disk = Disk::default();
         // Excluded photos leave the index, even if they cannot be reached.
-        let (mut known, mut to_leave): (Vec<_>, Vec<_>) =
-            known_files(writer.records()?).into_iter().partition(|photo| !is_left_out(&photo.path));
+        let reader = region.as_ref().map(|_| IndexReader::open(self.index)).transpose()?;
+        let mut known = match region.as_ref().zip(reader.as_ref()) {
+            None => known_files(writer.records()?),
+            Some((region, reader)) => {
+                session.catalogue.refresh(reader)?;
+                let mut known = known_files(region.records(&session.catalogue, reader)?);
+                region.leave_out_others(&mut known, &mut walked.files);
+                known
+            }
+        };
+        let known_ids = known.iter().map(|photo| photo.id).collect::<HashSet<_>>();
+        let mut to_leave: Vec<Known> = known.extract_if(.., |photo| is_left_out(&photo.path)).collect();
         let deleted = roots.deleted_files(|path| known.iter().any(|known| known.path == path));
         let blind = [roots.blind.as_slice(), &walked.blind].concat();
         let looked = |path: &Path| {
             let is_in = |folder: &Path| path.starts_with(folder);
-            roots.scope.iter().any(|root| is_in(root)) && !blind.iter().any(|spot| is_in(&spot.path))
+            roots.scope.iter().any(|root| is_in(root))
+                && !blind.iter().any(|spot| is_in(&spot.path))
+                && region.as_ref().is_none_or(|region| region.covers(path))
         };
         let decoder = clip_image::decoder_id(&self.options.limits);
         let bad = Bad::new(writer.bad_files().cloned(), decoder, &walked.files, looked);
@@ -225,12 +284,23 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         let mut remembered = roots.remembered(&before);
         remembered.retain(|root| !deleted.contains(root));
         if forget {
-            remembered.retain(|root| !roots.blind.iter().any(|spot| spot.root && spot.path == *root));
+            let is_forgotten = |root: &Path| region.as_ref().is_none_or(|region| region.covers(root));
+            let is_away = |root: &Path| roots.blind.iter().any(|spot| spot.root && spot.path == *root);
+            remembered.retain(|root| !(is_away(root) && is_forgotten(root)));
         }
-        let missing = missing_roots(&remembered, &roots.walk, &known, &disk);
+        let photos = |root: &Path| match &reader {
+            Some(reader) => Ok(photos_at(&session.catalogue, reader, root)?),
+            None => Ok(known.iter().filter(|known| known.path.starts_with(root)).count()),
+        };
+        let missing = missing_roots(&remembered, &roots.walk, photos, &disk)?;
         let departures = Departures { devices, system: &disk, roots: remembered.clone() };
         known.append(&mut to_leave);
-        let contents = Contents::new(&known, gone, kept, departures);
+        let catalogue = &session.catalogue;
+        let others = reader.as_ref().map(|reader| move |hash: &[u8; 16]| same_content(catalogue, reader, hash));
+        let mut contents = Contents::new(&known, gone, kept, departures);
+        if let Some(others) = &others {
+            contents = contents.and_others(known_ids, others);
+        }
         drop(known);
 
         // Remembered before the first photo is, so that an interrupted run can be taken up without naming the folders.
@@ -249,6 +319,10 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         let departed = contents.departed();
         report.moved_roots = moved_roots(missing, &departed);
         tell_of_places(&mut report, spots, forget, &departed, &removed);
+        if let Some(region) = &region {
+            // Other folders that are away were told of when they went.
+            report.unreachable.retain(|place| place.photos_kept > 0 || region.covers(&place.path));
+        }
         if !lost.0.is_empty() {
             add_lost(&mut report, lost, &writer)?;
         }
@@ -283,6 +357,8 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         }
         if !report.cancelled {
             writer.close()?;
+            session.end(found, region.as_ref(), &roots.scope, &remembered);
+            session.set_follow_links(self.options.follow_links);
         }
         // Whoever names a file wants to know what is the matter with it.
         if !given.is_empty() {
@@ -298,10 +374,19 @@ impl<'a, E: Encoder> Indexer<'a, E> {
 }
 
 /// Roots that may turn out to have moved, and how many photos the index knows in them.
-fn missing_roots(remembered: &[PathBuf], walked: &[PathBuf], known: &[Known], disk: &Disk) -> Vec<(PathBuf, usize)> {
+fn missing_roots(
+    remembered: &[PathBuf],
+    walked: &[PathBuf],
+    photos: impl Fn(&Path) -> Result<usize, IndexerError>,
+    disk: &Disk,
+) -> Result<Vec<(PathBuf, usize)>, IndexerError> {
     let is_missing = |root: &&PathBuf| !walked.contains(root) && disk.folder(root) == Folder::Missing;
-    let photos = |root: &Path| known.iter().filter(|known| known.path.starts_with(root)).count();
-    remembered.iter().filter(is_missing).map(|root| (root.clone(), photos(root))).collect()
+    remembered.iter().filter(is_missing).map(|root| Ok((root.clone(), photos(root)?))).collect()
+}
+
+/// The photos that the index has with a content. One whose record cannot be read is not found, and so neither moved nor copied.
+fn same_content(catalogue: &Catalogue, reader: &IndexReader, hash: &[u8; 16]) -> Vec<Known> {
+    catalogue.with_content(reader, hash).map(known_files).unwrap_or_default()
 }
 
 /// Those of the `missing` roots all of whose photos turned up elsewhere.
@@ -355,6 +440,7 @@ fn add_lost(
     Ok(())
 }
 
+/// What a run has to know of records.
 fn known_files(records: Vec<Record>) -> Vec<Known> {
     let known = |Record { id, asset, .. }| Known {
         id,

@@ -11,6 +11,9 @@
 //! 4. **Removal** of photos whose files are gone, unless they may be on a drive that is not mounted: that must not cost
 //!    its photos.
 //!
+//! A program that learns of changes as they happen, keeps a [`Session`] and passes the changed paths to
+//! [`Indexer::run_changes`]: the same steps, for the folders that hold what has changed.
+//!
 //! A file that cannot be indexed never stops a run. The [`Report`] names each one with its reason. The index remembers it, so
 //! that the next run need not tell of it again.
 //!
@@ -20,6 +23,7 @@
 mod bad;
 mod budget;
 mod clock;
+mod concern;
 mod contents;
 mod decode;
 mod details;
@@ -30,6 +34,7 @@ mod find;
 mod ignore_file;
 mod in_order;
 mod indexer;
+mod links;
 mod options;
 mod passed_over;
 mod pattern;
@@ -38,9 +43,11 @@ mod placeholder;
 mod plan;
 mod presence;
 mod progress;
+mod region;
 mod remove;
 mod report;
 mod roots;
+mod session;
 mod sidecars;
 mod stamp;
 mod system_folders;
@@ -48,6 +55,7 @@ mod walk;
 
 /// What makes embeddings of photos.
 pub use clip_encoder::{BoxedError, Encoder};
+pub use concern::Concern;
 pub use error::{IndexerError, Remedy};
 pub use excluded::parse_exclude;
 pub use find::{FoundPhotos, find_photos};
@@ -56,7 +64,9 @@ pub use indexer::Indexer;
 pub use options::{Depth, IndexOptions};
 pub use passed_over::{PassedOver, PassedOverKind};
 pub use progress::{Event, Outcome, Progress, Silent};
+pub use region::Changes;
 pub use remove::{Removed, remove};
 pub use report::{Forgotten, Ignored, Report, SkipReason, Skipped, StageTimes, Unreachable};
+pub use session::Session;
 pub use stamp::describe;
 pub use system_folders::SYSTEM_FOLDERS;

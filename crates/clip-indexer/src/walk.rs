@@ -7,22 +7,28 @@
 //!
 //! Whatever cannot be read is a blind spot, and so is a root that is no longer in its place when its walk is over: a drive
 //! that goes away half-way looks like a folder that was emptied.
+//!
+//! A walk of a [`Region`] finds there what a walk of everything would. It goes down to each part from its root, so that all that
+//! leaves out a folder on the way is heeded, and lists nothing but the parts. Which links lead where is known from the walk of
+//! everything before it; where one has changed, the walk of the region is of no use ([`Walk::links_have_changed`]).
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fs::Metadata;
+use std::fs::{DirEntry, FileType, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clip_files::system_error::describe;
+use clip_files::system_error::{describe, says_missing};
 use clip_index::Stamp;
 use walkdir::WalkDir;
 
 use crate::excluded::Excluded;
 use crate::ignore_file::{IGNORE_FILE, IgnoreFault, IgnoreFiles};
+use crate::links::{Link, Links, Role};
 use crate::passed_over::Tally;
 use crate::placeholder::{is_placeholder, stands_for};
 use crate::progress::{Event, Progress};
+use crate::region::Region;
 use crate::report::{SkipReason, Skipped};
 use crate::sidecars::{Beside, Sidecars};
 use crate::stamp::{device_of, stamp_of};
@@ -82,6 +88,12 @@ pub(crate) struct Walk {
     /// Files and folders that were left out by a `.clipignore`, or for being on another file system.
     pub left_out: HashSet<PathBuf>,
     pub ignore_faults: Vec<IgnoreFault>,
+    /// The folders that were entered.
+    pub folders: Vec<PathBuf>,
+    /// The symbolic links that were followed or looked at.
+    pub links: Links,
+    /// A link in the region is new, gone or leads elsewhere, which may matter anywhere.
+    pub links_have_changed: bool,
     /// The walk stopped early: absence from `files` means nothing.
     pub cancelled: bool,
 }
@@ -95,39 +107,31 @@ impl Walk {
 
 /// Walks `roots`, which are canonical and disjoint, as far as `selection` goes.
 pub(crate) fn walk(roots: &[PathBuf], selection: Selection, progress: &dyn Progress, cancel: &AtomicBool) -> Walk {
-    let Selection { excluded, ignore_files, follow_links, download } = selection;
-    let mut walker = Walker {
-        out: Walk::default(),
-        roots,
-        excluded,
-        ignore_files,
-        follow_links,
-        download,
-        links: BTreeSet::new(),
-        folders: HashSet::new(),
-        files: HashSet::new(),
-        stand_ins: Vec::new(),
-        devices: HashMap::new(),
-        beside: Beside::default(),
-        listed: HashSet::new(),
-        progress,
-        cancel,
-    };
+    let mut walker = Walker::new(roots, selection, progress, cancel);
     for root in roots {
         walker.tree(root, Phase::Real);
         walker.look_at_root_again(root);
     }
     walker.follow_links();
-    walker.add_stand_ins();
-    walker.merge_blind_spots();
-    walker.out.ignore_faults = walker.ignore_files.take_faults();
-    let photos = walker.out.files.iter_mut().map(|file| (file.path.as_path(), &mut file.sidecars));
-    for path in walker.beside.share_out(photos) {
-        walker.out.passed_over.file(&path);
+    walker.finish()
+}
+
+/// Walks the parts of `roots` that are in `region`; `links` are those of the last walk of everything.
+pub(crate) fn walk_region(
+    roots: &[PathBuf],
+    region: &Region,
+    links: &Links,
+    selection: Selection,
+    progress: &dyn Progress,
+    cancel: &AtomicBool,
+) -> Walk {
+    let mut walker = Walker::new(roots, selection, progress, cancel);
+    walker.unsettled.clone_from(&region.unsettled);
+    for root in roots {
+        walker.parts(root, region, links);
     }
-    walker.out.skipped.sort_by(|a, b| a.path.cmp(&b.path));
-    progress.event(Event::Walking { found: walker.out.files.len() as u64 });
-    walker.out
+    walker.look_at_links(region, links);
+    walker.finish()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -173,11 +177,54 @@ struct Walker<'a> {
     beside: Beside,
     /// The folders of roots that are files.
     listed: HashSet<PathBuf>,
+    /// Photos that are still being written: passed by.
+    unsettled: HashSet<PathBuf>,
     progress: &'a dyn Progress,
     cancel: &'a AtomicBool,
 }
 
-impl Walker<'_> {
+impl<'a> Walker<'a> {
+    fn new(
+        roots: &'a [PathBuf],
+        selection: Selection,
+        progress: &'a dyn Progress,
+        cancel: &'a AtomicBool,
+    ) -> Walker<'a> {
+        let Selection { excluded, ignore_files, follow_links, download } = selection;
+        Walker {
+            out: Walk::default(),
+            roots,
+            excluded,
+            ignore_files,
+            follow_links,
+            download,
+            links: BTreeSet::new(),
+            folders: HashSet::new(),
+            files: HashSet::new(),
+            stand_ins: Vec::new(),
+            devices: HashMap::new(),
+            beside: Beside::default(),
+            listed: HashSet::new(),
+            unsettled: HashSet::new(),
+            progress,
+            cancel,
+        }
+    }
+
+    /// Puts together what was found.
+    fn finish(mut self) -> Walk {
+        self.add_stand_ins();
+        self.merge_blind_spots();
+        self.out.ignore_faults = self.ignore_files.take_faults();
+        let photos = self.out.files.iter_mut().map(|file| (file.path.as_path(), &mut file.sidecars));
+        for path in self.beside.share_out(photos) {
+            self.out.passed_over.file(&path);
+        }
+        self.out.skipped.sort_by(|a, b| a.path.cmp(&b.path));
+        self.progress.event(Event::Walking { found: self.out.files.len() as u64 });
+        self.out
+    }
+
     /// Walks everything below `root` without following links.
     fn tree(&mut self, root: &Path, phase: Phase) {
         let mut entries = WalkDir::new(root).follow_links(false).sort_by_file_name().into_iter();
@@ -192,91 +239,235 @@ impl Walker<'_> {
                     continue;
                 }
             };
-            let (path, name, kind) = (entry.path(), entry.file_name(), entry.file_type());
-            if entry.depth() > 0 {
-                if kind.is_file()
-                    && let Some(photo) = stands_for(path)
-                {
-                    if self.looks_at(&photo, false) {
-                        self.stand_ins.push(photo);
-                    }
-                    continue;
-                }
-                let parent = path.parent().and_then(Path::file_name);
-                let hidden = is_hidden(name);
-                if hidden || kind.is_dir() && is_system_folder(name, parent) {
-                    if kind.is_dir() {
-                        entries.skip_current_dir();
-                    }
-                    if hidden {
-                        self.out.passed_over.hidden()
-                    } else {
-                        self.out.passed_over.system_folder()
-                    }
-                    continue;
-                }
-                if !self.looks_at(path, kind.is_dir()) {
-                    if kind.is_dir() {
-                        entries.skip_current_dir();
-                    } else if kind.is_symlink() {
-                        // It may lead to a folder.
-                        self.out.left_out.insert(path.to_path_buf());
-                    }
-                    continue;
-                }
-                if kind.is_symlink() {
-                    self.links.insert(path.to_path_buf());
-                    continue;
-                }
-                // Anything else that is no photo by name costs no further system call.
-                if !kind.is_dir() && !clip_image::looks_like_photo(path) {
-                    if kind.is_file() && !self.beside.add(path, || entry.metadata().ok()) {
-                        self.out.passed_over.file(path);
-                    }
-                    continue;
-                }
-            }
-            // At depth 0 in the linked phase the entry is the link itself; its target is what counts.
-            let metadata =
-                if entry.depth() == 0 { std::fs::metadata(path) } else { entry.metadata().map_err(system_error) };
-            let metadata = match metadata {
-                Ok(metadata) => metadata,
-                Err(error) => {
-                    self.blind(path, &error);
-                    continue;
-                }
-            };
-            if metadata.is_dir() {
-                if let Some(device) = device_of(&metadata) {
-                    self.devices.insert(path.to_path_buf(), device);
-                }
-                if !self.is_on_right_file_system(path, &metadata) {
-                    self.out.left_out.insert(path.to_path_buf());
-                    entries.skip_current_dir();
-                    continue;
-                }
-                let first_visit = Identity::of(path, &metadata).is_none_or(|identity| self.folders.insert(identity));
-                // Real trees are disjoint, so there an identity seen before only means a file system that numbers
-                // its files carelessly: nothing is left out for it.
-                if phase == Phase::Linked && !first_visit {
-                    entries.skip_current_dir();
-                    continue;
-                }
-                if let Err(error) = self.ignore_files.read(path) {
-                    self.unknown_rules(path, &error);
-                    entries.skip_current_dir();
-                    continue;
-                }
-                if entry.depth() > 0 {
-                    self.name_folder(path);
-                }
+            let path = entry.path();
+            let is_entered = if entry.depth() > 0 {
+                let metadata = || entry.metadata().map_err(system_error);
+                self.entry(path, entry.file_type(), metadata, phase)
             } else {
-                if entry.depth() == 0 {
-                    self.list_beside(path);
-                }
-                self.file(path, &metadata);
+                // In the linked phase the entry is the link itself; its target is what counts.
+                self.top(path, phase)
+            };
+            if !is_entered && (entry.depth() == 0 || entry.file_type().is_dir()) {
+                entries.skip_current_dir();
             }
         }
+    }
+
+    /// Looks at where a walk begins; false for what is no folder that can be entered.
+    fn top(&mut self, path: &Path, phase: Phase) -> bool {
+        match std::fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => self.enter(path, &metadata, phase),
+            Ok(metadata) => {
+                self.list_beside(path);
+                self.file(path, &metadata);
+                false
+            }
+            Err(error) => {
+                self.blind(path, &error);
+                false
+            }
+        }
+    }
+
+    /// Looks at what a folder holds; false for what is no folder that can be entered.
+    fn entry(
+        &mut self,
+        path: &Path,
+        kind: FileType,
+        metadata: impl Fn() -> io::Result<Metadata>,
+        phase: Phase,
+    ) -> bool {
+        if kind.is_file()
+            && let Some(photo) = stands_for(path)
+        {
+            if self.looks_at(&photo, false) {
+                self.stand_ins.push(photo);
+            }
+            return false;
+        }
+        let name = path.file_name().unwrap_or_default();
+        let hidden = is_hidden(name);
+        if hidden || kind.is_dir() && is_system_folder(name, path.parent().and_then(Path::file_name)) {
+            if hidden {
+                self.out.passed_over.hidden()
+            } else {
+                self.out.passed_over.system_folder()
+            }
+            return false;
+        }
+        if !self.looks_at(path, kind.is_dir()) {
+            if kind.is_symlink() {
+                // It may lead to a folder.
+                self.out.left_out.insert(path.to_path_buf());
+            }
+            return false;
+        }
+        if kind.is_symlink() {
+            self.links.insert(path.to_path_buf());
+            return false;
+        }
+        // Anything else that is no photo by name costs no further system call.
+        if !kind.is_dir() && !clip_image::looks_like_photo(path) {
+            if kind.is_file() && !self.beside.add(path, || metadata().ok()) {
+                self.out.passed_over.file(path);
+            }
+            return false;
+        }
+        if self.unsettled.contains(path) {
+            return false;
+        }
+        match metadata() {
+            Ok(metadata) if metadata.is_dir() => {
+                let is_entered = self.enter(path, &metadata, phase);
+                if is_entered {
+                    self.name_folder(path);
+                }
+                is_entered
+            }
+            Ok(metadata) => {
+                self.file(path, &metadata);
+                false
+            }
+            Err(error) => {
+                self.blind(path, &error);
+                false
+            }
+        }
+    }
+
+    /// Whether to go into a folder.
+    fn enter(&mut self, path: &Path, metadata: &Metadata, phase: Phase) -> bool {
+        if let Some(device) = device_of(metadata) {
+            self.devices.insert(path.to_path_buf(), device);
+        }
+        if !self.is_on_right_file_system(path, metadata) {
+            self.out.left_out.insert(path.to_path_buf());
+            return false;
+        }
+        let first_visit = Identity::of(path, metadata).is_none_or(|identity| self.folders.insert(identity));
+        // Real trees are disjoint, so there an identity seen before only means a file system that numbers its files
+        // carelessly: nothing is left out for it.
+        if phase == Phase::Linked && !first_visit {
+            return false;
+        }
+        if let Err(error) = self.ignore_files.read(path) {
+            self.unknown_rules(path, &error);
+            return false;
+        }
+        self.out.folders.push(path.to_path_buf());
+        true
+    }
+
+    /// Walks the parts of a root that are in a region.
+    fn parts(&mut self, root: &Path, region: &Region, links: &Links) {
+        let mut passed = HashMap::new();
+        let walked = || region.walked.iter().filter(|part| part.starts_with(root));
+        let listed = region.listed.iter().filter(|part| part.starts_with(root));
+        let mut is_touched = false;
+        for part in walked().chain(listed) {
+            if self.stopped() {
+                return;
+            }
+            is_touched = true;
+            if part == root && !self.is_folder(root) {
+                self.tree(root, Phase::Real);
+            } else if self.pass(part, root, links, &mut passed) {
+                if region.walked.contains(part) { self.tree(part, Phase::Real) } else { self.list(part) }
+            }
+        }
+        if is_touched {
+            self.look_at_root_again(root);
+        }
+    }
+
+    fn is_folder(&self, path: &Path) -> bool {
+        std::fs::metadata(path).is_ok_and(|metadata| metadata.is_dir())
+    }
+
+    /// Whether a walk of `root` enters this folder.
+    fn pass(&mut self, folder: &Path, root: &Path, links: &Links, passed: &mut HashMap<PathBuf, bool>) -> bool {
+        if let Some(passes) = passed.get(folder) {
+            return *passes;
+        }
+        let passes = if folder == root {
+            self.top(folder, Phase::Real)
+        } else {
+            folder.parent().is_some_and(|parent| self.pass(parent, root, links, passed))
+                && self.pass_into(folder, links)
+        };
+        passed.insert(folder.to_path_buf(), passes);
+        passes
+    }
+
+    /// The same for a folder in one that is entered.
+    fn pass_into(&mut self, folder: &Path, links: &Links) -> bool {
+        match std::fs::symlink_metadata(folder) {
+            Ok(metadata) if metadata.is_symlink() => {
+                // Where it leads is looked at with the other links.
+                links.enters(folder) && {
+                    self.name_folder(folder);
+                    self.top(folder, Phase::Real)
+                }
+            }
+            Ok(metadata) if metadata.is_dir() => {
+                self.entry(folder, metadata.file_type(), || Ok(metadata.clone()), Phase::Real)
+            }
+            Ok(_) => false,
+            // It is gone, like everything in it.
+            Err(error) if says_missing(&error) => false,
+            Err(error) => {
+                self.blind(folder, &error);
+                false
+            }
+        }
+    }
+
+    /// Looks at the files of a folder, and at no folder in it.
+    fn list(&mut self, folder: &Path) {
+        let entries = std::fs::read_dir(folder).and_then(|entries| entries.collect::<io::Result<Vec<_>>>());
+        let mut entries = match entries {
+            Ok(entries) => entries,
+            Err(error) => return self.blind(folder, &error),
+        };
+        entries.sort_by_key(DirEntry::file_name);
+        for entry in entries {
+            if self.stopped() {
+                return;
+            }
+            let (path, kind) = (entry.path(), entry.file_type());
+            match kind {
+                Ok(kind) if kind.is_dir() => {
+                    // A word about its name, if a walk would enter it.
+                    if clip_image::looks_like_photo(&path)
+                        && !is_hidden(&entry.file_name())
+                        && self.looks_at(&path, true)
+                    {
+                        self.name_folder(&path);
+                    }
+                }
+                Ok(kind) => drop(self.entry(&path, kind, || entry.metadata(), Phase::Real)),
+                Err(error) => self.blind(&path, &error),
+            }
+        }
+    }
+
+    /// Adds the photos that links of the region lead to, if all is as it was when they were followed.
+    fn look_at_links(&mut self, region: &Region, links: &Links) {
+        if !self.follow_links {
+            return;
+        }
+        for link in std::mem::take(&mut self.links) {
+            if links.is_unchanged(&link) {
+                if links.lists(&link)
+                    && let Ok(target) = std::fs::metadata(&link)
+                {
+                    self.file(&link, &target);
+                }
+            } else if may_matter(&link) {
+                self.out.links_have_changed = true;
+            }
+        }
+        self.out.links_have_changed |= links.have_changed_in(region);
     }
 
     /// Looks for the sidecars of a photo that is itself a root, so that the rest of its folder is not walked.
@@ -302,11 +493,17 @@ impl Walker<'_> {
                 return;
             }
             match std::fs::metadata(&link) {
-                Ok(target) if target.is_dir() => self.linked_folder(&link),
+                Ok(target) if target.is_dir() => {
+                    let role = if self.linked_folder(&link) { Role::Folder } else { Role::None };
+                    self.out.links.insert(Link::of(&link, role), link);
+                }
                 Ok(_) => {
                     to_files.insert(link);
                 }
-                Err(error) => self.broken_link(link, &error),
+                Err(error) => {
+                    self.out.links.insert(Link::of(&link, Role::None), link.clone());
+                    self.broken_link(link, &error);
+                }
             }
         }
         for link in to_files {
@@ -316,7 +513,10 @@ impl Walker<'_> {
             match std::fs::metadata(&link) {
                 Ok(target) => {
                     let known = Identity::of(&link, &target).is_some_and(|identity| self.files.contains(&identity));
-                    if clip_image::looks_like_photo(&link) && !known && self.looks_at_target(&link) {
+                    let is_listed = clip_image::looks_like_photo(&link) && !known && self.looks_at_target(&link);
+                    let role = if is_listed { Role::File } else { Role::None };
+                    self.out.links.insert(Link::of(&link, role), link.clone());
+                    if is_listed {
                         self.file(&link, &target);
                     }
                 }
@@ -325,25 +525,31 @@ impl Walker<'_> {
         }
     }
 
-    fn linked_folder(&mut self, link: &Path) {
+    /// Goes into the folder that a link leads to; false if that is not for it to do.
+    fn linked_folder(&mut self, link: &Path) -> bool {
         let target = link.canonicalize();
         let parent = link.parent().map(Path::canonicalize);
         match (target, parent) {
             // A link to a folder that contains the link is a loop. Nothing is lost by leaving it: inside a root its
             // target is being walked anyway, and outside one it would drag in all that lies around the root.
-            (Ok(target), Some(Ok(parent))) if parent.starts_with(&target) => {}
+            (Ok(target), Some(Ok(parent))) if parent.starts_with(&target) => false,
             // What is excluded does not come back through a link.
             (Ok(target), Some(Ok(_)))
                 if !self.looks_at(link, true) || self.excluded.shuts(&target) || self.out.has_left_out(&target) =>
             {
                 self.out.left_out.insert(link.to_path_buf());
+                false
             }
             (Ok(_), Some(Ok(_))) => {
                 self.name_folder(link);
                 self.tree(link, Phase::Linked);
+                true
             }
-            (Err(error), _) | (_, Some(Err(error))) => self.broken_link(link.to_path_buf(), &error),
-            (_, None) => {}
+            (Err(error), _) | (_, Some(Err(error))) => {
+                self.broken_link(link.to_path_buf(), &error);
+                false
+            }
+            (_, None) => false,
         }
     }
 
@@ -529,6 +735,11 @@ impl Walker<'_> {
         self.out.cancelled |= self.cancel.load(Ordering::Relaxed);
         self.out.cancelled
     }
+}
+
+/// Whether a link may lead to photos, or nowhere, which is worth a word.
+fn may_matter(link: &Path) -> bool {
+    clip_image::looks_like_photo(link) || std::fs::metadata(link).is_ok_and(|target| target.is_dir()) || !link.exists()
 }
 
 /// What the system said, without the path that walkdir adds.
