@@ -44,4 +44,5 @@ mod switch;
 mod terminal;
 mod tour;
 mod train;
+mod watch;
 mod workers;

@@ -124,6 +124,8 @@ pub(crate) fn as_typed(argument: &str) -> String {
 pub(crate) enum Command {
     /// Index the photos in folders, or bring the index up to date
     Index(IndexArgs),
+    /// Keep the index up to date while photos are added, changed, moved and removed, until Ctrl-C
+    Watch(WatchArgs),
     /// Find photos by a description or by an example
     Query(QueryArgs),
     /// Find identical files, copies of the same picture and bursts; nothing is deleted
@@ -352,6 +354,32 @@ pub(crate) struct IndexArgs {
     pub work: WorkArgs,
 
     /// Print the summary as one JSON object
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub model: ModelArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    /// Folders to index and watch besides those that are indexed already
+    #[arg(value_name = "DIR|FILE")]
+    pub folders: Vec<PathBuf>,
+
+    /// List all folders again every N minutes, for changes that the system does not tell of; 0 for never [default: 30, or 5
+    /// if a folder is on a network drive or cannot be watched]
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(0..=MAX_COUNT))]
+    pub rescan: Option<u64>,
+
+    /// Also index photos that are only in the cloud, which downloads them
+    #[arg(long)]
+    pub download_photos: bool,
+
+    #[command(flatten)]
+    pub work: WorkArgs,
+
+    /// Print a JSON object for each batch of changes, one a line
     #[arg(long)]
     pub json: bool,
 

@@ -40,6 +40,8 @@
 //!   an encoder of their own implement [`Encoder`].
 //! - [`Indexer`] walks folders and keeps an index up to date. It tells a [`Progress`] listener what it does, stops when
 //!   asked to, and what it did so far is on disk: the next run goes on from there.
+//! - A program that learns of changes as they happen keeps a [`Session`] and has only [`Changes`] looked at
+//!   ([`Library::update_changes`]).
 //! - [`Searcher`] answers a [`Query`] with [`Hit`]s, best first; through a [`CachedEncoder`] it embeds the same words
 //!   once.
 //! - [`IndexReader`] looks into an index without a model; [`verify`] checks every byte of it.
@@ -98,8 +100,8 @@ pub use clip_index::{
     Status, StoredPath, VerifyReport, export, repair, verify,
 };
 pub use clip_indexer::{
-    Depth, Event, Forgotten, FoundPhotos, IGNORE_FILE, IgnoreFault, Ignored, IndexOptions, Indexer, IndexerError,
-    Outcome, PassedOver, PassedOverKind, Progress, Remedy as IndexerRemedy, Removed, Report, SYSTEM_FOLDERS, Silent,
+    Changes, Concern, Depth, Event, Forgotten, FoundPhotos, IGNORE_FILE, IgnoreFault, Ignored, IndexOptions, Indexer, IndexerError,
+    Outcome, PassedOver, PassedOverKind, Progress, Remedy as IndexerRemedy, Removed, Report, SYSTEM_FOLDERS, Session, Silent,
     SkipReason, Skipped, StageTimes, Unreachable, describe, find_photos, parse_exclude,
 };
 pub use clip_model::{

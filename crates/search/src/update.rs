@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clip_index::{
     Bank, GraphOptions, ImportOptions, Imported, IndexError, IndexReader, IndexWriter, ModelId, ModelOrigin, Rebuild,
 };
-use clip_indexer::{Event, IndexOptions, Indexer, Progress, Report};
+use clip_indexer::{Changes, Event, IndexOptions, Indexer, Progress, Report, Session};
 use clip_model::{LoadOptions, Model, ModelSource, Towers};
 use clip_query::alignment;
 
@@ -73,6 +73,51 @@ impl Library {
         progress: &dyn Progress,
         cancel: &AtomicBool,
     ) -> Result<Update, LibraryError> {
+        self.bring_up_to_date(Extent::Folders(folders), &mut Session::default(), options, progress, cancel)
+    }
+
+    /// As [`Library::update`], and remembers in `session` what [`Library::update_changes`] needs. To follow changes, update all
+    /// folders first.
+    ///
+    /// # Errors
+    /// Those of [`Library::update`].
+    pub fn update_in_session(
+        &self,
+        session: &mut Session,
+        folders: &[PathBuf],
+        options: &UpdateOptions,
+        progress: &dyn Progress,
+        cancel: &AtomicBool,
+    ) -> Result<Update, LibraryError> {
+        self.bring_up_to_date(Extent::Folders(folders), session, options, progress, cancel)
+    }
+
+    /// Brings the index up to date after changes that are known, which takes as long as the changes: see
+    /// [`Indexer::run_changes`]. The model stays loaded from one call to the next. [`UpdateOptions::rebuild`] is not heeded.
+    ///
+    /// # Errors
+    /// Those of [`Library::update`].
+    pub fn update_changes(
+        &self,
+        session: &mut Session,
+        changes: &Changes,
+        options: &UpdateOptions,
+        progress: &dyn Progress,
+        cancel: &AtomicBool,
+    ) -> Result<Update, LibraryError> {
+        let options = UpdateOptions { rebuild: false, ..options.clone() };
+        self.bring_up_to_date(Extent::Changes(changes), session, &options, progress, cancel)
+    }
+
+    fn bring_up_to_date(
+        &self,
+        extent: Extent<'_>,
+        session: &mut Session,
+        options: &UpdateOptions,
+        progress: &dyn Progress,
+        cancel: &AtomicBool,
+    ) -> Result<Update, LibraryError> {
+        let folders = extent.folders();
         let known = Known::read(self.index(), options.rebuild, folders)?;
         let (source, load) = match &known {
             Known::Index(reader) => self.source_of(reader)?,
@@ -94,7 +139,12 @@ impl Library {
         let update = match folders {
             Some(folders) => self.replace(&known, &folders, &id, &model, &work)?,
             None => {
-                Update { report: work.run(&model, self.index(), work.folders, None)?, result: UpdateResult::Updated }
+                let indexer = work.indexer(&model, self.index()).session(session);
+                let report = match extent {
+                    Extent::Folders(folders) => indexer.run(folders)?,
+                    Extent::Changes(changes) => indexer.run_changes(changes)?,
+                };
+                Update { report, result: UpdateResult::Updated }
             }
         };
         drop(known);
@@ -219,7 +269,11 @@ impl Library {
         work: &Work<'_>,
     ) -> Result<Update, LibraryError> {
         let rebuild = Rebuild::begin(self.index(), id)?;
-        let report = work.run(model, rebuild.dir(), folders, known.reader())?;
+        let mut indexer = work.indexer(model, rebuild.dir());
+        if let Some(replaced) = known.reader() {
+            indexer = indexer.in_place_of(replaced);
+        }
+        let report = indexer.run(folders)?;
         if report.cancelled {
             return Ok(Update { report, result: UpdateResult::Interrupted });
         }
@@ -285,22 +339,29 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Indexes the folders; `replaced` is the index whose place the one in `index` is to take.
-    fn run(
-        &self,
-        model: &Arc<Model>,
-        index: &Path,
-        folders: &[PathBuf],
-        replaced: Option<&IndexReader>,
-    ) -> Result<Report, LibraryError> {
+    /// What indexes into the index in `index`.
+    fn indexer<'i>(&'i self, model: &'i Arc<Model>, index: &'i Path) -> Indexer<'i, Arc<Model>> {
         let mut indexer = Indexer::new(model, index).options(self.options.indexing.clone()).origin(self.origin.clone());
         if self.options.indexing.correct_scores {
             indexer = indexer.bank(self.bank.clone());
         }
-        if let Some(replaced) = replaced {
-            indexer = indexer.in_place_of(replaced);
+        indexer.progress(self.progress).cancel(self.cancel)
+    }
+}
+
+/// What an update looks at.
+#[derive(Debug, Clone, Copy)]
+enum Extent<'a> {
+    Folders(&'a [PathBuf]),
+    Changes(&'a Changes),
+}
+
+impl<'a> Extent<'a> {
+    fn folders(self) -> &'a [PathBuf] {
+        match self {
+            Extent::Folders(folders) => folders,
+            Extent::Changes(_) => &[],
         }
-        Ok(indexer.progress(self.progress).cancel(self.cancel).run(folders)?)
     }
 }
 

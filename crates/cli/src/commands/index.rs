@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use clip_search::json::JsonReport;
 use clip_search::{
-    Forgotten, IgnoreFault, Ignored, IndexOptions, Report, SkipReason, Skipped, StageTimes, Unreachable, UpdateOptions,
-    UpdateResult,
+    Forgotten, IgnoreFault, Ignored, IndexOptions, Report, SkipReason, Skipped, StageTimes, Unreachable, Update,
+    UpdateOptions, UpdateResult,
 };
 
 use crate::args::{IndexArgs, YesNo};
@@ -61,6 +61,15 @@ pub(crate) fn run(index: &Path, args: &IndexArgs) -> Result<Exit> {
         }
     }
     results.finish()?;
+    refuse_withheld(&update)?;
+    if library.uses_built_in_model() && !args.json && !is_quiet() && !report.cancelled {
+        suggest(index);
+    }
+    Ok(exit(report))
+}
+
+/// An index that could not be replaced is a failure.
+pub(super) fn refuse_withheld(update: &Update) -> Result<()> {
     if update.result == UpdateResult::Withheld {
         bail!(
             "the index was not replaced: some folders could not be reached, and their photos would be lost; mount the \
@@ -68,10 +77,7 @@ pub(crate) fn run(index: &Path, args: &IndexArgs) -> Result<Exit> {
              photos"
         );
     }
-    if library.uses_built_in_model() && !args.json && !is_quiet() && !report.cancelled {
-        suggest(index);
-    }
-    Ok(exit(report))
+    Ok(())
 }
 
 fn exit(report: &Report) -> Exit {
@@ -93,7 +99,38 @@ fn skip_reason(reason: &SkipReason) -> String {
     advice.map_or_else(|| reason.to_string(), |advice| format!("{reason}; {advice}"))
 }
 
-fn tell(report: &Report, results: &mut Results) -> Result<()> {
+/// Tells what a run has done, and what went wrong.
+pub(super) fn tell(report: &Report, results: &mut Results) -> Result<()> {
+    tell_what_went_wrong(report);
+    tell_what_was_passed_over(report);
+    if !is_quiet() {
+        results.line(format_args!(
+            "{} indexed, {} unchanged, {} moved, {} removed, {} skipped{} in {}",
+            grouped(report.indexed),
+            grouped(report.unchanged),
+            grouped(report.moved),
+            grouped(report.removed),
+            grouped((report.skipped.len() + report.skipped_before.len()) as u64),
+            as_before(report.skipped_before.len() as u64),
+            duration(report.elapsed)
+        ))?;
+    }
+    if is_verbose() {
+        tell_times(&report.stages);
+    }
+    if report.cancelled {
+        let remaining = match report.remaining {
+            None => "; not all folders were listed yet".to_owned(),
+            Some(0) => String::new(),
+            Some(files) => format!("; {} not read yet", are(files)),
+        };
+        notice(format_args!("interrupted: finished work is saved{remaining}; run the same command again to continue"));
+    }
+    Ok(())
+}
+
+/// Names what was not indexed, and what could not be looked at.
+pub(super) fn tell_what_went_wrong(report: &Report) {
     // A reason may quote a name or a decoder, and a line break in it would look like another entry.
     let tell_skipped = |how: &str, skipped: &[Skipped]| {
         for Skipped { path, reason, .. } in skipped {
@@ -147,31 +184,6 @@ fn tell(report: &Report, results: &mut Results) -> Result<()> {
             if report.in_cloud == 1 { "it" } else { "them" }
         ));
     }
-    tell_what_was_passed_over(report);
-    if !is_quiet() {
-        results.line(format_args!(
-            "{} indexed, {} unchanged, {} moved, {} removed, {} skipped{} in {}",
-            grouped(report.indexed),
-            grouped(report.unchanged),
-            grouped(report.moved),
-            grouped(report.removed),
-            grouped((report.skipped.len() + report.skipped_before.len()) as u64),
-            as_before(report.skipped_before.len() as u64),
-            duration(report.elapsed)
-        ))?;
-    }
-    if is_verbose() {
-        tell_times(&report.stages);
-    }
-    if report.cancelled {
-        let remaining = match report.remaining {
-            None => "; not all folders were listed yet".to_owned(),
-            Some(0) => String::new(),
-            Some(files) => format!("; {} not read yet", are(files)),
-        };
-        notice(format_args!("interrupted: finished work is saved{remaining}; run the same command again to continue"));
-    }
-    Ok(())
 }
 
 /// "1 photo is", "2 photos are".

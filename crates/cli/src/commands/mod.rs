@@ -22,6 +22,7 @@ mod serve;
 mod status;
 mod train;
 mod verify;
+mod watch;
 
 use anyhow::Result;
 
@@ -33,6 +34,7 @@ use crate::settings::{hub, index_folder};
 pub(crate) fn run(cli: Cli) -> Result<Exit> {
     match cli.command {
         Command::Index(args) => index::run(&index_folder(cli.index)?, &args),
+        Command::Watch(args) => watch::run(&index_folder(cli.index)?, &args),
         Command::Query(args) => query::run(&index_folder(cli.index)?, &args),
         Command::Dupes(args) => dupes::run(&index_folder(cli.index)?, &args),
         Command::Search(command) => search::run(&index_folder(cli.index)?, &command),
