@@ -6,7 +6,7 @@ use std::time::Duration;
 use clip_files::system_error;
 use clip_index::{IndexError, IndexReader, Plan, Position, Record};
 
-use crate::pairs::Member;
+use crate::pairs::{Member, members_of};
 use crate::words::FoundWord;
 
 /// One result.
@@ -78,6 +78,8 @@ pub struct Ranked {
     pub item: u64,
     /// The ids of [`Hit::duplicates`].
     pub duplicates: Box<[u64]>,
+    /// The ids of those of [`Hit::members`] that are assets of their own.
+    pub members: Box<[u64]>,
     /// The ids of [`Hit::alike`].
     pub alike: Box<[u64]>,
 }
@@ -85,8 +87,17 @@ pub struct Ranked {
 impl Ranked {
     /// A result of a query that only sets conditions.
     pub fn unscored(rank: usize, item: u64, duplicates: impl Into<Box<[u64]>>) -> Ranked {
-        let (duplicates, alike) = (duplicates.into(), Box::default());
-        Ranked { rank, score: None, adjusted: None, relevance: None, is_match: true, item, duplicates, alike }
+        Ranked {
+            rank,
+            score: None,
+            adjusted: None,
+            relevance: None,
+            is_match: true,
+            item,
+            duplicates: duplicates.into(),
+            members: Box::default(),
+            alike: Box::default(),
+        }
     }
 
     /// The result with its records, in the index that it was found in; `None` if the index has no such item.
@@ -95,6 +106,8 @@ impl Ranked {
     /// [`IndexError::Corrupt`] if a record cannot be read.
     pub fn hit(&self, index: &IndexReader) -> Result<Option<Hit>, IndexError> {
         let Some(record) = index.records(&[self.item])?.pop() else { return Ok(None) };
+        let kin = index.records(&self.members)?.into_iter().map(|record| (record.id, record)).collect();
+        let members = members_of(&record.asset, kin);
         Ok(Some(Hit {
             rank: self.rank,
             score: self.score,
@@ -107,6 +120,7 @@ impl Ranked {
             path: record.asset.path.clone(),
             record,
             duplicates: index.records(&self.duplicates)?,
+            members,
             alike: index.records(&self.alike)?,
         }))
     }
@@ -123,6 +137,7 @@ impl From<&Hit> for Ranked {
             is_match: hit.is_match,
             item: hit.item,
             duplicates: ids(&hit.duplicates),
+            members: hit.members.iter().filter_map(|member| Some(member.record.as_ref()?.id)).collect(),
             alike: ids(&hit.alike),
         }
     }
