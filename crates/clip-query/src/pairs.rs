@@ -156,6 +156,7 @@ impl<'a> Pairs<'a> {
             if group.members.iter().any(|(item, _)| taken.contains(*item)) {
                 continue;
             }
+            taken.extend(group.members.iter().map(|(item, _)| *item));
             let mut seen = HashSet::new();
             let mut kin = self.all_kin_of(group.members.clone(), &mut seen)?;
             kin.retain(|(item, _)| !taken.contains(*item));

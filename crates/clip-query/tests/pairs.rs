@@ -282,30 +282,31 @@ proptest! {
             let mut found: Vec<PathBuf> = hits.iter().flat_map(paths_of).collect();
             found.sort();
             prop_assert_eq!(&found, &expected, "{:?}", query);
-            // Pages are parts of the whole.
-            for limit in [1, 2, 3] {
-                let mut paged = Vec::new();
-                loop {
-                    let page = library.search(&query.clone().order(Order::Best).limit(limit).offset(paged.len()));
-                    if page.is_empty() {
-                        break;
-                    }
-                    paged.extend(page);
-                }
-                let mut found: Vec<PathBuf> = paged.iter().map(|hit| hit.path.clone()).collect();
-                found.sort();
-                let mut whole: Vec<PathBuf> = library.search(&query.clone().order(Order::Best)).iter().map(|hit| hit.path.clone()).collect();
-                whole.sort();
-                prop_assert_eq!(found, whole, "{:?} {}", query, limit);
-            }
         }
     }
 
     /// Without identical files, which are counted one by one.
     #[test]
-    fn counts_are_those_of_results(files in libraries()) {
+    fn pages_and_counts_are_parts_of_the_whole(
+        files in libraries(),
+        look in prop::sample::select(vec![RED, GREEN, BLUE]),
+    ) {
         let files = files.into_iter().map(|(asset, look)| (Asset { hash: [0; 16], ..asset }, look)).collect();
         let library = Library::new(files);
         prop_assert_eq!(library.searcher().count(&all()).unwrap(), library.search(&all()).len() as u64);
+        for query in [all(), Query::embedding(look).limit(usize::MAX)] {
+            let whole: Vec<PathBuf> = library.search(&query).into_iter().map(|hit| hit.path).collect();
+            for limit in [1, 2, 3] {
+                let mut paged = Vec::new();
+                loop {
+                    let page = library.search(&query.clone().limit(limit).offset(paged.len()));
+                    if page.is_empty() {
+                        break;
+                    }
+                    paged.extend(page.into_iter().map(|hit| hit.path));
+                }
+                prop_assert_eq!(&paged, &whole, "{:?} {}", query, limit);
+            }
+        }
     }
 }
