@@ -50,7 +50,7 @@ impl DosTime {
         }
         DosTime {
             date: years << 9 | (time.month() as u16) << 5 | time.day() as u16,
-            time: (time.hour() as u16) << 11 | (time.minute() as u16) << 5 | time.second() as u16 / 2,
+            time: (time.hour() as u16) << 11 | (time.minute() as u16) << 5 | (time.second() as u16 / 2),
         }
     }
 }

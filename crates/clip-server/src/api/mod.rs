@@ -47,9 +47,12 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .with_state(Arc::clone(app))
 }
 
-/// The parameters of a URL.
+/// The parameters of a URL. Those without a value, as forms send them, are as if they were not there.
 fn parameters<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
-    Query::try_from_uri(uri).map(|Query(parameters)| parameters).map_err(|error| Problem::bad(error.body_text()))
+    let has_value = |pair: &&str| pair.split_once('=').is_some_and(|(_, value)| !value.is_empty());
+    let pairs: Vec<&str> = uri.query().unwrap_or_default().split('&').filter(has_value).collect();
+    let uri: Uri = format!("/?{}", pairs.join("&")).parse().map_err(|_| Problem::bad("expected parameters"))?;
+    Query::try_from_uri(&uri).map(|Query(parameters)| parameters).map_err(|error| Problem::bad(error.body_text()))
 }
 
 /// A number in a path.

@@ -356,6 +356,7 @@ mod tests {
             request("q=a+dog&sort=date&collapse=true&literal=1&raw=on&min_relevance=0.5&like=3&crop=0,0,1,1").unwrap();
         assert!(full.collapse && full.literal && full.raw && full.sort == Sort::Date && full.example.is_some());
         assert_eq!(request("").unwrap().text, "");
+        assert!(request("q=&like=&sort=&crop=&limit=&offset=&collapse").unwrap().example.is_none());
         for wrong in [
             "limit=1001",
             "limit=-1",

@@ -185,8 +185,8 @@ mod tests {
                 stamp: Stamp { size: draw(&mut state) % 50, ..Stamp::default() },
                 hash: [(draw(&mut state) % 150) as u8; 16],
                 width: 1 + (draw(&mut state) % 3) as u32,
-                taken_at: (draw(&mut state) % 4 > 0).then(|| (draw(&mut state) % 100) as i64 * 40_000),
-                utc_offset: (draw(&mut state) % 2 > 0).then_some(120),
+                taken_at: (!draw(&mut state).is_multiple_of(4)).then(|| (draw(&mut state) % 100) as i64 * 40_000),
+                utc_offset: (!draw(&mut state).is_multiple_of(2)).then_some(120),
                 ..Asset::default()
             };
             ids.push(writer.add(asset, vec![1.0, 0.0]).unwrap());

@@ -177,7 +177,14 @@ impl Searches {
                 let all = |alternative: &Alternative| alternative.filter.clone();
                 Plan::List(understanding.alternatives.iter().map(all).collect())
             } else {
-                let mut query = Query::any(understanding.alternatives.clone());
+                let mut alternatives = understanding.alternatives.clone();
+                if lists {
+                    // A query without anything at all is none.
+                    let no_condition = Filter::All(Vec::new());
+                    let all = alternatives.iter_mut().filter(|alternative| alternative.filter == no_condition);
+                    all.for_each(|alternative| alternative.filter = Filter::Not(Box::new(Filter::Any(Vec::new()))));
+                }
+                let mut query = Query::any(alternatives);
                 match &request.example {
                     Some(Example::Photo { id, crop: None }) => query = query.and(Term::Like(*id), 1.0),
                     Some(_) => query = query.and(Term::Pixels(pixels().await?), 1.0),

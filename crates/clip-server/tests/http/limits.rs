@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clip_server::Bounds;
 
@@ -20,17 +20,16 @@ fn a_head_that_does_not_come_to_an_end_is_cut_off() {
     let server = all_samples().serve(|settings| settings.bounds = short());
     let mut stream = server.connect();
     stream.write_all(b"GET / HTTP/1.1\r\n").unwrap();
-    let started = Instant::now();
-    let mut closed = None;
+    let mut is_cut_off = false;
     // A header every now and then, as slow as it can be.
     for _ in 0..200 {
         std::thread::sleep(Duration::from_millis(50));
         if stream.write_all(b"X: y\r\n").is_err() {
-            closed = Some(started.elapsed());
+            is_cut_off = true;
             break;
         }
     }
-    assert!(closed.is_some(), "it is still open");
+    assert!(is_cut_off);
     // One that sends nothing at all.
     assert!(is_closed(&mut server.connect()));
     // One that has had an answer, and asks for nothing else.
@@ -143,7 +142,7 @@ fn too_many_searches_are_told_to_come_again() {
 #[test]
 fn many_searches_at_a_time_have_their_answers() {
     let server = all_samples().serve(|_| {});
-    let queries = ["a+cat", "a+dog", "coffee", "q=", "width:>1", "a+rocket", "-lawn", "name:cat"];
+    let queries = ["a+cat", "a+dog", "coffee", "", "width:%3E1", "a+rocket", "-lawn", "name:cat"];
     std::thread::scope(|scope| {
         for client in 0..100 {
             let server = &server;
@@ -151,7 +150,7 @@ fn many_searches_at_a_time_have_their_answers() {
                 for number in 0..5 {
                     let query = queries[(client + number) % queries.len()];
                     let answer = server.json(&format!("/api/v1/search?q={query}&limit={}", 1 + client % 3));
-                    assert_eq!(answer["results"].as_array().unwrap().is_empty(), query == "q=", "{query}");
+                    assert!(!answer["results"].as_array().unwrap().is_empty(), "{query}");
                 }
             });
         }
