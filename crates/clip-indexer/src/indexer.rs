@@ -313,7 +313,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         pipeline.restamp(&restamped, self.cancel)?;
         pipeline.run(self.encoder, &contents, self.cancel)?;
         pipeline.read_details(&outdated, self.cancel)?;
-        let is_gone = |photo: &Gone| may_be_back.get(&photo.id).is_none_or(|path| disk.is_missing(path));
+        let is_gone = |photo: &Gone| may_be_back.get(&photo.id).is_none_or(|path| is_still_gone(path, &disk));
         let (mut report, removed) = pipeline.finish(&contents, is_gone, self.cancel)?;
 
         let departed = contents.departed();
@@ -382,6 +382,15 @@ fn missing_roots(
 ) -> Result<Vec<(PathBuf, usize)>, IndexerError> {
     let is_missing = |root: &&PathBuf| !walked.contains(root) && disk.folder(root) == Folder::Missing;
     remembered.iter().filter(is_missing).map(|root| Ok((root.clone(), photos(root)?))).collect()
+}
+
+/// Whether a photo that was not found is not back. A folder or a link in its place is not the photo: where a link leads to one
+/// that is reached in no other way, that was found.
+fn is_still_gone(path: &Path, disk: &Disk) -> bool {
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) => !metadata.is_file(),
+        Err(_) => disk.is_missing(path),
+    }
 }
 
 /// The photos that the index has with a content. One whose record cannot be read is not found, and so neither moved nor copied.

@@ -232,6 +232,16 @@ fn a_run_that_was_broken_off_is_taken_up_by_one_of_everything() {
     assert_eq!((report.cancelled, followed.library.all().len()), (false, 23));
 }
 
+#[test]
+fn a_folder_in_the_place_of_a_photo_is_not_the_photo() {
+    let mut followed = Followed::new(three());
+    fs::remove_file(followed.library.at("a/red.png")).unwrap();
+    followed.library.photo("a/red.png/grey.png", GREY);
+    let report = followed.run(&["a/red.png"]);
+    assert_eq!((report.indexed, report.removed), (1, 1));
+    assert_eq!(followed.library.all(), ["photos/a/green.png", "photos/a/red.png/grey.png", "photos/blue.png"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_changed_link_is_a_matter_of_all_folders() {
