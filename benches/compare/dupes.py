@@ -103,8 +103,13 @@ class Made:
     def add(self, name: str, picture: Image.Image, source: str, kind: str, shot: int = 0, **options) -> None:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(path, **options)
+        if not path.exists():
+            picture.save(path, **options)
         self.note(name, source, kind, shot)
+
+    def drop(self, name: str) -> None:
+        (self.folder / name).unlink(missing_ok=True)
+        del self.of[name], self.kind[name], self.shot[name]
 
     def note(self, name: str, source: str, kind: str, shot: int = 0) -> None:
         self.of[name], self.kind[name], self.shot[name] = source, kind, shot
@@ -133,6 +138,8 @@ def make(folder: Path, data: Path, photos: int, changed: int, seed: int) -> Made
         copy.write_bytes(source.read_bytes())
         made.note(f"copies/bytes/{source.name}", file.stem, "same bytes")
     series = chance.sample([file for file in whole if file not in originals], changed)
+    for file in series:
+        made.drop(f"photos/{file.stem}.jpg")
     for number, file in enumerate(series):
         picture = Image.open(file).convert("RGB")
         others = [Image.open(other).convert("RGB") for other in chance.sample(whole, 3)]
@@ -161,7 +168,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=5000)
     parser.add_argument("--changed", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--work", type=Path, help="a folder for the library, which stays")
+    parser.add_argument("--work", type=Path, help="a folder for the library, which stays, and is taken as it is if it is there")
     parser.add_argument("--wrong", action="store_true", help="print wrong pairs")
     arguments = parser.parse_args()
     temporary = tempfile.TemporaryDirectory()

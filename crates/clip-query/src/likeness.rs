@@ -20,7 +20,7 @@ pub(crate) const OTHER_SIZE: f32 = 0.7;
 /// The same, if one was also turned or mirrored: embeddings say less about those.
 const TURNED: f32 = 0.9;
 /// Where hashes are so much alike, little is asked of the embeddings.
-const CERTAIN: f32 = 0.95;
+pub(crate) const CERTAIN: f32 = 0.95;
 /// How much cropping may change the ratio of width to height.
 const SHAPE: f32 = 1.13;
 /// How far the embeddings of the same picture must be alike, where the hashes leave doubts. Those of cropped copies are.

@@ -146,7 +146,8 @@ pub fn duplicates(
             return Ok(None);
         };
         found.unread = unread;
-        let Some(pairs) = pictures::pairs(reader, &all, scale, progress, cancel) else { return Ok(None) };
+        let Some(mut pairs) = pictures::pairs(reader, &all, scale, progress, cancel) else { return Ok(None) };
+        pairs.leave_out_crowds();
         let pictures = stars::group(&mut all, pairs, |a, b| !a.looks.is_another_shot(&b.looks));
         groups.extend(pictures.into_iter().map(|group| (Level::Picture, group)));
     }

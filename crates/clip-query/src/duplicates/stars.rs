@@ -4,6 +4,10 @@ use std::collections::HashSet;
 
 use super::candidates::Candidate;
 use crate::hit::is_absent;
+use crate::likeness::CERTAIN;
+
+/// In more doubtful pairs than so many, a photo is in a crowd.
+const CROWD: usize = 6;
 
 /// For each photo, the better ones that it is a duplicate of.
 pub(super) struct Pairs {
@@ -26,6 +30,38 @@ impl Pairs {
         if place < Self::MOST {
             of_worse.insert(place, (better as u32, similarity));
             of_worse.truncate(Self::MOST);
+        }
+    }
+
+    /// Leaves out doubtful pairs where one of the photos is in doubtful pairs with many: a copy that was cropped is like the few
+    /// that it was made of, pages of text are like one another by their layout. Photos that are certainly the same count once.
+    pub fn leave_out_crowds(&mut self) {
+        let mut same_as: Vec<u32> = Vec::with_capacity(self.better.len());
+        for (at, better) in self.better.iter().enumerate() {
+            let certain = better.iter().filter(|(_, similarity)| *similarity >= CERTAIN).map(|(better, _)| *better);
+            let first = certain.into_iter().find(|&better| same_as[better as usize] == better);
+            same_as.push(first.unwrap_or(at as u32));
+        }
+        let ends = |at: usize, better: u32| (same_as[at], same_as[better as usize]);
+        let mut doubtful: Vec<(u32, u32)> = Vec::new();
+        for (at, better) in self.better.iter().enumerate() {
+            for (better, _) in better.iter().filter(|(_, similarity)| *similarity < CERTAIN) {
+                let (a, b) = ends(at, *better);
+                doubtful.extend((a != b).then_some((a.min(b), a.max(b))));
+            }
+        }
+        doubtful.sort_unstable();
+        doubtful.dedup();
+        let mut counts = vec![0usize; self.better.len()];
+        for (a, b) in doubtful {
+            counts[a as usize] += 1;
+            counts[b as usize] += 1;
+        }
+        for (at, better) in self.better.iter_mut().enumerate() {
+            better.retain(|&(better, similarity)| {
+                let (a, b) = ends(at, better);
+                similarity >= CERTAIN || a == b || counts[a as usize].max(counts[b as usize]) <= CROWD
+            });
         }
     }
 
@@ -88,4 +124,38 @@ pub(super) fn group(
         !gone.contains(&(at - 1))
     });
     groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The pairs that are left of these.
+    fn left(photos: usize, pairs: impl IntoIterator<Item = (usize, usize, f32)>) -> Vec<(usize, usize)> {
+        let mut all = Pairs::new(photos);
+        pairs.into_iter().for_each(|(a, b, similarity)| all.add(a, b, similarity));
+        all.leave_out_crowds();
+        let of = |(worse, better): (usize, Vec<(u32, f32)>)| {
+            better.into_iter().map(move |(better, _)| (better as usize, worse))
+        };
+        all.better.into_iter().enumerate().flat_map(of).collect()
+    }
+
+    fn all_pairs(photos: usize, similarity: f32) -> impl Iterator<Item = (usize, usize, f32)> {
+        (0..photos).flat_map(move |a| (0..a).map(move |b| (b, a, similarity)))
+    }
+
+    #[test]
+    fn photos_that_are_doubtfully_like_many_are_like_none() {
+        assert_eq!(left(8, all_pairs(8, 0.8)), []);
+        assert_eq!(left(7, all_pairs(7, 0.8)).len(), 21);
+        assert_eq!(left(8, all_pairs(8, 0.97)).len(), 28);
+    }
+
+    #[test]
+    fn the_same_picture_counts_once() {
+        // Nine copies, and one that was cropped.
+        let copies = all_pairs(9, 0.99).chain((0..9).map(|copy| (copy, 9, 0.8)));
+        assert_eq!(left(10, copies).len(), 45);
+    }
 }
