@@ -1,6 +1,7 @@
 //! Searches, and ways of looking around among their results.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,7 +18,7 @@ use super::{json, json_bytes, parameters};
 use crate::body;
 use crate::decoding;
 use crate::problem::{self, Problem};
-use crate::search::catalogue::{Catalogue, Entry};
+use crate::search::catalogue::{self, Catalogue};
 use crate::search::ranking::Ranking;
 use crate::search::{Crop, Example, Request, Sort, Understanding};
 use crate::state::App;
@@ -232,7 +233,7 @@ async fn by_date(app: &App, uri: &Uri) -> Result<(Arc<Ranking>, Arc<Catalogue>),
     Ok((ranking, catalogue))
 }
 
-fn entries(ranking: &Ranking, catalogue: &Catalogue) -> impl Iterator<Item = Option<Entry>> {
+fn entries(ranking: &Ranking, catalogue: &Catalogue) -> impl Iterator<Item = Option<catalogue::Entry>> {
     ranking.items().map(|item| catalogue.find(item).map(|at| catalogue.entry(at)))
 }
 
@@ -291,33 +292,47 @@ pub(crate) async fn places(State(app): State<Arc<App>>, uri: Uri) -> Result<Resp
     Ok(json_bytes(places.await?))
 }
 
-/// Items near one another as one place, whose id is that of the first: by the cells of a grid that is as fine as it can be.
+/// Items near one another as one place, whose id is that of one of them: by the cells of a grid that is as fine as it can be.
 fn clustered(located: &[(u64, f32, f32)]) -> Vec<JsonSpot> {
     /// Of a cell, in degrees: some 200 metres.
     const FINEST: f64 = 0.002;
-    let mut side = FINEST;
-    loop {
-        let mut cells: HashMap<(i32, i32), JsonSpot> = HashMap::new();
-        for &(id, latitude, longitude) in located {
-            let (latitude, longitude) = (f64::from(latitude), f64::from(longitude));
-            let cell = ((latitude / side).floor() as i32, (longitude / side).floor() as i32);
-            let spot = cells.entry(cell).or_insert(JsonSpot { lat: 0.0, lon: 0.0, photos: 0, id, name: None });
-            spot.photos += 1;
-            spot.lat += latitude;
-            spot.lon += longitude;
+    let mut cells: HashMap<(i32, i32), JsonSpot> = HashMap::new();
+    for &(id, latitude, longitude) in located {
+        let (lat, lon) = (f64::from(latitude), f64::from(longitude));
+        let cell = ((lat / FINEST).floor() as i32, (lon / FINEST).floor() as i32);
+        add(&mut cells, cell, JsonSpot { lat, lon, photos: 1, id, name: None });
+    }
+    while cells.len() > MOST_PLACES {
+        let mut larger = HashMap::with_capacity(cells.len() / 2);
+        for ((x, y), spot) in cells {
+            // Four cells become one.
+            add(&mut larger, (x >> 1, y >> 1), spot);
         }
-        if cells.len() > MOST_PLACES {
-            side *= 2.0;
-            continue;
+        cells = larger;
+    }
+    let middle = |spot: JsonSpot| {
+        let photos = spot.photos as f64;
+        let rounded = |sum: f64| (sum / photos * 1e5).round() / 1e5;
+        JsonSpot { lat: rounded(spot.lat), lon: rounded(spot.lon), ..spot }
+    };
+    let mut spots: Vec<JsonSpot> = cells.into_values().map(middle).collect();
+    spots.sort_unstable_by_key(|spot| (std::cmp::Reverse(spot.photos), spot.id));
+    spots
+}
+
+/// Adds sums and counts to those of a cell. The least id stands for all, so that the answer does not depend on an order.
+fn add(cells: &mut HashMap<(i32, i32), JsonSpot>, cell: (i32, i32), spot: JsonSpot) {
+    match cells.entry(cell) {
+        Entry::Vacant(place) => {
+            place.insert(spot);
         }
-        let middle = |spot: JsonSpot| {
-            let photos = spot.photos as f64;
-            let rounded = |sum: f64| (sum / photos * 1e5).round() / 1e5;
-            JsonSpot { lat: rounded(spot.lat), lon: rounded(spot.lon), ..spot }
-        };
-        let mut spots: Vec<JsonSpot> = cells.into_values().map(middle).collect();
-        spots.sort_unstable_by_key(|spot| (std::cmp::Reverse(spot.photos), spot.id));
-        return spots;
+        Entry::Occupied(mut place) => {
+            let known = place.get_mut();
+            known.lat += spot.lat;
+            known.lon += spot.lon;
+            known.photos += spot.photos;
+            known.id = known.id.min(spot.id);
+        }
     }
 }
 
