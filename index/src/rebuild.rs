@@ -318,7 +318,8 @@ impl Base {
     }
 
     /// Gives the staged index what a rebuild does not make anew: what is excluded, which may have changed since it was begun,
-    /// and at its beginning the bad files. They are tried again, but nobody needs to be told of them again.
+    /// and at its beginning how rows are stored and the bad files. They are tried again, but nobody needs to be told of them
+    /// again.
     fn hand_on(&self, layout: &Layout, staged: &Layout, model: &ModelId) -> Result<(), IndexError> {
         let Some(base) = &self.manifest else { return Ok(()) };
         let (is_new, is_same) = {
@@ -332,6 +333,7 @@ impl Base {
         let mut writer = IndexWriter::open_or_create(staged.root(), model)?;
         writer.set_excluded(base.excluded.clone());
         if is_new {
+            writer.set_row_format(base.rows);
             for file in self.bad_files(layout) {
                 writer.remember_bad_file(BadFile { decoder: None, ..file });
             }

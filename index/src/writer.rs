@@ -355,7 +355,8 @@ impl IndexWriter {
     }
 
     /// Sets how embeddings are stored in vector files that are written from now on. The index remembers it, with the next
-    /// commit.
+    /// commit, and hands it on to an index that is rebuilt from it. Files that were written before are converted when they are
+    /// merged, and all of them by [`IndexWriter::compact`].
     pub fn set_row_format(&mut self, format: RowFormat) {
         self.pending.manifest_changed |= format != self.row_format;
         self.row_format = format;

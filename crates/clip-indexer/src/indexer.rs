@@ -183,6 +183,9 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         if let Some(bank) = self.bank {
             writer.set_bank(bank)?;
         }
+        if let Some(format) = self.options.row_format {
+            writer.set_row_format(format);
+        }
 
         let walking = Instant::now();
         let excluded = Excluded::new(&excludes, &all_roots);

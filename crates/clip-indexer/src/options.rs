@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clip_image::{Decoder, Limits};
-use clip_index::GraphOptions;
+use clip_index::{GraphOptions, RowFormat};
 
 /// The most threads that decode, whatever was asked for: more than machines have cores, and few enough for any system to
 /// start.
@@ -71,6 +71,9 @@ pub struct IndexOptions {
     /// Whether it is measured how near photos are to texts in general, so that searches can correct scores by it. Takes a tenth
     /// of a millisecond a photo, and the first time as long as embedding some thousand texts takes.
     pub correct_scores: bool,
+    /// How embeddings are stored from now on: in 16 or in 32 bits. `None` leaves that as the index has it, which is 16 bits in a
+    /// new one. What was stored before stays as it is until its vector file is merged with others, or compacted.
+    pub row_format: Option<RowFormat>,
     /// How the search graph is built and when it is brought up to date; `None` leaves it as it is.
     pub graph: Option<GraphOptions>,
 }
@@ -96,6 +99,7 @@ impl Default for IndexOptions {
             one_file_system: None,
             download: false,
             correct_scores: true,
+            row_format: None,
             graph: Some(GraphOptions::default()),
         }
     }

@@ -16,9 +16,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use clip_index::{IndexError, IndexWriter};
+use clip_index::{IndexError, IndexWriter, RowFormat};
 use clip_indexer::{Event, IndexOptions, Indexer, IndexerError, Outcome, SkipReason};
-use support::{BLUE, GREEN, GREY, Library, RED, counts, three};
+use support::{BLUE, GREEN, GREY, Library, RED, counts, embedding, three};
 
 fn paths(paths: &[&str]) -> Vec<PathBuf> {
     paths.iter().map(PathBuf::from).collect()
@@ -41,6 +41,32 @@ fn a_folder_is_indexed_and_then_unchanged() {
     assert_eq!(counts(&report), [0, 0, 3, 0, 0, 0]);
     assert_eq!(library.encoder.embedded(), 3, "nothing is encoded twice");
     assert_eq!(library.reader().generation(), generation, "a run without news writes nothing");
+}
+
+#[test]
+fn embeddings_are_stored_in_as_many_bits_as_asked_for() {
+    let stored = |library: &Library, name: &str| {
+        let reader = library.reader();
+        reader.embedding(reader.find_path(library.at(name)).unwrap().unwrap()).unwrap()
+    };
+    let mut library = Library::new();
+    library.options.row_format = Some(RowFormat::F32);
+    library.photo("red.png", RED);
+    library.run();
+    assert_eq!(stored(&library, "red.png"), embedding(RED));
+
+    // The index remembers it.
+    library.options.row_format = None;
+    library.photo("blue.png", BLUE);
+    library.run();
+    assert_eq!(stored(&library, "blue.png"), embedding(BLUE));
+
+    library.options.row_format = Some(RowFormat::F16);
+    library.photo("green.png", GREEN);
+    library.run();
+    // 16 bits are not enough for its numbers.
+    assert_ne!(stored(&library, "green.png"), embedding(GREEN));
+    library.assert_holds("green.png", GREEN);
 }
 
 #[test]

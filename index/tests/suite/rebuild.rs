@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use clip_index::{Asset, GraphOptions, IndexError, IndexReader, IndexWriter, ModelId, Rebuild, RebuildStatus, verify};
+use clip_index::{
+    Asset, GraphOptions, IndexError, IndexReader, IndexWriter, ModelId, Rebuild, RebuildStatus, RowFormat, verify,
+};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -67,6 +69,24 @@ fn how_far_a_rebuild_has_come() {
     assert_eq!(status(), None);
     fs::rename(copy.path(), staged).unwrap();
     assert_eq!(status(), None);
+}
+
+#[test]
+fn a_rebuild_stores_rows_as_the_index_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = IndexWriter::open_or_create(dir.path(), &model(8)).unwrap();
+    writer.set_row_format(RowFormat::F32);
+    writer.commit().unwrap();
+    drop(writer);
+    let rebuild = Rebuild::begin(dir.path(), &model(3)).unwrap();
+    let mut writer = IndexWriter::open_or_create(rebuild.dir(), &model(3)).unwrap();
+    let id = writer.add_photo(photo(1, 3)).unwrap();
+    writer.commit().unwrap();
+    drop(writer);
+    rebuild.commit().unwrap();
+    let found = IndexReader::open(dir.path()).unwrap().embedding(id).unwrap();
+    assert_eq!(found, photo(1, 3).embedding);
+    assert_ne!(found, stored(&photo(1, 3).embedding));
 }
 
 #[test]
