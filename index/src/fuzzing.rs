@@ -62,6 +62,11 @@ pub fn hubness(bytes: &[u8]) {
     hubness::check_file(bytes);
 }
 
+/// The file of a bank: the texts that hubness is measured with, embedded.
+pub fn bank(bytes: &[u8]) {
+    hubness::check_bank(bytes);
+}
+
 /// A list of files that could not be indexed.
 pub fn bad_files(bytes: &[u8]) {
     bad_files::check_file(bytes);
@@ -313,6 +318,21 @@ mod tests {
         let numbers: Vec<crate::Hubness> = (0..segment.len()).map(number).collect();
         crate::hubness::write(&layout, 3, &segment, "bank", &numbers).unwrap();
         run(hubness, &files(&[layout.hubness(3)]), 2000, seal_frame);
+    }
+
+    #[test]
+    fn damaged_banks() {
+        let dir = tempfile::tempdir().unwrap();
+        let seeds: Vec<Vec<u8>> = [(2, 4, 1), (3, 20, 8), (65, 2, 2)]
+            .into_iter()
+            .map(|(dimension, texts, neighbours)| {
+                let row = |text: usize| (0..dimension).map(move |at| if at == text % dimension { 1.0 } else { 0.0 });
+                let rows: Vec<f32> = (0..texts).flat_map(row).collect();
+                crate::Bank::new("bank", &rows, &rows, dimension, neighbours).unwrap().store(dir.path()).unwrap();
+                fs::read(Layout::new(dir.path()).bank()).unwrap()
+            })
+            .collect();
+        run(bank, &seeds, 1000, seal_frame);
     }
 
     #[test]

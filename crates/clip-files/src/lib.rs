@@ -7,6 +7,9 @@
 pub mod atomic;
 pub mod deceptive;
 pub mod directory;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod kind;
 pub mod lock;
 pub mod mapped;

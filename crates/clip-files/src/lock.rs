@@ -277,6 +277,49 @@ fn is_alive(_process: u32) -> bool {
     true
 }
 
+/// Finds these bytes as a holder file where there are no locks, and asserts what must hold whatever they are. For the module
+/// `fuzzing`.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn check_holder(bytes: &[u8]) {
+    /// A machine that has no locks, and no process but this one.
+    struct Lockless;
+
+    impl System for Lockless {
+        fn try_lock(&self, _: &File) -> Result<(), TryLockError> {
+            Err(TryLockError::Error(io::ErrorKind::Unsupported.into()))
+        }
+
+        fn host(&self) -> String {
+            "here".into()
+        }
+
+        fn is_alive(&self, process: u32) -> bool {
+            process == std::process::id()
+        }
+    }
+
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let (path, holder) = (dir.path().join("lock"), dir.path().join("lock.holder"));
+    fs::write(&holder, bytes).expect("a file");
+    match FileLock::acquire_by(&Lockless, &path, &holder) {
+        Ok(lock) => {
+            // No more is read.
+            let text = String::from_utf8_lossy(&bytes[..bytes.len().min(4096)]);
+            assert!(text.lines().any(|line| line == "host=here"), "another machine's was taken over");
+            drop(lock);
+            assert!(!holder.exists());
+        }
+        Err(LockError::HeldBy(found)) => {
+            assert!(!found.host.contains(char::is_control), "{:?}", found.host);
+            assert_eq!(fs::read(&holder).expect("it stays"), bytes);
+        }
+        Err(other) => panic!("{other:?}"),
+    }
+    let names: Vec<_> =
+        fs::read_dir(dir.path()).expect("a directory").flatten().map(|entry| entry.file_name()).collect();
+    assert!(names.iter().all(|name| name == "lock" || name == "lock.holder"), "{names:?}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

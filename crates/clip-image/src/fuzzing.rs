@@ -16,6 +16,7 @@ use crate::metadata::{Details, Exposure};
 use crate::movie;
 use crate::panics::catch;
 use crate::sidecar;
+use crate::workers::protocol;
 use crate::{ImageError, Limits, Photo, decode_bytes, decode_bytes_for};
 
 /// A good JPEG of 96 x 64 pixels without EXIF data.
@@ -108,6 +109,11 @@ pub fn scaled_jpeg(bytes: &[u8]) {
         let expected = ((width * samples).div_ceil(8), (height * samples).div_ceil(8));
         assert!(image.as_ref().is_none_or(|image| image.dimensions() == expected));
     }
+}
+
+/// What a process that decodes is asked, and what it answers.
+pub fn worker_protocol(bytes: &[u8]) {
+    protocol::check(bytes, &LIMITS);
 }
 
 fn check_photo(photo: &Photo) {
@@ -337,6 +343,11 @@ mod tests {
         assert_eq!(with_exif.count(), 3);
         let refused = seeds().iter().filter(|seed| decode_bytes(seed, &LIMITS).is_err()).count();
         assert_eq!(refused, 3, "the EXIF block and the formats that are only known by name");
+    }
+
+    #[test]
+    fn damaged_requests_and_answers() {
+        run(&protocol::examples(), 5000, worker_protocol);
     }
 
     #[test]

@@ -178,6 +178,31 @@ fn without_trailing_blanks(text: &str) -> &str {
     if kept.len() < text.len() && backslashes % 2 == 1 { &text[..=kept.len()] } else { kept }
 }
 
+/// Reads bytes as a file and asserts what must hold of the result. For the module `fuzzing`.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn check(bytes: &[u8]) {
+    let folder = Path::new("/photos");
+    let parse = |bytes: &[u8]| {
+        let mut files = IgnoreFiles::default();
+        files.parse(folder, &folder.join(IGNORE_FILE), bytes);
+        files
+    };
+    let mut files = parse(bytes);
+    let faults = files.take_faults();
+    assert!(faults.len() <= MAX_FAULTS + 1);
+    assert!(faults.iter().all(|fault| fault.line != Some(0) && !fault.reason.contains(char::is_control)), "{faults:?}");
+    let rules = files.rules.values().map(Vec::len).sum::<usize>();
+    assert!(rules <= MAX_LINES);
+    let paths = ["/photos/a", "/photos/b/a.jpg", "/photos/b/ /[/\\/ä"].map(Path::new);
+    let ignored = |files: &IgnoreFiles| paths.map(|path| files.ignores(path, path == paths[0]));
+    ignored(&files);
+    // Where there is room for one more line, it decides.
+    if bytes.len() as u64 + 8 <= MAX_BYTES && rules < MAX_LINES {
+        assert_eq!(ignored(&parse(&[bytes, b"\n*\n"].concat())), [true; 3]);
+        assert_eq!(ignored(&parse(&[bytes, b"\n!*\n"].concat())), [false; 3]);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;

@@ -31,6 +31,9 @@ mod encode;
 mod error;
 mod excluded;
 mod find;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod ignore_file;
 mod in_order;
 mod indexer;

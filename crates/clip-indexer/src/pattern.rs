@@ -268,6 +268,27 @@ fn class_char(text: &str, escapes: bool) -> Option<(char, &str)> {
     Some((first, &text[first.len_utf8()..]))
 }
 
+/// Reads a text as a pattern of both kinds, compares it with paths that are made of its own parts, and asserts what must hold of
+/// the results. For the module `fuzzing`.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn check(text: &str) {
+    let names: Vec<&[u8]> = text.split('/').filter(|name| !name.is_empty()).map(str::as_bytes).collect();
+    let paths: [&[&[u8]]; 3] = [&names[..], &[b"a"], &[&[0xff, b'a'], b"b"]];
+    for pattern in [Ok(Pattern::new(text)), Pattern::of_ignore_file(text)].into_iter().flatten() {
+        for path in paths {
+            // A folder matches wherever a file does.
+            assert!(!pattern.matches(path, false) || pattern.matches(path, true));
+        }
+    }
+    // A name whose characters are escaped one by one stands for itself, and for no longer one.
+    for name in text.split('/').filter(|name| !name.is_empty()) {
+        let escaped: String = name.chars().flat_map(|c| ['\\', c]).collect();
+        let pattern = Pattern::of_ignore_file(&escaped).expect("every character can be escaped");
+        assert!(pattern.matches(&[b"folder", name.as_bytes()], false));
+        assert!(!pattern.matches(&[format!("{name}x").as_bytes()], false));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -78,23 +78,52 @@ impl Bank {
     /// The bank of this name that was kept beside the index in `dir`; `None` if there is none, it is another, or damaged.
     pub fn stored(dir: impl AsRef<Path>, name: &str, dimension: usize) -> Option<Bank> {
         let path = Layout::new(dir.as_ref()).bank();
-        let frame = Frame::open(&path, &KIND, |header| frame::align(sections(header)?.phrase_codes.end)).ok()?;
+        let frame = Frame::open(&path, &KIND, extent).ok()?;
         if let Err(error) = frame.verify() {
             log::warn!("{error}");
             return None;
         }
-        let header = frame.header();
-        let Sections { name: name_at, caption_scales, caption_codes, phrase_scales, phrase_codes } = sections(header)?;
-        let neighbours = header.u32(NEIGHBOURS_AT) as usize;
-        let texts = |scales: Range<usize>, codes: Range<usize>| Texts {
-            codes: frame.section(codes).to_vec(),
-            scales: frame.section(scales).to_vec(),
-        };
-        let (captions, phrases) = (texts(caption_scales, caption_codes), texts(phrase_scales, phrase_codes));
-        let is_that = frame.section::<u8>(name_at) == name.as_bytes() && header.u32(DIMENSION_AT) as usize == dimension;
-        let is_whole = neighbours >= 1 && captions.scales.len().min(phrases.scales.len()) >= neighbours;
-        (is_that && is_whole).then(|| Bank { name: name.to_owned(), dimension, neighbours, captions, phrases })
+        read(&frame).filter(|bank| bank.name == name && bank.dimension == dimension)
     }
+}
+
+/// Where the sections end.
+fn extent(header: &Header) -> Option<usize> {
+    frame::align(sections(header)?.phrase_codes.end)
+}
+
+/// `None` if what the file says does not make a bank.
+fn read(frame: &Frame) -> Option<Bank> {
+    let header = frame.header();
+    let Sections { name, caption_scales, caption_codes, phrase_scales, phrase_codes } = sections(header)?;
+    let (dimension, neighbours) = (header.u32(DIMENSION_AT) as usize, header.u32(NEIGHBOURS_AT) as usize);
+    let texts = |scales: Range<usize>, codes: Range<usize>| Texts {
+        codes: frame.section(codes).to_vec(),
+        scales: frame.section(scales).to_vec(),
+    };
+    let name = str::from_utf8(frame.section(name)).ok()?.to_owned();
+    let (captions, phrases) = (texts(caption_scales, caption_codes), texts(phrase_scales, phrase_codes));
+    let is_whole = neighbours >= 1 && captions.scales.len().min(phrases.scales.len()) >= neighbours;
+    (is_whole && dimension >= 1).then_some(Bank { name, dimension, neighbours, captions, phrases })
+}
+
+/// Reads bytes as a bank and asserts what must hold of the result. For the module `fuzzing`.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn check_bank(bytes: &[u8]) {
+    use crate::mapped::Mapped;
+    // Checksums are left aside: whoever makes a file can make them fit.
+    let Ok(frame) = Frame::parse(Mapped::of_bytes(bytes), Path::new("fuzzed"), &KIND, extent) else { return };
+    let Some(bank) = read(&frame) else { return };
+    let mut row = vec![0.0; bank.dimension()];
+    row[0] = 1.0;
+    let _ = bank.hubness(&row);
+    let (captions, phrases) = bank.some_scores(&row, 5);
+    assert!((1..=5).contains(&captions.len()) && (1..=5).contains(&phrases.len()));
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    bank.store(dir.path()).expect("what was read can be written");
+    let again = Bank::stored(dir.path(), bank.name(), bank.dimension()).expect("what was written can be read");
+    // Compared as text, since NaN is not equal to itself.
+    assert_eq!(format!("{again:?}"), format!("{bank:?}"));
 }
 
 #[cfg(test)]

@@ -16,6 +16,8 @@ use crate::error::IndexError;
 use crate::segment::Segment;
 use crate::unit::{self, UNIT_TOLERANCE};
 #[cfg(any(test, fuzzing))]
+pub(crate) use bank_file::check_bank;
+#[cfg(any(test, fuzzing))]
 pub(crate) use file::check_file;
 pub(crate) use file::{HubnessFile, KIND, open_of, write};
 

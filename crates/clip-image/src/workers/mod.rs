@@ -8,7 +8,7 @@
 //! photo needs it. Workers return only pixels: metadata are read in this process, by memory-safe parsers.
 
 mod confine;
-mod protocol;
+pub(crate) mod protocol;
 mod serve;
 mod watchdog;
 

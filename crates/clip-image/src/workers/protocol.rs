@@ -3,6 +3,7 @@
 
 use std::io::{self, Read, Write};
 
+use clip_files::deceptive::is_deceptive;
 use image::RgbImage;
 use image::metadata::Orientation;
 
@@ -121,7 +122,8 @@ impl Answer {
             }
             FAULT => {
                 let kind = byte(from)?;
-                let text = String::from_utf8_lossy(&read_bytes(LONGEST_TEXT, from)?).into_owned();
+                // A file that has taken over the worker must not speak to the terminal.
+                let text = String::from_utf8_lossy(&read_bytes(LONGEST_TEXT, from)?).replace(is_deceptive, "?");
                 Ok(Self::Done(Err(error(kind, text, format))))
             }
             _ => Err(nonsense()),
@@ -216,8 +218,11 @@ fn read_bytes(most: u64, from: &mut impl Read) -> io::Result<Vec<u8>> {
     let length = usize::try_from(length).ok().filter(|_| length <= most).ok_or_else(nonsense)?;
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(length)?;
-    bytes.resize(length, 0);
-    from.read_exact(&mut bytes)?;
+    // Memory that is only reserved costs nothing, so a length costs no more than the bytes that really follow it.
+    from.take(length as u64).read_to_end(&mut bytes)?;
+    if bytes.len() < length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     Ok(bytes)
 }
 
@@ -241,6 +246,71 @@ fn number(from: &mut impl Read) -> io::Result<u64> {
 
 pub(super) fn nonsense() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "a worker and its process do not understand each other")
+}
+
+/// Reads bytes as a request and as an answer, and asserts what must hold of the results. For the module `fuzzing`.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn check(bytes: &[u8], limits: &Limits) {
+    if let Ok(Some((job, file))) = Job::read(&mut &bytes[..]) {
+        assert!(file.len() as u64 <= job.limits.max_file_bytes && file.len() < bytes.len());
+        let mut sent = Vec::new();
+        job.write(&file, &mut sent).expect("memory");
+        let again = Job::read(&mut &sent[..]).expect("what was read can be sent").expect("one of them");
+        assert_eq!((again.0.format, again.0.limits, again.0.least), (job.format, job.limits, job.least));
+        assert_eq!((again.0.orientation, again.1), (job.orientation, file));
+    }
+    let format = Format::Heif;
+    let answer = Answer::read(format, limits, &mut &bytes[..]);
+    match &answer {
+        Ok(Answer::Done(Ok(pixels))) => {
+            let (width, height) = pixels.image.dimensions();
+            assert!(width > 0 && height > 0 && width <= pixels.size.0 && height <= pixels.size.1);
+            assert!(limits.check_size(pixels.size, format).is_ok() && pixels.image.len() < bytes.len());
+        }
+        Ok(Answer::Done(Err(error))) => assert!(!error.to_string().contains(is_deceptive), "{error}"),
+        Ok(Answer::Reserve(_)) | Err(_) => {}
+    }
+    let Ok(answer) = answer else { return };
+    let mut sent = Vec::new();
+    answer.write(&mut sent).expect("memory");
+    let again = Answer::read(format, limits, &mut &sent[..]).expect("what was read can be sent");
+    let mut twice = Vec::new();
+    again.write(&mut twice).expect("memory");
+    assert_eq!(sent, twice);
+}
+
+/// Requests and answers of all kinds, to be damaged.
+#[cfg(all(test, feature = "default"))]
+pub(crate) fn examples() -> Vec<Vec<u8>> {
+    let mut examples = Vec::new();
+    for (least, orientation) in [(None, None), (Some(576), Some(Orientation::Rotate90))] {
+        let limits = Limits { max_pixels: 1 << 16, max_file_bytes: 1 << 10, max_memory: 1 << 20 };
+        let mut sent = Vec::new();
+        Job { format: Format::Avif, limits, least, orientation }.write(b"the file", &mut sent).expect("memory");
+        examples.push(sent);
+    }
+    let colours = [
+        None,
+        Some(ColourSpace::Icc(vec![1, 2, 3])),
+        Some(ColourSpace::Coded { primaries: 12, transfer: 13 }),
+        Some(ColourSpace::Gamma { gamma: 0.5, primaries: Some(Primaries::SRGB) }),
+    ];
+    let pixels = colours.into_iter().map(|colours| {
+        Ok(Pixels { image: RgbImage::new(3, 2), size: (30, 20), orientation: Some(Orientation::Rotate90), colours })
+    });
+    let format = Format::Heif;
+    let errors = [
+        ImageError::TooLarge { width: 7, height: 8, max_pixels: 9 },
+        ImageError::Decode { format, reason: "it ends at byte 7".into() },
+        ImageError::Truncated { format },
+    ];
+    let results = pixels.chain(errors.map(Err)).map(Answer::Done);
+    for answer in results.chain([Answer::Reserve(1 << 20)]) {
+        let mut sent = Vec::new();
+        answer.write(&mut sent).expect("memory");
+        examples.push(sent);
+    }
+    examples
 }
 
 #[cfg(test)]
@@ -324,6 +394,12 @@ mod tests {
             assert!(says(&pixels(sides)).is_err(), "{sides:?}");
         }
         assert!(says(&[7]).is_err() && says(&[]).is_err());
+        // A text that colours the terminal or turns the reading direction.
+        let Ok(Answer::Done(Err(error))) = says(&[&[2, 6][..], &6u64.to_le_bytes(), b"a\x1b[\xe2\x80\xae"].concat())
+        else {
+            panic!("an error")
+        };
+        assert!(error.to_string().ends_with("a?[?"), "{error}");
         // A text of any length.
         assert!(says(&[&[2, 6][..], &u64::MAX.to_le_bytes()].concat()).is_err());
     }
