@@ -3,7 +3,7 @@
 use crate::weights::safetensors::SafetensorsFile;
 use crate::{ModelError, Precision};
 
-/// Made by `clip-search train` from the recipe in `recipes/pocket`; `docs/models.md` is its model card.
+/// Trained with the recipe in `recipes/pocket`; `docs/models.md` is its model card.
 static POCKET: &[u8] = include_bytes!("../assets/pocket.safetensors");
 
 /// What its image tower computes in on a CPU unless another precision is asked for: twice as fast where the processor

@@ -1,4 +1,4 @@
-//! The JSON of results, as the program prints it with `--json`: for servers and scripts that are to agree with it.
+//! The JSON of results, as the program prints it: for servers and scripts that are to agree with it.
 //!
 //! Every type borrows what it shows and is made by `From`. Members are only ever added.
 
