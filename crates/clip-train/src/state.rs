@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::module::{Module, ModuleMapper, Param, ParamId, list_param_ids};
 use burn::optim::ModuleOptimizer;
 use burn::tensor::{Bytes, Tensor};
+use clip_files::{atomic, directory, private};
 use clip_model::clip::Clip;
 use clip_model::weights::Native;
 use clip_model::weights::module::{apply, collect};
@@ -60,7 +61,7 @@ pub fn save(out: &Path, position: &Position, weights: &Weights, optimizer: &Modu
     if new.exists() {
         fs::remove_dir_all(&new).map_err(TrainError::writing(&new))?;
     }
-    fs::create_dir_all(&new).map_err(TrainError::writing(&new))?;
+    private::create_dir(&new).map_err(TrainError::writing(&new))?;
     for (name, model) in [("current", &weights.current), ("average", &weights.average), ("best", &weights.best)] {
         write_tensors(&new.join(name).with_extension("safetensors"), model)?;
     }
@@ -69,15 +70,16 @@ pub fn save(out: &Path, position: &Position, weights: &Weights, optimizer: &Modu
         reason: format!("the optimizer's state cannot be written: {error:?}"),
     })?;
     let optimizer_path = new.join("optimizer");
-    fs::write(&optimizer_path, &bytes[..]).map_err(TrainError::writing(&optimizer_path))?;
+    atomic::write_bytes(&optimizer_path, &bytes[..]).map_err(TrainError::writing(&optimizer_path))?;
     let state = new.join("position.json");
     let json = serde_json::to_vec_pretty(position).unwrap_or_default();
-    fs::write(&state, json).map_err(TrainError::writing(&state))?;
+    atomic::write_bytes(&state, &json).map_err(TrainError::writing(&state))?;
     let place = folder(out);
     if place.exists() {
         fs::remove_dir_all(&place).map_err(TrainError::writing(&place))?;
     }
-    fs::rename(&new, &place).map_err(TrainError::writing(&place))
+    fs::rename(&new, &place).map_err(TrainError::writing(&place))?;
+    directory::sync_dir(out).map_err(TrainError::writing(out))
 }
 
 /// Whether a run has saved a state in `out`.

@@ -6,11 +6,11 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use clip_files::atomic;
 use clip_kernels::gemv::Format;
 use half::{bf16, f16};
 use memmap2::Mmap;
@@ -386,23 +386,17 @@ pub fn encode(contents: &Contents<'_>) -> Result<Vec<u8>, ModelError> {
         .map_err(|e| ModelError::Input(format!("cannot encode the weights: {e}")))
 }
 
-/// Writes a file by way of a temporary one beside it, so that readers never see half a file.
+/// Writes a file that appears under its name complete or not at all, for its owner only.
 ///
 /// # Errors
 /// As [`encode`], and [`ModelError::Io`].
 pub fn write(path: &Path, contents: &Contents<'_>) -> Result<(), ModelError> {
     let bytes = encode(contents)?;
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".partial");
-    let temporary = Path::new(&temporary);
-    let attempt = || -> std::io::Result<()> {
-        use std::io::Write;
-        let mut file = File::create(temporary)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        std::fs::rename(temporary, path)
-    };
-    attempt().map_err(|source| ModelError::Io { action: "write", path: path.to_path_buf(), source })
+    atomic::write_bytes(path, &bytes).map_err(|source| ModelError::Io {
+        action: "write",
+        path: path.to_path_buf(),
+        source,
+    })
 }
 
 fn single(shape: &[usize], data: &[f32]) -> Encoded<'static> {
