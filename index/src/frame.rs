@@ -160,7 +160,15 @@ impl Frame {
 
     /// Reads the whole file and compares the checksums of all blocks.
     pub(crate) fn verify(&self) -> Result<(), IndexError> {
-        match self.blocks_not_as_written()?.next() {
+        self.verify_blocks(0, usize::MAX)
+    }
+
+    /// Reads `count` blocks of 1 MiB from the block `first` on, or from the beginning after the last one, and compares their
+    /// checksums. `first` may be any number: it counts around.
+    pub(crate) fn verify_blocks(&self, first: usize, count: usize) -> Result<(), IndexError> {
+        let blocks = table_len(self.end) / 4;
+        let first = first % blocks.max(1);
+        match self.blocks_not_as_written(|block| (block + blocks - first) % blocks < count)?.next() {
             None => Ok(()),
             Some(Range { start, end }) => {
                 let reason = format!("the checksum of the bytes {start} to {end} does not match");
@@ -174,21 +182,26 @@ impl Frame {
     /// # Errors
     /// [`IndexError::Corrupt`] if the table of checksums is damaged itself, so that nobody knows.
     pub(crate) fn damaged(&self) -> Result<Vec<Range<usize>>, IndexError> {
-        Ok(self.blocks_not_as_written()?.collect())
+        Ok(self.blocks_not_as_written(|_| true)?.collect())
     }
 
-    fn blocks_not_as_written(&self) -> Result<impl Iterator<Item = Range<usize>>, IndexError> {
+    /// Those of the chosen blocks that are damaged.
+    fn blocks_not_as_written(
+        &self,
+        is_chosen: impl Fn(usize) -> bool,
+    ) -> Result<impl Iterator<Item = Range<usize>>, IndexError> {
         let table = &self.map[self.end..];
         if crc32fast::hash(table) != self.header.u32(TABLE_CRC_AT) {
             return Err(IndexError::corrupt(&self.path, "the checksum of its checksums does not match"));
         }
         let blocks = self.map[HEADER..self.end].chunks(BLOCK).zip(table.chunks(4)).enumerate();
-        Ok(blocks.filter(|(_, (block, crc))| crc32fast::hash(block).to_le_bytes() != *crc).map(
-            |(index, (block, _))| {
-                let start = HEADER + index * BLOCK;
-                start..start + block.len()
-            },
-        ))
+        let is_damaged = move |(index, (block, crc)): &(usize, (&[u8], &[u8]))| {
+            is_chosen(*index) && crc32fast::hash(block).to_le_bytes() != **crc
+        };
+        Ok(blocks.filter(is_damaged).map(|(index, (block, _))| {
+            let start = HEADER + index * BLOCK;
+            start..start + block.len()
+        }))
     }
 }
 
@@ -334,6 +347,32 @@ mod tests {
         bytes[end] ^= 1;
         std::fs::write(&path, &bytes).unwrap();
         assert!(Frame::open(&path, &KIND, extent).unwrap().damaged().is_err());
+    }
+
+    #[test]
+    fn some_blocks_are_checked_around_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        write_example(&path, &vec![5; 3 * BLOCK + 7]);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[HEADER + BLOCK + 3] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        let frame = Frame::open(&path, &KIND, extent).unwrap();
+        // Of four blocks, the second is damaged.
+        for (first, count, is_good) in [
+            (0, 1, true),
+            (0, 2, false),
+            (1, 1, false),
+            (2, 3, true),
+            (3, 2, true),
+            (2, 4, false),
+            (4, 1, true),
+            (5, 1, false),
+        ] {
+            assert_eq!(frame.verify_blocks(first, count).is_ok(), is_good, "{first} {count}");
+        }
+        write_example(&path, &[]);
+        Frame::open(&path, &KIND, extent).unwrap().verify_blocks(7, 3).unwrap();
     }
 
     #[test]
