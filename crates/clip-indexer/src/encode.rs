@@ -39,12 +39,12 @@ impl<P> Batch<P> {
 /// What came of a batch.
 pub(crate) struct Encoded {
     pub photos: Vec<Waiting>,
-    pub outcome: Outcome,
+    pub outcome: BatchOutcome,
     /// How long the encoder took.
     pub time: Duration,
 }
 
-pub(crate) enum Outcome {
+pub(crate) enum BatchOutcome {
     /// The rows of all photos, one behind the other.
     Rows(Vec<f32>),
     /// The batch failed, and then its photos were tried one at a time.
@@ -66,16 +66,16 @@ pub(crate) fn run<E: Encoder>(encoder: &E, batches: &Receiver<Batch<E::Pixels>>,
     for Batch { pixels, photos } in batches {
         let started = Instant::now();
         let outcome = catch_unwind(AssertUnwindSafe(|| encode(encoder, &pixels, dimension)));
-        let outcome = outcome.unwrap_or_else(Outcome::Panicked);
+        let outcome = outcome.unwrap_or_else(BatchOutcome::Panicked);
         if out.send(Encoded { photos, outcome, time: started.elapsed() }).is_err() {
             break;
         }
     }
 }
 
-fn encode<E: Encoder>(encoder: &E, pixels: &[E::Pixels], dimension: usize) -> Outcome {
+fn encode<E: Encoder>(encoder: &E, pixels: &[E::Pixels], dimension: usize) -> BatchOutcome {
     let error = match embed(encoder, pixels, dimension) {
-        Ok(rows) => return Outcome::Rows(rows),
+        Ok(rows) => return BatchOutcome::Rows(rows),
         Err(error) => error,
     };
     // Perhaps one photo of the batch upsets the model: one at a time tells which.
@@ -84,10 +84,10 @@ fn encode<E: Encoder>(encoder: &E, pixels: &[E::Pixels], dimension: usize) -> Ou
         match embed(encoder, std::slice::from_ref(pixels), dimension) {
             Ok(row) => rows.push(Ok(row)),
             Err(IndexerError::Encoder { source, .. }) => rows.push(Err(source)),
-            Err(error) => return Outcome::Wrong(error),
+            Err(error) => return BatchOutcome::Wrong(error),
         }
     }
-    Outcome::Apart { error, rows }
+    BatchOutcome::Apart { error, rows }
 }
 
 fn embed<E: Encoder>(encoder: &E, pixels: &[E::Pixels], dimension: usize) -> Result<Vec<f32>, IndexerError> {

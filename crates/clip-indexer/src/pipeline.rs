@@ -29,7 +29,7 @@ use crate::budget::Budget;
 use crate::contents::Contents;
 use crate::decode::{Decoded, Decoding, Finding, Message, Seen};
 use crate::details::{self, Reading};
-use crate::encode::{self, Batch, Encoded, Waiting};
+use crate::encode::{self, Batch, BatchOutcome, Encoded, Waiting};
 use crate::error::IndexerError;
 use crate::in_order::InOrder;
 use crate::options::IndexOptions;
@@ -398,13 +398,13 @@ impl<'a> Pipeline<'a> {
         let Encoded { photos, outcome, time } = encoded;
         self.report.stages.encode += time;
         match outcome {
-            encode::Outcome::Rows(rows) => {
+            BatchOutcome::Rows(rows) => {
                 let dimension = rows.len() / photos.len().max(1);
                 for (photo, row) in photos.into_iter().zip(rows.chunks_exact(dimension.max(1))) {
                     self.encoded(photo, row.to_vec())?;
                 }
             }
-            encode::Outcome::Apart { error, rows } => {
+            BatchOutcome::Apart { error, rows } => {
                 if rows.len() > 1 && rows.iter().all(Result::is_err) {
                     // Not the photos but the model or its device: going on would skip the whole library.
                     self.checkpoint()?;
@@ -421,8 +421,8 @@ impl<'a> Pipeline<'a> {
                     }
                 }
             }
-            encode::Outcome::Wrong(error) => return Err(error),
-            encode::Outcome::Panicked(panic) => std::panic::resume_unwind(panic),
+            BatchOutcome::Wrong(error) => return Err(error),
+            BatchOutcome::Panicked(panic) => std::panic::resume_unwind(panic),
         }
         Ok(())
     }
