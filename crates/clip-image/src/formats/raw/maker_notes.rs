@@ -12,8 +12,8 @@ const TABLES: [u16; 3] = [0x11, 0x35, 0x2020];
 
 /// Adds the previews of a maker note.
 pub(super) fn find<'a>(file: &Source<'a>, note: &'a [u8], jpegs: &mut Jpegs<'a>) {
-    let Some(layout) = Layout::of(file, note) else { return };
-    let Layout { base, start, order } = layout;
+    let Some(layout) = NoteLayout::of(file, note) else { return };
+    let NoteLayout { base, start, order } = layout;
     let Some(block) = file.block.get(base..) else { return };
     let source = Source { block, order };
     let mut tables = vec![start];
@@ -50,7 +50,7 @@ pub(super) fn find<'a>(file: &Source<'a>, note: &'a [u8], jpegs: &mut Jpegs<'a>)
 }
 
 /// How a note is laid out.
-struct Layout {
+struct NoteLayout {
     /// Where in the file its offsets count from.
     base: usize,
     /// Where its table begins, relative to that.
@@ -58,7 +58,7 @@ struct Layout {
     order: Order,
 }
 
-impl Layout {
+impl NoteLayout {
     fn of(file: &Source<'_>, note: &[u8]) -> Option<Self> {
         let at = place(file.block, note)?;
         let own = |header: usize, order: Option<Order>| (at, header, order);
