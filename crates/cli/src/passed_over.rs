@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn a_folder_without_photos() {
         use PassedOverKind::{Hidden, Other, Picture, SystemFolder, Video};
-        let prefix = "no photos found: expected JPEG, PNG, GIF, WebP, TIFF, BMP, PNM, QOI, ICO, HDR, PSD, JPEG XL, OpenEXR, camera raw, HEIC, AVIF or TGA files, found ";
+        let prefix = "no photos found: expected JPEG, PNG, GIF, WebP, TIFF, BMP, PNM, QOI, ICO, HDR, PSD, JPEG XL, OpenEXR, DDS, camera raw, HEIC, AVIF or TGA files, found ";
         let told = |passed_over: &[PassedOver]| nothing_found(passed_over).strip_prefix(prefix).unwrap().to_owned();
         assert_eq!(told(&[]), "nothing");
         assert_eq!(told(&[passed(Picture, "heic", 1200)]), "1,200 .heic (pictures in formats that cannot be read)");

@@ -151,7 +151,7 @@ mod tests {
     /// With every set of features: what is built in is decoded, what is not is named.
     #[test]
     fn a_format_that_is_not_built_in_is_named() {
-        let starts: [(Format, &[u8]); 17] = [
+        let starts: [(Format, &[u8]); 18] = [
             (Format::Jpeg, b"\xff\xd8\xff\xe0"),
             (Format::Png, b"\x89PNG\r\n\x1a\n"),
             (Format::Gif, b"GIF89a"),
@@ -165,6 +165,7 @@ mod tests {
             (Format::Psd, b"8BPS\0\x01"),
             (Format::Jxl, b"\xff\x0a"),
             (Format::Exr, b"\x76\x2f\x31\x01"),
+            (Format::Dds, b"DDS \x7c\0\0\0"),
             (Format::Raw, b"FUJIFILMCCD-RAW"),
             (Format::Heif, b"\0\0\0\x14ftypheic\0\0\0\0mif1"),
             (Format::Avif, b"\0\0\0\x14ftypavif\0\0\0\0mif1"),

@@ -33,6 +33,8 @@ macro_rules! for_each_format {
             Jxl "JPEG XL" jxl,
             /// OpenEXR, exposed for a screen.
             Exr "OpenEXR" exr,
+            /// DDS, the first picture at its full size.
+            Dds "DDS" dds,
             /// Raw files of cameras (CR2, CR3, NEF, ARW, DNG and others), by the largest JPEG in them.
             Raw "camera raw" raw,
             /// HEIC and other HEIF files, main picture, by the system's libheif.

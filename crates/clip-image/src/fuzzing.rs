@@ -355,6 +355,17 @@ mod tests {
         run(&seeds(), 120, decode);
     }
 
+    #[test]
+    fn damaged_dds() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/kinds");
+        let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "dds"));
+        paths.sort();
+        let seeds: Vec<_> = paths.iter().map(|path| std::fs::read(path).unwrap()).collect();
+        assert!(seeds.len() > 10);
+        run(&seeds, 1000, decode);
+    }
+
     /// Raw files, with JPEGs so small that most of the damage is done to what is around them.
     #[test]
     fn damaged_raw_files() {

@@ -120,6 +120,7 @@ fn other_files() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         ("jxl", vec![fixture("photo.jxl"), fixture("lossy.jxl")]),
         ("tga", vec![fixture("photo.tga"), fixture("runs.tga")]),
         ("exr", vec![fixture("light.exr"), fixture("brightness.exr")]),
+        ("dds", vec![fixture("photo.dds"), fixture("light.dds")]),
         ("psd", vec![fixture("photo.psd")]),
         ("psb", vec![fixture("cmyk.psb")]),
         ("pam", pams().into_iter().map(|(file, _)| file).collect()),

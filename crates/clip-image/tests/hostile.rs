@@ -6,7 +6,7 @@ use std::path::Path;
 use clip_image::{Format, ImageError, Limits, decode_bytes};
 use proptest::prelude::*;
 
-const FIXTURES: [&str; 28] = [
+const FIXTURES: [&str; 30] = [
     "420.jpg",
     "422.jpg",
     "444.jpg",
@@ -35,6 +35,8 @@ const FIXTURES: [&str; 28] = [
     "runs.tga",
     "light.exr",
     "brightness.exr",
+    "photo.dds",
+    "light.dds",
 ];
 
 fn fixture(name: &str) -> Vec<u8> {

@@ -259,3 +259,59 @@ fn photoshops_documents_of_every_kind() {
     assert_eq!(photo.image.dimensions(), (1, 2));
     assert_eq!(photo.metadata.tags, ["tree"]);
 }
+
+/// Against Pillow, on blocks of random bits: every mode, and opacity where the kind has it.
+#[test]
+fn blocks_of_dds() {
+    for kind in ["bc1", "bc2", "bc3", "bc4", "bc5", "bc7"] {
+        let [found, expected] = ["dds", "png"].map(|end| open(&fixture(&format!("dds/{kind}.{end}"))).image);
+        assert_eq!(found.dimensions(), (16, 16));
+        let most = found.iter().zip(expected.iter()).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+        assert!(most <= 2, "{kind} is {most} off");
+    }
+}
+
+#[test]
+fn headers_of_dds() {
+    let whole = fixture("photo.dds");
+    for length in 8..whole.len() {
+        assert_refused(&whole[..length], "truncated DDS: the file ends before the image data does");
+    }
+    let with = |at: usize, value: u32| {
+        let mut file = whole.clone();
+        file[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        file
+    };
+    assert_refused(&with(128, 26), &unsupported("DDS with the DXGI format 26"));
+    assert_refused(&with(84, u32::from_le_bytes(*b"YUY2")), &unsupported("DDS with the pixel format \"YUY2\""));
+    assert_refused(&with(84, 117), &unsupported("DDS with the pixel format 117"));
+    assert_refused(&with(80, 0x20), &unsupported("DDS with a palette"));
+    assert_refused(&with(80, 0x200), &unsupported("DDS with YUV samples"));
+    assert_refused(&with(80, 0x40), "damaged DDS: it has 0 bits a pixel, expected 8, 16, 24 or 32");
+    assert_refused(&with(12, 0), "damaged DDS: its size is 96x0 pixels");
+    assert_refused(&with(16, u32::MAX), "the header claims 4294967295x64 pixels; the limit is 250000000");
+    // Other pictures may follow.
+    assert_eq!(open(&[&whole[..], &[9; 50]].concat()).image, open(&whole).image);
+}
+
+#[test]
+fn pixels_of_dds() {
+    let file = |flags: u32, bits: u32, masks: [u32; 4], pixels: &[u8]| {
+        let mut file = b"DDS \x7c\0\0\0\x07\x10\0\0\x01\0\0\0\x02\0\0\0".to_vec();
+        file.resize(80, 0);
+        file.extend([flags, 0, bits].map(u32::to_le_bytes).as_flattened());
+        file.extend(masks.map(u32::to_le_bytes).as_flattened());
+        file.resize(128, 0);
+        [&file[..], pixels].concat()
+    };
+    let size = (2, 1);
+    assert_pixels(&file(0x40, 8, [0xe0, 0x1c, 3, 0], &[0xe3, 0x1c]), size, &[[255, 0, 255], [0, 255, 0]]);
+    assert_pixels(&file(0x2_0001, 16, [0xff, 0, 0, 0xff00], &[7, 255, 7, 0]), size, &[[7; 3], [255; 3]]);
+    // Opacity alone: black.
+    assert_pixels(&file(2, 8, [0, 0, 0, 0xff], &[255, 100]), size, &[[0; 3], [155; 3]]);
+    assert_pixels(
+        &file(0x41, 32, [0xff, 0xff00, 0xff_0000, 0], &[1, 2, 3, 0, 4, 5, 6, 0]),
+        size,
+        &[[1, 2, 3], [4, 5, 6]],
+    );
+}

@@ -77,6 +77,8 @@ fn every_way_of_storing_gives_the_same_picture() {
         ("photo.tga", Format::Tga, 0.0),
         ("runs.tga", Format::Tga, 8.0),
         ("light.exr", Format::Exr, 0.1),
+        ("photo.dds", Format::Dds, 4.0),
+        ("light.dds", Format::Dds, 6.0),
         ("photo.jxl", Format::Jxl, 0.0),
         ("lossy.jxl", Format::Jxl, 4.0),
     ];

@@ -82,7 +82,7 @@ impl Exposure {
     }
 
     /// The same for a pixel with premultiplied alpha, over white.
-    #[cfg(feature = "exr")]
+    #[cfg(any(feature = "dds", feature = "exr"))]
     pub(super) fn srgb_over_white(&self, rgb: [f32; 3], alpha: f32) -> [u8; 3] {
         let rest = 1.0 - finite(alpha).clamp(0.0, 1.0);
         self.shown(rgb).map(|sample| srgb((sample + rest).min(1.0)))

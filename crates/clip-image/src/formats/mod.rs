@@ -6,6 +6,7 @@
 mod avif;
 mod bmp;
 pub(crate) mod codec;
+mod dds;
 mod exr;
 mod gif;
 mod hdr;
@@ -14,7 +15,7 @@ mod ico;
 pub(crate) mod jpeg;
 mod jxl;
 mod library;
-#[cfg(any(feature = "exr", feature = "hdr", feature = "psd"))]
+#[cfg(any(feature = "dds", feature = "exr", feature = "hdr", feature = "psd"))]
 mod linear;
 mod png;
 mod pnm;
@@ -185,7 +186,6 @@ mod tests {
         for (start, name) in [
             (&b"Pf\n2 2\n-1.0\n"[..], "PFM"),
             (b"II\xbc\x01\x20\0\0\0", "JPEG XR"),
-            (b"DDS \x7c\0\0\0", "DDS"),
             (b"farbfeld\0\0\0\x01", "farbfeld"),
             (b"SIMPLE  =                    T", "FITS"),
         ] {
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn no_two_formats_claim_the_same_bytes() {
-        let starts: [&[u8]; 21] = [
+        let starts: [&[u8]; 22] = [
             b"\xff\xd8\xff\xe0",
             b"\x89PNG\r\n\x1a\n",
             b"GIF87a",
@@ -215,6 +215,7 @@ mod tests {
             b"8BPS\0\x01",
             b"\xff\x0a",
             b"\x76\x2f\x31\x01",
+            b"DDS \x7c\0\0\0",
             b"\0\0\x02\0\0\0\0\0\0\0\0\0\x02\0\x01\0\x18\x20",
             b"\0\x01\x09\0\0\x04\0\x18\0\0\0\0\x02\0\x01\0\x08\0",
             b"\0\0\0\x0cJXL \r\n\x87\n",

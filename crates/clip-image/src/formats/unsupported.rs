@@ -7,7 +7,6 @@ pub(super) fn name(bytes: &[u8]) -> Option<&'static str> {
         // The floating-point cousin of PPM and PGM.
         [b'P', b'F' | b'f', space, ..] if space.is_ascii_whitespace() => Some("PFM"),
         [b'I', b'I', 0xbc, ..] => Some("JPEG XR"),
-        [b'D', b'D', b'S', b' ', 124, 0, 0, 0, ..] => Some("DDS"),
         _ if bytes.starts_with(b"farbfeld") => Some("farbfeld"),
         _ if bytes.starts_with(b"SIMPLE  =") => Some("FITS"),
         _ => None,

@@ -15,6 +15,7 @@ pub fn tables() -> Vec<Table> {
         table("TGA", tga()),
         table("HDR", hdr()),
         table("OpenEXR", exr()),
+        table("DDS", dds()),
         table("PSD", psd()),
         table("others", others()),
         table("no photos", no_photos()),
@@ -180,6 +181,34 @@ fn exr() -> Vec<Kind> {
     ]
 }
 
+fn dds() -> Vec<Kind> {
+    let of = |name: &str| kind(&format!("{name}.dds"));
+    vec![
+        read("DXT1 (BC1)", &PHOTO, [of("dxt1")]),
+        read("DXT2 and DXT3 (BC2), DXT4 and DXT5 (BC3), transparent", &CLEAR, ["dxt3", "dxt4", "dxt5"].map(of)),
+        read("BC4, unsigned and signed: as grey", &GREY, ["bc4", "bc4-signed"].map(of)),
+        read("BC5: as red and green", &without_blue(), [of("bc5")]),
+        read("BC6H, floating-point samples", &LARGE, [fixture("light.dds")]),
+        read("BC7", &LARGE, [fixture("photo.dds")]),
+        read("BC7, transparent", &CLEAR, [of("bc7-alpha")]),
+        read("floating-point samples of 16 and 32 bits", &PHOTO, ["half", "single"].map(of)),
+        read("8 and 16 bits a sample, transparent", &CLEAR, ["rgba", "bgra", "whole"].map(of)),
+        read("8 bits a sample, fully transparent: shown as opaque", &PHOTO, [of("alpha-zero")]),
+        read("24 bits a pixel", &PHOTO, [of("bgr")]),
+        read("16 bits a pixel: 5-5-5-1 and 5-6-5", &PHOTO, ["rgb-555", "rgb-565"].map(of)),
+        read("10 bits a sample", &PHOTO, [of("rgb-10")]),
+        read("luminance", &GREY, [of("luminance")]),
+        refused("YUV samples", of("yuy2")),
+        refused("cut off in the middle", cut(of("bgr"))),
+    ]
+}
+
+fn without_blue() -> image::RgbImage {
+    let mut image = PHOTO.clone();
+    image.pixels_mut().for_each(|pixel| pixel.0[2] = 0);
+    image
+}
+
 /// The brightness of that file is the green of the photo.
 fn grey_by_green() -> image::RgbImage {
     let mut image = LARGE.clone();
@@ -212,7 +241,6 @@ fn others() -> Vec<Kind> {
         refused("JPEG 2000 (JP2 and JPF)", kind("photo.jp2")),
         refused("JPEG 2000 (J2K)", kind("photo.j2k")),
         refused("JPEG XR", kind("photo.jxr")),
-        refused("DDS", kind("photo.dds")),
         refused("farbfeld", b"farbfeld\0\0\0\x01\0\0\0\x01\0\0\0\0\0\0\0\0".to_vec()),
         refused("FITS", b"SIMPLE  =                    T".to_vec()),
         refused("SVG", b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>".to_vec()),

@@ -122,6 +122,8 @@ pub const FILES: &[Hostile] = &[
             [b"\0\0\x0a\0\0\0\0\0\0\0\0\0", &side[..], &side, b"\x20\x08"].concat()
         },
     },
+    Hostile { name: "claims.dds", make: |s| dds(s.square(), &[]) },
+    Hostile { name: "blocks.dds", make: |s| dds(s.square(), &vec![0x55; 8 * s.side.div_ceil(4).pow(2) as usize]) },
     Hostile { name: "claims.hdr", make: |s| format!("#?RGBE\n\n-Y {0} +X {0}\n", s.side).into_bytes() },
     Hostile { name: "turned.hdr", make: |s| format!("#?RGBE\n\n+X {0} -Y {0}\n", s.side).into_bytes() },
     Hostile { name: "claims.psd", make: |s| psd(s.side, 16, 3) },
@@ -145,6 +147,17 @@ pub const FILES: &[Hostile] = &[
     Hostile { name: "profile.jpg", make: |_| sequential_jpeg(64, &segments(0xe2, b"ICC_PROFILE\0\x01\xff", 255)) },
     Hostile { name: "tables.jpg", make: |s| sequential_jpeg(64, &huffman_table().repeat(s.metadata / 2000)) },
 ];
+
+/// Blocks of DXT1.
+fn dds((width, height): (u32, u32), blocks: &[u8]) -> Vec<u8> {
+    let mut file = b"DDS \x7c\0\0\0\x07\x10\0\0".to_vec();
+    file.extend([height, width].map(u32::to_le_bytes).as_flattened());
+    file.resize(80, 0);
+    file.extend(b"\x04\0\0\0DXT1");
+    file.resize(128, 0);
+    file.extend(blocks);
+    file
+}
 
 /// The file of a name.
 pub fn make(name: &str, scale: &Scale) -> Vec<u8> {
