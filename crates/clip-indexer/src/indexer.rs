@@ -17,7 +17,7 @@ use crate::excluded::{self, Excluded};
 use crate::ignore_file::IgnoreFiles;
 use crate::options::IndexOptions;
 use crate::pipeline::Pipeline;
-use crate::plan::{Changes, Gone, Kept, Known, Spot, lost, plan};
+use crate::plan::{Gone, Kept, Known, Plan, Spot, lost, plan};
 use crate::presence::{Departures, Disk, FileSystem, Folder};
 use crate::progress::{Event, Progress, Silent};
 use crate::region::{Changes, Region, photos_at};
@@ -265,7 +265,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             _ => Default::default(),
         };
         let plan = plan(&known, walked.files, &roots.scope, &blind, forget, &disk);
-        let Changes { unchanged, in_cloud, restamped, outdated, mut work, mut gone, kept, spots, devices } = plan;
+        let Plan { unchanged, in_cloud, restamped, outdated, mut work, mut gone, kept, spots, devices } = plan;
         let may_be_back = gone.iter().filter(|gone| gone.spot.is_none()).map(|gone| gone.id).collect::<HashSet<_>>();
         let may_be_back: HashMap<u64, PathBuf> = known
             .iter()

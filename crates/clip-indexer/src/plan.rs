@@ -35,7 +35,7 @@ pub(crate) struct Kept {
     pub path: PathBuf,
     pub hash: [u8; 16],
     pub stamp: Stamp,
-    /// The place in [`Changes::spots`] that it is in; `None` if the run did not look there at all.
+    /// The place in [`Plan::spots`] that it is in; `None` if the run did not look there at all.
     pub spot: Option<usize>,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct Kept {
 pub(crate) struct Gone {
     pub id: u64,
     pub hash: [u8; 16],
-    /// The place in [`Changes::spots`] that it is in, if that cannot be reached and is to be forgotten.
+    /// The place in [`Plan::spots`] that it is in, if that cannot be reached and is to be forgotten.
     pub spot: Option<usize>,
 }
 
@@ -62,7 +62,7 @@ pub(crate) struct Spot {
 
 /// The outcome of the comparison.
 #[derive(Debug, Default)]
-pub(crate) struct Changes {
+pub(crate) struct Plan {
     /// Files that are as the index knows them.
     pub unchanged: u64,
     /// Unchanged photos of whose stamps the index does not have all that the system tells.
@@ -91,9 +91,9 @@ pub(crate) fn plan(
     blind: &[Blind],
     forget_unreachable: bool,
     system: &dyn FileSystem,
-) -> Changes {
+) -> Plan {
     let mut by_path: HashMap<&Path, &Known> = known.iter().map(|k| (k.path.as_path(), k)).collect();
-    let (mut plan, mut occupied) = (Changes::default(), Occupied::default());
+    let (mut plan, mut occupied) = (Plan::default(), Occupied::default());
     let (mut without_stamp, mut on_new_device) = (Vec::new(), Vec::new());
     for file in found {
         let known = by_path.remove(file.path.as_path());
@@ -166,7 +166,7 @@ pub(crate) fn lost(
     blind: &[Blind],
     system: &dyn FileSystem,
 ) -> (Vec<Kept>, Vec<Spot>) {
-    let Changes { mut kept, mut spots, .. } = plan(known, found.to_vec(), scope, blind, false, system);
+    let Plan { mut kept, mut spots, .. } = plan(known, found.to_vec(), scope, blind, false, system);
     kept.retain(|kept| kept.spot.is_some());
     let in_cloud: HashSet<&Path> = found.iter().filter(|file| file.in_cloud).map(|file| file.path.as_path()).collect();
     for root in scope.iter().filter(|_| !in_cloud.is_empty()) {
@@ -294,11 +294,11 @@ mod tests {
         }
     }
 
-    fn planned(known: &[Known], found: Vec<FoundFile>, blind: &[Blind], forget: bool) -> Changes {
+    fn planned(known: &[Known], found: Vec<FoundFile>, blind: &[Blind], forget: bool) -> Plan {
         plan(known, found, &["/photos".into()], blind, forget, &Full)
     }
 
-    fn gone(plan: &Changes) -> Vec<u64> {
+    fn gone(plan: &Plan) -> Vec<u64> {
         plan.gone.iter().map(|gone| gone.id).collect()
     }
 
