@@ -23,8 +23,10 @@ mod model;
 mod mounts;
 mod moved;
 mod numbers;
+mod on_terminal;
 mod own_model;
 mod pairs;
+mod pty;
 mod query;
 mod query_cache;
 #[path = "../../crates/clip-image/tests/raw_files/mod.rs"]

@@ -1,27 +1,14 @@
 //! What a terminal of a known width gets to see: the bar never wraps, and never shows half of a change.
 #![cfg(target_os = "linux")]
 
-use std::fs::File;
 use std::io::Read;
-use std::os::fd::{FromRawFd, OwnedFd};
 use std::process::{Command, Stdio};
 
 use regex::Regex;
 
 use crate::model::{NAME, Place};
+use crate::pty::terminal;
 use crate::support::{Sandbox, write_numbered_photo};
-
-/// A terminal: the end that a user sits at, and the end that a program writes to.
-fn terminal(columns: u16) -> (File, OwnedFd) {
-    let size = libc::winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-    let (mut user, mut program) = (-1, -1);
-    let (name, mode) = (std::ptr::null_mut(), std::ptr::null_mut());
-    // SAFETY: the first two pointers are to integers, the name and the mode may be null, and the size is only read.
-    let opened = unsafe { libc::openpty(&raw mut user, &raw mut program, name, mode, (&raw const size).cast_mut()) };
-    assert_eq!(opened, 0);
-    // SAFETY: the call succeeded, so both are open descriptors that nobody else has.
-    unsafe { (File::from_raw_fd(user), OwnedFd::from_raw_fd(program)) }
-}
 
 /// The texts that the program wrote to its stderr, a terminal: whatever stands between two control characters or sequences.
 fn shown(mut command: Command, columns: u16) -> Vec<String> {

@@ -468,6 +468,11 @@ pub(crate) struct QueryArgs {
     #[arg(long)]
     pub paths_only: bool,
 
+    /// Show pictures of the first N results on a terminal, if need be made of characters. `auto` shows them where the
+    /// terminal is known to show real pictures [default: auto]
+    #[arg(long, value_name = "auto|never|N", value_parser = preview)]
+    pub preview: Option<PreviewArg>,
+
     /// Compare the query with every photo's embedding as it is stored: slower, and never misses one
     #[arg(long, conflicts_with = "graph")]
     pub exact: bool,
@@ -563,6 +568,28 @@ pub(crate) enum GroupArg {
     Month,
     /// The folder that they are in
     Folder,
+}
+
+/// Which results get a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PreviewArg {
+    /// The first few, where the terminal shows real pictures.
+    Auto,
+    Never,
+    /// So many, on any terminal.
+    First(usize),
+}
+
+/// Parses which results get a picture.
+fn preview(text: &str) -> Result<PreviewArg, String> {
+    if text.eq_ignore_ascii_case("auto") {
+        return Ok(PreviewArg::Auto);
+    }
+    if text.eq_ignore_ascii_case("never") || text == "0" {
+        return Ok(PreviewArg::Never);
+    }
+    let number = count::<usize>(MAX_COUNT)(text);
+    number.map(PreviewArg::First).map_err(|expected| format!("{expected}, auto or never"))
 }
 
 /// A part of a picture.

@@ -14,6 +14,8 @@ use serde::Serialize;
 
 use crate::escape::{escaped_lines, escaped_text};
 use crate::remedy;
+use crate::terminal::pictures::Drawing;
+use crate::terminal::{Look, Part};
 
 /// Stdout could not be written to. Separate from other I/O errors, because a reader that went away is not a failure.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +28,9 @@ impl OutputError {
         self.0.kind() == io::ErrorKind::BrokenPipe
     }
 }
+
+/// Columns to the left of a picture.
+const INDENT: u16 = 2;
 
 /// Buffered results. What is not [flushed](Self::finish) may be lost, so that errors in the last write are seen.
 pub(crate) struct Results {
@@ -41,6 +46,25 @@ impl Results {
     pub fn line(&mut self, line: fmt::Arguments<'_>) -> Result<(), OutputError> {
         self.out.write_all(escaped_text(&line.to_string()).as_bytes())?;
         Ok(self.out.write_all(b"\n")?)
+    }
+
+    /// Writes a line for people of parts, as the terminal can show them.
+    pub fn parts(&mut self, parts: &[Part], look: &Look) -> Result<(), OutputError> {
+        let mut line = String::new();
+        parts.iter().for_each(|part| part.write(look, &mut line));
+        line.push('\n');
+        Ok(self.out.write_all(line.as_bytes())?)
+    }
+
+    /// Draws a picture on lines of its own, and shows all that was written so far.
+    pub fn drawing(&mut self, drawing: &Drawing) -> Result<(), OutputError> {
+        let rows = drawing.area.rows;
+        // Room first, so that nothing scrolls while the picture is drawn. Where that leaves the cursor differs between
+        // terminals, so the place is kept.
+        write!(self.out, "{}\x1b[{rows}A\x1b7\x1b[{INDENT}C", "\n".repeat(rows.into()))?;
+        self.out.write_all(&drawing.bytes)?;
+        write!(self.out, "\x1b8\x1b[{rows}B\r")?;
+        Ok(self.out.flush()?)
     }
 
     /// Writes a value as JSON on one line.

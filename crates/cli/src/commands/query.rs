@@ -8,15 +8,18 @@ use anyhow::{Context, Result, bail};
 use clip_search::json::JsonHit;
 use clip_search::{Alternative, Explanation, Filter, FoundWord, Fusion, Hit, Limits, Order, Query, Strategy, Term};
 
-use crate::args::{Crop, FusionArg, GroupArg, QueryArgs, SortArg};
+use crate::args::{Crop, FusionArg, GroupArg, PreviewArg, QueryArgs, SortArg};
 use crate::decoder::decoder;
 use crate::escape::{escaped, escaped_text};
 use crate::exit::Exit;
+use crate::hit_line::{self, day};
 use crate::language_hint;
 use crate::output::{Results, count, grouped, is_verbose, notice};
+use crate::previews::Previews;
 use crate::query_text::{understand, words};
 use crate::results_folder;
 use crate::settings::{library, query_cache};
+use crate::terminal::Look;
 
 /// How many copies of a result are named, and how many files that belong to it. With --json all are.
 const NAMED_DUPLICATES: usize = 10;
@@ -162,22 +165,33 @@ fn count_only(photos: u64) -> Result<Exit> {
 }
 
 fn print_hits(hits: &[Hit], args: &QueryArgs) -> Result<()> {
+    let is_for_scripts = args.json || args.null || args.paths_only;
+    let look = if is_for_scripts { Look::PLAIN } else { Look::of_stdout() };
+    let groups = match args.group {
+        Some(by) => groups(hits, by),
+        None => vec![(String::new(), hits.iter().collect())],
+    };
+    let in_order = groups.iter().flat_map(|(_, hits)| hits.iter().copied());
+    let mut previews = Previews::of(in_order, args.preview.unwrap_or(PreviewArg::Auto), &look);
     let mut results = Results::new();
-    if let Some(by) = args.group {
-        for (at, (heading, hits)) in groups(hits, by).into_iter().enumerate() {
+    for (at, (heading, hits)) in groups.iter().enumerate() {
+        if args.group.is_some() {
             if at > 0 {
                 results.line(format_args!(""))?;
             }
             results.line(format_args!("{heading}"))?;
-            hits.into_iter().try_for_each(|hit| print_hit(hit, args, &mut results))?;
         }
-    } else {
-        hits.iter().try_for_each(|hit| print_hit(hit, args, &mut results))?;
+        for hit in hits {
+            print_hit(hit, args, &look, &mut results)?;
+            if let Some(picture) = previews.next() {
+                results.drawing(&picture)?;
+            }
+        }
     }
     Ok(results.finish()?)
 }
 
-fn print_hit(hit: &Hit, args: &QueryArgs, results: &mut Results) -> Result<()> {
+fn print_hit(hit: &Hit, args: &QueryArgs, look: &Look, results: &mut Results) -> Result<()> {
     if args.json {
         results.json(&JsonHit::from(hit))?;
     } else if args.null {
@@ -185,24 +199,10 @@ fn print_hit(hit: &Hit, args: &QueryArgs, results: &mut Results) -> Result<()> {
     } else if args.paths_only {
         results.path(&hit.path, b'\n')?;
     } else {
-        match hit.relevance.or(hit.adjusted) {
-            Some(score) => results.line(format_args!("{score:.3}  {}", escaped(&hit.path)))?,
-            // Where nothing was described, the date is what tells results apart.
-            None => {
-                let day = day(hit).unwrap_or_else(|| "no date".to_owned());
-                results.line(format_args!("{day:10}  {}", escaped(&hit.path)))?;
-            }
-        }
+        results.parts(&hit_line::parts(hit, look), look)?;
         name_duplicates(hit, results)?;
     }
     Ok(())
-}
-
-/// The day that a photo was taken, by the clock of the place.
-fn day(hit: &Hit) -> Option<String> {
-    let seconds = hit.record.asset.taken_at_place()?;
-    let day = jiff::Timestamp::from_second(seconds).ok()?.to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
-    Some(day.to_string())
 }
 
 /// Results under headings, in the order in which the first of each comes.
