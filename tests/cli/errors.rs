@@ -162,7 +162,7 @@ fn recipes_that_cannot_be_used() {
 
 #[test]
 fn wrong_arguments() {
-    for arguments in [&["frobnicate"][..], &["query"], &["query", "a", "-n", "none"], &["embed"], &[]] {
+    for arguments in [&["frobnicate"][..], &["query"], &["query", "a", "-n", "none"], &["embed"]] {
         let run = on_samples(arguments).expect(2);
         assert_eq!(run.stdout, "");
         assert!(run.stderr.contains("error: ") || run.stderr.contains("Usage: "), "{}", run.stderr);

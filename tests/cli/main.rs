@@ -4,16 +4,19 @@ mod bad_files;
 mod bench;
 mod classify;
 mod commands;
+mod config;
 mod crash;
 mod dupes;
 mod duplicates;
 mod errors;
 mod escapes;
 mod filters_on_real_exif;
+mod first_run;
 mod found_by_others;
 mod graph;
 mod hostile;
 mod incremental;
+mod interactive;
 mod left_out;
 mod manners;
 #[cfg(feature = "mcp")]
@@ -37,6 +40,7 @@ mod saved;
 mod serve;
 #[path = "../../crates/clip-hub/tests/support/mod.rs"]
 mod server;
+mod shells;
 mod sidecars;
 mod snapshots;
 mod special_files;

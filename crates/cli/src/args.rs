@@ -36,8 +36,9 @@ pub(crate) struct Cli {
     #[arg(short, long, global = true, display_order = 901)]
     pub verbose: bool,
 
+    /// None: the user may not know yet what there is.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 /// The commands that work on an index, and so show `--index` in their help.
@@ -166,6 +167,14 @@ pub(crate) enum Command {
     /// List, download and check published models
     #[command(subcommand)]
     Model(ModelCommand),
+    /// Show the settings that hold, and where each comes from
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a script by which a shell completes commands and options
+    Completions(CompletionsArgs),
+    /// Write the manual pages into a folder (used for packages)
+    #[command(hide = true)]
+    Man(ManArgs),
     /// Decode photos for another process of this program (used internally)
     #[command(hide = true)]
     DecodeWorker,
@@ -207,6 +216,36 @@ pub(crate) struct SearchRemoveArgs {
     pub name: String,
 }
 
+/// What to do with settings.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Show every setting, its value, and where that comes from: an option, a variable, the settings file or the default
+    Show(ConfigShowArgs),
+    /// Print where the settings file is, or would be
+    Path,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigShowArgs {
+    /// Print a JSON object per setting
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// Folder to write the pages to
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+}
+
 /// What to do with published models.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelCommand {
@@ -239,7 +278,7 @@ pub(crate) struct PublishedModelArgs {
 }
 
 /// Which model, and where it computes.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ModelArgs {
     /// Model to use: `pocket` (built in), a name from `model list`, a Hugging Face repository (ORG/NAME), a checkpoint
     /// folder or a .safetensors file [default: the index's model, else pocket]
@@ -250,6 +289,14 @@ pub(crate) struct ModelArgs {
     /// different embeddings [default: the index's precision, else int8 for pocket and f32 for other models]
     #[arg(long, value_enum, ignore_case = true, value_name = "PRECISION")]
     pub precision: Option<PrecisionArg>,
+
+    /// The model of the settings, where there is no index that has one.
+    #[arg(skip)]
+    pub usual_model: Option<PathBuf>,
+
+    /// Its precision.
+    #[arg(skip)]
+    pub usual_precision: Option<PrecisionArg>,
 
     #[command(flatten)]
     pub device: DeviceArgs,
@@ -264,11 +311,11 @@ pub(crate) enum PrecisionArg {
 }
 
 /// Where a model computes.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct DeviceArgs {
-    /// Device to compute on; `auto` uses a GPU if one is available
-    #[arg(long, value_enum, ignore_case = true, value_name = "DEVICE", default_value_t = DeviceArg::Auto)]
-    pub device: DeviceArg,
+    /// Device to compute on; `auto` uses a GPU if one is available [default: auto]
+    #[arg(long, value_enum, ignore_case = true, value_name = "DEVICE")]
+    pub device: Option<DeviceArg>,
 }
 
 /// Values of `--device`.
@@ -283,7 +330,7 @@ pub(crate) enum DeviceArg {
 #[derive(Debug, Args)]
 pub(crate) struct WorkArgs {
     /// Number of threads for decoding and encoding [default: one per core]
-    #[arg(long, value_name = "N", value_parser = count::<NonZeroUsize>(MAX_THREADS))]
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<NonZeroUsize>,
 
     /// Batch size; larger batches need more memory [default: 32, or 128 on a GPU]
@@ -387,8 +434,8 @@ pub(crate) struct WatchArgs {
     pub model: ModelArgs,
 }
 
-#[derive(Debug, Args)]
-#[command(group(ArgGroup::new("what").required(true).multiple(true).args(["text", "image"])))]
+#[derive(Debug, Clone, Args)]
+#[command(group(ArgGroup::new("what").required(true).multiple(true).args(["text", "image", "interactive"])))]
 pub(crate) struct QueryArgs {
     /// Description of the photos to find, and conditions such as `camera:nikon`, `year:2019` or `-people`; several words
     /// need no quotes, signs do. `-` reads it from standard input
@@ -399,6 +446,10 @@ pub(crate) struct QueryArgs {
     #[arg(long, value_name = "FILE")]
     pub image: Option<PathBuf>,
 
+    /// Search while you type, on a terminal: open results, copy their paths, and look for more or less like one
+    #[arg(short, long, conflicts_with_all = ["image", "json", "null", "paths_only", "count", "group", "export", "explain"])]
+    pub interactive: bool,
+
     /// Look only at this part of the image: left, top, width and height in pixels, or in percent (`25%,0,50%,100%`)
     #[arg(long, value_name = "X,Y,W,H", requires = "image", value_parser = crop)]
     pub crop: Option<Crop>,
@@ -407,9 +458,9 @@ pub(crate) struct QueryArgs {
     #[arg(long)]
     pub literal: bool,
 
-    /// Maximum number of results; identical files count as one
-    #[arg(short = 'n', long, value_name = "N", default_value = "10", value_parser = count::<u64>(MAX_COUNT))]
-    pub limit: u64,
+    /// Maximum number of results; identical files count as one [default: 10]
+    #[arg(short = 'n', long, value_name = "N", value_parser = limit)]
+    pub limit: Option<u64>,
 
     /// Leave out the first N results
     #[arg(long, value_name = "N", default_value = "0", hide_default_value = true, value_parser = clap::value_parser!(u64).range(0..=MAX_COUNT))]
@@ -447,9 +498,9 @@ pub(crate) struct QueryArgs {
     #[arg(long, value_name = "R", value_parser = share)]
     pub min_relevance: Option<f32>,
 
-    /// How words that are in names, folders, keywords, titles and cameras count besides what photos show
-    #[arg(long, value_enum, ignore_case = true, value_name = "HOW", default_value = "scores")]
-    pub fusion: FusionArg,
+    /// How words that are in names, folders, keywords, titles and cameras count besides what photos show [default: scores]
+    #[arg(long, value_enum, ignore_case = true, value_name = "HOW")]
+    pub fusion: Option<FusionArg>,
 
     /// Rank by plain similarity: do not correct the scores of photos that are near to every text, and do not count words in
     /// names and keywords
@@ -581,7 +632,7 @@ pub(crate) enum PreviewArg {
 }
 
 /// Parses which results get a picture.
-fn preview(text: &str) -> Result<PreviewArg, String> {
+pub(crate) fn preview(text: &str) -> Result<PreviewArg, String> {
     if text.eq_ignore_ascii_case("auto") {
         return Ok(PreviewArg::Auto);
     }
@@ -613,7 +664,8 @@ impl Length {
     }
 }
 
-fn share(text: &str) -> Result<f32, String> {
+/// Parses a number from 0 to 1.
+pub(crate) fn share(text: &str) -> Result<f32, String> {
     let share = text.parse().ok().filter(|share: &f32| (0.0..=1.0).contains(share));
     share.ok_or_else(|| "expected a number from 0 to 1".to_owned())
 }
@@ -846,6 +898,16 @@ const MAX_BATCH: u64 = 1024;
 /// The most of anything else that is counted.
 const MAX_COUNT: u64 = 1_000_000_000;
 
+/// Parses a number of threads.
+pub(crate) fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    count(MAX_THREADS)(text)
+}
+
+/// Parses a number of results.
+pub(crate) fn limit(text: &str) -> Result<u64, String> {
+    count(MAX_COUNT)(text)
+}
+
 /// Parses whole numbers from 1 to `max`: the one parser of all numbers on the command line.
 fn count<N: FromStr>(max: u64) -> impl Fn(&str) -> Result<N, String> + Clone + Send + Sync + 'static {
     move |text| {
@@ -929,15 +991,18 @@ mod tests {
     #[test]
     fn values_with_capitals_are_the_same() {
         let cli = parse(["clip-search", "bench", "--device", "CPU", "--precision", "Int8"]).unwrap();
-        let Command::Bench(bench) = cli.command else { panic!("another command") };
-        assert_eq!((bench.model.device.device, bench.model.precision), (DeviceArg::Cpu, Some(PrecisionArg::Int8)));
+        let Some(Command::Bench(bench)) = cli.command else { panic!("another command") };
+        assert_eq!(
+            (bench.model.device.device, bench.model.precision),
+            (Some(DeviceArg::Cpu), Some(PrecisionArg::Int8))
+        );
     }
 
     #[test]
     fn limits_of_folders_are_set_and_taken_back() {
         let index = |arguments: &[&str]| {
             let cli = parse([&["clip-search", "index"], arguments].concat())?;
-            let Command::Index(index) = cli.command else { panic!("another command") };
+            let Some(Command::Index(index)) = cli.command else { panic!("another command") };
             Ok::<_, clap::Error>((index.max_depth, index.one_file_system, index.folders))
         };
         let levels = |levels| Some(Depth::UpTo(NonZeroU32::new(levels).unwrap()));
@@ -956,15 +1021,15 @@ mod tests {
     fn a_query_may_begin_with_a_minus() {
         let text = |argument: &str| {
             let cli = parse(["clip-search", "query", argument, "-n", "3", "--json"]).unwrap();
-            let Command::Query(query) = cli.command else { panic!("another command") };
-            assert!(query.json && query.limit == 3);
+            let Some(Command::Query(query)) = cli.command else { panic!("another command") };
+            assert!(query.json && query.limit == Some(3));
             query.text
         };
         assert_eq!(text("-has:gps"), ["\u{2212}has:gps"]);
         assert_eq!(text("-people beach"), ["\u{2212}people beach"]);
         assert_eq!(text("beach -people"), ["beach -people"]);
         let cli = parse(["clip-search", "search", "save", "empty", "-people beach", "-q"]).unwrap();
-        let Command::Search(SearchCommand::Save(save)) = cli.command else { panic!("another command") };
+        let Some(Command::Search(SearchCommand::Save(save))) = cli.command else { panic!("another command") };
         assert_eq!(
             (cli.quiet, save.text.iter().map(|text| as_typed(text)).collect()),
             (true, vec!["-people beach".to_owned()])
@@ -974,7 +1039,7 @@ mod tests {
     #[test]
     fn texts_and_images_take_several_values_and_exclude_each_other() {
         let cli = parse(["clip-search", "embed", "--text", "a", "b", "--text", "c", "--json"]).unwrap();
-        let Command::Embed(embed) = cli.command else { panic!("another command") };
+        let Some(Command::Embed(embed)) = cli.command else { panic!("another command") };
         assert_eq!(embed.text, ["a", "b", "c"]);
         for line in [
             &["clip-search", "embed", "--text", "a", "--image", "b"][..],

@@ -4,14 +4,17 @@
 
 mod args;
 mod commands;
+mod config;
 mod decoder;
 #[cfg(test)]
 mod docs;
 mod download;
 mod escape;
 mod exit;
+mod first_run;
 mod hit_line;
 mod hub_settings;
+mod interactive;
 mod interrupt;
 mod language_hint;
 mod logger;

@@ -31,6 +31,8 @@ const MEANT: &[(&[&str], &str)] = &[
     (&["searches", "saved"], "search list"),
     (&["save", "bookmark"], "search save"),
     (&["download", "pull", "fetch", "install"], "model pull"),
+    (&["settings", "preferences", "configure", "configuration", "options"], "config show"),
+    (&["completion", "complete", "autocomplete"], "completions"),
     (&["version"], "--version"),
 ];
 
@@ -48,6 +50,13 @@ const MEANT_OF_SEARCHES: &[(&[&str], &str)] = &[
     (&["ls", "all", "show"], "list"),
     (&["rm", "delete", "del", "forget", "drop"], "remove"),
 ];
+
+/// The same for the commands of `config`.
+const MEANT_OF_SETTINGS: &[(&[&str], &str)] =
+    &[(&["list", "ls", "get", "print", "dump", "status"], "show"), (&["file", "where", "edit", "location"], "path")];
+
+/// The command that shows settings.
+const CONFIG: &str = "config";
 
 /// The command that keeps searches. Other programs search by one of this name.
 const SEARCH: &str = "search";
@@ -132,7 +141,7 @@ fn parent(arguments: &[String]) -> Option<&'static str> {
             // Its value may have any name.
             "--index" => drop(rest.next()),
             option if option.starts_with('-') => {}
-            command => return ["model", SEARCH].into_iter().find(|parent| *parent == command),
+            command => return ["model", SEARCH, CONFIG].into_iter().find(|parent| *parent == command),
         }
     }
     None
@@ -152,6 +161,7 @@ fn meant(word: &str, parent: Option<&str>) -> Option<String> {
     }
     let table = match parent {
         Some(SEARCH) => MEANT_OF_SEARCHES,
+        Some(CONFIG) => MEANT_OF_SETTINGS,
         Some(_) => MEANT_OF_MODELS,
         None => MEANT,
     };
@@ -226,6 +236,8 @@ mod tests {
             (&["download", "siglip-b-16"], "'clip-search model pull'"),
             (&["model", "download", "siglip-b-16"], "'clip-search model pull'"),
             (&["model", "LS"], "'clip-search model list'"),
+            (&["config", "list"], "'clip-search config show'"),
+            (&["settings"], "'clip-search config show'"),
         ] {
             let text = refused(line);
             assert!(text.contains(command), "{line:?}: {text}");
@@ -278,7 +290,12 @@ mod tests {
 
     #[test]
     fn every_word_stands_for_one_command_and_is_none() {
-        for (table, parent) in [(MEANT, None), (MEANT_OF_MODELS, Some("model")), (MEANT_OF_SEARCHES, Some(SEARCH))] {
+        for (table, parent) in [
+            (MEANT, None),
+            (MEANT_OF_MODELS, Some("model")),
+            (MEANT_OF_SEARCHES, Some(SEARCH)),
+            (MEANT_OF_SETTINGS, Some(CONFIG)),
+        ] {
             let words: Vec<&str> = table.iter().flat_map(|(words, _)| words.iter().copied()).collect();
             for (place, word) in words.iter().enumerate() {
                 assert!(!words[..place].contains(word), "{word} is there twice");

@@ -73,6 +73,11 @@ impl Results {
         Ok(self.out.write_all(b"\n")?)
     }
 
+    /// Writes what is for another program, as it is.
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
+        Ok(self.out.write_all(bytes)?)
+    }
+
     /// Writes a path byte for byte, then `end`.
     pub fn path(&mut self, path: &Path, end: u8) -> Result<(), OutputError> {
         self.out.write_all(&clip_files::path_bytes::lossy(path))?;
@@ -133,6 +138,11 @@ pub(crate) fn notice(message: impl fmt::Display) {
 /// Writes a line to stderr about something that went wrong, even with `--quiet`.
 pub(crate) fn complaint(message: impl fmt::Display) {
     print(&escaped_text(&message.to_string()));
+}
+
+/// Asks something on stderr, and leaves the cursor after it.
+pub(crate) fn question(text: &str) {
+    let _ = write!(io::stderr().lock(), "{}", escaped_text(text));
 }
 
 /// Writes a warning to stderr.

@@ -5,7 +5,7 @@ use console::Term;
 use clip_search::Hit;
 
 use crate::args::PreviewArg;
-use crate::commands::decode_worker;
+use crate::decoder::decoder;
 use crate::terminal::pictures::{Area, Drawing};
 use crate::terminal::{Look, Thumbnails};
 
@@ -38,7 +38,7 @@ impl Previews {
         }
         let Some(room) = room() else { return Self(None) };
         let protocol = look.real_pictures().or_else(|| wanted.and(look.block_pictures()));
-        Self(protocol.map(|protocol| Thumbnails::of(photos, &decode_worker::decoder(), protocol, room)))
+        Self(protocol.map(|protocol| Thumbnails::of(photos, &decoder(), protocol, room)))
     }
 
     /// The picture of the next result.

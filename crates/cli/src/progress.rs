@@ -15,6 +15,10 @@ use crate::output::{count, grouped, is_quiet, notice, size};
 /// How often a log hears of a run.
 const LOG_INTERVAL: Duration = Duration::from_secs(15);
 
+/// Work on so many things may take long enough for a log to hear of it at once, and when it hears how long.
+const MANY: u64 = 500;
+const FIRST_ESTIMATE: Duration = Duration::from_secs(3);
+
 /// Columns of a terminal that does not say how many it has.
 const USUAL_WIDTH: usize = 80;
 
@@ -173,6 +177,18 @@ impl Meter {
         self.bar.tick();
     }
 
+    /// As [`start`](Self::start), for what may take hours: a log hears at once how much there is to do, and soon how long
+    /// it takes. The bar of a terminal shows both by itself.
+    fn announce(&self, what: &str, total: u64) {
+        self.start(what, total);
+        if let Some(told) = self.told.as_ref().filter(|_| total >= MANY) {
+            notice(format_args!("{what} {}", self.unit.count(total)));
+            if let Some(earlier) = Instant::now().checked_sub(LOG_INTERVAL - FIRST_ESTIMATE) {
+                *lock(told) = earlier;
+            }
+        }
+    }
+
     /// One more is done.
     pub fn advance(&self) {
         let mut state = lock(&self.state);
@@ -320,7 +336,7 @@ impl Progress for IndexProgress {
     fn event(&self, event: Event<'_>) {
         match event {
             Event::Walking { found } => self.meter.found("looking for photos:", found),
-            Event::Planned { to_read, .. } => self.meter.start("indexing", to_read),
+            Event::Planned { to_read, .. } => self.meter.announce("indexing", to_read),
             Event::Photo { .. } => self.meter.advance(),
             Event::Details { done, total } => {
                 self.meter.stage("reading details of photos again", done, total);

@@ -16,12 +16,22 @@ const SHOWN: usize = 20;
 /// Reads a query with the searches that were saved for an index, and tells what may not be expected of the way in which it
 /// was understood.
 pub(crate) fn understand(index: &Path, text: &str, literal: bool) -> Result<Understood> {
+    understand_telling(index, text, literal, &mut |note| notice(note))
+}
+
+/// The same, for a caller that tells it in its own way.
+pub(crate) fn understand_telling(
+    index: &Path,
+    text: &str,
+    literal: bool,
+    tell: &mut dyn FnMut(String),
+) -> Result<Understood> {
     let options = ParseOptions { today: today(), literal };
     let understood = clip_search::understand(index, text, &options).map_err(|error| not_understood(error, text))?;
     for note in &understood.notes {
         match note {
-            Note::NotACondition { text, reason, .. } => not_a_condition(text, reason),
-            Note::Date { words, condition } => notice(format_args!(
+            Note::NotACondition { text, reason, .. } => tell(no_condition(text, reason)),
+            Note::Date { words, condition } => tell(format!(
                 "\"{}\" is taken as {condition}; to take the text as it is, add --literal",
                 escaped_text(words)
             )),
@@ -73,7 +83,11 @@ pub(crate) fn today() -> Date {
 
 /// Says that a part of a query looks like a condition and is none.
 pub(crate) fn not_a_condition(text: &str, reason: &str) {
-    notice(format_args!("`{}` is taken as text: {reason}", escaped_text(text)));
+    notice(no_condition(text, reason));
+}
+
+fn no_condition(text: &str, reason: &str) -> String {
+    format!("`{}` is taken as text: {reason}", escaped_text(text))
 }
 
 /// Why a query was not understood, and where. Somebody may have edited the file of saved searches.

@@ -6,18 +6,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clip_hub::Hub;
 use clip_search::{
-    DeviceChoice, Library, LibraryBuilder, LoadOptions, Model, ModelSource, Models, Precision, TextCache, Towers,
+    DeviceChoice, IndexError, IndexReader, Library, LibraryBuilder, LoadOptions, Model, ModelSource, Models, Precision,
+    TextCache, Towers,
 };
 
 use crate::args::{DeviceArg, DeviceArgs, ModelArgs, PrecisionArg};
 use crate::escape::escaped;
 use crate::hub_settings::hub_settings;
 
-/// Where the index is: the folder that was asked for, else the one that `CLIP_SEARCH_INDEX` names, else the default. A
-/// variable that is set to nothing counts as unset.
+/// Where the index is: the folder that was asked for, by an option or a setting, else the default.
 pub(crate) fn index_folder(asked: Option<PathBuf>) -> Result<PathBuf> {
-    let named = || std::env::var_os("CLIP_SEARCH_INDEX").filter(|folder| !folder.is_empty()).map(PathBuf::from);
-    match asked.or_else(named) {
+    match asked {
         Some(folder) if folder.as_os_str().is_empty() => bail!("--index is empty; give a folder, or omit the option"),
         Some(folder) => std::path::absolute(&folder).with_context(|| format!("cannot resolve {}", escaped(&folder))),
         None => default_index_folder().context(
@@ -63,15 +62,18 @@ pub(crate) fn models() -> Models {
     hub(true).map_or_else(|_| Models::local(), Models::with_hub)
 }
 
-/// The library of an index, with the model that was asked for, else the one that the index was made with.
+/// The library of an index, with the model that was asked for, else the one that the index was made with, else that of the
+/// settings.
 pub(crate) fn library(index: &Path, args: &ModelArgs) -> Result<LibraryBuilder> {
     let models = models();
     let mut library = Library::builder(index).device(device_choice(&args.device));
-    if let Some(model) = &args.model {
+    let has_settings = args.usual_model.is_some() || args.usual_precision.is_some();
+    let is_new = has_settings && matches!(IndexReader::open(index), Err(IndexError::NotFound { .. }));
+    if let Some(model) = args.model.as_ref().or(args.usual_model.as_ref().filter(|_| is_new)) {
         library = library.model(models.find(model)?);
     }
-    if let Some(precision) = precision(args) {
-        library = library.precision(precision);
+    if let Some(precision) = args.precision.or(args.usual_precision.filter(|_| is_new)) {
+        library = library.precision(precision_of(precision));
     }
     Ok(library.models(models))
 }
@@ -93,11 +95,15 @@ impl ModelSettings {
 
     /// Fails if the name is neither a built-in model nor something on the disk.
     pub fn resolve(args: &ModelArgs) -> Result<Self> {
-        let source = match &args.model {
+        let source = match args.model.as_ref().or(args.usual_model.as_ref()) {
             Some(model) => models().find(model)?,
             None => ModelSource::Default,
         };
-        Ok(Self { source, device: device_choice(&args.device), precision: precision(args) })
+        Ok(Self {
+            source,
+            device: device_choice(&args.device),
+            precision: args.precision.or(args.usual_precision).map(precision_of),
+        })
     }
 
     /// Loads the towers that a command needs; for words alone half of the weights stay on the disk.
@@ -107,16 +113,16 @@ impl ModelSettings {
     }
 }
 
-fn precision(args: &ModelArgs) -> Option<Precision> {
-    args.precision.map(|precision| match precision {
+fn precision_of(precision: PrecisionArg) -> Precision {
+    match precision {
         PrecisionArg::F32 => Precision::F32,
         PrecisionArg::F16 => Precision::F16,
         PrecisionArg::Int8 => Precision::Int8,
-    })
+    }
 }
 
 pub(crate) fn device_choice(args: &DeviceArgs) -> DeviceChoice {
-    match args.device {
+    match args.device.unwrap_or(DeviceArg::Auto) {
         DeviceArg::Auto => DeviceChoice::Auto,
         DeviceArg::Cpu => DeviceChoice::Cpu,
         DeviceArg::Gpu => DeviceChoice::Gpu,

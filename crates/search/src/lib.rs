@@ -100,9 +100,10 @@ pub use clip_index::{
     Status, StoredPath, VerifyReport, export, repair, verify,
 };
 pub use clip_indexer::{
-    Changes, Concern, Depth, Event, Forgotten, FoundPhotos, IGNORE_FILE, IgnoreFault, Ignored, IndexOptions, Indexer, IndexerError,
-    Outcome, PassedOver, PassedOverKind, Progress, Remedy as IndexerRemedy, Removed, Report, SYSTEM_FOLDERS, Session, Silent,
-    SkipReason, Skipped, StageTimes, Unreachable, describe, find_photos, parse_exclude,
+    Changes, Concern, Depth, Event, Forgotten, FoundPhotos, IGNORE_FILE, IgnoreFault, Ignored, IndexOptions, Indexer,
+    IndexerError, Outcome, PassedOver, PassedOverKind, Progress, Remedy as IndexerRemedy, Removed, Report,
+    SYSTEM_FOLDERS, Session, Silent, SkipReason, Skipped, StageTimes, Unreachable, describe, find_photos,
+    parse_exclude,
 };
 pub use clip_model::{
     DeviceChoice, Embeddings, FileKind, Fingerprint, HiddenStates, LoadOptions, Model, ModelError, ModelSource, Pixels,

@@ -10,7 +10,7 @@ use clip_search::{
 };
 
 use crate::args::{DupesArgs, LevelArg};
-use crate::commands::decode_worker;
+use crate::decoder::decoder;
 use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::output::{Results, count, notice, size};
@@ -27,7 +27,7 @@ pub(crate) fn run(index: &Path, args: &DupesArgs) -> Result<Exit> {
     let options = DuplicateOptions {
         levels: if args.level.is_empty() { Level::ALL.to_vec() } else { levels.collect() },
         among: among(&reader, index, args)?,
-        decoder: decode_worker::decoder(),
+        decoder: decoder(),
         ..DuplicateOptions::default()
     };
     let meter = Meter::new("photo");

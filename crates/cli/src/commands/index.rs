@@ -13,6 +13,7 @@ use crate::args::{IndexArgs, YesNo};
 use crate::decoder::decoder;
 use crate::escape::{escaped, escaped_text};
 use crate::exit::Exit;
+use crate::first_run::proposed;
 use crate::interrupt;
 use crate::output::{Results, complaint, count, grouped, is_quiet, is_verbose, notice, warning};
 use crate::passed_over;
@@ -22,6 +23,7 @@ use crate::settings::{library, start_threads};
 use crate::suggestion::suggest;
 
 pub(crate) fn run(index: &Path, args: &IndexArgs) -> Result<Exit> {
+    let folders = if args.folders.is_empty() { proposed(index)? } else { args.folders.clone() };
     let library = library(index, &args.model)?.open_or_create()?;
     let cancel = interrupt::listen()?;
     if let Some(threads) = args.work.threads {
@@ -45,7 +47,7 @@ pub(crate) fn run(index: &Path, args: &IndexArgs) -> Result<Exit> {
         rebuild: args.rebuild,
     };
     let progress = IndexProgress::new();
-    let update = library.update(&args.folders, &options, &progress, &cancel);
+    let update = library.update(&folders, &options, &progress, &cancel);
     progress.clear();
     let update = update?;
     let report = &update.report;

@@ -3,6 +3,8 @@
 mod bench;
 mod classify;
 mod compact;
+mod completions;
+mod config;
 mod decode_worker;
 mod dupes;
 mod embed;
@@ -10,6 +12,7 @@ mod eval;
 mod export;
 mod import;
 mod index;
+mod man;
 #[cfg(feature = "mcp")]
 mod mcp;
 mod model;
@@ -23,38 +26,56 @@ mod status;
 mod train;
 mod verify;
 mod watch;
+mod welcome;
 
 use anyhow::Result;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, ConfigCommand};
+use crate::config::{Config, fill};
 use crate::exit::Exit;
 use crate::settings::{hub, index_folder};
 
-/// Runs the command that the arguments name.
-pub(crate) fn run(cli: Cli) -> Result<Exit> {
-    match cli.command {
-        Command::Index(args) => index::run(&index_folder(cli.index)?, &args),
-        Command::Watch(args) => watch::run(&index_folder(cli.index)?, &args),
-        Command::Query(args) => query::run(&index_folder(cli.index)?, &args),
-        Command::Dupes(args) => dupes::run(&index_folder(cli.index)?, &args),
-        Command::Search(command) => search::run(&index_folder(cli.index)?, &command),
+/// Runs the command that the arguments name, with the settings of the user.
+pub(crate) fn run(mut cli: Cli) -> Result<Exit> {
+    // These work whatever is in the settings; the first is called by this program itself.
+    match &cli.command {
+        Some(Command::DecodeWorker) => return decode_worker::run(),
+        Some(Command::Completions(args)) => return completions::run(args),
+        Some(Command::Man(args)) => return man::run(args),
+        Some(Command::Config(ConfigCommand::Path)) => return config::path(),
+        _ => {}
+    }
+    let settings = Config::load()?;
+    if let Some(Command::Config(ConfigCommand::Show(args))) = &cli.command {
+        return config::show(&settings, cli.index.as_deref(), cli.offline, args);
+    }
+    fill(&mut cli, &settings);
+    let index = || index_folder(cli.index.clone());
+    let Some(command) = cli.command else { return welcome::run(&index()?) };
+    match command {
+        Command::Index(args) => index::run(&index()?, &args),
+        Command::Watch(args) => watch::run(&index()?, &args),
+        Command::Query(args) => query::run(&index()?, &args),
+        Command::Dupes(args) => dupes::run(&index()?, &args),
+        Command::Search(command) => search::run(&index()?, &command),
         #[cfg(feature = "serve")]
-        Command::Serve(args) => serve::run(&index_folder(cli.index)?, &args),
+        Command::Serve(args) => serve::run(&index()?, &args),
         #[cfg(feature = "mcp")]
-        Command::Mcp(args) => mcp::run(&index_folder(cli.index)?, &args),
+        Command::Mcp(args) => mcp::run(&index()?, &args),
         Command::Embed(args) => embed::run(&args),
         Command::Classify(args) => classify::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Model(command) => model::run(&hub(cli.offline)?, &command),
-        Command::Status(args) => status::run(&index_folder(cli.index)?, &args),
-        Command::Verify(args) => verify::run(&index_folder(cli.index)?, &args),
-        Command::Repair => repair::run(&index_folder(cli.index)?),
-        Command::Remove(args) => remove::run(&index_folder(cli.index)?, &args),
-        Command::Compact => compact::run(&index_folder(cli.index)?),
-        Command::Export(args) => export::run(&index_folder(cli.index)?, &args),
-        Command::Import(args) => import::run(&index_folder(cli.index)?, &args),
+        Command::Status(args) => status::run(&index()?, &args),
+        Command::Verify(args) => verify::run(&index()?, &args),
+        Command::Repair => repair::run(&index()?),
+        Command::Remove(args) => remove::run(&index()?, &args),
+        Command::Compact => compact::run(&index()?),
+        Command::Export(args) => export::run(&index()?, &args),
+        Command::Import(args) => import::run(&index()?, &args),
         Command::Train(args) => train::run(&args),
-        Command::DecodeWorker => decode_worker::run(),
+        // Done already, above.
+        Command::Config(_) | Command::Completions(_) | Command::Man(_) | Command::DecodeWorker => Ok(Exit::Done),
     }
 }

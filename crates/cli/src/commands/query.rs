@@ -6,17 +6,20 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clip_search::json::JsonHit;
-use clip_search::{Alternative, Explanation, Filter, FoundWord, Fusion, Hit, Limits, Order, Query, Strategy, Term};
+use clip_search::{
+    Alternative, Explanation, Filter, FoundWord, Fusion, Hit, Library, Limits, Order, Query, Strategy, Term,
+};
 
-use crate::args::{Crop, FusionArg, GroupArg, PreviewArg, QueryArgs, SortArg};
+use crate::args::{Crop, FusionArg, GroupArg, PreviewArg, QueryArgs, SortArg, as_typed};
 use crate::decoder::decoder;
 use crate::escape::{escaped, escaped_text};
 use crate::exit::Exit;
 use crate::hit_line::{self, day};
+use crate::interactive;
 use crate::language_hint;
-use crate::output::{Results, count, grouped, is_verbose, notice};
+use crate::output::{Results, count, describe, grouped, is_verbose, notice};
 use crate::previews::Previews;
-use crate::query_text::{understand, words};
+use crate::query_text::{understand, understand_telling, words};
 use crate::results_folder;
 use crate::settings::{library, query_cache};
 use crate::terminal::Look;
@@ -24,9 +27,15 @@ use crate::terminal::Look;
 /// How many copies of a result are named, and how many files that belong to it. With --json all are.
 const NAMED_DUPLICATES: usize = 10;
 
+/// The most results, unless the user says how many.
+const USUAL_LIMIT: u64 = 10;
+
 pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
     // First of all: a missing index is known at once.
     let library = library(index, &args.model)?.text_cache(query_cache(!args.no_cache)).open()?;
+    if args.interactive {
+        return search_while_typing(library, args);
+    }
     let understood =
         if args.text.is_empty() { None } else { Some(understand(index, &words(&args.text)?, args.literal)?) };
     let query = match &understood {
@@ -98,6 +107,38 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
     Ok(if hits.is_empty() { Exit::Partly } else { Exit::Done })
 }
 
+/// Results that are found while one types, at most, unless the user says how many.
+const USUAL_LIMIT_OF_TYPING: u64 = 100;
+
+fn search_while_typing(library: Library, args: &QueryArgs) -> Result<Exit> {
+    interactive::check_terminal()?;
+    let text = if args.text.is_empty() { String::new() } else { words(&args.text)? };
+    let text = as_typed(&text);
+    let has_pictures = args.preview != Some(PreviewArg::Never);
+    let args = QueryArgs { limit: args.limit.or(Some(USUAL_LIMIT_OF_TYPING)), ..args.clone() };
+    interactive::run(text, has_pictures, move |text| {
+        found_while_typing(&library, text, &args).map_err(|error| describe(&error))
+    })?;
+    Ok(Exit::Done)
+}
+
+/// The results for a text, and what is to be said of the way in which it was understood.
+fn found_while_typing(library: &Library, text: &str, args: &QueryArgs) -> Result<(Vec<Hit>, Vec<String>)> {
+    if text.trim().is_empty() {
+        // There will be a text soon.
+        library.searcher()?.encoder().encoder().text()?;
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let mut notes = Vec::new();
+    let understood = understand_telling(library.index(), text, args.literal, &mut |note| notes.push(note))?;
+    let query = settled(Query::any(understood.alternatives), args);
+    let (hits, explanation) = library.search_explained(&query)?;
+    if explanation.missing > 0 {
+        notes.push(format!("left out {} whose files are not there", count(explanation.missing, "result")));
+    }
+    Ok((hits, notes))
+}
+
 /// The query with what the options say.
 fn settled(query: Query, args: &QueryArgs) -> Query {
     let strategy = match (args.exact, args.graph) {
@@ -113,8 +154,8 @@ fn settled(query: Query, args: &QueryArgs) -> Query {
         SortArg::Size => Order::Largest,
     };
     let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-    let limit = if args.all { usize::MAX } else { number(args.limit) };
-    let fusion = match args.fusion {
+    let limit = if args.all { usize::MAX } else { number(args.limit.unwrap_or(USUAL_LIMIT)) };
+    let fusion = match args.fusion.unwrap_or(FusionArg::Scores) {
         FusionArg::Scores => Fusion::Scores,
         FusionArg::Ranks => Fusion::Ranks,
         FusionArg::Off => Fusion::Off,

@@ -14,8 +14,8 @@ use clip_search::{
 use clip_watch::{Batch, Interest, Timing, Watcher, is_on_network};
 
 use crate::args::WatchArgs;
-use crate::commands::decode_worker;
 use crate::commands::index::{refuse_withheld, tell, tell_what_went_wrong};
+use crate::decoder::decoder;
 use crate::exit::Exit;
 use crate::interrupt;
 use crate::output::{Results, count, is_quiet, notice, warning};
@@ -41,7 +41,7 @@ pub(crate) fn run(index: &Path, args: &WatchArgs) -> Result<Exit> {
         threads: args.work.threads,
         batch: args.work.batch,
         download: args.download_photos,
-        decoder: decode_worker::decoder(),
+        decoder: decoder(),
         ..IndexOptions::default()
     };
     let watcher = Watcher::new(Timing::default(), |path| match Concern::of(path) {

@@ -12,4 +12,4 @@ mod thumbnail;
 
 pub(crate) use look::Look;
 pub(crate) use part::{Part, Style, bar};
-pub(crate) use thumbnail::Thumbnails;
+pub(crate) use thumbnail::{Thumbnails, thumbnail};

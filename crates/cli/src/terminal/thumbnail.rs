@@ -14,7 +14,7 @@ const MAX_THREADS: usize = 4;
 
 /// A photo, upright, with a shorter side of at least so many pixels where it has them. A file that is missing or broken has
 /// none.
-fn thumbnail(photo: &Path, decoder: &Decoder, shorter_side: u32) -> Option<RgbImage> {
+pub(crate) fn thumbnail(photo: &Path, decoder: &Decoder, shorter_side: u32) -> Option<RgbImage> {
     let limits = Limits::default();
     let bytes = clip_image::read_file(photo, &limits).ok()?;
     // The decoder gives up to twice as many for a smooth reduction, which would be more than a screen shows.

@@ -9,6 +9,9 @@ use super::Area;
 /// The most characters of data in one escape sequence.
 const CHUNK: usize = 4096;
 
+/// Takes all pictures off the screen and frees their memory.
+pub(super) const ERASE_ALL: &[u8] = b"\x1b_Ga=d,d=A,q=2\x1b\\";
+
 /// Draws a PNG file over an area, without an answer (`q=2`) and without moving the cursor (`C=1`).
 pub(super) fn bytes(png: &[u8], Area { columns, rows }: Area) -> Vec<u8> {
     let data = BASE64_STANDARD.encode(png);

@@ -23,7 +23,7 @@ pub(crate) enum Protocol {
 }
 
 /// A part of the screen, in characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Area {
     pub columns: u16,
     pub rows: u16,
@@ -41,7 +41,7 @@ impl Cell {
     const USUAL: Self = Self { width: 8, height: 16 };
 
     /// Of pictures made of half blocks. Half a character is about as high as it is wide.
-    const OF_BLOCKS: Self = Self { width: 1, height: 2 };
+    pub const OF_BLOCKS: Self = Self { width: 1, height: 2 };
 
     /// Of standard output.
     pub fn of_stdout() -> Self {
@@ -88,11 +88,19 @@ pub(crate) fn drawing(picture: &RgbImage, protocol: Protocol, cell: Cell, room: 
 }
 
 /// A picture in the largest size that fits into `room`, with its proportions.
-fn fitted(picture: &RgbImage, cell: Cell, room: Area) -> RgbImage {
+pub(crate) fn fitted(picture: &RgbImage, cell: Cell, room: Area) -> RgbImage {
     let across = u32::from(room.columns) * u32::from(cell.width);
     let down = u32::from(room.rows) * u32::from(cell.height);
     let (width, height) = fitting(picture.dimensions(), (across, down));
     imageops::resize(picture, width, height, Scaling::Triangle)
+}
+
+/// What takes every picture off the screen that was drawn in this way, if that is not done by writing over it.
+pub(crate) fn erasing(protocol: Protocol) -> &'static [u8] {
+    match protocol {
+        Protocol::Kitty => kitty::ERASE_ALL,
+        _ => b"",
+    }
 }
 
 /// The largest size of these proportions inside another.
