@@ -116,7 +116,7 @@ impl Tools {
     )]
     async fn search(&self, Parameters(search): Parameters<Search>) -> Result<CallToolResult, ErrorData> {
         self.json(move |options| {
-            let today = jiff::Zoned::now().date();
+            let today = jiff::ZonedDateTime::now().date();
             let parse = ParseOptions { today, literal: false };
             let text = search.query.trim();
             let query = if text.is_empty() {

@@ -136,6 +136,7 @@ fn is_false(value: &bool) -> bool {
 
 /// A file that belongs to a result.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JsonMember<'a> {
     /// What it is to the result: "raw", "edited", "original", "copy", "burst" or "live".
     pub role: &'static str,
