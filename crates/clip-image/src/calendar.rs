@@ -52,11 +52,11 @@ pub(crate) fn iso_instant(text: &str) -> Option<Instant> {
         "Z" => Some(0),
         _ => {
             // QuickTime has no colon there.
-            let zone = zone.get(1..)?;
-            let plain = zone.split_at_checked(2).filter(|(_, minutes)| zone.len() == 4 && !minutes.starts_with(':'));
+            let digits = zone.get(1..)?;
+            let plain = digits.split_at_checked(2).filter(|(_, minutes)| digits.len() == 4 && !minutes.starts_with(':'));
             let (hours, minutes) = match plain {
                 Some((hours, minutes)) => number(hours).zip(number(minutes))?,
-                None => two(zone, ':')?,
+                None => two(digits, ':')?,
             };
             let minutes = hours * 60 + minutes;
             i16::try_from(if zone.starts_with('-') { -minutes } else { minutes }).ok()
@@ -167,6 +167,7 @@ mod tests {
             ("2004-08-11T16:45:32.5+02:00", utc - 7200, Some(120)),
             ("2004-08-11T16:45:32-09:30", utc + 34_200, Some(-570)),
             ("2004-08-11T16:45:32+0200", utc - 7200, Some(120)),
+            ("2004-08-11T16:45:32-0930", utc + 34_200, Some(-570)),
             ("2004-08-11T16:45", utc - 32, None),
             ("2004-08-11T16:45+02:00", utc - 32 - 7200, Some(120)),
             ("2004-08-11T16:45:32+99:00", utc, None),

@@ -35,7 +35,7 @@ const PICTURES: &[&str] = &[
     "jp2", "j2k", "jpf", "jpx", "jxr", "wdp", "hdp", // other successors of JPEG
     "ari", "bay", "dcr", "fff", "iiq", "k25", "mef", "mos", "raw", // cameras
     "xcf", "kra", "clip", "afphoto", "svg", "svgz", "ai", "eps", // drawings and works in progress
-    "icns", "pcx", "dds", "sgi", "fits", "djvu", // the rest
+    "icns", "pcx", "sgi", "fits", "djvu", // the rest
 ];
 
 /// Extensions of videos.

@@ -1,4 +1,4 @@
-//! When two photos are the same picture, and when they are shots of one moment: for `query --collapse` and for [`duplicates`](crate::duplicates()).
+//! When two photos are the same picture, and when they are shots of one moment: for results that are [collapsed](crate::Query::collapse) and for [`duplicates`](crate::duplicates()).
 //!
 //! Two measures have to agree. Hashes of pictures say whether the same is in the same places. Embeddings say whether it is the same
 //! that is shown; since how similar two photos are by chance differs by model and library, their similarity is measured by how

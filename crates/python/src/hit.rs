@@ -117,7 +117,7 @@ impl Hit {
         self.0.is_missing()
     }
 
-    /// All members, named as `clip-search query --json` names them.
+    /// All members, named as in the JSON that the command line prints.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         to_python(py, &JsonHit::from(&self.0))
     }

@@ -74,7 +74,7 @@ impl Library {
     ///         done, and of how much if that is known. If it raises an exception, the update ends with it.
     ///
     /// Returns:
-    ///     What `clip-search index --json` prints.
+    ///     What the command line prints as JSON after indexing.
     #[pyo3(signature = (folders=Vec::new(), *, exclude=Vec::new(), rebuild=false, threads=None, progress=None))]
     fn update<'py>(
         &self,
@@ -215,7 +215,7 @@ impl Library {
         py.detach(|| self.0.reload()).map_err(error::of_library)
     }
 
-    /// What `clip-search status --json` prints.
+    /// What the command line prints as JSON for the status.
     fn status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let searcher = self.0.searcher().map_err(error::of_library)?;
         let status = searcher.reader().status().map_err(error::of_index)?;

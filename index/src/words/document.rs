@@ -66,6 +66,11 @@ pub(crate) mod column {
     pub(crate) const LONGITUDE: &str = "longitude";
 }
 
+/// The number by which columns are ordered, in which -0 comes before 0.
+pub(crate) fn without_sign_of_zero(number: f64) -> f64 {
+    number + 0.0
+}
+
 /// Where a number is.
 pub(crate) fn column_of(field: NumberField) -> &'static str {
     match field {
@@ -175,7 +180,7 @@ impl Fields {
         }
         for (field, of) in self.fractions.into_iter().zip(FRACTIONS) {
             if let Some(value) = filter::number(asset, of) {
-                document.add_f64(field, value);
+                document.add_f64(field, without_sign_of_zero(value));
             }
         }
         if let Some((latitude, longitude)) = asset.gps {

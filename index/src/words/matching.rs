@@ -318,6 +318,7 @@ impl Segment<'_> {
 
     fn fractions(&self, field: NumberField, (from, to): (Bound<f64>, Bound<f64>)) -> tantivy::Result<Docs> {
         let column = self.segment.fast_fields().f64(document::column_of(field))?;
+        let (from, to) = (from.map(document::without_sign_of_zero), to.map(document::without_sign_of_zero));
         let least = match from {
             Bound::Unbounded => column.min_value(),
             Bound::Included(number) => number.max(column.min_value()),
