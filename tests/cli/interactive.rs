@@ -9,7 +9,7 @@ use crate::support::{command, on_samples, sample_index};
 fn session(arguments: &[&str], variables: &[(&str, &str)]) -> Session {
     let mut command = command(sample_index(), &[&["query", "--interactive"], arguments].concat());
     // No opener of the machine that the tests run on.
-    command.env("PATH", "").env("TERM", "alacritty").envs(variables.iter().copied());
+    command.env("PATH", "/nowhere").env("TERM", "alacritty").envs(variables.iter().copied());
     Session::start(command, b"")
 }
 

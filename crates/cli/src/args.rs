@@ -42,8 +42,10 @@ pub(crate) struct Cli {
 }
 
 /// The commands that work on an index, and so show `--index` in their help.
-const OF_AN_INDEX: [&str; 12] =
-    ["index", "query", "dupes", "serve", "mcp", "remove", "status", "verify", "repair", "compact", "export", "import"];
+const OF_AN_INDEX: [&str; 13] = [
+    "index", "watch", "query", "dupes", "serve", "mcp", "remove", "status", "verify", "repair", "compact", "export",
+    "import",
+];
 
 /// The commands of `search`, which work on an index too.
 const OF_SEARCHES: [&str; 3] = ["save", "list", "remove"];

@@ -53,7 +53,8 @@ pub(crate) fn iso_instant(text: &str) -> Option<Instant> {
         _ => {
             // QuickTime has no colon there.
             let digits = zone.get(1..)?;
-            let plain = digits.split_at_checked(2).filter(|(_, minutes)| digits.len() == 4 && !minutes.starts_with(':'));
+            let plain =
+                digits.split_at_checked(2).filter(|(_, minutes)| digits.len() == 4 && !minutes.starts_with(':'));
             let (hours, minutes) = match plain {
                 Some((hours, minutes)) => number(hours).zip(number(minutes))?,
                 None => two(digits, ':')?,

@@ -36,9 +36,10 @@ fn with_causes(error: &LibraryError) -> String {
     text
 }
 
-/// What lets every photo pass.
+/// What lets every photo pass. A query must say something, and this does: no photo meets none of no conditions.
 pub(crate) fn everything() -> Alternative {
-    Alternative { terms: Vec::new(), filter: Filter::All(Vec::new()) }
+    let nothing = Filter::Any(Vec::new());
+    Alternative { terms: Vec::new(), filter: Filter::Not(Box::new(nothing)) }
 }
 
 pub(crate) fn json(value: &impl Serialize) -> Result<Value, Failure> {

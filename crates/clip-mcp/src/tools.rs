@@ -148,7 +148,7 @@ impl Tools {
 
     /// Shows a photo.
     #[tool(
-        description = "Look at a photo: gives it as a small picture.",
+        description = "Look at a photo: returns it as a small image.",
         annotations(title = "Look at a photo", read_only_hint = true, open_world_hint = false)
     )]
     async fn look(&self, Parameters(look): Parameters<Look>) -> Result<CallToolResult, ErrorData> {

@@ -69,7 +69,7 @@ impl Pictures {
             return Err(Problem::new(
                 StatusCode::GONE,
                 "picture-gone",
-                "expected a picture that was sent lately; send it again",
+                "expected an image that was sent recently; send it again",
             ));
         };
         found.used = Instant::now();

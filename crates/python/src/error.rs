@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 create_exception!(clip_search, ClipSearchError, PyException, "Something went wrong; the message says what.");
 create_exception!(clip_search, IndexNotFoundError, ClipSearchError, "There is no index in the folder.");
 create_exception!(clip_search, ModelError, ClipSearchError, "A model cannot be found, loaded or run.");
-create_exception!(clip_search, ImageError, ClipSearchError, "A picture cannot be read or decoded.");
+create_exception!(clip_search, ImageError, ClipSearchError, "An image cannot be read or decoded.");
 create_exception!(
     clip_search,
     QueryError,

@@ -40,7 +40,7 @@ impl Picture<'_> {
             Picture::Pixels(array) => {
                 let &[height, width, 3] = array.shape() else {
                     let shape = array.shape();
-                    let found = format!("a picture must be of height x width x 3 values of uint8, not {shape:?}");
+                    let found = format!("an image must be of height x width x 3 values of uint8, not {shape:?}");
                     return Err(PyValueError::new_err(found));
                 };
                 let values = match array.as_slice() {
@@ -51,7 +51,7 @@ impl Picture<'_> {
                 let image = sides.and_then(|(width, height)| RgbImage::from_raw(width, height, values));
                 match image {
                     Some(image) if image.width() > 0 && image.height() > 0 => Ok(Source::Pixels(image)),
-                    _ => Err(PyValueError::new_err("a picture must have at least one pixel")),
+                    _ => Err(PyValueError::new_err("an image must have at least one pixel")),
                 }
             }
         }

@@ -52,7 +52,7 @@ def test_pictures_may_be_arrays(model):
     rows = model.embed_images([pixels, same, flipped])
     assert np.array_equal(rows[0], rows[1]) and not np.array_equal(rows[0], rows[2])
     for wrong in (pixels[:, :, :2], np.zeros((0, 4, 3), np.uint8)):
-        with pytest.raises(ValueError, match="a picture must"):
+        with pytest.raises(ValueError, match="an image must"):
             model.embed_images([wrong])
     with pytest.raises(TypeError):
         model.embed_images([pixels.astype(np.float32)])

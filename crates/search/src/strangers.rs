@@ -12,7 +12,7 @@ use crate::understand::Understood;
 #[non_exhaustive]
 pub enum Forbidden {
     /// A file as an example: the query would read it, and tell whether it is there.
-    #[error("expected a picture as `like:ID`, found the path of a file")]
+    #[error("expected a photo as `like:ID`, found the path of a file")]
     File,
     /// Where photos were taken.
     #[error("where photos were taken is not told here, so it cannot be searched for")]

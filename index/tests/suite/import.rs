@@ -85,7 +85,8 @@ fn an_exported_index_comes_back() {
     for (before, after) in before.iter().zip(&after) {
         let stamp = Stamp { ctime_ns: None, inode: None, ..before.asset.stamp };
         // Files beside it are looked at when the photo is next seen.
-        let read_again = Asset { sidecars: None, companions: Vec::new(), picture_hash: Vec::new(), ..before.asset.clone() };
+        let read_again =
+            Asset { sidecars: None, companions: Vec::new(), picture_hash: Vec::new(), ..before.asset.clone() };
         assert_eq!(after.asset, Asset { stamp, ..read_again });
         assert_eq!(after.positions, before.positions);
         for (old, new) in before.items().zip(after.items()) {

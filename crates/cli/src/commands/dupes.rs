@@ -112,7 +112,7 @@ fn summarise(found: &Duplicates, levels: &[Level]) {
                 ));
             }
             Level::Picture => {
-                notice(format_args!("same picture: {number}, {} besides those to keep", count(others, "photo")))
+                notice(format_args!("same image: {number}, {} besides those to keep", count(others, "photo")))
             }
             Level::Burst => notice(format_args!("bursts: {number}, {} besides those to keep", count(others, "photo"))),
         }

@@ -85,7 +85,9 @@ impl Parameters {
             (Some(id), None) => Some(Example::Photo { id, crop }),
             (None, Some(picture)) => Some(Example::Sent { picture: picture.clone(), crop }),
             (None, None) if crop.is_none() => None,
-            _ => return Err(Problem::bad("expected like or picture, and crop only with one of them")),
+            _ => {
+                return Err(Problem::bad("expected `like` or the token of an image, and `crop` only with one of them"));
+            }
         };
         if self.min_relevance.is_some_and(|relevance| !(0.0..=1.0).contains(&relevance)) {
             return Err(Problem::bad("expected a min_relevance from 0 to 1"));
@@ -123,7 +125,7 @@ pub(crate) async fn search(State(app): State<Arc<App>>, uri: Uri) -> Result<Resp
 ///
 /// Further pages pass `picture` of the answer to `GET /api/v1/search`.
 #[utoipa::path(post, path = "/api/v1/search", params(Parameters),
-    request_body(content = Vec<u8>, description = "The bytes of a picture", content_type = "application/octet-stream"),
+    request_body(content = Vec<u8>, description = "The bytes of an image", content_type = "application/octet-stream"),
     responses((status = 200, body = JsonAnswer), (status = 413, body = problem::Body), (status = 422, body = problem::Body)))]
 pub(crate) async fn search_by_picture(
     State(app): State<Arc<App>>,
@@ -133,7 +135,7 @@ pub(crate) async fn search_by_picture(
 ) -> Result<Response, Problem> {
     let mut parameters: Parameters = parameters(&uri)?;
     if parameters.like.is_some() || parameters.picture.is_some() {
-        return Err(Problem::bad("expected no other example than the picture in the body"));
+        return Err(Problem::bad("expected no other example than the image in the body"));
     }
     parameters.picture = Some(receive(&app, &headers, body).await?);
     let picture = parameters.picture.clone();
@@ -150,7 +152,7 @@ async fn receive(app: &App, headers: &HeaderMap, body: Body) -> Result<String, P
     let _room = app.uploads.try_acquire_many(room).map_err(|_| Problem::busy())?;
     let bytes = body::read(headers, body, most, bounds).await?;
     if bytes.is_empty() {
-        return Err(Problem::bad("expected a picture in the body, found nothing"));
+        return Err(Problem::bad("expected an image in the body, found nothing"));
     }
     let bytes = Arc::new(bytes);
     let copy = Arc::clone(&bytes);

@@ -90,7 +90,7 @@ impl FromStr for Crop {
     type Err = Problem;
 
     fn from_str(text: &str) -> Result<Crop, Problem> {
-        let wrong = || Problem::bad("expected a part as left,top,width,height in shares of the picture, 0 to 1");
+        let wrong = || Problem::bad("expected a part as left,top,width,height in shares of the image, 0 to 1");
         let numbers: Result<Vec<f64>, _> = text.split(',').map(|number| number.trim().parse()).collect();
         let numbers = numbers.map_err(|_| wrong())?;
         let &[left, top, width, height] = numbers.as_slice() else { return Err(wrong()) };

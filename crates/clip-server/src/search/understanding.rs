@@ -40,7 +40,7 @@ impl Understanding {
         for Alternative { terms, filter } in &mut alternatives {
             // Whoever asks must not make the server open files, or find out which there are.
             if terms.iter().any(|(term, _)| matches!(term, Term::Image(_))) {
-                let detail = "expected a picture as `like:ID` or as the body of a request, found the path of a file";
+                let detail = "expected a photo as `like:ID` or as the body of a request, found the path of a file";
                 return Err(Problem::new(StatusCode::BAD_REQUEST, "query", detail));
             }
             if !settings.places && any(filter, &is_about_places) {
