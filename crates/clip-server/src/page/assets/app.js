@@ -8,7 +8,7 @@ import { Grid } from "./grid.js";
 import { library } from "./library.js";
 import { PAGE, Results } from "./results.js";
 import { Selection, selectionBar } from "./selection.js";
-import { Timeline } from "./timeline.js";
+import { FEW, Timeline } from "./timeline.js";
 
 /** After a key, how long to wait for the next one. The first key of a word is not waited after. */
 const PAUSE = 40;
@@ -195,7 +195,7 @@ function show(params, answer, days, index) {
   empty(answer);
   const isByDate = !ranked && ["", "date", "relevance"].includes(params.sort);
   // The timeline comes later; until then there is room for it, so that nothing moves.
-  document.body.classList.toggle("has-timeline", isByDate && results.length > 50);
+  document.body.classList.toggle("has-timeline", isByDate && results.length > FEW);
   grid.show(results, days, Math.min(index, Math.max(0, results.length - 1)));
   if (!isByDate || days) timeline.show(isByDate ? days : null);
   details.place(results);

@@ -3,6 +3,9 @@
 import { date, h, photos } from "./dom.js";
 import { headHeight } from "./grid.js";
 
+/** Results that need no rail. */
+export const FEW = 50;
+
 export class Timeline {
   constructor(rail, grid) {
     this.grid = grid;
@@ -34,7 +37,7 @@ export class Timeline {
       if (last?.month === month) last.photos += photos;
       else this.months.push({ month, offset, photos, label: date("month", `${month}-01`) });
     }
-    const useful = this.months.length > 1;
+    const useful = this.months.length > 1 && this.grid.results.length > FEW;
     this.rail.hidden = !useful;
     document.body.classList.toggle("has-timeline", useful);
     if (useful) this.layout();
