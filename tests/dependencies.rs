@@ -1,7 +1,7 @@
 //! What a program brings with it that embeds the library.
 
 // The embedder itself: it is in no workspace, and must go on compiling.
-#[allow(dead_code, reason = "nobody calls its `main`")]
+#[allow(dead_code, clippy::print_stdout, reason = "it is a program, and nobody calls its `main`")]
 #[path = "embedder/src/main.rs"]
 mod embedder;
 

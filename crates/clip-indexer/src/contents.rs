@@ -23,12 +23,15 @@ pub(crate) enum Verdict {
     Encode,
 }
 
+/// Finds the photos of the index with a content.
+pub(crate) type Others<'a> = dyn Fn(&[u8; 16]) -> Vec<Known> + Sync + 'a;
+
 /// The contents of the index and of the run so far. Shared by the decoding threads: each asks after hashing a file and
 /// before decoding it.
 pub(crate) struct Contents<'a> {
     departures: Departures<'a>,
     /// Finds all photos of the index with a content, where not all are known.
-    others: Option<&'a (dyn Fn(&[u8; 16]) -> Vec<Known> + Sync)>,
+    others: Option<&'a Others<'a>>,
     state: Mutex<State>,
 }
 
@@ -76,11 +79,7 @@ impl<'a> Contents<'a> {
 
     /// The same, where the index has more photos than those that are `known`. Of these, `others` finds those with a content.
     /// They were not looked for, so one has moved only if its path does not exist any more.
-    pub fn and_others(
-        mut self,
-        known: HashSet<u64>,
-        others: &'a (dyn Fn(&[u8; 16]) -> Vec<Known> + Sync),
-    ) -> Contents<'a> {
+    pub fn and_others(mut self, known: HashSet<u64>, others: &'a Others) -> Contents<'a> {
         self.others = Some(others);
         self.lock().known = known;
         self

@@ -104,7 +104,8 @@ fn a_folder_is_renamed_with_all_that_is_in_it() {
     let report = followed.run(&["a", "z"]);
     assert_eq!(counts(&report), [0, 0, 1, 3, 0, 0]);
     let mut now = followed.ids();
-    (ids.sort_unstable(), now.sort_unstable());
+    ids.sort_unstable();
+    now.sort_unstable();
     assert_eq!(now, ids);
     let folders: Vec<_> = followed.session.folders().map(Path::to_path_buf).collect();
     assert_eq!(folders, ["", "z", "z/deep"].map(|path| followed.library.at(path)));

@@ -6,20 +6,36 @@ use serde_json::Value;
 
 /// Why a tool has no answer, in words for an assistant.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
-    #[error("{}", with_causes(.0))]
-    Library(#[from] LibraryError),
-    #[error("the photo cannot be shown: {0}")]
-    Image(#[from] ImageError),
-    #[error(transparent)]
-    Forbidden(#[from] Forbidden),
-    #[error("the answer cannot be written: {0}")]
-    Json(#[from] serde_json::Error),
+#[error("{0}")]
+pub(crate) struct Failure(String);
+
+impl From<LibraryError> for Failure {
+    fn from(error: LibraryError) -> Failure {
+        Failure(with_causes(&error))
+    }
 }
 
 impl From<IndexError> for Failure {
     fn from(error: IndexError) -> Failure {
-        Failure::Library(error.into())
+        LibraryError::from(error).into()
+    }
+}
+
+impl From<ImageError> for Failure {
+    fn from(error: ImageError) -> Failure {
+        Failure(format!("the photo cannot be shown: {error}"))
+    }
+}
+
+impl From<Forbidden> for Failure {
+    fn from(error: Forbidden) -> Failure {
+        Failure(error.to_string())
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Failure {
+        Failure(format!("the answer cannot be written: {error}"))
     }
 }
 

@@ -30,7 +30,11 @@ fn linux_kind(folder: &Path) -> Option<i64> {
     // SAFETY: `path` ends in a zero and outlives the call, which writes to nothing but `about`, which is large enough.
     let status = unsafe { libc::statfs(path.as_ptr(), about.as_mut_ptr()) };
     // SAFETY: the call fills it if it returns 0.
-    (status == 0).then(|| unsafe { about.assume_init() }.f_type as i64)
+    let about = (status == 0).then(|| unsafe { about.assume_init() })?;
+    // It has other types on other systems.
+    #[allow(clippy::unnecessary_cast)]
+    let kind = about.f_type as i64;
+    Some(kind)
 }
 
 #[cfg(test)]

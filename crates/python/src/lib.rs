@@ -3,6 +3,8 @@
 //! Whatever takes long is done without the interpreter's lock. Panics of the library would end the interpreter; PyO3 turns them
 //! into exceptions.
 
+#![expect(clippy::result_large_err, reason = "the library's errors become exceptions at once")]
+
 mod device;
 mod error;
 mod hit;

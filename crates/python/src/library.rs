@@ -188,7 +188,7 @@ impl Library {
     }
 
     /// The ids of all photos, and their embeddings, a row each.
-    fn embeddings<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyArray1<u64>>, Bound<'py, PyArray2<f32>>)> {
+    fn embeddings<'py>(&self, py: Python<'py>) -> PyResult<IdsAndRows<'py>> {
         let searcher = self.0.searcher().map_err(error::of_library)?;
         let reader = searcher.reader();
         let (ids, rows) = py.detach(|| {
@@ -242,6 +242,9 @@ impl Library {
         }
     }
 }
+
+/// An array of ids, and one of their embeddings.
+type IdsAndRows<'py> = (Bound<'py, PyArray1<u64>>, Bound<'py, PyArray2<f32>>);
 
 /// A vector to search for.
 #[derive(FromPyObject)]

@@ -194,7 +194,7 @@ pub enum Remedy {
 
 impl LibraryError {
     /// Whether the model of an index was not found; the index itself could be read.
-    pub(crate) fn is_about_the_model(&self) -> bool {
+    pub fn is_about_the_model(&self) -> bool {
         match self {
             Self::ModelOfIndex { .. } | Self::ModelMoved { .. } | Self::Model(_) | Self::NoModelCache { .. } => true,
             #[cfg(feature = "hub")]

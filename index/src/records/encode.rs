@@ -96,7 +96,7 @@ pub(crate) fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), IndexErro
             field(tag, &[id.as_bytes()]);
         }
     }
-    let marks = u8::from(*is_burst_primary) * BURST_PRIMARY | u8::from(*has_motion) * MOTION;
+    let marks = (u8::from(*is_burst_primary) * BURST_PRIMARY) | (u8::from(*has_motion) * MOTION);
     if marks != 0 {
         field(tag::MARKS, &[&[marks]]);
     }

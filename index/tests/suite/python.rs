@@ -110,7 +110,7 @@ fn asset(reader: &IndexReader, record: &Record) -> Value {
         "flash": asset.exposure.flash,
         "burst": asset.related.burst,
         "live_photo": asset.related.live_photo,
-        "marks": u8::from(asset.related.is_burst_primary) | u8::from(asset.related.has_motion) << 1,
+        "marks": u8::from(asset.related.is_burst_primary) | (u8::from(asset.related.has_motion) << 1),
         "companions": asset.companions.iter().map(|name| name.to_str().unwrap()).collect::<Vec<_>>(),
         "embeddings": embeddings,
         "hubness": hubness,

@@ -144,6 +144,7 @@ impl Watch<'_> {
         }
     }
 
+    #[expect(clippy::result_large_err, reason = "the library's errors are what they are")]
     fn take(&mut self, batch: Batch) -> Result<()> {
         if batch.is_incomplete {
             return self.rescan_all();
@@ -160,6 +161,7 @@ impl Watch<'_> {
         self.tell(update)
     }
 
+    #[expect(clippy::result_large_err, reason = "the library's errors are what they are")]
     fn update(&mut self, folders: &[PathBuf], progress: &dyn Progress) -> Result<Option<Update>> {
         let Self { library, options, session, cancel, .. } = self;
         unless_locked(cancel, || library.update_in_session(session, folders, options, progress, cancel))

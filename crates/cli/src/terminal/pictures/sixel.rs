@@ -141,8 +141,8 @@ mod tests {
                     colour = number(&mut rest) as usize;
                     if let Some(after) = rest.strip_prefix(";2;") {
                         rest = after;
-                        for channel in 0..3 {
-                            palette[colour][channel] = ((number(&mut rest) * 255 + 50) / 100) as u8;
+                        for channel in &mut palette[colour] {
+                            *channel = ((number(&mut rest) * 255 + 50) / 100) as u8;
                             rest = rest.strip_prefix(';').unwrap_or(rest);
                         }
                     }
