@@ -48,6 +48,7 @@ pub(crate) fn of_library(error: LibraryError) -> PyErr {
         LibraryError::Index(IndexError::NotFound { .. }) => IndexNotFoundError::new_err(text),
         LibraryError::Query(clip_search::QueryError::Image { .. }) => ImageError::new_err(text),
         LibraryError::Query(_) => QueryError::new_err(text),
+        LibraryError::UnknownModel { .. } => ModelError::new_err(text),
         error if error.is_about_the_model() => ModelError::new_err(text),
         _ => ClipSearchError::new_err(text),
     }

@@ -43,10 +43,8 @@ impl Picture<'_> {
                     let found = format!("an image must be of height x width x 3 values of uint8, not {shape:?}");
                     return Err(PyValueError::new_err(found));
                 };
-                let values = match array.as_slice() {
-                    Ok(values) => values.to_vec(),
-                    Err(_) => array.as_array().iter().copied().collect(),
-                };
+                // Row by row, however it lies in memory.
+                let values = array.as_array().iter().copied().collect();
                 let sides = u32::try_from(width).ok().zip(u32::try_from(height).ok());
                 let image = sides.and_then(|(width, height)| RgbImage::from_raw(width, height, values));
                 match image {

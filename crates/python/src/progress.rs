@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clip_search::{Event, Progress};
 use pyo3::prelude::*;
 
-/// A Python function is not called more often than this, but for the last time of each stage.
+/// A Python function is not called more often than this, but for the first and the last time of each stage.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Tells a function of Python, and ends the run if that raises an exception or Ctrl-C was pressed.
@@ -38,10 +38,10 @@ impl<'a> Listener<'a> {
     }
 
     fn tell(&self, stage: &'static str, done: u64, total: Option<u64>) {
-        let is_last = total == Some(done);
+        let is_edge = done == 0 || total == Some(done);
         {
             let Ok(mut told) = self.told.lock() else { return };
-            if !is_last && told.is_some_and(|told| told.elapsed() < PAUSE) {
+            if !is_edge && told.is_some_and(|told| told.elapsed() < PAUSE) {
                 return;
             }
             *told = Some(Instant::now());
