@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clip_image::ImageError;
 use clip_index::{BadFile, IndexWriter, Stamp};
 
+use crate::found::FoundFile;
 use crate::report::{Report, SkipReason, Skipped};
-use crate::walk::FoundFile;
 
 /// What the index knows of bad files, before the run.
 #[derive(Debug, Default)]

@@ -4,9 +4,10 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::plan::{Gone, Kept, Known};
+use crate::found::FoundFile;
+use crate::found::Known;
+use crate::plan::{Gone, Kept};
 use crate::presence::Departures;
-use crate::walk::FoundFile;
 
 /// What to do about a file, now that its content is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use clip_image::{DETAILS_VERSION, ImageError, Limits, Metadata, read_details};
 use clip_index::{Asset, Exposure, Kind, Related};
 
 use crate::error::IndexerError;
-use crate::walk::FoundFile;
+use crate::found::FoundFile;
 
 /// More threads would only make a disk seek.
 const MOST_THREADS: usize = 8;

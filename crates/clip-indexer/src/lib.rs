@@ -31,6 +31,7 @@ mod encode;
 mod error;
 mod excluded;
 mod find;
+mod found;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -7,8 +7,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use crate::region::Region;
-
 /// What became of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -77,9 +75,9 @@ impl Links {
         self.0.get(path).is_some_and(|link| *link == Link::of(path, link.role))
     }
 
-    /// Whether a link that mattered is gone from the region, or leads elsewhere.
-    pub fn have_changed_in(&self, region: &Region) -> bool {
-        self.0.iter().any(|(path, link)| link.role != Role::None && region.covers(path) && !self.is_unchanged(path))
+    /// Whether a link that mattered is gone from a part of the folders, or leads elsewhere.
+    pub fn have_changed_in(&self, covers: impl Fn(&Path) -> bool) -> bool {
+        self.0.iter().any(|(path, link)| link.role != Role::None && covers(path) && !self.is_unchanged(path))
     }
 
     /// Whether a link leads to this path, or into it, and does not lead where it did before.

@@ -31,12 +31,12 @@ use crate::decode::{Decoded, Decoding, Finding, Message, Seen};
 use crate::details::{self, Reading};
 use crate::encode::{self, Batch, BatchOutcome, Encoded, Waiting};
 use crate::error::IndexerError;
+use crate::found::FoundFile;
 use crate::in_order::InOrder;
 use crate::options::IndexOptions;
 use crate::plan::{Gone, Work};
 use crate::progress::{Event, Outcome, Progress};
 use crate::report::{Report, SkipReason, Skipped, StageTimes};
-use crate::walk::FoundFile;
 
 /// How long the calling thread waits for news before it looks at the clock and the cancel flag again.
 const LOOK_UP: Duration = Duration::from_millis(100);

@@ -3,22 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use crate::found::{Blind, FoundFile, Known};
 use crate::presence::{Devices, FileSystem, Occupied, Place, common_folder};
-use crate::walk::{Blind, FoundFile};
 use clip_index::Stamp;
-
-/// A photo as the index knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Known {
-    pub id: u64,
-    pub path: PathBuf,
-    pub hash: [u8; 16],
-    pub stamp: Stamp,
-    /// More is understood of its file's metadata now than when it was read.
-    pub is_outdated: bool,
-    /// The stamp of the sidecars when they were read.
-    pub sidecars: Option<u64>,
-}
 
 /// A file that has to be read, because the index does not know it or its stamp changed.
 #[derive(Debug, Clone, PartialEq, Eq)]

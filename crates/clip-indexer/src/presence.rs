@@ -23,9 +23,9 @@ use std::sync::{Mutex, PoisonError};
 use clip_files::system_error::says_missing;
 use clip_index::Stamp;
 
+use crate::found::FoundFile;
 use crate::stamp::device_of;
 use crate::system_folders::{is_hidden, is_junk, is_system_folder};
-use crate::walk::FoundFile;
 
 /// A file that is larger than this is no marker that says what a mount point is for.
 const MARKER_BYTES: u64 = 4096;

@@ -6,11 +6,10 @@ use std::path::{Component, Path, PathBuf};
 
 use clip_index::{Catalogue, IndexError, IndexReader, Record};
 
+use crate::found::{FoundFile, Known};
 use crate::ignore_file::IGNORE_FILE;
 use crate::links::Links;
 use crate::placeholder::stands_for;
-use crate::plan::Known;
-use crate::walk::FoundFile;
 
 /// What has changed in the folders of an index, for [`Indexer::run_changes`](crate::Indexer::run_changes).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -9,9 +9,9 @@ use clip_index::Exclude;
 
 use crate::error::IndexerError;
 use crate::excluded::{self, Excluded};
+use crate::found::Blind;
 use crate::ignore_file::IgnoreFiles;
 use crate::report::Ignored;
-use crate::walk::Blind;
 
 /// The roots of a run, made canonical.
 #[derive(Debug, Default, PartialEq, Eq)]

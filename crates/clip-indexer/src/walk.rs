@@ -23,6 +23,7 @@ use clip_index::Stamp;
 use walkdir::WalkDir;
 
 use crate::excluded::Excluded;
+use crate::found::{Blind, FoundFile};
 use crate::ignore_file::{IGNORE_FILE, IgnoreFault, IgnoreFiles};
 use crate::links::{Link, Links, Role};
 use crate::passed_over::Tally;
@@ -37,22 +38,6 @@ use crate::system_folders::{is_hidden, is_system_folder};
 /// How many files are found between two [`Event::Walking`].
 const EVENT_EVERY: usize = 256;
 
-/// A regular file whose name says that it is a photo.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FoundFile {
-    /// Absolute, and canonical except for the links followed on the way.
-    pub path: PathBuf,
-    /// Size and time of change when the walk came by.
-    pub stamp: Stamp,
-    /// Its sidecars.
-    pub sidecars: Sidecars,
-    /// Number of the file system of the folder that it is in, where the system tells.
-    pub folder_device: Option<u64>,
-    /// Reading it would download it. The stamp is empty if its placeholder has another name, and a size and time of its
-    /// own.
-    pub in_cloud: bool,
-}
-
 /// How many blind spots of a folder are worth telling apart from the folder.
 const BLIND_IN_FOLDER: usize = 3;
 
@@ -65,16 +50,6 @@ pub(crate) struct Selection {
     pub follow_links: bool,
     /// Whether files that reading would download are treated like others.
     pub download: bool,
-}
-
-/// A place that the walk could not look into: what the index knows below it must not be taken for deleted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Blind {
-    pub path: PathBuf,
-    /// A phrase that goes after the path.
-    pub reason: String,
-    /// A root that cannot be walked: worth a word even if the index knows no photo there.
-    pub root: bool,
 }
 
 /// What a walk came back with.
@@ -467,7 +442,7 @@ impl<'a> Walker<'a> {
                 self.out.links_have_changed = true;
             }
         }
-        self.out.links_have_changed |= links.have_changed_in(region);
+        self.out.links_have_changed |= links.have_changed_in(|path| region.covers(path));
     }
 
     /// Looks for the sidecars of a photo that is itself a root, so that the rest of its folder is not walked.
