@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use clip_index::{IndexError, IndexReader, Mean, Neighbour, Record, SearchOptions};
 use roaring::RoaringTreemap;
 
+use crate::absent::is_absent;
 use crate::distinct::{Group, UNKNOWN};
 use crate::embed::unit;
-use crate::hit::is_absent;
 use crate::likeness::{Looks, SAME_MOMENT, Scale};
 
 /// More are not counted.

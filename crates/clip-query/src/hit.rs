@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clip_files::system_error;
 use clip_index::{IndexError, IndexReader, Plan, Position, Record};
 
+use crate::absent::is_absent;
 use crate::pairs::{Member, members_of};
 use crate::words::FoundWord;
 
@@ -141,11 +141,6 @@ impl From<&Hit> for Ranked {
             alike: ids(&hit.alike),
         }
     }
-}
-
-/// Whether it is certain that no file is there.
-pub(crate) fn is_absent(path: &Path) -> bool {
-    path.metadata().is_err_and(|error| system_error::says_missing(&error))
 }
 
 /// How a query was carried out, and what each part of it took.

@@ -13,6 +13,7 @@
 //!    to the same index always gets the same answer. Identical files are one result. Only for these photos are records
 //!    read.
 
+mod absent;
 pub mod alignment;
 mod alike;
 pub mod bank;

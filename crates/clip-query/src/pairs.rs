@@ -11,9 +11,9 @@ use clip_image::looks_like_raw;
 use clip_index::{Asset, IndexError, IndexReader, KinKeys, Kind, Mean, Record, ShotName, Variant};
 use roaring::RoaringTreemap;
 
+use crate::absent::is_absent;
 use crate::distinct::{Group, UNKNOWN};
 use crate::embed::unit;
-use crate::hit::is_absent;
 
 /// Clocks of one camera write the time of a photo and of its raw file a little apart.
 const SAME_PRESS: u64 = 2;

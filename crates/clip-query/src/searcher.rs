@@ -9,6 +9,7 @@ use clip_encoder::Encoder;
 use clip_index::{Bank, IndexError, IndexReader, Mean, Neighbour, Plan, Record};
 use roaring::RoaringTreemap;
 
+use crate::absent::is_absent;
 use crate::alignment;
 use crate::alike::Alikes;
 use crate::bank;
@@ -16,7 +17,7 @@ use crate::distinct::{self, Group};
 use crate::embed::{Embedded, embed};
 use crate::error::QueryError;
 use crate::fusion::Fused;
-use crate::hit::{Explanation, Hit, is_absent};
+use crate::hit::{Explanation, Hit};
 use crate::ordering;
 use crate::pairs::{Pairs, members_of};
 use crate::part::{Part, Scores};

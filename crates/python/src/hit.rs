@@ -6,7 +6,7 @@ use clip_search::json::JsonHit;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::library::to_python;
+use crate::to_python::to_python;
 
 /// A photo that answers a query.
 #[pyclass(frozen, module = "clip_search")]

@@ -12,6 +12,7 @@ mod library;
 mod model;
 mod picture;
 mod progress;
+mod to_python;
 
 use pyo3::prelude::*;
 

@@ -15,7 +15,6 @@ use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1};
 use pyo3::exceptions::{PyKeyError, PyKeyboardInterrupt, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use serde::Serialize;
 
 use crate::device::{device, precision};
 use crate::error;
@@ -23,6 +22,7 @@ use crate::hit::Hit;
 use crate::model::models;
 use crate::picture::Picture;
 use crate::progress::Listener;
+use crate::to_python::to_python;
 
 /// An index of photos, with the model that made it.
 ///
@@ -278,10 +278,4 @@ fn at_home(py: Python<'_>, path: PathBuf) -> PyResult<PathBuf> {
         return Ok(path);
     }
     py.import("os.path")?.call_method1("expanduser", (path.into_os_string(),))?.extract()
-}
-
-/// A value as Python's own types, by its JSON.
-pub(crate) fn to_python<'py>(py: Python<'py>, value: &impl Serialize) -> PyResult<Bound<'py, PyDict>> {
-    let text = serde_json::to_string(value).map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
-    Ok(py.import("json")?.call_method1("loads", (text,))?.cast_into::<PyDict>()?)
 }

@@ -7,8 +7,6 @@ use std::path::Path;
 use clip_image::Format;
 use clip_index::Asset;
 
-use super::candidates::Candidate;
-
 /// What speaks for keeping a photo. The better one comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Merits {
@@ -91,13 +89,12 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Why the first is better than the second, which it is.
-pub(super) fn reason(first: &Candidate, second: &Candidate) -> Reason {
-    let (a, b) = (&first.merits, &second.merits);
+/// Why a photo with the merits `a`, and of this width and height, is better than one with the merits `b`, which it is.
+pub(super) fn reason(a: &Merits, (width, height): (u32, u32), b: &Merits) -> Reason {
     let has_more = |a: Reverse<bool>, b: Reverse<bool>| a.0 && !b.0;
     let reasons = [
         (a.is_raw.cmp(&b.is_raw), Reason::Raw),
-        (a.pixels.cmp(&b.pixels), Reason::Largest(first.looks.width, first.looks.height)),
+        (a.pixels.cmp(&b.pixels), Reason::Largest(width, height)),
         (a.is_lossless.cmp(&b.is_lossless), Reason::Lossless),
         (
             a.has_time.cmp(&b.has_time),

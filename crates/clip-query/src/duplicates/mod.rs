@@ -24,9 +24,9 @@ use clip_image::{Decoder, Limits};
 use clip_index::{IndexReader, Kind, Record};
 use roaring::RoaringTreemap;
 
+use crate::absent::is_absent;
 use crate::distinct;
 use crate::error::QueryError;
-use crate::hit::is_absent;
 use crate::likeness::{SAME_MOMENT, Scale, reaches};
 use candidates::Candidate;
 pub use keeper::Reason;
@@ -162,7 +162,8 @@ pub fn duplicates(
     groups.retain(|(level, _)| is_wanted(*level));
     groups.sort_by(|(a, first), (b, second)| (a, &first[0].path).cmp(&(b, &second[0].path)));
     for (level, group) in groups {
-        let reason = keeper::reason(&group[0], &group[1]);
+        let (best, next) = (&group[0], &group[1]);
+        let reason = keeper::reason(&best.merits, (best.looks.width, best.looks.height), &next.merits);
         let ids: Vec<u64> = group.iter().map(|candidate| candidate.id).collect();
         found.groups.push(DuplicateGroup { level, photos: reader.records(&ids)?, reason });
     }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::candidates::Candidate;
-use crate::hit::is_absent;
+use crate::absent::is_absent;
 use crate::likeness::CERTAIN;
 
 /// In more doubtful pairs than so many, a photo is in a crowd.
