@@ -1,13 +1,12 @@
 //! Small pictures of photos, made when they are asked for and kept on disk.
 
-mod make;
 mod store;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use clip_search::{Record, hash_bytes};
+use clip_search::{Limits, Record, hash_bytes};
 
 use self::store::Store;
 use crate::decoding::{self, Decoding};
@@ -15,6 +14,8 @@ use crate::problem::Problem;
 
 /// The heights that there are, in pixels. Others would be as good, but each would be made and kept by itself.
 pub(crate) const SIZES: [u32; 5] = [120, 240, 480, 960, 1920];
+/// A panorama is at most so many times as wide as it is high.
+const WIDEST: u32 = 4;
 /// Where a file's content is not known.
 const UNKNOWN: [u8; 16] = [0; 16];
 
@@ -53,7 +54,8 @@ impl Thumbnails {
             let bytes = decoding::read(&record.asset.path).map_err(|error| unreadable(&error))?;
             // The file may have other content than when it was indexed.
             let is_as_indexed = record.asset.hash == UNKNOWN || hash_bytes(&bytes).0 == record.asset.hash;
-            let thumbnail = make::thumbnail(&decoder, &bytes, size).map_err(|error| Problem::from(&error))?;
+            let made = clip_search::thumbnail(&decoder, &bytes, &Limits::default(), (WIDEST * size, size));
+            let thumbnail = made.map_err(|error| Problem::from(&error))?;
             if let Some(store) = store.filter(|_| is_as_indexed) {
                 store.put(&store::name(&key(&record), size), &thumbnail);
             }
