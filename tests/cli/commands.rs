@@ -100,6 +100,22 @@ fn query_for_people_and_its_paths_agree() {
 }
 
 #[test]
+fn results_of_a_lower_relevance_are_left_out() {
+    let all = on_samples(&["query", "a cat", "--all", "--json"]).expect(0).json_lines();
+    let relevance: Vec<_> = all.iter().map(|line| line["relevance"].as_f64().unwrap()).collect();
+    assert!(relevance[0] > relevance[1] && all.len() == 10, "{relevance:?}");
+    for (least, left) in [(0.0, 10), (relevance[1], 2), (f64::midpoint(relevance[0], relevance[1]), 1), (1.0, 0)] {
+        // Halfway digits of `least` may go up.
+        let least = (least - 1e-6).max(0.0).to_string();
+        let run = on_samples(&["query", "a cat", "--all", "--json", "--min-relevance", &least]);
+        assert_eq!(run.expect(i32::from(left == 0)).json_lines().len(), left, "{least}");
+    }
+    for wrong in ["-0.1", "1.1", "NaN", "high"] {
+        on_samples(&["query", "a cat", &format!("--min-relevance={wrong}")]).expect(2);
+    }
+}
+
+#[test]
 fn a_photo_is_most_like_itself() {
     for sample in ["cat.jpg", "rocket.jpg"] {
         let path = samples().join(sample);

@@ -121,3 +121,34 @@ fn a_drive_that_is_mounted_elsewhere_has_moved() {
     assert_eq!(runs[1]["copied"], 1);
     assert_eq!(runs[2]["moved_roots"][0]["path"], sandbox.photos().join("media/usb").to_str().unwrap());
 }
+
+/// Whoever cannot write may still search: a NAS that exports its index read-only, a snapshot, another user's index.
+#[test]
+fn an_index_on_a_read_only_file_system_is_searched_and_called_whole() {
+    let sandbox = Sandbox::new();
+    sandbox.put("cat.jpg", "cat.jpg");
+    sandbox.put("coffee.jpg", "coffee.jpg");
+    sandbox.update(0);
+    let script = r#"
+        mount --bind "$CLIP_SEARCH_INDEX" "$CLIP_SEARCH_INDEX"
+        mount -o remount,bind,ro "$CLIP_SEARCH_INDEX"
+        ! touch "$CLIP_SEARCH_INDEX/x" 2>/dev/null
+        "$PROGRAM" query "a cup of coffee" -n 1 --json
+        "$PROGRAM" status --json
+        "$PROGRAM" verify --json
+        "$PROGRAM" dupes >&2
+        for command in index "index --rebuild" compact repair "remove $PHOTOS/cat.jpg" "search save pets dog"; do
+            said=$("$PROGRAM" $command 2>&1) && exit 1
+            printf '{"said": "%s"}\n' "$(echo "$said" | tr -d '"\n')"
+        done
+    "#;
+    let Some(runs) = with_mounts(&sandbox, script) else { return };
+    assert!(runs[0]["path"].as_str().unwrap().ends_with("coffee.jpg"), "{runs:#?}");
+    assert_eq!((&runs[1]["photos"], &runs[2]["problems"]), (&2.into(), &Value::Array(Vec::new())));
+    assert_eq!(runs.len(), 9);
+    for run in &runs[3..] {
+        let said = run["said"].as_str().unwrap();
+        assert!(said.contains("Read-only file system") && !said.contains("damage"), "{said}");
+    }
+    sandbox.run(&["verify"]).expect(0);
+}

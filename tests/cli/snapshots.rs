@@ -321,6 +321,103 @@ fn verify() {
 }
 
 #[test]
+fn remove() {
+    let sandbox = indexed();
+    let mut transcript = Transcript::new(&sandbox);
+    let path = |name: &str| sandbox.photos().join(name).to_str().unwrap().to_owned();
+    let (cat, year, none) = (path("cat.jpg"), path("2019"), path("none.jpg"));
+    for arguments in [
+        &["remove"][..],
+        &["remove", &none],
+        &["remove", &cat, "--json"],
+        &["remove", &cat],
+        &["remove", &year],
+        &["index", "--include", &cat],
+    ] {
+        transcript.add(arguments, sandbox.run(arguments));
+    }
+    let empty = Sandbox::new();
+    transcript.name(empty.path().to_str().unwrap(), "[OTHER]");
+    runs(&empty, &mut transcript, &[&["remove", "cat.jpg"]]);
+    transcript.check("remove", &[]);
+}
+
+#[test]
+fn compact() {
+    let sandbox = indexed();
+    let mut transcript = Transcript::new(&sandbox);
+    let cat = sandbox.photos().join("cat.jpg");
+    sandbox.run(&["remove", cat.to_str().unwrap()]).expect(0);
+    runs(&sandbox, &mut transcript, &[&["compact"], &["compact"], &["compact", "--graph"]]);
+    let empty = Sandbox::new();
+    transcript.name(empty.path().to_str().unwrap(), "[OTHER]");
+    runs(&empty, &mut transcript, &[&["compact"]]);
+    transcript.check("compact", &[]);
+}
+
+#[test]
+fn repair() {
+    let sandbox = indexed();
+    let mut transcript = Transcript::new(&sandbox);
+    runs(&sandbox, &mut transcript, &[&["repair"]]);
+    let first = |folder: &str| fs::read_dir(sandbox.index().join(folder)).unwrap().next().unwrap().unwrap().path();
+    fs::write(first("records"), "no records").unwrap();
+    runs(&sandbox, &mut transcript, &[&["repair"], &["verify"], &["index"]]);
+    fs::write(first("vectors"), "no vectors").unwrap();
+    runs(&sandbox, &mut transcript, &[&["repair"], &["repair"], &["status"]]);
+    let empty = Sandbox::new();
+    transcript.name(empty.path().to_str().unwrap(), "[OTHER]");
+    runs(&empty, &mut transcript, &[&["repair"]]);
+    transcript.check("repair", &[]);
+}
+
+#[test]
+fn export_and_import() {
+    let sandbox = indexed();
+    let mut transcript = Transcript::new(&sandbox);
+    let path = |name: &str| sandbox.path().join(name).to_str().unwrap().to_owned();
+    let (folder, items, array) = (path("out"), path("out/items.ndjson"), path("out/embeddings.npy"));
+    let (wrong, text) = (path("wrong.ndjson"), path("text.npy"));
+    fs::write(&wrong, "{\"path\": 1}\n").unwrap();
+    fs::write(&text, "no array").unwrap();
+    for arguments in [
+        &["export"][..],
+        &["export", &folder],
+        &["export", &folder],
+        &["import", &items],
+        &["import", &items, &array],
+        &["import", "--replace", &items, &array],
+        &["import", &wrong, &array],
+        &["import", &items, &text],
+        &["import", &items, &array, &array],
+        &["import", &items, "none.npy"],
+    ] {
+        transcript.add(arguments, sandbox.run(arguments));
+    }
+    let empty = Sandbox::new();
+    transcript.name(empty.path().to_str().unwrap(), "[OTHER]");
+    runs(&empty, &mut transcript, &[&["export", &path("none")], &["import", &items, &array]]);
+    transcript.check("export_and_import", &[]);
+}
+
+#[test]
+fn help() {
+    let sandbox = Sandbox::new();
+    let mut transcript = Transcript::new(&sandbox);
+    let lines: [&[&str]; 7] = [
+        &["--help"],
+        &["help"],
+        &["help", "compact"],
+        &["help", "search", "save"],
+        &["help", "frobnicate"],
+        &["--version"],
+        &["query", "--frobnicate"],
+    ];
+    runs(&sandbox, &mut transcript, &lines);
+    transcript.check("help", &[(r"clip-search \d+\.\d+\.\d+", "clip-search [VERSION]")]);
+}
+
+#[test]
 fn train() {
     let sandbox = Sandbox::new();
     let mut transcript = Transcript::new(&sandbox);

@@ -11,11 +11,14 @@ use crate::output::notice;
 ///
 /// Only for commands that look at the flag: all others are best ended by the system's default.
 pub(crate) fn listen() -> Result<Arc<AtomicBool>> {
+    listen_for("interrupted: saving finished work (press Ctrl-C again to stop immediately)")
+}
+
+/// The same, for a command that says something else at the first Ctrl-C.
+pub(crate) fn listen_for(words: &'static str) -> Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&flag);
-    listen_with("interrupted: saving finished work (press Ctrl-C again to stop immediately)", move || {
-        seen.store(true, Ordering::SeqCst);
-    })?;
+    listen_with(words, move || seen.store(true, Ordering::SeqCst))?;
     Ok(flag)
 }
 

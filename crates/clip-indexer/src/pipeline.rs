@@ -70,6 +70,8 @@ enum Resolved {
     Encoded {
         photo: Box<Seen>,
         row: Vec<f32>,
+        /// The file that was read: of equal files, an earlier one may take its place.
+        read_from: usize,
     },
     Touched {
         id: u64,
@@ -360,12 +362,16 @@ impl<'a> Pipeline<'a> {
     fn settle(&mut self, index: usize, resolved: Resolved) -> Result<(), IndexerError> {
         let work = &self.work[index];
         match resolved {
-            Resolved::Encoded { photo, row } => {
+            Resolved::Encoded { photo, row, read_from } => {
                 let Seen { hash, metadata, picture_hash } = *photo;
                 let file = &work.file;
                 let (path, stamp, sidecars) = (file.path.clone(), file.stamp, file.sidecars.stamp);
                 let asset = Asset { path, stamp, hash, sidecars, picture_hash, ..details::to_asset(metadata) };
                 self.add(index, (asset, row), Outcome::Encoded)?;
+                if read_from != index {
+                    // The other file has another name and sidecars of its own.
+                    self.read_details_again(index);
+                }
             }
             Resolved::Touched { id } => {
                 self.write(|writer| writer.touch(id, work.file.stamp))?;
@@ -428,7 +434,7 @@ impl<'a> Pipeline<'a> {
     }
 
     fn encoded(&mut self, (index, photo): Waiting, row: Vec<f32>) -> Result<(), IndexerError> {
-        self.resolve(index, Resolved::Encoded { photo: Box::new(photo), row })
+        self.resolve(index, Resolved::Encoded { photo: Box::new(photo), row, read_from: index })
     }
 
     fn add(&mut self, index: usize, photo: (Asset, Vec<f32>), outcome: Outcome) -> Result<(), IndexerError> {
@@ -444,9 +450,14 @@ impl<'a> Pipeline<'a> {
     fn add_copy(&mut self, index: usize, copied: Copied) -> Result<(), IndexerError> {
         self.add(index, copied.photo, Outcome::Copied)?;
         if copied.is_said_anew {
-            self.said_anew.extend(self.ids[index].map(|id| (id, self.work[index].file.clone())));
+            self.read_details_again(index);
         }
         Ok(())
+    }
+
+    /// Has the details of a photo of this run read once more, at its end.
+    fn read_details_again(&mut self, index: usize) {
+        self.said_anew.extend(self.ids[index].map(|id| (id, self.work[index].file.clone())));
     }
 
     /// Adds a file with the content of one that was written before.

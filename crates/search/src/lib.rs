@@ -89,15 +89,16 @@ pub use update::{Update, UpdateOptions, UpdateResult};
 
 pub use clip_encoder::{BoxedError, Encoder};
 pub use clip_image::{
-    ContentHash, Decoder, Format, Gps, ImageError, Limits, Metadata, Photo, PictureHash, Remedy as ImageRemedy, Turn,
-    Workers, decode, decode_bytes, decode_bytes_for, decode_for, decoder_id, format_of, hash_bytes, looks_like_photo,
-    read_file, serve_decoding,
+    ContentHash, Decoder, Exposure as PhotoExposure, Format, Gps, ImageError, Limits, Metadata, Photo, PictureHash,
+    Related as RelatedPhotos, Remedy as ImageRemedy, Turn, Workers, decode, decode_bytes, decode_bytes_for, decode_for,
+    decoder_id, format_of, hash_bytes, looks_like_photo, read_file, serve_decoding,
 };
 pub use clip_index::{
-    Asset, BadFile, Bank, Compacted, Describe, Exclude, Exported, GraphOptions, GraphStatus, GraphUpdate, Hubness,
-    ImportOptions, Imported, IndexError, IndexReader, IndexWriter, Inode, Kind, ModelId, ModelOrigin, Neighbour,
-    NewItem, Position, Problem, Rebuild, RebuildStatus, Record, Remedy as IndexRemedy, Repaired, RoaringTreemap, Stamp,
-    Status, StoredPath, VerifyReport, export, repair, verify,
+    Asset, BadFile, Bank, BankScores, Catalogue, Compacted, Describe, Exclude, Exported, Exposure, Found, GraphOptions,
+    GraphStatus, GraphUpdate, Hubness, ImportOptions, Imported, IndexError, IndexReader, IndexWriter, Inode, KinKeys,
+    Kind, Mean, ModelId, ModelOrigin, Neighbour, NewItem, Position, Problem, Rebuild, RebuildStatus, Record, Related,
+    Remedy as IndexRemedy, Repaired, RoaringTreemap, RowFormat, SearchOptions, ShotName, Stamp, Status, StoredPath,
+    Variant, VerifyReport, export, repair, verify, verify_with,
 };
 pub use clip_indexer::{
     Changes, Concern, Depth, Event, Forgotten, FoundPhotos, IGNORE_FILE, IgnoreFault, Ignored, IndexOptions, Indexer,
@@ -106,9 +107,10 @@ pub use clip_indexer::{
     parse_exclude,
 };
 pub use clip_model::{
-    DeviceChoice, Embeddings, FileKind, Fingerprint, HiddenStates, LoadOptions, Model, ModelError, ModelSource, Pixels,
-    Precision, Remedy as ModelRemedy, Towers,
+    ClipConfig, DeviceChoice, Embeddings, FileKind, Fingerprint, HiddenStates, LoadOptions, Model, ModelError,
+    ModelSource, Pixels, Precision, Remedy as ModelRemedy, Towers,
 };
+pub use clip_model::tokenizer::Tokenizer;
 pub use clip_query::{
     Alternative, CachedEncoder, CachedTexts, DuplicateGroup, DuplicateOptions, DuplicateStep, Duplicates, Example,
     Explanation, Filter, FoundWord, Fusion, Hit, KeepReason, Level, Member, Method, NumberField, OnDuplicateStep,

@@ -282,6 +282,19 @@ impl Library {
         Ok(clip_index::verify(&self.index)?)
     }
 
+    /// As [`verify`](Self::verify), for an index that takes a while to read: `progress` gets the bytes that were read so far and
+    /// in all. `None` if `cancel` was set.
+    ///
+    /// # Errors
+    /// Those of [`clip_index::verify`].
+    pub fn verify_with(
+        &self,
+        progress: &mut dyn FnMut(usize, usize),
+        cancel: &AtomicBool,
+    ) -> Result<Option<VerifyReport>, LibraryError> {
+        Ok(clip_index::verify_with(&self.index, progress, cancel)?)
+    }
+
     /// The searches that were saved for the index, as they are now. Needs no model.
     ///
     /// # Errors

@@ -8,10 +8,16 @@ use clip_search::json::JsonVerifyReport;
 use crate::args::VerifyArgs;
 use crate::escape::{escaped, escaped_text};
 use crate::exit::Exit;
+use crate::interrupt;
 use crate::output::{Results, count};
+use crate::progress::Meter;
 
 pub(crate) fn run(index: &Path, args: &VerifyArgs) -> Result<Exit> {
-    let report = clip_search::verify(index)?;
+    let cancel = interrupt::listen_for("interrupted")?;
+    let meter = Meter::bytes();
+    let report = clip_search::verify_with(index, &mut meter.steps("reading the index"), &cancel);
+    meter.clear();
+    let Some(report) = report? else { return Ok(Exit::Interrupted) };
     let mut results = Results::new();
     if args.json {
         results.json(&JsonVerifyReport::from(&report))?;

@@ -97,3 +97,23 @@ fn ids_do_not_depend_on_interruptions() {
     assert!(interruptions >= 3, "{interruptions}");
     assert_eq!(in_order(&library), in_order(&whole));
 }
+
+#[test]
+fn equal_files_have_their_own_details_whichever_was_read_first() {
+    let mut library = Library::new();
+    library.options = options(16);
+    for number in 0..100_u8 {
+        let name = |which| format!("{number:02}-{which}.png");
+        library.photo(&name("a"), [number, 255 - number, number / 3]);
+        std::fs::copy(library.at(name("a")), library.at(name("b"))).unwrap();
+        let rating = "<rdf:Description xmlns:xmp='http://ns.adobe.com/xap/1.0/' xmp:Rating='3'/>";
+        let packet = format!("<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>{rating}</rdf:RDF>");
+        std::fs::write(library.at(format!("{number:02}-b.xmp")), packet).unwrap();
+    }
+    let report = library.run();
+    assert_eq!((report.copied, library.encoder.embedded()), (100, 100));
+    for record in library.records() {
+        let expected = record.asset.path.to_str().unwrap().ends_with("-b.png").then_some(3);
+        assert_eq!(record.asset.rating, expected, "{}", record.asset.path.display());
+    }
+}
