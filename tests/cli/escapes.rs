@@ -1,5 +1,7 @@
 //! Text from outside cannot act on the terminal: no control character and no mark that turns the reading direction reaches
 //! stdout or stderr, whatever files, folders, labels, tensors, settings and models are called.
+//!
+//! Others met it as <https://github.com/schollz/croc/issues/595> and <https://github.com/Canop/broot/issues/1188>.
 #![cfg(target_os = "linux")]
 
 use std::fs;

@@ -98,7 +98,9 @@ fn a_rebuild_keeps_a_symbolic_link_to_the_index() {
     assert!(run.stdout.ends_with("cat.jpg\n"), "{run:#?}");
 }
 
-/// Readers locked the index, so that whoever could only read it could not search it.
+/// Readers locked the index, so that whoever could only read it could not search it:
+/// <https://github.com/quickwit-oss/tantivy/issues/557>, and <https://github.com/quickwit-oss/tantivy/issues/2691> where a file
+/// system has no locks. See `mounts` for an index on a read-only file system.
 #[cfg(target_os = "linux")]
 #[test]
 fn reading_an_index_writes_nothing() {
@@ -120,4 +122,31 @@ fn an_empty_variable_is_not_an_empty_name() {
     let mut status = command(Path::new(""), &["status"]);
     let run = Run::from(status.env("HOME", sandbox.path()).output().unwrap()).expect(2);
     assert!(run.stderr.contains("there is no index in") && run.stderr.contains(text(&sandbox.path())), "{run:#?}");
+}
+
+/// In rclip, photos of a batch got each other's metadata if one before them could not be read:
+/// <https://github.com/yurijmikhalevich/rclip/pull/282>.
+#[test]
+fn a_broken_photo_does_not_shift_what_is_known_of_the_others() {
+    let sandbox = Sandbox::new();
+    let names = ["cat.jpg", "coffee.jpg", "rocket.jpg", "lawn.jpg"];
+    for (number, name) in names.into_iter().enumerate() {
+        fs::create_dir_all(sandbox.photos()).unwrap();
+        fs::write(sandbox.photos().join(format!("{number}-a.jpg")), "no photo").unwrap();
+        sandbox.put(name, format!("{number}-b-{name}"));
+    }
+    sandbox.update(1);
+    for (number, name) in names.into_iter().enumerate() {
+        let path = sandbox.photos().join(format!("{number}-b-{name}"));
+        let hit = sandbox.run(&["query", "--image", text(&path), "-n", "1", "--json"]).expect(0).json();
+        assert_eq!(hit["path"], text(&path));
+        let (width, height) = image::image_dimensions(&path).unwrap();
+        assert_eq!((hit["width"].as_u64(), hit["height"].as_u64()), (Some(width.into()), Some(height.into())));
+    }
+    // Repaired files are taken, and the others are not read again.
+    for number in 0..names.len() {
+        fs::copy(sandbox.photos().join("0-b-cat.jpg"), sandbox.photos().join(format!("{number}-a.jpg"))).unwrap();
+    }
+    let summary = sandbox.update(0);
+    assert_eq!((&summary["indexed"], &summary["unchanged"], &summary["copied"]), (&4.into(), &4.into(), &4.into()));
 }

@@ -1,4 +1,6 @@
 //! A folder with all that can go wrong in it.
+//!
+//! A huge picture ended rclip: <https://github.com/yurijmikhalevich/rclip/issues/193>.
 #![cfg(target_os = "linux")]
 
 use std::ffi::OsStr;

@@ -1,4 +1,7 @@
 //! Drives that are mounted and unmounted, where the system allows it: each test runs in a mount namespace of its own.
+//!
+//! In immich, all photos of a drive that is away for a moment go to the trash:
+//! <https://github.com/immich-app/immich/issues/13731>, <https://github.com/immich-app/immich/issues/17419>.
 #![cfg(target_os = "linux")]
 
 use std::fs;

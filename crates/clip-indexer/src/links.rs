@@ -85,16 +85,6 @@ impl Links {
         self.0.iter().any(|(place, link)| link.leads_into(path) && !self.is_unchanged(place))
     }
 
-    /// The other paths by which a run reached this one: through links that were followed.
-    pub fn ways_to<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = PathBuf> + 'a {
-        let followed = self.0.iter().filter(|(_, link)| link.role != Role::None);
-        followed.filter_map(move |(place, link)| {
-            let inside = path.strip_prefix(link.target.as_ref()?).ok()?;
-            // Joining nothing would add a slash.
-            Some(if inside.as_os_str().is_empty() { place.clone() } else { place.join(inside) })
-        })
-    }
-
     /// Whether any link leads into this folder, or is in it and was followed.
     pub fn concern(&self, folder: &Path) -> bool {
         let is_followed = |path: &Path, link: &Link| link.role != Role::None && path.starts_with(folder);

@@ -41,16 +41,10 @@ impl Region {
     pub fn of(changes: &Changes, roots: &[PathBuf], links: &Links) -> Option<Region> {
         let mut region = Region { unsettled: changes.unsettled.iter().cloned().collect(), ..Region::default() };
         for path in &changes.paths {
-            // A photo that is left out in its own folder may be in the index by the path of a link to it.
-            let ways = [path.clone()].into_iter().chain(links.ways_to(path));
-            for path in ways {
-                if !region.add(&path, roots, links) {
-                    return None;
-                }
+            if !region.add(path, roots, links) {
+                return None;
             }
         }
-        let unsettled = changes.unsettled.iter().flat_map(|path| links.ways_to(path));
-        region.unsettled.extend(unsettled);
         region.simplify();
         let parts = || region.walked.iter().chain(&region.listed).filter(|part| links.are_above(part));
         // Behind a link, only what is reached in no other way is walked.

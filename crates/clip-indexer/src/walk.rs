@@ -433,10 +433,11 @@ impl<'a> Walker<'a> {
         }
         for link in std::mem::take(&mut self.links) {
             if links.is_unchanged(&link) {
-                if links.lists(&link)
-                    && let Ok(target) = std::fs::metadata(&link)
-                {
-                    self.file(&link, &target);
+                match std::fs::metadata(&link) {
+                    Ok(target) if links.lists(&link) => self.file(&link, &target),
+                    // It leads nowhere as before, and must not be forgotten as a file that is right now.
+                    Err(error) if region.covers(&link) => self.broken_link(link, &error),
+                    _ => {}
                 }
             } else if may_matter(&link) {
                 self.out.links_have_changed = true;

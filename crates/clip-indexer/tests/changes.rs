@@ -267,34 +267,18 @@ fn a_changed_link_is_a_matter_of_all_folders() {
     assert_eq!(followed.run(&["file.png"]).skipped.len(), 1);
 }
 
-/// The watcher tells of the file that has changed, and that one is not in the index by its own path.
 #[cfg(unix)]
 #[test]
-fn what_is_reached_through_a_link_alone_is_looked_at_there() {
-    use std::os::unix::fs::symlink;
-
+fn a_link_that_leads_nowhere_stays_a_bad_file() {
     let library = three();
-    library.photo("raw_1.png", GREY);
-    library.photo("hidden/grey.png", [9, 9, 9]);
-    fs::write(library.at(".clipignore"), "raw_*\n/hidden/\n").unwrap();
-    symlink(library.at("raw_1.png"), library.at("a/link.png")).unwrap();
-    symlink(library.at("hidden"), library.at("b-link")).unwrap();
+    std::os::unix::fs::symlink(library.at("nowhere.png"), library.at("a/link.png")).unwrap();
     let mut followed = Followed::new(library);
-    let all = ["photos/a/green.png", "photos/a/link.png", "photos/a/red.png", "photos/b-link/grey.png", "photos/blue.png"];
-    assert_eq!(followed.library.all(), all);
-
-    followed.library.photo("raw_1.png", RED);
-    followed.library.photo("hidden/grey.png", BLUE);
-    let unsettled = vec![followed.library.at("raw_1.png")];
-    let report = followed.run_changes(&Changes { paths: unsettled.clone(), unsettled });
-    assert_eq!(counts(&report)[0], 0, "it is still being written");
-    followed.run(&["raw_1.png"]);
-    followed.library.assert_holds("a/link.png", RED);
-    followed.run(&["hidden/grey.png"]);
-    followed.library.assert_holds("b-link/grey.png", BLUE);
-
-    fs::write(followed.library.at("raw_1.png"), "no picture").unwrap();
-    assert_eq!(followed.run(&["raw_1.png"]).skipped.len(), 1);
+    assert_eq!(followed.library.reader().bad_file_count(), 1);
+    // Its folder is walked, or only listed.
+    for paths in [&["a"][..], &["a/red.png"], &["a/link.png"]] {
+        let report = followed.run(paths);
+        assert_eq!((report.skipped.len(), followed.library.reader().bad_file_count()), (0, 1), "{paths:?}");
+    }
     assert_eq!(followed.difference_from_fresh(), None);
 }
 
