@@ -151,7 +151,7 @@ fn an_index_on_a_read_only_file_system_is_searched_and_called_whole() {
     assert_eq!(runs.len(), 9);
     for run in &runs[3..] {
         let said = run["said"].as_str().unwrap();
-        assert!(said.contains("Read-only file system") && !said.contains("damage"), "{said}");
+        assert!(said.contains("read-only file system") && !said.contains("damage"), "{said}");
     }
     sandbox.run(&["verify"]).expect(0);
 }

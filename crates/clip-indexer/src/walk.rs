@@ -435,8 +435,11 @@ impl<'a> Walker<'a> {
             if links.is_unchanged(&link) {
                 match std::fs::metadata(&link) {
                     Ok(target) if links.lists(&link) => self.file(&link, &target),
-                    // It leads nowhere as before, and must not be forgotten as a file that is right now.
+                    // What was wrong with it still is: what is not told again is forgotten.
                     Err(error) if region.covers(&link) => self.broken_link(link, &error),
+                    Ok(_) if region.covers(&link) && links.enters(&link) && !self.has_skipped(&link) => {
+                        self.name_folder(&link);
+                    }
                     _ => {}
                 }
             } else if may_matter(&link) {
@@ -699,6 +702,10 @@ impl<'a> Walker<'a> {
         };
         self.out.blind.push(Blind { path: link.clone(), reason: format!("is {reason}"), root: false });
         self.skip(&link, reason);
+    }
+
+    fn has_skipped(&self, path: &Path) -> bool {
+        self.out.skipped.iter().any(|skipped| skipped.path == path)
     }
 
     fn skip(&mut self, path: &Path, reason: SkipReason) {

@@ -400,7 +400,7 @@ fn cancelled() -> (Library, u64) {
 #[test]
 fn a_cancelled_run_keeps_its_work_and_the_next_one_goes_on() {
     // Where the thread that has the first photo comes last, all the others wait for it, and nothing is left to cancel.
-    let (mut library, first) =
+    let (library, first) =
         (0..20).map(|_| cancelled()).find(|(_, first)| (13..40).contains(first)).expect("a run that is cut short");
     assert_eq!(library.records().len() as u64, first, "all that was reported is in the index");
     assert_eq!(library.reader().roots(), [library.root()]);

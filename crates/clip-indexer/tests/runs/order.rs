@@ -104,7 +104,7 @@ fn equal_files_have_their_own_details_whichever_was_read_first() {
     library.options = options(16);
     for number in 0..100_u8 {
         let name = |which| format!("{number:02}-{which}.png");
-        library.photo(&name("a"), [number, 255 - number, number / 3]);
+        library.photo(name("a"), [number, 255 - number, number / 3]);
         std::fs::copy(library.at(name("a")), library.at(name("b"))).unwrap();
         let rating = "<rdf:Description xmlns:xmp='http://ns.adobe.com/xap/1.0/' xmp:Rating='3'/>";
         let packet = format!("<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>{rating}</rdf:RDF>");
