@@ -119,7 +119,13 @@ fn an_assistant_searches_looks_and_asks() {
     assert_eq!(width.max(height), 100);
 
     let similar = client.data("similar", json!({ "id": id, "limit": 1 }));
-    assert_eq!(similar["results"][0]["id"], id);
+    assert_ne!(similar["results"][0]["id"], id, "the photo itself is no news");
+    assert_eq!(similar["results"].as_array().unwrap().len(), 1);
+    let dated = client.data("search", json!({ "query": "a cat in June 2019 note:this", "sort": "date" }));
+    assert_eq!(dated["understood"], "a cat + on:2019-06 + \"note:this\"", "{dated}");
+    assert_eq!(dated["notes"].as_array().unwrap().len(), 2, "{dated}");
+    let literal = client.data("search", json!({ "query": "a cat in June 2019", "literal": true }));
+    assert_eq!((&literal["notes"], literal["results"].as_array().unwrap().len()), (&Value::Null, 4), "{literal}");
     let all = client.data("search", json!({ "query": "", "sort": "path" }));
     let paths: Vec<_> = all["results"].as_array().unwrap().iter().map(|hit| hit["path"].as_str().unwrap()).collect();
     assert!(paths.len() == 4 && paths.is_sorted(), "{paths:?}");

@@ -72,5 +72,5 @@ pub use region::Changes;
 pub use remove::{Removed, remove};
 pub use report::{Forgotten, Ignored, Report, SkipReason, Skipped, StageTimes, Unreachable};
 pub use session::Session;
-pub use stamp::describe;
+pub use stamp::{describe, stamp_of};
 pub use system_folders::SYSTEM_FOLDERS;

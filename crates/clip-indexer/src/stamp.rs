@@ -11,7 +11,7 @@ use clip_index::{Inode, Stamp};
 ///
 /// Stamps are compared for equality only: a clock set back, a restored backup or a copied card all give an older time
 /// to new content.
-pub(crate) fn stamp_of(metadata: &Metadata) -> Stamp {
+pub fn stamp_of(metadata: &Metadata) -> Stamp {
     let (ctime_ns, inode) = change_time_and_inode(metadata);
     Stamp { size: metadata.len(), mtime_ns: metadata.modified().map_or(0, nanoseconds), ctime_ns, inode }
 }

@@ -1,5 +1,6 @@
 //! What an assistant is told.
 
+use clip_search::language::Note;
 use clip_search::{Alternative, Filter, Forbidden, ImageError, IndexError, LibraryError};
 use serde::Serialize;
 use serde_json::Value;
@@ -24,6 +25,12 @@ impl From<IndexError> for Failure {
 impl From<ImageError> for Failure {
     fn from(error: ImageError) -> Failure {
         Failure(format!("the photo cannot be shown: {error}"))
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Failure {
+        Failure(format!("the photo's file cannot be read: {error}"))
     }
 }
 
@@ -56,6 +63,17 @@ fn with_causes(error: &LibraryError) -> String {
 pub(crate) fn everything() -> Alternative {
     let nothing = Filter::Any(Vec::new());
     Alternative { terms: Vec::new(), filter: Filter::Not(Box::new(nothing)) }
+}
+
+/// What is worth knowing of how a query was understood.
+pub(crate) fn note(note: &Note) -> Option<String> {
+    match note {
+        Note::NotACondition { text, reason, .. } => Some(format!("{text:?} was searched for as text: {reason}")),
+        Note::Date { words, condition } => {
+            Some(format!("{words:?} was taken as {condition}; with \"literal\": true it is searched for as text"))
+        }
+        _ => None,
+    }
 }
 
 pub(crate) fn json(value: &impl Serialize) -> Result<Value, Failure> {

@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use clip_search::json::{JsonHit, JsonPhoto, JsonStatus};
 use clip_search::language::ParseOptions;
 use clip_search::{
-    IndexError, Library, LibrarySearcher, Limits, Order, Query, Record, read_file, thumbnail, understand,
+    IndexError, Library, LibrarySearcher, Limits, Order, Query, Record, read_indexed, thumbnail, understand,
 };
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::{CallToolResult, ContentBlock, Implementation, ServerCapabilities, ServerConfig};
@@ -34,8 +34,10 @@ struct Search {
     limit: Option<usize>,
     /// How many results to leave out at the beginning.
     offset: Option<usize>,
-    /// "relevance" (the default), "newest", "oldest", "path" or "size".
+    /// "relevance" (the default), "date" (newest first), "oldest", "path" or "size".
     sort: Option<Sort>,
+    /// True searches for the very words: no conditions, no dates.
+    literal: Option<bool>,
 }
 
 /// In which order results come.
@@ -43,7 +45,8 @@ struct Search {
 #[serde(rename_all = "lowercase")]
 enum Sort {
     Relevance,
-    Newest,
+    #[serde(alias = "newest")]
+    Date,
     Oldest,
     Path,
     Size,
@@ -117,22 +120,31 @@ impl Tools {
     async fn search(&self, Parameters(search): Parameters<Search>) -> Result<CallToolResult, ErrorData> {
         self.json(move |options| {
             let today = jiff::ZonedDateTime::now().date();
-            let parse = ParseOptions { today, literal: false };
+            let parse = ParseOptions { today, literal: search.literal.unwrap_or(false) };
             let text = search.query.trim();
-            let query = if text.is_empty() {
-                Query::any(vec![answer::everything()]).order(Order::Newest)
+            let (query, understood, notes) = if text.is_empty() {
+                (Query::any(vec![answer::everything()]).order(Order::Newest), String::new(), Vec::new())
             } else {
                 let roots = searcher(&options.library)?.reader().roots();
-                understand(options.library.index(), text, &parse)?.of_stranger(&roots, options.places)?.query()
+                let understood =
+                    understand(options.library.index(), text, &parse)?.of_stranger(&roots, options.places)?;
+                let notes: Vec<String> = understood.notes.iter().filter_map(answer::note).collect();
+                (understood.query(), understood.written.to_string(), notes)
             };
             let query = match search.sort {
                 None | Some(Sort::Relevance) => query,
-                Some(Sort::Newest) => query.order(Order::Newest),
+                Some(Sort::Date) => query.order(Order::Newest),
                 Some(Sort::Oldest) => query.order(Order::Oldest),
                 Some(Sort::Path) => query.order(Order::Path),
                 Some(Sort::Size) => query.order(Order::Largest),
             };
-            found(options, query.offset(search.offset.unwrap_or(0)), search.limit)
+            let mut answer = found(options, query.offset(search.offset.unwrap_or(0)), search.limit, None)?;
+            // What was taken as a condition, so that a wrong guess can be mended.
+            answer["understood"] = understood.into();
+            if !notes.is_empty() {
+                answer["notes"] = notes.into();
+            }
+            Ok(answer)
         })
         .await
     }
@@ -143,7 +155,7 @@ impl Tools {
         annotations(title = "Similar photos", read_only_hint = true, open_world_hint = false)
     )]
     async fn similar(&self, Parameters(similar): Parameters<Similar>) -> Result<CallToolResult, ErrorData> {
-        self.json(move |options| found(options, Query::like(similar.id), similar.limit)).await
+        self.json(move |options| found(options, Query::like(similar.id), similar.limit, Some(similar.id))).await
     }
 
     /// Shows a photo.
@@ -156,7 +168,7 @@ impl Tools {
             let record = record(&*searcher(&options.library)?, look.id)?;
             let side = look.size.unwrap_or(512).clamp(SIDES.0, SIDES.1);
             let limits = Limits::default();
-            let bytes = read_file(&record.asset.path, &limits)?;
+            let bytes = read_indexed(&record.asset, limits.max_file_bytes)?;
             Ok(thumbnail(&options.decoder, &bytes, &limits, (side, side))?)
         });
         Ok(match jpeg.await? {
@@ -215,10 +227,19 @@ fn record(searcher: &LibrarySearcher, id: u64) -> Result<Record, Failure> {
     Ok(records.into_iter().next().ok_or(IndexError::UnknownId { id })?)
 }
 
-fn found(options: &Options, query: Query, limit: Option<usize>) -> Result<serde_json::Value, Failure> {
+/// The results of a query, without the photo that others are to resemble.
+fn found(
+    options: &Options,
+    query: Query,
+    limit: Option<usize>,
+    without: Option<u64>,
+) -> Result<serde_json::Value, Failure> {
     options.library.reload()?;
-    let query = query.limit(limit.unwrap_or(20).clamp(1, MOST_RESULTS)).decoder(options.decoder.clone());
-    let hits = options.library.search(&query)?;
+    let limit = limit.unwrap_or(20).clamp(1, MOST_RESULTS);
+    let query = query.limit(limit + usize::from(without.is_some())).decoder(options.decoder.clone());
+    let mut hits = options.library.search(&query)?;
+    hits.retain(|hit| without != Some(hit.record.id));
+    hits.truncate(limit);
     let mut results = Vec::with_capacity(hits.len());
     for hit in &hits {
         results.push(answer::photo(&JsonHit::from(hit), options.places)?);

@@ -4,11 +4,9 @@
 //! ([`Decoder::with_workers`](clip_search::Decoder::with_workers)). Searches never wait for them.
 
 use std::io;
-use std::path::Path;
 
-use clip_files::regular;
 use clip_search::image::{RgbImage, imageops};
-use clip_search::{Decoder, ImageError, Limits, Photo};
+use clip_search::{Asset, Decoder, ImageError, Limits, Photo, read_indexed};
 
 use crate::pool::{Pool, Priority};
 use crate::problem::Problem;
@@ -69,12 +67,12 @@ impl From<&ImageError> for Problem {
     }
 }
 
-/// Reads a file of the index, whatever it has become since.
+/// Reads the file of a photo.
 ///
 /// # Errors
-/// The system's, and those for what is not a regular file or is too large.
-pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
-    regular::read(path, Limits::default().max_file_bytes)
+/// Those of [`read_indexed`].
+pub(crate) fn read(asset: &Asset) -> io::Result<Vec<u8>> {
+    read_indexed(asset, Limits::default().max_file_bytes)
 }
 
 /// The picture with a shorter side of at most this many pixels.

@@ -1,7 +1,7 @@
 //! Sending the files of photos.
 //!
-//! Only what the index has can be asked for, and by its id. What lies at its path may have become anything since: it is opened
-//! without waiting, and nothing but a regular file is read.
+//! Only what the index has can be asked for, and by its id. What lies at its path may have become anything since, so only what was
+//! indexed is sent, or a picture that was written to the same place.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -11,7 +11,7 @@ use std::time::UNIX_EPOCH;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use clip_files::regular;
+use clip_search::{Asset, open_indexed};
 
 use crate::media_type;
 use crate::problem::Problem;
@@ -27,8 +27,8 @@ struct Opened {
     media_type: &'static str,
 }
 
-fn open(path: &Path) -> io::Result<Opened> {
-    let (mut file, metadata) = regular::open_with_metadata(path)?;
+fn open(asset: &Asset) -> io::Result<Opened> {
+    let (mut file, metadata) = open_indexed(asset)?;
     let mut beginning = Vec::with_capacity(media_type::BEGINNING);
     file.by_ref().take(media_type::BEGINNING as u64).read_to_end(&mut beginning)?;
     let media_type = media_type::of(&beginning);
@@ -41,13 +41,13 @@ fn tag(metadata: &Metadata) -> String {
     format!("\"{:x}-{:x}\"", metadata.len(), modified.as_nanos())
 }
 
-/// The file at a path of the index, or the part of it that the headers ask for. `download` makes browsers save it.
+/// The file of a photo, or the part of it that the headers ask for. `download` makes browsers save it.
 ///
 /// # Errors
 /// [`Problem`] if it cannot be read, or has no such part.
-pub(crate) async fn send(path: &Path, headers: &HeaderMap, download: bool) -> Result<Response, Problem> {
-    let from = path.to_owned();
-    let opened = tokio::task::spawn_blocking(move || open(&from)).await.map_err(Problem::internal)?;
+pub(crate) async fn send(asset: Asset, headers: &HeaderMap, download: bool) -> Result<Response, Problem> {
+    let disposition = disposition(&asset.path, download);
+    let opened = tokio::task::spawn_blocking(move || open(&asset)).await.map_err(Problem::internal)?;
     let Opened { mut file, length, tag, media_type } = opened.map_err(|error| unreadable(&error))?;
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let mut common = HeaderMap::new();
@@ -76,7 +76,7 @@ pub(crate) async fn send(path: &Path, headers: &HeaderMap, download: bool) -> Re
     };
     common.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     common.insert(header::CONTENT_LENGTH, (part.end - part.start).into());
-    common.insert(header::CONTENT_DISPOSITION, value(&disposition(path, download))?);
+    common.insert(header::CONTENT_DISPOSITION, value(&disposition)?);
     if file.seek(SeekFrom::Start(part.start)).is_err() {
         return Err(Problem::internal("cannot seek in a file"));
     }

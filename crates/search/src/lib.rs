@@ -63,6 +63,7 @@ mod error;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod indexed_file;
 #[cfg(feature = "json")]
 pub mod json;
 mod library;
@@ -77,6 +78,7 @@ mod update;
 
 pub use bank::measure_bank;
 pub use error::{LibraryError, Remedy};
+pub use indexed_file::{open_indexed, read_indexed};
 pub use library::{Library, LibraryBuilder, LibrarySearcher};
 pub use maintenance::{compact, remove};
 pub use model::LazyModel;
@@ -106,11 +108,11 @@ pub use clip_indexer::{
     SYSTEM_FOLDERS, Session, Silent, SkipReason, Skipped, StageTimes, Unreachable, describe, find_photos,
     parse_exclude,
 };
+pub use clip_model::tokenizer::Tokenizer;
 pub use clip_model::{
     ClipConfig, DeviceChoice, Embeddings, FileKind, Fingerprint, HiddenStates, LoadOptions, Model, ModelError,
     ModelSource, Pixels, Precision, Remedy as ModelRemedy, Towers,
 };
-pub use clip_model::tokenizer::Tokenizer;
 pub use clip_query::{
     Alternative, CachedEncoder, CachedTexts, DuplicateGroup, DuplicateOptions, DuplicateStep, Duplicates, Example,
     Explanation, Filter, FoundWord, Fusion, Hit, KeepReason, Level, Member, Method, NumberField, OnDuplicateStep,

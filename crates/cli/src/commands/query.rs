@@ -70,9 +70,10 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
         hits.retain(|hit| hit.is_match);
     }
     print_hits(&hits, args)?;
-    if let Some([how, folder]) = args.export.as_deref() {
-        results_folder::fill(how, folder, &hits)?;
-    }
+    let not_exported = match args.export.as_deref() {
+        Some([how, folder]) => results_folder::fill(how, folder, &hits)?,
+        _ => 0,
+    };
     let missing = explanation.missing;
     if missing > 0 {
         notice(format_args!(
@@ -104,7 +105,7 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
             notice(format_args!("relevance of the best result: {relevance:.3}"));
         }
     }
-    Ok(if hits.is_empty() { Exit::Partly } else { Exit::Done })
+    Ok(if hits.is_empty() || not_exported > 0 { Exit::Partly } else { Exit::Done })
 }
 
 /// Results that are found while one types, at most, unless the user says how many.

@@ -6,8 +6,8 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use clip_files::{path_bytes, regular};
-use clip_search::Record;
+use clip_files::path_bytes;
+use clip_search::{Record, open_indexed};
 use serde::Deserialize;
 
 use super::library::read_json;
@@ -51,6 +51,9 @@ pub(crate) async fn export(State(app): State<Arc<App>>, headers: HeaderMap, body
     }
     let searcher = app.searches.searcher()?;
     let records = app.searches.compute(move || Ok(searcher.reader().records(&ids)?)).await?;
+    if records.is_empty() {
+        return Err(Problem::not_found());
+    }
     match form {
         Form::Paths => {
             let mut text = Vec::new();
@@ -79,8 +82,8 @@ pub(crate) async fn export(State(app): State<Arc<App>>, headers: HeaderMap, body
 /// Adds a photo's file to an archive, if it is there.
 fn add(zip: &mut ZipWriter<impl std::io::Write>, record: &Record) -> std::io::Result<()> {
     let asset = &record.asset;
-    let file = match regular::open(&asset.path) {
-        Ok(file) => file,
+    let file = match open_indexed(asset) {
+        Ok((file, _)) => file,
         Err(error) => {
             log::info!("a photo is left out of an archive: {error}");
             return Ok(());

@@ -91,7 +91,7 @@ pub(crate) async fn file(
     let FileParameters { download } = parameters(&uri)?;
     with_places(&app)?;
     let record = app.record(id(&photo)?)?;
-    files::send(&record.asset.path, &headers, download != 0).await
+    files::send(record.asset, &headers, download != 0).await
 }
 
 /// The files of photos have inside where these were taken.

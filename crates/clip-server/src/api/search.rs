@@ -187,10 +187,10 @@ async fn pixels(app: &App, example: Option<&Example>) -> Result<RgbImage, Proble
             Ok(crop.map_or_else(|| (*picture).clone(), |crop| crop.of(&picture)))
         }
         Some(Example::Photo { id, crop }) => {
-            let path = app.record(*id)?.asset.path;
+            let asset = app.record(*id)?.asset;
             let share = crop.map_or(1.0, Crop::share);
             let read = move |decode: &dyn Fn(&[u8]) -> Result<RgbImage, Problem>| {
-                decode(&decoding::read(&path).map_err(|error| unreadable(&error))?)
+                decode(&decoding::read(&asset).map_err(|error| unreadable(&error))?)
             };
             let image = app.decoding.example(read, share).await?;
             Ok(crop.map_or_else(|| image.clone(), |crop| crop.of(&image)))
@@ -215,7 +215,8 @@ async fn answer(app: &Arc<App>, parameters: &Parameters, picture: Option<&str>) 
             offset: offset as u64,
             limit: limit as u64,
             matches: ranking.matches,
-            next_offset: (next < length || !ranking.is_all).then_some(next as u64),
+            // Whoever wants none would ask for the same page for ever.
+            next_offset: (limit > 0 && (next < length || !ranking.is_all)).then_some(next as u64),
             generation: ranking.searcher.reader().generation(),
             milliseconds: started.elapsed().as_secs_f64() * 1e3,
             picture: picture.as_deref(),

@@ -51,7 +51,7 @@ impl Thumbnails {
             }
         }
         let make = move || {
-            let bytes = decoding::read(&record.asset.path).map_err(|error| unreadable(&error))?;
+            let bytes = decoding::read(&record.asset).map_err(|error| unreadable(&error))?;
             // The file may have other content than when it was indexed.
             let is_as_indexed = record.asset.hash == UNKNOWN || hash_bytes(&bytes).0 == record.asset.hash;
             let made = clip_search::thumbnail(&decoder, &bytes, &Limits::default(), (WIDEST * size, size));

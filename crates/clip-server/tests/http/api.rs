@@ -327,6 +327,9 @@ fn several_photos_are_exported() {
         assert_eq!(server.post_json("/api/v1/export", "", wrong).expect(400).problem(), "bad-request", "{wrong}");
     }
     server.request("POST", "/api/v1/export", "Content-Type: text/plain\r\n", body.as_bytes()).expect(415);
+    server.post_json("/api/v1/export", "", "{\"ids\":[999],\"as\":\"zip\"}").expect(404);
+    // None at a time is no page to go on from.
+    assert_eq!(server.json("/api/v1/search?q=cat&limit=0")["next_offset"], serde_json::Value::Null);
 }
 
 #[test]

@@ -34,6 +34,46 @@ fn no_path_leads_to_a_file() {
     }
 }
 
+/// Whoever may write into a folder of photos must not be able to have other files of the machine sent.
+#[cfg(unix)]
+#[test]
+fn a_link_in_the_place_of_a_photo_leads_nowhere() {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    let sandbox = Sandbox::new();
+    let photo = sandbox.put("cat.jpg");
+    sandbox.put("lawn.jpg");
+    sandbox.update();
+    let (secret, private) = (sandbox.path().join("secret.txt"), sandbox.path().join("private.jpg"));
+    fs::write(&secret, "the secret").unwrap();
+    fs::copy(crate::support::samples().join("rocket.jpg"), &private).unwrap();
+    let server = sandbox.serve(|_| {});
+    let id = server.id("cat.jpg");
+    let (file, thumbnail) = (format!("/api/v1/photos/{id}/file"), format!("/api/v1/photos/{id}/thumbnail?size=960"));
+    server.get(&file).expect(200);
+    let zip = format!("{{\"ids\":[{id}],\"as\":\"zip\"}}");
+    for target in [&secret, &private] {
+        fs::remove_file(&photo).unwrap();
+        symlink(target, &photo).unwrap();
+        for answer in
+            [server.get(&file), server.get(&thumbnail), server.get(&format!("/api/v1/search?like={id}&crop=0,0,1,1"))]
+        {
+            assert!([400, 410].contains(&answer.status), "{answer:?}");
+            assert!(!answer.text().contains("secret"), "{answer:?}");
+        }
+        let sent = server.post_json("/api/v1/export", "", &zip).expect(200);
+        assert!(sent.body.len() < 100, "an empty archive: {sent:?}");
+    }
+    // A photo that was edited since is shown, and what is no photo any more is not.
+    fs::remove_file(&photo).unwrap();
+    fs::copy(crate::support::samples().join("rocket.jpg"), &photo).unwrap();
+    server.get(&thumbnail).expect(200);
+    assert_eq!(server.get(&file).expect(200).body, fs::read(&private).unwrap());
+    fs::write(&photo, "the secret").unwrap();
+    server.get(&file).expect(410);
+}
+
 #[test]
 fn a_query_opens_no_file() {
     let server = all_samples().serve(|_| {});

@@ -48,6 +48,24 @@ pub struct JsonPhoto<'a> {
     /// Focal length in millimetres.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub focal_length: Option<f32>,
+    /// Exposure time in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exposure_time: Option<f32>,
+    /// The f-number of the aperture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aperture: Option<f32>,
+    /// Exposure compensation in steps (EV).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exposure_compensation: Option<f32>,
+    /// Whether the flash fired.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flash: Option<bool>,
+    /// The identifier that the shots of a burst share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub burst: Option<&'a str>,
+    /// True if it is a Live Photo or a motion photo; left out otherwise.
+    #[serde(skip_serializing_if = "super::is_false")]
+    pub motion: bool,
     /// Latitude and longitude in degrees.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gps: Option<(f64, f64)>,
@@ -102,6 +120,12 @@ impl<'a> From<&'a Record> for JsonPhoto<'a> {
             lens: asset.lens.as_deref(),
             iso: asset.iso,
             focal_length: asset.focal_length,
+            exposure_time: asset.exposure.time,
+            aperture: asset.exposure.aperture,
+            exposure_compensation: asset.exposure.compensation,
+            flash: asset.exposure.flash,
+            burst: asset.related.burst.as_deref(),
+            motion: asset.moves(),
             gps: asset.gps,
             place: (!asset.places.is_empty()).then(|| asset.places.join(", ")),
             rating: asset.rating,
@@ -137,13 +161,14 @@ mod tests {
             stamp: Stamp { size: 7, mtime_ns: 1_500_000_000, ..Stamp::default() },
             places: vec!["Hamburg".into(), "Germany".into()],
             gps: Some((53.5, 10.0)),
+            exposure: clip_index::Exposure { time: Some(0.5), flash: Some(false), ..Default::default() },
             ..Asset::default()
         };
         let record = Record { id: 3, asset, positions: vec![0] };
         let json = |photo: JsonPhoto<'_>| serde_json::to_value(photo).unwrap();
         let without = serde_json::json!({
             "id": 3, "path": "/photos/a/b.jpg", "name": "b.jpg", "folder": "/photos/a", "kind": "photo",
-            "width": 0, "height": 0, "size": 7, "modified_at": 1,
+            "width": 0, "height": 0, "size": 7, "modified_at": 1, "exposure_time": 0.5, "flash": false,
         });
         assert_eq!(json(JsonPhoto::from(&record).without_place()), without);
         let all = json(JsonPhoto::from(&record));
