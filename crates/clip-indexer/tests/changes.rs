@@ -280,7 +280,8 @@ fn what_is_reached_through_a_link_alone_is_looked_at_there() {
     symlink(library.at("raw_1.png"), library.at("a/link.png")).unwrap();
     symlink(library.at("hidden"), library.at("b-link")).unwrap();
     let mut followed = Followed::new(library);
-    let all = ["photos/a/green.png", "photos/a/link.png", "photos/a/red.png", "photos/b-link/grey.png", "photos/blue.png"];
+    let all =
+        ["photos/a/green.png", "photos/a/link.png", "photos/a/red.png", "photos/b-link/grey.png", "photos/blue.png"];
     assert_eq!(followed.library.all(), all);
 
     followed.library.photo("raw_1.png", RED);
