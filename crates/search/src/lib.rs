@@ -103,20 +103,22 @@ pub use clip_index::{
 pub use clip_indexer::{
     Changes, Concern, Depth, Event, Forgotten, FoundPhotos, IGNORE_FILE, IgnoreFault, Ignored, IndexOptions, Indexer,
     IndexerError, Outcome, PassedOver, PassedOverKind, Progress, Remedy as IndexerRemedy, Removed, Report,
-    SYSTEM_FOLDERS, Session, Silent, SkipReason, Skipped, StageTimes, Unreachable, describe, find_photos,
+    SYSTEM_FOLDERS, Session, Silent, SkipReason, Skipped, StageTimes, Unreachable, VideoOptions, describe, find_photos,
     parse_exclude,
 };
+pub use clip_model::tokenizer::Tokenizer;
 pub use clip_model::{
     ClipConfig, DeviceChoice, Embeddings, FileKind, Fingerprint, HiddenStates, LoadOptions, Model, ModelError,
     ModelSource, Pixels, Precision, Remedy as ModelRemedy, Towers,
 };
-pub use clip_model::tokenizer::Tokenizer;
 pub use clip_query::{
     Alternative, CachedEncoder, CachedTexts, DuplicateGroup, DuplicateOptions, DuplicateStep, Duplicates, Example,
     Explanation, Filter, FoundWord, Fusion, Hit, KeepReason, Level, Member, Method, NumberField, OnDuplicateStep,
     Order, Plan, Property, Query, QueryError, Ranked, Reason, Role, Searcher, Shape, Strategy, Term, TextCache,
     TextField, duplicates,
 };
+
+pub use clip_video::{Ffmpeg, Limits as VideoLimits, Remedy as VideoRemedy, Sampling as VideoSampling, VideoError};
 
 /// The texts that correct scores.
 pub use clip_query::bank as bank_texts;
