@@ -454,20 +454,26 @@ impl IndexWriter {
         Ok(id)
     }
 
-    /// An asset and the embedding of its first item, as the next commit will have them; `None` if there is none with this id.
+    /// An asset with all its items, as the next commit will have them; `None` if there is none with this id.
     ///
     /// # Errors
     /// [`IndexError::Corrupt`] if its record cannot be read.
-    pub fn photo(&self, id: u64) -> Result<Option<(Asset, Vec<f32>)>, IndexError> {
-        if let Ok(place) = self.pending.added.binary_search(&id) {
-            let record = self.pending.records.get(&id).filter(|_| !self.pending.withdrawn.contains(id));
-            let row = self.pending.rows.chunks_exact(self.model.dimension).nth(place);
-            return Ok(record.zip(row).map(|(record, row)| (record.asset.clone(), row.to_vec())));
-        }
-        let changed = self.pending.records.get(&id).cloned();
-        let record = changed.map_or_else(|| self.committed(id), |record| Ok(Some(record)))?;
-        let row = self.snapshot.locate_live(id).map(|place| self.snapshot.row(place).to_vec());
-        Ok(record.zip(row).map(|(record, row)| (record.asset, row)))
+    pub fn asset(&self, id: u64) -> Result<Option<(Asset, Vec<NewItem>)>, IndexError> {
+        let record = if self.pending.has_added(id) {
+            self.pending.records.get(&id).filter(|_| !self.pending.withdrawn.contains(id)).cloned()
+        } else {
+            let changed = self.pending.records.get(&id).cloned();
+            changed.map_or_else(|| self.committed(id), |record| Ok(Some(record)))?
+        };
+        let Some(record) = record else { return Ok(None) };
+        let embedding = |item: u64| match self.pending.added.binary_search(&item) {
+            Ok(place) => self.pending.rows.chunks_exact(self.model.dimension).nth(place).map(<[f32]>::to_vec),
+            Err(_) => self.snapshot.locate_live(item).map(|place| self.snapshot.row(place).to_vec()),
+        };
+        let items = record.items().zip(&record.positions);
+        let items = items.map(|(item, &position)| Some(NewItem { position, embedding: embedding(item)? }));
+        let items: Option<Vec<NewItem>> = items.collect();
+        Ok(items.map(|items| (record.asset, items)))
     }
 
     /// Removes an asset with all its items; `false` if there is none with this id.

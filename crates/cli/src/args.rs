@@ -391,6 +391,10 @@ pub(crate) struct IndexArgs {
     #[arg(long, alias = "download-placeholders")]
     pub download_photos: bool,
 
+    /// Leave videos alone in this run; otherwise they are indexed if there is an ffmpeg on the path
+    #[arg(long)]
+    pub no_video: bool,
+
     /// Try again files that could not be read before, even if nothing has changed
     #[arg(long)]
     pub retry: bool,
@@ -424,6 +428,10 @@ pub(crate) struct WatchArgs {
     /// Also index photos that are only in the cloud, which downloads them
     #[arg(long)]
     pub download_photos: bool,
+
+    /// Leave videos alone; otherwise they are indexed if there is an ffmpeg on the path
+    #[arg(long)]
+    pub no_video: bool,
 
     #[command(flatten)]
     pub work: WorkArgs,

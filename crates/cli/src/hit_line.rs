@@ -1,6 +1,6 @@
 //! A result of a search as a line for people.
 
-use clip_search::Hit;
+use clip_search::{Hit, Kind};
 
 use crate::escape::escaped;
 use crate::terminal::{Look, Part, Style, bar};
@@ -37,7 +37,17 @@ pub(crate) fn parts(hit: &Hit, look: &Look) -> Vec<Part> {
     let (folder, name) = path.split_at(path.len().saturating_sub(name.len()));
     parts.push(Part::new(Style::Dim, folder).linked(&hit.path));
     parts.push(Part::new(if hit.is_match { Style::Bold } else { Style::Dim }, name).linked(&hit.path));
+    if hit.record.asset.kind == Kind::Video {
+        parts.push(Part::new(Style::Dim, format!(" at {}", clock(hit.position))));
+    }
     parts
+}
+
+/// Milliseconds from the beginning of a video, as players show them: "1:23".
+fn clock(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1000;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
 /// The day that a photo was taken, by the clock of the place.
@@ -45,4 +55,14 @@ pub(crate) fn day(hit: &Hit) -> Option<String> {
     let seconds = hit.record.asset.taken_at_place()?;
     let day = jiff::Timestamp::from_second(seconds).ok()?.to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
     Some(day.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_as_players_show_them() {
+        assert_eq!([0, 9_999, 83_000, 3_723_400].map(clock), ["0:00", "0:09", "1:23", "1:02:03"]);
+    }
 }

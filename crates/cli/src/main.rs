@@ -33,6 +33,7 @@ mod settings;
 mod suggestion;
 mod terminal;
 mod usage;
+mod videos;
 
 use std::process::ExitCode;
 

@@ -40,6 +40,13 @@ pub(crate) fn unreadable_pictures(passed_over: &[PassedOver]) -> Option<String> 
     Some(format!("passed over: {files} (formats that cannot be read)"))
 }
 
+/// What to say of videos that were passed over because nothing reads them; `None` if there were none.
+pub(crate) fn videos_without_ffmpeg(passed_over: &[PassedOver]) -> Option<String> {
+    let videos = total(passed_over, PassedOverKind::Video);
+    let (were, them) = if videos == 1 { ("was", "it") } else { ("were", "them") };
+    (videos > 0).then(|| format!("{} {were} passed over: install ffmpeg to index {them}", count(videos, "video")))
+}
+
 fn total(passed_over: &[PassedOver], kind: PassedOverKind) -> u64 {
     passed_over.iter().filter(|passed| passed.kind == kind).map(|passed| passed.files).sum()
 }
@@ -103,6 +110,14 @@ mod tests {
              1 hidden file or folder; 2 system folders"
         );
         assert_eq!(told(&[passed(Other, "", 1), passed(Hidden, "", 2)]), "1 other file; 2 hidden files or folders");
+    }
+
+    #[test]
+    fn videos_where_there_is_no_ffmpeg() {
+        let said = |files| videos_without_ffmpeg(&[passed(PassedOverKind::Video, "mp4", files)]);
+        assert_eq!(said(1).as_deref(), Some("1 video was passed over: install ffmpeg to index it"));
+        assert_eq!(said(1200).as_deref(), Some("1,200 videos were passed over: install ffmpeg to index them"));
+        assert_eq!(videos_without_ffmpeg(&[passed(PassedOverKind::Other, "txt", 3)]), None);
     }
 
     #[test]

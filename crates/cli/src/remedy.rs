@@ -241,6 +241,16 @@ fn classify(remedy: clip_classify::Remedy) -> Option<String> {
     Some(words.to_owned())
 }
 
+/// What can be done about a video that was not read.
+pub(crate) fn video(remedy: clip_search::VideoRemedy) -> Option<String> {
+    use clip_search::VideoRemedy;
+    match remedy {
+        VideoRemedy::AnotherFfmpeg => Some("install another ffmpeg".to_owned()),
+        // It is tried again by itself.
+        _ => None,
+    }
+}
+
 /// What can be done so that a file gives a photo.
 pub(crate) fn image(remedy: clip_image::Remedy) -> Option<String> {
     use clip_image::Remedy;

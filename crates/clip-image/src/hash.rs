@@ -1,6 +1,7 @@
 //! Identifies a file's content.
 
 use std::fmt;
+use std::io::{self, Read};
 
 /// The first 16 bytes of a file's BLAKE3 hash: equal for equal content, wherever the file is.
 ///
@@ -17,7 +18,20 @@ impl fmt::Display for ContentHash {
 
 /// Hashes the content of a file.
 pub fn hash_bytes(bytes: &[u8]) -> ContentHash {
-    let full = blake3::hash(bytes);
+    short(blake3::hash(bytes))
+}
+
+/// Hashes the content of a file that is too large to be in memory. The same content has the same hash as by [`hash_bytes`].
+///
+/// # Errors
+/// Those of reading.
+pub fn hash_reader(content: impl Read) -> io::Result<ContentHash> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(content)?;
+    Ok(short(hasher.finalize()))
+}
+
+fn short(full: blake3::Hash) -> ContentHash {
     let mut short = [0; 16];
     short.copy_from_slice(&full.as_bytes()[..16]);
     ContentHash(short)
@@ -30,6 +44,12 @@ mod tests {
     #[test]
     fn is_the_published_hash_of_nothing_cut_short() {
         assert_eq!(hash_bytes(b"").to_string(), "af1349b9f5f9a1a6a0404dea36dcc949");
+    }
+
+    #[test]
+    fn a_stream_has_the_hash_of_its_bytes() {
+        let bytes: Vec<u8> = (0..300_000_u32).map(|at| at as u8).collect();
+        assert_eq!(hash_reader(&bytes[..]).unwrap(), hash_bytes(&bytes));
     }
 
     #[test]

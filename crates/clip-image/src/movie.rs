@@ -1,4 +1,4 @@
-//! The few facts of use about a video beside a photo: whether it is the moving half of a Live Photo.
+//! The few facts of use about a video: when and with what it was taken, and whether it is the moving half of a Live Photo.
 //!
 //! QuickTime and MP4 files are boxes. Only `moov` is read, and of the pictures nothing.
 
@@ -9,12 +9,15 @@ use crate::boxes::{find, parts};
 use crate::calendar::{self, Instant};
 use crate::panics::catch;
 use crate::related::identifier;
-use crate::{Metadata, file};
+use crate::text::{LONGEST_NAME, line};
+use crate::{Gps, Metadata, file};
 
 /// Extensions of the videos of Live Photos. Google's exports have MP4.
 const EXTENSIONS: [&str; 2] = ["mov", "mp4"];
 /// The most bytes of `moov` that are read. Those of Live Photos have some ten thousand; longer ones are of long videos.
 const LONGEST: u64 = 1 << 20;
+/// The same of a video that is one of its own: it grows by some bytes with each frame.
+const LONGEST_OF_ANY: u64 = 64 << 20;
 /// The most boxes of a file that are looked at.
 const MOST_BOXES: usize = 64;
 /// The most entries of the table of metadata.
@@ -35,6 +38,10 @@ pub(crate) struct Movie {
     pub(crate) created_at: Option<i64>,
     /// How long it is.
     pub(crate) seconds: Option<f64>,
+    /// Maker and model of the camera.
+    pub(crate) camera: Option<String>,
+    /// Where it was taken.
+    pub(crate) gps: Option<Gps>,
 }
 
 /// Whether the name ends like that of the video of a Live Photo, in upper or lower case. The file is not touched.
@@ -44,9 +51,18 @@ pub fn looks_like_live_video(path: &Path) -> bool {
 }
 
 impl Movie {
-    /// Reads a file. What cannot be read says nothing.
+    /// Reads a file that may be the video of a Live Photo. What cannot be read says nothing.
     pub(crate) fn open(path: &Path) -> Movie {
-        let moov = file::open(path).ok().and_then(|(file, _)| moov(file));
+        Movie::open_up_to(path, LONGEST)
+    }
+
+    /// Reads a video of any length.
+    pub(crate) fn open_any(path: &Path) -> Movie {
+        Movie::open_up_to(path, LONGEST_OF_ANY)
+    }
+
+    fn open_up_to(path: &Path, longest: u64) -> Movie {
+        let moov = file::open(path).ok().and_then(|(file, _)| moov(file, longest));
         moov.and_then(|moov| catch(|| read(&moov)).ok()).unwrap_or_default()
     }
 
@@ -69,8 +85,8 @@ impl Movie {
     }
 }
 
-/// The content of the box `moov`, wherever in the file it is; `None` if it is too long for a short video.
-fn moov(mut file: impl Read + Seek) -> Option<Vec<u8>> {
+/// The content of the box `moov`, wherever in the file it is; `None` if it is longer than that.
+fn moov(mut file: impl Read + Seek, longest: u64) -> Option<Vec<u8>> {
     let mut at = 0_u64;
     for number in 0..MOST_BOXES {
         file.seek(SeekFrom::Start(at)).ok()?;
@@ -92,8 +108,8 @@ fn moov(mut file: impl Read + Seek) -> Option<Vec<u8>> {
         }
         if &kind == b"moov" {
             let mut moov = Vec::new();
-            file.take(content.min(LONGEST + 1)).read_to_end(&mut moov).ok()?;
-            return (moov.len() as u64 <= LONGEST).then_some(moov);
+            file.take(content.min(longest + 1)).read_to_end(&mut moov).ok()?;
+            return (moov.len() as u64 <= longest).then_some(moov);
         }
         at = at.checked_add(size)?;
     }
@@ -110,6 +126,7 @@ pub(crate) fn read(moov: &[u8]) -> Movie {
     // In MP4, version and flags come first; in QuickTime, boxes do.
     let meta = if meta.get(4..8) == Some(b"hdlr") { meta } else { meta.get(4..).unwrap_or_default() };
     let (Some(keys), Some(values)) = (find(meta, b"keys"), find(meta, b"ilst")) else { return movie };
+    let (mut make, mut model) = (None, None);
     let keys: Vec<&[u8]> = parts(keys.get(8..).unwrap_or_default()).map(|key| key.content).take(MOST_KEYS).collect();
     for value in parts(values).take(MOST_KEYS) {
         // Counted from 1.
@@ -121,10 +138,28 @@ pub(crate) fn read(moov: &[u8]) -> Movie {
         match *key {
             b"com.apple.quicktime.content.identifier" => movie.live_photo = identifier(&text),
             b"com.apple.quicktime.creationdate" => movie.taken_at = calendar::iso_instant(&text),
+            b"com.apple.quicktime.location.ISO6709" => movie.gps = place(&text),
+            b"com.apple.quicktime.make" => make = line(&text, LONGEST_NAME),
+            b"com.apple.quicktime.model" => model = line(&text, LONGEST_NAME),
             _ => {}
         }
     }
+    movie.camera = match (make, model) {
+        (Some(make), Some(model)) => line(&format!("{make} {model}"), LONGEST_NAME),
+        (make, model) => model.or(make),
+    };
     movie
+}
+
+/// A place as ISO 6709 has it, in degrees: "+48.8577+002.2950+035.000/".
+fn place(text: &str) -> Option<Gps> {
+    let is_sign = |c: char| c == '+' || c == '-';
+    let text = text.trim_end_matches('/');
+    let longitude = 1 + text.get(1..)?.find(is_sign)?;
+    let end = text.get(longitude + 1..)?.find(is_sign).map_or(text.len(), |at| longitude + 1 + at);
+    let degrees = |text: &str, most: f64| text.parse().ok().filter(|degrees: &f64| degrees.abs() <= most);
+    let latitude = degrees(text.get(..longitude)?, 90.0)?;
+    Some(Gps { latitude, longitude: degrees(text.get(longitude..end)?, 180.0)? })
 }
 
 /// When a video was made, and how long it is, by the box `mvhd`.
@@ -202,6 +237,8 @@ pub(crate) mod tests {
             taken_at: Some(Instant { seconds: AT, offset: Some(120) }),
             created_at: Some(AT),
             seconds: Some(3.0),
+            camera: Some("Apple".to_owned()),
+            gps: None,
         };
         assert_eq!(Movie::open(&path), expected);
         assert_eq!(Movie::open(&dir.path().join("gone.mov")), Movie::default());
@@ -240,6 +277,16 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn places() {
+        let at = |text: &str| place(text).map(|gps| (gps.latitude, gps.longitude));
+        assert_eq!(at("+48.8577+002.2950+035.000/"), Some((48.8577, 2.295)));
+        assert_eq!(at("-33.5-070.25/"), Some((-33.5, -70.25)));
+        for text in ["", "+", "+1", "+91+1/", "+1+181/", "+nan+1", "+é+1", "é+1+2"] {
+            assert_eq!(at(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn files_that_are_no_videos() {
         for bytes in [
             &b""[..],
@@ -248,13 +295,13 @@ pub(crate) mod tests {
             b"\0\0\0\x07ftyp",
             b"\0\0\0\x01ftyp\0\0\0\0\0\0\0\x02",
         ] {
-            assert_eq!(moov(Cursor::new(bytes)), None);
+            assert_eq!(moov(Cursor::new(bytes), LONGEST), None);
         }
         let many = boxed(b"free", b"").repeat(MOST_BOXES);
-        assert_eq!(moov(Cursor::new([many, boxed(b"moov", b"x")].concat())), None);
+        assert_eq!(moov(Cursor::new([many, boxed(b"moov", b"x")].concat()), LONGEST), None);
         let long = boxed(b"moov", &vec![0; LONGEST as usize + 1]);
-        assert_eq!(moov(Cursor::new(long)), None);
-        assert_eq!(moov(Cursor::new(b"\0\0\0\0moovabc")), Some(b"abc".to_vec()), "to the end of the file");
+        assert_eq!(moov(Cursor::new(long), LONGEST), None);
+        assert_eq!(moov(Cursor::new(b"\0\0\0\0moovabc"), LONGEST), Some(b"abc".to_vec()), "to the end of the file");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use clip_index::{BadFile, IndexWriter, Stamp};
 
 use crate::found::FoundFile;
 use crate::report::{Report, SkipReason, Skipped};
+use crate::sidecars::is_video;
 
 /// What the index knows of bad files, before the run.
 #[derive(Debug, Default)]
@@ -18,6 +19,8 @@ pub(crate) struct Bad {
     /// Contents that the current decoders cannot decode, and why.
     contents: HashMap<[u8; 16], String>,
     decoder: u64,
+    /// What decodes videos, if anything does.
+    video_decoder: Option<u64>,
     /// Whether all files are tried again.
     retry: bool,
 }
@@ -36,18 +39,18 @@ impl Fault {
         let decoder_failed =
             matches!(reason, SkipReason::Image(ImageError::Panicked { .. } | ImageError::NotBuiltIn { .. }));
         let is_remembered = matches!(reason, SkipReason::Remembered { .. });
-        let is_lasting =
-            decoder_failed || is_remembered || reason.is_about_content() && matches!(reason, SkipReason::Image(_));
+        let is_decoders = matches!(reason, SkipReason::Image(_) | SkipReason::Video(_));
+        let is_lasting = decoder_failed || is_remembered || reason.is_about_content() && is_decoders;
         Fault { reason: reason.to_string(), is_lasting }
     }
 }
 
 impl Bad {
-    /// `decoder` stands for what decodes in this run. What is not among the files that were `found`, though the run `looked`
+    /// `decoder` stands for what decodes photos in this run, and `video_decoder` for what decodes videos. What is not among the files that were `found`, though the run `looked`
     /// where it was, has moved or is gone.
     pub fn new(
         known: impl IntoIterator<Item = BadFile>,
-        decoder: u64,
+        (decoder, video_decoder): (u64, Option<u64>),
         found: &[FoundFile],
         looked: impl Fn(&Path) -> bool,
     ) -> Bad {
@@ -58,9 +61,16 @@ impl Bad {
             let is_gone = |file: &&BadFile| !found.contains(file.path.as_path()) && looked(&file.path);
             moved = known.values().filter(is_gone).filter_map(|file| file.hash).collect();
         }
-        let lasting = known.values().filter(|file| file.decoder == Some(decoder));
+        let lasting = known
+            .values()
+            .filter(|file| file.decoder.is_some() && [Some(decoder), video_decoder].contains(&file.decoder));
         let contents = lasting.filter_map(|file| Some((file.hash?, file.reason.clone()))).collect();
-        Bad { known, moved, contents, decoder, retry: false }
+        Bad { known, moved, contents, decoder, video_decoder, retry: false }
+    }
+
+    /// What decodes a file with this name.
+    fn decoder_of(&self, path: &Path) -> Option<u64> {
+        if is_video(path) { self.video_decoder } else { Some(self.decoder) }
     }
 
     /// The same, but every file is tried again.
@@ -71,7 +81,9 @@ impl Bad {
     /// A file that need not be tried: it is as it was, and what failed to decode it is, too.
     pub fn settled(&self, file: &FoundFile) -> Option<Skipped> {
         let known = self.known.get(&file.path)?;
-        let is_settled = !self.retry && known.decoder == Some(self.decoder) && known.stamp.same_content(&file.stamp);
+        let decoder = self.decoder_of(&file.path);
+        let is_settled =
+            !self.retry && decoder.is_some() && known.decoder == decoder && known.stamp.same_content(&file.stamp);
         let reason = || SkipReason::Remembered { reason: known.reason.clone() };
         is_settled.then(|| Skipped { path: file.path.clone(), reason: reason() })
     }
@@ -98,7 +110,7 @@ impl Bad {
 
     /// What the index is to remember of such a file.
     pub fn record(&self, path: &Path, stamp: Stamp, hash: Option<[u8; 16]>, fault: Fault) -> BadFile {
-        let decoder = fault.is_lasting.then_some(self.decoder);
+        let decoder = self.decoder_of(path).filter(|_| fault.is_lasting);
         BadFile { path: path.to_path_buf(), stamp, hash, reason: fault.reason, decoder }
     }
 }
@@ -131,13 +143,7 @@ mod tests {
     }
 
     fn found(path: &str, size: u64) -> FoundFile {
-        FoundFile {
-            path: path.into(),
-            stamp: stamp(size),
-            sidecars: Default::default(),
-            folder_device: None,
-            in_cloud: false,
-        }
+        FoundFile { path: path.into(), stamp: stamp(size), ..FoundFile::default() }
     }
 
     fn fault(reason: &str, is_lasting: bool) -> Fault {
@@ -154,7 +160,7 @@ mod tests {
         };
         let known =
             [known("/a", 1, Some(7)), known("/old", 2, Some(6)), known("/denied", 3, None), known("/x/b", 4, None)];
-        Bad::new(known, 7, files, |path| !path.starts_with("/x"))
+        Bad::new(known, (7, Some(9)), files, |path| !path.starts_with("/x"))
     }
 
     #[test]
@@ -175,6 +181,23 @@ mod tests {
         for file in [found("/a", 6), found("/old", 5), found("/denied", 5), found("/new", 5)] {
             assert!(bad.settled(&file).is_none(), "{file:?}");
         }
+    }
+
+    #[test]
+    fn a_video_is_settled_for_what_decodes_videos() {
+        let known = |path: &str, decoder| BadFile {
+            path: path.into(),
+            stamp: stamp(5),
+            hash: None,
+            reason: "damaged".into(),
+            decoder: Some(decoder),
+        };
+        let bad = |decoder| Bad::new([known("/a.mp4", 9), known("/b.mp4", 7)], (7, decoder), &[], |_| true);
+        assert!(bad(Some(9)).settled(&found("/a.mp4", 5)).is_some());
+        assert!(bad(Some(9)).settled(&found("/b.mp4", 5)).is_none());
+        assert!(bad(None).settled(&found("/a.mp4", 5)).is_none());
+        let record = |path: &str| bad(Some(9)).record(Path::new(path), stamp(5), None, fault("x", true)).decoder;
+        assert_eq!((record("/a.mp4"), record("/a.jpg")), (Some(9), Some(7)));
     }
 
     #[test]

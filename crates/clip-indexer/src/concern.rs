@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clip_image::{looks_like_photo, subject_of_sidecar};
+use clip_image::{looks_like_photo, looks_like_video, subject_of_sidecar};
 
 use crate::ignore_file::IGNORE_FILE;
 use crate::placeholder::stands_for;
@@ -15,7 +15,7 @@ pub enum Concern {
     Nothing,
     /// Photos, if it is a folder or a link to one.
     Folder,
-    /// A photo, or what is said about photos.
+    /// A photo or a video, or what is said about photos.
     Photo,
 }
 
@@ -27,7 +27,7 @@ impl Concern {
             Concern::Photo
         } else if is_hidden(name) || is_system_folder(name, path.parent().and_then(Path::file_name)) {
             Concern::Nothing
-        } else if looks_like_photo(path) || subject_of_sidecar(path).is_some() {
+        } else if looks_like_photo(path) || looks_like_video(path) || subject_of_sidecar(path).is_some() {
             Concern::Photo
         } else {
             Concern::Folder
@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn names_tell_what_a_change_is_about() {
         let of = |path: &str| Concern::of(Path::new(path));
-        for path in ["/p/a.JPG", "/p/a.xmp", "/p/a.jpg.json", "/p/.clipignore", "/p/.a.jpg.icloud"] {
+        for path in ["/p/a.JPG", "/p/a.xmp", "/p/a.mkv", "/p/a.jpg.json", "/p/.clipignore", "/p/.a.jpg.icloud"] {
             assert_eq!(of(path), Concern::Photo, "{path}");
         }
         for path in ["/p/.a.jpg", "/p/.git", "/p/@eaDir", "/p/._a.jpg"] {

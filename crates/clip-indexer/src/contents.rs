@@ -184,7 +184,7 @@ mod tests {
 
     fn known(id: u64, hash: [u8; 16]) -> Known {
         let stamp = Stamp { size: 1, mtime_ns: 1, ..Stamp::default() };
-        Known { id, path: format!("/{id}").into(), hash, stamp, is_outdated: false, sidecars: None }
+        Known { id, path: format!("/{id}").into(), hash, stamp, ..Known::default() }
     }
 
     /// A drive is mounted at `/mounted`, and nothing is anywhere else.
@@ -219,13 +219,7 @@ mod tests {
     }
 
     fn claim(contents: &Contents<'_>, work: usize, hash: [u8; 16], known: Option<(u64, [u8; 16])>) -> Verdict {
-        let file = FoundFile {
-            path: "/new".into(),
-            stamp: Stamp::default(),
-            sidecars: Default::default(),
-            folder_device: None,
-            in_cloud: false,
-        };
+        let file = FoundFile { path: "/new".into(), stamp: Stamp::default(), ..FoundFile::default() };
         contents.claim(work, &file, hash, known)
     }
 

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use clip_encoder::Encoder;
-use clip_image::{Decoder, Limits, Metadata, PictureHash};
+use clip_image::{Decoder, Limits, PictureHash};
+use clip_index::{Asset, Position};
+use clip_video::VideoError;
 use crossbeam_channel::Sender;
 
 use crate::bad::Bad;
@@ -14,8 +16,11 @@ use crate::budget::Budget;
 use crate::clock::Stopwatch;
 use crate::contents::{Contents, Verdict};
 use crate::details;
+use crate::options::VideoOptions;
 use crate::plan::Work;
 use crate::report::{SkipReason, StageTimes};
+use crate::sidecars::is_video;
+use crate::video;
 
 /// What became of one file of the work.
 pub(crate) struct Message<P> {
@@ -27,6 +32,12 @@ pub(crate) struct Message<P> {
 }
 
 pub(crate) enum Finding<P> {
+    /// A frame of a video that nobody has yet. It is not the last that is told of the file.
+    Frame(Box<Frame<P>>),
+    /// The video with the frames that were told before, and how many there are.
+    Video(Box<Seen>, usize),
+    /// A video that is the moving half of a photo.
+    PartOfPhoto,
     /// Nobody has this content yet; here it is, ready for the encoder.
     Decoded(Box<Decoded<P>>),
     Touched {
@@ -51,13 +62,18 @@ pub(crate) struct Decoded<P> {
     pub pixels: P,
 }
 
-/// What is known of a photo once its pixels were looked at.
+/// A frame of a video on its way to the encoder.
+pub(crate) struct Frame<P> {
+    pub position: Position,
+    pub pixels: P,
+}
+
+/// What is known of a photo or video once its pixels were looked at.
 pub(crate) struct Seen {
     /// Of its content.
     pub hash: [u8; 16],
-    pub metadata: Metadata,
-    /// As it is stored.
-    pub picture_hash: Vec<u8>,
+    /// The asset without path, stamps and hash.
+    pub asset: Asset,
 }
 
 /// The work, shared by the threads that do it.
@@ -69,6 +85,7 @@ pub(crate) struct Decoding<'a, E> {
     pub encoder: &'a E,
     pub limits: Limits,
     pub decoder: &'a Decoder,
+    pub videos: Option<&'a VideoOptions>,
     pub bad: &'a Bad,
     /// Memory for the photos at hand.
     pub budget: &'a Budget,
@@ -86,8 +103,14 @@ impl<E: Encoder> Decoding<'_, E> {
             // A fault met in one file must not end a run over a million. All that the closure changes outside itself
             // are times, the hash and the shared contents, which are whole at every moment.
             let mut hash = None;
-            let result = catch_unwind(AssertUnwindSafe(|| self.file(index, work, &mut hash, &mut times)))
-                .unwrap_or_else(|panic| Err(SkipReason::Panicked { message: message(panic.as_ref()) }));
+            let result = catch_unwind(AssertUnwindSafe(|| match self.videos.filter(|_| is_video(&work.file.path)) {
+                Some(videos) => self.video(videos, index, work, &mut hash, &mut times, out),
+                None => self.file(index, work, &mut hash, &mut times),
+            }));
+            let result = result.unwrap_or_else(|panic| Err(SkipReason::Panicked { message: message(panic.as_ref()) }));
+            if matches!(result, Err(SkipReason::Video(VideoError::Cancelled))) {
+                break;
+            }
             if out.send(Message { work: index, hash, result }).is_err() {
                 break;
             }
@@ -115,16 +138,8 @@ impl<E: Encoder> Decoding<'_, E> {
         let hash = clip_image::hash_bytes(&bytes).0;
         times.hash += watch.lap();
         *read = Some(hash);
-        match self.contents.claim(index, &work.file, hash, work.known) {
-            Verdict::Touched { id } => return Ok(Finding::Touched { id }),
-            Verdict::Moved { id } => return Ok(Finding::Moved { id }),
-            Verdict::CopyOf { id } => return Ok(Finding::CopyOf { id, hash }),
-            Verdict::SameAs { first } => return Ok(Finding::SameAs { first, hash }),
-            Verdict::Encode => {}
-        }
-
-        if let Some(reason) = self.bad.settled_content(&hash) {
-            return Err(reason);
+        if let Some(finding) = self.known(index, work, hash)? {
+            return Ok(finding);
         }
         let reserve = |bytes| share.decode_with(bytes);
         let photo = self.decoder.decode_bytes(&bytes, &self.limits, self.encoder.shorter_side(), &reserve);
@@ -138,7 +153,66 @@ impl<E: Encoder> Decoding<'_, E> {
         let pixels = self.encoder.preprocess(&photo.image);
         times.preprocess += watch.lap();
         let pixels = pixels.map_err(|error| SkipReason::NotEncoded { error })?;
-        Ok(Finding::Decoded(Box::new(Decoded { photo: Seen { hash, metadata: photo.metadata, picture_hash }, pixels })))
+        let asset = Asset { picture_hash, sidecars: work.file.sidecars.stamp, ..details::to_asset(photo.metadata) };
+        Ok(Finding::Decoded(Box::new(Decoded { photo: Seen { hash, asset }, pixels })))
+    }
+
+    /// What there is to do about a file by its content alone; `None` if it has to be decoded.
+    fn known(&self, index: usize, work: &Work, hash: [u8; 16]) -> Result<Option<Finding<E::Pixels>>, SkipReason> {
+        match self.contents.claim(index, &work.file, hash, work.known) {
+            Verdict::Touched { id } => Ok(Some(Finding::Touched { id })),
+            Verdict::Moved { id } => Ok(Some(Finding::Moved { id })),
+            Verdict::CopyOf { id } => Ok(Some(Finding::CopyOf { id, hash })),
+            Verdict::SameAs { first } => Ok(Some(Finding::SameAs { first, hash })),
+            Verdict::Encode => self.bad.settled_content(&hash).map_or(Ok(None), Err),
+        }
+    }
+
+    /// The same for a video, whose frames are told one by one: made ready for the encoder, they may be larger than they
+    /// were, and only as many as there is room for wait for it.
+    fn video(
+        &self,
+        videos: &VideoOptions,
+        index: usize,
+        work: &Work,
+        read: &mut Option<[u8; 16]>,
+        times: &mut StageTimes,
+        out: &Sender<Message<E::Pixels>>,
+    ) -> Result<Finding<E::Pixels>, SkipReason> {
+        let (file, started) = (&work.file, Instant::now());
+        if video::is_part_of_photo(file, &self.limits) {
+            return Ok(Finding::PartOfPhoto);
+        }
+        let hash = video::hash(&file.path, self.cancel)?.0;
+        times.read += started.elapsed();
+        *read = Some(hash);
+        if let Some(finding) = self.known(index, work, hash)? {
+            return Ok(finding);
+        }
+        let share = self.budget.share(0);
+        let reserve = |bytes: u64| share.decode_with(bytes.min(self.limits.max_memory));
+        let decoding = Instant::now();
+        let found = video::frames(videos, &file.path, self.encoder.shorter_side(), &reserve, self.cancel);
+        // Another process takes this time.
+        times.decode += decoding.elapsed();
+        let found = found?;
+        let mut description = found.description;
+        if let Some(first) = found.frames.first().filter(|_| description.width == 0) {
+            (description.width, description.height) = first.picture.dimensions();
+        }
+        let asset = video::to_asset(file, &description);
+        let mut watch = Stopwatch::start();
+        let frames = found.frames.len();
+        for clip_video::Frame { at, picture } in found.frames {
+            let pixels = self.encoder.preprocess(&picture);
+            times.preprocess += watch.lap();
+            let pixels = pixels.map_err(|error| SkipReason::NotEncoded { error })?;
+            let frame = Finding::Frame(Box::new(Frame { position: at, pixels }));
+            // If nobody listens any more, nobody wants the rest either.
+            out.send(Message { work: index, hash: Some(hash), result: Ok(frame) })
+                .map_err(|_| VideoError::Cancelled)?;
+        }
+        Ok(Finding::Video(Box::new(Seen { hash, asset }), frames))
     }
 }
 

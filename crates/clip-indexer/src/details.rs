@@ -10,6 +10,9 @@ use clip_index::{Asset, Exposure, Kind, Related};
 
 use crate::error::IndexerError;
 use crate::found::FoundFile;
+use crate::options::VideoOptions;
+use crate::sidecars::is_video;
+use crate::video;
 
 /// More threads would only make a disk seek.
 const MOST_THREADS: usize = 8;
@@ -76,6 +79,7 @@ pub(crate) fn read(
     photos: &[(u64, FoundFile)],
     threads: usize,
     limits: &Limits,
+    videos: Option<&VideoOptions>,
     cancel: &AtomicBool,
     mut take: impl FnMut(u64, Reading) -> Result<(), IndexerError>,
 ) -> Result<(), IndexerError> {
@@ -88,7 +92,7 @@ pub(crate) fn read(
             let run = move || {
                 while !cancel.load(Ordering::Relaxed)
                     && let Some((id, file)) = photos.get(next.fetch_add(1, Ordering::Relaxed))
-                    && sender.send((*id, one(file, limits))).is_ok()
+                    && sender.send((*id, one(file, limits, videos, cancel))).is_ok()
                 {}
             };
             let thread = thread::Builder::new().name(format!("details-{number}"));
@@ -99,7 +103,14 @@ pub(crate) fn read(
     })
 }
 
-fn one(file: &FoundFile, limits: &Limits) -> Reading {
+fn one(file: &FoundFile, limits: &Limits, videos: Option<&VideoOptions>, cancel: &AtomicBool) -> Reading {
+    if is_video(&file.path) {
+        let described = videos.map(|videos| videos.ffmpeg.describe(&file.path, &videos.limits, cancel));
+        return match described {
+            Some(Ok(description)) => Reading::Details(Box::new(video::to_asset(file, &description))),
+            _ => Reading::Failed,
+        };
+    }
     // The size does not change with what is understood, and stays as the index has it.
     match read_details(&file.path, (0, 0), limits) {
         Ok(mut metadata) => {

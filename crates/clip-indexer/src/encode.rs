@@ -8,13 +8,26 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use clip_encoder::{BoxedError, Encoder};
+use clip_index::Position;
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::decode::Seen;
 use crate::error::IndexerError;
 
-/// A photo whose pixels are with the encoder: its place in the work, and what is known of it.
-pub(crate) type Waiting = (usize, Seen);
+/// What the encoder has: a photo, or a frame of a video.
+pub(crate) struct Waiting {
+    /// The place of the file in the work.
+    pub work: usize,
+    pub part: Part,
+}
+
+/// Which part of a file it is.
+pub(crate) enum Part {
+    /// All of it: a photo, with what is known of it.
+    Photo(Seen),
+    /// A moment of a video.
+    Frame(Position),
+}
 
 /// A batch being gathered: pixels by themselves, as the encoder takes them, and the rest beside.
 pub(crate) struct Batch<P> {

@@ -25,6 +25,8 @@ use crate::region::{Changes, Region, photos_at};
 use crate::report::{Forgotten, Report, Skipped, Unreachable};
 use crate::roots;
 use crate::session::{Found, Session};
+use crate::sidecars::is_video;
+use crate::video;
 use crate::walk::{Selection, walk, walk_region};
 
 static NEVER: AtomicBool = AtomicBool::new(false);
@@ -195,6 +197,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             ignore_files,
             follow_links: self.options.follow_links,
             download: self.options.download,
+            videos: self.options.videos.is_some(),
         };
         let mut walked = match &region {
             None => walk(&roots.walk, selection(ignore_files), self.progress, self.cancel),
@@ -243,7 +246,11 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             }
         };
         let known_ids = known.iter().map(|photo| photo.id).collect::<HashSet<_>>();
-        let mut to_leave: Vec<Known> = known.extract_if(.., |photo| is_left_out(&photo.path)).collect();
+        // The moving half of a photo is no video of its own, even if it was one before its photo came.
+        let companions = video::companions(&known, &walked.files);
+        walked.files.retain(|file| !companions.contains(&file.path));
+        let is_no_more = |photo: &mut Known| is_left_out(&photo.path) || companions.contains(&photo.path);
+        let mut to_leave: Vec<Known> = known.extract_if(.., is_no_more).collect();
         let deleted = roots.deleted_files(|path| known.iter().any(|known| known.path == path));
         let blind = [roots.blind.as_slice(), &walked.blind].concat();
         let looked = |path: &Path| {
@@ -253,7 +260,8 @@ impl<'a, E: Encoder> Indexer<'a, E> {
                 && region.as_ref().is_none_or(|region| region.covers(path))
         };
         let decoder = clip_image::decoder_id(&self.options.limits);
-        let bad = Bad::new(writer.bad_files().cloned(), decoder, &walked.files, looked);
+        let video_decoder = self.options.videos.as_ref().map(video::decoder_id);
+        let bad = Bad::new(writer.bad_files().cloned(), (decoder, video_decoder), &walked.files, looked);
         let bad = if self.options.retry { bad.trying_all_again() } else { bad };
         bad::sort_out_walk(&bad, std::mem::take(&mut walked.skipped), &mut writer, &mut report);
         let forget = self.options.forget_unreachable;
@@ -265,7 +273,11 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             }
             _ => Default::default(),
         };
+        // Videos that were not looked for are not gone.
+        let passes_videos = self.options.videos.is_none();
+        let passed: Vec<Known> = known.extract_if(.., |photo| passes_videos && photo.kind == Kind::Video).collect();
         let plan = plan(&known, walked.files, &roots.scope, &blind, forget, &disk);
+        known.extend(passed);
         let Plan { unchanged, in_cloud, restamped, outdated, mut work, mut gone, kept, spots, devices } = plan;
         let may_be_back = gone.iter().filter(|gone| gone.spot.is_none()).map(|gone| gone.id).collect::<HashSet<_>>();
         let may_be_back: HashMap<u64, PathBuf> = known
@@ -342,7 +354,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             let is_kept = |path: &Path| {
                 remembered.iter().any(|root| path.starts_with(root))
                     && !is_left_out(path)
-                    && (!looked(path) || is_away(path))
+                    && (!looked(path) || is_away(path) || passes_videos && is_video(path))
             };
             bad::forget_gone(&bad, &report, is_kept, &mut writer);
         }
@@ -461,7 +473,9 @@ fn known_files(records: Vec<Record>) -> Vec<Known> {
         path: asset.path,
         hash: asset.hash,
         stamp: asset.stamp,
+        kind: asset.kind,
         sidecars: asset.sidecars,
+        companions: asset.companions,
     };
     records.into_iter().map(known).collect()
 }

@@ -55,6 +55,7 @@ mod session;
 mod sidecars;
 mod stamp;
 mod system_folders;
+mod video;
 mod walk;
 
 /// What makes embeddings of photos.
@@ -65,7 +66,7 @@ pub use excluded::parse_exclude;
 pub use find::{FoundPhotos, find_photos};
 pub use ignore_file::{IGNORE_FILE, IgnoreFault};
 pub use indexer::Indexer;
-pub use options::{Depth, IndexOptions};
+pub use options::{Depth, IndexOptions, VideoOptions};
 pub use passed_over::{PassedOver, PassedOverKind};
 pub use progress::{Event, Outcome, Progress, Silent};
 pub use region::Changes;

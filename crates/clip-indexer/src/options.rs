@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clip_image::{Decoder, Limits};
 use clip_index::{GraphOptions, RowFormat};
+use clip_video::{Ffmpeg, Sampling};
 
 /// The most threads that decode, whatever was asked for: more than machines have cores, and few enough for any system to
 /// start.
@@ -18,6 +19,24 @@ pub enum Depth {
     Any,
     /// This many levels, where files directly in the root are on level 1.
     UpTo(NonZeroU32),
+}
+
+/// How videos are read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VideoOptions {
+    /// What decodes them.
+    pub ffmpeg: Ffmpeg,
+    /// Which of their frames become items.
+    pub sampling: Sampling,
+    /// What decoding one may take.
+    pub limits: clip_video::Limits,
+}
+
+impl VideoOptions {
+    /// With the default sampling and limits.
+    pub fn new(ffmpeg: Ffmpeg) -> VideoOptions {
+        VideoOptions { ffmpeg, sampling: Sampling::default(), limits: clip_video::Limits::default() }
+    }
 }
 
 /// Settings of a run; the default suits a desktop machine.
@@ -42,6 +61,8 @@ pub struct IndexOptions {
     pub limits: Limits,
     /// Decodes photos in this process, or in workers for files that may crash it.
     pub decoder: Decoder,
+    /// How videos are read; `None` passes them over. What the index has of videos then stays as it is.
+    pub videos: Option<VideoOptions>,
     /// Whether to try files again that could not be decoded before, although neither they nor the decoders have changed.
     pub retry: bool,
     /// How many bytes of files and of pictures all decoding threads together may have in memory. A photo that does not
@@ -89,6 +110,7 @@ impl Default for IndexOptions {
             threads: None,
             limits: Limits::default(),
             decoder: Decoder::default(),
+            videos: None,
             retry: false,
             memory: 5 << 28,
             follow_links: true,

@@ -20,16 +20,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use clip_encoder::Encoder;
-use clip_index::{Asset, IndexError, IndexReader, IndexWriter, Stamp};
+use clip_encoder::{BoxedError, Encoder};
+use clip_index::{Asset, IndexError, IndexReader, IndexWriter, NewItem, Stamp};
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::bad::{Bad, Fault};
 use crate::budget::Budget;
 use crate::contents::Contents;
-use crate::decode::{Decoded, Decoding, Finding, Message, Seen};
+use crate::decode::{Decoded, Decoding, Finding, Frame, Message, Seen};
 use crate::details::{self, Reading};
-use crate::encode::{self, Batch, BatchOutcome, Encoded, Waiting};
+use crate::encode::{self, Batch, BatchOutcome, Encoded, Part, Waiting};
 use crate::error::IndexerError;
 use crate::found::FoundFile;
 use crate::in_order::InOrder;
@@ -54,6 +54,8 @@ pub(crate) struct Pipeline<'a> {
     /// Bad files of earlier runs, and what is wrong with those of this run, by their places in the work.
     bad: &'a Bad,
     faults: HashMap<usize, Fault>,
+    /// Videos whose frames have not all been encoded.
+    videos: HashMap<usize, Frames>,
     /// Photos that were moved or copied, or whose files were rewritten, and whose details may have changed.
     said_anew: Vec<(u64, FoundFile)>,
     /// Files of the work that were dealt with.
@@ -69,10 +71,11 @@ pub(crate) struct Pipeline<'a> {
 enum Resolved {
     Encoded {
         photo: Box<Seen>,
-        row: Vec<f32>,
+        items: Vec<NewItem>,
         /// The file that was read: of equal files, an earlier one may take its place.
         read_from: usize,
     },
+    PartOfPhoto,
     Touched {
         id: u64,
     },
@@ -114,6 +117,7 @@ impl<'a> Pipeline<'a> {
             ids: vec![None; work.len()],
             bad,
             faults: HashMap::new(),
+            videos: HashMap::new(),
             said_anew: Vec::new(),
             dealt_with: 0,
             uncommitted: 0,
@@ -149,9 +153,9 @@ impl<'a> Pipeline<'a> {
         let next = AtomicUsize::new(0);
         let limits = self.options.limits;
         let budget = Budget::new(self.options.memory, limits.max_memory);
-        let (decoder, bad) = (&self.options.decoder, self.bad);
-        let decoding =
-            Decoding { work: self.work, next: &next, contents, encoder, limits, decoder, bad, budget: &budget, cancel };
+        let (decoder, videos, bad) = (&self.options.decoder, self.options.videos.as_ref(), self.bad);
+        let (work, next, budget) = (self.work, &next, &budget);
+        let decoding = Decoding { work, next, contents, encoder, limits, decoder, videos, bad, budget, cancel };
         thread::scope(|scope| {
             // However this closure ends, its sides of the channels go away with it and before the scope waits for the
             // threads, so that none of them is left waiting for news or for room.
@@ -267,7 +271,8 @@ impl<'a> Pipeline<'a> {
         mut tell: impl FnMut(&mut Self, bool),
     ) -> Result<(), IndexerError> {
         let (threads, limits) = (self.options.decode_threads().min(photos.len()), self.options.limits);
-        details::read(photos, threads, &limits, cancel, |id, read| {
+        let videos = self.options.videos.as_ref();
+        details::read(photos, threads, &limits, videos, cancel, |id, read| {
             let has_read = matches!(read, Reading::Details(_));
             match read {
                 Reading::Details(asset) => self.write(|writer| writer.set_details(id, *asset))?,
@@ -323,14 +328,52 @@ impl<'a> Pipeline<'a> {
             Ok(Finding::Decoded(decoded)) => {
                 let Decoded { photo, pixels } = *decoded;
                 batch.pixels.push(pixels);
-                batch.photos.push((index, photo));
+                batch.photos.push(Waiting { work: index, part: Part::Photo(photo) });
                 return Ok(());
             }
+            Ok(Finding::Frame(frame)) => {
+                let Frame { position, pixels } = *frame;
+                batch.pixels.push(pixels);
+                batch.photos.push(Waiting { work: index, part: Part::Frame(position) });
+                self.videos.entry(index).or_default();
+                return Ok(());
+            }
+            Ok(Finding::Video(seen, frames)) => {
+                self.videos.entry(index).or_default().whole = Some((seen, frames));
+                return self.video(index);
+            }
+            Ok(Finding::PartOfPhoto) => Resolved::PartOfPhoto,
             Ok(Finding::Touched { id }) => Resolved::Touched { id },
             Ok(Finding::Moved { id }) => Resolved::Moved { id },
             Ok(Finding::CopyOf { id, hash }) => Resolved::CopyOf { id, hash },
             Ok(Finding::SameAs { first, hash }) => Resolved::SameAs { first, hash },
-            Err(reason) => Resolved::Skipped { hash: message.hash, reason },
+            Err(reason) => {
+                // Frames that are with the encoder are of no use any more.
+                self.videos.remove(&index);
+                Resolved::Skipped { hash: message.hash, reason }
+            }
+        };
+        self.resolve(index, resolved)
+    }
+
+    /// Goes on with a video once all of its frames are encoded.
+    fn video(&mut self, index: usize) -> Result<(), IndexerError> {
+        let is_whole = |frames: &Frames| {
+            frames.whole.as_ref().is_some_and(|(_, count)| frames.rows.len() + frames.errors.len() == *count)
+        };
+        if !self.videos.get(&index).is_some_and(is_whole) {
+            return Ok(());
+        }
+        let Some(Frames { rows: mut items, errors, whole: Some((photo, _)) }) = self.videos.remove(&index) else {
+            return Ok(());
+        };
+        // Batches may be done in another order.
+        items.sort_by_key(|item| item.position);
+        let hash = Some(photo.hash);
+        let resolved = match errors.into_iter().next() {
+            Some(error) if items.is_empty() => Resolved::Skipped { hash, reason: SkipReason::NotEncoded { error } },
+            // A frame that upsets the model is one of many.
+            _ => Resolved::Encoded { photo, items, read_from: index },
         };
         self.resolve(index, resolved)
     }
@@ -362,16 +405,22 @@ impl<'a> Pipeline<'a> {
     fn settle(&mut self, index: usize, resolved: Resolved) -> Result<(), IndexerError> {
         let work = &self.work[index];
         match resolved {
-            Resolved::Encoded { photo, row, read_from } => {
-                let Seen { hash, metadata, picture_hash } = *photo;
+            Resolved::Encoded { photo, items, read_from } => {
+                let Seen { hash, asset } = *photo;
                 let file = &work.file;
                 let (path, stamp, sidecars) = (file.path.clone(), file.stamp, file.sidecars.stamp);
-                let asset = Asset { path, stamp, hash, sidecars, picture_hash, ..details::to_asset(metadata) };
-                self.add(index, (asset, row), Outcome::Encoded)?;
+                self.add(index, (Asset { path, stamp, hash, sidecars, ..asset }, items), Outcome::Encoded)?;
                 if read_from != index {
                     // The other file has another name and sidecars of its own.
                     self.read_details_again(index);
                 }
+            }
+            Resolved::PartOfPhoto => {
+                if self.replace(index)? {
+                    self.report.removed += 1;
+                }
+                self.report.parts_of_photos += 1;
+                self.done(index, Outcome::PartOfPhoto);
             }
             Resolved::Touched { id } => {
                 self.write(|writer| writer.touch(id, work.file.stamp))?;
@@ -419,11 +468,7 @@ impl<'a> Pipeline<'a> {
                 for (photo, row) in photos.into_iter().zip(rows) {
                     match row {
                         Ok(row) => self.encoded(photo, row)?,
-                        Err(error) => {
-                            let (index, Seen { hash, .. }) = photo;
-                            let reason = SkipReason::NotEncoded { error };
-                            self.resolve(index, Resolved::Skipped { hash: Some(hash), reason })?;
-                        }
+                        Err(error) => self.not_encoded(photo, error)?,
                     }
                 }
             }
@@ -433,13 +478,39 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
-    fn encoded(&mut self, (index, photo): Waiting, row: Vec<f32>) -> Result<(), IndexerError> {
-        self.resolve(index, Resolved::Encoded { photo: Box::new(photo), row, read_from: index })
+    fn encoded(&mut self, Waiting { work, part }: Waiting, embedding: Vec<f32>) -> Result<(), IndexerError> {
+        match part {
+            Part::Photo(photo) => {
+                let items = vec![NewItem { position: 0, embedding }];
+                self.resolve(work, Resolved::Encoded { photo: Box::new(photo), items, read_from: work })
+            }
+            Part::Frame(position) => {
+                if let Some(frames) = self.videos.get_mut(&work) {
+                    frames.rows.push(NewItem { position, embedding });
+                }
+                self.video(work)
+            }
+        }
     }
 
-    fn add(&mut self, index: usize, photo: (Asset, Vec<f32>), outcome: Outcome) -> Result<(), IndexerError> {
+    fn not_encoded(&mut self, Waiting { work, part }: Waiting, error: BoxedError) -> Result<(), IndexerError> {
+        match part {
+            Part::Photo(Seen { hash, .. }) => {
+                let reason = SkipReason::NotEncoded { error };
+                self.resolve(work, Resolved::Skipped { hash: Some(hash), reason })
+            }
+            Part::Frame(_) => {
+                if let Some(frames) = self.videos.get_mut(&work) {
+                    frames.errors.push(error);
+                }
+                self.video(work)
+            }
+        }
+    }
+
+    fn add(&mut self, index: usize, photo: (Asset, Vec<NewItem>), outcome: Outcome) -> Result<(), IndexerError> {
         self.replace(index)?;
-        let id = self.write(|writer| writer.add(photo.0, photo.1))?;
+        let id = self.write(|writer| writer.add_items(photo.0, &photo.1))?;
         self.ids[index] = Some(id);
         self.report.indexed += 1;
         self.report.copied += u64::from(outcome == Outcome::Copied);
@@ -468,8 +539,8 @@ impl<'a> Pipeline<'a> {
             let other = self.work[first].file.path.clone();
             return self.skip(index, Some(hash), SkipReason::SameAs { other });
         };
-        let (asset, embedding) = self.writer.photo(id)?.ok_or(IndexError::UnknownId { id })?;
-        let photo = Copied::of(asset, embedding, &self.work[index], hash);
+        let (asset, items) = self.writer.asset(id)?.ok_or(IndexError::UnknownId { id })?;
+        let photo = Copied::of(asset, items, &self.work[index], hash);
         self.add_copy(index, photo)
     }
 
@@ -560,9 +631,19 @@ struct Stages<P> {
     at_once: usize,
 }
 
+/// The frames of a video that were encoded so far.
+#[derive(Default)]
+struct Frames {
+    rows: Vec<NewItem>,
+    /// What came of frames that could not be encoded.
+    errors: Vec<BoxedError>,
+    /// What is known of the video, and how many frames it has, once all of them were told.
+    whole: Option<(Box<Seen>, usize)>,
+}
+
 /// A photo as another one with the same content has it.
 struct Copied {
-    photo: (Asset, Vec<f32>),
+    photo: (Asset, Vec<NewItem>),
     is_said_anew: bool,
 }
 
@@ -571,19 +652,20 @@ fn is_said_anew(asset: &Asset, file: &FoundFile) -> bool {
     asset.sidecars != file.sidecars.stamp || asset.path.file_name() != file.path.file_name()
 }
 
-/// The photo with the content of the photo `id`, for a file of its own, and its embedding.
+/// The photo with the content of the photo `id`, for a file of its own, and its items.
 fn copy(reader: &IndexReader, id: u64, work: &Work, hash: [u8; 16]) -> Result<Copied, IndexerError> {
     let unknown = || IndexError::UnknownId { id };
-    let embedding = reader.embedding(id).ok_or_else(unknown)?;
     let record = reader.records(&[id])?.into_iter().next().ok_or_else(unknown)?;
-    Ok(Copied::of(record.asset, embedding, work, hash))
+    let item = |(item, &position)| Some(NewItem { position, embedding: reader.embedding(item)? });
+    let items: Option<Vec<NewItem>> = record.items().zip(&record.positions).map(item).collect();
+    Ok(Copied::of(record.asset, items.ok_or_else(unknown)?, work, hash))
 }
 
 impl Copied {
-    fn of(asset: Asset, embedding: Vec<f32>, work: &Work, hash: [u8; 16]) -> Copied {
+    fn of(asset: Asset, items: Vec<NewItem>, work: &Work, hash: [u8; 16]) -> Copied {
         let is_said_anew = is_said_anew(&asset, &work.file);
         let (path, stamp) = (work.file.path.clone(), work.file.stamp);
-        Copied { photo: (Asset { path, stamp, hash, ..asset }, embedding), is_said_anew }
+        Copied { photo: (Asset { path, stamp, hash, ..asset }, items), is_said_anew }
     }
 }
 

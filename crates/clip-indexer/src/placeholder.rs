@@ -52,7 +52,7 @@ fn is_dataless(flags: u32) -> bool {
     flags & DATALESS != 0
 }
 
-/// The photo that a file with another name is the placeholder of: `a.jpg` for `.a.jpg.icloud`.
+/// The photo or video that a file with another name is the placeholder of: `a.jpg` for `.a.jpg.icloud`.
 pub(crate) fn stands_for(path: &Path) -> Option<PathBuf> {
     let extension = path.extension()?;
     let stem = path.file_stem()?.to_str()?;
@@ -64,7 +64,7 @@ pub(crate) fn stands_for(path: &Path) -> Option<PathBuf> {
         return None;
     };
     let photo = path.with_file_name(name);
-    clip_image::looks_like_photo(&photo).then_some(photo)
+    (clip_image::looks_like_photo(&photo) || clip_image::looks_like_video(&photo)).then_some(photo)
 }
 
 #[cfg(test)]
@@ -77,6 +77,7 @@ mod tests {
         let a = Some(PathBuf::from("/p/a b.JPG"));
         assert_eq!(photo(".a b.JPG.icloud"), a);
         assert_eq!(photo("a b.JPG.nextcloud"), a);
+        assert_eq!(photo(".a.mov.icloud"), Some(PathBuf::from("/p/a.mov")));
         assert_eq!(photo("a b.JPG.owncloud"), a);
         for other in ["a.jpg.icloud", ".notes.txt.icloud", ".icloud", "a.nextcloud", "a.jpg", "x.jpg.cloud"] {
             assert_eq!(photo(other), None, "{other}");

@@ -268,17 +268,11 @@ mod tests {
     }
 
     fn known(id: u64, path: &str) -> Known {
-        Known { id, path: path.into(), hash: [id as u8; 16], stamp: stamp(1), is_outdated: false, sidecars: None }
+        Known { id, path: path.into(), hash: [id as u8; 16], stamp: stamp(1), ..Known::default() }
     }
 
     fn found(path: &str, mtime_ns: i128) -> FoundFile {
-        FoundFile {
-            path: path.into(),
-            stamp: stamp(mtime_ns),
-            sidecars: Default::default(),
-            folder_device: None,
-            in_cloud: false,
-        }
+        FoundFile { path: path.into(), stamp: stamp(mtime_ns), ..FoundFile::default() }
     }
 
     fn planned(known: &[Known], found: Vec<FoundFile>, blind: &[Blind], forget: bool) -> Plan {

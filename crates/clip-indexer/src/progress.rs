@@ -76,6 +76,8 @@ pub enum Outcome {
     Moved,
     /// Known, with another time of change.
     Touched,
+    /// A video that is the moving half of a photo, and no photo or video of its own.
+    PartOfPhoto,
 }
 
 /// Listens to a run. Called from several threads; a call that takes long holds up the run.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clip_encoder::BoxedError;
 use clip_image::ImageError;
+use clip_video::VideoError;
 use thiserror::Error;
 
 use crate::ignore_file::IgnoreFault;
@@ -13,7 +14,7 @@ use crate::passed_over::PassedOver;
 /// What [`Indexer::run`](crate::Indexer::run) did.
 ///
 /// Every file that looks like a photo and is not left out is counted exactly once, in `indexed`, `unchanged`, `moved`,
-/// `skipped`, `skipped_before` or `in_cloud`, unless the run was cancelled before it came to it.
+/// `skipped`, `skipped_before`, `in_cloud` or `parts_of_photos`, unless the run was cancelled before it came to it.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
@@ -26,6 +27,9 @@ pub struct Report {
     /// How many of `unchanged` had their details (time, place, keywords and so on) read again: an earlier version knew
     /// fewer of them, or a sidecar was added, changed or removed.
     pub details_read: u64,
+    /// Videos that turned out to be the moving halves of photos, and so are none of their own. Once the index has their photos,
+    /// they are not counted any more.
+    pub parts_of_photos: u64,
     /// Photos known by their content that now lie elsewhere.
     pub moved: u64,
     /// Photos that left the index: gone from the disk, excluded, or overwritten by something that is no photo.
@@ -108,6 +112,9 @@ pub enum SkipReason {
     /// The file could not be read or decoded.
     #[error("{0}")]
     Image(#[from] ImageError),
+    /// No frame of the video could be had.
+    #[error("{0}")]
+    Video(#[from] VideoError),
     /// The file holds the same bytes as another one, which was skipped.
     #[error("identical to {}, which was skipped", other.display())]
     SameAs {
@@ -143,6 +150,13 @@ impl SkipReason {
                 | Self::InCloud
                 | Self::Panicked { .. }
                 | Self::NotEncoded { .. }
+                | Self::Video(
+                    VideoError::NotStarted { .. }
+                        | VideoError::NotFfmpeg { .. }
+                        | VideoError::Hung { .. }
+                        | VideoError::TooSlow { .. }
+                        | VideoError::Cancelled
+                )
                 | Self::Image(
                     ImageError::Io(_)
                         | ImageError::NotBuiltIn { .. }

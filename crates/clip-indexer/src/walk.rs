@@ -19,7 +19,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clip_files::system_error::{describe, says_missing};
-use clip_index::Stamp;
 use walkdir::WalkDir;
 
 use crate::excluded::Excluded;
@@ -31,7 +30,7 @@ use crate::placeholder::{is_placeholder, stands_for};
 use crate::progress::{Event, Progress};
 use crate::region::Region;
 use crate::report::{SkipReason, Skipped};
-use crate::sidecars::{Beside, Sidecars};
+use crate::sidecars::{Beside, is_video};
 use crate::stamp::{device_of, stamp_of};
 use crate::system_folders::{is_hidden, is_system_folder};
 
@@ -50,6 +49,8 @@ pub(crate) struct Selection {
     pub follow_links: bool,
     /// Whether files that reading would download are treated like others.
     pub download: bool,
+    /// Whether videos are listed, too.
+    pub videos: bool,
 }
 
 /// What a walk came back with.
@@ -141,6 +142,7 @@ struct Walker<'a> {
     ignore_files: IgnoreFiles,
     follow_links: bool,
     download: bool,
+    videos: bool,
     links: BTreeSet<PathBuf>,
     folders: HashSet<Identity>,
     files: HashSet<Identity>,
@@ -165,7 +167,7 @@ impl<'a> Walker<'a> {
         progress: &'a dyn Progress,
         cancel: &'a AtomicBool,
     ) -> Walker<'a> {
-        let Selection { excluded, ignore_files, follow_links, download } = selection;
+        let Selection { excluded, ignore_files, follow_links, download, videos } = selection;
         Walker {
             out: Walk::default(),
             roots,
@@ -173,6 +175,7 @@ impl<'a> Walker<'a> {
             ignore_files,
             follow_links,
             download,
+            videos,
             links: BTreeSet::new(),
             folders: HashSet::new(),
             files: HashSet::new(),
@@ -192,12 +195,23 @@ impl<'a> Walker<'a> {
         self.merge_blind_spots();
         self.out.ignore_faults = self.ignore_files.take_faults();
         let photos = self.out.files.iter_mut().map(|file| (file.path.as_path(), &mut file.sidecars));
-        for path in self.beside.share_out(photos) {
-            self.out.passed_over.file(&path);
+        let mut assigned = self.beside.share_out(photos);
+        for path in std::mem::take(&mut assigned.unused) {
+            if !self.is_wanted(&path) {
+                self.out.passed_over.file(&path);
+            }
+        }
+        for file in &mut self.out.files {
+            file.photos = assigned.photos.remove(&file.path).unwrap_or_default();
         }
         self.out.skipped.sort_by(|a, b| a.path.cmp(&b.path));
         self.progress.event(Event::Walking { found: self.out.files.len() as u64 });
         self.out
+    }
+
+    /// Whether a file is one to be listed, by its name.
+    fn is_wanted(&self, path: &Path) -> bool {
+        clip_image::looks_like_photo(path) || self.videos && clip_image::looks_like_video(path)
     }
 
     /// Walks everything below `root` without following links.
@@ -253,7 +267,7 @@ impl<'a> Walker<'a> {
         phase: Phase,
     ) -> bool {
         if kind.is_file()
-            && let Some(photo) = stands_for(path)
+            && let Some(photo) = stands_for(path).filter(|photo| self.is_wanted(photo))
         {
             if self.looks_at(&photo, false) {
                 self.stand_ins.push(photo);
@@ -282,11 +296,15 @@ impl<'a> Walker<'a> {
             return false;
         }
         // Anything else that is no photo by name costs no further system call.
-        if !kind.is_dir() && !clip_image::looks_like_photo(path) {
-            if kind.is_file() && !self.beside.add(path, || metadata().ok()) {
+        if !kind.is_dir() && !self.is_wanted(path) {
+            if kind.is_file() && !self.add_beside(path, || metadata().ok()) {
                 self.out.passed_over.file(path);
             }
             return false;
+        }
+        if kind.is_file() && is_video(path) {
+            // It may be the moving half of a photo.
+            self.add_beside(path, || metadata().ok());
         }
         if self.unsettled.contains(path) {
             return false;
@@ -413,10 +431,7 @@ impl<'a> Walker<'a> {
             match kind {
                 Ok(kind) if kind.is_dir() => {
                     // A word about its name, if a walk would enter it.
-                    if clip_image::looks_like_photo(&path)
-                        && !is_hidden(&entry.file_name())
-                        && self.looks_at(&path, true)
-                    {
+                    if self.is_wanted(&path) && !is_hidden(&entry.file_name()) && self.looks_at(&path, true) {
                         self.name_folder(&path);
                     }
                 }
@@ -442,7 +457,7 @@ impl<'a> Walker<'a> {
                     }
                     _ => {}
                 }
-            } else if may_matter(&link) {
+            } else if self.may_matter(&link) {
                 self.out.links_have_changed = true;
             }
         }
@@ -455,9 +470,14 @@ impl<'a> Walker<'a> {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
             if entry.file_type().is_ok_and(|kind| kind.is_file()) && !self.excluded.names(&path, false) {
-                self.beside.add(&path, || entry.metadata().ok());
+                self.add_beside(&path, || entry.metadata().ok());
             }
         }
+    }
+
+    /// Adds a file that may tell of others.
+    fn add_beside(&mut self, path: &Path, metadata: impl Fn() -> Option<Metadata>) -> bool {
+        self.beside.add(path, &metadata) || self.videos && self.beside.add_text(path, &metadata)
     }
 
     /// Follows the links found so far, and those found on the way. Links to folders come first: a file that one of
@@ -492,7 +512,7 @@ impl<'a> Walker<'a> {
             match std::fs::metadata(&link) {
                 Ok(target) => {
                     let known = Identity::of(&link, &target).is_some_and(|identity| self.files.contains(&identity));
-                    let is_listed = clip_image::looks_like_photo(&link) && !known && self.looks_at_target(&link);
+                    let is_listed = self.is_wanted(&link) && !known && self.looks_at_target(&link);
                     let role = if is_listed { Role::File } else { Role::None };
                     self.out.links.insert(Link::of(&link, role), link.clone());
                     if is_listed {
@@ -539,7 +559,7 @@ impl<'a> Walker<'a> {
             return false;
         }
         let is_ignored = self.ignore_files.ignores(path, is_folder);
-        if is_ignored && (is_folder || clip_image::looks_like_photo(path)) {
+        if is_ignored && (is_folder || self.is_wanted(path)) {
             self.out.left_out.insert(path.to_path_buf());
         }
         !is_ignored
@@ -604,8 +624,7 @@ impl<'a> Walker<'a> {
         for path in std::mem::take(&mut self.stand_ins) {
             if found.insert(path.clone()) {
                 let folder_device = path.parent().and_then(|folder| self.devices.get(folder)).copied();
-                let (stamp, sidecars) = (Stamp::default(), Sidecars::default());
-                self.out.files.push(FoundFile { path, stamp, sidecars, folder_device, in_cloud: true });
+                self.out.files.push(FoundFile { path, folder_device, in_cloud: true, ..FoundFile::default() });
             }
         }
     }
@@ -642,9 +661,9 @@ impl<'a> Walker<'a> {
         self.out.files.push(FoundFile {
             path: path.to_path_buf(),
             stamp: stamp_of(metadata),
-            sidecars: Sidecars::default(),
             folder_device,
             in_cloud,
+            ..FoundFile::default()
         });
         if self.out.files.len().is_multiple_of(EVENT_EVERY) {
             self.progress.event(Event::Walking { found: self.out.files.len() as u64 });
@@ -653,7 +672,7 @@ impl<'a> Walker<'a> {
 
     /// A folder called like a photo is more often a mistake than a wish, so it is named; its contents still count.
     fn name_folder(&mut self, path: &Path) {
-        if clip_image::looks_like_photo(path) {
+        if self.is_wanted(path) {
             self.skip(path, SkipReason::NotAFile { kind: "a folder" });
         }
     }
@@ -714,15 +733,15 @@ impl<'a> Walker<'a> {
         self.out.skipped.push(skipped);
     }
 
+    /// Whether a link may lead to photos, or nowhere, which is worth a word.
+    fn may_matter(&self, link: &Path) -> bool {
+        self.is_wanted(link) || std::fs::metadata(link).is_ok_and(|target| target.is_dir()) || !link.exists()
+    }
+
     fn stopped(&mut self) -> bool {
         self.out.cancelled |= self.cancel.load(Ordering::Relaxed);
         self.out.cancelled
     }
-}
-
-/// Whether a link may lead to photos, or nowhere, which is worth a word.
-fn may_matter(link: &Path) -> bool {
-    clip_image::looks_like_photo(link) || std::fs::metadata(link).is_ok_and(|target| target.is_dir()) || !link.exists()
 }
 
 /// What the system said, without the path that walkdir adds.

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use clip_index::{IndexError, IndexReader, Mean, Neighbour, Record, SearchOptions};
+use clip_index::{IndexError, IndexReader, Kind, Mean, Neighbour, Record, SearchOptions};
 use roaring::RoaringTreemap;
 
 use crate::absent::is_absent;
@@ -101,6 +101,10 @@ impl<'a> Alikes<'a> {
                 continue;
             }
             let Some(other) = self.reader.records(&[id])?.pop() else { continue };
+            // A moment of a video is like others of it, and says nothing of the rest.
+            if other.asset.kind == Kind::Video || record.asset.kind == Kind::Video {
+                continue;
+            }
             let other_looks = Looks::of(&other.asset);
             let is_alike = record.asset.hash == other.asset.hash && record.asset.hash != UNKNOWN
                 || looks.same_picture(&other_looks, || Some(far)).is_some()

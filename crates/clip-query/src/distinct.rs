@@ -1,17 +1,20 @@
-//! Identical files are one result.
+//! Identical files are one result, and so are the moments of a video.
 //!
 //! The index knows each file by itself, and copies of a photo have the same embedding, so they follow one another in what a
 //! search finds. Here they become groups, and it is decided whether enough was found for the results that are wanted.
+//!
+//! A video is found by its best moment. Weighting all of its moments by how well they answer, as CLIP4Clip's mean does with equal
+//! weights (Luo et al. 2021), finds fewer of them: what is asked for is mostly shown for a small part of a video.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use clip_index::{Neighbour, Position, Record};
+use clip_index::{Kind, Neighbour, Position, Record};
 
 /// Stands for the hash of a file whose content is not known, as that of an imported photo may be.
 pub(crate) const UNKNOWN: [u8; 16] = [0; 16];
 
-/// Items of identical files, and of nothing else, in the order in which they were found.
+/// Items of identical files, and of nothing else, in the order in which they were found: of a video, the best.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Group {
     /// That of the best.
@@ -24,21 +27,46 @@ pub(crate) struct Group {
     pub alike: Vec<Record>,
 }
 
-/// Puts items of identical files together: the same position in files with the same bytes. The groups are in the order of
-/// their first members.
+/// What items of one result have in common.
+#[derive(PartialEq, Eq, Hash)]
+enum Key {
+    /// A position in files with these bytes.
+    Place([u8; 16], Position),
+    /// Any moment of videos with these bytes.
+    Video([u8; 16]),
+    /// Any moment of the video with this id.
+    File(u64),
+}
+
+impl Key {
+    /// `None` for a file that is known to be like no other.
+    fn of(item: u64, record: &Record) -> Option<Key> {
+        let (hash, is_known) = (record.asset.hash, record.asset.hash != UNKNOWN);
+        match record.asset.kind {
+            Kind::Video if is_known => Some(Key::Video(hash)),
+            Kind::Video => Some(Key::File(record.id)),
+            _ => is_known.then(|| Key::Place(hash, record.position(item).unwrap_or_default())),
+        }
+    }
+}
+
+/// Puts items of identical files together: the same position in files with the same bytes, and all moments of a video, of which the
+/// first that was found is kept. The groups are in the order of their first members.
 pub(crate) fn groups(found: impl IntoIterator<Item = (Neighbour, Record)>) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    let mut places: HashMap<([u8; 16], Position), usize> = HashMap::new();
+    let mut places: HashMap<Key, usize> = HashMap::new();
     for (Neighbour { id: item, score }, record) in found {
-        let hash = record.asset.hash;
-        let key = (hash, record.position(item).unwrap_or_default());
-        match places.get(&key) {
-            Some(&place) if hash != UNKNOWN => groups[place].members.push((item, record)),
-            _ => {
-                places.insert(key, groups.len());
-                groups.push(Group { score, members: vec![(item, record)], kin: Vec::new(), alike: Vec::new() });
+        let key = Key::of(item, &record);
+        if let Some(place) = key.as_ref().and_then(|key| places.get(key)) {
+            let members = &mut groups[*place].members;
+            let is_video = record.asset.kind == Kind::Video;
+            if !(is_video && members.iter().any(|(_, member)| member.id == record.id)) {
+                members.push((item, record));
             }
+            continue;
         }
+        places.extend(key.map(|key| (key, groups.len())));
+        groups.push(Group { score, members: vec![(item, record)], kin: Vec::new(), alike: Vec::new() });
     }
     groups
 }
@@ -97,10 +125,20 @@ mod tests {
     }
 
     #[test]
-    fn two_moments_of_a_video_are_two_results() {
-        let (first, video) = found(5, 0.9, 7, &[0, 1000]);
-        let second = (Neighbour { id: 6, score: 0.8 }, video.clone());
-        assert_eq!(ids(&groups([(first, video), second])), [vec![5], vec![6]]);
+    fn two_pages_of_a_document_are_two_results_and_two_moments_of_a_video_are_one() {
+        let of = |kind, content| {
+            let at = |id, item, score| {
+                let (_, mut record) = found(id, 0.0, content, &[0, 1000]);
+                record.asset.kind = kind;
+                (Neighbour { id: item, score }, record)
+            };
+            // The second file has the same bytes.
+            groups([at(5, 6, 0.9), at(7, 8, 0.9), at(5, 5, 0.8), at(7, 7, 0.8)])
+        };
+        assert_eq!(ids(&of(Kind::Document, 7)), [vec![6, 8], vec![5, 7]]);
+        assert_eq!(ids(&of(Kind::Video, 7)), [vec![6, 8]]);
+        assert_eq!(of(Kind::Video, 7)[0].score, 0.9);
+        assert_eq!(ids(&of(Kind::Video, 0)), [vec![6], vec![8]], "of unknown content");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use clip_encoder::Encoder;
-use clip_index::{Bank, IndexError, IndexReader, Mean, Neighbour, Plan, Record};
+use clip_index::{Bank, Filter, IndexError, IndexReader, Kind, Mean, Neighbour, Plan, Record};
 use roaring::RoaringTreemap;
 
 use crate::absent::is_absent;
@@ -191,8 +191,8 @@ impl<E: Encoder> Searcher<E> {
         Ok((hits, explanation))
     }
 
-    /// How many photos meet the conditions of a query, whatever they show. Files that belong together are one; identical files
-    /// count one by one.
+    /// How many photos meet the conditions of a query, whatever they show. Files that belong together are one, and so are the moments
+    /// of a video; identical files count one by one.
     ///
     /// # Errors
     /// Those of reading the index.
@@ -207,10 +207,23 @@ impl<E: Encoder> Searcher<E> {
                 Some(filter) => all |= self.reader.matching(&filter)?,
             }
         }
+        self.retain_first_moments(&mut all)?;
         if !query.pairs {
             return Ok(all.len());
         }
         Ok(Pairs::new(&self.reader, Some(all.clone()), &self.mean, false).count(&all)?)
+    }
+
+    /// Leaves one item of each video.
+    fn retain_first_moments(&self, items: &mut RoaringTreemap) -> Result<(), IndexError> {
+        let mut left = self.reader.matching(&Filter::Kind(Kind::Video))? & &*items;
+        while let Some(item) = left.min() {
+            // An item without a record is damage, which is told of elsewhere.
+            let moments = self.reader.records(&[item])?.pop().map_or(item..item + 1, |record| record.items());
+            left.remove_range(item..moments.end.max(item + 1));
+            items.remove_range(item + 1..moments.end.max(item + 1));
+        }
+        Ok(())
     }
 
     /// The unit vectors that stand for the alternatives of a query; `None` for one that only sets conditions.

@@ -5,7 +5,7 @@ use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clip_index::{Asset, Bank, GraphOptions, IndexError, IndexWriter, Kind, ModelId, Remedy, Stamp};
+use clip_index::{Asset, Bank, GraphOptions, IndexError, IndexWriter, Kind, ModelId, NewItem, Remedy, Stamp};
 use clip_query::{
     Alternative, BoxedError, Encoder, Filter, Fusion, Method, NumberField, Order, Query, QueryError, Ranked, Searcher,
     Strategy, Term,
@@ -420,6 +420,44 @@ fn identical_files_are_one_result_and_the_limit_counts_contents() {
     assert_eq!(hits[0].duplicates.len(), 299);
     let paths: Vec<_> = hits[0].paths().map(|path| path.to_str().unwrap()).collect();
     assert_eq!((paths.len(), paths[0], paths[1], paths[299]), (300, "/red/0", "/red/1", "/red/299"));
+}
+
+#[test]
+fn a_video_is_one_result_at_its_best_moment() {
+    let fixture = Fixture::new(&[("/p/red.jpg", [0.9, 0.3, 0.3]), ("/p/green.jpg", [0.0, 1.0, 0.1])]);
+    let mut writer = fixture.writer();
+    let colours = [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [1.0, 0.1, 0.0], [0.2, 1.0, 0.0]];
+    let moments: Vec<NewItem> = (0..)
+        .zip(colours)
+        .map(|(at, colour)| NewItem { position: at * 2500, embedding: unit(colour).to_vec() })
+        .collect();
+    let film = |path: &str, content: u8| Asset { kind: Kind::Video, hash: [content; 16], ..photo(path) };
+    writer.add_items(film("/p/film.mp4", 7), &moments).unwrap();
+    writer.add_items(film("/p/copy.mp4", 7), &moments).unwrap();
+    writer.add_items(film("/p/short.mp4", 8), &moments[3..]).unwrap();
+    writer.commit().unwrap();
+    let searcher = fixture.searcher();
+    let found = |query: Query| {
+        let hits = searcher.search(&query).unwrap();
+        hits.iter().map(|hit| (hit.path.display().to_string(), hit.position, hit.duplicates.len())).collect::<Vec<_>>()
+    };
+    let hit = |path: &str, position, copies| (path.to_owned(), position, copies);
+    assert_eq!(
+        found(Query::text("red").limit(9)),
+        [hit("/p/film.mp4", 2500, 1), hit("/p/red.jpg", 0, 0), hit("/p/short.mp4", 7500, 0), hit("/p/green.jpg", 0, 0)]
+    );
+    assert_eq!(found(Query::text("blue").limit(1)), [hit("/p/film.mp4", 0, 1)]);
+    // The limit counts videos, not their moments.
+    assert_eq!(found(Query::text("red").limit(2).filter(Filter::Kind(Kind::Video))).len(), 2);
+    assert_eq!(found(Query::text("red").limit(9).collapse()).len(), 4);
+    let videos = Query::any(vec![Alternative { terms: Vec::new(), filter: Filter::Kind(Kind::Video) }]);
+    assert_eq!(found(videos.clone().limit(9)), [hit("/p/film.mp4", 0, 1), hit("/p/short.mp4", 7500, 0)]);
+    assert_eq!(searcher.count(&videos).unwrap(), 3, "identical files count one by one");
+    assert_eq!(searcher.count(&videos.without_pairs()).unwrap(), 3);
+    // An item that was kept leads to the same moment.
+    let best = searcher.search(&Query::text("red").limit(1)).unwrap().remove(0);
+    let again = Ranked::from(&best).hit(searcher.reader()).unwrap().unwrap();
+    assert_eq!((again.position, again.item, again.id), (2500, best.item, best.id));
 }
 
 #[test]

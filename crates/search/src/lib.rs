@@ -105,7 +105,7 @@ pub use clip_index::{
 pub use clip_indexer::{
     Changes, Concern, Depth, Event, Forgotten, FoundPhotos, IGNORE_FILE, IgnoreFault, Ignored, IndexOptions, Indexer,
     IndexerError, Outcome, PassedOver, PassedOverKind, Progress, Remedy as IndexerRemedy, Removed, Report,
-    SYSTEM_FOLDERS, Session, Silent, SkipReason, Skipped, StageTimes, Unreachable, describe, find_photos,
+    SYSTEM_FOLDERS, Session, Silent, SkipReason, Skipped, StageTimes, Unreachable, VideoOptions, describe, find_photos,
     parse_exclude,
 };
 pub use clip_model::tokenizer::Tokenizer;
@@ -119,6 +119,8 @@ pub use clip_query::{
     Order, Plan, Property, Query, QueryError, Ranked, Reason, Role, Searcher, Shape, Strategy, Term, TextCache,
     TextField, duplicates,
 };
+
+pub use clip_video::{Ffmpeg, Limits as VideoLimits, Remedy as VideoRemedy, Sampling as VideoSampling, VideoError};
 
 /// The texts that correct scores.
 pub use clip_query::bank as bank_texts;

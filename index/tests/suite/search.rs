@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clip_index::{IndexReader, IndexWriter};
+use clip_index::{IndexReader, IndexWriter, NewItem};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use roaring::RoaringTreemap;
@@ -200,22 +200,28 @@ fn a_writer_has_photos_as_its_next_commit_will_have_them() {
     let dir = tempfile::tempdir().unwrap();
     let mut writer = IndexWriter::open_or_create(dir.path(), &model(4)).unwrap();
     let ids: Vec<u64> = (1..4).map(|number| writer.add_photo(photo(number, 4)).unwrap()).collect();
+    let moments: Vec<NewItem> =
+        (0..3).map(|at| NewItem { position: at * 500, embedding: photo(20 + at, 4).embedding }).collect();
+    let film = writer.add_items(photo(8, 4).asset, &moments).unwrap();
     let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-3);
     for is_committed in [false, true] {
         if is_committed {
             writer.commit().unwrap();
         }
         for (id, number) in ids.iter().zip(1..) {
-            let (asset, row) = writer.photo(*id).unwrap().unwrap();
-            assert_eq!(asset, photo(number, 4).asset);
-            assert!(close(&row, &photo(number, 4).embedding), "{row:?}");
+            let (asset, items) = writer.asset(*id).unwrap().unwrap();
+            assert_eq!((asset, items.len(), items[0].position), (photo(number, 4).asset, 1, 0));
+            assert!(close(&items[0].embedding, &photo(number, 4).embedding), "{items:?}");
         }
-        assert_eq!(writer.photo(999).unwrap(), None);
+        let (_, items) = writer.asset(film).unwrap().unwrap();
+        assert_eq!(items.iter().map(|item| item.position).collect::<Vec<_>>(), [0, 500, 1000]);
+        assert!(items.iter().zip(&moments).all(|(a, b)| close(&a.embedding, &b.embedding)), "{items:?}");
+        assert_eq!((writer.asset(999).unwrap(), writer.asset(film + 1).unwrap()), (None, None), "an item is no asset");
     }
     writer.relocate(ids[0], Path::new("/moved.jpg"), stamp(5, 5)).unwrap();
-    assert_eq!(writer.photo(ids[0]).unwrap().unwrap().0.path, Path::new("/moved.jpg"));
+    assert_eq!(writer.asset(ids[0]).unwrap().unwrap().0.path, Path::new("/moved.jpg"));
     writer.remove(ids[1]).unwrap();
     let withdrawn = writer.add_photo(photo(9, 4)).unwrap();
     writer.remove(withdrawn).unwrap();
-    assert_eq!((writer.photo(ids[1]).unwrap(), writer.photo(withdrawn).unwrap()), (None, None));
+    assert_eq!((writer.asset(ids[1]).unwrap(), writer.asset(withdrawn).unwrap()), (None, None));
 }

@@ -21,6 +21,7 @@ use crate::progress::{IndexProgress, duration};
 use crate::remedy;
 use crate::settings::{library, start_threads};
 use crate::suggestion::suggest;
+use crate::videos;
 
 pub(crate) fn run(index: &Path, args: &IndexArgs) -> Result<Exit> {
     let folders = if args.folders.is_empty() { proposed(index)? } else { args.folders.clone() };
@@ -42,6 +43,7 @@ pub(crate) fn run(index: &Path, args: &IndexArgs) -> Result<Exit> {
             download: args.download_photos,
             retry: args.retry,
             decoder: decoder(),
+            videos: if args.no_video { None } else { videos::videos() },
             ..IndexOptions::default()
         },
         rebuild: args.rebuild,
@@ -96,6 +98,7 @@ fn exit(report: &Report) -> Exit {
 fn skip_reason(reason: &SkipReason) -> String {
     let advice = match reason {
         SkipReason::Image(error) => error.remedy().and_then(remedy::image),
+        SkipReason::Video(error) => error.remedy().and_then(remedy::video),
         _ => None,
     };
     advice.map_or_else(|| reason.to_string(), |advice| format!("{reason}; {advice}"))
@@ -205,6 +208,11 @@ fn tell_what_was_passed_over(report: &Report) {
     if found == 0 && is_complete {
         notice(passed_over::nothing_found(&report.passed_over));
     } else if let Some(words) = passed_over::unreadable_pictures(&report.passed_over) {
+        notice(words);
+    }
+    if videos::are_out_of_reach()
+        && let Some(words) = passed_over::videos_without_ffmpeg(&report.passed_over)
+    {
         notice(words);
     }
 }

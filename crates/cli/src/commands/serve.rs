@@ -16,6 +16,7 @@ use crate::interrupt;
 use crate::output::{Results, notice, warning};
 use crate::query_text::today;
 use crate::settings::{cache_folder, library};
+use crate::videos::videos;
 
 /// A file of a token is not long.
 const MOST_TOKEN_BYTES: u64 = 4096;
@@ -38,7 +39,7 @@ pub(crate) fn run(index: &Path, args: &ServeArgs) -> Result<Exit> {
         read_only: args.read_only,
         thumbnails: cache_folder().map(|folder| folder.join("thumbnails")),
         decoder: decoder(),
-        indexing: IndexOptions { decoder: decoder(), ..IndexOptions::default() },
+        indexing: IndexOptions { decoder: decoder(), videos: videos(), ..IndexOptions::default() },
         ..Settings::new(today)
     };
     let server = Server::bind(Arc::new(library), settings).map_err(explained)?;

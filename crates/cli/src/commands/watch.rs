@@ -21,6 +21,7 @@ use crate::interrupt;
 use crate::output::{Results, count, is_quiet, notice, warning};
 use crate::progress::IndexProgress;
 use crate::settings::{library, start_threads};
+use crate::videos::videos;
 
 /// How soon Ctrl-C is heeded.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -42,6 +43,7 @@ pub(crate) fn run(index: &Path, args: &WatchArgs) -> Result<Exit> {
         batch: args.work.batch,
         download: args.download_photos,
         decoder: decoder(),
+        videos: if args.no_video { None } else { videos() },
         ..IndexOptions::default()
     };
     let watcher = Watcher::new(Timing::default(), |path| match Concern::of(path) {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::annotations::xmp::{self, Xmp};
 use crate::panics::catch;
+use crate::video::looks_like_video;
 use crate::{file, formats, movie};
 
 /// Of larger files, only the beginning is read.
@@ -37,7 +38,8 @@ pub fn subject_of_sidecar(path: &Path) -> Option<String> {
             let (stem, extension) = subject.rsplit_once('.')?;
             let subject = format!("{stem}{number}.{extension}");
             // Most other files of JSON have nothing to do with photos.
-            formats::looks_like_photo(Path::new(&subject)).then_some(subject)
+            let path = Path::new(&subject);
+            (formats::looks_like_photo(path) || looks_like_video(path)).then_some(subject)
         }
         _ => None,
     }
@@ -106,6 +108,7 @@ mod tests {
             ("a.jpg(1).json", "a(1).jpg"),
             ("a.jpg.supplemental-metadata(12).json", "a(12).jpg"),
             ("a(1).jpg.json", "a(1).jpg"),
+            ("a.mkv.json", "a.mkv"),
             ("IMG_1.MOV", "img_1"),
             ("a.b.mp4", "a.b"),
         ] {

@@ -51,7 +51,7 @@ fn on(device: u64) -> Stamp {
 
 fn file(path: &str, folder: u64, device: u64) -> FoundFile {
     let stamp = Stamp { ctime_ns: Some(2), ..on(device) };
-    FoundFile { path: path.into(), stamp, sidecars: Default::default(), folder_device: Some(folder), in_cloud: false }
+    FoundFile { path: path.into(), stamp, folder_device: Some(folder), ..FoundFile::default() }
 }
 
 /// Where a photo that was indexed on a file system is, after a walk of `/photos` that found files on file systems: path,
@@ -181,13 +181,7 @@ fn the_same_file_has_moved_wherever_its_folder_is_now() {
     let system = MadeUp::default();
     let departures = Departures { devices: Devices::default(), system: &system, roots: vec!["/media/usb".into()] };
     let became = |before: Stamp, now: Stamp| {
-        let now = FoundFile {
-            path: "/media/usb1/1".into(),
-            stamp: now,
-            sidecars: Default::default(),
-            folder_device: None,
-            in_cloud: false,
-        };
+        let now = FoundFile { path: "/media/usb1/1".into(), stamp: now, ..FoundFile::default() };
         departures.has_become(Path::new("/media/usb/1"), &before, &now)
     };
     // A drive that is mounted elsewhere, under another number.

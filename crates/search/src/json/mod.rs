@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use clip_index::{Exclude, IndexReader, ModelOrigin, Record, Status, VerifyReport};
+use clip_index::{Exclude, IndexReader, Kind, ModelOrigin, Record, Status, VerifyReport};
 use clip_indexer::{PassedOver, PassedOverKind, Removed, Report, Skipped, StageTimes};
 use clip_query::{DuplicateGroup, Hit, Member};
 use serde::Serialize;
@@ -82,6 +82,12 @@ pub struct JsonHit<'a> {
     /// Where that item is: milliseconds from the beginning, or pages from the first, which is 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<u64>,
+    /// `"video"` or `"document"`; left out for a photo.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'static str>,
+    /// The moment of a video that was found, in seconds from its beginning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<f64>,
     /// Width in pixels, upright.
     pub width: u32,
     /// Height in pixels, upright.
@@ -187,6 +193,8 @@ impl<'a> From<&'a Hit> for JsonHit<'a> {
             is_match: hit.is_match,
             item: has_several.then_some(hit.item),
             position: has_several.then_some(hit.position),
+            kind: kind_beside_photo(hit.record.asset.kind),
+            time: (hit.record.asset.kind == Kind::Video).then_some(hit.position as f64 / 1000.0),
             path: JsonPath::from(hit.path.as_path()),
             id: hit.id,
             width: hit.record.asset.width,
@@ -206,6 +214,15 @@ impl<'a> From<&'a Hit> for JsonHit<'a> {
             members: hit.members.iter().map(JsonMember::from).collect(),
             alike: hit.alike.iter().map(JsonDuplicate::from).collect(),
         }
+    }
+}
+
+/// What a file is, if it is no photo.
+fn kind_beside_photo(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Video => Some("video"),
+        Kind::Document => Some("document"),
+        _ => None,
     }
 }
 

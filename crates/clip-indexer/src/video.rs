@@ -1,0 +1,162 @@
+//! Videos: their frames, what is known of them, and which of them are only halves of Live Photos.
+
+use std::collections::{HashMap, HashSet};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clip_files::regular::{OpenError, open_with_metadata};
+use clip_image::{ContentHash, DETAILS_VERSION, ImageError, VideoDetails, hash_bytes, hash_reader};
+use clip_index::{Asset, Kind, Related};
+use clip_video::{Description, Video, VideoError};
+
+use crate::details;
+use crate::found::{FoundFile, Known};
+use crate::options::VideoOptions;
+use crate::report::SkipReason;
+
+/// Stands for how frames are chosen, besides the version of ffmpeg. To be raised when videos that could not be read may be read.
+const DECODER_VERSION: &str = "1";
+
+/// Stands for what decodes videos: where it is another, those that failed are tried again.
+pub(crate) fn decoder_id(videos: &VideoOptions) -> u64 {
+    let hash = hash_bytes(format!("{DECODER_VERSION} {}", videos.ffmpeg.version()).as_bytes()).0;
+    u64::from_le_bytes(std::array::from_fn(|at| hash[at]))
+}
+
+/// Videos that the index has as parts of photos, where the photos are as it knows them.
+pub(crate) fn companions(known: &[Known], found: &[FoundFile]) -> HashSet<PathBuf> {
+    let with_companions: HashMap<&Path, &Known> =
+        known.iter().filter(|known| !known.companions.is_empty()).map(|known| (known.path.as_path(), known)).collect();
+    if with_companions.is_empty() {
+        return HashSet::new();
+    }
+    let is_same = |file: &FoundFile, known: &Known| {
+        known.sidecars == file.sidecars.stamp && (file.in_cloud || known.stamp.same_content(&file.stamp))
+    };
+    let unchanged = found.iter().filter_map(|file| {
+        let known = with_companions.get(file.path.as_path())?;
+        is_same(file, known).then_some(known)
+    });
+    unchanged.flat_map(|known| known.companions.iter().map(|name| known.path.with_file_name(name))).collect()
+}
+
+/// Whether a video is the moving half of a photo beside it.
+pub(crate) fn is_part_of_photo(file: &FoundFile, limits: &clip_image::Limits) -> bool {
+    let is_half = |photo: &PathBuf| clip_image::is_moving_half(&file.path, photo, &[], limits, details::now());
+    file.photos.iter().any(is_half)
+}
+
+/// The hash of a video's content. It is read piece by piece.
+///
+/// # Errors
+/// [`SkipReason::Image`] if it cannot be read, and [`VideoError::Cancelled`].
+pub(crate) fn hash(path: &Path, cancel: &AtomicBool) -> Result<ContentHash, SkipReason> {
+    let (file, metadata) = open_with_metadata(path).map_err(|error| match error {
+        OpenError::NotRegular(kind) => ImageError::NotARegularFile { found: clip_files::kind::name(kind) },
+        OpenError::System(error) => ImageError::Io(error),
+    })?;
+    if metadata.len() == 0 {
+        return Err(ImageError::Empty.into());
+    }
+    let hash = hash_reader(Interruptible { file, cancel });
+    hash.map_err(|error| {
+        if cancel.load(Ordering::Relaxed) { VideoError::Cancelled.into() } else { ImageError::Io(error).into() }
+    })
+}
+
+/// A file of which no more is read once nobody wants it.
+struct Interruptible<'a, R> {
+    file: R,
+    cancel: &'a AtomicBool,
+}
+
+impl<R: Read> Read for Interruptible<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.cancel.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::Other.into());
+        }
+        self.file.read(buffer)
+    }
+}
+
+/// The frames of a video that are worth looking at.
+///
+/// # Errors
+/// Those of ffmpeg.
+pub(crate) fn frames(
+    videos: &VideoOptions,
+    path: &Path,
+    shorter_side: Option<u32>,
+    reserve: &dyn Fn(u64),
+    cancel: &AtomicBool,
+) -> Result<Video, VideoError> {
+    let VideoOptions { ffmpeg, sampling, limits } = videos;
+    ffmpeg.frames(path, shorter_side, sampling, limits, reserve, cancel)
+}
+
+/// What is known of a video besides its frames, in an asset without path, stamp and hash.
+pub(crate) fn to_asset(file: &FoundFile, description: &Description) -> Asset {
+    let created_at = description.created_at.as_deref();
+    let read = VideoDetails::read(&file.path, created_at, &file.sidecars.paths, details::now());
+    Asset {
+        kind: Kind::Video,
+        width: description.width,
+        height: description.height,
+        taken_at: read.taken_at,
+        utc_offset: read.utc_offset,
+        camera: read.camera,
+        gps: read.gps.map(|place| (place.latitude, place.longitude)),
+        related: Related { live_photo: read.live_photo, ..Related::default() },
+        rating: read.rating,
+        title: read.title,
+        description: read.description,
+        tags: read.tags,
+        people: read.people,
+        label: read.label,
+        places: read.places,
+        details_version: DETAILS_VERSION,
+        sidecars: file.sidecars.stamp,
+        ..Asset::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clip_index::Stamp;
+
+    use super::*;
+
+    #[test]
+    fn companions_are_those_of_photos_that_are_as_they_were() {
+        let stamp = |size| Stamp { size, ..Stamp::default() };
+        let known = |path: &str, size| Known {
+            path: path.into(),
+            stamp: stamp(size),
+            sidecars: Some(1),
+            companions: vec!["a.mov".into()],
+            ..Known::default()
+        };
+        let found = |path: &str, sidecars| FoundFile {
+            path: path.into(),
+            stamp: stamp(5),
+            sidecars: crate::sidecars::Sidecars { stamp: sidecars, ..Default::default() },
+            ..FoundFile::default()
+        };
+        let known = [known("/same/a.jpg", 5), known("/changed/a.jpg", 6), known("/new-video/a.jpg", 5)];
+        let found =
+            [found("/same/a.jpg", Some(1)), found("/changed/a.jpg", Some(1)), found("/new-video/a.jpg", Some(2))];
+        assert_eq!(companions(&known, &found), [PathBuf::from("/same/a.mov")].into());
+        assert_eq!(companions(&[], &found), HashSet::new());
+    }
+
+    #[test]
+    fn no_more_is_read_once_nobody_wants_it() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = |cancel| hash(file.path(), &AtomicBool::new(cancel)).unwrap_err();
+        assert!(matches!(error(false), SkipReason::Image(ImageError::Empty)));
+        std::fs::write(file.path(), "abc").unwrap();
+        assert!(matches!(error(true), SkipReason::Video(VideoError::Cancelled)));
+        assert_eq!(hash(file.path(), &AtomicBool::new(false)).unwrap(), hash_bytes(b"abc"));
+    }
+}
