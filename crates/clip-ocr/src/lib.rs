@@ -21,6 +21,7 @@
 mod error;
 mod languages;
 mod looks;
+mod montage;
 mod process;
 mod sizing;
 mod tesseract;

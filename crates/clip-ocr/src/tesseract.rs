@@ -8,6 +8,8 @@ use std::time::Duration;
 use fast_image_resize::FilterType;
 use image::RgbImage;
 
+use crate::looks::Region;
+use crate::montage::montage;
 use crate::process::{self, Bounds};
 use crate::sizing::{Grey, fitted};
 use crate::{Languages, OcrError, ReadText, Text, looks, tsv};
@@ -20,6 +22,8 @@ const VERSION: u32 = 1;
 const LEAST_SIDE: u32 = 1_800;
 const MOST_SIDE: u32 = 2_600;
 const GROWTH: f64 = 3.0;
+/// From this share of a picture on, all of it is read.
+const MOSTLY_TEXT: f32 = 0.5;
 /// Less sure words are mostly none, in percent.
 const LEAST_CONFIDENCE: f32 = 60.0;
 /// For questions about the program itself.
@@ -113,8 +117,7 @@ impl ReadText for Tesseract {
     }
 
     fn read(&self, picture: &RgbImage, cancel: &AtomicBool) -> Result<Text, OcrError> {
-        let size = fitted(picture.dimensions(), LEAST_SIDE, MOST_SIDE, GROWTH);
-        let grey = Grey::of(picture).resized(size, FilterType::CatmullRom);
+        let grey = prepared(picture);
         let mut command = Command::new(&self.program);
         command
             .args(["stdin", "stdout", "--psm", SPARSE, "-l", self.languages.as_str(), "-c", "tessedit_create_tsv=1"])
@@ -124,6 +127,18 @@ impl ReadText for Tesseract {
         let output = process::run(&mut command, &grey.to_pgm(), bounds, cancel)?;
         Ok(tsv::read(&output, LEAST_CONFIDENCE))
     }
+}
+
+/// What is read of a picture: all of it if most may be text, or if it is not to be seen where that is; else the parts with text.
+fn prepared(picture: &RgbImage) -> Grey {
+    let regions = looks::regions(picture);
+    let grey = Grey::of(picture);
+    let share: f32 = regions.iter().map(Region::area).sum();
+    if regions.is_empty() || share >= MOSTLY_TEXT {
+        let size = fitted(picture.dimensions(), LEAST_SIDE, MOST_SIDE, GROWTH);
+        return grey.resized(size, FilterType::CatmullRom);
+    }
+    montage(&grey, &regions, MOST_SIDE)
 }
 
 /// The mode that looks for words wherever they are.

@@ -6,6 +6,7 @@
 //! that is like text. It was fitted to photos with and without drawn text (`benches/compare/may_hold_text.py`). A picture passes if
 //! a few windows in a row do.
 
+mod regions;
 mod weights;
 mod windows;
 
@@ -13,6 +14,8 @@ use fast_image_resize::FilterType;
 use image::RgbImage;
 
 use crate::sizing::{Grey, fitted};
+use regions::Mark;
+pub(crate) use regions::Region;
 use windows::Windows;
 
 /// The longer side that a picture is looked at with, and how often it is halved.
@@ -26,6 +29,8 @@ const IN_A_ROW: usize = 3;
 const PLACE: usize = 2;
 /// How much like text it must be, in logarithms of odds.
 const LEAST: f32 = 2.8;
+/// The same of a single window for it to be part of a region.
+const LEAST_OF_ONE: f32 = 1.0;
 
 /// Whether a picture looks as if it held text. Takes some milliseconds, whatever the size, for a picture that was decoded at a fraction
 /// of its size; its shorter side should have 400 pixels or more, if the photo has.
@@ -56,23 +61,48 @@ fn sizes(picture: &RgbImage) -> Vec<Grey> {
     sizes
 }
 
+/// How much one size is like text.
 fn of_one_size(grey: &Grey) -> Option<f32> {
-    let windows = Windows::of(grey)?;
-    let apart = windows::ACROSS;
     let mut best = [f32::NEG_INFINITY; PLACE + 1];
-    for row in windows.features.chunks_exact(windows.across) {
-        let row: Vec<f32> = row.iter().map(weights::likeness).collect();
-        for start in 0..row.len().saturating_sub(apart * (IN_A_ROW - 1)) {
-            let mean = (0..IN_A_ROW).map(|number| row[start + number * apart]).sum::<f32>() / IN_A_ROW as f32;
-            // Those that were the best so far stay in order.
-            let place = best.iter().position(|&other| mean > other);
-            if let Some(place) = place {
-                best[place..].rotate_right(1);
-                best[place] = mean;
-            }
+    each_row_of_windows(grey, |_, _, mean, _| {
+        // Those that were the best so far stay in order.
+        if let Some(place) = best.iter().position(|&other| mean > other) {
+            best[place..].rotate_right(1);
+            best[place] = mean;
+        }
+    });
+    best.last().copied().filter(|likeness| likeness.is_finite())
+}
+
+/// Where text may be, the most like text first; empty if the picture does not look as if it held some.
+pub(crate) fn regions(picture: &RgbImage) -> Vec<Region> {
+    let sizes = sizes(picture);
+    let mut marks = Vec::new();
+    for (size, grey) in sizes.iter().enumerate() {
+        each_row_of_windows(grey, |row, column, mean, windows| {
+            let of_text = windows.iter().enumerate().filter(|(_, own)| mean >= LEAST && **own >= LEAST_OF_ONE);
+            marks.extend(of_text.map(|(number, _)| Mark {
+                size,
+                likeness: mean,
+                row,
+                column: column + number * windows::ACROSS,
+            }));
+        });
+    }
+    let whole = sizes.first().map_or((0, 0), |grey| (grey.width, grey.height));
+    regions::regions(&marks, whole)
+}
+
+/// Tells, for windows beside one another that do not overlap, the row and column of the first, their mean, and what each is.
+fn each_row_of_windows(grey: &Grey, mut tell: impl FnMut(usize, usize, f32, [f32; IN_A_ROW])) {
+    let Some(windows) = Windows::of(grey) else { return };
+    for (row, features) in windows.features.chunks_exact(windows.across).enumerate() {
+        let row_of: Vec<f32> = features.iter().map(weights::likeness).collect();
+        for column in 0..row_of.len().saturating_sub(windows::ACROSS * (IN_A_ROW - 1)) {
+            let beside = std::array::from_fn(|number| row_of[column + number * windows::ACROSS]);
+            tell(row, column, beside.iter().sum::<f32>() / IN_A_ROW as f32, beside);
         }
     }
-    best.last().copied().filter(|likeness| likeness.is_finite())
 }
 
 /// Writes the features of all windows, for `examples/text_features.rs`, which includes this file.
@@ -132,12 +162,14 @@ mod tests {
         }
         let plain = RgbImage::from_pixel(600, 400, Rgb([90; 3]));
         let slope = RgbImage::from_fn(600, 400, |x, y| Rgb([(x / 3) as u8, (y / 2) as u8, 99]));
+        // Ripples, with the grain that a camera adds.
         let mut state = 1u32;
-        let noise = RgbImage::from_fn(600, 400, |_, _| {
+        let ripples = RgbImage::from_fn(600, 400, |x, y| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            Rgb([(state >> 24) as u8; 3])
+            let wave = (x as f32 / 9.0 + (y as f32 / 31.0).sin() * 4.0).sin() + (y as f32 / 7.0).sin();
+            Rgb([(120.0 + 25.0 * wave) as u8 + (state >> 29) as u8; 3])
         });
-        for (name, picture) in [("plain", plain), ("slope", slope), ("noise", noise)] {
+        for (name, picture) in [("plain", plain), ("slope", slope), ("ripples", ripples)] {
             assert!(!may_hold_text(&picture), "{name}: {:?}", likeness(&picture));
         }
     }
