@@ -120,7 +120,7 @@ impl ReadText for Tesseract {
         let grey = prepared(picture);
         let mut command = Command::new(&self.program);
         command
-            .args(["stdin", "stdout", "--psm", SPARSE, "-l", self.languages.as_str(), "-c", "tessedit_create_tsv=1"])
+            .args(["stdin", "stdout", "--psm", MODE, "-l", self.languages.as_str(), "-c", "tessedit_create_tsv=1"])
             // Its threads are slower than none, and there are as many processes as threads of ours.
             .env("OMP_THREAD_LIMIT", "1");
         let bounds = Bounds { longest: self.limits.longest, most: self.limits.most_output };
@@ -141,5 +141,5 @@ fn prepared(picture: &RgbImage) -> Grey {
     montage(&grey, &regions, MOST_SIDE)
 }
 
-/// The mode that looks for words wherever they are.
-const SPARSE: &str = "11";
+/// The mode that takes all for lines of one text. Those that look for columns and pictures first find them in photos and turned pages.
+const MODE: &str = "6";

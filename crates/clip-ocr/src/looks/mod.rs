@@ -28,9 +28,9 @@ const IN_A_ROW: usize = 3;
 /// Which place of the best must be good enough. The very best is often there by chance.
 const PLACE: usize = 2;
 /// How much like text it must be, in logarithms of odds.
-const LEAST: f32 = 2.8;
-/// The same of a single window for it to be part of a region.
-const LEAST_OF_ONE: f32 = 1.0;
+const LEAST: f32 = 3.3;
+/// The same of windows beside those, for them to be of the same text: faint lines of a page.
+const LEAST_BESIDE: f32 = 0.0;
 
 /// Whether a picture looks as if it held text. Takes some milliseconds, whatever the size, for a picture that was decoded at a fraction
 /// of its size; its shorter side should have 400 pixels or more, if the photo has.
@@ -80,7 +80,7 @@ pub(crate) fn regions(picture: &RgbImage) -> Vec<Region> {
     let mut marks = Vec::new();
     for (size, grey) in sizes.iter().enumerate() {
         each_row_of_windows(grey, |row, column, mean, windows| {
-            let of_text = windows.iter().enumerate().filter(|(_, own)| mean >= LEAST && **own >= LEAST_OF_ONE);
+            let of_text = windows.iter().enumerate().filter(|(_, own)| mean >= LEAST_BESIDE && **own >= LEAST_BESIDE);
             marks.extend(of_text.map(|(number, _)| Mark {
                 size,
                 likeness: mean,
@@ -90,7 +90,7 @@ pub(crate) fn regions(picture: &RgbImage) -> Vec<Region> {
         });
     }
     let whole = sizes.first().map_or((0, 0), |grey| (grey.width, grey.height));
-    regions::regions(&marks, whole)
+    regions::regions(&marks, LEAST, whole)
 }
 
 /// Tells, for windows beside one another that do not overlap, the row and column of the first, their mean, and what each is.

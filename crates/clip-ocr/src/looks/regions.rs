@@ -29,9 +29,9 @@ pub(super) struct Mark {
 /// Cells of the largest size: from a row and column up to others.
 type Cells = [usize; 4];
 
-/// Joins windows that touch. Each region has the extent that it has in the size in which it is most like text, and in larger ones: in
+/// Joins windows that touch, if one of them is at least so much like text. Each region has the extent that it has in the size in which it is most like text, and in larger ones: in
 /// smaller ones, windows reach far beyond it. The most like text first.
-pub(super) fn regions(marks: &[Mark], (width, height): (u32, u32)) -> Vec<Region> {
+pub(super) fn regions(marks: &[Mark], least: f32, (width, height): (u32, u32)) -> Vec<Region> {
     let (columns, rows) = ((width as usize).div_ceil(CELL), (height as usize).div_ceil(CELL));
     let cells = |mark: &Mark| -> Cells {
         let (row, column) = (mark.row << mark.size, mark.column << mark.size);
@@ -75,6 +75,9 @@ pub(super) fn regions(marks: &[Mark], (width, height): (u32, u32)) -> Vec<Region
         .iter()
         .filter_map(|members| {
             let best = members.iter().max_by(|a, b| a.likeness.total_cmp(&b.likeness))?;
+            if best.likeness < least {
+                return None;
+            }
             let extent = members.iter().filter(|mark| mark.size <= best.size).map(cells).reduce(united)?;
             // Letters may stick out, and tesseract wants an edge around them.
             let margin = 1 << best.size;
@@ -110,14 +113,14 @@ mod tests {
             mark(2, 4.0, 2, 2),
             mark(0, 6.0, 40, 60),
         ];
-        let found = regions(&marks, (800, 400));
+        let found = regions(&marks, 5.0, (800, 400));
         assert_eq!(found.len(), 2);
         let expected = Region { left: 72.0 / 800.0, top: 72.0 / 400.0, right: 152.0 / 800.0, bottom: 104.0 / 400.0 };
         assert_eq!(found[1], expected);
         assert!(found[0].area() < 0.02 && found[0].left > 0.5);
         // Beyond the edge.
-        let found = regions(&[mark(3, 5.0, 6, 11)], (801, 401));
+        let found = regions(&[mark(3, 5.0, 6, 11)], 5.0, (801, 401));
         assert_eq!((found[0].right, found[0].bottom), (1.0, 1.0));
-        assert!(regions(&[], (9, 9)).is_empty());
+        assert!(regions(&[], 5.0, (9, 9)).is_empty() && regions(&marks, 6.5, (800, 400)).is_empty());
     }
 }
