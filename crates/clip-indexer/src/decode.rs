@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use clip_encoder::Encoder;
 use clip_image::{Decoder, Limits, Metadata, PictureHash};
+use clip_ocr::ReadText;
 use crossbeam_channel::Sender;
 
 use crate::bad::Bad;
@@ -58,6 +59,8 @@ pub(crate) struct Seen {
     pub metadata: Metadata,
     /// As it is stored.
     pub picture_hash: Vec<u8>,
+    /// Whether it looks as if it held text, if that is asked.
+    pub may_hold_text: Option<bool>,
 }
 
 /// The work, shared by the threads that do it.
@@ -70,6 +73,8 @@ pub(crate) struct Decoding<'a, E> {
     pub limits: Limits,
     pub decoder: &'a Decoder,
     pub bad: &'a Bad,
+    /// What reads text in the end. Whether there may be some is cheap to tell while the pixels are at hand.
+    pub text: Option<&'a dyn ReadText>,
     /// Memory for the photos at hand.
     pub budget: &'a Budget,
     pub cancel: &'a AtomicBool,
@@ -135,10 +140,12 @@ impl<E: Encoder> Decoding<'_, E> {
         share.set_file(0);
         share.decode_with(photo.image.len() as u64);
         let picture_hash = PictureHash::to_bytes(PictureHash::of(&photo.image).as_ref());
+        let may_hold_text = self.text.map(|reader| reader.may_hold_text(&photo.image));
         let pixels = self.encoder.preprocess(&photo.image);
         times.preprocess += watch.lap();
         let pixels = pixels.map_err(|error| SkipReason::NotEncoded { error })?;
-        Ok(Finding::Decoded(Box::new(Decoded { photo: Seen { hash, metadata: photo.metadata, picture_hash }, pixels })))
+        let photo = Seen { hash, metadata: photo.metadata, picture_hash, may_hold_text };
+        Ok(Finding::Decoded(Box::new(Decoded { photo, pixels })))
     }
 }
 

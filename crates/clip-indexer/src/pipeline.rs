@@ -37,6 +37,7 @@ use crate::options::IndexOptions;
 use crate::plan::{Gone, Work};
 use crate::progress::{Event, Outcome, Progress};
 use crate::report::{Report, SkipReason, Skipped, StageTimes};
+use crate::text;
 
 /// How long the calling thread waits for news before it looks at the clock and the cancel flag again.
 const LOOK_UP: Duration = Duration::from_millis(100);
@@ -150,8 +151,19 @@ impl<'a> Pipeline<'a> {
         let limits = self.options.limits;
         let budget = Budget::new(self.options.memory, limits.max_memory);
         let (decoder, bad) = (&self.options.decoder, self.bad);
-        let decoding =
-            Decoding { work: self.work, next: &next, contents, encoder, limits, decoder, bad, budget: &budget, cancel };
+        let text = self.options.ocr.as_ref().map(|ocr| &*ocr.reader);
+        let decoding = Decoding {
+            work: self.work,
+            next: &next,
+            contents,
+            encoder,
+            limits,
+            decoder,
+            bad,
+            text,
+            budget: &budget,
+            cancel,
+        };
         thread::scope(|scope| {
             // However this closure ends, its sides of the channels go away with it and before the scope waits for the
             // threads, so that none of them is left waiting for news or for room.
@@ -363,10 +375,13 @@ impl<'a> Pipeline<'a> {
         let work = &self.work[index];
         match resolved {
             Resolved::Encoded { photo, row, read_from } => {
-                let Seen { hash, metadata, picture_hash } = *photo;
+                let Seen { hash, metadata, picture_hash, may_hold_text } = *photo;
                 let file = &work.file;
                 let (path, stamp, sidecars) = (file.path.clone(), file.stamp, file.sidecars.stamp);
-                let asset = Asset { path, stamp, hash, sidecars, picture_hash, ..details::to_asset(metadata) };
+                // What looks like text is read in the end.
+                let without_text = self.options.ocr.as_ref().filter(|_| may_hold_text == Some(false));
+                let text = without_text.map(|ocr| text::nothing(&*ocr.reader));
+                let asset = Asset { path, stamp, hash, sidecars, picture_hash, text, ..details::to_asset(metadata) };
                 self.add(index, (asset, row), Outcome::Encoded)?;
                 if read_from != index {
                     // The other file has another name and sidecars of its own.
