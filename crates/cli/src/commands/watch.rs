@@ -42,6 +42,7 @@ pub(crate) fn run(index: &Path, args: &WatchArgs) -> Result<Exit> {
         batch: args.work.batch,
         download: args.download_photos,
         decoder: decoder(),
+        ocr: ocr::options(index, None, args.work.threads),
         ..IndexOptions::default()
     };
     let watcher = Watcher::new(Timing::default(), |path| match Concern::of(path) {
