@@ -78,6 +78,7 @@ fn asset(number: u64, rng: &mut StdRng) -> Asset {
         sidecars: None,
         companions: Vec::new(),
         picture_hash: Vec::new(),
+        text: None,
     }
 }
 

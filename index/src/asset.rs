@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use clip_files::path_bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::error::IndexError;
 
@@ -63,6 +64,8 @@ pub struct Asset {
     pub companions: Vec<PathBuf>,
     /// What the picture looks like, to find it in other files; empty if that was not computed. Its bytes mean nothing to the index.
     pub picture_hash: Vec<u8>,
+    /// The text that the picture shows; `None` if nobody looked for any.
+    pub text: Option<PictureText>,
 }
 
 impl Asset {
@@ -75,6 +78,28 @@ impl Asset {
     /// Whether it is a Live Photo or a motion photo: it has a short video besides the picture.
     pub fn moves(&self) -> bool {
         self.related.has_motion || self.related.live_photo.is_some() || !self.companions.is_empty()
+    }
+}
+
+/// What was read in a picture, and by what, so that it can be read again by something better. Empty if there was nothing to read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PictureText {
+    /// The version of what read it.
+    pub version: u32,
+    /// The languages that were looked for, as `eng+deu`.
+    pub languages: String,
+    /// Words, with blanks between them and line feeds between lines.
+    pub words: String,
+    /// How sure each of the words is, in percent.
+    pub confidences: Vec<u8>,
+}
+
+impl PictureText {
+    /// How sure the words are on average, in percent; `None` if there are none.
+    pub fn confidence(&self) -> Option<f32> {
+        let sum: u32 = self.confidences.iter().map(|&percent| u32::from(percent)).sum();
+        (!self.confidences.is_empty()).then(|| sum as f32 / self.confidences.len() as f32)
     }
 }
 

@@ -90,7 +90,7 @@ mod watch;
 mod words;
 mod writer;
 
-pub use asset::{Asset, Exposure, Inode, Kind, NewItem, Position, Record, Related, Stamp};
+pub use asset::{Asset, Exposure, Inode, Kind, NewItem, PictureText, Position, Record, Related, Stamp};
 pub use bad_files::BadFile;
 pub use catalogue::Catalogue;
 pub use error::{IndexError, Remedy};

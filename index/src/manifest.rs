@@ -57,6 +57,9 @@ pub(crate) struct Manifest {
     /// How well the model tells which words go with which pictures, if that was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) alignment: Option<f32>,
+    /// The languages of the text that is read in pictures, as `eng+deu`; nothing is read if it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) text_languages: Option<String>,
     /// What later versions add. A writer keeps it.
     #[serde(flatten)]
     pub(crate) unknown: serde_json::Map<String, serde_json::Value>,
@@ -133,6 +136,7 @@ impl Manifest {
             bad_files: None,
             hubness: Vec::new(),
             alignment: None,
+            text_languages: None,
             unknown: serde_json::Map::new(),
         }
     }
@@ -227,6 +231,7 @@ mod tests {
                     next_file,
                     remaining: generation % 3,
                     alignment: (generation % 2 == 0).then_some(3.25),
+                    text_languages: (generation % 3 == 0).then(|| "eng+deu".into()),
                     rows: if dimension % 2 == 0 { RowFormat::F16 } else { RowFormat::F32 },
                     roots: roots
                         .into_iter()

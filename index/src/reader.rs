@@ -185,6 +185,11 @@ impl IndexReader {
         self.snapshot.manifest().remaining
     }
 
+    /// The languages of the text that updates are to read in pictures, as `eng+deu`; `None` if they are to read none.
+    pub fn text_languages(&self) -> Option<&str> {
+        self.snapshot.manifest().text_languages.as_deref()
+    }
+
     /// How well the model tells which words go with which pictures, if that was measured.
     pub fn alignment(&self) -> Option<f32> {
         self.snapshot.manifest().alignment

@@ -317,21 +317,24 @@ impl Base {
         Ok(base)
     }
 
-    /// Gives the staged index what a rebuild does not make anew: what is excluded, which may have changed since it was begun,
-    /// and at its beginning how rows are stored and the bad files. They are tried again, but nobody needs to be told of them
+    /// Gives the staged index what a rebuild does not make anew: what is excluded and which text is read, which may have changed
+    /// since it was begun, and at its beginning how rows are stored and the bad files. They are tried again, but nobody needs to be told of them
     /// again.
     fn hand_on(&self, layout: &Layout, staged: &Layout, model: &ModelId) -> Result<(), IndexError> {
         let Some(base) = &self.manifest else { return Ok(()) };
         let (is_new, is_same) = {
             let snapshot = Snapshot::open(staged)?;
             // A process may have died between the first commit, which makes the index, and the one below.
-            (snapshot.manifest().generation <= 1, snapshot.manifest().excluded == base.excluded)
+            let staged = snapshot.manifest();
+            let is_same = staged.excluded == base.excluded && staged.text_languages == base.text_languages;
+            (staged.generation <= 1, is_same)
         };
         if is_same && !is_new {
             return Ok(());
         }
         let mut writer = IndexWriter::open_or_create(staged.root(), model)?;
         writer.set_excluded(base.excluded.clone());
+        writer.set_text_languages(base.text_languages.clone());
         if is_new {
             writer.set_row_format(base.rows);
             for file in self.bad_files(layout) {

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use roaring::RoaringTreemap;
 
-use crate::asset::{Asset, NewItem, Record, Stamp, stored_path};
+use crate::asset::{Asset, NewItem, PictureText, Record, Stamp, stored_path};
 use crate::bad_files::{self, BadFile, BadFiles};
 use crate::commit_point::CommitPoint;
 use crate::compaction;
@@ -45,6 +45,7 @@ pub struct IndexWriter {
     roots: Vec<StoredPath>,
     remaining: u64,
     alignment: Option<f32>,
+    text_languages: Option<String>,
     excluded: Vec<Exclude>,
     bad_files: BadFiles,
     next_id: u64,
@@ -253,6 +254,7 @@ impl IndexWriter {
             roots: manifest.roots.clone(),
             remaining: manifest.remaining,
             alignment: manifest.alignment,
+            text_languages: manifest.text_languages.clone(),
             next_id: manifest.next_id,
             row_format: manifest.rows,
             excluded: manifest.excluded.clone(),
@@ -391,6 +393,18 @@ impl IndexWriter {
         self.alignment = alignment;
     }
 
+    /// The languages of the text that updates are to read in pictures; `None` if they are to read none.
+    pub fn text_languages(&self) -> Option<&str> {
+        self.text_languages.as_deref()
+    }
+
+    /// Notes for later updates, with the next commit, which languages of text they are to read in pictures, as `eng+deu`; `None` if
+    /// they are to read none. What was read stays.
+    pub fn set_text_languages(&mut self, languages: Option<String>) {
+        self.pending.manifest_changed |= languages != self.text_languages;
+        self.text_languages = languages;
+    }
+
     /// Notes where the model came from, with the next commit.
     pub fn set_origin(&mut self, origin: Option<ModelOrigin>) {
         self.pending.manifest_changed |= origin != self.origin;
@@ -523,7 +537,7 @@ impl IndexWriter {
     }
 
     /// Takes over the details of `read` and their version: when, where and with what the photo was taken, and what is said about
-    /// it. All else stays as it is, embeddings and the hash of the picture included.
+    /// it. All else stays as it is, embeddings, the hash of the picture and the text in it included.
     ///
     /// # Errors
     /// [`IndexError::UnknownId`], or those of reading the record.
@@ -538,6 +552,7 @@ impl IndexWriter {
             width: asset.width,
             height: asset.height,
             picture_hash: asset.picture_hash.clone(),
+            text: asset.text.clone(),
             details_version,
             ..read.clone()
         };
@@ -561,6 +576,24 @@ impl IndexWriter {
         let record = pending.map_or_else(|| self.committed(id), |record| Ok(Some(record)))?;
         let Record { asset, .. } = record.ok_or(IndexError::UnknownId { id })?;
         self.set_details(id, Asset { details_version: version, ..asset })
+    }
+
+    /// Notes the text in an asset's picture, in place of what was noted before.
+    ///
+    /// # Errors
+    /// [`IndexError::UnknownId`], or those of reading the record.
+    pub fn set_text(&mut self, id: u64, text: PictureText) -> Result<(), IndexError> {
+        let is_committed = !self.pending.records.contains_key(&id);
+        let asset = self.asset_mut(id)?;
+        // The word index has the words alone, and most pictures have none.
+        let is_same = asset.text.as_ref().map_or("", |text| &text.words) == text.words;
+        asset.text = Some(text);
+        if !is_same {
+            self.pending.restamped.remove(id);
+        } else if is_committed {
+            self.pending.restamped.insert(id);
+        }
+        Ok(())
     }
 
     /// True if there is something to commit.
@@ -914,6 +947,7 @@ impl IndexWriter {
             bad_files,
             hubness: staged.hubness.iter().flatten().map(|file| file.entry().clone()).collect(),
             alignment: self.alignment,
+            text_languages: self.text_languages.clone(),
             unknown: old.unknown.clone(),
         };
         // Whatever goes wrong from here on, the word index in memory is not the committed one any more.

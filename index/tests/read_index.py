@@ -259,6 +259,19 @@ def read_record(data: bytes) -> dict:
         "live_photo": fields.text(37),
         "marks": fields.number(38, "B") or 0,
         "companions": fields.texts(39),
+        "text": read_text(fields),
+    }
+
+
+def read_text(fields: Fields) -> dict | None:
+    if 48 not in fields.values:
+        return None
+    reader = fields.values[48][-1]
+    return {
+        "version": struct.unpack_from("<I", reader)[0],
+        "languages": reader[4:].decode(),
+        "words": fields.text(49) or "",
+        "confidences": list(fields.values.get(50, [b""])[-1]),
     }
 
 
@@ -408,6 +421,7 @@ def read_index(index: Path) -> dict:
         "rows": manifest.get("rows", "f16"),
         "excluded": manifest.get("excluded", []),
         "alignment": manifest.get("alignment"),
+        "text_languages": manifest.get("text_languages"),
         "bank": read_bank(index / "bank") if (index / "bank").exists() else None,
         "measured_with": banks.pop() if is_corrected else None,
         "bad_files": read_bad_files(index / "records" / f"{entry['file']:08x}.bad", entry) if entry else [],

@@ -9,6 +9,8 @@ use std::str::FromStr;
 use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clip_search::Depth;
 
+use crate::ocr::{self, Ocr};
+
 /// Find photos by describing them: local, offline semantic photo search.
 #[derive(Debug, Parser)]
 #[command(
@@ -386,6 +388,12 @@ pub(crate) struct IndexArgs {
     #[arg(long, value_enum, ignore_case = true, value_name = "yes|no", num_args = 0..=1, require_equals = true,
         default_missing_value = "yes", hide_possible_values = true)]
     pub one_file_system: Option<YesNo>,
+
+    /// Also read text in photos with the program tesseract, in this run and all later ones, once everything can be searched;
+    /// `=deu+eng` names its languages [default: eng], `=none` undoes that
+    #[arg(long, value_name = "LANGUAGES", value_parser = ocr::parse, num_args = 0..=1, require_equals = true,
+        default_missing_value = "eng")]
+    pub ocr: Option<Ocr>,
 
     /// Also index photos that are only in the cloud, which downloads them
     #[arg(long, alias = "download-placeholders")]

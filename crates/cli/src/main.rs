@@ -20,6 +20,7 @@ mod language_hint;
 mod logger;
 mod machine;
 mod misspelt;
+mod ocr;
 mod output;
 mod panics;
 mod passed_over;

@@ -344,6 +344,7 @@ impl Progress for IndexProgress {
             Event::Bank { done, total } => self.meter.stage("embedding texts for ranking", done, total),
             Event::Hubness { done, total } => self.meter.stage("measuring photos for ranking", done, total),
             Event::Graph { done, total } => self.meter.stage("building the search graph", done, total),
+            Event::Text { done, total } => self.meter.stage("reading text in photos", done, total),
             // Skipped files are listed at the end, where nothing scrolls them away; here they only count.
             Event::Skipped(_) if self.meter.is_started() => self.meter.advance(),
             _ => {}

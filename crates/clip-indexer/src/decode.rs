@@ -8,6 +8,7 @@ use std::time::Instant;
 use clip_encoder::Encoder;
 use clip_image::{Decoder, Limits, PictureHash};
 use clip_index::{Asset, Position};
+use clip_ocr::ReadText;
 use clip_video::VideoError;
 use crossbeam_channel::Sender;
 
@@ -74,6 +75,8 @@ pub(crate) struct Seen {
     pub hash: [u8; 16],
     /// The asset without path, stamps and hash.
     pub asset: Asset,
+    /// Whether it looks as if it held text, if that is asked.
+    pub may_hold_text: Option<bool>,
 }
 
 /// The work, shared by the threads that do it.
@@ -87,6 +90,8 @@ pub(crate) struct Decoding<'a, E> {
     pub decoder: &'a Decoder,
     pub videos: Option<&'a VideoOptions>,
     pub bad: &'a Bad,
+    /// What reads text in the end. Whether there may be some is cheap to tell while the pixels are at hand.
+    pub text: Option<&'a dyn ReadText>,
     /// Memory for the photos at hand.
     pub budget: &'a Budget,
     pub cancel: &'a AtomicBool,
@@ -150,11 +155,12 @@ impl<E: Encoder> Decoding<'_, E> {
         share.set_file(0);
         share.decode_with(photo.image.len() as u64);
         let picture_hash = PictureHash::to_bytes(PictureHash::of(&photo.image).as_ref());
+        let may_hold_text = self.text.map(|reader| reader.may_hold_text(&photo.image));
         let pixels = self.encoder.preprocess(&photo.image);
         times.preprocess += watch.lap();
         let pixels = pixels.map_err(|error| SkipReason::NotEncoded { error })?;
         let asset = Asset { picture_hash, sidecars: work.file.sidecars.stamp, ..details::to_asset(photo.metadata) };
-        Ok(Finding::Decoded(Box::new(Decoded { photo: Seen { hash, asset }, pixels })))
+        Ok(Finding::Decoded(Box::new(Decoded { photo: Seen { hash, asset, may_hold_text }, pixels })))
     }
 
     /// What there is to do about a file by its content alone; `None` if it has to be decoded.
@@ -212,7 +218,7 @@ impl<E: Encoder> Decoding<'_, E> {
             out.send(Message { work: index, hash: Some(hash), result: Ok(frame) })
                 .map_err(|_| VideoError::Cancelled)?;
         }
-        Ok(Finding::Video(Box::new(Seen { hash, asset }), frames))
+        Ok(Finding::Video(Box::new(Seen { hash, asset, may_hold_text: None }), frames))
     }
 }
 

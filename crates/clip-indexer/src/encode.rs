@@ -24,7 +24,7 @@ pub(crate) struct Waiting {
 /// Which part of a file it is.
 pub(crate) enum Part {
     /// All of it: a photo, with what is known of it.
-    Photo(Seen),
+    Photo(Box<Seen>),
     /// A moment of a video.
     Frame(Position),
 }

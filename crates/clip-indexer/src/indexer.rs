@@ -26,6 +26,7 @@ use crate::report::{Forgotten, Report, Skipped, Unreachable};
 use crate::roots;
 use crate::session::{Found, Session};
 use crate::sidecars::is_video;
+use crate::text;
 use crate::video;
 use crate::walk::{Selection, walk, walk_region};
 
@@ -325,6 +326,11 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         if let Some(origin) = self.origin {
             writer.set_origin(Some(origin));
         }
+        if let Some(ocr) = &self.options.ocr {
+            writer.set_text_languages(Some(ocr.reader.languages().to_owned()));
+        } else if self.options.forget_text_languages {
+            writer.set_text_languages(None);
+        }
         let mut pipeline = Pipeline::new(&mut writer, self.index, &work, &bad, report, self.progress, &self.options)?;
         pipeline.restamp(&restamped, self.cancel)?;
         pipeline.run(self.encoder, &contents, self.cancel)?;
@@ -369,6 +375,26 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             let mut tell = |done, total| self.progress.event(Event::Graph { done: done as u64, total: total as u64 });
             writer.update_graph(options, &mut tell, self.cancel)?;
             report.stages.graph = building.elapsed();
+            report.cancelled = self.cancel.load(Ordering::Relaxed);
+        }
+        if let Some(ocr) = self.options.ocr.as_ref().filter(|_| !report.cancelled) {
+            let reading = Instant::now();
+            let records = match region.as_ref() {
+                None => writer.records()?,
+                Some(region) => {
+                    let reader = IndexReader::open(self.index)?;
+                    session.catalogue.refresh(&reader)?;
+                    region.records(&session.catalogue, &reader)?
+                }
+            };
+            let is_in_scope = |path: &Path| roots.scope.iter().any(|root| path.starts_with(root));
+            let records = records.into_iter().filter(|record| is_in_scope(&record.asset.path)).collect();
+            let mut unread = text::unread(records, &*ocr.reader);
+            if let Some(replaced) = self.replaced.filter(|_| !unread.is_empty()) {
+                text::take_over(replaced.all_records()?, &mut unread, &*ocr.reader, &mut writer)?;
+            }
+            report.text = Some(text::read(&mut writer, &unread, ocr, &self.options, self.progress, self.cancel)?);
+            report.stages.text = reading.elapsed();
             report.cancelled = self.cancel.load(Ordering::Relaxed);
         }
         if !report.cancelled {

@@ -10,6 +10,7 @@
 //!    what is left is decoded and encoded in batches, and committed every so many photos.
 //! 4. **Removal** of photos whose files are gone, unless they may be on a drive that is not mounted: that must not cost
 //!    its photos.
+//! 5. **Text** in photos, if [`IndexOptions::ocr`] asks for it, once everything can be searched.
 //!
 //! A program that learns of changes as they happen, keeps a [`Session`] and passes the changed paths to
 //! [`Indexer::run_changes`]: the same steps, for the folders that hold what has changed.
@@ -55,6 +56,7 @@ mod session;
 mod sidecars;
 mod stamp;
 mod system_folders;
+mod text;
 mod video;
 mod walk;
 
@@ -75,3 +77,4 @@ pub use report::{Forgotten, Ignored, Report, SkipReason, Skipped, StageTimes, Un
 pub use session::Session;
 pub use stamp::{describe, stamp_of};
 pub use system_folders::SYSTEM_FOLDERS;
+pub use text::{OcrOptions, TextReport};

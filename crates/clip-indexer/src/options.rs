@@ -8,6 +8,8 @@ use clip_image::{Decoder, Limits};
 use clip_index::{GraphOptions, RowFormat};
 use clip_video::{Ffmpeg, Sampling};
 
+use crate::text::OcrOptions;
+
 /// The most threads that decode, whatever was asked for: more than machines have cores, and few enough for any system to
 /// start.
 const MAX_DECODE_THREADS: usize = 1024;
@@ -95,6 +97,11 @@ pub struct IndexOptions {
     /// How embeddings are stored from now on: in 16 or in 32 bits. `None` leaves that as the index has it, which is 16 bits in a
     /// new one. What was stored before stays as it is until its vector file is merged with others, or compacted.
     pub row_format: Option<RowFormat>,
+    /// How text in photos is read, once everything can be searched; the index then remembers the languages
+    /// ([`IndexReader::text_languages`](clip_index::IndexReader::text_languages)). `None` reads none and leaves what was read.
+    pub ocr: Option<OcrOptions>,
+    /// Whether the index forgets the languages, for programs that read text if it has some.
+    pub forget_text_languages: bool,
     /// How the search graph is built and when it is brought up to date; `None` leaves it as it is.
     pub graph: Option<GraphOptions>,
 }
@@ -122,6 +129,8 @@ impl Default for IndexOptions {
             download: false,
             correct_scores: true,
             row_format: None,
+            ocr: None,
+            forget_text_languages: false,
             graph: Some(GraphOptions::default()),
         }
     }

@@ -37,6 +37,7 @@ use crate::options::IndexOptions;
 use crate::plan::{Gone, Work};
 use crate::progress::{Event, Outcome, Progress};
 use crate::report::{Report, SkipReason, Skipped, StageTimes};
+use crate::text;
 
 /// How long the calling thread waits for news before it looks at the clock and the cancel flag again.
 const LOOK_UP: Duration = Duration::from_millis(100);
@@ -153,9 +154,20 @@ impl<'a> Pipeline<'a> {
         let next = AtomicUsize::new(0);
         let limits = self.options.limits;
         let budget = Budget::new(self.options.memory, limits.max_memory);
-        let (decoder, videos, bad) = (&self.options.decoder, self.options.videos.as_ref(), self.bad);
-        let (work, next, budget) = (self.work, &next, &budget);
-        let decoding = Decoding { work, next, contents, encoder, limits, decoder, videos, bad, budget, cancel };
+        let text = self.options.ocr.as_ref().map(|ocr| &*ocr.reader);
+        let decoding = Decoding {
+            work: self.work,
+            next: &next,
+            contents,
+            encoder,
+            limits,
+            decoder: &self.options.decoder,
+            videos: self.options.videos.as_ref(),
+            bad: self.bad,
+            text,
+            budget: &budget,
+            cancel,
+        };
         thread::scope(|scope| {
             // However this closure ends, its sides of the channels go away with it and before the scope waits for the
             // threads, so that none of them is left waiting for news or for room.
@@ -328,7 +340,7 @@ impl<'a> Pipeline<'a> {
             Ok(Finding::Decoded(decoded)) => {
                 let Decoded { photo, pixels } = *decoded;
                 batch.pixels.push(pixels);
-                batch.photos.push(Waiting { work: index, part: Part::Photo(photo) });
+                batch.photos.push(Waiting { work: index, part: Part::Photo(Box::new(photo)) });
                 return Ok(());
             }
             Ok(Finding::Frame(frame)) => {
@@ -406,10 +418,13 @@ impl<'a> Pipeline<'a> {
         let work = &self.work[index];
         match resolved {
             Resolved::Encoded { photo, items, read_from } => {
-                let Seen { hash, asset } = *photo;
+                let Seen { hash, asset, may_hold_text } = *photo;
                 let file = &work.file;
                 let (path, stamp, sidecars) = (file.path.clone(), file.stamp, file.sidecars.stamp);
-                self.add(index, (Asset { path, stamp, hash, sidecars, ..asset }, items), Outcome::Encoded)?;
+                // What looks like text is read in the end.
+                let without_text = self.options.ocr.as_ref().filter(|_| may_hold_text == Some(false));
+                let text = without_text.map(|ocr| text::nothing(&*ocr.reader));
+                self.add(index, (Asset { path, stamp, hash, sidecars, text, ..asset }, items), Outcome::Encoded)?;
                 if read_from != index {
                     // The other file has another name and sidecars of its own.
                     self.read_details_again(index);
@@ -482,7 +497,7 @@ impl<'a> Pipeline<'a> {
         match part {
             Part::Photo(photo) => {
                 let items = vec![NewItem { position: 0, embedding }];
-                self.resolve(work, Resolved::Encoded { photo: Box::new(photo), items, read_from: work })
+                self.resolve(work, Resolved::Encoded { photo, items, read_from: work })
             }
             Part::Frame(position) => {
                 if let Some(frames) = self.videos.get_mut(&work) {
@@ -495,9 +510,9 @@ impl<'a> Pipeline<'a> {
 
     fn not_encoded(&mut self, Waiting { work, part }: Waiting, error: BoxedError) -> Result<(), IndexerError> {
         match part {
-            Part::Photo(Seen { hash, .. }) => {
+            Part::Photo(photo) => {
                 let reason = SkipReason::NotEncoded { error };
-                self.resolve(work, Resolved::Skipped { hash: Some(hash), reason })
+                self.resolve(work, Resolved::Skipped { hash: Some(photo.hash), reason })
             }
             Part::Frame(_) => {
                 if let Some(frames) = self.videos.get_mut(&work) {

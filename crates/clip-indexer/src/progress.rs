@@ -63,6 +63,13 @@ pub enum Event<'a> {
         /// Photos that it will hold.
         total: u64,
     },
+    /// Everything can be searched, and text in photos is being read. Tells of each content once, however many photos have it.
+    Text {
+        /// Photos looked at so far.
+        done: u64,
+        /// Photos to be looked at.
+        total: u64,
+    },
 }
 
 /// What became of a file that was read.

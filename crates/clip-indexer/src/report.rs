@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use crate::ignore_file::IgnoreFault;
 use crate::passed_over::PassedOver;
+use crate::text::TextReport;
 
 /// What [`Indexer::run`](crate::Indexer::run) did.
 ///
@@ -58,6 +59,8 @@ pub struct Report {
     pub moved_roots: Vec<PathBuf>,
     /// What the walk passed over because of its name, by kind.
     pub passed_over: Vec<PassedOver>,
+    /// What reading text in photos has come to; `None` if none was to be read, or the run was interrupted before.
+    pub text: Option<TextReport>,
     /// The run was interrupted. All it did is committed; the next run goes on from there.
     pub cancelled: bool,
     /// How many files were still to be read when the run ended: 0 unless it was interrupted. `None` if it was interrupted
@@ -223,4 +226,6 @@ pub struct StageTimes {
     pub write: Duration,
     /// Building the search graph.
     pub graph: Duration,
+    /// Reading text in photos.
+    pub text: Duration,
 }

@@ -1,4 +1,5 @@
 //! By what a video should be found: its best frame, or a mean of its frames. Measured on clips of parts of the sample photos.
+#![allow(clippy::print_stderr, reason = "figures that documents quote")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -86,7 +87,7 @@ fn weighted_mean(scores: &[f32], temperature: f32) -> f32 {
 fn the_best_frame_finds_more_videos_than_a_mean_of_frames() {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let Some(program) = Ffmpeg::find(std::env::split_paths(&folders)) else {
-        println!("passed over: there is no ffmpeg");
+        eprintln!("PASSED OVER: there is no ffmpeg");
         return;
     };
     let dir = tempfile::tempdir().unwrap();
@@ -147,7 +148,7 @@ fn the_best_frame_finds_more_videos_than_a_mean_of_frames() {
             }
         }
     }
-    println!("{asked} queries of {number} clips: best frame {best_frame}, means at {temperatures:?}: {means:?}");
+    eprintln!("{asked} queries of {number} clips: best frame {best_frame}, means at {temperatures:?}: {means:?}");
     assert!(means.iter().all(|found| best_frame >= *found), "{best_frame} {means:?}");
     assert!(best_frame * 2 > asked, "{best_frame} of {asked}: the queries are too hard to tell anything");
 }

@@ -1,4 +1,5 @@
 //! Videos in an index: their scenes, moves, copies, sidecars, bad ones, Live Photos, and what becomes of them without ffmpeg.
+#![allow(clippy::print_stderr, reason = "a test that is passed over has to be seen")]
 
 mod support;
 
@@ -16,7 +17,7 @@ use support::{BLUE, GREEN, GREY, Library, RED, counts, embedding};
 fn library() -> Option<Library> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let Some(program) = Ffmpeg::find(std::env::split_paths(&folders)) else {
-        println!("passed over: there is no ffmpeg");
+        eprintln!("PASSED OVER: there is no ffmpeg");
         return None;
     };
     let mut library = Library::new();

@@ -135,6 +135,7 @@ impl Progress for Teller<'_> {
             Event::Bank { done, total } => self.tell("texts", done, Some(total)),
             Event::Hubness { done, total } => self.tell("measuring", done, Some(total)),
             Event::Graph { done, total } => self.tell("graph", done, Some(total)),
+            Event::Text { done, total } => self.tell("text", done, Some(total)),
             _ => {}
         }
     }

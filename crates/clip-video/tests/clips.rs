@@ -1,4 +1,5 @@
 //! Real clips: scenes of known photos, cuts, fades, pans, still parts, turned ones, broken ones.
+#![allow(clippy::print_stderr, reason = "figures that documents quote")]
 
 mod support;
 
@@ -64,7 +65,7 @@ fn the_right_second_is_found_for_at_least_95_percent_of_scenes() {
             }
         }
     }
-    println!("{found} of {scenes_in_all} scenes, {frames_in_all} frames of {seconds:.0} seconds");
+    eprintln!("{found} of {scenes_in_all} scenes, {frames_in_all} frames of {seconds:.0} seconds");
     assert!(found * 100 >= 95 * scenes_in_all, "{found} of {scenes_in_all}");
     assert!(frames_in_all <= 2 * scenes_in_all + 10, "{frames_in_all} frames of {scenes_in_all} scenes");
 }
@@ -291,7 +292,7 @@ fn a_film_of_two_hours() {
     make(&ffmpeg, &["-f", "concat", "-safe", "0", "-i", &list.display().to_string(), "-c", "copy"], &film);
     let started = std::time::Instant::now();
     let video = frames(&ffmpeg, &film).unwrap();
-    println!(
+    eprintln!(
         "{} MiB, {:?}: {} frames in {:.1?}",
         film.metadata().unwrap().len() >> 20,
         video.description.duration,

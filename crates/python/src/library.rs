@@ -70,7 +70,7 @@ impl Library {
     ///     exclude: folders and patterns that are left out from now on.
     ///     rebuild: encode all photos again.
     ///     threads: how many decode photos.
-    ///     progress: is called with the stage ("walk", "photos", "details", "texts", "hubness", "graph"), how much of it is
+    ///     progress: is called with the stage ("walk", "photos", "details", "texts", "hubness", "graph", "text"), how much of it is
     ///         done, and of how much if that is known. If it raises an exception, the update ends with it.
     ///
     /// Returns:

@@ -84,6 +84,7 @@ impl Progress for Listener<'_> {
             Event::Bank { done, total } => self.tell("texts", done, Some(total)),
             Event::Hubness { done, total } => self.tell("hubness", done, Some(total)),
             Event::Graph { done, total } => self.tell("graph", done, Some(total)),
+            Event::Text { done, total } => self.tell("text", done, Some(total)),
             _ => {}
         }
     }

@@ -98,21 +98,22 @@ pub use clip_image::{
 pub use clip_index::{
     Asset, BadFile, Bank, BankScores, Catalogue, Compacted, Describe, Exclude, Exported, Exposure, Found, GraphOptions,
     GraphStatus, GraphUpdate, Hubness, ImportOptions, Imported, IndexError, IndexReader, IndexWriter, Inode, KinKeys,
-    Kind, Mean, ModelId, ModelOrigin, Neighbour, NewItem, Position, Problem, Rebuild, RebuildStatus, Record, Related,
-    Remedy as IndexRemedy, Repaired, RoaringTreemap, RowFormat, SearchOptions, ShotName, Stamp, Status, StoredPath,
-    Variant, VerifyReport, export, repair, verify, verify_with,
+    Kind, Mean, ModelId, ModelOrigin, Neighbour, NewItem, PictureText, Position, Problem, Rebuild, RebuildStatus,
+    Record, Related, Remedy as IndexRemedy, Repaired, RoaringTreemap, RowFormat, SearchOptions, ShotName, Stamp,
+    Status, StoredPath, Variant, VerifyReport, export, repair, verify, verify_with,
 };
 pub use clip_indexer::{
     Changes, Concern, Depth, Event, Forgotten, FoundPhotos, IGNORE_FILE, IgnoreFault, Ignored, IndexOptions, Indexer,
-    IndexerError, Outcome, PassedOver, PassedOverKind, Progress, Remedy as IndexerRemedy, Removed, Report,
-    SYSTEM_FOLDERS, Session, Silent, SkipReason, Skipped, StageTimes, Unreachable, VideoOptions, describe, find_photos,
-    parse_exclude,
+    IndexerError, OcrOptions, Outcome, PassedOver, PassedOverKind, Progress, Remedy as IndexerRemedy, Removed, Report,
+    SYSTEM_FOLDERS, Session, Silent, SkipReason, Skipped, StageTimes, TextReport, Unreachable, VideoOptions, describe,
+    find_photos, parse_exclude,
 };
 pub use clip_model::tokenizer::Tokenizer;
 pub use clip_model::{
     ClipConfig, DeviceChoice, Embeddings, FileKind, Fingerprint, HiddenStates, LoadOptions, Model, ModelError,
     ModelSource, Pixels, Precision, Remedy as ModelRemedy, Towers,
 };
+pub use clip_ocr::{Languages, OcrError, ReadText, Remedy as OcrRemedy, Tesseract, TesseractLimits};
 pub use clip_query::{
     Alternative, CachedEncoder, CachedTexts, DuplicateGroup, DuplicateOptions, DuplicateStep, Duplicates, Example,
     Explanation, Filter, FoundWord, Fusion, Hit, KeepReason, Level, Member, Method, NumberField, OnDuplicateStep,

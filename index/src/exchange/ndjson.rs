@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clip_files::path_bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::asset::{Asset, Exposure, Kind, Record, Related, Stamp};
+use crate::asset::{Asset, Exposure, Kind, PictureText, Record, Related, Stamp};
 
 /// An item, as it is exported. `docs/exchange.md` describes the members.
 #[derive(Debug, Serialize)]
@@ -69,6 +69,8 @@ pub(super) struct Line<'a> {
     label: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     places: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    picture_text: Option<&'a PictureText>,
 }
 
 impl<'a> Line<'a> {
@@ -113,6 +115,7 @@ impl<'a> Line<'a> {
             people: &asset.people,
             label: asset.label.as_deref(),
             places: &asset.places,
+            picture_text: asset.text.as_ref(),
         }
     }
 }
@@ -191,6 +194,7 @@ struct Members {
     label: Option<String>,
     #[serde(default)]
     places: Vec<String>,
+    picture_text: Option<PictureText>,
 }
 
 #[derive(Deserialize)]
@@ -276,6 +280,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Item, String> {
             sidecars: None,
             companions: Vec::new(),
             picture_hash: Vec::new(),
+            text: members.picture_text,
         },
     })
 }
@@ -343,6 +348,7 @@ mod tests {
             gps: Option<(i32, i32)>,
             exposure: (Option<u16>, Option<u16>, Option<i16>, Option<bool>),
             related: (Option<String>, bool, Option<String>, bool),
+            text: Option<(u32, String, String, Vec<u8>)>,
         ) {
             let (id, position, size, mtime_ns, width, height) = numbers;
             let asset = Asset {
@@ -368,6 +374,12 @@ mod tests {
                     live_photo: related.2,
                     has_motion: related.3,
                 },
+                text: text.map(|(version, languages, words, confidences)| PictureText {
+                    version,
+                    languages,
+                    words,
+                    confidences,
+                }),
                 ..Asset::default()
             };
             let record = Record { id, asset, positions: vec![position] };

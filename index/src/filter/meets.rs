@@ -60,6 +60,7 @@ pub(crate) fn texts(asset: &Asset, field: TextField) -> Vec<String> {
         TextField::Person => asset.people.clone(),
         TextField::Label => asset.label.clone().into_iter().collect(),
         TextField::Place => asset.places.clone(),
+        TextField::Text => asset.text.iter().map(|text| text.words.clone()).collect(),
         TextField::Any => TextField::ALL.into_iter().flat_map(|field| texts(asset, field)).collect(),
     }
 }
@@ -123,6 +124,7 @@ pub(crate) fn has(asset: &Asset, property: Property) -> bool {
         Property::Place => !asset.places.is_empty(),
         Property::Burst => asset.related.burst.is_some(),
         Property::Motion => asset.moves(),
+        Property::Text => asset.text.as_ref().is_some_and(|text| !text.words.is_empty()),
     }
 }
 

@@ -69,7 +69,7 @@ pub enum Filter {
 
 impl TextField {
     /// The fields that [`TextField::Any`] is made of.
-    pub(crate) const ALL: [TextField; 8] = [
+    pub(crate) const ALL: [TextField; 9] = [
         TextField::Path,
         TextField::Title,
         TextField::Camera,
@@ -78,6 +78,7 @@ impl TextField {
         TextField::Person,
         TextField::Label,
         TextField::Place,
+        TextField::Text,
     ];
 }
 
@@ -105,6 +106,8 @@ pub enum TextField {
     Label,
     /// Names of places.
     Place,
+    /// What was read in the picture.
+    Text,
 }
 
 /// A number of an asset.
@@ -172,4 +175,6 @@ pub enum Property {
     Burst,
     /// A short video: in the file (motion photo) or beside it (Live Photo).
     Motion,
+    /// Text in the picture.
+    Text,
 }

@@ -2,7 +2,7 @@
 
 use clip_files::path_bytes;
 
-use crate::asset::{Asset, Exposure, Kind, Position, Record, Related, stored_path};
+use crate::asset::{Asset, Exposure, Kind, PictureText, Position, Record, Related, stored_path};
 use crate::error::IndexError;
 use crate::fields::{self, Fields, halves};
 
@@ -40,6 +40,9 @@ mod tag {
     pub(super) const LIVE_PHOTO: u8 = 37;
     pub(super) const MARKS: u8 = 38;
     pub(super) const COMPANION: u8 = 39;
+    pub(super) const TEXT_READER: u8 = 48;
+    pub(super) const TEXT_WORDS: u8 = 49;
+    pub(super) const TEXT_CONFIDENCES: u8 = 50;
 }
 
 /// The bits of `MARKS`.
@@ -133,6 +136,14 @@ pub(crate) fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), IndexErro
     if !asset.picture_hash.is_empty() {
         field(tag::PICTURE_HASH, &[&asset.picture_hash]);
     }
+    if let Some(PictureText { version, languages, words, confidences }) = &asset.text {
+        field(tag::TEXT_READER, &[&version.to_le_bytes(), languages.as_bytes()]);
+        for (tag, bytes) in [(tag::TEXT_WORDS, words.as_bytes()), (tag::TEXT_CONFIDENCES, confidences)] {
+            if !bytes.is_empty() {
+                field(tag, &[bytes]);
+            }
+        }
+    }
     if record.positions != [0] {
         let positions: Vec<u8> = record.positions.iter().flat_map(|position| position.to_le_bytes()).collect();
         field(tag::POSITIONS, &[&positions]);
@@ -160,6 +171,8 @@ pub(crate) fn whereabouts(bytes: &[u8]) -> Option<(&[u8], [u8; 16])> {
 pub(crate) fn decode(id: u64, bytes: &[u8]) -> Option<Record> {
     let mut asset = Asset::default();
     let mut positions = vec![0];
+    // Words count only with what read them.
+    let (mut text, mut has_reader) = (None::<PictureText>, false);
     // What every record has.
     let mut missing = 1u32 << tag::PATH | 1 << tag::HASH | 1 << tag::SIZE | 1 << tag::MODIFIED | 1 << tag::PIXELS;
     for field in Fields(bytes) {
@@ -212,10 +225,20 @@ pub(crate) fn decode(id: u64, bytes: &[u8]) -> Option<Record> {
             tag::SIDECARS => asset.sidecars = Some(u64::from_le_bytes(value.try_into().ok()?)),
             tag::COMPANION => asset.companions.push(path_bytes::to_path(value)),
             tag::PICTURE_HASH => asset.picture_hash = value.to_vec(),
+            tag::TEXT_READER => {
+                let (version, languages) = value.split_first_chunk()?;
+                let text = text.get_or_insert_default();
+                text.version = u32::from_le_bytes(*version);
+                text.languages = str::from_utf8(languages).ok()?.to_owned();
+                has_reader = true;
+            }
+            tag::TEXT_WORDS => text.get_or_insert_default().words = str::from_utf8(value).ok()?.to_owned(),
+            tag::TEXT_CONFIDENCES => text.get_or_insert_default().confidences = value.to_vec(),
             tag::POSITIONS => positions = positions_of(value)?,
             tag => fields::take_stamp(tag, value, &mut asset.stamp)?,
         }
     }
+    asset.text = text.filter(|_| has_reader);
     (missing == 0).then_some(Record { id, asset, positions })
 }
 
@@ -284,6 +307,7 @@ pub(super) mod tests {
             sidecars: Option<u64>,
             companions in prop::collection::vec(".{1,12}", 0..3),
             picture_hash in prop::collection::vec(any::<u8>(), 0..200),
+            text: Option<(u32, String, String, Vec<u8>)>,
         ) -> Asset {
             let nanos = i128::from(nanos % 1_000_000_000);
             Asset {
@@ -318,6 +342,12 @@ pub(super) mod tests {
                 sidecars,
                 companions: companions.into_iter().map(Into::into).collect(),
                 picture_hash,
+                text: text.map(|(version, languages, words, confidences)| PictureText {
+                    version,
+                    languages,
+                    words,
+                    confidences,
+                }),
             }
         }
     }

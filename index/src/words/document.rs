@@ -40,6 +40,7 @@ pub(crate) struct Fields {
     pub(crate) name: Field,
     pub(crate) path: Field,
     pub(crate) title: Field,
+    pub(crate) text: Field,
     /// Numbers, one for each of `WHOLE`.
     whole: [Field; WHOLE.len()],
     /// One for each of `FRACTIONS`.
@@ -126,6 +127,7 @@ pub(crate) fn schema() -> (Schema, Fields) {
         name: schema.add_text_field("name", grams()),
         path: schema.add_text_field("path", grams()),
         title: schema.add_text_field("title", grams()),
+        text: schema.add_text_field("text", grams()),
         whole: WHOLE.map(|field| schema.add_i64_field(column_of(field), fast())),
         fractions: FRACTIONS.map(|field| schema.add_f64_field(column_of(field), fast())),
         latitude: schema.add_f64_field(column::LATITUDE, fast()),
@@ -166,8 +168,12 @@ impl Fields {
         if let Some(folder) = asset.path.parent() {
             document.add_text(self.folder, fold::folded(&folder.to_string_lossy()));
         }
-        for (field, of) in [(self.name, TextField::Name), (self.path, TextField::Path), (self.title, TextField::Title)]
-        {
+        for (field, of) in [
+            (self.name, TextField::Name),
+            (self.path, TextField::Path),
+            (self.title, TextField::Title),
+            (self.text, TextField::Text),
+        ] {
             let text: String = filter::texts(asset, of).iter().map(|text| fold::folded(text)).collect();
             if !text.is_empty() {
                 document.add_pre_tokenized_text(field, grams(&text));
@@ -204,7 +210,7 @@ fn facts(asset: &Asset) -> Vec<String> {
     facts
 }
 
-const PROPERTIES: [(Property, &str); 12] = [
+const PROPERTIES: [(Property, &str); 13] = [
     (Property::Gps, "has:gps"),
     (Property::Date, "has:date"),
     (Property::Camera, "has:camera"),
@@ -217,6 +223,7 @@ const PROPERTIES: [(Property, &str); 12] = [
     (Property::Place, "has:place"),
     (Property::Burst, "has:burst"),
     (Property::Motion, "has:motion"),
+    (Property::Text, "has:text"),
 ];
 
 pub(crate) fn property_fact(property: Property) -> &'static str {

@@ -379,6 +379,7 @@ impl Segment<'_> {
             }
             TextField::Path => self.part(self.fields.path, &sought),
             TextField::Title => self.part(self.fields.title, &sought),
+            TextField::Text => self.part(self.fields.text, &sought),
             TextField::Camera => self.values(self.fields.camera, &sought),
             TextField::Lens => self.values(self.fields.lens, &sought),
             TextField::Tag => self.values(self.fields.tag, &sought),

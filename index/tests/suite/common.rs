@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clip_index::{
-    Asset, Bank, Exposure, IndexError, IndexReader, IndexWriter, Inode, Kind, ModelId, Record, Related, Stamp,
+    Asset, Bank, Exposure, IndexError, IndexReader, IndexWriter, Inode, Kind, ModelId, PictureText, Record, Related,
+    Stamp,
 };
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -109,8 +110,20 @@ pub fn photo(number: u64, dimension: usize) -> Photo {
         sidecars: number.is_multiple_of(11).then_some(number),
         companions: number.is_multiple_of(17).then(|| format!("IMG_{number:05}.mov").into()).into_iter().collect(),
         picture_hash: if number.is_multiple_of(2) { vec![number as u8; 129] } else { Vec::new() },
+        text: (!number.is_multiple_of(3)).then(|| text(number)),
     };
     Photo { asset, embedding: unit(&mut rng, dimension) }
+}
+
+/// The text in a photo: none in every other one.
+pub fn text(number: u64) -> PictureText {
+    let has_words = number.is_multiple_of(2);
+    PictureText {
+        version: number as u32 % 5,
+        languages: "eng+deu".into(),
+        words: if has_words { format!("Straße {}\nEXIT {number}", number % 7) } else { String::new() },
+        confidences: if has_words { vec![96, 80, 77, number as u8 % 101] } else { Vec::new() },
+    }
 }
 
 pub fn record(id: u64, photo: &Photo) -> Record {

@@ -5,8 +5,8 @@ use std::ops::Bound;
 use std::path::Path;
 
 use clip_index::{
-    Asset, Filter, IndexError, IndexReader, IndexWriter, Kind, NewItem, NumberField, Property, Record, Shape,
-    TextField, verify,
+    Asset, Filter, IndexError, IndexReader, IndexWriter, Kind, NewItem, NumberField, PictureText, Property, Record,
+    Shape, TextField, verify,
 };
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -32,6 +32,7 @@ fn filters(rng: &mut StdRng, depth: usize) -> Filter {
                 TextField::Person,
                 TextField::Label,
                 TextField::Place,
+                TextField::Text,
             ];
             let texts = [
                 "img",
@@ -58,6 +59,9 @@ fn filters(rng: &mut StdRng, depth: usize) -> Filter {
                 "Zoe 3",
                 "red",
                 "suisse",
+                "strasse",
+                "exit 1",
+                "xit",
                 "-",
             ];
             let text = texts.choose(rng).unwrap().to_string();
@@ -106,6 +110,7 @@ fn filters(rng: &mut StdRng, depth: usize) -> Filter {
             Filter::Has(Property::Place),
             Filter::Has(Property::Burst),
             Filter::Has(Property::Motion),
+            Filter::Has(Property::Text),
             Filter::Flash(true),
             Filter::Flash(false),
             Filter::Burst("burst-1".into()),
@@ -148,8 +153,20 @@ fn assert_found(dir: &Path, rng: &mut StdRng, rounds: usize) -> usize {
     some
 }
 
-const WORDS: [&str; 10] =
-    ["img", "IMG album", "album 3", "zoë 3", "camera-1", "jpg", "photos, album: 2", "moved", "xyz", "album xyz"];
+const WORDS: [&str; 12] = [
+    "img",
+    "IMG album",
+    "album 3",
+    "zoë 3",
+    "camera-1",
+    "jpg",
+    "photos, album: 2",
+    "moved",
+    "xyz",
+    "album xyz",
+    "exit",
+    "EXIT album 3",
+];
 
 fn with_words(reader: &IndexReader, text: &str) -> Result<Vec<u64>, IndexError> {
     Ok(reader.items_with_words(text)?.iter().collect())
@@ -162,9 +179,14 @@ fn expected_words(records: &[Record], text: &str) -> Vec<u64> {
     };
     let words: Vec<String> = split(text).into_iter().filter(|word| !word.is_empty()).collect();
     let has_all = |record: &&Record| {
-        let Asset { path, camera, lens, title, description, tags, people, label, places, .. } = &record.asset;
-        let texts =
-            [camera, lens, title, description, label].into_iter().flatten().chain(tags).chain(people).chain(places);
+        let Asset { path, camera, lens, title, description, tags, people, label, places, text, .. } = &record.asset;
+        let texts = [camera, lens, title, description, label]
+            .into_iter()
+            .flatten()
+            .chain(tags)
+            .chain(people)
+            .chain(places)
+            .chain(text.as_ref().map(|text| &text.words));
         let all: Vec<String> = texts.flat_map(|text| split(text)).chain(split(&path.to_string_lossy())).collect();
         words.iter().all(|word| all.contains(word))
     };
@@ -332,4 +354,64 @@ fn details_that_were_read_again_are_found_and_all_else_stays() {
     }
     assert_eq!((records[0].asset.iso, &records[0].asset.title), (Some(77), &None));
     assert_eq!(records[2].asset, Asset { details_version: 3, ..photos[2].asset.clone() });
+}
+
+#[test]
+fn text_that_was_read_in_a_picture_is_found_and_all_else_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = IndexWriter::open_or_create(dir.path(), &model(8)).unwrap();
+    let photos: Vec<_> = [3, 6, 9].map(|number| photo(number, 8)).into();
+    let ids: Vec<u64> =
+        photos.iter().map(|photo| writer.add(photo.asset.clone(), photo.embedding.clone()).unwrap()).collect();
+    writer.commit().unwrap();
+    let text = |words: &str, version| PictureText {
+        version,
+        languages: "eng".into(),
+        words: words.into(),
+        confidences: vec![90; words.split_whitespace().count()],
+    };
+    let found = |field, text: &str| {
+        let filter = Filter::Text { field, text: text.into() };
+        IndexReader::open(dir.path()).unwrap().matching(&filter).unwrap().iter().collect::<Vec<_>>()
+    };
+    assert!(photos.iter().all(|photo| photo.asset.text.is_none()));
+    // Two lines of a sign are one text; nothing was found in the second; the third was not committed yet.
+    writer.set_text(ids[0], text("Café de\nFlore", 1)).unwrap();
+    writer.set_text(ids[1], text("", 1)).unwrap();
+    let fourth = writer.add(photo(12, 8).asset, photo(12, 8).embedding).unwrap();
+    writer.set_text(fourth, text("café", 1)).unwrap();
+    assert!(matches!(writer.set_text(99, text("", 1)), Err(IndexError::UnknownId { id: 99 })));
+    writer.commit().unwrap();
+    assert_eq!(found(TextField::Text, "cafe"), [ids[0], fourth]);
+    assert_eq!(found(TextField::Text, "de flore"), [ids[0]]);
+    assert_eq!(found(TextField::Any, "lor"), [ids[0]]);
+    let reader = IndexReader::open(dir.path()).unwrap();
+    assert_eq!(with_words(&reader, "flore").unwrap(), [ids[0]]);
+    assert_eq!(reader.matching(&Filter::Has(Property::Text)).unwrap().iter().collect::<Vec<_>>(), [ids[0], fourth]);
+    // Details that are read again leave it alone, and a better reader replaces it.
+    writer.set_details(ids[0], Asset { iso: Some(77), ..Asset::default() }).unwrap();
+    writer.set_text(ids[1], text("Rue", 2)).unwrap();
+    writer.set_text(fourth, text("", 2)).unwrap();
+    writer.commit().unwrap();
+    assert_eq!(found(TextField::Text, "flore"), [ids[0]]);
+    assert_eq!(found(TextField::Text, "rue"), [ids[1]]);
+    assert!(found(TextField::Text, "café") == [ids[0]]);
+    let records = IndexReader::open(dir.path()).unwrap().records(&[ids[1], ids[2]]).unwrap();
+    assert_eq!(records[0].asset, Asset { text: Some(text("Rue", 2)), ..photos[1].asset.clone() });
+    assert_eq!(records[1].asset, photos[2].asset);
+    assert_eq!(records[0].asset.text.as_ref().unwrap().confidence(), Some(90.0));
+    assert!(verify(dir.path()).unwrap().is_clean());
+}
+
+#[test]
+fn the_languages_of_text_are_remembered() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = IndexWriter::open_or_create(dir.path(), &model(8)).unwrap();
+    assert_eq!(writer.text_languages(), None);
+    writer.set_text_languages(Some("eng+deu".into()));
+    writer.commit().unwrap();
+    assert_eq!(IndexReader::open(dir.path()).unwrap().text_languages(), Some("eng+deu"));
+    writer.set_text_languages(None);
+    writer.commit().unwrap();
+    assert_eq!(IndexReader::open(dir.path()).unwrap().text_languages(), None);
 }

@@ -49,6 +49,7 @@ fn expected(reader: &IndexReader) -> Value {
         "remaining": reader.remaining(),
         "excluded": reader.excluded(),
         "alignment": reader.alignment(),
+        "text_languages": reader.text_languages(),
         "measured_with": reader.bank(),
         "bad_files": reader.bad_files().unwrap().iter().map(bad_file).collect::<Vec<_>>(),
         "assets": assets,
@@ -112,6 +113,7 @@ fn asset(reader: &IndexReader, record: &Record) -> Value {
         "live_photo": asset.related.live_photo,
         "marks": u8::from(asset.related.is_burst_primary) | (u8::from(asset.related.has_motion) << 1),
         "companions": asset.companions.iter().map(|name| name.to_str().unwrap()).collect::<Vec<_>>(),
+        "text": asset.text,
         "embeddings": embeddings,
         "hubness": hubness,
     })
@@ -203,6 +205,7 @@ fn tell_of_the_whole(writer: &mut IndexWriter) {
         name: None,
     }));
     writer.set_alignment(0.75);
+    writer.set_text_languages(Some("eng+deu".into()));
     writer.set_remaining(3);
     for number in 0..20u64 {
         let is_read = number.is_multiple_of(3);

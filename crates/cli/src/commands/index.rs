@@ -15,6 +15,7 @@ use crate::escape::{escaped, escaped_text};
 use crate::exit::Exit;
 use crate::first_run::proposed;
 use crate::interrupt;
+use crate::ocr::{self, Ocr};
 use crate::output::{Results, complaint, count, grouped, is_quiet, is_verbose, notice, warning};
 use crate::passed_over;
 use crate::progress::{IndexProgress, duration};
@@ -44,6 +45,8 @@ pub(crate) fn run(index: &Path, args: &IndexArgs) -> Result<Exit> {
             retry: args.retry,
             decoder: decoder(),
             videos: if args.no_video { None } else { videos::videos() },
+            ocr: ocr::options(index, args.ocr.as_ref(), args.work.threads),
+            forget_text_languages: args.ocr == Some(Ocr::Off),
             ..IndexOptions::default()
         },
         rebuild: args.rebuild,
@@ -119,6 +122,9 @@ pub(super) fn tell(report: &Report, results: &mut Results) -> Result<()> {
             as_before(report.skipped_before.len() as u64),
             duration(report.elapsed)
         ))?;
+    }
+    if let Some(text) = &report.text {
+        ocr::tell(text);
     }
     if is_verbose() {
         tell_times(&report.stages);

@@ -13,6 +13,7 @@ use crate::decoder::decoder;
 use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::interrupt;
+use crate::ocr;
 use crate::output::{Results, notice, warning};
 use crate::query_text::today;
 use crate::settings::{cache_folder, library};
@@ -39,7 +40,12 @@ pub(crate) fn run(index: &Path, args: &ServeArgs) -> Result<Exit> {
         read_only: args.read_only,
         thumbnails: cache_folder().map(|folder| folder.join("thumbnails")),
         decoder: decoder(),
-        indexing: IndexOptions { decoder: decoder(), videos: videos(), ..IndexOptions::default() },
+        indexing: IndexOptions {
+            decoder: decoder(),
+            videos: videos(),
+            ocr: ocr::options(index, None, None),
+            ..IndexOptions::default()
+        },
         ..Settings::new(today)
     };
     let server = Server::bind(Arc::new(library), settings).map_err(explained)?;

@@ -18,6 +18,7 @@ use crate::commands::index::{refuse_withheld, tell, tell_what_went_wrong};
 use crate::decoder::decoder;
 use crate::exit::Exit;
 use crate::interrupt;
+use crate::ocr;
 use crate::output::{Results, count, is_quiet, notice, warning};
 use crate::progress::IndexProgress;
 use crate::settings::{library, start_threads};
@@ -44,6 +45,7 @@ pub(crate) fn run(index: &Path, args: &WatchArgs) -> Result<Exit> {
         download: args.download_photos,
         decoder: decoder(),
         videos: if args.no_video { None } else { videos() },
+        ocr: ocr::options(index, None, args.work.threads),
         ..IndexOptions::default()
     };
     let watcher = Watcher::new(Timing::default(), |path| match Concern::of(path) {

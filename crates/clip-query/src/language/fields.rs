@@ -19,7 +19,7 @@ pub(crate) enum Field {
 pub(crate) const NAMES: &[&str] = &[
     "after", "aperture", "before", "burst", "camera", "ev", "exposure", "ext", "f", "file", "flash", "focal", "has",
     "height", "is", "iso", "kind", "label", "lens", "like", "month", "name", "near", "on", "path", "person", "place",
-    "rating", "shutter", "size", "tag", "title", "under", "width", "year",
+    "rating", "shutter", "size", "tag", "text", "title", "under", "width", "year",
 ];
 
 /// Reads a field; the error is why it is text, as a phrase.
@@ -37,6 +37,7 @@ pub(crate) fn read(name: &str, value: &str, quoted: bool) -> Result<Field, Strin
         "person" => condition(texts(TextField::Person, value, quoted)),
         "label" => condition(texts(TextField::Label, value, quoted)),
         "place" => condition(texts(TextField::Place, value, quoted)),
+        "text" => condition(texts(TextField::Text, value, quoted)),
         "under" => Ok(Field::Condition(Filter::Under(PathBuf::from(value)))),
         "ext" => condition(any_of(value, |value| {
             let extension = value.trim_start_matches('.');
@@ -192,9 +193,10 @@ fn property(value: &str) -> Result<Filter, String> {
         "place" => Property::Place,
         "burst" => Property::Burst,
         "motion" => Property::Motion,
+        "text" => Property::Text,
         _ => {
             let expected =
-                "expected gps, date, camera, lens, tag, title, rating, person, label, place, burst or motion";
+                "expected gps, date, camera, lens, tag, title, rating, person, label, place, burst, motion or text";
             return Err(expected.to_owned());
         }
     }))

@@ -169,6 +169,8 @@ fn conditions() {
         ("flash:on", Filter::Flash(true)),
         ("burst:5E9B-11", Filter::Burst("5E9B-11".into())),
         ("has:motion", Filter::Has(Property::Motion)),
+        ("has:text", Filter::Has(Property::Text)),
+        ("text:\"no parking\"", text(TextField::Text, "no parking")),
         ("size:>2MB", number(NumberField::Size, Excluded(2e6), Unbounded)),
         ("size:<1.5k", number(NumberField::Size, Unbounded, Excluded(1500.0))),
         ("width:>=4000", number(NumberField::Width, Included(4000.0), Unbounded)),

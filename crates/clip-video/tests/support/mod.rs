@@ -1,5 +1,6 @@
 //! Clips made by the system's ffmpeg. Without one, the tests that need it say so and pass.
 #![allow(dead_code, reason = "each test file needs some of it")]
+#![allow(clippy::print_stderr, reason = "a test that is passed over has to be seen")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +15,7 @@ pub fn ffmpeg() -> Option<Ffmpeg> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let found = Ffmpeg::find(std::env::split_paths(&folders));
     if found.is_none() {
-        println!("passed over: there is no ffmpeg");
+        eprintln!("PASSED OVER: there is no ffmpeg");
     }
     found.map(|program| Ffmpeg::open(&program).unwrap())
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use clip_index::{Exclude, IndexReader, Kind, ModelOrigin, Record, Status, VerifyReport};
-use clip_indexer::{PassedOver, PassedOverKind, Removed, Report, Skipped, StageTimes};
+use clip_indexer::{PassedOver, PassedOverKind, Removed, Report, Skipped, StageTimes, TextReport};
 use clip_query::{DuplicateGroup, Hit, Member};
 use serde::Serialize;
 
@@ -327,6 +327,9 @@ pub struct JsonReport<'a> {
     /// if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details_read: Option<u64>,
+    /// What reading text in photos has come to; absent if none was to be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<JsonText>,
     /// Whether the run was interrupted.
     pub cancelled: bool,
     /// Files that were still to be read at the end; null if the run was interrupted before all folders were listed.
@@ -335,6 +338,34 @@ pub struct JsonReport<'a> {
     pub seconds: f64,
     /// Where the time went.
     pub stage_seconds: JsonStages,
+}
+
+/// What reading text in photos has come to.
+#[derive(Debug, Serialize)]
+pub struct JsonText {
+    /// Photos that were looked at after all could be searched.
+    pub looked_at: u64,
+    /// Those of them that have words.
+    pub with_words: u64,
+    /// Those that could not be read.
+    pub failed: u64,
+    /// Those that are still to be looked at.
+    pub remaining: u64,
+    /// Why no more was read; left out if all was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+}
+
+impl From<&TextReport> for JsonText {
+    fn from(report: &TextReport) -> Self {
+        Self {
+            looked_at: report.looked_at,
+            with_words: report.with_words,
+            failed: report.failed,
+            remaining: report.remaining,
+            fault: report.fault.as_ref().map(ToString::to_string),
+        }
+    }
 }
 
 /// A folder, and the file among the photos that leaves it out.
@@ -419,6 +450,8 @@ pub struct JsonStages {
     pub wait: f64,
     pub write: f64,
     pub graph: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<f64>,
 }
 
 impl From<StageTimes> for JsonStages {
@@ -433,6 +466,7 @@ impl From<StageTimes> for JsonStages {
             wait: times.wait.as_secs_f64(),
             write: times.write.as_secs_f64(),
             graph: times.graph.as_secs_f64(),
+            text: Some(times.text.as_secs_f64()).filter(|seconds| *seconds > 0.0),
         }
     }
 }
@@ -490,6 +524,7 @@ impl<'a> From<&'a Report> for JsonReport<'a> {
             passed_over: report.passed_over.iter().map(JsonPassedOver::from).collect(),
             copied: report.copied,
             details_read: Some(report.details_read).filter(|photos| *photos > 0),
+            text: report.text.as_ref().map(JsonText::from),
             cancelled: report.cancelled,
             remaining: report.remaining,
             seconds: report.elapsed.as_secs_f64(),

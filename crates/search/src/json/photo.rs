@@ -90,6 +90,12 @@ pub struct JsonPhoto<'a> {
     /// The label that somebody gave it, mostly the name of a colour.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<&'a str>,
+    /// What was read in the picture: words, with blanks and line feeds between them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<&'a str>,
+    /// How sure these words are on average, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text_confidence: Option<f32>,
     /// True if there is no file at the path at present; left out if there is one.
     #[serde(skip_serializing_if = "super::is_false")]
     pub missing: bool,
@@ -134,6 +140,8 @@ impl<'a> From<&'a Record> for JsonPhoto<'a> {
             keywords: &asset.tags,
             people: &asset.people,
             label: asset.label.as_deref(),
+            text: asset.text.as_ref().map(|text| text.words.as_str()).filter(|words| !words.is_empty()),
+            text_confidence: asset.text.as_ref().and_then(|text| text.confidence()).map(|percent| percent / 100.0),
             missing: false,
         }
     }
