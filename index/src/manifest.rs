@@ -35,6 +35,9 @@ pub(crate) struct Manifest {
     /// How many files the run that made this commit still had to read; 0 if it came to its end.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) remaining: u64,
+    /// The folders and files in which these are; anywhere in the roots if none are named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) remaining_in: Vec<StoredPath>,
     /// How the rows of new vector files are stored.
     #[serde(default)]
     pub(crate) rows: RowFormat,
@@ -126,6 +129,7 @@ impl Manifest {
             next_file,
             roots: Vec::new(),
             remaining: 0,
+            remaining_in: Vec::new(),
             rows: RowFormat::default(),
             segments: Vec::new(),
             records: Vec::new(),
@@ -230,6 +234,7 @@ mod tests {
                     next_id,
                     next_file,
                     remaining: generation % 3,
+                    remaining_in: roots.first().cloned().map(StoredPath::Text).into_iter().collect(),
                     alignment: (generation % 2 == 0).then_some(3.25),
                     text_languages: (generation % 3 == 0).then(|| "eng+deu".into()),
                     rows: if dimension % 2 == 0 { RowFormat::F16 } else { RowFormat::F32 },

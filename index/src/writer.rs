@@ -44,6 +44,7 @@ pub struct IndexWriter {
     origin: Option<ModelOrigin>,
     roots: Vec<StoredPath>,
     remaining: u64,
+    remaining_in: Vec<StoredPath>,
     alignment: Option<f32>,
     text_languages: Option<String>,
     excluded: Vec<Exclude>,
@@ -253,6 +254,7 @@ impl IndexWriter {
             origin: manifest.origin.clone(),
             roots: manifest.roots.clone(),
             remaining: manifest.remaining,
+            remaining_in: manifest.remaining_in.clone(),
             alignment: manifest.alignment,
             text_languages: manifest.text_languages.clone(),
             next_id: manifest.next_id,
@@ -382,6 +384,18 @@ impl IndexWriter {
     pub fn set_remaining(&mut self, files: u64) {
         self.pending.manifest_changed |= files != self.remaining;
         self.remaining = files;
+    }
+
+    /// Notes in which folders and files these are, with the next commit.
+    pub fn set_remaining_in(&mut self, places: &[PathBuf]) {
+        let places: Vec<StoredPath> = places.iter().filter_map(|place| StoredPath::new(place)).collect();
+        self.pending.manifest_changed |= places != self.remaining_in;
+        self.remaining_in = places;
+    }
+
+    /// How many files are yet to be read, and in which folders and files; anywhere if there are none.
+    pub fn remaining(&self) -> (u64, Vec<PathBuf>) {
+        (self.remaining, self.remaining_in.iter().map(StoredPath::path).collect())
     }
 
     /// Notes how well the model tells which words go with which pictures, with the next commit: a number for whoever reads the
@@ -937,6 +951,7 @@ impl IndexWriter {
             next_file,
             roots: self.roots.clone(),
             remaining: self.remaining,
+            remaining_in: self.remaining_in.clone(),
             rows: self.row_format,
             segments: staged.segments.iter().map(segment).collect(),
             records: staged.records.iter().map(records).collect(),

@@ -331,7 +331,8 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         } else if self.options.forget_text_languages {
             writer.set_text_languages(None);
         }
-        let mut pipeline = Pipeline::new(&mut writer, self.index, &work, &bad, report, self.progress, &self.options)?;
+        let mut pipeline = Pipeline::new(&mut writer, self.index, &work, &bad, report, self.progress, &self.options)?
+            .within(&roots.scope, &remembered);
         pipeline.restamp(&restamped, self.cancel)?;
         pipeline.run(self.encoder, &contents, self.cancel)?;
         pipeline.read_details(&outdated, self.cancel)?;

@@ -15,7 +15,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -61,6 +61,10 @@ pub(crate) struct Pipeline<'a> {
     said_anew: Vec<(u64, FoundFile)>,
     /// Files of the work that were dealt with.
     dealt_with: usize,
+    /// Files that another run left unread, elsewhere.
+    left_before: u64,
+    /// Where files remain if this run does not come to its end.
+    remaining_in: Vec<PathBuf>,
     uncommitted: u64,
     committed_at: Instant,
     report: Report,
@@ -121,12 +125,25 @@ impl<'a> Pipeline<'a> {
             videos: HashMap::new(),
             said_anew: Vec::new(),
             dealt_with: 0,
+            left_before: 0,
+            remaining_in: Vec::new(),
             uncommitted: 0,
             committed_at: Instant::now(),
             report,
             progress,
             options,
         })
+    }
+
+    /// Looks at these folders and files only, so that what another run left unread elsewhere is still to be read.
+    pub fn within(mut self, scope: &[PathBuf], roots: &[PathBuf]) -> Pipeline<'a> {
+        let (left, places) = self.writer.remaining();
+        let is_elsewhere =
+            |place: &PathBuf| roots.contains(place) && !scope.iter().any(|scope| place.starts_with(scope));
+        self.remaining_in = places.into_iter().filter(is_elsewhere).collect();
+        self.left_before = if self.remaining_in.is_empty() { 0 } else { left };
+        self.remaining_in.extend_from_slice(scope);
+        self
     }
 
     /// Notes what the system tells of photos that are unchanged and that the index does not have yet.
@@ -322,11 +339,17 @@ impl<'a> Pipeline<'a> {
         }
         let remaining = self.remaining();
         self.report.remaining = Some(remaining);
-        self.writer.set_remaining(remaining);
+        self.note_remaining();
         if self.uncommitted > 0 || self.writer.has_changes() {
             self.checkpoint()?;
         }
         Ok((self.report, gone))
+    }
+
+    fn note_remaining(&mut self) {
+        let remaining = self.remaining() + self.left_before;
+        self.writer.set_remaining(remaining);
+        self.writer.set_remaining_in(if remaining > 0 { &self.remaining_in } else { &[] });
     }
 
     /// How many files of the work were not dealt with yet.
@@ -623,7 +646,7 @@ impl<'a> Pipeline<'a> {
 
     fn checkpoint(&mut self) -> Result<(), IndexerError> {
         let started = Instant::now();
-        self.writer.set_remaining(self.remaining());
+        self.note_remaining();
         self.writer.commit()?;
         self.report.stages.write += started.elapsed();
         self.uncommitted = 0;

@@ -411,6 +411,25 @@ fn a_cancelled_run_keeps_its_work_and_the_next_one_goes_on() {
     assert!((40..80).contains(&library.encoder.embedded()), "{}", library.encoder.embedded());
 }
 
+/// Indexing a second folder said that nothing remained of the first, whose run had been cut short.
+#[test]
+fn what_remains_of_one_folder_is_not_forgotten_with_another() {
+    let (library, first) =
+        (0..20).map(|_| cancelled()).find(|(_, first)| (13..40).contains(first)).expect("a run that is cut short");
+    let left = library.reader().remaining();
+    assert!(left > 0 && left <= 41 - first);
+    let other = library.beside("other");
+    fs::create_dir(&other).unwrap();
+    fs::copy(library.at("00.png"), other.join("a.png")).unwrap();
+    let run = |folders: &[PathBuf]| Indexer::new(&library.encoder, &library.index()).run(folders).unwrap();
+    assert_eq!(run(std::slice::from_ref(&other)).remaining, Some(0));
+    assert_eq!(library.reader().remaining(), left);
+    run(std::slice::from_ref(&other));
+    assert_eq!(library.reader().remaining(), left);
+    run(&[library.root()]);
+    assert_eq!((library.reader().remaining(), library.records().len()), (0, 42));
+}
+
 #[test]
 fn a_cancelled_run_removes_nothing() {
     let library = three();

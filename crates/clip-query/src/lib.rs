@@ -50,7 +50,7 @@ pub use duplicates::{
 };
 pub use error::{Example, QueryError};
 pub use hit::{Explanation, Hit, Ranked};
-pub use pairs::{Member, Role};
+pub use pairs::{Member, Role, together};
 pub use query::{Alternative, Fusion, Order, Query, Term};
 pub use searcher::Searcher;
 pub use text_cache::TextCache;

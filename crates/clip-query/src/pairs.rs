@@ -72,6 +72,15 @@ pub struct Member {
     pub record: Option<Record>,
 }
 
+/// The items of each result that several files make, as a query without a description would show them: the one that is shown
+/// comes first. Identical files in other folders are not among them. For programs that list a whole index.
+///
+/// # Errors
+/// [`IndexError::Corrupt`] if a record cannot be read.
+pub fn together(index: &IndexReader) -> Result<Vec<Vec<u64>>, IndexError> {
+    Pairs::new(index, None, &OnceLock::new(), false).all()
+}
+
 /// An item and the record of its asset.
 type Item = (u64, Record);
 
@@ -129,6 +138,31 @@ impl<'a> Pairs<'a> {
             }
         }
         Ok(count)
+    }
+
+    /// The items of each result that several files make, the one that is shown first, apart from identical files.
+    fn all(&mut self) -> Result<Vec<Vec<u64>>, IndexError> {
+        let Some(candidates) = self.candidates().cloned() else { return Ok(Vec::new()) };
+        let mut seen = RoaringTreemap::new();
+        let mut all = Vec::new();
+        for item in candidates {
+            if !seen.insert(item) {
+                continue;
+            }
+            let Some(record) = self.reader.records(&[item])?.pop() else { continue };
+            seen.extend(record.items());
+            let kin = self.all_kin_of(vec![(item, record.clone())], &mut HashSet::new())?;
+            seen.extend(kin.iter().flat_map(|(_, record)| record.items()));
+            if kin.is_empty() {
+                continue;
+            }
+            // As a query finds it that only sets conditions.
+            let score = f32::NEG_INFINITY;
+            let mut group = Group { score, members: vec![(item, record)], kin, alike: Vec::new() };
+            show_best(&mut group);
+            all.push(group.members.iter().chain(&group.kin).map(|(item, _)| *item).collect());
+        }
+        Ok(all)
     }
 
     /// Groups of files that belong together, until there are `limit`, and how many groups before the last were left out because

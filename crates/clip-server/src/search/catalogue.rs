@@ -5,7 +5,7 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
-use clip_search::{IndexError, IndexReader, RoaringTreemap};
+use clip_search::{IndexError, IndexReader, Kind, RoaringTreemap, together};
 
 use super::request::Sort;
 
@@ -15,19 +15,25 @@ const AT_A_TIME: usize = 4096;
 const UNKNOWN: [u8; 16] = [0; 16];
 const SECONDS_OF_A_DAY: i64 = 86_400;
 
-/// What is known of all items of an index.
+/// What is known of all items of an index; of a video, of its first moment.
 #[derive(Debug)]
 pub(crate) struct Catalogue {
     /// In ascending order of items.
     entries: Vec<Entry>,
     /// Items of files with the same content, by the first of them; only where there are several.
     copies: HashMap<u32, Vec<u32>>,
+    /// Results that several files make, by the first entries with their contents; the one that is shown comes first.
+    groups: Vec<Vec<u32>>,
+    /// Where such an entry is in the groups: in which, and where in it.
+    places: HashMap<u32, (u32, u32)>,
 }
 
 /// What is known of an item.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry {
     pub(crate) item: u64,
+    /// How many items there are of its asset.
+    items: u32,
     /// In seconds since 1970, UTC.
     taken_at: Option<i64>,
     /// By the clock of the place, in days since 1970.
@@ -56,6 +62,10 @@ impl Catalogue {
             for &item in items {
                 let Some(record) = reader.records(&[item])?.pop() else { continue };
                 let asset = &record.asset;
+                let items = record.items();
+                if asset.kind == Kind::Video && item != items.start {
+                    continue;
+                }
                 let at = entries.len() as u32;
                 let key = (asset.hash, record.position(item).unwrap_or_default());
                 let first = if asset.hash == UNKNOWN { at } else { *firsts.entry(key).or_insert(at) };
@@ -65,6 +75,7 @@ impl Catalogue {
                 let day = asset.taken_at_place().map(|seconds| seconds.div_euclid(SECONDS_OF_A_DAY));
                 entries.push(Entry {
                     item,
+                    items: if asset.kind == Kind::Video { (items.end - items.start) as u32 } else { 1 },
                     taken_at: asset.taken_at,
                     day: day.and_then(|day| i32::try_from(day).ok()),
                     gps: asset.gps.map(|(latitude, longitude)| (latitude as f32, longitude as f32)),
@@ -92,7 +103,26 @@ impl Catalogue {
             entries[at as usize].order = order as u32;
         }
         entries.shrink_to_fit();
-        Ok(Catalogue { entries, copies })
+        let mut catalogue = Catalogue { entries, copies, groups: Vec::new(), places: HashMap::new() };
+        for items in together(reader)? {
+            catalogue.add_group(&items);
+        }
+        Ok(catalogue)
+    }
+
+    /// Notes that these items are one result.
+    fn add_group(&mut self, items: &[u64]) {
+        let number = self.groups.len() as u32;
+        let mut group = Vec::new();
+        for item in items {
+            let Some(first) = self.find(*item).map(|at| self.entry(at).first) else { continue };
+            // A copy of it may be in another group, which has all of the copies then.
+            if !self.places.contains_key(&first) {
+                self.places.insert(first, (number, group.len() as u32));
+                group.push(first);
+            }
+        }
+        self.groups.push(group);
     }
 
     /// What is known of the entry with this number.
@@ -102,18 +132,37 @@ impl Catalogue {
 
     /// The number of an item's entry.
     pub(crate) fn find(&self, item: u64) -> Option<u32> {
-        self.entries.binary_search_by_key(&item, |entry| entry.item).ok().map(|at| at as u32)
+        let at = self.entries.partition_point(|entry| entry.item <= item).checked_sub(1)?;
+        let entry = &self.entries[at];
+        (item < entry.item + u64::from(entry.items)).then_some(at as u32)
     }
 
-    /// The entries of these items, or of all, in ascending order. Of files with the same content, the one that was indexed first
-    /// stands for the others.
+    /// The entries of these items, or of all, in ascending order, as far as they are results of their own. Of files with the same
+    /// content, the one that was indexed first stands for the others; of files that belong together, the one that is shown.
     pub(crate) fn distinct(&self, passing: Option<&RoaringTreemap>) -> Vec<u32> {
+        let mut entries = self.contents(passing);
+        if !self.groups.is_empty() {
+            let place = |at: &u32| self.places.get(&self.entry(*at).first);
+            let mut shown: HashMap<u32, u32> = HashMap::new();
+            for (group, place) in entries.iter().filter_map(place) {
+                shown.entry(*group).and_modify(|shown| *shown = (*shown).min(*place)).or_insert(*place);
+            }
+            entries.retain(|at| place(at).is_none_or(|(group, place)| shown.get(group) == Some(place)));
+        }
+        entries
+    }
+
+    /// The entries of these items, or of all, one for each content.
+    fn contents(&self, passing: Option<&RoaringTreemap>) -> Vec<u32> {
         match passing {
             None => (0..).zip(&self.entries).filter(|(at, entry)| entry.first == *at).map(|(at, _)| at).collect(),
             Some(passing) => {
                 let mut seen = HashSet::new();
-                let passing = passing.iter().filter_map(|item| self.find(item));
+                // Each moment of a video passes if one does.
+                let mut passing: Vec<u32> = passing.iter().filter_map(|item| self.find(item)).collect();
+                passing.dedup();
                 passing
+                    .into_iter()
                     .filter(|at| {
                         let first = self.entry(*at).first;
                         // Most photos have no copies.
@@ -147,6 +196,16 @@ impl Catalogue {
             }
         }
         Ok(())
+    }
+
+    /// The items of other content that belong to the same result, among those that pass.
+    pub(crate) fn members(&self, at: u32, passing: Option<&RoaringTreemap>) -> Vec<u64> {
+        let own = self.entry(at).first;
+        let Some((group, _)) = self.places.get(&own) else { return Vec::new() };
+        let others = self.groups[*group as usize].iter().filter(|first| **first != own);
+        let files = others.flat_map(|first| self.copies.get(first).map_or(std::slice::from_ref(first), Vec::as_slice));
+        let items = files.map(|at| self.entry(*at).item);
+        items.filter(|item| passing.is_none_or(|passing| passing.contains(*item))).collect()
     }
 
     /// The other items with the same content among those that pass.
@@ -232,5 +291,72 @@ mod tests {
         }
         let passing: RoaringTreemap = searcher.reader().ids().collect();
         assert_eq!(catalogue.distinct(None), catalogue.distinct(Some(&passing)));
+    }
+
+    /// A photo with its raw file and an edited copy, another with a raw file that does not pass, and a video.
+    #[test]
+    fn files_that_belong_together_are_listed_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let model = ModelId { name: "m".into(), fingerprint: "m".into(), dimension: 2 };
+        let mut writer = IndexWriter::open_or_create(dir.path(), &model).unwrap();
+        let names =
+            ["IMG_0001.CR2", "IMG_0001.JPG", "IMG_0002.JPG", "IMG_0003.CR2", "IMG_0003.JPG", "other/IMG_0003.JPG"];
+        for (number, name) in names.into_iter().enumerate() {
+            let asset = Asset {
+                path: format!("/photos/{name}").into(),
+                // The last is a copy of the one before.
+                hash: [number.min(4) as u8 + 1; 16],
+                width: if name == "IMG_0003.CR2" { 1 } else { 3 },
+                height: 2,
+                taken_at: Some(1_500_000_000 + i64::from(name.as_bytes()[name.len() - 5]) * 1000),
+                camera: Some("Canon EOS R5".to_owned()),
+                ..Asset::default()
+            };
+            writer.add(asset, vec![1.0, 0.0]).unwrap();
+        }
+        let film =
+            Asset { path: "/photos/film.mp4".into(), hash: [9; 16], kind: Kind::Video, width: 3, ..Asset::default() };
+        let moment = |position| clip_search::NewItem { position, embedding: vec![0.0, 1.0] };
+        writer.add_items(film, &[moment(0), moment(1000), moment(2000)]).unwrap();
+        writer.commit().unwrap();
+        writer.close().unwrap();
+        let searcher = Searcher::open(dir.path(), CachedTexts::new(model, Arc::new(TextCache::in_memory()))).unwrap();
+        let catalogue = Catalogue::of(searcher.reader()).unwrap();
+        let wide = Filter::Number {
+            field: NumberField::Width,
+            from: std::ops::Bound::Included(2.0),
+            to: std::ops::Bound::Unbounded,
+        };
+        for filter in [Filter::All(Vec::new()), wide] {
+            let passing = searcher.reader().matching(&filter).unwrap();
+            let mut entries = catalogue.distinct(Some(&passing));
+            catalogue.sort(&mut entries, Sort::Oldest, searcher.reader()).unwrap();
+            let found: Vec<_> = entries
+                .iter()
+                .map(|at| {
+                    let mut members = catalogue.members(*at, Some(&passing));
+                    members.sort_unstable();
+                    (catalogue.entry(*at).item, catalogue.copies(*at, Some(&passing)), members)
+                })
+                .collect();
+            let all = Query::any(vec![Alternative { terms: Vec::new(), filter: filter.clone() }]);
+            let hits = searcher.search(&all.order(Sort::Oldest.order()).limit(usize::MAX)).unwrap();
+            let ids = |records: Vec<u64>| {
+                let mut ids = records;
+                ids.sort_unstable();
+                ids
+            };
+            let expected: Vec<_> = hits
+                .iter()
+                .map(|hit| {
+                    let members = hit.members.iter().filter_map(|member| Some(member.record.as_ref()?.id)).collect();
+                    (hit.item, hit.duplicates.iter().map(|record| record.id).collect::<Vec<_>>(), ids(members))
+                })
+                .collect();
+            assert_eq!(found, expected, "{filter:?}");
+            assert_eq!(found.len(), 4, "{found:?}");
+        }
+        let film = catalogue.find(7).unwrap();
+        assert_eq!((catalogue.find(8), catalogue.find(9)), (Some(film), None));
     }
 }

@@ -76,8 +76,11 @@ impl Ranking {
             let hit = match &self.list {
                 List::Ranked(ranked) => ranked[at].hit(self.searcher.reader())?,
                 List::Listed { catalogue, entries, passing } => {
-                    let copies = catalogue.copies(entries[at], passing.as_ref());
-                    let ranked = Ranked::unscored(at + 1, catalogue.entry(entries[at]).item, copies);
+                    let (entry, passing) = (entries[at], passing.as_ref());
+                    let ranked = Ranked {
+                        members: catalogue.members(entry, passing).into(),
+                        ..Ranked::unscored(at + 1, catalogue.entry(entry).item, catalogue.copies(entry, passing))
+                    };
                     ranked.hit(self.searcher.reader())?
                 }
             };
