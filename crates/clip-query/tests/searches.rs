@@ -424,7 +424,7 @@ fn identical_files_are_one_result_and_the_limit_counts_contents() {
 
 #[test]
 fn a_video_is_one_result_at_its_best_moment() {
-    let fixture = Fixture::new(&[("/p/red.jpg", [0.9, 0.3, 0.3]), ("/p/green.jpg", [0.0, 1.0, 0.1])]);
+    let fixture = Fixture::new(&[("/p/a.jpg", [0.9, 0.3, 0.3]), ("/p/b.jpg", [0.0, 1.0, 0.1])]);
     let mut writer = fixture.writer();
     let colours = [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [1.0, 0.1, 0.0], [0.2, 1.0, 0.0]];
     let moments: Vec<NewItem> = (0..)
@@ -444,7 +444,7 @@ fn a_video_is_one_result_at_its_best_moment() {
     let hit = |path: &str, position, copies| (path.to_owned(), position, copies);
     assert_eq!(
         found(Query::text("red").limit(9)),
-        [hit("/p/film.mp4", 2500, 1), hit("/p/red.jpg", 0, 0), hit("/p/short.mp4", 7500, 0), hit("/p/green.jpg", 0, 0)]
+        [hit("/p/film.mp4", 2500, 1), hit("/p/a.jpg", 0, 0), hit("/p/short.mp4", 7500, 0), hit("/p/b.jpg", 0, 0)]
     );
     assert_eq!(found(Query::text("blue").limit(1)), [hit("/p/film.mp4", 0, 1)]);
     // The limit counts videos, not their moments.

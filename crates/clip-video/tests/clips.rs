@@ -279,12 +279,14 @@ fn a_film_of_two_hours() {
     let dir = tempfile::tempdir().unwrap();
     let (minute, film) = (dir.path().join("minute.mp4"), dir.path().join("film.mp4"));
     let mut random = StdRng::seed_from_u64(5);
-    let shown = random_scenes(&mut random, 50);
+    let shown = random_scenes(&mut random, 24);
     clip(&ffmpeg, &shown, Transition::Cut, &minute);
-    // Large, with noise, and two hours of it.
+    // Large, with noise, at the rate of a film, and two hours of it: three gigabytes.
     let source = minute.display().to_string();
     let large = dir.path().join("large.mp4");
-    make(&ffmpeg, &["-i", &source, "-vf", "scale=1920:1080,noise=alls=8:allf=t", "-preset", "ultrafast"], &large);
+    let picture = ["-i", &source, "-vf", "scale=1920:1080,noise=alls=4:allf=t", "-preset", "ultrafast"];
+    let rate = ["-b:v", "3M", "-maxrate", "3M", "-bufsize", "6M"];
+    make(&ffmpeg, &[&picture[..], &rate].concat(), &large);
     let seconds: f64 = shown.iter().map(|(_, seconds)| seconds).sum();
     let times = (7200.0 / seconds).ceil() as usize;
     let list = dir.path().join("list.txt");
