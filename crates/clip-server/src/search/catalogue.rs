@@ -3,6 +3,7 @@
 //! Listing photos without a description, the days and the places would otherwise read every record each time.
 
 use std::cmp::Reverse;
+use std::collections::hash_map::Entry::Vacant;
 use std::collections::{HashMap, HashSet};
 
 use clip_search::{IndexError, IndexReader, Kind, RoaringTreemap, together};
@@ -117,8 +118,8 @@ impl Catalogue {
         for item in items {
             let Some(first) = self.find(*item).map(|at| self.entry(at).first) else { continue };
             // A copy of it may be in another group, which has all of the copies then.
-            if !self.places.contains_key(&first) {
-                self.places.insert(first, (number, group.len() as u32));
+            if let Vacant(place) = self.places.entry(first) {
+                place.insert((number, group.len() as u32));
                 group.push(first);
             }
         }
