@@ -148,7 +148,7 @@ pub(crate) fn is_local(peer: Option<&Peer>, headers: &HeaderMap) -> bool {
 
 /// What the page may do. Anything else that is served may do nothing at all.
 const OF_THE_PAGE: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
-                           connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+                           media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 const OF_ALL_ELSE: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox";
 
 fn with_headers(mut response: Response) -> Response {

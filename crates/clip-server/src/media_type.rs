@@ -28,7 +28,22 @@ pub(crate) fn of(beginning: &[u8]) -> &'static str {
         Some(Format::Avif) => "image/avif",
         Some(Format::Tga) => "image/x-tga",
         // Raw files have a type for each maker, and no browser shows one.
-        _ => UNKNOWN,
+        _ => of_video(beginning).unwrap_or(UNKNOWN),
+    }
+}
+
+/// Of the videos that browsers play.
+fn of_video(beginning: &[u8]) -> Option<&'static str> {
+    const EBML: &[u8] = b"\x1a\x45\xdf\xa3";
+    match beginning {
+        [_, _, _, _, b'f', b't', b'y', b'p', b'q', b't', ..] => Some("video/quicktime"),
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] => Some("video/mp4"),
+        _ if beginning.starts_with(EBML) && beginning.windows(4).take(64).any(|bytes| bytes == b"webm") => {
+            Some("video/webm")
+        }
+        _ if beginning.starts_with(EBML) => Some("video/x-matroska"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'A', b'V', b'I', b' ', ..] => Some("video/x-msvideo"),
+        _ => None,
     }
 }
 
@@ -45,5 +60,8 @@ mod tests {
         }
         assert_eq!(of(b"\xff\xd8\xff\xe0\x00\x10JFIF"), "image/jpeg");
         assert_eq!(of(b"GIF89a/*<script>*/"), "image/gif");
+        assert_eq!(of(b"\0\0\0\x20ftypisom\0\0\x02\0"), "video/mp4");
+        assert_eq!(of(b"\0\0\0\x14ftypqt  \0\0\0\0"), "video/quicktime");
+        assert_eq!(of(b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\x82\x84webm"), "video/webm");
     }
 }

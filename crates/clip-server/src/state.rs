@@ -62,7 +62,11 @@ impl App {
         Ok(App {
             searches: Searches::new(Arc::clone(&library), &bounds)?,
             decoding: Decoding::new(settings.decoder.clone(), &bounds)?,
-            thumbnails: Thumbnails::new(settings.thumbnails.clone(), settings.thumbnail_bytes),
+            thumbnails: Thumbnails::new(
+                settings.thumbnails.clone(),
+                settings.thumbnail_bytes,
+                settings.indexing.videos.clone(),
+            ),
             pictures: Pictures::new()?,
             indexing: Indexing::new(Arc::clone(&library), Arc::clone(&news), settings.indexing.clone()),
             streams: Arc::new(Semaphore::new(bounds.streams)),

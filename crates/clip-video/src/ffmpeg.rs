@@ -158,6 +158,54 @@ impl Ffmpeg {
         Ok(Video { description, frames, is_cut })
     }
 
+    /// The picture that is shown at a time, in milliseconds from the beginning, no larger than that its shorter side has `shorter_side`
+    /// pixels.
+    ///
+    /// # Errors
+    /// [`VideoError::NoFrames`] if there is none, [`VideoError::Cancelled`] once `cancel` is true, and those of a program that does
+    /// not do what it should.
+    pub fn frame_at(
+        &self,
+        path: &Path,
+        at: u64,
+        shorter_side: u32,
+        limits: &Limits,
+        cancel: &AtomicBool,
+    ) -> Result<RgbImage, VideoError> {
+        let mut command = self.command();
+        command.args(["-hide_banner", "-nostdin", "-nostats", "-v", "error", "-threads", &limits.threads.to_string()]);
+        // Before the input: from the key frame before that time on, not from the beginning.
+        command.args(["-ss", &format!("{}.{:03}", at / 1000, at % 1000)]);
+        input(&mut command, path);
+        command.args(["-map", "0:V:0", "-an", "-sn", "-dn", "-map_metadata", "-1", "-filter_threads", "1"]);
+        command.arg("-vf").arg(format!("{},format=rgb24", scale(Some(shorter_side))));
+        command.args(["-frames:v", "1", "-c:v", "ppm", "-f", "image2pipe", "pipe:1"]);
+        let started = Instant::now();
+        let (_running, stdout, stderr) = self.start(&mut command, limits)?;
+        let most_pixels = u64::from(shorter_side) * u64::from(LONGEST_SIDE);
+        let (said, pictures) = (spawn_answer(stderr)?, spawn_reader(stdout, most_pixels)?);
+        loop {
+            match pictures.recv_timeout(LOOK_UP) {
+                Ok(Ok(picture)) => return Ok(picture),
+                Ok(Err(BadStream::Unasked { found })) => {
+                    let expected = format!("a picture of at most {most_pixels} pixels");
+                    return Err(VideoError::Flood { expected, found });
+                }
+                Ok(Err(BadStream::Broken)) | Err(RecvTimeoutError::Disconnected) => {
+                    let mut words = LastWords::default();
+                    let said = said.recv_timeout(LATE).ok().flatten().unwrap_or_default();
+                    said.lines().for_each(|line| words.push(line));
+                    return Err(VideoError::NoFrames { said: words.message(&input_name(path).to_string_lossy()) });
+                }
+                Err(RecvTimeoutError::Timeout) if cancel.load(Ordering::Relaxed) => return Err(VideoError::Cancelled),
+                Err(RecvTimeoutError::Timeout) if started.elapsed() >= limits.silence => {
+                    return Err(VideoError::Hung { after: limits.silence });
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
     /// Has a video decoded and chooses among its candidates. Also says whether it broke off.
     fn choose(
         &self,
@@ -306,16 +354,19 @@ fn input_name(path: &Path) -> OsString {
 
 /// Picks frames that lie a step apart, makes them small, tells their times, and numbers them.
 fn filter(step: Duration, shorter_side: Option<u32>) -> String {
-    let (step, wanted) = (step.as_secs_f64(), shorter_side.unwrap_or(LONGEST_SIDE).max(1));
-    // In square pixels, and never larger than they are.
-    let factor = format!("min(1,min({wanted}/min(iw*sar,ih),{LONGEST_SIDE}/max(iw*sar,ih)))");
     // A frame a little early is better than the next, which may be another scene.
     format!(
-        "select='isnan(prev_selected_t)+gte(t-prev_selected_t,{:.4})',\
-         scale='max(1,round(iw*sar*{factor}))':'max(1,round(ih*{factor}))',setsar=1,format=rgb24,\
-         showinfo,setpts=N/25/TB",
-        step - 0.0005
+        "select='isnan(prev_selected_t)+gte(t-prev_selected_t,{:.4})',{},format=rgb24,showinfo,setpts=N/25/TB",
+        step.as_secs_f64() - 0.0005,
+        scale(shorter_side)
     )
+}
+
+/// Makes frames small: in square pixels, and never larger than they are.
+fn scale(shorter_side: Option<u32>) -> String {
+    let wanted = shorter_side.unwrap_or(LONGEST_SIDE).max(1);
+    let factor = format!("min(1,min({wanted}/min(iw*sar,ih),{LONGEST_SIDE}/max(iw*sar,ih)))");
+    format!("scale='max(1,round(iw*sar*{factor}))':'max(1,round(ih*{factor}))',setsar=1")
 }
 
 /// About how many bytes a video takes: the frames that ffmpeg keeps at a time, and those that are chosen.

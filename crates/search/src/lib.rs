@@ -85,7 +85,7 @@ pub use model::LazyModel;
 pub use models::{Models, POCKET};
 pub use saved::{SavedSearch, SavedSearches};
 pub use strangers::Forbidden;
-pub use thumbnail::thumbnail;
+pub use thumbnail::{thumbnail, thumbnail_of};
 pub use understand::{Understood, understand};
 pub use update::{Update, UpdateOptions, UpdateResult};
 

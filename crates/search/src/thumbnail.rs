@@ -13,13 +13,20 @@ const QUALITY: u8 = 82;
 /// Any [`ImageError`] but those about the file itself.
 pub fn thumbnail(decoder: &Decoder, bytes: &[u8], limits: &Limits, within: (u32, u32)) -> Result<Vec<u8>, ImageError> {
     let photo = decoder.decode_bytes(bytes, limits, Some(within.0.min(within.1)), &|_| ())?;
-    let (width, height) = fitted(photo.image.dimensions(), within);
-    let image = if (width, height) == photo.image.dimensions() {
-        photo.image
-    } else {
-        imageops::thumbnail(&photo.image, width, height)
-    };
-    encode(&image).map_err(|error| ImageError::Decode { format: photo.metadata.format, reason: error.to_string() })
+    let format = photo.metadata.format;
+    thumbnail_of(photo.image, within).map_err(|error| ImageError::Decode { format, reason: error.to_string() })
+}
+
+/// The same of a picture.
+///
+/// # Errors
+/// [`image::ImageError`] if it is too large for a JPEG file.
+pub fn thumbnail_of(picture: RgbImage, within: (u32, u32)) -> image::ImageResult<Vec<u8>> {
+    let (width, height) = fitted(picture.dimensions(), within);
+    if (width, height) == picture.dimensions() {
+        return encode(&picture);
+    }
+    encode(&imageops::thumbnail(&picture, width, height))
 }
 
 fn encode(image: &RgbImage) -> image::ImageResult<Vec<u8>> {

@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use clip_files::system_error;
+use clip_search::Kind;
 use clip_search::json::JsonPhoto;
 use serde::Deserialize;
 
@@ -41,6 +42,9 @@ struct ThumbnailParameters {
     /// Height in pixels: 120, 240, 480, 960 or 1920. Smaller photos stay as they are.
     #[serde(default = "usual_size")]
     size: u32,
+    /// Of a video, the moment to show, in milliseconds from its beginning.
+    #[serde(default)]
+    at: u64,
 }
 
 fn usual_size() -> u32 {
@@ -57,16 +61,18 @@ pub(crate) async fn thumbnail(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let ThumbnailParameters { size } = parameters(&uri)?;
+    let ThumbnailParameters { size, at } = parameters(&uri)?;
     if !SIZES.contains(&size) {
         return Err(Problem::bad(format!("expected one of the sizes {SIZES:?}, found {size}")));
     }
     let record = app.record(id(&photo)?)?;
-    let tag = Thumbnails::tag(&record, size);
+    // A photo has one moment.
+    let at = if record.asset.kind == Kind::Video { at } else { 0 };
+    let tag = Thumbnails::tag(&record, size, at);
     if let Some(response) = files::not_modified(&headers, &tag, OF_THUMBNAILS)? {
         return Ok(response);
     }
-    let jpeg = body::in_time(&app.settings.bounds, app.thumbnails.get(record, size, &app.decoding)).await?;
+    let jpeg = body::in_time(&app.settings.bounds, app.thumbnails.get(record, size, at, &app.decoding)).await?;
     files::send_tagged(jpeg, "image/jpeg", &tag, OF_THUMBNAILS)
 }
 

@@ -3,7 +3,7 @@
 //! Nothing here knows about HTTP or the index. The server fills a [`Model`] and passes on what [`index`] and [`asset`] return.
 //!
 //! The page needs no more than this `Content-Security-Policy`: `default-src 'none'; script-src 'self'; style-src 'self';
-//! img-src 'self' blob: data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`.
+//! img-src 'self' blob: data:; media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`.
 
 mod assets;
 mod escape;

@@ -4,9 +4,10 @@ mod store;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use axum::http::StatusCode;
-use clip_search::{Limits, Record, hash_bytes};
+use clip_search::{Kind, Limits, Record, VideoOptions, hash_bytes, open_indexed, thumbnail_of};
 
 use self::store::Store;
 use crate::decoding::{self, Decoding};
@@ -23,27 +24,35 @@ const UNKNOWN: [u8; 16] = [0; 16];
 pub(crate) struct Thumbnails {
     /// `None` keeps nothing.
     store: Option<Arc<Store>>,
+    /// What reads videos.
+    videos: Option<VideoOptions>,
 }
 
 impl Thumbnails {
     /// Keeps thumbnails in this folder.
-    pub(crate) fn new(folder: Option<PathBuf>, most_bytes: u64) -> Thumbnails {
-        Thumbnails { store: folder.map(|folder| Arc::new(Store::new(folder, most_bytes))) }
+    pub(crate) fn new(folder: Option<PathBuf>, most_bytes: u64, videos: Option<VideoOptions>) -> Thumbnails {
+        Thumbnails { store: folder.map(|folder| Arc::new(Store::new(folder, most_bytes))), videos }
     }
 
     /// What is the same for thumbnails that are the same.
-    pub(crate) fn tag(record: &Record, size: u32) -> String {
-        format!("\"{}\"", store::name(&key(record), size))
+    pub(crate) fn tag(record: &Record, size: u32, at: u64) -> String {
+        format!("\"{}\"", store::name(&key(record), size, at))
     }
 
-    /// A JPEG file of a photo, upright and at most `size` pixels high.
+    /// A JPEG file of a photo, upright and at most `size` pixels high; of a video, of the moment `at`, in milliseconds.
     ///
     /// # Errors
     /// [`Problem`] if the photo cannot be read or decoded, or too many thumbnails are waiting.
-    pub(crate) async fn get(&self, record: Record, size: u32, decoding: &Decoding) -> Result<Vec<u8>, Problem> {
-        let (store, decoder) = (self.store.clone(), decoding.decoder());
+    pub(crate) async fn get(
+        &self,
+        record: Record,
+        size: u32,
+        at: u64,
+        decoding: &Decoding,
+    ) -> Result<Vec<u8>, Problem> {
+        let (store, decoder, videos) = (self.store.clone(), decoding.decoder(), self.videos.clone());
         if let Some(store) = &self.store {
-            let (store, name) = (Arc::clone(store), store::name(&key(&record), size));
+            let (store, name) = (Arc::clone(store), store::name(&key(&record), size, at));
             // Most are there, and reading one takes no decoding thread.
             let known = tokio::task::spawn_blocking(move || store.get(&name)).await;
             if let Ok(Some(known)) = known {
@@ -51,18 +60,43 @@ impl Thumbnails {
             }
         }
         let make = move || {
+            if record.asset.kind == Kind::Video {
+                let thumbnail = moment(videos.as_ref(), &record, size, at)?;
+                if let Some(store) = store.filter(|_| record.asset.hash != UNKNOWN) {
+                    store.put(&store::name(&key(&record), size, at), &thumbnail);
+                }
+                return Ok(thumbnail);
+            }
             let bytes = decoding::read(&record.asset).map_err(|error| unreadable(&error))?;
             // The file may have other content than when it was indexed.
             let is_as_indexed = record.asset.hash == UNKNOWN || hash_bytes(&bytes).0 == record.asset.hash;
             let made = clip_search::thumbnail(&decoder, &bytes, &Limits::default(), (WIDEST * size, size));
             let thumbnail = made.map_err(|error| Problem::from(&error))?;
             if let Some(store) = store.filter(|_| is_as_indexed) {
-                store.put(&store::name(&key(&record), size), &thumbnail);
+                store.put(&store::name(&key(&record), size, at), &thumbnail);
             }
             Ok(thumbnail)
         };
         decoding.thumbnails.run(make).await?
     }
+}
+
+/// A JPEG file of a moment of a video.
+fn moment(videos: Option<&VideoOptions>, record: &Record, size: u32, at: u64) -> Result<Vec<u8>, Problem> {
+    let no_picture = |detail: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "picture", detail);
+    let Some(videos) = videos else {
+        return Err(no_picture("this server has no ffmpeg, which reads videos".to_owned()));
+    };
+    // Whether it may be shown; ffmpeg opens it by itself.
+    open_indexed(&record.asset).map_err(|error| unreadable(&error))?;
+    let never = AtomicBool::new(false);
+    let frame = videos.ffmpeg.frame_at(&record.asset.path, at, size, &videos.limits, &never);
+    // The error has the path, which is no business of whoever has only an id.
+    let frame = frame.map_err(|error| {
+        log::info!("no picture of a video: {error}");
+        no_picture("the video has no picture at this moment that can be read".to_owned())
+    })?;
+    thumbnail_of(frame, (WIDEST * size, size)).map_err(|error| no_picture(error.to_string()))
 }
 
 /// Why a file of the index is not there. The path is not told: it is no business of whoever has only an id.

@@ -24,9 +24,10 @@ const BEGINNING: &[u8] = b"\xff\xd8\xff";
 const END: &[u8] = b"\xff\xd9";
 
 /// What a thumbnail is called.
-pub(super) fn name(key: &[u8; 16], size: u32) -> String {
+pub(super) fn name(key: &[u8; 16], size: u32, at: u64) -> String {
     let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{key}.{size}.v{VERSION}")
+    let moment = if at == 0 { String::new() } else { format!(".{at}") };
+    format!("{key}.{size}{moment}.v{VERSION}")
 }
 
 /// Thumbnails in a folder.
@@ -142,7 +143,7 @@ mod tests {
     fn what_is_kept_is_found() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::new(dir.path().join("thumbnails"), 1000);
-        let name = name(&[0xab; 16], 240);
+        let name = name(&[0xab; 16], 240, 0);
         assert_eq!(store.get(&name), None);
         store.put(&name, JPEG);
         assert_eq!(store.get(&name).as_deref(), Some(JPEG));
@@ -165,7 +166,7 @@ mod tests {
     fn what_was_not_used_for_longest_goes() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::new(dir.path().to_path_buf(), 4 * JPEG.len() as u64);
-        let names: Vec<String> = (0..5).map(|at| name(&[at; 16], 240)).collect();
+        let names: Vec<String> = (0..5).map(|at| name(&[at; 16], 240, 7)).collect();
         for (at, name) in names[..4].iter().enumerate() {
             store.put(name, JPEG);
             set_age(&store, name, Duration::from_secs(200_000 - at as u64 * 10));

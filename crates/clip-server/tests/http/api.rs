@@ -7,7 +7,7 @@ use clip_search::json::JsonHit;
 use clip_search::{Limits, Query, decode_bytes};
 use serde_json::{Value, json};
 
-use crate::support::{all_samples, samples};
+use crate::support::{Sandbox, all_samples, samples};
 
 fn ids(answer: &Value) -> Vec<u64> {
     answer["results"].as_array().unwrap().iter().map(|hit| hit["id"].as_u64().unwrap()).collect()
@@ -394,4 +394,64 @@ fn a_change_of_the_index_is_taken_up() {
         names(&server.json("/api/v1/search?q=a+photo+of+a+rocket"))[0] == "rocket.jpg"
     });
     assert_eq!(server.json("/api/v1/search")["total"], 2);
+}
+
+/// A video of two scenes, where there is an ffmpeg.
+#[test]
+fn a_video_is_shown_and_played_at_the_moment_that_was_found() {
+    use std::sync::atomic::AtomicBool;
+
+    use clip_search::{Ffmpeg, IndexOptions, Silent, UpdateOptions, VideoOptions};
+
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let Some(program) = Ffmpeg::find(std::env::split_paths(&folders)) else { return };
+    let sandbox = Sandbox::new();
+    let (cat, rocket) = (samples().join("cat.jpg"), samples().join("rocket.jpg"));
+    let clip = sandbox.photos().join("clip.mp4");
+    let mut ffmpeg = std::process::Command::new(&program);
+    for scene in [&cat, &rocket] {
+        ffmpeg.args(["-loop", "1", "-t", "3", "-i"]).arg(scene);
+    }
+    let scale = "scale=320:240,setsar=1,format=yuv420p";
+    let filter = format!("[0]{scale}[a];[1]{scale}[b];[a][b]concat=n=2");
+    ffmpeg.args(["-v", "error", "-filter_complex", &filter, "-r", "10"]).arg(&clip);
+    assert!(ffmpeg.status().unwrap().success());
+    let videos = Some(VideoOptions::new(Ffmpeg::open(&program).unwrap()));
+    let indexing = IndexOptions { videos, ..IndexOptions::default() };
+    let options = UpdateOptions { indexing: indexing.clone(), ..UpdateOptions::default() };
+    sandbox.library().update(&[sandbox.photos()], &options, &Silent, &AtomicBool::new(false)).unwrap();
+
+    let server = sandbox.serve(|settings| settings.indexing = indexing);
+    let found = server.json("/api/v1/search?q=a+rocket");
+    let hit = &found["results"][0];
+    assert_eq!((found["results"].as_array().unwrap().len(), &hit["kind"]), (1, &json!("video")), "{found}");
+    let time = hit["time"].as_f64().unwrap();
+    assert!((3.0..6.0).contains(&time), "{found}");
+    let id = hit["id"].as_u64().unwrap();
+    let thumbnail = |at: u64| {
+        let answer = server.get(&format!("/api/v1/photos/{id}/thumbnail?size=240&at={at}")).expect(200);
+        clip_search::image::load_from_memory(&answer.body).unwrap().to_rgb8()
+    };
+    let (first, second) = (thumbnail(0), thumbnail(hit["position"].as_u64().unwrap()));
+    assert_eq!((first.dimensions(), second.dimensions()), ((320, 240), (320, 240)));
+    let like = |picture: &clip_search::image::RgbImage, photo: &std::path::Path| {
+        let photo = clip_search::image::open(photo)
+            .unwrap()
+            .resize_exact(320, 240, clip_search::image::imageops::FilterType::Triangle)
+            .to_rgb8();
+        let difference: u64 = picture.iter().zip(photo.iter()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+        difference / (320 * 240 * 3)
+    };
+    assert!(
+        like(&first, &cat) < 12 && like(&second, &rocket) < 12,
+        "{} {}",
+        like(&first, &cat),
+        like(&second, &rocket)
+    );
+    assert!(like(&first, &rocket) > 25);
+    server.get(&format!("/api/v1/photos/{id}/thumbnail?at=999999999")).expect(422);
+    let part = server.request("GET", &format!("/api/v1/photos/{id}/file"), "Range: bytes=0-99\r\n", b"").expect(206);
+    assert_eq!((part.header("content-type"), part.body.len()), (Some("video/mp4"), 100));
+    // Listed once, whatever it has of moments.
+    assert_eq!(server.json("/api/v1/search?q=is:video")["total"], 1);
 }

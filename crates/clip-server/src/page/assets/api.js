@@ -52,7 +52,7 @@ export const searchPicture = (picture, params, signal) =>
   });
 
 export const photo = (id, signal) => json(`/api/v1/photos/${id}`, { signal });
-export const thumbnail = (id, size) => `/api/v1/photos/${id}/thumbnail?size=${size}`;
+export const thumbnail = (id, size, at) => `/api/v1/photos/${id}/thumbnail?size=${size}${at ? `&at=${at}` : ""}`;
 export const file = (id, download) => `/api/v1/photos/${id}/file${download ? "?download=1" : ""}`;
 export const timeline = (params, signal) => json(url("/api/v1/timeline", params), { signal });
 export const places = (params, signal) => json(url("/api/v1/places", params), { signal });

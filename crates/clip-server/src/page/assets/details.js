@@ -31,6 +31,7 @@ export class Details {
       this.stopCrop();
       this.abort?.abort();
       this.image.removeAttribute("src");
+      this.stop();
       const { index } = this;
       const closed = this.photo !== undefined;
       this.photo = undefined;
@@ -50,7 +51,8 @@ export class Details {
     this.index = index;
     this.results = results;
     this.photo = hit ?? { id };
-    this.show(api.thumbnail(id, 240), this.large(id));
+    this.show(api.thumbnail(id, 240, hit?.position), this.large(id, hit?.position));
+    this.play();
     this.dialog.classList.remove("picture");
     this.render(this.photo);
     if (!this.dialog.open) this.dialog.showModal();
@@ -60,6 +62,7 @@ export class Details {
     try {
       const photo = await api.photo(id, this.abort.signal);
       this.photo = { ...hit, ...photo };
+      this.play();
       this.render(this.photo);
     } catch (error) {
       if (error.name !== "AbortError") this.problem.textContent = error.message;
@@ -79,6 +82,7 @@ export class Details {
   /** Shows a picture that is not in the library, to choose a part of it. */
   openPicture(url, done) {
     this.stopCrop();
+    this.stop();
     this.photo = undefined;
     this.results = this.index = null;
     this.dialog.classList.add("picture");
@@ -101,8 +105,24 @@ export class Details {
   }
 
   /** The thumbnail that is as high as the stage will be. */
-  large(id) {
-    return api.thumbnail(id, innerHeight * devicePixelRatio > 1100 ? 1920 : 960);
+  large(id, at) {
+    return api.thumbnail(id, innerHeight * devicePixelRatio > 1100 ? 1920 : 960, at);
+  }
+
+  /** Puts a video in the place of its picture, at the moment that was found. */
+  play() {
+    const { id, kind, time } = this.photo;
+    const src = `${api.file(id)}#t=${time ?? 0}`;
+    if (this.video?.getAttribute("src") === src) return;
+    this.stop();
+    if (kind !== "video") return;
+    this.video = h("video", { src, controls: true, preload: "metadata", poster: this.wanted });
+    this.image.after(this.video);
+  }
+
+  stop() {
+    this.video?.remove();
+    this.video = undefined;
   }
 
   close() {

@@ -362,7 +362,7 @@ export class Grid {
         h("button", { type: "button", class: "more", tabIndex: -1 }, button("more", "").firstChild),
         h("span", { class: "relevance", "aria-hidden": "true" }, h("i")),
       );
-      image.src = api.thumbnail(photo.id, this.size);
+      image.src = api.thumbnail(photo.id, this.size, photo.position);
     }
     const [link, pick, more, relevance] = tile.children;
     const taken = photo.taken_at === undefined ? "" : `, ${date("day", photo.taken_at)}`;
