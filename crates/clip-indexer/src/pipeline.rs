@@ -63,8 +63,10 @@ pub(crate) struct Pipeline<'a> {
     dealt_with: usize,
     /// Files that another run left unread, elsewhere.
     left_before: u64,
-    /// Where files remain if this run does not come to its end.
-    remaining_in: Vec<PathBuf>,
+    /// Where these are.
+    left_in: Vec<PathBuf>,
+    /// The folders and files that this run looks at.
+    scope: Vec<PathBuf>,
     uncommitted: u64,
     committed_at: Instant,
     report: Report,
@@ -126,7 +128,8 @@ impl<'a> Pipeline<'a> {
             said_anew: Vec::new(),
             dealt_with: 0,
             left_before: 0,
-            remaining_in: Vec::new(),
+            left_in: Vec::new(),
+            scope: Vec::new(),
             uncommitted: 0,
             committed_at: Instant::now(),
             report,
@@ -140,9 +143,9 @@ impl<'a> Pipeline<'a> {
         let (left, places) = self.writer.remaining();
         let is_elsewhere =
             |place: &PathBuf| roots.contains(place) && !scope.iter().any(|scope| place.starts_with(scope));
-        self.remaining_in = places.into_iter().filter(is_elsewhere).collect();
-        self.left_before = if self.remaining_in.is_empty() { 0 } else { left };
-        self.remaining_in.extend_from_slice(scope);
+        self.left_in = places.into_iter().filter(is_elsewhere).collect();
+        self.left_before = if self.left_in.is_empty() { 0 } else { left };
+        self.scope = scope.to_vec();
         self
     }
 
@@ -347,9 +350,10 @@ impl<'a> Pipeline<'a> {
     }
 
     fn note_remaining(&mut self) {
-        let remaining = self.remaining() + self.left_before;
-        self.writer.set_remaining(remaining);
-        self.writer.set_remaining_in(if remaining > 0 { &self.remaining_in } else { &[] });
+        let remaining = self.remaining();
+        let scope = if remaining > 0 { self.scope.as_slice() } else { &[] };
+        self.writer.set_remaining(remaining + self.left_before);
+        self.writer.set_remaining_in(&[&self.left_in, scope].concat());
     }
 
     /// How many files of the work were not dealt with yet.

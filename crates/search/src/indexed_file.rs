@@ -83,7 +83,7 @@ mod tests {
         let (path, secret, other) = (base.join("a.gif"), base.join("secret"), base.join("other.gif"));
         fs::write(&path, GIF).unwrap();
         fs::write(&secret, "secret").unwrap();
-        fs::write(&other, "GIF89a other").unwrap();
+        fs::write(&other, "GIF89a of other size").unwrap();
         let asset = indexed(&path);
         let shown = || read_indexed(&asset, 100).map_err(|error| error.kind());
         assert_eq!(shown().unwrap(), GIF);
