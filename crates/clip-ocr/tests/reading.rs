@@ -32,7 +32,7 @@ fn fixtures() -> Vec<(PathBuf, Vec<String>)> {
         }
     }
     fixtures.sort();
-    assert!(fixtures.len() >= 6);
+    assert!(fixtures.len() >= 5);
     fixtures
 }
 
