@@ -38,11 +38,6 @@ def main():
     sign, words = ocr.sign_of(rng("sign"), 54, 2, (255, 255, 255), (0, 80, 160), most=1)
     wall = Image.new("RGB", (640, 420), (172, 160, 142))
     save("sign", *ocr.onto(rng("wall"), wall, sign, words, 2.0))
-    plate = ocr.page(rng("plate"), 40, width=10, lines=1)[0].crop((0, 0, 1, 1)).resize((300, 70))
-    face = ocr.ImageFont.truetype("LiberationSans-Bold.ttf", 48)
-    ocr.ImageDraw.Draw(plate).text((24, 8), "HKX 4719", fill=(10, 10, 10), font=face)
-    car = Image.new("RGB", (700, 400), (60, 66, 74))
-    save("plate", *ocr.onto(rng("car"), car, plate, ["HKX", "4719"], -2.0))
 
 
 if __name__ == "__main__":
