@@ -12,7 +12,7 @@
 //! # What videos cost
 //!
 //! A short video is decoded whole; of a long one, only key frames are, which are whole pictures every few seconds. So a film costs
-//! about what its frames cost. Memory is that of the frames that are kept, of which there are at most
+//! a small part of what playing it does. Memory is that of the frames that are kept, of which there are at most
 //! [`Sampling::most_frames`], and of ffmpeg itself, which is limited.
 //!
 //! # Hostile videos
