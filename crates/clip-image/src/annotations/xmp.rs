@@ -3,6 +3,8 @@
 //! No general reader of XML and RDF: names are known by their usual prefixes (which the specification recommends, and
 //! programs use), and what does not fit is passed over.
 
+use std::borrow::Cow;
+
 use super::{Annotations, MOST_TAGS, stars, text};
 use crate::Gps;
 use crate::calendar::{self, Instant};
@@ -33,7 +35,7 @@ pub(crate) struct Xmp {
 
 /// Reads the properties of use. Never fails: what cannot be read is absent.
 pub(crate) fn read(packet: &[u8]) -> Xmp {
-    let packet = String::from_utf8_lossy(&packet[..packet.len().min(LONGEST)]);
+    let packet = decode(&packet[..packet.len().min(LONGEST)]);
     let mut reader = Reader::default();
     let mut rest = &*packet;
     while let Some(at) = rest.find('<') {
@@ -69,6 +71,18 @@ pub(crate) fn read(packet: &[u8]) -> Xmp {
         }
     }
     reader.finish()
+}
+
+/// The text of a packet: in UTF-8, or in UTF-16 by its first character, a mark of the order of bytes or an angle bracket.
+fn decode(packet: &[u8]) -> Cow<'_, str> {
+    let number: fn([u8; 2]) -> u16 = match packet {
+        [0xff, 0xfe, ..] | [b'<', 0, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] | [0, b'<', ..] => u16::from_be_bytes,
+        _ => return String::from_utf8_lossy(packet),
+    };
+    let (numbers, _) = packet.as_chunks::<2>();
+    let characters = char::decode_utf16(numbers.iter().map(|bytes| number(*bytes)));
+    Cow::Owned(characters.map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
 }
 
 enum Markup<'a> {
@@ -547,6 +561,22 @@ mod tests {
         );
         let found = read(whole.split("</rdf:RDF>").next().unwrap().as_bytes()).annotations;
         assert_eq!((found.label.as_deref(), found.people), (Some("Red"), vec!["Anna".to_owned()]));
+    }
+
+    #[test]
+    fn packets_in_utf_16() {
+        let text = packet("<rdf:Description xmp:Rating='4'><dc:title>Zo\u{eb} \u{1f600}</dc:title></rdf:Description>");
+        for start in ["", "\u{feff}"] {
+            let numbers: Vec<u16> = start.encode_utf16().chain(text.encode_utf16()).collect();
+            for bytes in [u16::to_le_bytes, u16::to_be_bytes] {
+                let packet: Vec<u8> = numbers.iter().flat_map(|number| bytes(*number)).collect();
+                let found = read(&packet).annotations;
+                assert_eq!((found.rating, found.title.as_deref()), (Some(4), Some("Zo\u{eb} \u{1f600}")));
+                for end in 0..packet.len() {
+                    read(&packet[..end]);
+                }
+            }
+        }
     }
 
     #[test]
