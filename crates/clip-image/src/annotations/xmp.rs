@@ -1,11 +1,11 @@
 //! The few properties of use of an XMP packet.
 //!
-//! No general reader of XML and RDF: names are known by their usual prefixes (which the specification recommends, and
-//! programs use), and what does not fit is passed over.
+//! No general reader of XML and RDF: names are known by their usual prefixes, which packets with others get (`namespaces`), and
+//! what does not fit is passed over.
 
 use std::borrow::Cow;
 
-use super::{Annotations, MOST_TAGS, stars, text};
+use super::{Annotations, MOST_TAGS, namespaces, stars, text};
 use crate::Gps;
 use crate::calendar::{self, Instant};
 use crate::related::{Related, identifier};
@@ -35,25 +35,13 @@ pub(crate) struct Xmp {
 
 /// Reads the properties of use. Never fails: what cannot be read is absent.
 pub(crate) fn read(packet: &[u8]) -> Xmp {
-    let packet = decode(&packet[..packet.len().min(LONGEST)]);
+    let packet = namespaces::with_usual_prefixes(decode(&packet[..packet.len().min(LONGEST)]), LONGEST);
     let mut reader = Reader::default();
     let mut rest = &*packet;
     while let Some(at) = rest.find('<') {
         reader.characters(&rest[..at]);
         rest = &rest[at..];
-        let (skipped, markup) = match rest {
-            _ if rest.starts_with("<!--") => (rest.find("-->").map(|end| end + 3), None),
-            _ if rest.starts_with("<?") => (rest.find("?>").map(|end| end + 2), None),
-            _ if rest.starts_with("<![CDATA[") => {
-                let end = rest.find("]]>");
-                (end.map(|end| end + 3), end.map(|end| Markup::Literal(&rest[9..end.max(9)])))
-            }
-            _ => {
-                let end = end_of_tag(rest);
-                (end.map(|end| end + 1), end.map(|end| Markup::Tag(&rest[1..end])))
-            }
-        };
-        let Some(skipped) = skipped else { break };
+        let Some((skipped, markup)) = next_markup(rest) else { break };
         rest = &rest[skipped..];
         match markup {
             Some(Markup::Literal(literal)) => reader.text.push_str(literal),
@@ -85,7 +73,24 @@ fn decode(packet: &[u8]) -> Cow<'_, str> {
     Cow::Owned(characters.map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
 }
 
-enum Markup<'a> {
+/// The markup that a text begins with, if any of it is of use, and its length in bytes; none if it has no end.
+pub(super) fn next_markup(rest: &str) -> Option<(usize, Option<Markup<'_>>)> {
+    if rest.starts_with("<!--") {
+        return Some((rest.find("-->")? + 3, None));
+    }
+    if rest.starts_with("<?") {
+        return Some((rest.find("?>")? + 2, None));
+    }
+    if rest.starts_with("<![CDATA[") {
+        let end = rest.find("]]>")?;
+        return Some((end + 3, Some(Markup::Literal(&rest[9..end.max(9)]))));
+    }
+    let end = end_of_tag(rest)?;
+    Some((end + 1, Some(Markup::Tag(&rest[1..end]))))
+}
+
+/// A part of a packet that is not plain text.
+pub(super) enum Markup<'a> {
     /// What is between the angle brackets.
     Tag(&'a str),
     Literal(&'a str),
@@ -561,6 +566,16 @@ mod tests {
         );
         let found = read(whole.split("</rdf:RDF>").next().unwrap().as_bytes()).annotations;
         assert_eq!((found.label.as_deref(), found.people), (Some("Red"), vec!["Anna".to_owned()]));
+    }
+
+    #[test]
+    fn unusual_prefixes() {
+        let found = read(
+            br#"<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><r:Description
+                xmlns:ns1="http://ns.adobe.com/xap/1.0/" xmlns:ns2="http://purl.org/dc/elements/1.1/" ns1:Rating="4">
+                <ns2:subject><r:Bag><r:li>tree</r:li></r:Bag></ns2:subject></r:Description></r:RDF></x:xmpmeta>"#,
+        );
+        assert_eq!((found.annotations.rating, found.annotations.tags), (Some(4), vec!["tree".to_owned()]));
     }
 
     #[test]
