@@ -92,11 +92,8 @@ fn rewrite(tag: &str, unusual: &[(&str, &str)], to: &mut String) {
     let (mut start, mut name) = (0, Some(0));
     for (at, byte) in tag.bytes().enumerate() {
         match (quoted, byte) {
-            (Some(quote), _) => {
-                if quote == byte {
-                    quoted = None;
-                }
-            }
+            (Some(quote), _) if quote == byte => quoted = None,
+            (Some(_), _) => {}
             (None, b'"' | b'\'') => (quoted, name) = (Some(byte), None),
             (None, b'<' | b'/' | b' ' | b'\t' | b'\r' | b'\n') => name = Some(at + 1),
             (None, b'=' | b'>') => name = None,
