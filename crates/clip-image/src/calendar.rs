@@ -76,6 +76,18 @@ pub(crate) fn iso_instant(text: &str) -> Option<Instant> {
     Some(Instant { seconds: local - i64::from(offset.unwrap_or(0)) * 60, offset })
 }
 
+/// The time of a date and a time as IPTC data have them: "20040811", and "164532+0200" or without what the clock was ahead of UTC.
+/// A time that is missing, or none, is midnight.
+pub(crate) fn iptc_instant(date: &str, time: Option<&str>) -> Option<Instant> {
+    let date = date.trim();
+    let date = format!("{}-{}-{}", date.get(..4)?, date.get(4..6)?, date.get(6..)?);
+    let at = |time: &str| {
+        let (hour, minute, rest) = (time.get(..2)?, time.get(2..4)?, time.get(4..)?);
+        iso_instant(&format!("{date}T{hour}:{minute}:{rest}"))
+    };
+    time.and_then(|time| at(time.trim())).or_else(|| iso_instant(&date))
+}
+
 /// Seconds from 1970 to a date (year, month, day) and time (hour, minute, second) of our era; `None` if there is none such.
 pub(crate) fn seconds([year, month, day]: [i64; 3], [hour, minute, second]: [i64; 3]) -> Option<i64> {
     let is_date =
@@ -195,6 +207,22 @@ mod tests {
             "2004:08:11",
         ] {
             assert_eq!(at(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_of_iptc() {
+        let at = |date, time| iptc_instant(date, time).map(|instant| (instant.seconds, instant.offset));
+        let utc = unix_seconds(b"2004:08:11 16:45:32", None).unwrap();
+        let midnight = Some((utc - 60_332, None));
+        assert_eq!(at("20040811", Some("164532")), Some((utc, None)));
+        assert_eq!(at("20040811", Some("164532+0200")), Some((utc - 7200, Some(120))));
+        assert_eq!(at("20040811", Some("164532-0930")), Some((utc + 34_200, Some(-570))));
+        for time in [None, Some(""), Some("soon"), Some("250000"), Some("1645"), Some("16:45:32"), Some("ßßß")] {
+            assert_eq!(at("20040811", time), midnight, "{time:?}");
+        }
+        for date in ["", "2004", "200408", "20040800", "20041311", "2004081", "200408111", "2004-08-11", "ßßßß"] {
+            assert_eq!(at(date, Some("164532")), None, "{date}");
         }
     }
 

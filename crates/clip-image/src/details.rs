@@ -14,7 +14,7 @@ use crate::{ImageError, Limits, Metadata, file, formats};
 
 /// Counts the changes after which more is understood of files' metadata, or is understood otherwise. To be raised with every
 /// one of them, so that those who keep [`Metadata`] know which to [read again](read_details).
-pub const DETAILS_VERSION: u32 = 6;
+pub const DETAILS_VERSION: u32 = 7;
 
 /// How much of a file is read at first. Metadata of a photo from a camera, with its thumbnail, have some ten thousand bytes.
 const HEAD: u64 = 64 << 10;
@@ -29,8 +29,8 @@ pub(crate) fn read(codec: Codec, bytes: &[u8]) -> Details {
     // Programs that write stars, titles and keywords write XMP, and leave what a camera wrote as it is.
     let lens = details.annotations.lens.take();
     let Xmp { annotations, taken_at, gps, related } = xmp;
-    let annotations = annotations.or(iptc).or(details.annotations);
-    details.taken_at = details.taken_at.or(taken_at);
+    let annotations = annotations.or(iptc.annotations).or(details.annotations);
+    details.taken_at = details.taken_at.or(taken_at).or(iptc.taken_at);
     details.gps = details.gps.or(gps);
     details.related = details.related.or(related);
     let camera = details.camera.as_deref();

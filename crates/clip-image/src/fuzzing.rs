@@ -3,8 +3,9 @@
 //! The fuzz targets call these functions, and the tests below run each over a bounded number of damaged files, the same
 //! ones every time.
 
+use crate::annotations::Annotations;
+use crate::annotations::iptc::{self, Iptc};
 use crate::annotations::xmp::{self, Xmp};
-use crate::annotations::{Annotations, iptc};
 use crate::calendar::Instant;
 use crate::colour::{self, ColourSpace};
 use crate::details;
@@ -53,7 +54,7 @@ pub fn decode(bytes: &[u8]) {
         let blocks = (codec.metadata)(bytes);
         blocks.exif.map(|block| exif_data::read(&details::unpack(block))).iter().for_each(check_exif);
         blocks.xmp.map(|block| xmp::read(&details::unpack(block))).iter().for_each(check_xmp);
-        blocks.resources.map(|block| iptc::read(&details::unpack(block))).iter().for_each(check_annotations);
+        blocks.resources.map(|block| iptc::read(&details::unpack(block))).into_iter().for_each(check_iptc);
         check_exif(&details::read(codec, bytes));
     }
 }
@@ -76,7 +77,7 @@ pub fn exif(block: &[u8]) {
 /// An XMP packet, a block of Photoshop's resources with IPTC data, and a sidecar file of Google Photos.
 pub fn annotations(block: &[u8]) {
     check_xmp(&xmp::read(block));
-    check_annotations(&iptc::read(block));
+    check_iptc(iptc::read(block));
     check_xmp(&sidecar::read_takeout(block));
 }
 
@@ -148,6 +149,10 @@ fn check_photo(photo: &Photo) {
 fn check_xmp(xmp: &Xmp) {
     let Xmp { annotations, taken_at, gps, related } = xmp.clone();
     check_exif(&Details { annotations, taken_at, gps, related, ..Details::default() });
+}
+
+fn check_iptc(Iptc { annotations, taken_at }: Iptc) {
+    check_xmp(&Xmp { annotations, taken_at, ..Xmp::default() });
 }
 
 fn check_annotations(annotations: &Annotations) {

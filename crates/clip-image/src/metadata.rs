@@ -71,7 +71,7 @@ impl Metadata {
     /// more than a day after `now`, in seconds since 1970, is ignored. Sidecars that cannot be read are ignored. A video among
     /// them is a companion if it is the moving half of the photo.
     pub fn complete(&mut self, path: &Path, sidecars: &[PathBuf], now: i64) {
-        let Xmp { annotations, taken_at, gps, related } = sidecar::read(sidecars);
+        let Xmp { annotations, taken_at, gps, related } = sidecar::read(path, sidecars);
         self.annotate(annotations);
         self.related = std::mem::take(&mut self.related).or(related);
         self.gps = self.gps.or(gps);

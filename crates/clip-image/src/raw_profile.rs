@@ -1,12 +1,16 @@
 //! Metadata in texts of PNG files, as ImageMagick and others write them: "Raw profile type exif" and its kin.
 //!
-//! The text gives a name, a number of bytes and the bytes in hexadecimal digits, and may be compressed.
+//! The text gives a name, a number of bytes and the bytes in hexadecimal digits, and may be compressed. XMP has a text of its own,
+//! which may be compressed too.
 
 use std::borrow::Cow;
 use std::io::Read;
 
 /// What keywords of such texts begin with.
 const KEYWORD: &[u8] = b"Raw profile type ";
+
+/// What the text of an XMP packet that is compressed begins with: its keyword, a flag that it is, and by which method.
+const PACKED_XMP: &[u8] = b"XML:com.adobe.xmp\0\x01\0";
 
 /// The most characters of a text that are unpacked. A segment of a JPEG file, which most blocks come from, has at most
 /// 64 KiB, and what is of use stands at the beginning.
@@ -35,21 +39,33 @@ pub(crate) fn kind(chunk: &[u8]) -> Option<Kind> {
     kinds.into_iter().find(|(name, _)| kind.eq_ignore_ascii_case(name)).map(|(_, kind)| kind)
 }
 
+/// Whether the content of a chunk with text is an XMP packet that is compressed.
+pub(crate) fn is_packed_xmp(chunk: &[u8]) -> bool {
+    chunk.starts_with(PACKED_XMP)
+}
+
 /// The bytes that such a chunk holds, as far as they can be read; any other block as it is.
 pub(crate) fn unpack(block: &[u8]) -> Cow<'_, [u8]> {
-    let Some((_, text)) = split(block) else { return Cow::Borrowed(block) };
-    let mut unpacked = Vec::new();
-    match text {
-        // How it is compressed, and a zlib stream.
-        [0, stream @ ..] => {
-            // What is damaged is read up to there.
-            let _ = flate2::read::ZlibDecoder::new(stream).take(LONGEST).read_to_end(&mut unpacked);
-        }
-        text => unpacked.extend_from_slice(&text[..text.len().min(LONGEST as usize)]),
+    if let Some(rest) = block.strip_prefix(PACKED_XMP) {
+        // A language, and the keyword in it.
+        return Cow::Owned(rest.splitn(3, |byte| *byte == 0).nth(2).map(inflate).unwrap_or_default());
     }
+    let Some((_, text)) = split(block) else { return Cow::Borrowed(block) };
+    let mut unpacked = match text {
+        // How it is compressed, and a zlib stream.
+        [0, stream @ ..] => inflate(stream),
+        text => text[..text.len().min(LONGEST as usize)].to_vec(),
+    };
     let length = decode(&mut unpacked);
     unpacked.truncate(length);
     Cow::Owned(unpacked)
+}
+
+/// Unpacks a zlib stream as far as it is of use, or up to where it is damaged.
+fn inflate(stream: &[u8]) -> Vec<u8> {
+    let mut unpacked = Vec::new();
+    let _ = flate2::read::ZlibDecoder::new(stream).take(LONGEST).read_to_end(&mut unpacked);
+    unpacked
 }
 
 /// The kind that the keyword names, and what follows it.
@@ -109,6 +125,15 @@ mod tests {
     }
 
     #[test]
+    fn packed_xmp() {
+        let chunk = [PACKED_XMP, b"en\0key\0", &compressed(b"<x>")].concat();
+        assert!(is_packed_xmp(&chunk) && !is_packed_xmp(b"XML:com.adobe.xmp\0\0\0\0\0<x>"));
+        assert_eq!(&*unpack(&chunk), b"<x>");
+        assert_eq!(&*unpack(&[PACKED_XMP, b"\0"].concat()), b"");
+        assert_eq!(&*unpack(&[PACKED_XMP, b"\0\0not compressed"].concat()), b"");
+    }
+
+    #[test]
     fn what_is_no_such_text_stays_as_it_is() {
         assert!(matches!(unpack(b"MM\0*"), Cow::Borrowed(b"MM\0*")));
         assert_eq!(&*unpack(b"Raw profile type exif\0"), b"");
@@ -120,5 +145,7 @@ mod tests {
         let text = [b"\nexif\n 9\n".to_vec(), vec![b'0'; 50_000_000]].concat();
         let chunk = [b"Raw profile type exif\0\0", &compressed(&text)[..]].concat();
         assert!(unpack(&chunk).len() <= LONGEST as usize / 2);
+        let chunk = [PACKED_XMP, b"\0\0", &compressed(&text)].concat();
+        assert_eq!(unpack(&chunk).len(), LONGEST as usize);
     }
 }

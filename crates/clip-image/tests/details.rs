@@ -17,6 +17,31 @@ fn xmp(rating: u8) -> Vec<u8> {
     segment(0xe1, &[b"http://ns.adobe.com/xap/1.0/\0", packet.as_bytes()].concat())
 }
 
+/// IPTC data that say when a photo was created.
+fn iptc(date: &str, time: &str) -> Vec<u8> {
+    let field = |number: u8, text: &str| [&[0x1c, 2, number, 0, text.len() as u8], text.as_bytes()].concat();
+    let fields = [field(55, date), field(60, time)].concat();
+    let length = (fields.len() as u32).to_be_bytes();
+    segment(0xed, &[b"Photoshop 3.0\08BIM\x04\x04\0\0", &length[..], &fields].concat())
+}
+
+#[test]
+fn times_of_iptc_data_count_where_there_are_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.jpg");
+    let packet = "<rdf:RDF><rdf:Description xmp:CreateDate='2018-01-01T00:00:00Z'/></rdf:RDF>";
+    let xmp = segment(0xe1, &[b"http://ns.adobe.com/xap/1.0/\0", packet.as_bytes()].concat());
+    let time = |segments: &[u8]| {
+        std::fs::write(&path, [&PHOTO[..2], segments, &PHOTO[2..]].concat()).unwrap();
+        let metadata = read_details(&path, (1, 1), &Limits::default()).unwrap();
+        assert_eq!(decode(&path, &Limits::default()).unwrap().metadata.taken_at, metadata.taken_at);
+        (metadata.taken_at, metadata.utc_offset)
+    };
+    let iptc = iptc("20190604", "153000+0200");
+    assert_eq!(time(&iptc), (Some(1_559_655_000), Some(120)));
+    assert_eq!(time(&[iptc, xmp].concat()), (Some(1_514_764_800), Some(0)));
+}
+
 #[test]
 fn of_a_jpeg_only_the_beginning_is_read() {
     let folder = tempfile::tempdir().unwrap();

@@ -242,6 +242,34 @@ fn exif_data_in_texts_of_png() {
     assert_eq!((metadata.rating, metadata.tags), (Some(4), vec!["tree".to_owned()]));
 }
 
+#[test]
+fn compressed_xmp_of_a_png() {
+    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(b"<rdf:RDF><rdf:Description xmp:Rating='4'/></rdf:RDF>").unwrap();
+    let text = [b"XML:com.adobe.xmp\0\x01\0\0\0", &packed.finish().unwrap()[..]].concat();
+    let [start, pixels, end] = pieces_of_png("photo.png");
+    let metadata = open(&[start, png_chunk(b"iTXt", &text), pixels, end].concat()).metadata;
+    assert_eq!(metadata.rating, Some(4));
+}
+
+/// The packet is stored as it is, and counts as blocks of data that its last 258 bytes put an end to.
+#[test]
+fn xmp_of_a_gif() {
+    let file = gif([1, 1], &[frame([0, 0], [1, 1], &[0])]);
+    let packet = b"<rdf:RDF><rdf:Description xmp:Rating='4'/></rdf:RDF>";
+    let end: Vec<u8> = std::iter::once(1).chain((0..=255).rev()).chain([0]).collect();
+    let extension = [b"\x21\xff\x0bXMP DataXMP", &packet[..], &end].concat();
+    let palette = 3 << ((file[10] & 7) + 1);
+    for at in [13 + palette, file.len() - 1] {
+        let file = [&file[..at], &extension, &file[at..]].concat();
+        assert_eq!(open(&file).metadata.rating, Some(4), "at {at}");
+        for length in at..at + extension.len() {
+            // Cut off anywhere.
+            let _ = decode_bytes(&file[..length], &Limits::default());
+        }
+    }
+}
+
 fn riff(chunks: &[(&[u8; 4], Vec<u8>)]) -> Vec<u8> {
     let mut body = b"WEBP".to_vec();
     body.extend(webp_chunks(chunks));

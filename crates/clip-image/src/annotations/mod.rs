@@ -2,6 +2,7 @@
 //! in the formats that such programs use.
 
 pub(crate) mod iptc;
+mod namespaces;
 pub(crate) mod xmp;
 
 use crate::text::{LONGEST_NAME, LONGEST_TEXT, line};

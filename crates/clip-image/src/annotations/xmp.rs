@@ -1,9 +1,11 @@
 //! The few properties of use of an XMP packet.
 //!
-//! No general reader of XML and RDF: names are known by their usual prefixes (which the specification recommends, and
-//! programs use), and what does not fit is passed over.
+//! No general reader of XML and RDF: names are known by their usual prefixes, which packets with others get (`namespaces`), and
+//! what does not fit is passed over.
 
-use super::{Annotations, MOST_TAGS, stars, text};
+use std::borrow::Cow;
+
+use super::{Annotations, MOST_TAGS, namespaces, stars, text};
 use crate::Gps;
 use crate::calendar::{self, Instant};
 use crate::related::{Related, identifier};
@@ -33,25 +35,13 @@ pub(crate) struct Xmp {
 
 /// Reads the properties of use. Never fails: what cannot be read is absent.
 pub(crate) fn read(packet: &[u8]) -> Xmp {
-    let packet = String::from_utf8_lossy(&packet[..packet.len().min(LONGEST)]);
+    let packet = namespaces::with_usual_prefixes(decode(&packet[..packet.len().min(LONGEST)]), LONGEST);
     let mut reader = Reader::default();
     let mut rest = &*packet;
     while let Some(at) = rest.find('<') {
         reader.characters(&rest[..at]);
         rest = &rest[at..];
-        let (skipped, markup) = match rest {
-            _ if rest.starts_with("<!--") => (rest.find("-->").map(|end| end + 3), None),
-            _ if rest.starts_with("<?") => (rest.find("?>").map(|end| end + 2), None),
-            _ if rest.starts_with("<![CDATA[") => {
-                let end = rest.find("]]>");
-                (end.map(|end| end + 3), end.map(|end| Markup::Literal(&rest[9..end.max(9)])))
-            }
-            _ => {
-                let end = end_of_tag(rest);
-                (end.map(|end| end + 1), end.map(|end| Markup::Tag(&rest[1..end])))
-            }
-        };
-        let Some(skipped) = skipped else { break };
+        let Some((skipped, markup)) = next_markup(rest) else { break };
         rest = &rest[skipped..];
         match markup {
             Some(Markup::Literal(literal)) => reader.text.push_str(literal),
@@ -71,7 +61,36 @@ pub(crate) fn read(packet: &[u8]) -> Xmp {
     reader.finish()
 }
 
-enum Markup<'a> {
+/// The text of a packet: in UTF-8, or in UTF-16 by its first character, a mark of the order of bytes or an angle bracket.
+fn decode(packet: &[u8]) -> Cow<'_, str> {
+    let number: fn([u8; 2]) -> u16 = match packet {
+        [0xff, 0xfe, ..] | [b'<', 0, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] | [0, b'<', ..] => u16::from_be_bytes,
+        _ => return String::from_utf8_lossy(packet),
+    };
+    let (numbers, _) = packet.as_chunks::<2>();
+    let characters = char::decode_utf16(numbers.iter().map(|bytes| number(*bytes)));
+    Cow::Owned(characters.map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
+}
+
+/// The markup that a text begins with, if any of it is of use, and its length in bytes; none if it has no end.
+pub(super) fn next_markup(rest: &str) -> Option<(usize, Option<Markup<'_>>)> {
+    if rest.starts_with("<!--") {
+        return Some((rest.find("-->")? + 3, None));
+    }
+    if rest.starts_with("<?") {
+        return Some((rest.find("?>")? + 2, None));
+    }
+    if rest.starts_with("<![CDATA[") {
+        let end = rest.find("]]>")?;
+        return Some((end + 3, Some(Markup::Literal(&rest[9..end.max(9)]))));
+    }
+    let end = end_of_tag(rest)?;
+    Some((end + 1, Some(Markup::Tag(&rest[1..end]))))
+}
+
+/// A part of a packet that is not plain text.
+pub(super) enum Markup<'a> {
     /// What is between the angle brackets.
     Tag(&'a str),
     Literal(&'a str),
@@ -547,6 +566,32 @@ mod tests {
         );
         let found = read(whole.split("</rdf:RDF>").next().unwrap().as_bytes()).annotations;
         assert_eq!((found.label.as_deref(), found.people), (Some("Red"), vec!["Anna".to_owned()]));
+    }
+
+    #[test]
+    fn unusual_prefixes() {
+        let found = read(
+            br#"<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><r:Description
+                xmlns:ns1="http://ns.adobe.com/xap/1.0/" xmlns:ns2="http://purl.org/dc/elements/1.1/" ns1:Rating="4">
+                <ns2:subject><r:Bag><r:li>tree</r:li></r:Bag></ns2:subject></r:Description></r:RDF></x:xmpmeta>"#,
+        );
+        assert_eq!((found.annotations.rating, found.annotations.tags), (Some(4), vec!["tree".to_owned()]));
+    }
+
+    #[test]
+    fn packets_in_utf_16() {
+        let text = packet("<rdf:Description xmp:Rating='4'><dc:title>Zo\u{eb} \u{1f600}</dc:title></rdf:Description>");
+        for start in ["", "\u{feff}"] {
+            let numbers: Vec<u16> = start.encode_utf16().chain(text.encode_utf16()).collect();
+            for bytes in [u16::to_le_bytes, u16::to_be_bytes] {
+                let packet: Vec<u8> = numbers.iter().flat_map(|number| bytes(*number)).collect();
+                let found = read(&packet).annotations;
+                assert_eq!((found.rating, found.title.as_deref()), (Some(4), Some("Zo\u{eb} \u{1f600}")));
+                for end in 0..packet.len() {
+                    read(&packet[..end]);
+                }
+            }
+        }
     }
 
     #[test]

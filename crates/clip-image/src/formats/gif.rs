@@ -22,8 +22,56 @@ mod codec {
     use crate::formats::library::Fault;
     use crate::{Format, ImageError};
 
-    // The format has no place for EXIF data.
-    pub(super) const CODEC: Codec = Codec { decode, metadata: |_| Blocks::default(), has_all_metadata: Some(|_| true) };
+    pub(super) const CODEC: Codec = Codec { decode, metadata, has_all_metadata: None };
+
+    /// The format has no place for EXIF data, and one for XMP that may be anywhere between the frames.
+    fn metadata(bytes: &[u8]) -> Blocks<'_> {
+        Blocks { xmp: xmp(bytes), ..Blocks::default() }
+    }
+
+    /// The XMP packet, which is stored as it is: it counts as blocks of data that end behind it (XMP, part 3, 1.1.2).
+    fn xmp(bytes: &[u8]) -> Option<&[u8]> {
+        const EXTENSION: u8 = 0x21;
+        const APPLICATION: u8 = 0xff;
+        const FRAME: u8 = 0x2c;
+        let (header, rest) = bytes.split_first_chunk::<13>()?;
+        let mut rest = behind_palette(header[10], rest)?;
+        loop {
+            match rest {
+                [EXTENSION, kind, blocks @ ..] => {
+                    let after = behind_blocks(blocks)?;
+                    if *kind == APPLICATION
+                        && let Some(packet) = blocks.strip_prefix(b"\x0bXMP DataXMP")
+                    {
+                        return packet.get(..packet.len() - after.len());
+                    }
+                    rest = after;
+                }
+                [FRAME, frame @ ..] => {
+                    let (frame, after) = frame.split_first_chunk::<9>()?;
+                    // The size of codes is before the blocks.
+                    rest = behind_blocks(behind_palette(frame[8], after)?.get(1..)?)?;
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    /// What follows a palette, if the flags say that there is one.
+    fn behind_palette(flags: u8, bytes: &[u8]) -> Option<&[u8]> {
+        bytes.get(if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) }..)
+    }
+
+    /// What follows blocks of data, each with its length before it; the last one is empty.
+    fn behind_blocks(mut bytes: &[u8]) -> Option<&[u8]> {
+        loop {
+            let (length, rest) = bytes.split_first()?;
+            bytes = rest.get(usize::from(*length)..)?;
+            if *length == 0 {
+                return Some(bytes);
+            }
+        }
+    }
 
     /// The first frame that is not empty, over white: animations may begin with an empty or transparent one. Decoded row by
     /// row, so that beside the result only one row is in memory.

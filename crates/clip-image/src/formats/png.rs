@@ -279,8 +279,12 @@ mod codec {
         (profile.len() <= LARGEST_PROFILE).then_some(profile)
     }
 
-    /// The XMP packet that a chunk of text is. As the specification of XMP wants it, it is not compressed.
+    /// The XMP packet that a chunk of text is, or the chunk if it is compressed: the specification of XMP does not want that, and
+    /// programs do it.
     fn xmp(text: &[u8]) -> Option<&[u8]> {
+        if raw_profile::is_packed_xmp(text) {
+            return Some(text);
+        }
         let rest = text.strip_prefix(b"XML:com.adobe.xmp\0\0\0")?;
         // A language, and the keyword in it.
         rest.splitn(3, |byte| *byte == 0).nth(2)

@@ -11,6 +11,8 @@ use crate::calendar::Instant;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Members {
+    /// The name of the photo's file, before it was exported.
+    title: Option<String>,
     description: Option<String>,
     photo_taken_time: Option<Time>,
     geo_data: Option<Place>,
@@ -38,7 +40,19 @@ struct Person {
 
 /// Reads a file. Never fails: of one that is not as it should be, nothing is taken.
 pub(crate) fn read(json: &[u8]) -> Xmp {
+    serde_json::from_slice(json).map(said).unwrap_or_default()
+}
+
+/// Reads a file that may be about a photo with this name, without its extension; nothing is taken of one that is not.
+pub(super) fn read_of(photo: &str, json: &[u8]) -> Xmp {
     let Ok(members) = serde_json::from_slice::<Members>(json) else { return Xmp::default() };
+    // Signs that not all systems allow are replaced in names, and long ones are cut.
+    let letters = |text: &str| text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+    let is_of = members.title.as_deref().is_some_and(|title| letters(title).starts_with(&letters(photo)));
+    if is_of { said(members) } else { Xmp::default() }
+}
+
+fn said(members: Members) -> Xmp {
     let mut annotations =
         Annotations { description: members.description.as_deref().and_then(text), ..Annotations::default() };
     for person in members.people {

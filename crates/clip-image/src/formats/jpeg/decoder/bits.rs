@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::markers::{END_OF_IMAGE, RESTART_0, RESTART_7, next_marker};
+use super::restarts::Restarts;
 
 /// The entropy-coded data of a scan without the zeros stuffed behind each 0xff, cut at the restart
 /// markers. Removing them first is one fast pass, and spares the bit reader a look at every byte.
@@ -10,8 +11,8 @@ pub(super) struct ScanData {
     bytes: Vec<u8>,
     /// Where each piece ends in `bytes`.
     ends: Vec<usize>,
-    /// The interval that each piece is, by the number of the restart marker before it.
-    indices: Vec<usize>,
+    /// The number of the restart marker before each piece but the first.
+    numbers: Vec<u8>,
     /// Whether the end marker was there.
     is_ended: bool,
 }
@@ -23,7 +24,7 @@ impl ScanData {
     pub(super) fn read(jpeg: &[u8], start: usize) -> Option<Self> {
         jpeg.len().checked_sub(start)?;
         let (data, end) = Self::read_to_marker(jpeg, start);
-        if data.indices.last() != Some(&(data.ends.len() - 1)) {
+        if data.numbers.iter().enumerate().any(|(marker, number)| marker % 8 != usize::from(*number)) {
             return None;
         }
         match end.map(|marker| jpeg[marker]) {
@@ -34,10 +35,10 @@ impl ScanData {
     }
 
     /// Takes the data that begins at `start`, up to any marker but a restart: the position of its code comes with them,
-    /// if the file does not end before. Where restart markers do not count up as they should, some are missing.
+    /// if the file does not end before. Restart markers may have any numbers.
     pub(super) fn read_to_marker(jpeg: &[u8], start: usize) -> (Self, Option<usize>) {
         let mut bytes = Vec::with_capacity(scan_bytes(jpeg, start));
-        let (mut ends, mut indices) = (Vec::new(), vec![0]);
+        let (mut ends, mut numbers) = (Vec::new(), Vec::new());
         let mut position = start;
         let end = loop {
             // The marker's code; its 0xff, and perhaps fill bytes, come before.
@@ -50,15 +51,12 @@ impl ScanData {
             ends.push(bytes.len());
             position = marker + 1;
             match jpeg[marker] {
-                code @ RESTART_0..=RESTART_7 => {
-                    let last = indices.last().copied().unwrap_or_default();
-                    indices.push(last + 1 + lost(last, code - RESTART_0));
-                }
+                code @ RESTART_0..=RESTART_7 => numbers.push(code - RESTART_0),
                 _ => break Some(marker),
             }
         };
         bytes.resize(bytes.len() + PADDING, 0);
-        (Self { bytes, ends, indices, is_ended: false }, end)
+        (Self { bytes, ends, numbers, is_ended: false }, end)
     }
 
     /// Whether the end marker was there.
@@ -71,9 +69,9 @@ impl ScanData {
         self.ends.len()
     }
 
-    /// Which interval a piece is, by the number of the restart marker before it; none if there is no such piece.
-    pub(super) fn index(&self, piece: usize) -> Option<usize> {
-        self.indices.get(piece).copied()
+    /// The pieces of use, each with the interval that it is, if there should be this many of them.
+    pub(super) fn pieces(&self, intervals: usize) -> Restarts<'_> {
+        Restarts::new(&self.numbers, intervals)
     }
 
     /// A reader of one piece.
@@ -91,14 +89,6 @@ impl ScanData {
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
         start..self.ends[index]
     }
-}
-
-/// How many restart markers are missing between that of the interval `last` and one with this number. Numbers go round at
-/// eight; when many seem to be missing, it is more likely that the number is wrong.
-fn lost(last: usize, number: u8) -> usize {
-    const PLAUSIBLE: usize = 3;
-    let lost = (usize::from(number) + 8 - last % 8) % 8;
-    if lost <= PLAUSIBLE { lost } else { 0 }
 }
 
 /// The most bytes that the data of the scan that begins at `start` take without stuffing.

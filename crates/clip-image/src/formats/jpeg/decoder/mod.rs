@@ -14,6 +14,7 @@ mod idct;
 mod islow;
 mod markers;
 mod picture;
+mod restarts;
 mod scaled;
 mod scan;
 mod standard_tables;

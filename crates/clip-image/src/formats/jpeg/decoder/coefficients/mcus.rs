@@ -2,18 +2,18 @@
 
 use super::super::bits::ScanData;
 use super::super::header::Component;
+use super::super::restarts::Restarts;
 use super::frame::Frame;
 use super::planes::Planes;
 
 /// The MCUs of a scan, one by one, across the intervals that its data are cut into.
 pub(super) struct Mcus<'a> {
-    data: &'a ScanData,
+    pieces: Restarts<'a>,
     /// MCUs across and down.
     size: (usize, usize),
     /// MCUs of an interval.
     interval: usize,
-    /// The piece of the data that comes next, and the interval that it should be.
-    piece: usize,
+    /// The interval that should come next.
     expected: usize,
     /// What is left of the interval at hand.
     left: usize,
@@ -60,7 +60,8 @@ impl<'a> Mcus<'a> {
     pub(super) fn new(data: &'a ScanData, restart_interval: usize, size: (usize, usize)) -> Self {
         let total = size.0 * size.1;
         let interval = if restart_interval == 0 { total } else { restart_interval };
-        Self { data, size, interval, piece: 0, expected: 0, left: 0, row: 0, column: 0, is_sound: true }
+        let pieces = data.pieces(total.div_ceil(interval.max(1)));
+        Self { pieces, size, interval, expected: 0, left: 0, row: 0, column: 0, is_sound: true }
     }
 
     /// The next one. What was read before has to lie in its interval; where it does not, the next interval follows.
@@ -80,7 +81,7 @@ impl<'a> Mcus<'a> {
 
     /// The first one of the next interval.
     fn begin(&mut self) -> Option<Mcu> {
-        let index = self.data.index(self.piece)?;
+        let (piece, index) = self.pieces.next()?;
         let start = index.saturating_mul(self.interval);
         let total = self.size.0 * self.size.1;
         if start >= total {
@@ -88,10 +89,9 @@ impl<'a> Mcus<'a> {
             self.is_sound = false;
             return None;
         }
-        self.is_sound &= index == self.expected;
+        // Neither is one lost, nor was one passed over.
+        self.is_sound &= index == piece;
         self.expected = index + 1;
-        let piece = self.piece;
-        self.piece += 1;
         self.left = self.interval.min(total - start) - 1;
         (self.row, self.column) = (start / self.size.0, start % self.size.0);
         Some(Mcu { row: self.row, column: self.column, piece: Some(piece) })
