@@ -206,6 +206,58 @@ fn conditions() {
     }
 }
 
+/// A name is one wherever a condition may be, however it is written; names for the same thing take the same values.
+#[test]
+fn every_name_is_one_everywhere() {
+    for (names, values) in [
+        (&["aperture", "f"][..], &["2.8", "f/2.8", "F2.8", "f/2..f/4", "<f/4", ">=F/4", "..f/4", "=2", "2,f/4"][..]),
+        (&["exposure", "shutter"], &["1/250", ">=2s", "1/60..1/30"]),
+        (&["on"], &["2019-06", "2019..2021", "2018,2019"]),
+        (&["after", "before"], &["2019-06"]),
+        (&["camera", "label", "lens", "name", "path", "person", "place", "tag", "title", "burst", "under"], &["a"]),
+        (&["ext"], &["jpg", ".jpg"]),
+        (&["ev"], &["-1", "<0"]),
+        (&["flash"], &["on"]),
+        (&["focal", "height", "iso", "rating", "size", "width"], &["5", ">=5", "..5"]),
+        (&["has"], &["gps"]),
+        (&["is", "kind"], &["video"]),
+        (&["month"], &["june", "6", "nov..feb"]),
+        (&["near"], &["1,2,3"]),
+        (&["year"], &["2019", ">2019"]),
+        (&["file"], &["a.jpg"]),
+        (&["like"], &["5"]),
+    ] {
+        for value in values {
+            let first = crate::language::fields::read(names[0], value, false);
+            for name in names {
+                assert!(crate::language::fields::NAMES.contains(name));
+                let is_field = |query: &str| {
+                    let parsed = read(query);
+                    assert!(matches!(parsed.expr, Expr::And(_)), "{query}: {}", parsed.expr);
+                    assert_eq!(parsed.notes, [], "{query}");
+                };
+                is_field(&format!("{name}:{value} dog"));
+                is_field(&format!("{name}:\"{value}\" dog"));
+                is_field(&format!("-{}:{value} dog", name.to_uppercase()));
+                is_field(&format!("2:({name}:{value}) dog"));
+                if matches!(*name, "like" | "file") {
+                    is_field(&format!("dog - {}:{value}", name.to_uppercase()));
+                }
+                let own = crate::language::fields::read(name, value, false);
+                if names.len() == 2 && names != ["after", "before"] && names != ["is", "kind"] {
+                    assert_eq!(own, first, "{name}:{value}");
+                }
+            }
+        }
+    }
+    // A drive, and what is none.
+    for path in ["f:/photos", "F:\\photos", "c:2.8"] {
+        let parsed = read(path);
+        assert_eq!((parsed.expr, parsed.notes), (Expr::Text(path.to_owned()), Vec::new()));
+    }
+    assert!(matches!(read("f:fast").notes[..], [Note::NotACondition { .. }]));
+}
+
 #[test]
 fn what_looks_like_a_condition_is_told() {
     for (query, reason) in [

@@ -257,12 +257,15 @@ fn weight(rest: &mut &str) -> Result_<f32> {
 fn field_name<'t>(rest: &mut &'t str) -> Result_<&'t str> {
     let name = terminated(take_while(1..=16, |c: char| c.is_ascii_alphabetic()), ':').parse_next(rest)?;
     let mut next = *rest;
-    // One letter is a drive or the like, but for apertures.
-    let is_known =
-        |c: char| name.len() > 1 || name.eq_ignore_ascii_case("f") && (c.is_ascii_digit() || "<>=.".contains(c));
     match any::<_, ContextError>.parse_next(&mut next) {
-        Ok(c) if !is_known(c) => Err(ContextError::new()),
+        // One letter is a drive or the like, but for apertures; and that may be one, too.
+        Ok(c) if name.len() == 1 && !(name.eq_ignore_ascii_case("f") && begins_value(c)) => Err(ContextError::new()),
         Ok(c) if !(c.is_whitespace() || matches!(c, ')' | '|' | ':')) => Ok(name),
         _ => Err(ContextError::new()),
     }
+}
+
+/// What the value of a condition may begin with, and the path on a drive does not.
+fn begins_value(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '<' | '>' | '=' | '.' | '"' | '“' | '„' | '«' | '”')
 }
