@@ -39,8 +39,10 @@ pub enum ParseErrorKind {
     OpenQuote,
     /// There is nothing between two quotation marks or parentheses.
     NothingInside,
-    /// A parenthesis has no other.
+    /// A parenthesis is not closed.
     OpenGroup,
+    /// A parenthesis closes nothing.
+    UnopenedGroup,
     /// Something must follow, and nothing does: what it follows.
     NothingAfter {
         /// What it must follow.
@@ -96,6 +98,7 @@ impl fmt::Display for ParseErrorKind {
             ParseErrorKind::OpenQuote => f.write_str("the quotation mark is not closed"),
             ParseErrorKind::NothingInside => f.write_str("there is nothing inside"),
             ParseErrorKind::OpenGroup => f.write_str("the parenthesis is not closed"),
+            ParseErrorKind::UnopenedGroup => f.write_str("the parenthesis was not opened"),
             ParseErrorKind::NothingAfter { after } => write!(f, "expected something after {after}"),
             ParseErrorKind::NothingBefore { before } => write!(f, "expected something before {before}"),
             ParseErrorKind::Weight { weight } => {

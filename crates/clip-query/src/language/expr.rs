@@ -63,8 +63,7 @@ impl Expr {
     fn is_compound(&self) -> bool {
         match self {
             Expr::And(_) | Expr::Or(_) => true,
-            // What is a word by itself may be something else after a sign. A parenthesis that closes nothing is no part of a
-            // group.
+            // What is a word by itself may be something else after a sign. The mouth of a smiley would close a group.
             Expr::Text(text) => text.contains(' ') || !is_plain(text) && !text.contains(['(', ')']),
             _ => false,
         }
@@ -145,7 +144,8 @@ impl fmt::Display for Expr {
             }
             Expr::Not(expr) => {
                 // A minus does not stick to every sign.
-                let begins_oddly = matches!(&**expr, Expr::Text(text) if text.starts_with(['-', '−', ')', '|']) && !text.contains(' '));
+                let begins_oddly =
+                    matches!(&**expr, Expr::Text(text) if text.starts_with(['-', '−', '|']) && !text.contains(' '));
                 f.write_str(if begins_oddly { "NOT " } else { "-" })?;
                 expr.write_operand(f)
             }

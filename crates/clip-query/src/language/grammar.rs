@@ -162,7 +162,7 @@ impl Grammar<'_> {
         match self.tokens.get(self.at + 1).map(|token| &token.kind) {
             Some(Kind::Phrase(_) | Kind::Weight(_) | Kind::Open) => true,
             Some(Kind::Word(word)) => is_picture(word) || is_saved(word),
-            Some(Kind::Field { name, .. }) => name == "like" || name == "file",
+            Some(Kind::Field { name, .. }) => ["like", "file"].iter().any(|known| name.eq_ignore_ascii_case(known)),
             _ => false,
         }
     }

@@ -34,6 +34,7 @@ fn prose_is_a_description() {
         "screen with 16:9 format at 12:30",
         "Paris - Eiffel tower",
         "smile :) and :-)",
+        "sad:( or :( or ;-)) or ^_^) or :'( or ¯\\_(ツ)_/¯",
         "50% off!",
         "IMG_1234(1).jpg",
         "DO NOT ENTER sign",
@@ -157,6 +158,7 @@ fn conditions() {
         ("iso:..400", number(NumberField::Iso, Unbounded, Included(400.0))),
         ("rating:5", number(NumberField::Rating, Included(5.0), Included(5.0))),
         ("focal:24mm..70mm", number(NumberField::FocalLength, Included(24.0), Included(70.0))),
+        ("name:\"IMG(1\"", text(TextField::Name, "IMG(1")),
         ("f:2.8", number(NumberField::Aperture, Included(f64::from(2.8f32)), Included(f64::from(2.8f32)))),
         ("aperture:<f/4", number(NumberField::Aperture, Unbounded, Excluded(4.0))),
         ("exposure:1/250", number(NumberField::ExposureTime, Included(0.004 * 0.97), Included(0.004 * 1.03))),
@@ -206,6 +208,58 @@ fn conditions() {
     }
 }
 
+/// A name is one wherever a condition may be, however it is written; names for the same thing take the same values.
+#[test]
+fn every_name_is_one_everywhere() {
+    for (names, values) in [
+        (&["aperture", "f"][..], &["2.8", "f/2.8", "F2.8", "f/2..f/4", "<f/4", ">=F/4", "..f/4", "=2", "2,f/4"][..]),
+        (&["exposure", "shutter"], &["1/250", ">=2s", "1/60..1/30"]),
+        (&["on"], &["2019-06", "2019..2021", "2018,2019"]),
+        (&["after", "before"], &["2019-06"]),
+        (&["camera", "label", "lens", "name", "path", "person", "place", "tag", "title", "burst", "under"], &["a"]),
+        (&["ext"], &["jpg", ".jpg"]),
+        (&["ev"], &["-1", "<0"]),
+        (&["flash"], &["on"]),
+        (&["focal", "height", "iso", "rating", "size", "width"], &["5", ">=5", "..5"]),
+        (&["has"], &["gps"]),
+        (&["is", "kind"], &["video"]),
+        (&["month"], &["june", "6", "nov..feb"]),
+        (&["near"], &["1,2,3"]),
+        (&["year"], &["2019", ">2019"]),
+        (&["file"], &["a.jpg"]),
+        (&["like"], &["5"]),
+    ] {
+        for value in values {
+            let first = crate::language::fields::read(names[0], value, false);
+            for name in names {
+                assert!(crate::language::fields::NAMES.contains(name));
+                let is_field = |query: &str| {
+                    let parsed = read(query);
+                    assert!(matches!(parsed.expr, Expr::And(_)), "{query}: {}", parsed.expr);
+                    assert_eq!(parsed.notes, [], "{query}");
+                };
+                is_field(&format!("{name}:{value} dog"));
+                is_field(&format!("{name}:\"{value}\" dog"));
+                is_field(&format!("-{}:{value} dog", name.to_uppercase()));
+                is_field(&format!("2:({name}:{value}) dog"));
+                if matches!(*name, "like" | "file") {
+                    is_field(&format!("dog - {}:{value}", name.to_uppercase()));
+                }
+                let own = crate::language::fields::read(name, value, false);
+                if names.len() == 2 && names != ["after", "before"] && names != ["is", "kind"] {
+                    assert_eq!(own, first, "{name}:{value}");
+                }
+            }
+        }
+    }
+    // A drive, and what is none.
+    for path in ["f:/photos", "F:\\photos", "c:2.8"] {
+        let parsed = read(path);
+        assert_eq!((parsed.expr, parsed.notes), (Expr::Text(path.to_owned()), Vec::new()));
+    }
+    assert!(matches!(read("f:fast").notes[..], [Note::NotACondition { .. }]));
+}
+
 #[test]
 fn what_looks_like_a_condition_is_told() {
     for (query, reason) in [
@@ -245,6 +299,20 @@ fn errors_point_at_the_place() {
         ("a \" \" b", "there is nothing inside", 2..5),
         ("a (dog", "the parenthesis is not closed", 2..3),
         ("a ()", "there is nothing inside", 2..4),
+        ("dog)", "the parenthesis was not opened", 3..4),
+        ("dog ) cat", "the parenthesis was not opened", 4..5),
+        ("(dog))", "the parenthesis was not opened", 5..6),
+        ("(dog)) cat", "the parenthesis was not opened", 5..6),
+        ("a b(1)) c", "the parenthesis was not opened", 6..7),
+        ("-dog)", "the parenthesis was not opened", 4..5),
+        ("camera:nikon)", "the parenthesis was not opened", 12..13),
+        ("\"dog\")", "the parenthesis was not opened", 5..6),
+        ("dog (", "the parenthesis is not closed", 4..5),
+        ("é(dog", "the parenthesis is not closed", 2..3),
+        ("a(b(c) d", "the parenthesis is not closed", 1..2),
+        ("(a b(c)", "the parenthesis is not closed", 0..1),
+        ("file:(a", "the parenthesis is not closed", 5..6),
+        ("name:IMG(1", "the parenthesis is not closed", 8..9),
         ("a | ", "expected something after |", 2..3),
         ("| a", "expected something before |", 0..1),
         ("a | | b", "expected something after |", 2..3),
@@ -364,8 +432,22 @@ fn paths_are_made_absolute() {
 
 /// Expressions of all kinds, as the grammar makes them.
 fn exprs() -> impl Strategy<Value = String> {
-    let words =
-        prop::sample::select(vec!["dog", "a red car", "in June 2019", "北京", "it's", "x-ray", "last summer", "2019"]);
+    let words = prop::sample::select(vec![
+        "dog",
+        "a red car",
+        "in June 2019",
+        "北京",
+        "it's",
+        "x-ray",
+        "last summer",
+        "2019",
+        "not in 2019",
+        "in June or July 2019",
+        "except",
+        "before",
+        "4 - 6 june 2019",
+        "photos",
+    ]);
     let fields = prop::sample::select(vec![
         "camera:nikon",
         "iso:>800",
@@ -426,10 +508,70 @@ proptest! {
 #[test]
 fn a_hundred_thousand_random_strings() {
     const PIECES: &[&str] = &[
-        " ", " ", " ", "(", ")", "|", "+", "-", "–", "\"", "“", "”", "«", "»", ":", "2:", "0.5:", "iso:", ">", "..",
-        "8", "2019", "-06", "camera:", "file:", "like:", "@a", "./a", "/", "~/", "a", "dog", "NOT", "OR", "AND", "in",
-        "june", "last", "summer", "from", "to", "é", "京", "\u{301}", "\u{200b}", "\n", "\t", ",", "\u{0}", "🐕",
-        "on:", "near:", "1,2,3",
+        " ",
+        " ",
+        " ",
+        "(",
+        ")",
+        "|",
+        "+",
+        "-",
+        "–",
+        "\"",
+        "“",
+        "”",
+        "«",
+        "»",
+        ":",
+        "2:",
+        "0.5:",
+        "iso:",
+        ">",
+        "..",
+        "8",
+        "2019",
+        "-06",
+        "camera:",
+        "file:",
+        "like:",
+        "@a",
+        "./a",
+        "/",
+        "~/",
+        "a",
+        "dog",
+        "NOT",
+        "OR",
+        "AND",
+        "in",
+        "june",
+        "last",
+        "summer",
+        "from",
+        "to",
+        "é",
+        "京",
+        "\u{301}",
+        "\u{200b}",
+        "\n",
+        "\t",
+        ",",
+        "\u{0}",
+        "🐕",
+        "on:",
+        "near:",
+        "1,2,3",
+        "not ",
+        "or ",
+        "and ",
+        "before ",
+        "since ",
+        "4 ",
+        "2015-2018",
+        "last ",
+        "year",
+        "f:",
+        "'",
     ];
     let mut state = 1u64;
     let mut next = |below: usize| {

@@ -8,7 +8,7 @@ use winnow::prelude::*;
 use winnow::token::{any, one_of, take_while};
 
 use super::error::{ParseError, ParseErrorKind};
-use super::{MOST_TERMS, expr};
+use super::{MOST_TERMS, expr, fields};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Token {
@@ -103,8 +103,8 @@ impl<'t> Lexer<'t> {
                     return self.push(Kind::Close, span);
                 }
                 '|' => return self.push(Kind::Or, span),
-                // That of a smiley.
-                _ => self.at = span.start,
+                // It closes nothing.
+                _ => return Err(ParseError::new(ParseErrorKind::UnopenedGroup, span)),
             }
         }
         if let Some((kind, span)) = self.take(spaced_sign) {
@@ -126,11 +126,12 @@ impl<'t> Lexer<'t> {
             if let Some((value, span)) = self.phrase()? {
                 return self.push(Kind::Field { name: name.to_owned(), value, quoted: true }, start.start..span.end);
             }
-            let span = self.word();
+            // What is no condition may be a smiley.
+            let span = self.word(!fields::NAMES.iter().any(|known| name.eq_ignore_ascii_case(known)))?;
             let value = self.text[span.clone()].to_owned();
             return self.push(Kind::Field { name: name.to_owned(), value, quoted: false }, start.start..span.end);
         }
-        let span = self.word();
+        let span = self.word(false)?;
         let word = self.text[span.clone()].to_owned();
         self.push(Kind::Word(word), span)
     }
@@ -158,21 +159,30 @@ impl<'t> Lexer<'t> {
         Ok(Some((inside, span)))
     }
 
-    /// Everything up to a blank, a bar, or the parenthesis that closes a group. Parentheses that open inside are part of it.
-    fn word(&mut self) -> Range<usize> {
+    /// Everything up to a blank, a bar, or the parenthesis that closes a group. Parentheses that open and close inside are part
+    /// of it, and so are the mouths of smileys, whose eyes may come before the word. Others without their other are mistakes.
+    fn word(&mut self, mut below_eyes: bool) -> Result<Range<usize>, ParseError> {
         let start = self.at;
-        let mut inside = 0usize;
+        let error = |kind, at: usize| Err(ParseError::new(kind, start + at..start + at + 1));
+        // Where parentheses opened inside, and whether each may be a mouth.
+        let mut inside: Vec<(usize, bool)> = Vec::new();
         for (at, c) in self.rest().char_indices() {
             match c {
-                '(' => inside += 1,
-                ')' if inside > 0 => inside -= 1,
+                '(' => inside.push((at, below_eyes)),
+                ')' if inside.pop().is_some() => below_eyes = false,
                 ')' if self.open > 0 && at > 0 => break,
+                ')' if !below_eyes => return error(ParseErrorKind::UnopenedGroup, at),
+                // Some have several.
+                ')' => {}
                 c if c.is_whitespace() || c == '|' => break,
-                _ => {}
+                c => below_eyes = is_of_face(c),
             }
             self.at = start + at + c.len_utf8();
         }
-        start..self.at
+        match inside.into_iter().find(|&(_, is_mouth)| !is_mouth) {
+            Some((at, _)) => error(ParseErrorKind::OpenGroup, at),
+            None => Ok(start..self.at),
+        }
     }
 
     /// `AND`, `OR` and `NOT` are signs, unless everything around them is in capitals too, as on a sign at a door.
@@ -197,6 +207,11 @@ impl<'t> Lexer<'t> {
             };
         }
     }
+}
+
+/// The eyes and noses of smileys.
+fn is_of_face(c: char) -> bool {
+    matches!(c, ':' | ';' | '=' | '-' | '^' | '\'' | '*')
 }
 
 fn is_sign(word: &str) -> bool {
@@ -242,12 +257,15 @@ fn weight(rest: &mut &str) -> Result_<f32> {
 fn field_name<'t>(rest: &mut &'t str) -> Result_<&'t str> {
     let name = terminated(take_while(1..=16, |c: char| c.is_ascii_alphabetic()), ':').parse_next(rest)?;
     let mut next = *rest;
-    // One letter is a drive or the like, but for apertures.
-    let is_known =
-        |c: char| name.len() > 1 || name.eq_ignore_ascii_case("f") && (c.is_ascii_digit() || "<>=.".contains(c));
     match any::<_, ContextError>.parse_next(&mut next) {
-        Ok(c) if !is_known(c) => Err(ContextError::new()),
+        // One letter is a drive or the like, but for apertures; and that may be one, too.
+        Ok(c) if name.len() == 1 && !(name.eq_ignore_ascii_case("f") && begins_value(c)) => Err(ContextError::new()),
         Ok(c) if !(c.is_whitespace() || matches!(c, ')' | '|' | ':')) => Ok(name),
         _ => Err(ContextError::new()),
     }
+}
+
+/// What the value of a condition may begin with, and the path on a drive does not.
+fn begins_value(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '<' | '>' | '=' | '.' | '"' | '“' | '„' | '«' | '”')
 }
