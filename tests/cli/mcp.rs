@@ -121,8 +121,8 @@ fn an_assistant_searches_looks_and_asks() {
     let similar = client.data("similar", json!({ "id": id, "limit": 1 }));
     assert_ne!(similar["results"][0]["id"], id, "the photo itself is no news");
     assert_eq!(similar["results"].as_array().unwrap().len(), 1);
-    let dated = client.data("search", json!({ "query": "a cat in June 2019 note:this", "sort": "date" }));
-    assert_eq!(dated["understood"], "a cat + on:2019-06 + \"note:this\"", "{dated}");
+    let dated = client.data("search", json!({ "query": "a cat note:this in June 2019", "sort": "date" }));
+    assert_eq!(dated["understood"], "a cat + \"note:this\" + on:2019-06", "{dated}");
     assert_eq!(dated["notes"].as_array().unwrap().len(), 2, "{dated}");
     let literal = client.data("search", json!({ "query": "a cat in June 2019", "literal": true }));
     assert_eq!((&literal["notes"], literal["results"].as_array().unwrap().len()), (&Value::Null, 4), "{literal}");
@@ -160,7 +160,7 @@ fn an_assistant_learns_what_is_wrong_and_gets_nothing_else() {
     let id = client.data("search", json!({ "query": "name:rocket" }))["results"][0]["id"].clone();
     std::fs::write(sandbox.photos().join("rocket.jpg"), "secret").unwrap();
     let fault = client.fault("look", json!({ "id": id }));
-    assert!(fault.contains("cannot be shown") && !fault.contains("secret"), "{fault}");
+    assert!(fault.contains("cannot be read") && !fault.contains("secret"), "{fault}");
     // Nonsense and a message without end do not stop it.
     client.write("nonsense");
     client.write(&format!("{{\"x\":\"{}\"}}", "x".repeat(3 << 20)));

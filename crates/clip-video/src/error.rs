@@ -31,7 +31,7 @@ pub enum VideoError {
         said: String,
     },
     /// There is sound in it, but no moving pictures.
-    #[error("it holds no moving pictures")]
+    #[error("it has no video stream")]
     NoPictures,
     /// ffmpeg ended before the first frame.
     #[error("ffmpeg found no frame in it: {said}")]

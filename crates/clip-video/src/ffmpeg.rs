@@ -188,7 +188,7 @@ impl Ffmpeg {
             match pictures.recv_timeout(LOOK_UP) {
                 Ok(Ok(picture)) => return Ok(picture),
                 Ok(Err(BadStream::Unasked { found })) => {
-                    let expected = format!("a picture of at most {most_pixels} pixels");
+                    let expected = format!("a frame of at most {most_pixels} pixels");
                     return Err(VideoError::Flood { expected, found });
                 }
                 Ok(Err(BadStream::Broken)) | Err(RecvTimeoutError::Disconnected) => {
@@ -250,7 +250,7 @@ impl Ffmpeg {
                     heard_at = Instant::now();
                     count += 1;
                     if count > plan.most_candidates {
-                        let expected = format!("at most {} pictures", plan.most_candidates);
+                        let expected = format!("at most {} frames", plan.most_candidates);
                         return Err(VideoError::Flood { expected, found: "more".to_owned() });
                     }
                     let at = time(&times, count)?;
@@ -261,7 +261,7 @@ impl Ffmpeg {
                     break;
                 }
                 Ok(Err(BadStream::Unasked { found })) => {
-                    let expected = format!("pictures of at most {most_pixels} pixels");
+                    let expected = format!("frames of at most {most_pixels} pixels");
                     return Err(VideoError::Flood { expected, found });
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -385,8 +385,8 @@ fn memory(video: &Description, shorter_side: Option<u32>, most_frames: usize) ->
 /// The time of the picture with this number, counted from 1.
 fn time(times: &Receiver<u64>, number: usize) -> Result<u64, VideoError> {
     times.recv_timeout(LATE).map_err(|_| VideoError::Flood {
-        expected: "a time with each picture".to_owned(),
-        found: format!("none with picture {number}"),
+        expected: "a time with each frame".to_owned(),
+        found: format!("none with frame {number}"),
     })
 }
 

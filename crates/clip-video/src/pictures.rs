@@ -24,7 +24,7 @@ pub(crate) fn next(from: &mut impl Read, most_pixels: u64) -> Result<Option<RgbI
     let Some((width, height)) = header(from)? else { return Ok(None) };
     let pixels = u64::from(width) * u64::from(height);
     if width > LONGEST_SIDE || height > LONGEST_SIDE || pixels > most_pixels || pixels == 0 {
-        return Err(BadStream::Unasked { found: format!("a picture of {width}x{height} pixels") });
+        return Err(BadStream::Unasked { found: format!("a frame of {width}x{height} pixels") });
     }
     let bytes = usize::try_from(3 * pixels).map_err(|_| BadStream::Broken)?;
     let mut data = vec![0; bytes];
@@ -34,7 +34,7 @@ pub(crate) fn next(from: &mut impl Read, most_pixels: u64) -> Result<Option<RgbI
 
 /// Reads "P6\n85 64\n255\n".
 fn header(from: &mut impl Read) -> Result<Option<(u32, u32)>, BadStream> {
-    let unasked = || BadStream::Unasked { found: "something that is no picture".to_owned() };
+    let unasked = || BadStream::Unasked { found: "something that is not a frame".to_owned() };
     let mut text = Vec::with_capacity(LONGEST_HEADER);
     let (mut lines, mut byte) = (0, [0]);
     while lines < 3 {

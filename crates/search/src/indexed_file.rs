@@ -35,7 +35,7 @@ pub fn open_indexed(asset: &Asset) -> io::Result<(File, Metadata)> {
         file.by_ref().take(BEGINNING).read_to_end(&mut beginning)?;
         file.rewind()?;
         if format_of(&beginning).is_none() {
-            let message = "expected a picture, found a file that was changed and is none";
+            let message = "expected a photo, found a file that was changed and is none";
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
     }

@@ -93,8 +93,8 @@ fn moment(videos: Option<&VideoOptions>, record: &Record, size: u32, at: u64) ->
     let frame = videos.ffmpeg.frame_at(&record.asset.path, at, size, &videos.limits, &never);
     // The error has the path, which is no business of whoever has only an id.
     let frame = frame.map_err(|error| {
-        log::info!("no picture of a video: {error}");
-        no_picture("the video has no picture at this moment that can be read".to_owned())
+        log::info!("no frame of a video: {error}");
+        no_picture("the video has no frame at this moment that can be read".to_owned())
     })?;
     thumbnail_of(frame, (WIDEST * size, size)).map_err(|error| no_picture(error.to_string()))
 }

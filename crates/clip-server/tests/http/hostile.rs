@@ -211,15 +211,18 @@ fn content_decides_what_a_file_is_called() {
     sandbox.update();
     let server = sandbox.serve(|_| {});
     let target = format!("/api/v1/photos/{}/file", server.id("cat.jpg"));
+    std::fs::write(&path, "GIF89a<!doctype html><script>alert(1)</script>").unwrap();
+    assert_eq!(server.get(&target).expect(200).header("content-type"), Some("image/gif"));
+    server.get(&target.replace("file", "thumbnail")).expect(422);
+    // What is no photo any more is not sent at all.
     for content in
         ["<!doctype html><script>alert(1)</script>", "<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", ""]
     {
         std::fs::write(&path, content).unwrap();
-        let answer = server.get(&target).expect(200);
-        assert_eq!(answer.header("content-type"), Some("application/octet-stream"));
-        assert_eq!(answer.text(), content);
+        let answer = server.get(&target).expect(410);
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+        assert!(!answer.text().contains("alert"), "{}", answer.text());
     }
-    server.get(&target.replace("file", "thumbnail")).expect(422);
 }
 
 #[test]
