@@ -122,7 +122,7 @@ fn an_assistant_searches_looks_and_asks() {
     assert_ne!(similar["results"][0]["id"], id, "the photo itself is no news");
     assert_eq!(similar["results"].as_array().unwrap().len(), 1);
     let dated = client.data("search", json!({ "query": "a cat note:this in June 2019", "sort": "date" }));
-    assert_eq!(dated["understood"], "a cat + \"note:this\" + on:2019-06", "{dated}");
+    assert_eq!(dated["understood"], "a cat note:this + on:2019-06", "{dated}");
     assert_eq!(dated["notes"].as_array().unwrap().len(), 2, "{dated}");
     let literal = client.data("search", json!({ "query": "a cat in June 2019", "literal": true }));
     assert_eq!((&literal["notes"], literal["results"].as_array().unwrap().len()), (&Value::Null, 4), "{literal}");

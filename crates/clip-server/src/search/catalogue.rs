@@ -359,6 +359,7 @@ mod tests {
             assert_eq!(found.len(), 4, "{found:?}");
         }
         let film = catalogue.find(7).unwrap();
-        assert_eq!((catalogue.find(8), catalogue.find(9)), (Some(film), None));
+        assert_eq!(catalogue.entry(film).item, 7, "ids begin at 1");
+        assert_eq!((catalogue.find(9), catalogue.find(10)), (Some(film), None));
     }
 }

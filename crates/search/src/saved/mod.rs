@@ -24,7 +24,7 @@ const MOST_BYTES: u64 = 1 << 20;
 /// How long another process may write before this one gives up. It takes a moment.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often a file is written again that was removed before it was complete.
-const ATTEMPTS: usize = 10;
+const ATTEMPTS: usize = 100;
 
 /// The searches that were saved for an index, each under a name.
 ///
@@ -249,7 +249,9 @@ fn write(path: &Path, text: &str) -> Result<(), LibraryError> {
         match atomic::write_bytes(path, text.as_bytes()) {
             Ok(()) => break,
             // Whoever begins to write the index tidies up, and takes a temporary file for one that a dead process left.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && attempt < ATTEMPTS => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound && attempt < ATTEMPTS => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
             Err(source) => return Err(IndexError::Io { action: "write", path: path.to_owned(), source }.into()),
         }
     }
