@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clip_files::regular;
 use tantivy::directory::error::{DeleteError, LockError, OpenReadError, OpenWriteError};
 use tantivy::directory::{
     Directory, DirectoryLock, FileHandle, Lock, MmapDirectory, WatchCallback, WatchHandle, WritePtr,
@@ -62,6 +63,13 @@ impl ReadDirectory {
             let mut complete = true;
             // Some of the names are of files that a segment may have.
             for path in metas.list_segment_files() {
+                let full = root.join(&path);
+                // Opening a named pipe would wait for somebody who writes to it.
+                if full.metadata().is_ok_and(|metadata| !metadata.is_file())
+                    && let Err(error) = regular::open(&full)
+                {
+                    return Err(OpenReadError::wrap_io_error(error, path).into());
+                }
                 match on_disk.get_file_handle(&path) {
                     Ok(file) => {
                         files.insert(path, file);
