@@ -56,6 +56,12 @@ impl ReadDirectory {
             Err(IndexError::Metadata { .. }) => return Ok(pinned),
             Err(error) => return Err(error),
         };
+        for path in metas.list_segment_files().iter().map(|path| root.join(path)) {
+            // Opening a named pipe would wait for somebody who writes to it.
+            if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+                regular::open(&path).map_err(IndexError::io("read", &path))?;
+            }
+        }
         let expected = expected_files(&metas);
         let (files, complete) = guard(root, || {
             let on_disk = MmapDirectory::open(root)?;
@@ -63,13 +69,6 @@ impl ReadDirectory {
             let mut complete = true;
             // Some of the names are of files that a segment may have.
             for path in metas.list_segment_files() {
-                let full = root.join(&path);
-                // Opening a named pipe would wait for somebody who writes to it.
-                if full.metadata().is_ok_and(|metadata| !metadata.is_file())
-                    && let Err(error) = regular::open(&full)
-                {
-                    return Err(OpenReadError::wrap_io_error(error, path).into());
-                }
                 match on_disk.get_file_handle(&path) {
                     Ok(file) => {
                         files.insert(path, file);
