@@ -170,7 +170,8 @@ pub fn load(out: &Path, position: &Position, plain: &Clip) -> Result<Weights, Tr
 /// Puts the saved optimizer state into `optimizer`, which was made for the loaded weights.
 pub fn load_optimizer(out: &Path, optimizer: ModuleOptimizer) -> Result<ModuleOptimizer, TrainError> {
     let path = folder(out).join("optimizer");
-    let bytes = fs::read(&path).map_err(TrainError::reading(&path))?;
+    // It is about as large as the weights, whatever these are.
+    let bytes = regular::read(&path, u64::MAX).map_err(TrainError::reading(&path))?;
     optimizer.from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|_| TrainError::State {
         path,
         reason: "the optimizer's state is damaged, or of another version".into(),
