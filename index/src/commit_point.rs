@@ -3,13 +3,11 @@
 //! A commit replaces that one file by a rename. Whoever reads it once, and opens the files that it names, has one
 //! committed state and no mixture of two.
 
-use std::fs;
-
-use clip_files::system_error;
+use clip_files::{regular, system_error};
 
 use crate::error::IndexError;
 use crate::layout::Layout;
-use crate::manifest::Manifest;
+use crate::manifest::{MOST_BYTES, Manifest};
 use crate::v1;
 
 /// The commit point as it was read once.
@@ -46,7 +44,7 @@ impl CommitPoint {
 
 fn read_manifest(layout: &Layout) -> Result<Option<Manifest>, IndexError> {
     let path = layout.manifest();
-    match fs::read(&path) {
+    match regular::read(&path, MOST_BYTES) {
         Ok(bytes) => Manifest::decode(&bytes, &path).map(Some),
         Err(error) if system_error::says_missing(&error) => Ok(None),
         Err(error) => Err(IndexError::io("read", &path)(error)),

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clip_files::system_error;
 
+use crate::layout;
+
 /// What can go wrong with an index. Every message says what was expected and what was found; what can be done about it
 /// is the [`Remedy`].
 #[derive(Debug, thiserror::Error)]
@@ -33,9 +35,8 @@ pub enum IndexError {
     /// The file system has no locks, and a file that stands for one names another writer. Whether it is still there cannot
     /// be told from here.
     #[error(
-        "another process is writing to the index in {}: {} says that it is the process {process} on the host {host:?}, \
-         since {}",
-        dir.display(), file.display(), utc(*since)
+        "another process is writing to the index in {}: {} {}",
+        dir.display(), file.display(), holder(host, *process, *since)
     )]
     LockedBy {
         /// The index directory.
@@ -190,7 +191,9 @@ pub enum Remedy {
     },
     /// Use a newer version of the program.
     UseNewerVersion,
-    /// Find out by verification what else is damaged, and rebuild the index.
+    /// Find out by verification what else is damaged; drop it by a repair, or rebuild the index.
+    RepairOrRebuild,
+    /// Rebuild the index. Without the file that is damaged, nobody knows what can be kept.
     Rebuild,
     /// Use exact search, or build the graph by the next update of the index.
     BuildGraph,
@@ -208,7 +211,8 @@ impl IndexError {
                 Some(Remedy::MatchModel { indexed_name: indexed_name.clone(), same_name: indexed_name == wanted_name })
             }
             IndexError::NewerFormat { .. } => Some(Remedy::UseNewerVersion),
-            IndexError::Corrupt { .. } | IndexError::Metadata { .. } => Some(Remedy::Rebuild),
+            IndexError::Corrupt { path, .. } if layout::is_commit_point(path) => Some(Remedy::Rebuild),
+            IndexError::Corrupt { .. } | IndexError::Metadata { .. } => Some(Remedy::RepairOrRebuild),
             IndexError::NoGraph { .. } | IndexError::Graph { .. } => Some(Remedy::BuildGraph),
             IndexError::Dimension { .. }
             | IndexError::NotUnit { .. }
@@ -233,6 +237,15 @@ impl IndexError {
     pub(crate) fn is_missing_file(&self) -> bool {
         matches!(self, IndexError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
+}
+
+/// What a file that stands for a lock says of its holder.
+fn holder(host: &str, process: u32, since: u64) -> String {
+    if host.is_empty() || process == 0 {
+        return "stands for its lock, but does not say which process it is".to_owned();
+    }
+    let since = if since == 0 { String::new() } else { format!(", since {}", utc(since)) };
+    format!("says that it is the process {process} on the host {host:?}{since}")
 }
 
 /// A time in seconds since 1970, for people.
@@ -267,6 +280,20 @@ mod tests {
             assert_eq!(utc(seconds), text);
         }
         let _ = utc(u64::MAX);
+    }
+
+    #[test]
+    fn a_holder_that_is_not_known_is_not_made_up() {
+        let of = |host: &str, process, since| {
+            let (dir, file) = (PathBuf::from("/index"), PathBuf::from("/index/lock.holder"));
+            IndexError::LockedBy { dir, file, host: host.into(), process, since }.to_string()
+        };
+        for message in [of("", 0, 0), of("host", 0, 5), of("", 7, 5)] {
+            assert!(message.contains("lock.holder stands for its lock, but does not say which"), "{message}");
+            assert!(!message.contains("1970") && !message.contains("process 0"), "{message}");
+        }
+        assert!(of("host", 7, 0).ends_with("says that it is the process 7 on the host \"host\""));
+        assert!(of("host", 7, 60).ends_with("on the host \"host\", since 1970-01-01 00:01 UTC"));
     }
 
     #[test]

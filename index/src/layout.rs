@@ -30,6 +30,15 @@ pub(crate) struct Layout {
     root: PathBuf,
 }
 
+/// Is this the path of a file that says what was committed, in an index of any version?
+pub(crate) fn is_commit_point(path: &Path) -> bool {
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
+    let in_v1_meta = || path.parent().is_some_and(|parent| parent.ends_with(V1_META_DIR));
+    name == MANIFEST
+        || matches!(entry_in_root(name), Some(Entry::V1Manifest(_)))
+        || (name == V1_COMMIT_POINT && in_v1_meta())
+}
+
 impl Layout {
     pub(crate) fn new(root: &Path) -> Layout {
         Layout { root: root.to_path_buf() }
@@ -245,6 +254,17 @@ mod tests {
             for suffix in V1_GRAPH_SUFFIXES {
                 assert_eq!(entry_in_graphs(&format!("{id:08x}{suffix}")), Some(Entry::Graph(id)));
             }
+        }
+    }
+
+    #[test]
+    fn commit_points_of_all_versions_are_known() {
+        let layout = Layout::new(Path::new("/x"));
+        for path in [layout.manifest(), layout.v1_manifest(7), layout.v1_commit_point()] {
+            assert!(is_commit_point(&path), "{}", path.display());
+        }
+        for path in [layout.vectors(), layout.segment(7), layout.words().join("meta.json"), layout.bank()] {
+            assert!(!is_commit_point(&path), "{}", path.display());
         }
     }
 

@@ -63,6 +63,7 @@ mod id_set;
 mod kin;
 mod layout;
 mod lock;
+mod lost;
 mod manifest;
 mod mapped;
 mod measure;

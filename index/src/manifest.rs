@@ -15,6 +15,8 @@ pub(crate) const KIND: &str = "clip-search manifest";
 pub(crate) const VERSION: u32 = 2;
 /// No id, file number or generation is greater, so that counting on from one that was read never overflows.
 pub(crate) const GREATEST: u64 = 1 << 62;
+/// A manifest of more bytes is none of ours. It grows with the number of folders and files, not with that of photos.
+pub(crate) const MOST_BYTES: u64 = 256 << 20;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Manifest {

@@ -6,6 +6,7 @@ use std::ops::Deref;
 use std::path::Path;
 
 use clip_files::mapped::copy_part;
+use clip_files::regular;
 use memmap2::Mmap;
 
 use crate::error::IndexError;
@@ -21,7 +22,7 @@ pub(crate) struct Mapped {
 impl Mapped {
     #[allow(unsafe_code)]
     pub(crate) fn open(path: &Path) -> Result<Mapped, IndexError> {
-        let file = File::open(path).map_err(IndexError::io("open", path))?;
+        let file = regular::open(path).map_err(IndexError::io("open", path))?;
         // SAFETY: files of an index are written under a temporary name, never changed afterwards, and removed only by
         // unlinking, which keeps mappings valid. A foreign process that truncates one breaks that, as it would break any
         // program that maps files.

@@ -20,10 +20,12 @@ use crate::filter::{Filter, TextField, fold};
 use crate::graph::{self, Graph, GraphFile};
 use crate::hubness::{Bank, Hubness};
 use crate::layout::Layout;
+use crate::lost;
 use crate::model::{Exclude, ModelId, ModelOrigin, StoredPath};
 use crate::plan::{self, Method, Plan, Reason, SearchOptions, Sizes, Strategy};
 use crate::scan;
-use crate::snapshot::{Place, Snapshot};
+use crate::segment::Segment;
+use crate::snapshot::{OpenSegment, Place, Snapshot};
 use crate::sought::Sought;
 use crate::staging;
 use crate::status::{GraphStatus, Neighbour, Status};
@@ -91,10 +93,10 @@ impl IndexReader {
     ///
     /// # Errors
     /// [`IndexError::NotFound`] if there is none, [`IndexError::NewerFormat`] or [`IndexError::Corrupt`] if it cannot be
-    /// read.
+    /// read, [`IndexError::NotAnIndex`] if the directory has the manifest of something else.
     pub fn open(dir: impl AsRef<Path>) -> Result<IndexReader, IndexError> {
         let layout = Layout::new(dir.as_ref());
-        let Opened { snapshot, words_files, graph_file } = open_commit(&layout)?;
+        let Opened { snapshot, words_files, graph_file } = open_commit(Segment::open_to_search, &layout)?;
         Ok(IndexReader {
             snapshot,
             words_files,
@@ -241,7 +243,8 @@ impl IndexReader {
     /// order of ids; only those in `filter`, if one is given. All rows are looked at, on all processors if they are many.
     ///
     /// # Errors
-    /// [`IndexError::Dimension`] or [`IndexError::NotUnit`] if the query cannot be compared.
+    /// [`IndexError::Dimension`] or [`IndexError::NotUnit`] if the query cannot be compared; [`IndexError::Corrupt`] if most of
+    /// what was found has a damaged id.
     pub fn search_exact(
         &self,
         query: &[f32],
@@ -249,14 +252,15 @@ impl IndexReader {
         filter: Option<&RoaringTreemap>,
     ) -> Result<Vec<Neighbour>, IndexError> {
         self.snapshot.check_query(query)?;
-        Ok(exact::search(&self.snapshot, Sought::plain(query), k, filter))
+        self.with_known_ids(exact::search(&self.snapshot, Sought::plain(query), k, filter))
     }
 
     /// As [`IndexReader::search_exact`], but candidates are found by a scan over eight-bit codes of all rows, which are a
     /// half or a quarter of the bytes. Scores are exact; in rare cases a photo among the last of the `k` is missed.
     ///
     /// # Errors
-    /// [`IndexError::Dimension`] or [`IndexError::NotUnit`] if the query cannot be compared.
+    /// [`IndexError::Dimension`] or [`IndexError::NotUnit`] if the query cannot be compared; [`IndexError::Corrupt`] if most of
+    /// what was found has a damaged id.
     pub fn search_scan(
         &self,
         query: &[f32],
@@ -264,7 +268,7 @@ impl IndexReader {
         filter: Option<&RoaringTreemap>,
     ) -> Result<Vec<Neighbour>, IndexError> {
         self.snapshot.check_query(query)?;
-        Ok(scan::search(&self.snapshot, Sought::plain(query), k, filter))
+        self.with_known_ids(scan::search(&self.snapshot, Sought::plain(query), k, filter))
     }
 
     /// The `k` items whose embeddings have the greatest dot product with `query`, best first, equal ones in ascending order of
@@ -274,7 +278,8 @@ impl IndexReader {
     ///
     /// # Errors
     /// [`IndexError::Dimension`] or [`IndexError::NotUnit`] if the query cannot be compared; [`IndexError::NoGraph`] or
-    /// [`IndexError::Graph`] if the graph was asked for and cannot be used.
+    /// [`IndexError::Graph`] if the graph was asked for and cannot be used; [`IndexError::Corrupt`] if most of what was found
+    /// has a damaged id.
     pub fn search(&self, query: &[f32], options: &SearchOptions<'_>) -> Result<Found, IndexError> {
         self.snapshot.check_query(query)?;
         let SearchOptions { k, filter, correction, .. } = *options;
@@ -295,7 +300,25 @@ impl IndexReader {
                 result => result?,
             },
         };
+        let neighbours = self.with_known_ids(neighbours)?;
         Ok(Found { neighbours, plan, is_corrected: sought.is_corrected() })
+    }
+
+    /// Rows carry the ids of items; where these are damaged, the items cannot be found by them. A few that are not are left
+    /// to whoever asks for their records, who passes over them. If they are many, the answer would be nearly empty, as if
+    /// there were nothing to find.
+    fn with_known_ids(&self, found: Vec<Neighbour>) -> Result<Vec<Neighbour>, IndexError> {
+        let unknown = found.iter().filter(|neighbour| !self.contains(neighbour.id)).count();
+        if unknown == 0 {
+            return Ok(found);
+        }
+        let reason = format!("of {} items that were found, {unknown} have ids that are out of order", found.len());
+        let error = IndexError::corrupt(&self.snapshot.layout().vectors(), reason);
+        if 2 * unknown >= found.len() {
+            return Err(error);
+        }
+        log::warn!("{error}");
+        Ok(found)
     }
 
     /// The dot product of a vector with an item's embedding as it is stored: its cosine to a unit vector. `None` if there is no
@@ -604,10 +627,23 @@ pub(crate) struct Opened {
     graph_file: Option<Result<GraphFile, IndexError>>,
 }
 
-/// Opens what belongs to the newest commit.
-pub(crate) fn open_commit(layout: &Layout) -> Result<Opened, IndexError> {
+/// Opens what belongs to the newest commit, each vector file by `open`. An index that has lost its manifest is damaged, and
+/// a directory with somebody else's is none.
+pub(crate) fn open_commit(open: OpenSegment, layout: &Layout) -> Result<Opened, IndexError> {
+    match open_newest(open, layout) {
+        Err(error @ IndexError::NotFound { .. }) => {
+            let explained = lost::explained(layout, error);
+            // A rebuild that makes the first index puts its files there before the manifest.
+            if CommitPoint::read(layout).is_ok() { open_newest(open, layout) } else { Err(explained) }
+        }
+        Err(error) => Err(lost::explained(layout, error)),
+        opened => opened,
+    }
+}
+
+fn open_newest(open: OpenSegment, layout: &Layout) -> Result<Opened, IndexError> {
     at_commit(layout, |point| {
-        let snapshot = Snapshot::open_at(layout, point)?;
+        let snapshot = Snapshot::open_by(open, layout, point)?;
         let graph_file = snapshot.manifest().graph.as_ref().map(|entry| graph::open_file(layout, entry));
         let words = snapshot.manifest().words.as_ref();
         let pin = |meta: &String| ReadDirectory::pin(&layout.words(), meta.as_bytes().into());

@@ -4,11 +4,12 @@
 //! names happen to be like ours. So as long as no index is recognised by its content, every file that lies there must be
 //! one that a writer leaves that dies before its first commit.
 
-use std::fs::{self, File};
+#[cfg(test)]
+use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use clip_files::system_error;
+use clip_files::{regular, system_error};
 
 use crate::bad_files;
 use crate::checked_json;
@@ -100,7 +101,7 @@ fn is_v1_commit_point(layout: &Layout) -> Result<bool, IndexError> {
 }
 
 fn read_json(path: &Path) -> Result<Option<serde_json::Value>, IndexError> {
-    match fs::read(path) {
+    match regular::read(path, manifest::MOST_BYTES) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
         Err(error) if system_error::says_missing(&error) => Ok(None),
         Err(error) => Err(IndexError::io("read", path)(error)),
@@ -189,7 +190,9 @@ fn beginning(path: &Path) -> Result<Vec<u8>, IndexError> {
         return Ok(Vec::new());
     }
     let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(256).read_to_end(&mut bytes)).map_err(IndexError::io("read", path))?;
+    regular::open(path)
+        .and_then(|file| file.take(256).read_to_end(&mut bytes))
+        .map_err(IndexError::io("read", path))?;
     Ok(bytes)
 }
 

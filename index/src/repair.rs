@@ -23,6 +23,7 @@ use crate::graph::Graph;
 use crate::hubness::{self, HubnessFile};
 use crate::layout::Layout;
 use crate::lock::WriteLock;
+use crate::lost;
 use crate::manifest::{self, Manifest};
 use crate::privacy;
 use crate::records::{self, RecordFile, Records};
@@ -32,7 +33,7 @@ use crate::sweep::sweep;
 use crate::verify::{has_words_of, rows_not_of_unit_length, rows_with_other_codes};
 use crate::watch::Watch;
 use crate::words::ReadDirectory;
-use crate::writer::{IndexWriter, refuse_lost_commit_point};
+use crate::writer::IndexWriter;
 
 /// What [`repair`] did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -83,7 +84,7 @@ impl Repaired {
 ///
 /// # Errors
 /// [`IndexError::Corrupt`] if the manifest cannot be read, or if an index of version 1 of the format is damaged: these
-/// must be rebuilt. [`IndexError::NotFound`] if there is no index, [`IndexError::Locked`] if there is a writer,
+/// must be rebuilt. [`IndexError::NotFound`] if there is no index, [`IndexError::NotAnIndex`] if the manifest is of something else, [`IndexError::Locked`] if there is a writer,
 /// [`IndexError::NewerFormat`] if a newer version made it, [`IndexError::Io`] if the system refuses something: that is
 /// no damage.
 pub fn repair(
@@ -98,11 +99,7 @@ pub fn repair(
             let model = Snapshot::open(&layout)?.manifest().model.clone();
             IndexWriter::open_or_create(dir.as_ref(), &model)?.close()?;
         }
-        Err(error @ IndexError::NotFound { .. }) => {
-            refuse_lost_commit_point(&layout)?;
-            return Err(error);
-        }
-        Err(error) => return Err(error),
+        Err(error) => return Err(lost::explained(&layout, error)),
     }
     let lock = WriteLock::acquire(&layout)?;
     let manifest = match CommitPoint::read(&layout)? {

@@ -1,9 +1,9 @@
 //! One generation of the index, as committed: manifest, mapped files of vectors and records, removed ids. Immutable.
 
-use std::fs;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use clip_files::regular;
 use roaring::RoaringTreemap;
 
 use crate::asset::Record;
@@ -66,12 +66,8 @@ impl Snapshot {
         at_commit(layout, |point| Snapshot::open_by(Segment::open_checked, layout, point))
     }
 
-    /// Opens what a commit point names for a reader, in time that does not grow with the number of rows.
-    pub(crate) fn open_at(layout: &Layout, point: &CommitPoint) -> Result<Snapshot, IndexError> {
-        Snapshot::open_by(Segment::open, layout, point)
-    }
-
-    fn open_by(open: OpenSegment, layout: &Layout, point: &CommitPoint) -> Result<Snapshot, IndexError> {
+    /// Opens what a commit point names, with its vector files opened by `open`.
+    pub(crate) fn open_by(open: OpenSegment, layout: &Layout, point: &CommitPoint) -> Result<Snapshot, IndexError> {
         let manifest = match point {
             CommitPoint::Version1(point) => return Snapshot::open_v1(open, layout, point),
             CommitPoint::Version2(manifest) => manifest.as_ref().clone(),
@@ -133,7 +129,8 @@ impl Snapshot {
         records: Records,
         deleted: RoaringTreemap,
     ) -> Result<Snapshot, IndexError> {
-        let path = layout.manifest();
+        // The manifest has a checksum of its own, and the ids were not all read: it is they that do not fit.
+        let path = layout.vectors();
         let mut last_id = None;
         for segment in &segments {
             if segment.dimension() != manifest.model.dimension {
@@ -141,7 +138,7 @@ impl Snapshot {
                 return Err(IndexError::corrupt(segment.path(), reason));
             }
             if last_id.is_some_and(|last| segment.first_id() <= last) {
-                return Err(IndexError::corrupt(&path, "the id ranges of its vector files overlap"));
+                return Err(IndexError::corrupt(&path, "the id ranges of its files overlap"));
             }
             last_id = Some(segment.last_id());
         }
@@ -155,10 +152,7 @@ impl Snapshot {
         let mut snapshot = Snapshot { layout, manifest, segments, records, v1_records, deleted, dead, hubness, rows };
         for id in &snapshot.deleted {
             let Some(place) = locate(&snapshot.segments, id) else {
-                return Err(IndexError::corrupt(
-                    &path,
-                    format!("the removed id {id} is not in any of its vector files"),
-                ));
+                return Err(IndexError::corrupt(&path, format!("the removed id {id} is not in any of its files")));
             };
             let words = snapshot.segments[place.segment as usize].len().div_ceil(64);
             let bits = snapshot.dead[place.segment as usize].get_or_insert_with(|| vec![0; words]);
@@ -383,7 +377,10 @@ fn missing_is_corrupt(error: IndexError) -> IndexError {
     }
 }
 
+/// A set of removed ids is smaller.
+const MOST_BYTES: u64 = 1 << 32;
+
 /// Reads a file of the index whole.
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, IndexError> {
-    fs::read(path).map_err(IndexError::io("read", path)).map_err(missing_is_corrupt)
+    regular::read(path, MOST_BYTES).map_err(IndexError::io("read", path)).map_err(missing_is_corrupt)
 }

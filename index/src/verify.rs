@@ -1,22 +1,22 @@
 //! Checks everything that can be checked.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use clip_files::regular;
 use clip_kernels::similarity;
 use roaring::RoaringTreemap;
 
 use crate::asset::Record;
 use crate::bad_files;
 use crate::commit_point::CommitPoint;
-use crate::error::IndexError;
+use crate::error::{IndexError, Remedy};
 use crate::files;
 use crate::graph::Graph;
 use crate::hubness;
 use crate::layout::Layout;
-use crate::manifest::Manifest;
+use crate::manifest::{MOST_BYTES, Manifest};
 use crate::reader::{Opened, open_commit};
 use crate::records::RecordFile;
 use crate::segment::Segment;
@@ -43,6 +43,8 @@ pub struct VerifyReport {
     pub photos: u64,
     /// All that is wrong; empty if the index is whole.
     pub problems: Vec<Problem>,
+    /// What can be done about it, if anything is wrong.
+    pub remedy: Option<Remedy>,
 }
 
 impl VerifyReport {
@@ -56,7 +58,7 @@ impl VerifyReport {
 /// theirs, that records and vectors know the same items, and that graph and words are of them. Takes no lock.
 ///
 /// # Errors
-/// [`IndexError::NotFound`] if there is no index, [`IndexError::NewerFormat`] if it is not for this version to judge,
+/// [`IndexError::NotFound`] or [`IndexError::NotAnIndex`] if there is no index, [`IndexError::NewerFormat`] if it is not for this version to judge,
 /// [`IndexError::Io`] if the system refuses to read a file. Damage is no error but a [`Problem`].
 pub fn verify(dir: impl AsRef<Path>) -> Result<VerifyReport, IndexError> {
     let report = verify_with(dir, &mut |_, _| {}, &AtomicBool::new(false))?;
@@ -78,11 +80,20 @@ pub fn verify_with(
     loop {
         let before = commit_point(&layout);
         let watch = Watch::new(total_bytes(&layout), progress, cancel);
-        let Some(report) = watch.outcome(verify_once(&layout, &watch))? else { return Ok(None) };
+        let Some(mut report) = watch.outcome(verify_once(&layout, &watch))? else { return Ok(None) };
+        report.remedy = (!report.is_clean()).then(|| remedy(&layout));
         // A writer may have replaced files while they were read: what seemed wrong may only have been gone.
         if report.is_clean() || commit_point(&layout) == before {
             return Ok(Some(report));
         }
+    }
+}
+
+/// What can be done about damage: a repair needs a manifest of this version to begin with.
+fn remedy(layout: &Layout) -> Remedy {
+    match CommitPoint::read(layout) {
+        Ok(CommitPoint::Version2(_)) => Remedy::RepairOrRebuild,
+        _ => Remedy::Rebuild,
     }
 }
 
@@ -95,7 +106,7 @@ fn total_bytes(layout: &Layout) -> usize {
 
 fn verify_once(layout: &Layout, watch: &Watch<'_>) -> Result<VerifyReport, IndexError> {
     let mut report = VerifyReport::new();
-    let Opened { snapshot, words_files, .. } = match open_commit(layout) {
+    let Opened { snapshot, words_files, .. } = match open_commit(Segment::open, layout) {
         Ok(opened) => opened,
         Err(error) => {
             report.add(layout.root(), error)?;
@@ -182,7 +193,7 @@ fn check_numbers(layout: &Layout, manifest: &Manifest, report: &mut VerifyReport
 
 impl VerifyReport {
     fn new() -> VerifyReport {
-        VerifyReport { generation: None, photos: 0, problems: Vec::new() }
+        VerifyReport { generation: None, photos: 0, problems: Vec::new(), remedy: None }
     }
 
     /// Notes damage. What is none is an error of the check itself: a file that the system refuses to read may be whole.
@@ -191,7 +202,10 @@ impl VerifyReport {
             IndexError::Corrupt { path, reason } => (path, reason),
             IndexError::Graph { dir, reason } | IndexError::Metadata { dir, reason } => (dir, reason),
             IndexError::Io { ref path, .. } if error.is_missing_file() => (path.clone(), error.to_string()),
-            IndexError::Io { .. } | IndexError::NotFound { .. } | IndexError::NewerFormat { .. } => return Err(error),
+            IndexError::Io { .. }
+            | IndexError::NotFound { .. }
+            | IndexError::NotAnIndex { .. }
+            | IndexError::NewerFormat { .. } => return Err(error),
             other => (path.to_path_buf(), other.to_string()),
         };
         self.note(&path, message);
@@ -295,7 +309,8 @@ pub(crate) fn rows_not_of_unit_length(segment: &Segment) -> impl Iterator<Item =
 
 /// The bytes of the file that says what was committed.
 fn commit_point(layout: &Layout) -> Option<Vec<u8>> {
-    fs::read(layout.manifest()).or_else(|_| fs::read(layout.v1_commit_point())).ok()
+    let read = |path: PathBuf| regular::read(&path, MOST_BYTES).ok();
+    read(layout.manifest()).or_else(|| read(layout.v1_commit_point()))
 }
 
 /// Reads all records and compares them with the vectors. Gives those that can be read.

@@ -16,8 +16,9 @@ use crate::files;
 use crate::graph::{self, GraphOptions, GraphUpdate};
 use crate::hubness::{self, Bank, HubnessFile};
 use crate::id_set;
-use crate::layout::{Entry, Layout};
+use crate::layout::Layout;
 use crate::lock::WriteLock;
+use crate::lost;
 use crate::manifest::{self, DeletedEntry, GraphEntry, Manifest, RecordsEntry, SegmentEntry};
 use crate::measure;
 use crate::model::{Exclude, ModelId, ModelOrigin, StoredPath};
@@ -27,9 +28,8 @@ use crate::records::{self, RecordFile, Records};
 use crate::segment::{self, NewRow, RowFormat, Segment};
 use crate::snapshot::{self, Snapshot};
 use crate::staging;
-use crate::sweep::{entries, sweep};
+use crate::sweep::sweep;
 use crate::unit::{self, UNIT_TOLERANCE};
-use crate::v1;
 use crate::watch::Watch;
 use crate::words::WordsWriter;
 
@@ -176,7 +176,7 @@ impl IndexWriter {
         let (snapshot, is_new) = match Snapshot::open(&layout) {
             Ok(snapshot) => (snapshot, false),
             Err(IndexError::NotFound { .. }) => {
-                refuse_lost_commit_point(&layout)?;
+                lost::refuse_lost_commit_point(&layout)?;
                 let manifest = Manifest::empty(model, first.0, first.1);
                 let (records, deleted) = (Records::default(), RoaringTreemap::new());
                 (Snapshot::assemble(layout.clone(), manifest, Vec::new(), records, deleted)?, true)
@@ -1075,35 +1075,6 @@ fn compact(layout: &Layout, format: RowFormat, staged: &mut Staged) -> Result<()
         staged.deleted -= &gone;
         staged.next_file += 1;
         staged.segments.splice(range, merged.map(Arc::new));
-    }
-    Ok(())
-}
-
-/// An index that has lost its commit point must not be taken for one in which nothing was committed yet: its files would
-/// be removed, and its ids given out again.
-pub(crate) fn refuse_lost_commit_point(layout: &Layout) -> Result<(), IndexError> {
-    // A first rebuild that died just before its commit leaves the staged index's files here too.
-    let staged = if staging::exists(layout)? { Snapshot::open(&layout.rebuild()).ok() } else { None };
-    let is_staged =
-        |file: u64| staged.as_ref().is_some_and(|staged| staged.manifest().files().any(|staged| staged == file));
-    for (path, entry) in entries(layout)? {
-        let (lost, commit_point) = match entry {
-            // The first commit of a new index has no photos.
-            Entry::Segment(file) | Entry::Records(file) => (!is_staged(file), layout.manifest()),
-            Entry::V1Manifest(generation) => {
-                let lost = match v1::Manifest::read(&path, generation) {
-                    Ok(manifest) => !manifest.segments.is_empty() || manifest.generation > 1,
-                    // It was more than the first one: it was damaged later.
-                    Err(IndexError::Corrupt { .. }) => true,
-                    Err(error) => return Err(error),
-                };
-                (lost, layout.v1_commit_point())
-            }
-            _ => continue,
-        };
-        if lost {
-            return Err(IndexError::corrupt(&commit_point, "the file is missing"));
-        }
     }
     Ok(())
 }

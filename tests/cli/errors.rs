@@ -31,6 +31,40 @@ fn no_index_yet() {
     }
 }
 
+/// What is advised works, and is advised by all commands.
+#[test]
+fn an_index_without_a_manifest_is_rebuilt() {
+    let sandbox = Sandbox::new();
+    sandbox.put("cat.jpg", "cat.jpg");
+    sandbox.update(0);
+    let photos = sandbox.photos();
+    fs::remove_file(sandbox.index().join("manifest.json")).unwrap();
+    for arguments in [&["query", "a cat"][..], &["status"], &["index", photos.to_str().unwrap()], &["repair"]] {
+        let message = failure(sandbox.run(arguments), 2);
+        assert_says(&message, &["manifest.json is damaged (the file is missing)", "`clip-search index --rebuild DIR`"]);
+        assert!(!message.contains("clip-search repair"), "{message}");
+    }
+    let run = sandbox.run(&["verify"]).expect(2);
+    assert!(run.stdout.contains("the file is missing"), "{run:?}");
+    assert!(!run.stderr.contains("clip-search repair"), "{run:?}");
+    sandbox.run(&["index", "--rebuild", photos.to_str().unwrap()]).expect(0);
+    sandbox.run(&["query", "a cat"]).expect(0);
+}
+
+#[test]
+fn a_manifest_of_something_else_is_left_alone() {
+    let sandbox = Sandbox::new();
+    sandbox.put("cat.jpg", "cat.jpg");
+    let photos = sandbox.photos();
+    fs::create_dir_all(sandbox.index()).unwrap();
+    fs::write(sandbox.index().join("manifest.json"), "{\"name\": \"a web app\"}").unwrap();
+    for options in [&[][..], &["--rebuild"]] {
+        let arguments = [&["index"], options, &[photos.to_str().unwrap()]].concat();
+        let message = failure(sandbox.run(&arguments), 2);
+        assert_says(&message, &["is not an index", "manifest.json", "choose an empty or new folder with --index"]);
+    }
+}
+
 #[test]
 fn an_index_without_photos() {
     let sandbox = Sandbox::new();

@@ -125,3 +125,46 @@ fn files_that_nobody_named_do_not_hang_either() {
         }
     }
 }
+
+/// Nor do the files that the program keeps for itself.
+#[test]
+fn caches_and_the_index_do_not_hang_either() {
+    let sandbox = Sandbox::new();
+    sandbox.put("cat.jpg", "cat.jpg");
+    sandbox.update(0);
+    let home = sandbox.path().join("home");
+    let cache = home.join(".cache/clip-search");
+    std::fs::create_dir_all(&cache).unwrap();
+    let command = |arguments: &[&str]| {
+        let mut command = sandbox.command(arguments);
+        command.env("HOME", &home);
+        command
+    };
+    for name in ["query-embeddings", "speed.json"] {
+        assert!(Command::new("mkfifo").arg(cache.join(name)).status().unwrap().success());
+    }
+    run(command(&["query", "a cat"])).expect(0);
+    run(command(&["model", "list"])).expect(0);
+
+    for name in ["manifest.json", "lock.holder"] {
+        let path = sandbox.index().join(name);
+        let aside = sandbox.path().join("aside");
+        let is_there = std::fs::rename(&path, &aside).is_ok();
+        for is_device in [false, true] {
+            if is_device {
+                std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+            } else {
+                assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+            }
+            for arguments in [&["query", "a cat"][..], &["status"], &["verify"], &["index"]] {
+                let fails = name == "manifest.json" || arguments == ["index"];
+                let run = run(command(arguments)).expect(if fails { 2 } else { 0 });
+                assert_eq!(run.stderr.contains("expected a file"), fails, "{run:#?}");
+            }
+            std::fs::remove_file(&path).unwrap();
+        }
+        if is_there {
+            std::fs::rename(&aside, &path).unwrap();
+        }
+    }
+}

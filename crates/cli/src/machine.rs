@@ -33,6 +33,8 @@ const PHOTOS: f64 = 80_000.0;
 
 /// The file in the cache folder that keeps the measured speed.
 const FILE: &str = "speed.json";
+/// A file of more bytes is none of ours.
+const MOST_BYTES: u64 = 4096;
 
 /// Memory that programs may use, in bytes.
 fn memory() -> u64 {
@@ -65,7 +67,9 @@ struct Measured {
 fn speed() -> f64 {
     let threads = threads();
     let file = cache_folder().map(|folder| folder.join(FILE));
-    if let Some(gflops) = file.as_ref().and_then(|file| kept(&fs::read(file).ok()?, threads)) {
+    if let Some(gflops) =
+        file.as_ref().and_then(|file| kept(&clip_files::regular::read(file, MOST_BYTES).ok()?, threads))
+    {
         return gflops;
     }
     let Some(gflops) = measure(threads) else { return threads as f64 * MODEST_GFLOPS_PER_CORE };

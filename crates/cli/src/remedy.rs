@@ -3,14 +3,39 @@
 
 use std::error::Error;
 use std::io;
+use std::path::Path;
+use std::sync::OnceLock;
 
 use clip_search::{ImageError, IndexError, IndexerError, LibraryError, ModelError, QueryError};
 
-use crate::escape::quoted;
+use crate::escape::{escaped, quoted};
+
+/// The index that was named on the command line, as a shell takes it.
+static NAMED_INDEX: OnceLock<String> = OnceLock::new();
+
+/// Says which index was named on the command line, for commands that are advised to name it too. Once, before any work.
+pub(crate) fn set_named_index(index: &Path) {
+    let _ = NAMED_INDEX.set(quoted(&escaped(index)));
+}
 
 /// What can be done about an error, according to the first of its causes that knows; a phrase to go after the message.
 pub(crate) fn words(error: &anyhow::Error) -> Option<String> {
-    error.chain().find_map(of)
+    error.chain().find_map(of).map(of_named_index)
+}
+
+/// Advice whose commands name the index that was named on the command line: without that, they would be about another.
+pub(crate) fn of_named_index(words: String) -> String {
+    match NAMED_INDEX.get() {
+        Some(index) => of_index(words, index),
+        None => words,
+    }
+}
+
+fn of_index(mut words: String, index: &str) -> String {
+    for command in ["index", "verify", "repair", "search"] {
+        words = words.replace(&format!("`clip-search {command}"), &format!("`clip-search {command} --index {index}"));
+    }
+    words
 }
 
 /// The advice of one error of the chain.
@@ -146,9 +171,10 @@ fn index(remedy: &clip_search::IndexRemedy) -> Option<String> {
                 .to_owned()
         }
         Remedy::UseNewerVersion => "update clip-search".to_owned(),
-        Remedy::Rebuild => "list all damage with `clip-search verify`; drop it with `clip-search repair`, or rebuild the \
-                            index with `clip-search index --rebuild DIR`"
+        Remedy::RepairOrRebuild => "list all damage with `clip-search verify`; drop it with `clip-search repair`, or \
+                                    rebuild the index with `clip-search index --rebuild DIR`"
             .to_owned(),
+        Remedy::Rebuild => "rebuild the index with `clip-search index --rebuild DIR`".to_owned(),
         Remedy::BuildGraph => {
             "use exact search (omit --graph); the next `clip-search index` builds the graph".to_owned()
         }
@@ -332,6 +358,27 @@ mod tests {
             advice(IndexerError::Index(error())),
         ] {
             assert_eq!(found, "create one with `clip-search index DIR`");
+        }
+    }
+
+    #[test]
+    fn a_repair_is_advised_where_it_helps() {
+        let damaged = |path: &str| advice(IndexError::Corrupt { path: path.into(), reason: "x".into() });
+        assert!(damaged("/i/vectors/00000001.vec").contains("`clip-search repair`"));
+        assert_eq!(damaged("/i/manifest.json"), "rebuild the index with `clip-search index --rebuild DIR`");
+    }
+
+    #[test]
+    fn advised_commands_name_the_index_that_was_named() {
+        for (words, expected) in [
+            ("create one with `clip-search index DIR`", "create one with `clip-search index --index '/my i' DIR`"),
+            (
+                "`clip-search verify`; `clip-search repair`",
+                "`clip-search verify --index '/my i'`; `clip-search repair --index '/my i'`",
+            ),
+            ("`clip-search model list`", "`clip-search model list`"),
+        ] {
+            assert_eq!(of_index(words.to_owned(), "'/my i'"), expected);
         }
     }
 

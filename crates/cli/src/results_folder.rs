@@ -75,7 +75,7 @@ fn link(photo: &Path, target: &Path) -> io::Result<()> {
 }
 
 fn copy(photo: &Path, target: &Path) -> io::Result<()> {
-    let mut from = fs::File::open(photo)?;
+    let mut from = clip_files::regular::open(photo)?;
     // Nothing is overwritten.
     let mut to = fs::File::create_new(target)?;
     io::copy(&mut from, &mut to).map(drop)

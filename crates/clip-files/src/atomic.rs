@@ -10,6 +10,7 @@ use std::path::Path;
 use tempfile::{NamedTempFile, TempDir};
 
 use crate::directory::{parent, sync_dir};
+use crate::regular;
 
 /// Prefix of the names of temporary files and directories; six random letters and digits follow.
 pub const TEMP_PREFIX: &str = ".tmp-";
@@ -42,7 +43,7 @@ pub fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// As [`write()`], or those of reading `from`.
 pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    let mut from = File::open(from)?;
+    let mut from = regular::open(from)?;
     write(to, |out| io::copy(&mut from, out).map(drop))
 }
 

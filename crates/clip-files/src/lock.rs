@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::private;
+use crate::{private, regular};
 
 /// Held until it is dropped.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl FileLock {
             let path = path.to_path_buf();
             move |error| LockError::Io(path, error)
         };
-        let file = private::options().create(true).truncate(false).write(true).open(path).map_err(at(path))?;
+        let file = open_or_create(path).map_err(at(path))?;
         match system.try_lock(&file) {
             Ok(()) => {
                 // Another machine may have no locks on the same file system.
@@ -111,6 +111,24 @@ impl Drop for FileLock {
             let _ = fs::remove_file(&ours.path);
         }
     }
+}
+
+/// Opens the file that is locked. Never waits for another process, as opening a named pipe would.
+fn open_or_create(path: &Path) -> io::Result<File> {
+    let mut options = private::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
+    let opened = options.open(path);
+    // What was opened is what counts; where nothing was, because it is a pipe that nobody reads, the path tells.
+    let metadata = match &opened {
+        Ok(file) => file.metadata(),
+        Err(_) => fs::metadata(path),
+    };
+    if let Ok(metadata) = metadata {
+        regular::check(&metadata)?;
+    }
+    opened
 }
 
 /// Says an error of locking that there are no locks here, rather than that something is wrong?
@@ -172,7 +190,7 @@ impl HolderFile {
 
     fn read(path: &Path) -> io::Result<Option<HolderFile>> {
         let mut bytes = Vec::new();
-        match File::open(path).and_then(|file| file.take(4096).read_to_end(&mut bytes)) {
+        match regular::open(path).and_then(|file| file.take(4096).read_to_end(&mut bytes)) {
             Ok(_) => {
                 let content = String::from_utf8_lossy(&bytes).into_owned();
                 Ok(Some(HolderFile { path: path.to_path_buf(), content }))
@@ -434,6 +452,22 @@ mod tests {
             fs::write(&holder, content).unwrap();
             let system = Fake { error: Some(libc::ENOLCK), host: "here", alive: false };
             assert!(matches!(FileLock::acquire_by(&system, &path, &holder), Err(LockError::HeldBy(_))));
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    #[allow(unsafe_code)]
+    fn a_pipe_in_the_place_of_a_file_is_an_error() {
+        for pipe in ["lock", "lock.holder"] {
+            let (dir, path, holder) = paths();
+            let at = dir.path().join(pipe);
+            let name = std::ffi::CString::new(at.to_str().unwrap()).unwrap();
+            // SAFETY: the name is a C string that outlives the call.
+            assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+            let Err(LockError::Io(found, error)) = FileLock::acquire(&path, &holder) else { panic!("{pipe}") };
+            assert_eq!(found, at);
+            assert!(error.to_string().contains("named pipe"), "{error}");
         }
     }
 

@@ -88,7 +88,8 @@ pub fn read_to_string(path: &Path, limit: u64) -> io::Result<String> {
     })
 }
 
-fn check(metadata: &Metadata) -> Result<(), OpenError> {
+/// Refuses what is no regular file.
+pub(crate) fn check(metadata: &Metadata) -> Result<(), OpenError> {
     if metadata.is_file() { Ok(()) } else { Err(OpenError::NotRegular(metadata.file_type())) }
 }
 

@@ -13,6 +13,8 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use clip_files::regular;
+
 use crate::HubError;
 use crate::digest::Digest;
 use crate::repository::{Repository, is_commit, is_revision};
@@ -52,7 +54,8 @@ impl Cache {
             revision.to_ascii_lowercase()
         } else {
             let mut text = Vec::new();
-            File::open(self.reference(repository, revision)?).ok()?.take(MAX_REFERENCE).read_to_end(&mut text).ok()?;
+            let reference = self.reference(repository, revision)?;
+            regular::open(&reference).ok()?.take(MAX_REFERENCE).read_to_end(&mut text).ok()?;
             parse_reference(&text)?
         };
         let folder = self.snapshot_folder(repository, &commit);
@@ -92,7 +95,7 @@ impl Cache {
     /// Remembers which commit a branch or tag stands for; the next reader finds either the old or the new one.
     pub(crate) fn set_reference(&self, repository: &Repository, revision: &str, commit: &str) -> Result<(), HubError> {
         let Some(path) = self.reference(repository, revision).filter(|_| !is_commit(revision)) else { return Ok(()) };
-        if fs::read_to_string(&path).is_ok_and(|known| known == commit) {
+        if regular::read_to_string(&path, MAX_REFERENCE).is_ok_and(|known| known == commit) {
             return Ok(());
         }
         create_parent(&path)?;

@@ -1,7 +1,6 @@
 //! The hash that a file of the hub must have, and hashing.
 
 use std::fmt;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -62,7 +61,7 @@ impl Digest {
     /// [`HubError::Io`], and [`HubError::Cancelled`] if `cancel` says so.
     pub fn of_file(&self, path: &Path, cancel: &AtomicBool) -> Result<Self, HubError> {
         let io = |source| HubError::Io { action: "read", path: path.to_owned(), source };
-        let mut file = File::open(path).map_err(io)?;
+        let mut file = clip_files::regular::open(path).map_err(io)?;
         let mut hasher = self.hasher(file.metadata().map_err(io)?.len());
         let mut block = vec![0; CHUNK];
         loop {

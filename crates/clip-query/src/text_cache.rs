@@ -9,12 +9,11 @@
 //! hashes of likely texts, made once for all files, does not tell what was searched for. Only the owner can read the file.
 
 use std::collections::{HashMap, VecDeque};
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use clip_files::{atomic, private, system_error};
+use clip_files::{atomic, private, regular, system_error};
 
 const HEADER: &[u8; 16] = b"clip-query text\x02";
 /// Texts that a rewritten file keeps. It grows to twice this many.
@@ -89,12 +88,7 @@ impl TextCache {
 }
 
 fn read(file: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(file)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is too large for a cache of texts"));
-    }
-    Ok(bytes)
+    regular::read(file, MOST_BYTES)
 }
 
 /// A secret that nobody can guess; `None` if the system has no randomness to give.
@@ -144,7 +138,7 @@ impl Entries {
     /// what it holds is worth more than what this program has.
     fn follow(&mut self, file: &Path) {
         let mut head = [0; HEADER.len() + 32];
-        let Ok(()) = File::open(file).and_then(|mut file| file.read_exact(&mut head)) else { return };
+        let Ok(()) = regular::open(file).and_then(|mut file| file.read_exact(&mut head)) else { return };
         let (header, secret) = head.split_at(HEADER.len());
         if header == HEADER
             && self.secret.is_none_or(|ours| ours != secret)
@@ -287,6 +281,22 @@ mod tests {
         }
         // Nobody reads there what was searched for.
         assert!(!fs::read(&file).unwrap()[HEADER.len()..].windows(4).any(|bytes| bytes == b"text"));
+    }
+
+    /// Nobody may ever write to a pipe.
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_in_the_place_of_the_file_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("texts");
+        if !std::process::Command::new("mkfifo").arg(&file).status().is_ok_and(|status| status.success()) {
+            eprintln!("passed over: there is no mkfifo");
+            return;
+        }
+        let cache = TextCache::open(&file);
+        assert_eq!(cache.get("a", "text", 1), None);
+        cache.insert("a", "text", &[1.0]);
+        assert_eq!(TextCache::open(&file).get("a", "text", 1), Some(vec![1.0]));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::module::{Module, ModuleMapper, Param, ParamId, list_param_ids};
 use burn::optim::ModuleOptimizer;
 use burn::tensor::{Bytes, Tensor};
-use clip_files::{atomic, directory, private};
+use clip_files::{atomic, directory, private, regular};
 use clip_model::clip::Clip;
 use clip_model::weights::Native;
 use clip_model::weights::module::{apply, collect};
@@ -118,6 +118,9 @@ pub fn progress(out: &Path, stages: &[Stage]) -> String {
     }
 }
 
+/// A position of more bytes is none of ours: it has a few dozen for each tensor.
+const MAX_POSITION_BYTES: u64 = 64 << 20;
+
 fn read(out: &Path) -> Result<Position, TrainError> {
     // A run that was killed between the two steps of `save` leaves a complete new folder.
     let (place, new) = (folder(out), out.join("checkpoint-new"));
@@ -125,7 +128,8 @@ fn read(out: &Path) -> Result<Position, TrainError> {
         fs::rename(&new, &place).map_err(TrainError::writing(&new))?;
     }
     let fail = |reason: String| TrainError::State { path: place.clone(), reason };
-    let text = fs::read_to_string(place.join("position.json")).map_err(|error| fail(error.to_string()))?;
+    let text = regular::read_to_string(&place.join("position.json"), MAX_POSITION_BYTES)
+        .map_err(|error| fail(error.to_string()))?;
     serde_json::from_str(&text).map_err(|error| fail(error.to_string()))
 }
 
@@ -166,7 +170,8 @@ pub fn load(out: &Path, position: &Position, plain: &Clip) -> Result<Weights, Tr
 /// Puts the saved optimizer state into `optimizer`, which was made for the loaded weights.
 pub fn load_optimizer(out: &Path, optimizer: ModuleOptimizer) -> Result<ModuleOptimizer, TrainError> {
     let path = folder(out).join("optimizer");
-    let bytes = fs::read(&path).map_err(TrainError::reading(&path))?;
+    // It is about as large as the weights, whatever these are.
+    let bytes = regular::read(&path, u64::MAX).map_err(TrainError::reading(&path))?;
     optimizer.from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|_| TrainError::State {
         path,
         reason: "the optimizer's state is damaged, or of another version".into(),

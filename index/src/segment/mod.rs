@@ -4,7 +4,7 @@
 //! *codes* are the same rows in eight bits with a scale each: scans and graphs read them to find candidates.
 //!
 //! Opening a file for reading takes the same time however long it is: [`Segment::open`] checks the header and the
-//! length. Whoever writes on from ids checks these ([`Segment::open_checked`]); [`Segment::verify`] reads everything, and
+//! length, [`Segment::open_to_search`] some of the ids too. Whoever writes on from ids checks these ([`Segment::open_checked`]); [`Segment::verify`] reads everything, and
 //! must be called before rows are copied into another file. So a reader may meet any ids, codes and rows: they may give
 //! wrong neighbours, but nothing else.
 //!
@@ -36,6 +36,9 @@ pub use row::RowFormat;
 pub(crate) use row::RowRef;
 pub(crate) use write::{NewRow, write, write_watched};
 
+/// So many ids at either end of a file are looked at when it is opened: two pages.
+const IDS_AT_AN_END: usize = 1024;
+
 /// A mapped vector file.
 #[derive(Debug)]
 pub(crate) struct Segment {
@@ -50,6 +53,13 @@ impl Segment {
     /// Maps a file and checks its header and length.
     pub(crate) fn open(path: &Path, file_id: u64) -> Result<Segment, IndexError> {
         Segment::parse(Mapped::open(path)?, path, file_id)
+    }
+
+    /// Checks as many of the ids as takes no longer for a longer file: one that is out of order hides others.
+    pub(crate) fn open_to_search(path: &Path, file_id: u64) -> Result<Segment, IndexError> {
+        let segment = Segment::open(path, file_id)?;
+        segment.check_some_ids()?;
+        Ok(segment)
     }
 
     /// Checks the ids as well.
@@ -76,6 +86,23 @@ impl Segment {
             return Err(IndexError::corrupt(&self.path, "the ids are not in ascending order"));
         }
         Ok(())
+    }
+
+    /// Checks all ids of a short file, and those at both ends of a long one.
+    fn check_some_ids(&self) -> Result<(), IndexError> {
+        let ids = self.ids();
+        if ids.len() <= 2 * IDS_AT_AN_END {
+            return self.check_ids();
+        }
+        let (begin, end) = (&ids[..IDS_AT_AN_END], &ids[ids.len() - IDS_AT_AN_END..]);
+        let is_sorted = |ids: &[u64]| ids.is_sorted_by(|a, b| a < b);
+        // In between there must be room for the others.
+        let between = end[0].checked_sub(begin[IDS_AT_AN_END - 1]);
+        let has_room = between.is_some_and(|between| between > (ids.len() - 2 * IDS_AT_AN_END) as u64);
+        if is_sorted(begin) && is_sorted(end) && has_room {
+            return Ok(());
+        }
+        Err(IndexError::corrupt(&self.path, "the ids are not in ascending order"))
     }
 
     /// Reads the whole file and compares all checksums.

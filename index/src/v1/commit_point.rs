@@ -3,15 +3,15 @@
 //! A commit replaces that one file by a rename. Whoever reads it once, and takes both the generation and the list of
 //! tantivy's files from the same bytes, has one committed state and no mixture of two.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use clip_files::system_error;
+use clip_files::{regular, system_error};
 use serde::Deserialize;
 
 use crate::error::IndexError;
 use crate::layout::Layout;
+use crate::manifest::MOST_BYTES;
 
 /// The bytes of `meta.json` as they were read once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl CommitPoint {
     pub(crate) fn read(layout: &Layout) -> Result<CommitPoint, IndexError> {
         let path = layout.v1_commit_point();
         let not_found = || IndexError::NotFound { dir: layout.root().to_path_buf() };
-        let bytes = fs::read(&path).map_err(|error| {
+        let bytes = regular::read(&path, MOST_BYTES).map_err(|error| {
             if system_error::says_missing(&error) { not_found() } else { IndexError::io("read", &path)(error) }
         })?;
         // Without a payload the very first commit was never made.

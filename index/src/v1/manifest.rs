@@ -1,13 +1,13 @@
 //! The manifest of version 1: which files make up a generation of the index.
 
-use std::fs;
 use std::path::Path;
 
+use clip_files::regular;
 use serde::Deserialize;
 
 use crate::checked_json;
 use crate::error::IndexError;
-use crate::manifest::GREATEST;
+use crate::manifest::{GREATEST, MOST_BYTES};
 use crate::model::{ModelId, StoredPath};
 
 pub(crate) const KIND: &str = "clip-search manifest";
@@ -62,7 +62,7 @@ impl Manifest {
     }
 
     pub(crate) fn read(path: &Path, generation: u64) -> Result<Manifest, IndexError> {
-        let bytes = fs::read(path).map_err(IndexError::io("read", path))?;
+        let bytes = regular::read(path, MOST_BYTES).map_err(IndexError::io("read", path))?;
         let manifest = Manifest::decode(&bytes, path)?;
         if manifest.generation != generation {
             let found = manifest.generation;

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clip_files::regular;
 use tantivy::directory::error::{DeleteError, LockError, OpenReadError, OpenWriteError};
 use tantivy::directory::{
     Directory, DirectoryLock, FileHandle, Lock, MmapDirectory, WatchCallback, WatchHandle, WritePtr,
@@ -55,6 +56,12 @@ impl ReadDirectory {
             Err(IndexError::Metadata { .. }) => return Ok(pinned),
             Err(error) => return Err(error),
         };
+        for path in metas.list_segment_files().iter().map(|path| root.join(path)) {
+            // Opening a named pipe would wait for somebody who writes to it.
+            if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+                regular::open(&path).map_err(IndexError::io("read", &path))?;
+            }
+        }
         let expected = expected_files(&metas);
         let (files, complete) = guard(root, || {
             let on_disk = MmapDirectory::open(root)?;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use clip_index::{
-    GraphOptions, GraphUpdate, Hubness, IndexReader, IndexWriter, Neighbour, Record, repair, verify, verify_with,
+    GraphOptions, GraphUpdate, Hubness, IndexReader, IndexWriter, Neighbour, Record, SearchOptions, repair, verify,
+    verify_with,
 };
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -309,6 +310,45 @@ fn seal(dir: &Path, file: &Path, mut bytes: Vec<u8>, table: usize) {
     let crc = crc32fast::hash(body.as_bytes());
     let line = format!("{{\"kind\":\"clip-search manifest\",\"version\":2,\"crc32\":\"{crc:08x}\"}}\n");
     fs::write(&manifest, line + &body).unwrap();
+}
+
+/// The first id of a file tells where others are: with a wrong one, none of them would be found.
+#[test]
+fn ids_out_of_order_are_no_empty_answer() {
+    for count in [10, 4000] {
+        let dir = tempfile::tempdir().unwrap();
+        index_of(dir.path(), count, count, 2);
+        let file = &files(&dir.path().join("vectors"))[0];
+        let whole = fs::read(file).unwrap();
+        let last = 64 + 8 * (count as usize - 1);
+        for at in [64, 64 + 8, last - 8, last] {
+            let mut bytes = whole.clone();
+            bytes[at..at + 4].fill(0xff);
+            fs::write(file, &bytes).unwrap();
+            let error = IndexReader::open(dir.path()).unwrap_err();
+            assert!(error.to_string().contains("vectors"), "{error}");
+        }
+        fs::write(file, &whole).unwrap();
+        IndexReader::open(dir.path()).unwrap();
+    }
+    // In the middle of a long file nobody looks before a search.
+    let dir = tempfile::tempdir().unwrap();
+    let oracle = index_of(dir.path(), 8000, 8000, 2);
+    let file = &files(&dir.path().join("vectors"))[0];
+    let mut bytes = fs::read(file).unwrap();
+    for row in 1100..6900 {
+        bytes[64 + 8 * row..][..8].copy_from_slice(&(8000 - row as u64).to_le_bytes());
+    }
+    fs::write(file, &bytes).unwrap();
+    let reader = IndexReader::open(dir.path()).unwrap();
+    let query = &oracle[&2000].1;
+    for error in [
+        reader.search_exact(query, 1000, None).unwrap_err(),
+        reader.search_scan(query, 1000, None).unwrap_err(),
+        reader.search(query, &SearchOptions::best(1000)).map(|found| found.neighbours).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("out of order"), "{error}");
+    }
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What an index refuses, and with which words.
 
 use std::fs;
+use std::sync::atomic::AtomicBool;
 
-use clip_index::{IndexError, IndexReader, IndexWriter, ModelId, Remedy, verify};
+use clip_index::{IndexError, IndexReader, IndexWriter, ModelId, Rebuild, Remedy, repair, verify};
 
 use crate::common::*;
 
@@ -43,6 +44,101 @@ fn another_model_is_refused_with_both_names() {
         assert!(message.contains(part), "{message}");
     }
     assert_eq!(error.remedy(), Some(Remedy::MatchModel { indexed_name: "test".into(), same_name: false }));
+}
+
+/// A reader that said that there is none would send its user to a writer, which says that it is damaged.
+#[test]
+fn an_index_that_has_lost_its_manifest_is_damaged_not_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    index_of(dir.path(), 10, 10, 4);
+    let manifest = dir.path().join("manifest.json");
+    fs::remove_file(&manifest).unwrap();
+    for error in [
+        IndexReader::open(dir.path()).unwrap_err(),
+        IndexWriter::open_or_create(dir.path(), &model(4)).unwrap_err(),
+        repair(dir.path(), &mut |_, _| {}, &AtomicBool::new(false)).unwrap_err(),
+    ] {
+        assert!(matches!(&error, IndexError::Corrupt { path, .. } if *path == manifest), "{error}");
+        assert!(error.to_string().contains("missing"), "{error}");
+        // A repair has nothing to begin with.
+        assert_eq!(error.remedy(), Some(Remedy::Rebuild));
+    }
+    let report = verify(dir.path()).unwrap();
+    assert_eq!(report.problems.len(), 1, "{report:?}");
+    assert_eq!((&report.problems[0].path, report.remedy), (&manifest, Some(Remedy::Rebuild)));
+    // Files of the same names that are not ours make no index.
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("vectors")).unwrap();
+    fs::write(dir.path().join("vectors/00000001.vec"), "mine").unwrap();
+    assert!(matches!(IndexReader::open(dir.path()).unwrap_err(), IndexError::NotFound { .. }));
+}
+
+#[test]
+fn a_repair_is_advised_where_it_helps() {
+    for content in ["", "\0\0\0\0", "{\"kind"] {
+        let dir = tempfile::tempdir().unwrap();
+        index_of(dir.path(), 10, 10, 4);
+        fs::write(dir.path().join("manifest.json"), content).unwrap();
+        let error = repair(dir.path(), &mut |_, _| {}, &AtomicBool::new(false)).unwrap_err();
+        assert_eq!(error.remedy(), Some(Remedy::Rebuild), "{error}");
+        assert_eq!(verify(dir.path()).unwrap().remedy, Some(Remedy::Rebuild), "{content:?}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    index_of(dir.path(), 10, 10, 4);
+    fs::write(dir.path().join("vectors/00000001.vec"), "").unwrap();
+    let error = IndexReader::open(dir.path()).unwrap_err();
+    assert_eq!(error.remedy(), Some(Remedy::RepairOrRebuild), "{error}");
+    assert_eq!(verify(dir.path()).unwrap().remedy, Some(Remedy::RepairOrRebuild));
+    repair(dir.path(), &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
+    assert_eq!(verify(dir.path()).unwrap().remedy, None);
+}
+
+/// A rebuild refuses it, so none may be advised.
+#[test]
+fn somebody_elses_manifest_makes_no_index() {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = dir.path().join("manifest.json");
+    fs::write(&manifest, "{\"name\": \"a web app\"}").unwrap();
+    for error in [
+        IndexReader::open(dir.path()).unwrap_err(),
+        IndexWriter::open_or_create(dir.path(), &model(4)).unwrap_err(),
+        Rebuild::begin(dir.path(), &model(4)).unwrap_err(),
+        verify(dir.path()).unwrap_err(),
+        repair(dir.path(), &mut |_, _| {}, &AtomicBool::new(false)).unwrap_err(),
+    ] {
+        assert!(matches!(&error, IndexError::NotAnIndex { found, .. } if *found == manifest), "{error}");
+        assert_eq!(error.remedy(), Some(Remedy::ChooseOtherDirectory { dir: dir.path().to_path_buf() }));
+    }
+}
+
+/// Nobody may ever write to a pipe, and a device may have no end.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_refused_without_waiting() {
+    for name in ["manifest.json", "lock", "lock.holder", "vectors/00000001.vec", "records/00000002.rec"] {
+        let dir = tempfile::tempdir().unwrap();
+        index_of(dir.path(), 10, 10, 4);
+        let path = dir.path().join(name);
+        let _ = fs::remove_file(&path);
+        if !std::process::Command::new("mkfifo").arg(&path).status().is_ok_and(|status| status.success()) {
+            eprintln!("passed over: there is no mkfifo");
+            return;
+        }
+        for is_device in [false, true] {
+            if is_device {
+                fs::remove_file(&path).unwrap();
+                std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+            }
+            let error = IndexWriter::open_or_create(dir.path(), &model(4)).unwrap_err();
+            assert!(error.to_string().contains("expected a file"), "{name}: {error}");
+            if !name.starts_with("lock") {
+                let error = IndexReader::open(dir.path()).unwrap_err();
+                assert!(error.to_string().contains("expected a file"), "{name}: {error}");
+                let _ = verify(dir.path());
+                let _ = repair(dir.path(), &mut |_, _| {}, &AtomicBool::new(false));
+            }
+        }
+    }
 }
 
 /// It is not the same as an index in which nothing was committed yet.

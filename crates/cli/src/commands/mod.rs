@@ -33,6 +33,7 @@ use anyhow::Result;
 use crate::args::{Cli, Command, ConfigCommand};
 use crate::config::{Config, fill};
 use crate::exit::Exit;
+use crate::remedy;
 use crate::settings::{hub, index_folder};
 
 /// Runs the command that the arguments name, with the settings of the user.
@@ -48,6 +49,10 @@ pub(crate) fn run(mut cli: Cli) -> Result<Exit> {
     let settings = Config::load()?;
     if let Some(Command::Config(ConfigCommand::Show(args))) = &cli.command {
         return config::show(&settings, cli.index.as_deref(), cli.offline, args);
+    }
+    // An index of the settings is the one of every command.
+    if let Some(index) = &cli.index {
+        remedy::set_named_index(index);
     }
     fill(&mut cli, &settings);
     let index = || index_folder(cli.index.clone());

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use clip_search::IndexRemedy;
 use clip_search::json::JsonVerifyReport;
 
 use crate::args::VerifyArgs;
@@ -11,6 +12,7 @@ use crate::exit::Exit;
 use crate::interrupt;
 use crate::output::{Results, count};
 use crate::progress::Meter;
+use crate::remedy;
 
 pub(crate) fn run(index: &Path, args: &VerifyArgs) -> Result<Exit> {
     let cancel = interrupt::listen_for("interrupted")?;
@@ -33,10 +35,16 @@ pub(crate) fn run(index: &Path, args: &VerifyArgs) -> Result<Exit> {
     if report.is_clean() {
         return Ok(Exit::Done);
     }
+    let advice = match report.remedy {
+        Some(IndexRemedy::RepairOrRebuild) => {
+            "drop what is damaged with `clip-search repair`, or rebuild the index with `clip-search index --rebuild DIR`"
+        }
+        _ => "rebuild the index with `clip-search index --rebuild DIR`",
+    };
     bail!(
-        "the index in {} is damaged ({} found); drop what is damaged with `clip-search repair`, or rebuild the index with \
-         `clip-search index --rebuild DIR`",
+        "the index in {} is damaged ({} found); {}",
         escaped(index),
-        count(report.problems.len() as u64, "problem")
+        count(report.problems.len() as u64, "problem"),
+        remedy::of_named_index(advice.to_owned())
     )
 }

@@ -250,7 +250,7 @@ fn write(path: &Path, text: &str) -> Result<(), LibraryError> {
             Ok(()) => break,
             // Whoever begins to write the index tidies up, and takes a temporary file for one that a dead process left.
             Err(error) if error.kind() == io::ErrorKind::NotFound && attempt < ATTEMPTS => {
-                std::thread::sleep(Duration::from_millis(1));
+                sleep(Duration::from_millis(1));
             }
             Err(source) => return Err(IndexError::Io { action: "write", path: path.to_owned(), source }.into()),
         }
