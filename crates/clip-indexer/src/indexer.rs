@@ -310,6 +310,17 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             None => Ok(known.iter().filter(|known| known.path.starts_with(root)).count()),
         };
         let missing = missing_roots(&remembered, &roots.walk, photos, &disk)?;
+        let is_in_run = |root: &Path| {
+            self.replaced.is_none()
+                && roots.blind.iter().any(|spot| spot.root && spot.path == root)
+                && region.as_ref().is_none_or(|region| region.covers(root))
+        };
+        let never_used: Vec<PathBuf> = missing
+            .iter()
+            .filter(|(root, photos)| *photos == 0 && is_in_run(root) && !bad.knows_in(root))
+            .map(|(root, _)| root.clone())
+            .collect();
+        remembered.retain(|root| !never_used.contains(root));
         let departures = Departures { devices, system: &disk, roots: remembered.clone() };
         known.append(&mut to_leave);
         let catalogue = &session.catalogue;
@@ -342,6 +353,8 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         let departed = contents.departed();
         report.moved_roots = moved_roots(missing, &departed);
         tell_of_places(&mut report, spots, forget, &departed, &removed);
+        report.unreachable.retain(|place| !never_used.contains(&place.path));
+        report.forgotten.extend(never_used.into_iter().map(|path| Forgotten { path, photos_removed: 0 }));
         if let Some(region) = &region {
             // Other folders that are away were told of when they went.
             report.unreachable.retain(|place| place.photos_kept > 0 || region.covers(&place.path));
