@@ -30,6 +30,12 @@ pub(crate) fn nothing_found(passed_over: &[PassedOver]) -> String {
             found.push(count(total, &plural));
         }
     }
+    for (kind, what) in [(PassedOverKind::Excluded, "photo"), (PassedOverKind::ExcludedFolder, "folder")] {
+        let total = total(passed_over, kind);
+        if total > 0 {
+            found.push(format!("{} that {} excluded", count(total, what), if total == 1 { "is" } else { "are" }));
+        }
+    }
     let found = if found.is_empty() { "nothing".to_owned() } else { found.join("; ") };
     format!("no photos found: expected {formats} files, found {found}")
 }
@@ -90,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_folder_without_photos() {
-        use PassedOverKind::{Hidden, Other, Picture, SystemFolder, Video};
+        use PassedOverKind::{Excluded, ExcludedFolder, Hidden, Other, Picture, SystemFolder, Video};
         let prefix = "no photos found: expected JPEG, PNG, GIF, WebP, TIFF, BMP, PNM, QOI, ICO, HDR, PSD, JPEG XL, OpenEXR, DDS, camera raw, HEIC, AVIF or TGA files, found ";
         let told = |passed_over: &[PassedOver]| nothing_found(passed_over).strip_prefix(prefix).unwrap().to_owned();
         assert_eq!(told(&[]), "nothing");
@@ -109,6 +115,8 @@ mod tests {
             "3 .heic and 1 .cr2 (pictures in formats that cannot be read); 2 .mp4 (videos); 5 .txt and 2 others; \
              1 hidden file or folder; 2 system folders"
         );
+        let left_out = [passed(Other, "txt", 1), passed(Excluded, "", 3), passed(ExcludedFolder, "", 1)];
+        assert_eq!(told(&left_out), "1 .txt; 3 photos that are excluded; 1 folder that is excluded");
         assert_eq!(told(&[passed(Other, "", 1), passed(Hidden, "", 2)]), "1 other file; 2 hidden files or folders");
     }
 

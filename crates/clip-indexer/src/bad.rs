@@ -68,6 +68,11 @@ impl Bad {
         Bad { known, moved, contents, decoder, video_decoder, retry: false }
     }
 
+    /// Whether an earlier run met a file below this path that it could not index.
+    pub fn knows_in(&self, folder: &Path) -> bool {
+        self.known.keys().any(|path| path.starts_with(folder))
+    }
+
     /// What decodes a file with this name.
     fn decoder_of(&self, path: &Path) -> Option<u64> {
         if is_video(path) { self.video_decoder } else { Some(self.decoder) }

@@ -68,7 +68,13 @@ impl IgnoreFiles {
                 self.faults.push(IgnoreFault { path, line: None, reason });
                 return Ok(());
             }
-            Err(OpenError::System(error)) if says_missing(&error) => return Ok(()),
+            Err(OpenError::System(error)) if says_missing(&error) => {
+                // A link that leads nowhere stands for rules that somebody wanted.
+                if std::fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink()) {
+                    return Err(io::Error::new(error.kind(), "it is a link that leads nowhere"));
+                }
+                return Ok(());
+            }
             Err(OpenError::System(error)) => return Err(error),
         };
         let mut bytes = Vec::new();

@@ -19,7 +19,7 @@ use crate::ignore_file::IgnoreFiles;
 use crate::options::IndexOptions;
 use crate::pipeline::Pipeline;
 use crate::plan::{Gone, Kept, Plan, Spot, lost, plan};
-use crate::presence::{Departures, Disk, FileSystem, Folder};
+use crate::presence::{Departures, Disk, Drives, FileSystem, Folder};
 use crate::progress::{Event, Progress, Silent};
 use crate::region::{Changes, Region, photos_at};
 use crate::report::{Forgotten, Report, Skipped, Unreachable};
@@ -266,18 +266,20 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         let bad = if self.options.retry { bad.trying_all_again() } else { bad };
         bad::sort_out_walk(&bad, std::mem::take(&mut walked.skipped), &mut writer, &mut report);
         let forget = self.options.forget_unreachable;
+        let is_whole = |root: &&PathBuf| region.as_ref().is_none_or(|region| region.covers(root));
+        let drives = Drives::of(self.index, roots.scope.iter().filter(is_whole).cloned().collect(), &disk);
         let lost = match self.replaced {
             Some(replaced) if !forget => {
                 let mut known = known_files(replaced.all_records()?);
                 known.retain(|photo| !is_left_out(&photo.path));
-                lost(&known, &walked.files, &roots.scope, &blind, &disk)
+                lost(&known, &walked.files, &roots.scope, &blind, &drives, &disk)
             }
             _ => Default::default(),
         };
         // Videos that were not looked for are not gone.
         let passes_videos = self.options.videos.is_none();
         let passed: Vec<Known> = known.extract_if(.., |photo| passes_videos && photo.kind == Kind::Video).collect();
-        let plan = plan(&known, walked.files, &roots.scope, &blind, forget, &disk);
+        let plan = plan(&known, walked.files, &roots.scope, &blind, forget, &drives, &disk);
         known.extend(passed);
         let Plan { unchanged, in_cloud, restamped, outdated, mut work, mut gone, kept, spots, devices } = plan;
         let may_be_back = gone.iter().filter(|gone| gone.spot.is_none()).map(|gone| gone.id).collect::<HashSet<_>>();
@@ -310,6 +312,17 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             None => Ok(known.iter().filter(|known| known.path.starts_with(root)).count()),
         };
         let missing = missing_roots(&remembered, &roots.walk, photos, &disk)?;
+        let is_in_run = |root: &Path| {
+            self.replaced.is_none()
+                && roots.blind.iter().any(|spot| spot.root && spot.path == root)
+                && region.as_ref().is_none_or(|region| region.covers(root))
+        };
+        let never_used: Vec<PathBuf> = missing
+            .iter()
+            .filter(|(root, photos)| *photos == 0 && is_in_run(root) && !bad.knows_in(root))
+            .map(|(root, _)| root.clone())
+            .collect();
+        remembered.retain(|root| !never_used.contains(root));
         let departures = Departures { devices, system: &disk, roots: remembered.clone() };
         known.append(&mut to_leave);
         let catalogue = &session.catalogue;
@@ -342,6 +355,8 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         let departed = contents.departed();
         report.moved_roots = moved_roots(missing, &departed);
         tell_of_places(&mut report, spots, forget, &departed, &removed);
+        report.unreachable.retain(|place| !never_used.contains(&place.path));
+        report.forgotten.extend(never_used.into_iter().map(|path| Forgotten { path, photos_removed: 0 }));
         if let Some(region) = &region {
             // Other folders that are away were told of when they went.
             report.unreachable.retain(|place| place.photos_kept > 0 || region.covers(&place.path));

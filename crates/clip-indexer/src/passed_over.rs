@@ -28,6 +28,10 @@ pub enum PassedOverKind {
     Hidden,
     /// Folders that systems and programs keep for themselves. What lies in them was not counted.
     SystemFolder,
+    /// Photos, and videos where these are indexed, that excludes and ignore files leave out.
+    Excluded,
+    /// Folders that they leave out. What lies in them was not counted.
+    ExcludedFolder,
 }
 
 /// Extensions of pictures that cannot be read.
@@ -83,6 +87,16 @@ impl Tally {
     /// A folder of the system's.
     pub fn system_folder(&mut self) {
         self.add((PassedOverKind::SystemFolder, None));
+    }
+
+    /// A photo that is left out though its name is that of one.
+    pub fn excluded(&mut self) {
+        self.add((PassedOverKind::Excluded, None));
+    }
+
+    /// A folder that is left out.
+    pub fn excluded_folder(&mut self) {
+        self.add((PassedOverKind::ExcludedFolder, None));
     }
 
     fn add(&mut self, key: (PassedOverKind, Option<String>)) {

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::found::{Blind, FoundFile, Known};
-use crate::presence::{Devices, FileSystem, Occupied, Place, common_folder};
-use clip_index::Stamp;
+use crate::presence::{Devices, Drives, FileSystem, Occupied, Place, common_folder};
+use clip_index::{Inode, Stamp};
 
 /// A file that has to be read, because the index does not know it or its stamp changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +52,8 @@ pub(crate) struct Spot {
 pub(crate) struct Plan {
     /// Files that are as the index knows them.
     pub unchanged: u64,
-    /// Unchanged photos of whose stamps the index does not have all that the system tells.
+    /// Unchanged photos of whose stamps the index does not have all that the system tells, and photos that were not found and
+    /// whose file system has to be told from one that has its number now.
     pub restamped: Vec<(u64, Stamp)>,
     /// Unchanged photos whose details are to be read again, with their ids.
     pub outdated: Vec<(u64, FoundFile)>,
@@ -77,6 +78,7 @@ pub(crate) fn plan(
     scope: &[PathBuf],
     blind: &[Blind],
     forget_unreachable: bool,
+    drives: &Drives,
     system: &dyn FileSystem,
 ) -> Plan {
     let mut by_path: HashMap<&Path, &Known> = known.iter().map(|k| (k.path.as_path(), k)).collect();
@@ -85,7 +87,7 @@ pub(crate) fn plan(
     for file in found {
         let known = by_path.remove(file.path.as_path());
         plan.devices.learn(&file, known.map(|known| &known.stamp));
-        occupied.add(&file.path, known.map(|known| &known.stamp));
+        occupied.add(&file, known.map(|known| &known.stamp));
         match known {
             _ if file.in_cloud => {
                 // When data are evicted from the disk, times other than this one may change.
@@ -117,7 +119,8 @@ pub(crate) fn plan(
     let blind: HashMap<&Path, usize> =
         blind.iter().enumerate().map(|(place, spot)| (spot.path.as_path(), place)).collect();
     let mut places =
-        Places { scope, blind, occupied: &occupied, devices: &plan.devices, system, found: HashMap::new() };
+        Places { scope, blind, occupied: &occupied, drives, devices: &plan.devices, system, found: HashMap::new() };
+    let (mut numbers, mut renumbered) = (HashMap::new(), Vec::new());
     for &Known { id, ref path, hash, stamp, .. } in missing {
         let spot = match places.of(path, &stamp, &mut plan.spots) {
             Whereabouts::Elsewhere => None,
@@ -125,11 +128,20 @@ pub(crate) fn plan(
                 plan.gone.push(Gone { id, hash, spot: None });
                 continue;
             }
-            Whereabouts::Unreachable(spot) if forget_unreachable => {
+            Whereabouts::Unreachable { spot, .. } if forget_unreachable => {
                 plan.gone.push(Gone { id, hash, spot: Some(spot) });
                 continue;
             }
-            Whereabouts::Unreachable(spot) => Some(spot),
+            Whereabouts::Unreachable { spot, device } => {
+                let number = device.and_then(|device| {
+                    let of_their_own = || plan.devices.number_of_their_own(device, id, &hash);
+                    *numbers.entry(device).or_insert_with(of_their_own)
+                });
+                if let Some((device, Inode { number, .. })) = number.zip(stamp.inode) {
+                    renumbered.push((id, Stamp { inode: Some(Inode { device, number }), ..stamp }));
+                }
+                Some(spot)
+            }
         };
         plan.kept.push(Kept { id, path: path.clone(), hash, stamp, spot });
     }
@@ -138,6 +150,7 @@ pub(crate) fn plan(
     // now would have another number than those beside them.
     let writes = !(plan.work.is_empty() && plan.gone.is_empty() && without_stamp.is_empty());
     plan.restamped = without_stamp;
+    plan.restamped.append(&mut renumbered);
     if writes {
         plan.restamped.append(&mut on_new_device);
     }
@@ -151,9 +164,10 @@ pub(crate) fn lost(
     found: &[FoundFile],
     scope: &[PathBuf],
     blind: &[Blind],
+    drives: &Drives,
     system: &dyn FileSystem,
 ) -> (Vec<Kept>, Vec<Spot>) {
-    let Plan { mut kept, mut spots, .. } = plan(known, found.to_vec(), scope, blind, false, system);
+    let Plan { mut kept, mut spots, .. } = plan(known, found.to_vec(), scope, blind, false, drives, system);
     kept.retain(|kept| kept.spot.is_some());
     let in_cloud: HashSet<&Path> = found.iter().filter(|file| file.in_cloud).map(|file| file.path.as_path()).collect();
     for root in scope.iter().filter(|_| !in_cloud.is_empty()) {
@@ -185,8 +199,13 @@ enum Whereabouts {
     /// Where the run did not look.
     Elsewhere,
     Gone,
-    /// In the spot with this number.
-    Unreachable(usize),
+    /// In a spot.
+    Unreachable {
+        /// The number of the spot.
+        spot: usize,
+        /// The number that the index has for the file system that it is on, if that is another than the one that is there.
+        device: Option<u64>,
+    },
 }
 
 /// Sorts photos that were not found into spots.
@@ -195,6 +214,7 @@ struct Places<'a> {
     /// The places among the spots of those that could not be looked into.
     blind: HashMap<&'a Path, usize>,
     occupied: &'a Occupied,
+    drives: &'a Drives,
     devices: &'a Devices,
     system: &'a dyn FileSystem,
     /// The spot of each place that was come upon; those on other devices by root.
@@ -206,9 +226,9 @@ impl Places<'_> {
         let Some(root) = self.scope.iter().find(|root| path.starts_with(root)) else { return Whereabouts::Elsewhere };
         if let Some(&spot) = path.ancestors().find_map(|folder| self.blind.get(folder)) {
             spots[spot].photos += 1;
-            return Whereabouts::Unreachable(spot);
+            return Whereabouts::Unreachable { spot, device: None };
         }
-        let Some(place) = self.occupied.place(path, stamp, root, self.devices, self.system) else {
+        let Some(place) = self.occupied.place(path, stamp, root, (self.drives, self.devices), self.system) else {
             return Whereabouts::Gone;
         };
         let (key, reason) = match place {
@@ -228,7 +248,7 @@ impl Places<'_> {
             spot.path = if spot.photos == 0 { folder.to_path_buf() } else { common_folder(&spot.path, folder) };
         }
         spot.photos += 1;
-        Whereabouts::Unreachable(number)
+        Whereabouts::Unreachable { spot: number, device: key.1 }
     }
 
     /// Says what is the matter with the places on other devices, now that it is known where they are.
@@ -276,7 +296,7 @@ mod tests {
     }
 
     fn planned(known: &[Known], found: Vec<FoundFile>, blind: &[Blind], forget: bool) -> Plan {
-        plan(known, found, &["/photos".into()], blind, forget, &Full)
+        plan(known, found, &["/photos".into()], blind, forget, &Drives::default(), &Full)
     }
 
     fn gone(plan: &Plan) -> Vec<u64> {
@@ -314,7 +334,7 @@ mod tests {
         let plan = planned(&index, files.clone(), &[], true);
         assert_eq!((plan.unchanged, plan.in_cloud), (2, 2));
         assert!(plan.work.is_empty() && plan.gone.is_empty() && plan.kept.is_empty() && plan.restamped.is_empty());
-        let (kept, spots) = lost(&index, &files, &["/photos".into()], &[], &Full);
+        let (kept, spots) = lost(&index, &files, &["/photos".into()], &[], &Drives::default(), &Full);
         assert_eq!(kept.iter().map(|kept| kept.spot).collect::<Vec<_>>(), [Some(0); 3]);
         assert_eq!((spots[0].path.as_path(), spots[0].photos), (Path::new("/photos"), 3));
     }

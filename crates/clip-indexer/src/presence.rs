@@ -7,10 +7,15 @@
 //!    the photo is gone.
 //! 2. Its folder, or one above it up to the root, holds nothing but what systems leave in empty folders and under mount
 //!    points (hidden entries, system folders, empty folders, one small file as a marker): the photo is kept.
-//! 3. The folder, or the nearest one above it that exists, is on another file system than the photo was: it is kept.
+//! 3. The folder, or the nearest one above it that exists, is on another file system than the photo was, or may be: it is kept.
 //!
 //! File systems are told apart by device numbers, which may change whenever a drive is mounted. [`Devices`] therefore
 //! learns from the photos that were found which old numbers stand for which present ones.
+//!
+//! A drive may also get the number that another one had, as cards do that are put into the same reader. So a drive that may
+//! be swapped ([`Drives`]) counts as the one that it was only if some photo was found there as the index knows it. Where the
+//! photos of two drives would have the same number in the index from then on, those that were not found get one that no system
+//! gives ([`Devices::number_of_their_own`]), so that the two are told apart in later runs, too.
 //!
 //! A photo with the same content at another path is a move if the old path does not exist any more, unless its drive
 //! seems to be unmounted; see [`Departures`].
@@ -118,6 +123,40 @@ fn holds_nothing(folder: &Path, markers: &mut u32) -> bool {
     true
 }
 
+/// Which file systems may be swapped for others between two runs.
+#[derive(Debug, Default)]
+pub(crate) struct Drives {
+    /// Numbers of those that stay: the one that the index itself is on, and that of the system. `None` if nothing is known, and
+    /// all count as such.
+    pub fixed: Option<HashSet<u64>>,
+    /// The roots that were looked at whole. Elsewhere, no photo that is as it was may have been looked for.
+    pub whole: Vec<PathBuf>,
+}
+
+impl Drives {
+    /// Those of a run over `whole`, with the index in the folder `index`.
+    pub fn of(index: &Path, whole: Vec<PathBuf>, system: &dyn FileSystem) -> Drives {
+        let number = |folder: &Path| match system.folder(folder) {
+            Folder::There { device } => device,
+            _ => None,
+        };
+        let of_index = index.canonicalize().ok().and_then(|index| number(&index));
+        let top = Path::new(std::path::Component::RootDir.as_os_str());
+        Drives { fixed: of_index.map(|of_index| number(top).into_iter().chain([of_index]).collect()), whole }
+    }
+
+    /// Whether the file system with the number `folder`, in `root`, may be another than before though its number is the same.
+    fn may_be_swapped(&self, folder: u64, root: &Path) -> bool {
+        self.fixed.as_ref().is_some_and(|fixed| !fixed.contains(&folder))
+            && self.whole.iter().any(|whole| root.starts_with(whole))
+    }
+}
+
+/// Whether a file that was found is the one that the index knows there.
+fn is_recognised(file: &FoundFile, known: &Stamp) -> bool {
+    file.in_cloud || known.same_content(&file.stamp)
+}
+
 /// Which file systems the photos of folders are on: those that they were on when they were indexed, and those that they
 /// are on now, by the device number of the folder that they are in.
 ///
@@ -135,6 +174,8 @@ struct Seen {
     indexed: HashSet<u64>,
     /// Numbers that the files there have now.
     present: HashSet<u64>,
+    /// Those of `indexed` that the index has for photos that are as they were.
+    recognised: HashSet<u64>,
     /// The two differ for some photo: the file system was mounted again under another number.
     renumbered: bool,
 }
@@ -147,6 +188,7 @@ impl Devices {
         let seen = self.seen.entry(folder).or_default();
         seen.present.extend(now);
         seen.indexed.extend(before);
+        seen.recognised.extend(known.filter(|known| is_recognised(file, known)).and_then(device));
         seen.renumbered |= now.zip(before).is_some_and(|(now, before)| now != before);
     }
 
@@ -159,6 +201,27 @@ impl Devices {
             // The old number of one file system may be the present number of another.
             Some(seen) => seen.indexed.contains(&indexed) || !seen.renumbered && seen.present.contains(&indexed),
         }
+    }
+
+    /// The same for a file system that may be swapped: something that was indexed with this number is there as it was.
+    fn is_recognised(&self, indexed: u64, folder: u64) -> bool {
+        self.seen.get(&folder).is_some_and(|seen| seen.recognised.contains(&indexed))
+    }
+
+    /// Whether a file that was found has this number now.
+    fn is_present(&self, number: u64) -> bool {
+        self.seen.values().any(|seen| seen.present.contains(&number))
+    }
+
+    /// The number that the index is to have from now on for photos that are on another file system than those that were found
+    /// though they were indexed with the same number, `indexed`; `None` if no file that was found has it. It is made of what
+    /// the index knows of one of them.
+    pub fn number_of_their_own(&self, indexed: u64, id: u64, hash: &[u8; 16]) -> Option<u64> {
+        /// Systems give numbers from 0 up, which never come that far.
+        const MADE_UP: u64 = 1 << 63;
+        let [a, b, c, d, e, f, g, h, ..] = *hash;
+        let mixed = u64::from_le_bytes([a, b, c, d, e, f, g, h]) ^ id.rotate_left(32) ^ indexed;
+        self.is_present(indexed).then_some(mixed | MADE_UP)
     }
 }
 
@@ -182,18 +245,24 @@ pub(crate) enum Place {
 pub(crate) struct Occupied {
     /// Folders that still hold a photo that the index knows in them, and the file systems that it knows such photos on.
     with_known: HashMap<PathBuf, HashSet<Option<u64>>>,
+    /// Those of them with a photo that is as it was.
+    with_recognised: HashMap<PathBuf, HashSet<Option<u64>>>,
     /// Folders that hold a photo, or whose subfolders do.
     with_any: HashSet<PathBuf>,
 }
 
 impl Occupied {
     /// Adds a photo that was found; `known` is the stamp that the index has for its path.
-    pub fn add(&mut self, path: &Path, known: Option<&Stamp>) {
-        let Some(folder) = path.parent() else { return };
+    pub fn add(&mut self, file: &FoundFile, known: Option<&Stamp>) {
+        let Some(folder) = file.path.parent() else { return };
+        let note = |folders: &mut HashMap<PathBuf, HashSet<Option<u64>>>, known| match folders.get_mut(folder) {
+            Some(devices) => drop(devices.insert(device(known))),
+            None => drop(folders.insert(folder.to_path_buf(), HashSet::from([device(known)]))),
+        };
         if let Some(known) = known {
-            match self.with_known.get_mut(folder) {
-                Some(devices) => drop(devices.insert(device(known))),
-                None => drop(self.with_known.insert(folder.to_path_buf(), HashSet::from([device(known)]))),
+            note(&mut self.with_known, known);
+            if is_recognised(file, known) {
+                note(&mut self.with_recognised, known);
             }
         }
         for folder in folder.ancestors() {
@@ -210,11 +279,16 @@ impl Occupied {
         path: &Path,
         stamp: &Stamp,
         root: &Path,
-        devices: &Devices,
+        (drives, devices): (&Drives, &Devices),
         system: &dyn FileSystem,
     ) -> Option<Place> {
         let folder = path.parent()?;
-        if self.with_known.get(folder).is_some_and(|devices| devices.contains(&device(stamp))) {
+        let may_be_swapped = |number: Option<u64>| number.is_some_and(|number| drives.may_be_swapped(number, root));
+        let neighbours = match system.folder(folder) {
+            Folder::There { device } if may_be_swapped(device) => &self.with_recognised,
+            _ => &self.with_known,
+        };
+        if neighbours.get(folder).is_some_and(|devices| devices.contains(&device(stamp))) {
             return None;
         }
         let up_to_root = || folder.ancestors().take_while(|folder| folder.starts_with(root));
@@ -238,7 +312,12 @@ impl Occupied {
             return Some(Place::Empty(empty.to_path_buf()));
         }
         let (indexed, present) = device(stamp).zip(present)?;
-        (!devices.belongs(indexed, present)).then_some(Place::OtherDevice(indexed))
+        let is_in_place = if may_be_swapped(Some(present)) {
+            devices.is_recognised(indexed, present)
+        } else {
+            devices.belongs(indexed, present)
+        };
+        (!is_in_place).then_some(Place::OtherDevice(indexed))
     }
 }
 

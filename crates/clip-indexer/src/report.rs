@@ -52,8 +52,9 @@ pub struct Report {
     /// Places that could not be looked into, or where photos were not found that may be on a drive that is not mounted. The
     /// photos that the index knows there were kept.
     pub unreachable: Vec<Unreachable>,
-    /// Places that would be in `unreachable`, had they not been [forgotten](crate::IndexOptions::forget_unreachable). Their
-    /// photos are among `removed`.
+    /// Places that would be in `unreachable`, had they not been [forgotten](crate::IndexOptions::forget_unreachable): their
+    /// photos are among `removed`. And roots that do not exist any more and of which the index has no photo, which are forgotten
+    /// in any case: there is nothing to keep.
     pub forgotten: Vec<Forgotten>,
     /// Roots that the index no longer has, because they do not exist any more and all of their photos have moved.
     pub moved_roots: Vec<PathBuf>,
@@ -179,12 +180,12 @@ pub struct Ignored {
     pub by: PathBuf,
 }
 
-/// A place whose photos were removed from the index though it could not be reached.
+/// A place whose photos were removed from the index though it could not be reached, or a root that is gone and had none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forgotten {
     /// The root, folder or link.
     pub path: PathBuf,
-    /// How many photos were removed.
+    /// How many photos were removed: 0 for a root that had none.
     pub photos_removed: u64,
 }
 

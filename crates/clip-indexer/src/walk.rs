@@ -271,6 +271,8 @@ impl<'a> Walker<'a> {
         {
             if self.looks_at(&photo, false) {
                 self.stand_ins.push(photo);
+            } else {
+                self.out.passed_over.excluded();
             }
             return false;
         }
@@ -285,6 +287,11 @@ impl<'a> Walker<'a> {
             return false;
         }
         if !self.looks_at(path, kind.is_dir()) {
+            if kind.is_dir() {
+                self.out.passed_over.excluded_folder();
+            } else if self.is_wanted(path) {
+                self.out.passed_over.excluded();
+            }
             if kind.is_symlink() {
                 // It may lead to a folder.
                 self.out.left_out.insert(path.to_path_buf());
@@ -335,6 +342,7 @@ impl<'a> Walker<'a> {
         }
         if !self.is_on_right_file_system(path, metadata) {
             self.out.left_out.insert(path.to_path_buf());
+            self.out.passed_over.excluded_folder();
             return false;
         }
         let first_visit = Identity::of(path, metadata).is_none_or(|identity| self.folders.insert(identity));

@@ -73,6 +73,32 @@ fn unreachable_photos_are_forgotten_on_demand() {
     assert!(library.reader().roots().is_empty());
 }
 
+#[test]
+fn a_root_that_is_gone_and_had_no_photos_is_forgotten() {
+    let library = three();
+    fs::create_dir(library.beside("empty")).unwrap();
+    fs::create_dir(library.beside("bad")).unwrap();
+    fs::write(library.beside("bad/x.png"), "no picture").unwrap();
+    let all = [library.root(), library.beside("empty"), library.beside("bad")];
+    library.try_run(&all).unwrap();
+    fs::remove_dir(library.beside("empty")).unwrap();
+    // Somebody else's run leaves it alone.
+    assert!(library.run().forgotten.is_empty());
+    let report = library.again();
+    let told: Vec<_> = report.forgotten.iter().map(|place| (place.path.clone(), place.photos_removed)).collect();
+    assert_eq!(told, [(library.beside("empty"), 0)]);
+    assert!(report.unreachable.is_empty(), "{report:?}");
+    assert_eq!(library.reader().roots(), [library.beside("bad"), library.root()]);
+    let report = library.again();
+    assert!(report.forgotten.is_empty() && report.unreachable.is_empty(), "{report:?}");
+    // There was something in this one, so it may be a drive.
+    fs::rename(library.beside("bad"), library.beside("away")).unwrap();
+    for _ in 0..2 {
+        let report = library.again();
+        assert_eq!((report.forgotten.len(), report.unreachable[0].path.clone()), (0, library.beside("bad")));
+    }
+}
+
 /// What stands for a drive that is not mounted at `folder`.
 const LEFT: &[&[&str]] = &[
     &[],
@@ -273,6 +299,21 @@ fn what_is_passed_over_is_told_by_kind() {
             (PassedOverKind::SystemFolder, None, 1),
         ]
     );
+}
+
+#[test]
+fn photos_that_are_left_out_are_counted() {
+    let mut library = three();
+    library.photo("kept/out/grey.png", support::GREY);
+    library.photo("kept/grey.png", support::GREY);
+    fs::write(library.at("notes.txt"), "x").unwrap();
+    fs::write(library.at("kept/.clipignore"), "*.png\n").unwrap();
+    library.options.exclude = ["a/*.png", "*.txt", "out"].map(Into::into).into();
+    let report = library.run();
+    assert_eq!(report.indexed, 1);
+    let told: Vec<_> = report.passed_over.iter().map(|passed| (passed.kind, passed.files)).collect();
+    let expected = [(PassedOverKind::Hidden, 1), (PassedOverKind::Excluded, 3), (PassedOverKind::ExcludedFolder, 1)];
+    assert_eq!(told, expected);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::thread;
 
-use clip_index::Exclude;
+use clip_index::{Exclude, IndexWriter, Inode, Stamp};
 use clip_indexer::{Event, IndexOptions, Indexer, Report};
 use support::{BLUE, GREEN, Library, RED, counts};
 
@@ -49,6 +49,14 @@ fn mount(path: &Path) {
     // SAFETY: the strings end with NUL and outlive the call, and the last argument may be null.
     let result = unsafe { libc::mount(c"none".as_ptr(), path.as_ptr(), c"tmpfs".as_ptr(), 0, std::ptr::null()) };
     assert_eq!(result, 0, "{path:?}");
+}
+
+/// Mounts a drive at another place, too.
+fn bind(from: &Path, to: &Path) {
+    let (from, to) = (c_string(from), c_string(to));
+    // SAFETY: the strings end with NUL and outlive the call, and the other arguments may be null.
+    let result = unsafe { libc::mount(from.as_ptr(), to.as_ptr(), std::ptr::null(), libc::MS_BIND, std::ptr::null()) };
+    assert_eq!(result, 0, "{to:?}");
 }
 
 /// Takes a drive away at once, whoever uses it.
@@ -105,6 +113,109 @@ fn a_root_on_a_drive_of_its_own_is_entered() {
         mount(&library.root());
         library.photo("a/red.png", RED);
         assert_eq!(on_one_file_system(&library, true).indexed, 1);
+    });
+}
+
+/// Two drives in turn at one place. Device numbers are given again at once, so the second has that of the first.
+#[test]
+fn drives_that_are_swapped_cost_no_photos() {
+    with_mounts(|| {
+        for (folder, is_root) in [("usb", true), ("usb", false), ("usb/DCIM", true)] {
+            let library = Library::new();
+            library.photo("here.png", [1, 2, 3]);
+            let drive = library.at("usb");
+            let (red, green) = (format!("{folder}/a/red.png"), format!("{folder}/b/green.png"));
+            let blue = format!("{folder}/a/blue.png");
+            // What is on a drive, kept elsewhere while it is not mounted, with the times that it had.
+            let number = |path: &Path| std::os::unix::fs::MetadataExt::dev(&fs::metadata(path).unwrap());
+            mount(&drive);
+            let first = number(&drive);
+            library.photo(&red, RED);
+            library.photo(&green, GREEN);
+            let roots = [if is_root { library.at(folder) } else { library.root() }];
+            let run = || Indexer::new(&library.encoder, &library.index()).run(&roots).unwrap();
+            run();
+            let others = usize::from(!is_root);
+            let indexed = library.records();
+            unplug(&drive);
+            mount(&drive);
+            let is_same = number(&drive) == first;
+            library.photo(&blue, BLUE);
+            // Again and again, even when the second drive's photos are known.
+            for round in 0..3 {
+                let report = run();
+                let news = (report.indexed, report.removed, report.unreachable.len());
+                assert_eq!(news, (u64::from(round == 0), 0, 1), "{folder} {round} {is_same}: {report:?}");
+                assert_eq!(report.unreachable[0].photos_kept, 2, "{report:?}");
+                assert!(report.unreachable[0].reason.contains("another drive"), "{report:?}");
+                assert_eq!(library.records().len(), 3 + others);
+            }
+            // A photo that is gone from the drive that is there is gone.
+            library.photo(format!("{folder}/a/grey.png"), support::GREY);
+            assert_eq!((run().indexed, library.records().len()), (1, 4 + others));
+            fs::remove_file(library.at(format!("{folder}/a/grey.png"))).unwrap();
+            let report = run();
+            assert_eq!((report.removed, report.unreachable[0].photos_kept), (1, 2), "{report:?}");
+            let kept = |path: &str| library.records().into_iter().any(|record| record.asset.path == library.at(path));
+            assert!(kept(&red) && kept(&green) && kept(&blue));
+            assert!(
+                indexed
+                    .iter()
+                    .all(|photo| kept(photo.asset.path.strip_prefix(library.root()).unwrap().to_str().unwrap()))
+            );
+        }
+    });
+}
+
+/// The same drive, detached and mounted again, with another in between.
+#[test]
+fn a_drive_that_comes_back_is_known_again() {
+    with_mounts(|| {
+        let library = Library::new();
+        let (drive, first, second) = (library.at("usb"), library.beside("first"), library.beside("second"));
+        mount(&first);
+        mount(&second);
+        fs::create_dir_all(&drive).unwrap();
+        let plug = |from: &Path| bind(from, &drive);
+        plug(&first);
+        library.photo("usb/red.png", RED);
+        library.photo("usb/green.png", GREEN);
+        let run = || Indexer::new(&library.encoder, &library.index()).run(std::slice::from_ref(&drive)).unwrap();
+        assert_eq!(run().indexed, 2);
+        // As if the second one had the number of the first.
+        let renumber = |from: &Path, to: &Path| {
+            let number = |path: &Path| std::os::unix::fs::MetadataExt::dev(&fs::metadata(path).unwrap());
+            let (from, to) = (number(from), number(to));
+            let mut writer = IndexWriter::open_or_create(library.index(), &support::model()).unwrap();
+            for record in library.records() {
+                let stamp = record.asset.stamp;
+                if let Some(inode) = stamp.inode.filter(|inode| inode.device == from) {
+                    let inode = Some(Inode { device: to, ..inode });
+                    writer.touch(record.id, Stamp { inode, ..stamp }).unwrap();
+                }
+            }
+            writer.commit().unwrap();
+        };
+        renumber(&first, &second);
+        unplug(&drive);
+        plug(&second);
+        library.photo("usb/blue.png", BLUE);
+        let report = run();
+        assert_eq!((report.indexed, report.removed, report.unreachable[0].photos_kept), (1, 0, 2), "{report:?}");
+        renumber(&second, &first);
+        unplug(&drive);
+        plug(&first);
+        fs::remove_file(library.at("usb/green.png")).unwrap();
+        for removed in [1, 0] {
+            let report = run();
+            assert_eq!((report.indexed, report.unchanged, report.removed), (0, 1, removed), "{report:?}");
+            assert_eq!(report.unreachable[0].photos_kept, 1, "{report:?}");
+        }
+        unplug(&drive);
+        plug(&second);
+        let report = run();
+        assert_eq!((report.unchanged, report.removed, report.unreachable[0].photos_kept), (1, 0, 1), "{report:?}");
+        assert_eq!(library.encoder.embedded(), 3);
     });
 }
 

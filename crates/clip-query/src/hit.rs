@@ -53,10 +53,10 @@ impl Hit {
         std::iter::once(self.path.as_path()).chain(self.duplicates.iter().map(|record| record.asset.path.as_path()))
     }
 
-    /// Whether there is no file at any of its paths at present: it was moved or removed since the index was updated, or is on a
-    /// drive that is not mounted. What cannot be looked at for another reason is not said to be missing.
+    /// Whether there is no file at `path` at present: it was moved or removed since the index was updated, or is on a drive that
+    /// is not mounted. What cannot be looked at for another reason is not said to be missing.
     pub fn is_missing(&self) -> bool {
-        self.paths().all(is_absent)
+        is_absent(&self.path)
     }
 }
 

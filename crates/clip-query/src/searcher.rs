@@ -392,7 +392,8 @@ impl<E: Encoder> Searcher<E> {
         parts.iter().filter_map(of).max_by(|a, b| a.adjusted.total_cmp(&b.adjusted))
     }
 
-    /// A result for each group: the photo that the query names, if it is among them, else the one that was indexed first.
+    /// A result for each group: the photo that the query names, if it is among them, else the one that was indexed first of those
+    /// whose files are there, or of all if none is.
     fn hits(&self, query: &Query, parts: &[Part], groups: Vec<Group>) -> Vec<Hit> {
         let judge = |scores: Scores<'_>, item: u64, place: usize| {
             let phrase_weight = scores.embedded.phrase_weight.filter(|_| !query.is_raw)?;
@@ -408,7 +409,14 @@ impl<E: Encoder> Searcher<E> {
             Some((calibration, relevance, phrase_weight))
         };
         let is_named = |id: u64| query.terms().any(|(term, _)| *term == Term::Like(id));
-        let first = |group: &Group| group.members.iter().position(|(_, record)| is_named(record.id)).unwrap_or(0);
+        let first = |group: &Group| {
+            let place =
+                |is_first: &dyn Fn(&Record) -> bool| group.members.iter().position(|(_, record)| is_first(record));
+            let is_there = |record: &Record| !is_absent(&record.asset.path);
+            // Nothing stands for a file that has no copies, so nobody has to look for it.
+            let has_copies = group.members.len() > 1;
+            place(&|record| is_named(record.id)).or_else(|| has_copies.then(|| place(&is_there))?).unwrap_or(0)
+        };
         // The best is looked at even where it is on an earlier page.
         let best = groups.first().and_then(|group| {
             let (item, _) = group.members[first(group)];

@@ -486,6 +486,38 @@ fn a_result_is_made_again_from_what_was_kept_of_it() {
 }
 
 #[test]
+fn a_copy_that_is_there_stands_for_those_that_are_not() {
+    let fixture = Fixture::new(&[]);
+    let at = |name: &str| fixture.dir.path().join(name);
+    let mut writer = fixture.writer();
+    for name in ["1.jpg", "2.jpg", "3.jpg"] {
+        std::fs::write(at(name), "x").unwrap();
+        let copy = Asset { path: at(name), hash: [7; 16], ..photo("/") };
+        writer.add(copy, unit([1.0, 0.0, 0.0]).to_vec()).unwrap();
+    }
+    writer.commit().unwrap();
+    drop(writer);
+    let searcher = fixture.searcher();
+    for (gone, first, duplicates, is_missing) in [
+        (None, "1.jpg", ["2.jpg", "3.jpg"], false),
+        (Some("1.jpg"), "2.jpg", ["1.jpg", "3.jpg"], false),
+        (Some("2.jpg"), "3.jpg", ["1.jpg", "2.jpg"], false),
+        (Some("3.jpg"), "1.jpg", ["2.jpg", "3.jpg"], true),
+    ] {
+        gone.inspect(|gone| std::fs::remove_file(at(gone)).unwrap());
+        let filter = Filter::Number { field: NumberField::Width, from: Bound::Included(1.0), to: Bound::Unbounded };
+        let conditions = Query::any(vec![Alternative { terms: Vec::new(), filter }]);
+        for query in [Query::text("red"), conditions] {
+            let hits = searcher.search(&query).unwrap();
+            let [hit] = hits.as_slice() else { panic!("{hits:?}") };
+            let others: Vec<_> = hit.duplicates.iter().map(|record| record.asset.path.clone()).collect();
+            assert_eq!((&hit.path, hit.is_missing()), (&at(first), is_missing), "{gone:?}");
+            assert_eq!(others, duplicates.map(at), "{gone:?}");
+        }
+    }
+}
+
+#[test]
 fn a_photo_of_the_index_that_is_named_comes_first_among_its_copies() {
     let fixture = Fixture::new(&[]);
     let mut writer = fixture.writer();

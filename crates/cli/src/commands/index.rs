@@ -179,6 +179,11 @@ pub(super) fn tell_what_went_wrong(report: &Report) {
         warning(format_args!("{} {}{kept}", escaped(path), escaped_text(reason)));
     }
     for Forgotten { path, photos_removed, .. } in &report.forgotten {
+        if *photos_removed == 0 {
+            let path = escaped(path);
+            notice(format_args!("no longer indexed: {path}, which does not exist any more and held no photos"));
+            continue;
+        }
         let photos = count(*photos_removed, "photo");
         notice(format_args!("removed from the index: {photos} in {}, which cannot be reached", escaped(path)));
     }

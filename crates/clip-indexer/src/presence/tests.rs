@@ -57,12 +57,49 @@ fn file(path: &str, folder: u64, device: u64) -> FoundFile {
 /// Where a photo that was indexed on a file system is, after a walk of `/photos` that found files on file systems: path,
 /// number in the index if it is known there, number now.
 fn place(system: &MadeUp, path: &str, indexed: u64, found: &[(&str, Option<u64>, u64)]) -> Option<Place> {
+    place_among(&Drives::default(), system, path, indexed, found)
+}
+
+fn place_among(
+    drives: &Drives,
+    system: &MadeUp,
+    path: &str,
+    indexed: u64,
+    found: &[(&str, Option<u64>, u64)],
+) -> Option<Place> {
     let (mut devices, mut occupied) = (Devices::default(), Occupied::default());
     for (path, before, now) in found {
         devices.learn(&file(path, *now, *now), before.map(on).as_ref());
-        occupied.add(Path::new(path), before.map(on).as_ref());
+        occupied.add(&file(path, *now, *now), before.map(on).as_ref());
     }
-    occupied.place(Path::new(path), &on(indexed), Path::new("/photos"), &devices, system)
+    occupied.place(Path::new(path), &on(indexed), Path::new("/photos"), (drives, &devices), system)
+}
+
+#[test]
+fn a_drive_that_was_swapped_for_another_with_its_number() {
+    let system = MadeUp::new(&[("/photos", MAIN), ("/photos/usb", 5)]);
+    let drives = |fixed| Drives { fixed: Some(HashSet::from([fixed])), whole: vec!["/photos".into()] };
+    let place = |fixed, found: &[_]| place_among(&drives(fixed), &system, "/photos/usb/1", 5, found);
+    let other = ("/photos/usb/2", None, 5);
+    assert_eq!(place(MAIN, &[other]), Some(Place::OtherDevice(5)));
+    // Both have a photo of this name, but it is not the same: `file` has another change time than `on`.
+    let same_name = ("/photos/usb/3", Some(5), 5);
+    assert_eq!(place(MAIN, &[other, same_name]), Some(Place::OtherDevice(5)));
+    assert_eq!(place(5, &[other]), None, "the index is on it, so it is the same");
+    let elsewhere = Drives { whole: Vec::new(), ..drives(MAIN) };
+    assert_eq!(place_among(&elsewhere, &system, "/photos/usb/1", 5, &[other]), None, "not looked at whole");
+
+    let devices = |found: &[FoundFile]| {
+        let mut devices = Devices::default();
+        found.iter().for_each(|file| devices.learn(file, Some(&on(5))));
+        devices
+    };
+    let same = FoundFile { path: "/photos/usb/3".into(), stamp: on(5), folder_device: Some(5), ..FoundFile::default() };
+    assert!(devices(std::slice::from_ref(&same)).is_recognised(5, 5));
+    assert!(!devices(&[]).is_recognised(5, 5));
+    let own = devices(&[same]).number_of_their_own(5, 1, &[7; 16]).unwrap();
+    assert!(own > 1 << 63);
+    assert_eq!(devices(&[]).number_of_their_own(5, 1, &[7; 16]), None);
 }
 
 #[test]
@@ -135,8 +172,10 @@ fn files_may_have_other_numbers_than_their_folders() {
     let system = MadeUp::new(&[("/photos", MAIN), ("/photos/a", MAIN)]);
     let (mut devices, mut occupied) = (Devices::default(), Occupied::default());
     devices.learn(&file("/photos/x", MAIN, 3), Some(&on(3)));
-    occupied.add(Path::new("/photos/x"), Some(&on(3)));
-    let place = |path: &str| occupied.place(Path::new(path), &on(3), Path::new("/photos"), &devices, &system);
+    occupied.add(&file("/photos/x", MAIN, 3), Some(&on(3)));
+    let drives = Drives::default();
+    let place =
+        |path: &str| occupied.place(Path::new(path), &on(3), Path::new("/photos"), (&drives, &devices), &system);
     assert_eq!(place("/photos/a/gone"), None);
 }
 

@@ -14,6 +14,25 @@ fn ignore(library: &Library, folder: &str, lines: &str) {
     fs::write(library.at(folder).join(".clipignore"), lines).unwrap();
 }
 
+#[cfg(unix)]
+#[test]
+fn a_folder_whose_ignore_file_is_a_link_that_leads_nowhere_is_not_looked_into() {
+    let library = three();
+    library.run();
+    std::os::unix::fs::symlink("nowhere", library.at("a/.clipignore")).unwrap();
+    library.photo("a/new.png", [99, 99, 99]);
+    for _ in 0..2 {
+        let report = library.run();
+        assert_eq!((report.indexed, report.unchanged, report.removed), (0, 1, 0), "{report:?}");
+        let [place] = report.unreachable.as_slice() else { panic!("{report:?}") };
+        assert_eq!((&place.path, place.photos_kept), (&library.at("a"), 2));
+        assert_eq!(place.reason, "has a .clipignore that cannot be read (it is a link that leads nowhere)");
+    }
+    fs::write(library.at("a/nowhere"), "red.png").unwrap();
+    assert_eq!(counts(&library.run())[..2], [1, 0]);
+    assert_eq!(library.all(), ["photos/a/green.png", "photos/a/new.png", "photos/blue.png"]);
+}
+
 #[test]
 fn what_is_ignored_leaves_the_index_and_comes_back() {
     let library = three();

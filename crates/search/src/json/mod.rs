@@ -431,6 +431,8 @@ impl<'a> From<&'a PassedOver> for JsonPassedOver<'a> {
             PassedOverKind::Video => "video",
             PassedOverKind::Hidden => "hidden",
             PassedOverKind::SystemFolder => "system_folder",
+            PassedOverKind::Excluded => "excluded",
+            PassedOverKind::ExcludedFolder => "excluded_folder",
             _ => "other",
         };
         Self { kind, extension: passed.extension.as_deref(), files: passed.files }
