@@ -71,7 +71,7 @@ impl IgnoreFiles {
             Err(OpenError::System(error)) if says_missing(&error) => {
                 // A link that leads nowhere stands for rules that somebody wanted.
                 if std::fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink()) {
-                    return Err(io::Error::new(error.kind(), "it is a link that leads nowhere"));
+                    return Err(io::Error::new(error.kind(), "it is a broken symbolic link"));
                 }
                 return Ok(());
             }

@@ -26,7 +26,7 @@ fn a_folder_whose_ignore_file_is_a_link_that_leads_nowhere_is_not_looked_into() 
         assert_eq!((report.indexed, report.unchanged, report.removed), (0, 1, 0), "{report:?}");
         let [place] = report.unreachable.as_slice() else { panic!("{report:?}") };
         assert_eq!((&place.path, place.photos_kept), (&library.at("a"), 2));
-        assert_eq!(place.reason, "has a .clipignore that cannot be read (it is a link that leads nowhere)");
+        assert_eq!(place.reason, "has a .clipignore that cannot be read (it is a broken symbolic link)");
     }
     fs::write(library.at("a/nowhere"), "red.png").unwrap();
     assert_eq!(counts(&library.run())[..2], [1, 0]);
