@@ -14,6 +14,9 @@ use crate::{Gps, Metadata, file};
 
 /// Extensions of the videos of Live Photos. Google's exports have MP4.
 const EXTENSIONS: [&str; 2] = ["mov", "mp4"];
+/// Extensions of videos that programs decode, in lower case.
+const OF_ANY: [&str; 15] =
+    ["mp4", "m4v", "mov", "mkv", "webm", "avi", "mts", "m2ts", "mpg", "mpeg", "wmv", "3gp", "3g2", "flv", "ogv"];
 /// The most bytes of `moov` that are read. Those of Live Photos have some ten thousand; longer ones are of long videos.
 const LONGEST: u64 = 1 << 20;
 /// The same of a video that is one of its own: it grows by some bytes with each frame.
@@ -46,8 +49,17 @@ pub(crate) struct Movie {
 
 /// Whether the name ends like that of the video of a Live Photo, in upper or lower case. The file is not touched.
 pub fn looks_like_live_video(path: &Path) -> bool {
+    has_one_of(path, &EXTENSIONS)
+}
+
+/// Whether the name ends like that of a video, in upper or lower case. The file is not touched.
+pub fn looks_like_video(path: &Path) -> bool {
+    has_one_of(path, &OF_ANY)
+}
+
+pub(crate) fn has_one_of(path: &Path, extensions: &[&str]) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
-    extension.is_some_and(|extension| EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)))
+    extension.is_some_and(|extension| extensions.iter().any(|known| extension.eq_ignore_ascii_case(known)))
 }
 
 impl Movie {

@@ -6,29 +6,15 @@ use std::path::{Path, PathBuf};
 use crate::calendar;
 use crate::details::read_details;
 use crate::metadata::Details;
-use crate::movie::{Movie, looks_like_live_video};
+use crate::movie::{Movie, has_one_of, looks_like_live_video, looks_like_video};
 use crate::text::{LONGEST_TEXT, line};
 use crate::{Format, Gps, Limits, Metadata, file};
-
-/// Extensions of videos that programs decode, in lower case.
-const EXTENSIONS: &[&str] =
-    &["mp4", "m4v", "mov", "mkv", "webm", "avi", "mts", "m2ts", "mpg", "mpeg", "wmv", "3gp", "3g2", "flv", "ogv"];
 
 /// Extensions of files with words: subtitles, and notes.
 const TEXTS: [&str; 2] = ["srt", "txt"];
 
 /// Of longer texts, only the beginning is read.
 const LONGEST_FILE: u64 = 1 << 18;
-
-/// Whether the name ends like that of a video, in upper or lower case. The file is not touched.
-pub fn looks_like_video(path: &Path) -> bool {
-    has_one_of(path, EXTENSIONS)
-}
-
-fn has_one_of(path: &Path, extensions: &[&str]) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    extension.is_some_and(|extension| extensions.iter().any(|known| extension.eq_ignore_ascii_case(known)))
-}
 
 /// The videos that a file of words may be about, by its name: texts of which one is among the
 /// [`names_for_sidecars`](crate::names_for_sidecars) of such a video in the same folder. None if it is no such file.

@@ -22,6 +22,7 @@ use crate::plan::Work;
 use crate::report::{SkipReason, StageTimes};
 use crate::sidecars::is_video;
 use crate::video;
+use crate::wall_clock::now;
 
 /// What became of one file of the work.
 pub(crate) struct Message<P> {
@@ -150,7 +151,7 @@ impl<E: Encoder> Decoding<'_, E> {
         let photo = self.decoder.decode_bytes(&bytes, &self.limits, self.encoder.shorter_side(), &reserve);
         times.decode += watch.lap();
         let mut photo = photo?;
-        photo.metadata.complete(&work.file.path, &work.file.sidecars.paths, details::now());
+        photo.metadata.complete(&work.file.path, &work.file.sidecars.paths, now());
         drop(bytes);
         share.set_file(0);
         share.decode_with(photo.image.len() as u64);

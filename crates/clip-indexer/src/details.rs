@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clip_image::{DETAILS_VERSION, ImageError, Limits, Metadata, read_details};
 use clip_index::{Asset, Exposure, Kind, Related};
@@ -13,6 +12,7 @@ use crate::found::FoundFile;
 use crate::options::VideoOptions;
 use crate::sidecars::is_video;
 use crate::video;
+use crate::wall_clock::now;
 
 /// More threads would only make a disk seek.
 const MOST_THREADS: usize = 8;
@@ -63,11 +63,6 @@ pub(crate) fn to_asset(metadata: Metadata) -> Asset {
         details_version: DETAILS_VERSION,
         ..Asset::default()
     }
-}
-
-/// The time, in seconds since 1970.
-pub(crate) fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
 /// Reads files in several threads and tells `take`, on this thread, what they gave. Ends soon after `cancel` was set; what

@@ -59,6 +59,7 @@ mod system_folders;
 mod text;
 mod video;
 mod walk;
+mod wall_clock;
 
 /// What makes embeddings of photos.
 pub use clip_encoder::{BoxedError, Encoder};
@@ -68,13 +69,12 @@ pub use excluded::parse_exclude;
 pub use find::{FoundPhotos, find_photos};
 pub use ignore_file::{IGNORE_FILE, IgnoreFault};
 pub use indexer::Indexer;
-pub use options::{Depth, IndexOptions, VideoOptions};
+pub use options::{Depth, IndexOptions, OcrOptions, VideoOptions};
 pub use passed_over::{PassedOver, PassedOverKind};
 pub use progress::{Event, Outcome, Progress, Silent};
 pub use region::Changes;
 pub use remove::{Removed, remove};
-pub use report::{Forgotten, Ignored, Report, SkipReason, Skipped, StageTimes, Unreachable};
+pub use report::{Forgotten, Ignored, Report, SkipReason, Skipped, StageTimes, TextReport, Unreachable};
 pub use session::Session;
 pub use stamp::{describe, stamp_of};
 pub use system_folders::SYSTEM_FOLDERS;
-pub use text::{OcrOptions, TextReport};

@@ -2,13 +2,13 @@
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clip_image::{Decoder, Limits};
 use clip_index::{GraphOptions, RowFormat};
+use clip_ocr::ReadText;
 use clip_video::{Ffmpeg, Sampling};
-
-use crate::text::OcrOptions;
 
 /// The most threads that decode, whatever was asked for: more than machines have cores, and few enough for any system to
 /// start.
@@ -21,6 +21,15 @@ pub enum Depth {
     Any,
     /// This many levels, where files directly in the root are on level 1.
     UpTo(NonZeroU32),
+}
+
+/// How text in photos is read.
+#[derive(Debug, Clone)]
+pub struct OcrOptions {
+    /// What reads it.
+    pub reader: Arc<dyn ReadText>,
+    /// How many photos are read at a time; `None` stands for as many as are decoded at a time.
+    pub threads: Option<NonZeroUsize>,
 }
 
 /// How videos are read.

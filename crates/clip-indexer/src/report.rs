@@ -5,12 +5,28 @@ use std::time::Duration;
 
 use clip_encoder::BoxedError;
 use clip_image::ImageError;
+use clip_ocr::OcrError;
 use clip_video::VideoError;
 use thiserror::Error;
 
 use crate::ignore_file::IgnoreFault;
 use crate::passed_over::PassedOver;
-use crate::text::TextReport;
+
+/// What reading text in photos has come to.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct TextReport {
+    /// Photos that were looked at after all could be searched. Most of them need no more than a look.
+    pub looked_at: u64,
+    /// Those of them that have words.
+    pub with_words: u64,
+    /// Those that what reads text could not read. They are not tried again by the same version.
+    pub failed: u64,
+    /// Photos that are still to be looked at, because the run was interrupted or for the fault below.
+    pub remaining: u64,
+    /// Why no more was read.
+    pub fault: Option<OcrError>,
+}
 
 /// What [`Indexer::run`](crate::Indexer::run) did.
 ///

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
@@ -18,40 +17,16 @@ use clip_ocr::{OcrError, ReadText, Text};
 
 use crate::budget::Budget;
 use crate::error::IndexerError;
-use crate::options::IndexOptions;
+use crate::options::{IndexOptions, OcrOptions};
 use crate::placeholder::is_placeholder;
 use crate::progress::{Event, Progress};
+use crate::report::TextReport;
 use crate::stamp::stamp_of;
 
 /// As many failures in a row are no longer the pictures'.
 const MOST_FAILURES: usize = 8;
 /// What a picture is decoded for to see whether it looks like text at all.
 const AT_FIRST: u32 = 224;
-
-/// How text in photos is read.
-#[derive(Debug, Clone)]
-pub struct OcrOptions {
-    /// What reads it.
-    pub reader: Arc<dyn ReadText>,
-    /// How many photos are read at a time; `None` stands for as many as are decoded at a time.
-    pub threads: Option<NonZeroUsize>,
-}
-
-/// What reading text in photos has come to.
-#[derive(Debug, Default)]
-#[non_exhaustive]
-pub struct TextReport {
-    /// Photos that were looked at after all could be searched. Most of them need no more than a look.
-    pub looked_at: u64,
-    /// Those of them that have words.
-    pub with_words: u64,
-    /// Those that what reads text could not read. They are not tried again by the same version.
-    pub failed: u64,
-    /// Photos that are still to be looked at, because the run was interrupted or for the fault below.
-    pub remaining: u64,
-    /// Why no more was read.
-    pub fault: Option<OcrError>,
-}
 
 /// The same content in one file or several.
 #[derive(Debug)]

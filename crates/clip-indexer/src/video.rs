@@ -10,10 +10,10 @@ use clip_image::{ContentHash, DETAILS_VERSION, ImageError, VideoDetails, hash_by
 use clip_index::{Asset, Kind, Related};
 use clip_video::{Description, Video, VideoError};
 
-use crate::details;
 use crate::found::{FoundFile, Known};
 use crate::options::VideoOptions;
 use crate::report::SkipReason;
+use crate::wall_clock::now;
 
 /// Stands for how frames are chosen, besides the version of ffmpeg. To be raised when videos that could not be read may be read.
 const DECODER_VERSION: &str = "1";
@@ -43,7 +43,7 @@ pub(crate) fn companions(known: &[Known], found: &[FoundFile]) -> HashSet<PathBu
 
 /// Whether a video is the moving half of a photo beside it.
 pub(crate) fn is_part_of_photo(file: &FoundFile, limits: &clip_image::Limits) -> bool {
-    let is_half = |photo: &PathBuf| clip_image::is_moving_half(&file.path, photo, &[], limits, details::now());
+    let is_half = |photo: &PathBuf| clip_image::is_moving_half(&file.path, photo, &[], limits, now());
     file.photos.iter().any(is_half)
 }
 
@@ -98,7 +98,7 @@ pub(crate) fn frames(
 /// What is known of a video besides its frames, in an asset without path, stamp and hash.
 pub(crate) fn to_asset(file: &FoundFile, description: &Description) -> Asset {
     let created_at = description.created_at.as_deref();
-    let read = VideoDetails::read(&file.path, created_at, &file.sidecars.paths, details::now());
+    let read = VideoDetails::read(&file.path, created_at, &file.sidecars.paths, now());
     Asset {
         kind: Kind::Video,
         width: description.width,

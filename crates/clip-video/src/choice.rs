@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use image::RgbImage;
 
-use crate::ffmpeg::Frame;
+use crate::frame::Frame;
 use crate::thumbnail::Thumbnail;
 
 /// Differences below this are noise.

@@ -15,6 +15,7 @@ use image::RgbImage;
 use crate::choice::Choice;
 use crate::description::{self, Description};
 use crate::error::VideoError;
+use crate::frame::Frame;
 use crate::pictures::{self, BadStream, LONGEST_SIDE};
 use crate::process::Running;
 use crate::sampling::{Limits, Plan, Sampling};
@@ -37,15 +38,6 @@ const LONGEST_ANSWER: u64 = 1 << 18;
 
 /// Times that are waited with for their pictures.
 const MOST_TIMES: usize = 1 << 12;
-
-/// A moment of a video.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Frame {
-    /// When it is shown, in milliseconds from the beginning.
-    pub at: u64,
-    /// Upright, with square pixels.
-    pub picture: RgbImage,
-}
 
 /// What came of a video.
 #[derive(Debug, Clone, PartialEq)]

@@ -28,6 +28,7 @@ mod choice;
 mod description;
 mod error;
 mod ffmpeg;
+mod frame;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -39,5 +40,6 @@ mod words;
 
 pub use description::Description;
 pub use error::{Remedy, VideoError};
-pub use ffmpeg::{Ffmpeg, Frame, Video};
+pub use ffmpeg::{Ffmpeg, Video};
+pub use frame::Frame;
 pub use sampling::{Limits, Sampling};

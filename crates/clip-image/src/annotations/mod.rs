@@ -2,6 +2,7 @@
 //! in the formats that such programs use.
 
 pub(crate) mod iptc;
+mod markup;
 mod namespaces;
 pub(crate) mod xmp;
 

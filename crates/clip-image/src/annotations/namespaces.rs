@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::xmp::{Markup, next_markup};
+use super::markup::{Markup, next_markup};
 
 /// Namespaces of use, with their usual prefixes.
 const NAMESPACES: &[(&str, &str)] = &[

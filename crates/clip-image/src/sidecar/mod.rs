@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 
 use crate::annotations::xmp::{self, Xmp};
 use crate::panics::catch;
-use crate::video::looks_like_video;
 use crate::{file, formats, movie};
 
 /// Of larger files, only the beginning is read.
@@ -51,7 +50,7 @@ fn subject_with_extension(stem: &str, number: &str) -> Option<String> {
     let subject = format!("{stem}{number}.{extension}");
     // Most other files of JSON have nothing to do with photos.
     let path = Path::new(&subject);
-    (formats::looks_like_photo(path) || looks_like_video(path)).then_some(subject)
+    (formats::looks_like_photo(path) || movie::looks_like_video(path)).then_some(subject)
 }
 
 /// Whether a name may be the beginning of a longer one.
