@@ -334,3 +334,37 @@ fn what_is_not_an_index_is_never_replaced() {
         }
     }
 }
+
+/// Whoever embeds the library can name what its functions take and give.
+#[test]
+fn what_signatures_name_is_exported() {
+    use std::any::type_name;
+
+    let names = [
+        type_name::<clip_search::BankScores>(),
+        type_name::<clip_search::Catalogue>(),
+        type_name::<clip_search::Checkpoint>(),
+        type_name::<clip_search::Exposure>(),
+        type_name::<clip_search::Found>(),
+        type_name::<clip_search::KinKeys>(),
+        type_name::<clip_search::Mean>(),
+        type_name::<clip_search::PhotoExposure>(),
+        type_name::<clip_search::Related>(),
+        type_name::<clip_search::RelatedPhotos>(),
+        type_name::<clip_search::RowFormat>(),
+        type_name::<clip_search::SearchOptions<'_>>(),
+        type_name::<clip_search::ShotName>(),
+        type_name::<clip_search::Tokenizer>(),
+        type_name::<clip_search::Variant>(),
+        type_name::<clip_search::model_config::ImageTowerConfig>(),
+        type_name::<clip_search::model_config::PreprocessConfig>(),
+        type_name::<clip_search::model_config::TextTowerConfig>(),
+        type_name::<clip_search::relevance::Calibration>(),
+        type_name::<clip_search::tokenizer::TokenIds>(),
+    ];
+    assert!(names.iter().all(|name| name.starts_with("clip_")), "{names:?}");
+    // Not only its type: the function too.
+    let nothing = tempfile::tempdir().unwrap();
+    let cancel = std::sync::atomic::AtomicBool::new(false);
+    assert!(clip_search::verify_with(nothing.path(), &mut |_, _| {}, &cancel).is_err());
+}

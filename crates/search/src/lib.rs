@@ -110,8 +110,8 @@ pub use clip_indexer::{
 };
 pub use clip_model::tokenizer::Tokenizer;
 pub use clip_model::{
-    ClipConfig, DeviceChoice, Embeddings, FileKind, Fingerprint, HiddenStates, LoadOptions, Model, ModelError,
-    ModelSource, Pixels, Precision, Remedy as ModelRemedy, Towers,
+    Checkpoint, ClipConfig, DeviceChoice, Embeddings, FileKind, Fingerprint, HiddenStates, LoadOptions, Model,
+    ModelError, ModelSource, Pixels, Precision, Remedy as ModelRemedy, Towers,
 };
 pub use clip_ocr::{Languages, OcrError, ReadText, Remedy as OcrRemedy, Tesseract, TesseractLimits};
 pub use clip_query::{
@@ -122,6 +122,13 @@ pub use clip_query::{
 };
 
 pub use clip_video::{Ffmpeg, Limits as VideoLimits, Remedy as VideoRemedy, Sampling as VideoSampling, VideoError};
+
+/// What a model is made of: its towers, how photos become pixels and texts become ids.
+pub use clip_model::config as model_config;
+/// How texts become ids.
+pub use clip_model::tokenizer;
+/// How likely a result is right.
+pub use clip_query::relevance;
 
 /// The texts that correct scores.
 pub use clip_query::bank as bank_texts;
