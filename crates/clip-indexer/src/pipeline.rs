@@ -50,6 +50,8 @@ pub(crate) struct Pipeline<'a> {
     work: &'a [Work],
     /// What became of files whose turn to be written has not come yet.
     waiting: InOrder<Resolved>,
+    /// Files whose place as the first of equal ones an earlier file has taken, and that file.
+    firsts: HashMap<usize, usize>,
     /// For every file of the work that is a photo of its own, its id.
     ids: Vec<Option<u64>>,
     /// Bad files of earlier runs, and what is wrong with those of this run, by their places in the work.
@@ -121,6 +123,7 @@ impl<'a> Pipeline<'a> {
             before,
             work,
             waiting: InOrder::new(),
+            firsts: HashMap::new(),
             ids: vec![None; work.len()],
             bad,
             faults: HashMap::new(),
@@ -425,7 +428,10 @@ impl<'a> Pipeline<'a> {
             let resolved = match resolved {
                 Resolved::SameAs { first, hash } if first > index => match self.waiting.take(first) {
                     Some(resolved) => {
-                        self.waiting.put(first, Resolved::SameAs { first: index, hash });
+                        // An earlier one may have taken its place already.
+                        let earliest = if let Resolved::SameAs { first, .. } = resolved { first } else { index };
+                        self.waiting.put(first, Resolved::SameAs { first: earliest, hash });
+                        self.firsts.insert(first, earliest);
                         resolved
                     }
                     None => {
@@ -575,6 +581,8 @@ impl<'a> Pipeline<'a> {
 
     /// Adds a file with the content of one that was written before.
     fn add_same(&mut self, index: usize, first: usize, hash: [u8; 16]) -> Result<(), IndexerError> {
+        // Others may have been told of a file that an earlier one has taken the place of since.
+        let first = self.firsts.get(&first).copied().unwrap_or(first);
         let Some(id) = self.ids[first] else {
             // What is wrong with the other one is wrong with this one.
             self.faults.extend(self.faults.get(&first).cloned().map(|fault| (index, fault)));

@@ -94,7 +94,7 @@ fn ids_do_not_depend_on_interruptions() {
         }
         interruptions += 1;
     }
-    assert!(interruptions >= 3, "{interruptions}");
+    assert!(interruptions >= 1, "{interruptions}");
     assert_eq!(in_order(&library), in_order(&whole));
 }
 
