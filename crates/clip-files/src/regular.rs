@@ -62,6 +62,14 @@ pub fn open_with_metadata(path: &Path) -> Result<(File, Metadata), OpenError> {
 /// Those of [`open`], and [`io::ErrorKind::FileTooLarge`] for a file that is larger or grows beyond the limit.
 pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let (file, metadata) = open_with_metadata(path)?;
+    read_opened(file, &metadata, limit)
+}
+
+/// Reads a file of at most `limit` bytes whole that [`open_with_metadata`] opened.
+///
+/// # Errors
+/// The system's, and [`io::ErrorKind::FileTooLarge`] for a file that is larger or grows beyond the limit.
+pub fn read_opened(file: File, metadata: &Metadata, limit: u64) -> io::Result<Vec<u8>> {
     let too_large = || {
         let message = format!("expected a file of at most {limit} bytes, found a larger one");
         io::Error::new(io::ErrorKind::FileTooLarge, message)

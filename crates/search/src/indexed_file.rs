@@ -47,14 +47,8 @@ pub fn open_indexed(asset: &Asset) -> io::Result<(File, Metadata)> {
 /// # Errors
 /// Those of [`open_indexed`], and [`io::ErrorKind::FileTooLarge`] for a file of more than `most` bytes.
 pub fn read_indexed(asset: &Asset, most: u64) -> io::Result<Vec<u8>> {
-    let (file, _) = open_indexed(asset)?;
-    let mut bytes = Vec::new();
-    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
-        let message = format!("expected a file of at most {most} bytes, found a larger one");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
-    }
-    Ok(bytes)
+    let (file, metadata) = open_indexed(asset)?;
+    regular::read_opened(file, &metadata, most)
 }
 
 /// Whether no link leads to what was opened.

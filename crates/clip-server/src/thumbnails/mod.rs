@@ -60,18 +60,15 @@ impl Thumbnails {
             }
         }
         let make = move || {
-            if record.asset.kind == Kind::Video {
-                let thumbnail = moment(videos.as_ref(), &record, size, at)?;
-                if let Some(store) = store.filter(|_| record.asset.hash != UNKNOWN) {
-                    store.put(&store::name(&key(&record), size, at), &thumbnail);
-                }
-                return Ok(thumbnail);
-            }
-            let bytes = decoding::read(&record.asset).map_err(|error| unreadable(&error))?;
-            // The file may have other content than when it was indexed.
-            let is_as_indexed = record.asset.hash == UNKNOWN || hash_bytes(&bytes).0 == record.asset.hash;
-            let made = clip_search::thumbnail(&decoder, &bytes, &Limits::default(), (WIDEST * size, size));
-            let thumbnail = made.map_err(|error| Problem::from(&error))?;
+            let hash = record.asset.hash;
+            let (thumbnail, is_as_indexed) = if record.asset.kind == Kind::Video {
+                (moment(videos.as_ref(), &record, size, at)?, hash != UNKNOWN)
+            } else {
+                let bytes = decoding::read(&record.asset).map_err(|error| unreadable(&error))?;
+                let made = clip_search::thumbnail(&decoder, &bytes, &Limits::default(), (WIDEST * size, size));
+                // The file may have other content than when it was indexed.
+                (made.map_err(|error| Problem::from(&error))?, hash == UNKNOWN || hash_bytes(&bytes).0 == hash)
+            };
             if let Some(store) = store.filter(|_| is_as_indexed) {
                 store.put(&store::name(&key(&record), size, at), &thumbnail);
             }
