@@ -134,8 +134,9 @@ impl Running {
     /// Sends bytes as they are, and reads the answer.
     pub fn raw(&self, request: &[u8]) -> Answer {
         let mut stream = self.connect();
-        stream.write_all(request).unwrap();
-        Answer::read(&mut stream).unwrap()
+        // It may be refused before everything was sent; there is an answer then too.
+        let sent = stream.write_all(request);
+        Answer::read(&mut stream).unwrap_or_else(|error| panic!("{error}, after {sent:?}"))
     }
 
     /// A request with these headers, each with a line break at its end.
