@@ -152,6 +152,37 @@ fn an_index_on_a_read_only_file_system_is_searched_and_called_whole() {
     for run in &runs[3..] {
         let said = run["said"].as_str().unwrap();
         assert!(said.contains("read-only file system") && !said.contains("damage"), "{said}");
+        assert!(said.contains("a place that can be written to"), "{said}");
     }
     sandbox.run(&["verify"]).expect(0);
+}
+
+/// What a full disk cut short is not left behind: it would look whole, and stand in the way of the next try.
+#[test]
+fn what_does_not_fit_on_a_disk_can_be_written_again() {
+    let sandbox = Sandbox::new();
+    sandbox.put("cat.jpg", "cat.jpg");
+    sandbox.update(0);
+    let script = r#"
+        full="$PHOTOS/full"
+        mkdir "$full"
+        mount -t tmpfs -o size=8k none "$full"
+        head -c 8192 /dev/zero > "$full/filler" || true
+        for arguments in "train --init $full/recipe.toml" "query cat --export copies $full/copies"; do
+            said=$("$PROGRAM" $arguments 2>&1) && exit 1
+            printf '{"said": "%s", "left": %d}\n' "$(echo "$said" | tr -d '"\n')" "$(find "$full" -type f | wc -l)"
+        done
+        mount -o remount,size=4m "$full"
+        "$PROGRAM" train --init "$full/recipe.toml" >&2
+        "$PROGRAM" query cat --export copies "$full/copies" > /dev/null 2>&1
+        cmp "$full/copies/01 cat.jpg" "$PHOTOS/cat.jpg"
+        printf '{"left": %d}\n' "$(find "$full" -type f | wc -l)"
+    "#;
+    let Some(runs) = with_mounts(&sandbox, script) else { return };
+    for run in &runs[..2] {
+        let said = run["said"].as_str().unwrap();
+        assert_eq!(said.matches("space").count(), 2, "once as the reason, once as the advice: {said}");
+        assert_eq!(run["left"], 1, "{said}");
+    }
+    assert_eq!(runs[2]["left"], 3);
 }

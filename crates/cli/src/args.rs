@@ -2,6 +2,8 @@
 //! [`settings`](crate::settings).
 
 use std::ffi::OsString;
+#[cfg(feature = "serve")]
+use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -66,7 +68,7 @@ pub(crate) fn command() -> clap::Command {
         option.map(|option| option.clone().global(false).hide(false).display_order(place))
     };
     let (index, offline) = (shown("index", 0), shown("offline", 0));
-    root.mut_subcommands(|command| match command.get_name() {
+    let root = root.mut_subcommands(|command| match command.get_name() {
         name if OF_AN_INDEX.contains(&name) => command.args(&index),
         name if WITHOUT_INDEX.contains(&name) => without_index(command),
         "search" => command.mut_subcommands(|command| match command.get_name() {
@@ -78,7 +80,16 @@ pub(crate) fn command() -> clap::Command {
             _ => command,
         }),
         _ => command,
-    })
+    });
+    with_negative_numbers(root)
+}
+
+/// Takes `-1` after an option for its value, so that it is refused in the words of that option and not as an unknown option.
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    let takes_value = |option: &clap::Arg| !option.is_positional() && option.get_action().takes_values();
+    command
+        .mut_args(|option| if takes_value(&option) { option.allow_negative_numbers(true) } else { option })
+        .mut_subcommands(with_negative_numbers)
 }
 
 /// Leaves the index out of what the help says about defaults.
@@ -579,8 +590,8 @@ pub(crate) struct McpArgs {
 #[command(after_help = "docs/server.md describes the API, and who is let in.")]
 pub(crate) struct ServeArgs {
     /// Address and port to listen at; port 0 takes a free one. Other addresses than those of this machine itself need a token
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
-    pub listen: std::net::SocketAddr,
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080", value_parser = listen)]
+    pub listen: SocketAddr,
 
     /// Let in only who knows the token in this file, of 16 characters or more
     #[arg(long, value_name = "FILE")]
@@ -701,6 +712,17 @@ fn crop(text: &str) -> Result<Crop, String> {
     lengths
         .map(Crop)
         .ok_or_else(|| "expected four numbers, separated by commas: left, top, width and height".to_owned())
+}
+
+/// Parses an address of this machine with a port. Names are not looked up, but for `localhost`.
+#[cfg(feature = "serve")]
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    let numeric = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    let expected = "expected an IP address and a port, such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080";
+    numeric.parse().map_err(|_| expected.to_owned())
 }
 
 #[derive(Debug, Args)]
@@ -960,11 +982,27 @@ mod tests {
                 assert!(parsed(number).is_ok(), "{line:?} {number}");
             }
             let beyond = (max + 1).to_string();
-            for number in ["0", &beyond, "18446744073709551616", "1e3", "", "many", "1.5"] {
+            for number in ["0", "-1", &beyond, "18446744073709551616", "1e3", "", "many", "1.5"] {
                 let error = parsed(number).unwrap_err().to_string();
                 let expected = format!("expected a whole number from 1 to {max}");
                 assert!(number.is_empty() || error.contains(&expected), "{line:?} {number:?}: {error}");
             }
+        }
+    }
+
+    #[cfg(feature = "serve")]
+    #[test]
+    fn a_server_listens_at_an_address_with_a_port() {
+        for (text, expected) in [
+            ("127.0.0.1:8080", "127.0.0.1:8080"),
+            ("localhost:0", "127.0.0.1:0"),
+            ("[::1]:80", "[::1]:80"),
+            ("0.0.0.0:8080", "0.0.0.0:8080"),
+        ] {
+            assert_eq!(listen(text).unwrap().to_string(), expected);
+        }
+        for text in ["", "8080", ":8080", "localhost", "localhost:", "1:2:3", "127.0.0.1", "::1:80", "example.org:80"] {
+            assert!(listen(text).is_err_and(|error| error.starts_with("expected an IP address and a port")), "{text}");
         }
     }
 

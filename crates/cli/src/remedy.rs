@@ -310,6 +310,7 @@ fn system(error: &io::Error) -> Option<String> {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             Some("free some disk space and run the same command again".to_owned())
         }
+        io::ErrorKind::ReadOnlyFilesystem => Some("choose a place that can be written to".to_owned()),
         _ => None,
     }
 }
@@ -417,6 +418,7 @@ mod tests {
         let io = |kind: io::ErrorKind| IndexError::Io { action: "read", path: "/i".into(), source: kind.into() };
         assert_eq!(advice(io(io::ErrorKind::PermissionDenied)), "check its permissions");
         assert!(advice(io(io::ErrorKind::StorageFull)).starts_with("free some disk space"));
+        assert_eq!(advice(io(io::ErrorKind::ReadOnlyFilesystem)), "choose a place that can be written to");
         assert_eq!(advice(io(io::ErrorKind::NotFound)), "");
         let root = |kind: io::ErrorKind| IndexerError::Root { path: "/p".into(), source: kind.into() };
         assert!(advice(root(io::ErrorKind::NotFound)).contains("mount the drive"));

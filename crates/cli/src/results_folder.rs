@@ -78,7 +78,10 @@ fn copy(photo: &Path, target: &Path) -> io::Result<()> {
     let mut from = clip_files::regular::open(photo)?;
     // Nothing is overwritten.
     let mut to = fs::File::create_new(target)?;
-    io::copy(&mut from, &mut to).map(drop)
+    io::copy(&mut from, &mut to).map(drop).inspect_err(|_| {
+        // A part of a photo would pass for the photo.
+        let _ = fs::remove_file(target);
+    })
 }
 
 #[cfg(test)]

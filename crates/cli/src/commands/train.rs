@@ -1,6 +1,6 @@
 //! `train`: a model from a recipe.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -66,7 +66,11 @@ fn init(recipe: &Path) -> Result<Exit> {
         }
         file => file.with_context(|| format!("cannot write {}", escaped(recipe)))?,
     };
-    file.write_all(TEMPLATE.as_bytes()).with_context(|| format!("cannot write {}", escaped(recipe)))?;
+    if let Err(error) = file.write_all(TEMPLATE.as_bytes()) {
+        // A part of it would stand in the way of the next try.
+        let _ = fs::remove_file(recipe);
+        return Err(error).with_context(|| format!("cannot write {}", escaped(recipe)));
+    }
     notice(format_args!("wrote {0}; edit it, then train with `clip-search train {0} --out DIR`", escaped(recipe)));
     Ok(Exit::Done)
 }
