@@ -29,8 +29,9 @@ pub(crate) fn listen_with(words: &'static str, stop: impl Fn() + Send + 'static)
         if is_seen.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }
-        stop();
+        // Said first: what is stopped may end the process before the words are out.
         notice(words);
+        stop();
     })
     .context("cannot install the Ctrl-C handler")
 }
