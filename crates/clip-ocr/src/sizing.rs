@@ -1,7 +1,8 @@
 //! From a picture to grey levels of a size that tesseract reads well.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
 
 /// Grey levels, row after row.
@@ -28,11 +29,13 @@ impl Grey {
             return self;
         }
         let resized = || {
-            let source = ImageRef::new(self.width, self.height, &self.levels, PixelType::U8).ok()?;
-            let mut target = Image::new(width, height, PixelType::U8);
+            let mut levels = vec![0; width as usize * height as usize];
+            // Typed: `resize` would bring the code for all thirteen kinds of pixels with it, six megabytes.
+            let source = TypedImageRef::<U8>::from_buffer(self.width, self.height, &self.levels).ok()?;
+            let mut target = TypedImage::from_buffer(width, height, &mut levels).ok()?;
             let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
-            Resizer::new().resize(&source, &mut target, &options).ok()?;
-            Some(Grey { width, height, levels: target.into_vec() })
+            Resizer::new().resize_typed(&source, &mut target, &options).ok()?;
+            Some(Grey { width, height, levels })
         };
         resized().unwrap_or(self)
     }

@@ -9,8 +9,9 @@ pub mod config;
 use std::cell::RefCell;
 use std::ops::Range;
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
 
 use config::{Interpolation, PreprocessConfig, ResizeMode};
@@ -196,18 +197,19 @@ fn resize_region(image: &RgbImage, region: Region, size: u32, interpolation: Int
         order => order,
     };
     let done = RESIZER.with_borrow_mut(|resizer| {
-        let source = ImageRef::new(image.width(), image.height(), image.as_raw(), PixelType::U8x3).ok()?;
-        let mut target = Image::from_slice_u8(size, size, &mut result, PixelType::U8x3).ok()?;
+        // Typed: `resize` would bring the code for all thirteen kinds of pixels with it, six megabytes.
+        let source = TypedImageRef::<U8x3>::from_buffer(image.width(), image.height(), image.as_raw()).ok()?;
+        let mut target = TypedImage::from_buffer(size, size, &mut result).ok()?;
         if order == Order::ColumnsFirst {
             // The library's own order.
-            return resizer.resize(&source, &mut target, &options(region)).ok();
+            return resizer.resize_typed(&source, &mut target, &options(region)).ok();
         }
         let (first, count) = (rows.start, rows.end - rows.start);
-        let mut squeezed = Image::new(size, count, PixelType::U8x3);
+        let mut squeezed = TypedImage::new(size, count);
         let wide = Region { top: f64::from(first), height: f64::from(count), ..region };
-        resizer.resize(&source, &mut squeezed, &options(wide)).ok()?;
+        resizer.resize_typed(&source, &mut squeezed, &options(wide)).ok()?;
         let tall = Region { left: 0.0, width: f64::from(size), top: region.top - f64::from(first), ..region };
-        resizer.resize(&squeezed, &mut target, &options(tall)).ok()
+        resizer.resize_typed(&squeezed, &mut target, &options(tall)).ok()
     });
     // The region lies inside the image and the buffers have the right lengths: nothing is left to fail.
     debug_assert!(done.is_some());
