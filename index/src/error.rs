@@ -213,6 +213,7 @@ impl IndexError {
             IndexError::NewerFormat { .. } => Some(Remedy::UseNewerVersion),
             IndexError::Corrupt { path, .. } if layout::is_commit_point(path) => Some(Remedy::Rebuild),
             IndexError::Corrupt { .. } | IndexError::Metadata { .. } => Some(Remedy::RepairOrRebuild),
+            IndexError::Io { .. } if self.is_unreadable_file() => Some(Remedy::RepairOrRebuild),
             IndexError::NoGraph { .. } | IndexError::Graph { .. } => Some(Remedy::BuildGraph),
             IndexError::Dimension { .. }
             | IndexError::NotUnit { .. }
@@ -231,6 +232,12 @@ impl IndexError {
 
     pub(crate) fn corrupt(path: &Path, reason: impl Into<String>) -> IndexError {
         IndexError::Corrupt { path: path.to_path_buf(), reason: reason.into() }
+    }
+
+    /// True where nobody can read a file: its medium fails, or something else stands in its place. It is as good as lost for
+    /// whoever asks for a repair or a rebuild; others had better look at the disk first.
+    pub fn is_unreadable_file(&self) -> bool {
+        matches!(self, IndexError::Io { source, .. } if system_error::says_unreadable(source))
     }
 
     /// True where a file that should be there is missing: to a reader that may mean that a writer has just replaced it.

@@ -265,7 +265,7 @@ fn may_go_on(staged: &Layout, model: &ModelId, base: &Base) -> Result<bool, Inde
         Ok(true)
     };
     match open() {
-        Err(error @ IndexError::Io { .. }) if !error.is_missing_file() => Err(error),
+        Err(error @ IndexError::Io { .. }) if !error.is_missing_file() && !error.is_unreadable_file() => Err(error),
         Err(error) => {
             log::info!("restarting an earlier rebuild: {error}");
             Ok(false)

@@ -138,7 +138,7 @@ fn damage<T>(result: Result<T, IndexError>) -> Result<Option<T>, IndexError> {
             log::info!("{error}");
             Ok(None)
         }
-        Err(error) if error.is_missing_file() => {
+        Err(error) if error.is_missing_file() || error.is_unreadable_file() => {
             log::info!("{error}");
             Ok(None)
         }

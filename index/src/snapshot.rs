@@ -342,7 +342,8 @@ fn open_hubness(
         let Some(entry) = manifest.hubness_of(segment.file_id()) else { return Ok(None) };
         match hubness::open_of(layout, entry, segment.len() as u64) {
             Ok(file) => Ok(Some(Arc::new(file))),
-            Err(error) if matches!(error, IndexError::Io { .. }) && !error.is_missing_file() => Err(error),
+            // It may be whole, and better than what would be measured in its place.
+            Err(error) if matches!(error, IndexError::Io { .. }) && !is_lost(&error) => Err(error),
             Err(error) => {
                 log::warn!("scores are not corrected: {error}");
                 Ok(None)
@@ -350,6 +351,11 @@ fn open_hubness(
         }
     };
     segments.iter().map(of).collect()
+}
+
+/// Whether a file of what can be made again is to be made again.
+fn is_lost(error: &IndexError) -> bool {
+    error.is_missing_file() || error.is_unreadable_file()
 }
 
 /// Opens the file of records that a manifest names.

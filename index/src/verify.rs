@@ -196,12 +196,15 @@ impl VerifyReport {
         VerifyReport { generation: None, photos: 0, problems: Vec::new(), remedy: None }
     }
 
-    /// Notes damage. What is none is an error of the check itself: a file that the system refuses to read may be whole.
+    /// Notes damage. What is none is an error of the check itself: a file that the system refuses to read may be whole, unless
+    /// nobody can read it.
     fn add(&mut self, path: &Path, error: IndexError) -> Result<(), IndexError> {
         let (path, message) = match error {
             IndexError::Corrupt { path, reason } => (path, reason),
             IndexError::Graph { dir, reason } | IndexError::Metadata { dir, reason } => (dir, reason),
-            IndexError::Io { ref path, .. } if error.is_missing_file() => (path.clone(), error.to_string()),
+            IndexError::Io { ref path, .. } if error.is_missing_file() || error.is_unreadable_file() => {
+                (path.clone(), error.to_string())
+            }
             IndexError::Io { .. }
             | IndexError::NotFound { .. }
             | IndexError::NotAnIndex { .. }

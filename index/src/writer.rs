@@ -209,7 +209,7 @@ impl IndexWriter {
             None => WordIndex::Missing,
             Some(meta) => match WordsWriter::open(&layout, Some(meta)) {
                 Ok(words) => WordIndex::Committed(Box::new(words)),
-                Err(error @ IndexError::Io { .. }) => return Err(error),
+                Err(error @ IndexError::Io { .. }) if !error.is_unreadable_file() => return Err(error),
                 Err(error) => {
                     log::warn!("rebuilding the word index: {error}");
                     WordIndex::Missing

@@ -332,6 +332,37 @@ fn what_another_tool_fetched_is_used() {
     assert!(place.server.downloads(WEIGHTS).is_empty());
 }
 
+/// An index remembers the whole name of a repository that the catalogue does not list: another may have the same last part.
+#[test]
+fn the_model_of_an_index_is_found_by_its_whole_name() {
+    let place = Place::new();
+    place.sandbox.put("cat.jpg", "cat.jpg");
+    let photos = place.sandbox.photos();
+    for repository in ["t/m", "u/m"] {
+        place.publish(repository);
+        place.run(&["model", "pull", repository]).expect(0);
+    }
+    place.run(&["index", "--model", "t/m", photos.to_str().unwrap()]).expect(0);
+    let is_of_t = || {
+        let status = place.run(&["status"]).expect(0).stdout;
+        assert!(status.contains("t/m"), "{status}");
+    };
+    let commands: [&[&str]; 3] = [&["query", "--no-cache", "cat"], &["index"], &["index", "--rebuild"]];
+    for command in commands {
+        place.run(command).expect(0);
+        is_of_t();
+    }
+    fs::remove_dir_all(place.hf_home().join("hub/models--t--m")).unwrap();
+    for command in commands {
+        let run = place.run(command).expect(2);
+        assert!(run.stderr.contains("cannot load the index's model t/m"), "{run:?}");
+        assert!(run.stderr.contains("`clip-search model pull t/m`"), "{run:?}");
+        is_of_t();
+    }
+    place.run(&["model", "pull", "t/m"]).expect(0);
+    place.run(commands[0]).expect(0);
+}
+
 #[test]
 fn the_built_in_model_needs_no_download() {
     let place = Place::new();

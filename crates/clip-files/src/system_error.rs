@@ -15,6 +15,17 @@ pub fn says_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
+/// Whether it says that a file cannot be read by anybody: its medium fails, or what stands in its place is no file that could be
+/// opened.
+pub fn says_unreadable(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let is_hopeless = matches!(error.raw_os_error(), Some(libc::EIO | libc::ELOOP));
+    #[cfg(not(unix))]
+    let is_hopeless = false;
+    // What `regular` says of folders and named pipes.
+    is_hopeless || matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::IsADirectory)
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
@@ -26,6 +37,20 @@ mod tests {
         let error = describe(&io::Error::from_raw_os_error(5));
         assert!(error.starts_with('i') && !error.contains("os error"), "{error}");
         assert_eq!(describe(&io::Error::other("Damaged")), "damaged");
+    }
+
+    #[test]
+    fn what_nobody_can_read_is_told_from_what_one_may_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let circle = folder.path().join("circle");
+        std::os::unix::fs::symlink(&circle, &circle).unwrap();
+        for path in [folder.path(), &circle] {
+            assert!(says_unreadable(&crate::regular::open(path).unwrap_err()), "{path:?}");
+        }
+        assert!(says_unreadable(&io::Error::from_raw_os_error(libc::EIO)));
+        for number in [libc::EACCES, libc::ENOENT, libc::EMFILE, libc::ENOSPC, libc::ESTALE] {
+            assert!(!says_unreadable(&io::Error::from_raw_os_error(number)));
+        }
     }
 
     #[test]

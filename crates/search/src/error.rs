@@ -74,6 +74,14 @@ pub enum LibraryError {
         /// What the system says.
         reason: String,
     },
+    /// The model that the index was made with is neither built in nor one of the published ones on this disk.
+    #[error(
+        "cannot find the index's model {model}: no model of that name is known, and the index does not say where it was"
+    )]
+    ModelUnknown {
+        /// The model.
+        model: String,
+    },
     /// The file or folder that the index's model was in holds another one now.
     #[error("{} has changed: it no longer holds the model {model} that the index was made with", path.display())]
     ModelChanged {
@@ -196,7 +204,11 @@ impl LibraryError {
     /// Whether the model of an index was not found; the index itself could be read.
     pub fn is_about_the_model(&self) -> bool {
         match self {
-            Self::ModelOfIndex { .. } | Self::ModelMoved { .. } | Self::Model(_) | Self::NoModelCache { .. } => true,
+            Self::ModelOfIndex { .. }
+            | Self::ModelMoved { .. }
+            | Self::ModelUnknown { .. }
+            | Self::Model(_)
+            | Self::NoModelCache { .. } => true,
             #[cfg(feature = "hub")]
             Self::Hub(_) => true,
             _ => false,
@@ -216,7 +228,7 @@ impl LibraryError {
             Self::ModelOfIndex { source, .. } => source.remedy(),
             Self::UnknownModel { .. } => Some(Remedy::ChooseModel),
             Self::NoModelCache { .. } => Some(Remedy::SetModelCache),
-            Self::ModelMoved { .. } => Some(Remedy::LocateModel),
+            Self::ModelMoved { .. } | Self::ModelUnknown { .. } => Some(Remedy::LocateModel),
             Self::ModelChanged { .. } => Some(Remedy::RestoreModelOrRebuild),
             Self::UnknownFolders(_) => Some(Remedy::NameFolders),
             Self::FolderAway { .. } => Some(Remedy::ReachOrForget),

@@ -65,14 +65,20 @@ impl Models {
         origin_of(source)
     }
 
-    /// Finds the model that an index was made with: the file or folder that it came from, else a published model or the
-    /// built-in one of its name.
+    /// Finds the model that an index was made with: the repository, file or folder that it came from, else a published model
+    /// or the built-in one of its name.
     ///
     /// # Errors
-    /// Those of [`of_index`](Models::of_index), and [`LibraryError::ModelMoved`] if the file or folder is not there any
-    /// more.
+    /// Those of [`of_index`](Models::of_index), [`LibraryError::ModelMoved`] if the file or folder is not there any more, and
+    /// [`LibraryError::ModelOfIndex`] if the repository is not on this disk.
     pub fn of_origin(&self, indexed: &ModelId, origin: Option<&ModelOrigin>) -> Result<ModelSource, LibraryError> {
         let moved = match origin {
+            Some(ModelOrigin::Repository { repository, commit, .. }) => {
+                return self.of_repository(repository, commit).map_err(|source| LibraryError::ModelOfIndex {
+                    model: shown_name(&indexed.name, origin),
+                    source: Box::new(source),
+                });
+            }
             Some(ModelOrigin::Path { path }) => {
                 let path = path.path();
                 match std::fs::metadata(&path) {
@@ -94,19 +100,41 @@ impl Models {
         }
     }
 
-    /// Finds the model that an index was made with. The index knows the name of a published model's repository, without
-    /// the organisation; any other model is taken for the built-in one, and comparing fingerprints then tells whether it
-    /// is.
+    /// The snapshot of a repository that an index remembers; if the cache has only another commit, that one, since it may hold
+    /// the same model.
+    #[cfg(feature = "hub")]
+    fn of_repository(&self, repository: &str, commit: &str) -> Result<ModelSource, LibraryError> {
+        let catalogue = clip_hub::Catalogue::built_in()?;
+        let hub = self.hub.as_ref().ok_or_else(|| LibraryError::NoModelCache { model: repository.to_owned() })?;
+        match catalogue.resolve(repository)? {
+            clip_hub::Named::OnHub { checkpoint, entry: None } => {
+                let exact = clip_hub::Checkpoint { revision: commit.to_owned(), ..checkpoint.clone() };
+                let located = hub.locate(&exact).or_else(|_| hub.locate(&checkpoint))?;
+                Ok(ModelSource::Folder(located.folder))
+            }
+            _ => self.downloaded(repository),
+        }
+    }
+
+    #[cfg(not(feature = "hub"))]
+    fn of_repository(&self, repository: &str, _commit: &str) -> Result<ModelSource, LibraryError> {
+        Err(LibraryError::NoModelCache { model: repository.to_owned() })
+    }
+
+    /// Finds the model that an index was made with by its name alone. The index knows the name of a published model's
+    /// repository, without the organisation.
     ///
     /// # Errors
     /// With the feature `hub`: [`LibraryError::ModelOfIndex`] if the model was published and is not on this disk.
+    /// [`LibraryError::ModelUnknown`] if no model that is known has the name.
     pub fn of_index(&self, indexed: &ModelId) -> Result<ModelSource, LibraryError> {
         #[cfg(feature = "hub")]
         {
             let catalogue = clip_hub::Catalogue::built_in()?;
             if let Some(hub) = &self.hub {
                 return match hub.resolve_model(&catalogue, &indexed.name) {
-                    Ok(found) => Ok(found.map_or(ModelSource::Default, source)),
+                    Ok(Some(found)) => Ok(source(found)),
+                    Ok(None) => built_in(indexed),
                     Err(error) => Err(LibraryError::ModelOfIndex {
                         model: shown_name(&indexed.name, None),
                         source: Box::new(error.into()),
@@ -119,8 +147,7 @@ impl Models {
                 return Err(LibraryError::ModelOfIndex { model, source });
             }
         }
-        let _ = indexed;
-        Ok(ModelSource::Default)
+        built_in(indexed)
     }
 
     /// Downloads a published model by its name in the catalogue or its repository, or goes on with that. A model that is
@@ -164,6 +191,15 @@ impl Models {
         #[cfg(not(feature = "hub"))]
         let nearest = None;
         Err(LibraryError::UnknownModel { model: model.to_owned(), reason: system_error::describe(error), nearest })
+    }
+}
+
+/// The built-in model, if an index names it. Another would be a silent change of the model, if the index were made anew.
+fn built_in(indexed: &ModelId) -> Result<ModelSource, LibraryError> {
+    if indexed.name == POCKET {
+        Ok(ModelSource::Default)
+    } else {
+        Err(LibraryError::ModelUnknown { model: indexed.name.clone() })
     }
 }
 

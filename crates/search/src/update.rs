@@ -380,8 +380,16 @@ impl Known {
         match IndexReader::open(index) {
             Ok(reader) => Ok(Known::Index(reader)),
             Err(IndexError::NotFound { .. }) => Ok(Known::Nothing),
-            Err(error @ (IndexError::Corrupt { .. } | IndexError::Metadata { .. })) if rebuild => {
-                if folders.is_empty() { Err(LibraryError::UnknownFolders(error)) } else { Ok(Known::Unreadable) }
+            Err(error)
+                if rebuild
+                    && (matches!(error, IndexError::Corrupt { .. } | IndexError::Metadata { .. })
+                        || error.is_unreadable_file()) =>
+            {
+                if folders.is_empty() {
+                    Err(LibraryError::UnknownFolders(error))
+                } else {
+                    Ok(Known::Unreadable)
+                }
             }
             Err(error) => Err(error.into()),
         }

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clip_files::regular;
+use clip_files::system_error;
 use tantivy::directory::error::{DeleteError, LockError, OpenReadError, OpenWriteError};
 use tantivy::directory::{
     Directory, DirectoryLock, FileHandle, Lock, MmapDirectory, WatchCallback, WatchHandle, WritePtr,
@@ -56,12 +56,6 @@ impl ReadDirectory {
             Err(IndexError::Metadata { .. }) => return Ok(pinned),
             Err(error) => return Err(error),
         };
-        for path in metas.list_segment_files().iter().map(|path| root.join(path)) {
-            // Opening a named pipe would wait for somebody who writes to it.
-            if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
-                regular::open(&path).map_err(IndexError::io("read", &path))?;
-            }
-        }
         let expected = expected_files(&metas);
         let (files, complete) = guard(root, || {
             let on_disk = MmapDirectory::open(root)?;
@@ -69,12 +63,18 @@ impl ReadDirectory {
             let mut complete = true;
             // Some of the names are of files that a segment may have.
             for path in metas.list_segment_files() {
-                match on_disk.get_file_handle(&path) {
-                    Ok(file) => {
+                // Opening a named pipe would wait for somebody who writes to it.
+                let is_file = root.join(&path).metadata().map_or(true, |metadata| metadata.is_file());
+                match is_file.then(|| on_disk.get_file_handle(&path)) {
+                    Some(Ok(file)) => {
                         files.insert(path, file);
                     }
-                    Err(OpenReadError::FileDoesNotExist(_)) => complete &= !expected.contains(&path),
-                    Err(error) => return Err(error.into()),
+                    // What nobody can read is as good as missing: it can be made again.
+                    None | Some(Err(OpenReadError::FileDoesNotExist(_))) => complete &= !expected.contains(&path),
+                    Some(Err(OpenReadError::IoError { io_error, .. })) if system_error::says_unreadable(&io_error) => {
+                        complete &= !expected.contains(&path);
+                    }
+                    Some(Err(error)) => return Err(error.into()),
                 }
             }
             Ok((files, complete))
