@@ -26,6 +26,14 @@ pub enum IndexError {
         /// One of the entries that do not belong to an index.
         found: PathBuf,
     },
+    /// What is to be the directory of an index is something else.
+    #[error("{} cannot hold an index: it is {found}", path.display())]
+    NotADirectory {
+        /// What was to be the directory.
+        path: PathBuf,
+        /// What it is, as in "it is FOUND".
+        found: String,
+    },
     /// Another writer holds the lock.
     #[error("another process is writing to the index in {}", dir.display())]
     Locked {
@@ -204,7 +212,9 @@ impl IndexError {
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
             IndexError::NotFound { dir } => Some(Remedy::CreateIndex { dir: dir.clone() }),
-            IndexError::NotAnIndex { dir, .. } => Some(Remedy::ChooseOtherDirectory { dir: dir.clone() }),
+            IndexError::NotAnIndex { dir, .. } | IndexError::NotADirectory { path: dir, .. } => {
+                Some(Remedy::ChooseOtherDirectory { dir: dir.clone() })
+            }
             IndexError::Locked { .. } => Some(Remedy::WaitForOtherProcess),
             IndexError::LockedBy { file, .. } => Some(Remedy::RemoveLockFile { file: file.clone() }),
             IndexError::Fingerprint { indexed_name, wanted_name, .. } => {
@@ -310,6 +320,7 @@ mod tests {
         let errors = [
             IndexError::NotFound { dir: path() },
             IndexError::NotAnIndex { dir: path(), found: path() },
+            IndexError::NotADirectory { path: path(), found: "a file".into() },
             IndexError::Locked { dir: path() },
             IndexError::LockedBy { dir: path(), file: path(), host: "host".into(), process: 1, since: 0 },
             IndexError::Fingerprint {

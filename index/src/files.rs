@@ -26,7 +26,22 @@ pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), IndexError> {
 
 /// Creates a directory and its parents, synced; it may exist already.
 pub(crate) fn create_dir(path: &Path) -> Result<(), IndexError> {
-    private::create_dir(path).map_err(IndexError::io("create the directory", path))
+    private::create_dir(path)
+        .map_err(|error| not_a_directory(path).unwrap_or_else(|| IndexError::io("create the directory", path)(error)))
+}
+
+/// What stands in the place of a directory, if something else does.
+pub(crate) fn not_a_directory(path: &Path) -> Option<IndexError> {
+    let error = |found: String| Some(IndexError::NotADirectory { path: path.to_path_buf(), found });
+    match path.metadata() {
+        Ok(metadata) if metadata.is_dir() => None,
+        Ok(metadata) if metadata.is_file() => error("a file".to_owned()),
+        Ok(metadata) => error(clip_files::kind::name(metadata.file_type()).to_owned()),
+        Err(_) => {
+            let target = path.read_link().ok()?;
+            error(format!("a link to {}, which cannot be reached; it may be on a drive", target.display()))
+        }
+    }
 }
 
 /// Makes renames in a directory durable.
@@ -108,7 +123,7 @@ pub(crate) fn list(dir: &Path) -> Result<Vec<PathBuf>, IndexError> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(IndexError::io("list", dir)(error)),
+        Err(error) => return Err(not_a_directory(dir).unwrap_or_else(|| IndexError::io("list", dir)(error))),
     };
     let mut paths = entries
         .map(|entry| entry.map(|entry| entry.path()))

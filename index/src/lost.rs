@@ -1,6 +1,7 @@
 //! Tells an index that has lost its commit point from a directory without one.
 
 use crate::error::IndexError;
+use crate::files;
 use crate::layout::{Entry, Layout};
 use crate::recognise::{Standing, standing};
 use crate::snapshot::Snapshot;
@@ -40,6 +41,11 @@ pub(crate) fn refuse_lost_commit_point(layout: &Layout) -> Result<(), IndexError
 /// Why the commit point could not be read, if more can be said of it than `error` does: an index without one is damaged,
 /// not missing, and one that is not ours makes the directory no index.
 pub(crate) fn explained(layout: &Layout, error: IndexError) -> IndexError {
+    if matches!(error, IndexError::NotFound { .. } | IndexError::Io { .. })
+        && let Some(error) = files::not_a_directory(layout.root())
+    {
+        return error;
+    }
     let is_about_manifest = match &error {
         IndexError::NotFound { .. } => true,
         IndexError::Corrupt { path, .. } => *path == layout.manifest(),

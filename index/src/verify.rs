@@ -208,6 +208,7 @@ impl VerifyReport {
             IndexError::Io { .. }
             | IndexError::NotFound { .. }
             | IndexError::NotAnIndex { .. }
+            | IndexError::NotADirectory { .. }
             | IndexError::NewerFormat { .. } => return Err(error),
             other => (path.to_path_buf(), other.to_string()),
         };

@@ -9,22 +9,14 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::{PROGRAM, Run, Sandbox, command, samples};
+use crate::support::{PROGRAM, Run, Sandbox, in_our_environment, samples};
 
 /// Runs a script in which `$PHOTOS` is the folder of photos, `$SAMPLES` that of the samples, and `index` indexes and prints
 /// its summary as JSON. `None` where the system does not let us mount.
 fn with_mounts(sandbox: &Sandbox, script: &str) -> Option<Vec<Value>> {
     let unshare = |arguments: &[&str], script: &str| {
-        // The environment that the program is run with elsewhere.
-        let plain = command(&sandbox.index(), &[] as &[&str]);
-        let mut command = Command::new("unshare");
+        let mut command = in_our_environment(Command::new("unshare"), &sandbox.command(&[""; 0]));
         command.args(arguments).args(["sh", "-euc", script]).stdin(Stdio::null());
-        for (name, value) in plain.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
         command.env("PHOTOS", sandbox.photos()).env("SAMPLES", samples()).env("PROGRAM", PROGRAM);
         command.output().ok().map(Run::from)
     };

@@ -1,9 +1,11 @@
 //! What is removed or excluded stays out of the index until that is taken back, and always on the disk.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
-use crate::support::Sandbox;
+use crate::support::{PROGRAM, Run, Sandbox, in_our_environment};
 
 fn four() -> Sandbox {
     let sandbox = Sandbox::new();
@@ -52,6 +54,28 @@ fn what_is_removed_does_not_come_back_and_can_be_taken_back() {
     let run = sandbox.run(&["index", "--include", &at("2019/private")]).expect(0);
     assert!(run.stdout.starts_with("1 indexed, 2 unchanged"), "{run:?}");
     assert_eq!(sandbox.indexed(), paths(&["2019/coffee.jpg", "2019/private/rocket.jpg", "2020/lawn.jpg"]));
+}
+
+/// Names with a line break, or that are no text, cannot be printed as they are.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_advice_can_be_pasted_whatever_the_name() {
+    use std::os::unix::ffi::OsStringExt;
+    let sandbox = Sandbox::new();
+    for (sample, name) in [("cat.jpg", &b"new\nline's.jpg"[..]), ("lawn.jpg", b"x\xff1.jpg")] {
+        sandbox.put(sample, OsString::from_vec(name.to_vec()));
+    }
+    sandbox.update(0);
+    for photo in sandbox.indexed() {
+        let photo = sandbox.photos().join(photo);
+        let run = sandbox.run(&[OsStr::new("remove"), photo.as_os_str()]).expect(0);
+        let (_, advice) = run.stderr.split_once("`clip-search ").unwrap();
+        let script = advice.trim_end().strip_suffix('`').unwrap().replace("index ", "\"$PROGRAM\" index ");
+        let mut shell = in_our_environment(Command::new("bash"), &sandbox.command(&[""; 0]));
+        let Ok(run) = shell.args(["-c", &script]).env("PROGRAM", PROGRAM).output() else { return };
+        let run = Run::from(run).expect(0);
+        assert!(run.stdout.starts_with("1 indexed, 1 unchanged"), "{script}: {run:?}");
+    }
 }
 
 #[test]

@@ -234,3 +234,14 @@ pub fn write_numbered_photo(path: &Path, number: u32) {
     });
     picture.save(path).unwrap();
 }
+
+/// Another program in the environment that ours runs in.
+pub fn in_our_environment(mut program: Command, ours: &Command) -> Command {
+    for (name, value) in ours.get_envs() {
+        match value {
+            Some(value) => program.env(name, value),
+            None => program.env_remove(name),
+        };
+    }
+    program
+}

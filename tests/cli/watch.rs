@@ -116,3 +116,21 @@ fn without_folders_those_that_are_known_and_without_any_it_says_so() {
     watching.until([1, 0, 0]);
     watching.stop();
 }
+
+/// A drive with the index may be pulled out; photos of folders that were named are not put into a new one.
+#[cfg(unix)]
+#[test]
+fn without_its_index_it_ends_with_a_word() {
+    let sandbox = Sandbox::new();
+    sandbox.put("gravel.jpg", "stays.jpg");
+    let mut command = sandbox.command(&["watch", "--json", sandbox.photos().to_str().unwrap()]);
+    let mut program = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(program.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("\"indexed\":1"), "{line}");
+    fs::rename(sandbox.index(), sandbox.path().join("aside")).unwrap();
+    sandbox.put("cat.jpg", "new.jpg");
+    let run = crate::support::Run::from(program.wait_with_output().unwrap()).expect(2);
+    assert!(run.stderr.contains("is gone; if it is on a drive"), "{run:?}");
+    assert!(!sandbox.index().exists());
+}

@@ -1,5 +1,6 @@
 //! Text from outside as it is shown to people: nothing in it acts on a terminal or passes for something else.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -38,13 +39,40 @@ fn is_deceptive(c: char) -> bool {
         || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// An argument as it can be pasted into a shell.
-pub(crate) fn quoted(argument: &str) -> String {
+/// An argument as it can be pasted into a shell. What must not be printed as it is, or is no text, is written as `$'...'`, which
+/// bash, zsh, ksh and newer shells of POSIX understand.
+pub(crate) fn quoted(argument: impl AsRef<OsStr>) -> String {
+    let argument = argument.as_ref();
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c) || cfg!(windows) && c == '\\';
-    if !argument.is_empty() && argument.chars().all(is_plain) {
-        return argument.to_owned();
+    match argument.to_str() {
+        Some(text) if !text.is_empty() && text.chars().all(is_plain) => text.to_owned(),
+        Some(text) if !text.chars().any(is_deceptive) => format!("'{}'", text.replace('\'', "'\\''")),
+        _ => ansi_c_quoted(argument),
     }
-    format!("'{}'", argument.replace('\'', "'\\''"))
+}
+
+fn ansi_c_quoted(argument: &OsStr) -> String {
+    let mut quoted = "$'".to_owned();
+    for chunk in argument.as_encoded_bytes().utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\n' => quoted.push_str("\\n"),
+                '\'' | '\\' => quoted.extend(['\\', c]),
+                _ if is_deceptive(c) => push_octal(&mut quoted, c.encode_utf8(&mut [0; 4]).as_bytes()),
+                _ => quoted.push(c),
+            }
+        }
+        push_octal(&mut quoted, chunk.invalid());
+    }
+    quoted.push('\'');
+    quoted
+}
+
+/// Always three digits, so that what follows is no part of the number.
+fn push_octal(quoted: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        let _ = write!(quoted, "\\{byte:03o}");
+    }
 }
 
 #[cfg(test)]
@@ -85,5 +113,28 @@ mod tests {
         assert_eq!(quoted("it's mine"), "'it'\\''s mine'");
         assert_eq!(quoted(""), "''");
         assert_eq!(quoted("/home/me/index"), "/home/me/index");
+        assert_eq!(quoted("it's\n1 \\"), "$'it\\'s\\n1 \\\\'");
+        assert_eq!(quoted("\u{1b}1"), "$'\\0331'");
+    }
+
+    /// A shell makes of it what it was made of.
+    #[cfg(unix)]
+    #[test]
+    fn a_shell_reads_what_was_meant() {
+        use std::os::unix::ffi::OsStrExt;
+        let arguments: [&[u8]; 7] = [
+            b"a b",
+            b"it's",
+            b"new\nline1.jpg",
+            b"x\xff1.jpg",
+            b"\x1b[31m'\\",
+            "a\u{202e}7".as_bytes(),
+            b"$HOME `id` \"\t",
+        ];
+        for argument in arguments {
+            let script = format!("printf %s {}", quoted(OsStr::from_bytes(argument)));
+            let Ok(run) = std::process::Command::new("bash").args(["-c", &script]).output() else { return };
+            assert_eq!(run.stdout, argument, "{script}");
+        }
     }
 }

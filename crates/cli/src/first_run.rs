@@ -25,7 +25,7 @@ pub(crate) fn proposed(index: &Path) -> Result<Vec<PathBuf>> {
         return Ok(Vec::new());
     }
     let Some(folder) = pictures_folder() else { return Ok(Vec::new()) };
-    let command = format!("clip-search index {}", quoted(&escaped(&folder)));
+    let command = format!("clip-search index {}", quoted(&folder));
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         bail!(
             "no folder to index: there is no index yet in {}, and none was named; for example `{command}`",

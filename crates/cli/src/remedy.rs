@@ -8,14 +8,14 @@ use std::sync::OnceLock;
 
 use clip_search::{ImageError, IndexError, IndexerError, LibraryError, ModelError, QueryError};
 
-use crate::escape::{escaped, quoted};
+use crate::escape::quoted;
 
 /// The index that was named on the command line, as a shell takes it.
 static NAMED_INDEX: OnceLock<String> = OnceLock::new();
 
 /// Says which index was named on the command line, for commands that are advised to name it too. Once, before any work.
 pub(crate) fn set_named_index(index: &Path) {
-    let _ = NAMED_INDEX.set(quoted(&escaped(index)));
+    let _ = NAMED_INDEX.set(quoted(index));
 }
 
 /// What can be done about an error, according to the first of its causes that knows; a phrase to go after the message.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clip_hub::Catalogue;
 
-use crate::escape::{escaped, quoted};
+use crate::escape::quoted;
 use crate::machine::{cost, recommended, this_machine};
 use crate::output::notice;
 use crate::settings::{data_folder, default_index_folder};
@@ -32,7 +32,7 @@ pub(crate) fn suggest(index: &Path) {
     // The commands must reach this index and no other.
     let option = match default_index_folder() {
         Some(usual) if usual == index => String::new(),
-        _ => format!("--index {} ", quoted(&escaped(index))),
+        _ => format!("--index {} ", quoted(index)),
     };
     notice(format_args!(
         "tip: the built-in model `pocket` is small and knows everyday things; {name} knows far more, at {}. To switch: \

@@ -18,11 +18,28 @@ pub(crate) fn guard<T>(dir: &Path, run: impl FnOnce() -> tantivy::Result<T>) -> 
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(error)) => match system_error(dir, &error) {
             Some(error) => return Err(error),
-            None => error.to_string(),
+            None => reason(&error),
         },
         Err(_) => "its reader panicked".to_owned(),
     };
     Err(IndexError::Metadata { dir: dir.to_path_buf(), reason })
+}
+
+/// What is wrong with the files of the index. What tantivy itself says is for those who program with it.
+fn reason(error: &TantivyError) -> String {
+    match error {
+        TantivyError::OpenReadError(OpenReadError::IoError { filepath, .. }) => {
+            format!("{} is damaged", filepath.display())
+        }
+        TantivyError::OpenReadError(OpenReadError::FileDoesNotExist(filepath)) => {
+            format!("{} is missing", filepath.display())
+        }
+        TantivyError::OpenReadError(OpenReadError::IncompatibleIndex(_)) | TantivyError::IncompatibleIndex(_) => {
+            "it was made by another version".to_owned()
+        }
+        TantivyError::DataCorruption(_) => "a file is damaged".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 /// The error of the operating system behind one of tantivy's, if there is one. A missing file is none: it belongs to the
@@ -40,6 +57,11 @@ fn system_error(dir: &Path, error: &TantivyError) -> Option<IndexError> {
         }
         TantivyError::LockFailure(LockError::IoError(io_error), _) => ("lock", dir.to_path_buf(), io_error),
         TantivyError::IoError(io_error) => ("read or write files in", dir.to_path_buf(), io_error),
+        // It starts threads of its own, and says no more than that it could not.
+        TantivyError::SystemError(_) => {
+            let source = io::Error::other("the system refuses to start a thread");
+            return Some(IndexError::Io { action: "work on the word index in", path: dir.to_path_buf(), source });
+        }
         _ => return None,
     };
     // Errors that tantivy makes up itself, of damaged files for instance, have no number.
@@ -75,5 +97,8 @@ mod tests {
         let error = OpenReadError::IoError { io_error: Arc::new(made_up), filepath: "x.idx".into() };
         let error = guard::<()>(Path::new("/index/meta"), || Err(error.into())).unwrap_err();
         assert!(matches!(error, IndexError::Metadata { .. }), "{error}");
+        assert!(error.to_string().contains("x.idx is damaged"), "{error}");
+        let error = guard::<()>(Path::new("/index/meta"), || Err(TantivyError::SystemError("no thread".into())));
+        assert!(matches!(error, Err(IndexError::Io { .. })), "{error:?}");
     }
 }

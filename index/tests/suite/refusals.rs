@@ -137,6 +137,27 @@ fn what_is_no_file_is_refused_without_waiting() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn what_is_no_directory_holds_no_index() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, link) = (dir.path().join("file"), dir.path().join("link"));
+    fs::write(&file, "x").unwrap();
+    std::os::unix::fs::symlink("/away/index", &link).unwrap();
+    for (path, found) in [(&file, "it is a file"), (&link, "a link to /away/index")] {
+        for error in [
+            IndexReader::open(path).unwrap_err(),
+            IndexWriter::open_or_create(path, &model(4)).unwrap_err(),
+            Rebuild::begin(path, &model(4)).unwrap_err(),
+            verify(path).unwrap_err(),
+            repair(path, &mut |_, _| {}, &AtomicBool::new(false)).unwrap_err(),
+        ] {
+            assert!(error.to_string().contains(found), "{error}");
+            assert_eq!(error.remedy(), Some(Remedy::ChooseOtherDirectory { dir: path.clone() }));
+        }
+    }
+}
+
 /// It is not the same as an index in which nothing was committed yet.
 #[test]
 fn a_lost_commit_point_is_damage_to_a_writer() {

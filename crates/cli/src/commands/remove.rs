@@ -21,10 +21,10 @@ pub(crate) fn run(index: &Path, args: &RemoveArgs) -> Result<Exit> {
             notice(format_args!("{} is not indexed any more", escaped(folder)));
         }
         for path in &removed.excluded {
-            let path = escaped(path);
             notice(format_args!(
-                "{path} is excluded from now on; take that back with `clip-search index --include {}`",
-                quoted(&path)
+                "{} is excluded from now on; take that back with `clip-search index --include {}`",
+                escaped(path),
+                quoted(path)
             ));
         }
         for path in &removed.unknown {

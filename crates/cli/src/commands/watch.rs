@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clip_search::json::JsonReport;
 use clip_search::{
     Changes, Concern, IndexError, IndexOptions, IndexReader, IndexerError, Library, LibraryError, Progress, Report,
@@ -16,6 +16,7 @@ use clip_watch::{Batch, Interest, Timing, Watcher, is_on_network};
 use crate::args::WatchArgs;
 use crate::commands::index::{refuse_withheld, tell, tell_what_went_wrong};
 use crate::decoder::decoder;
+use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::interrupt;
 use crate::ocr;
@@ -126,6 +127,18 @@ impl Watch<'_> {
         }
     }
 
+    /// Without the index, nobody knows the folders, and a new one in its place would not be the one that was meant.
+    fn expect_index(&self) -> Result<()> {
+        match IndexReader::open(self.library.index()) {
+            Err(IndexError::NotFound { dir }) => bail!(
+                "the index in {} is gone; if it is on a drive, mount the drive, then start `clip-search watch` again",
+                escaped(&dir)
+            ),
+            // What else is wrong with it shows when it is used.
+            _ => Ok(()),
+        }
+    }
+
     /// Watches the folders that the last update went into.
     fn follow(&mut self, is_first: bool) {
         let roots = self.session.roots();
@@ -153,6 +166,7 @@ impl Watch<'_> {
         if batch.is_incomplete {
             return self.rescan_all();
         }
+        self.expect_index()?;
         let changes = Changes { paths: batch.paths, unsettled: batch.unsettled };
         let Self { library, options, session, cancel, .. } = self;
         let update = unless_locked(cancel, || library.update_changes(session, &changes, options, &Silent, cancel))?;
@@ -160,6 +174,7 @@ impl Watch<'_> {
     }
 
     fn rescan_all(&mut self) -> Result<()> {
+        self.expect_index()?;
         self.rescan.last = Instant::now();
         let update = self.update(&[], &Silent)?;
         self.tell(update)

@@ -11,7 +11,7 @@ use crate::first_run::pictures_folder;
 use crate::output::{Results, count, describe};
 
 pub(crate) fn run(index: &Path) -> Result<Exit> {
-    let folder = pictures_folder().map_or_else(|| "DIR".to_owned(), |folder| quoted(&escaped(&folder)));
+    let folder = pictures_folder().map_or_else(|| "DIR".to_owned(), |folder| quoted(&folder));
     let (state, has_photos) = state(index);
     let update = if has_photos { "clip-search index".to_owned() } else { format!("clip-search index {folder}") };
     let what = if has_photos { "bring the index up to date" } else { "index your photos; run it again after changes" };
