@@ -186,7 +186,8 @@ fn the_model_of_an_index() {
     ] {
         check(sandbox.run(arguments));
     }
-    check(sandbox.run(&["index", "--rebuild", text(&photos)])).expect(0);
+    check(sandbox.run(&["index", "--rebuild", text(&photos)])).expect(2);
+    check(sandbox.run(&["index", "--rebuild", "--model", "pocket", text(&photos)])).expect(0);
 }
 
 fn copy_checkpoint(sandbox: &Sandbox, name: &str, fixture_name: &str) -> PathBuf {

@@ -170,7 +170,7 @@ fn an_index_that_does_not_say_where_its_model_is_asks_for_it_once() {
     writer.set_origin(None);
     writer.commit().unwrap();
     writer.close().unwrap();
-    place.fails(&["--model", "`clip-search index --rebuild`"]);
+    place.fails(&["cannot find the index's model tiny-pocket", "`clip-search index --model PATH`"]);
     place.run_inside(&["index", "--model", "mine.safetensors"]).expect(0);
     place.works();
 }

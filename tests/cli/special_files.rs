@@ -159,7 +159,8 @@ fn caches_and_the_index_do_not_hang_either() {
             for arguments in [&["query", "a cat"][..], &["status"], &["verify"], &["index"]] {
                 let fails = name == "manifest.json" || arguments == ["index"];
                 let run = run(command(arguments)).expect(if fails { 2 } else { 0 });
-                assert_eq!(run.stderr.contains("expected a file"), fails, "{run:#?}");
+                let said = format!("{}{}", run.stdout, run.stderr);
+                assert_eq!(said.contains("expected a file"), fails, "{run:#?}");
             }
             std::fs::remove_file(&path).unwrap();
         }
