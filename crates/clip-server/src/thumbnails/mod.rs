@@ -17,8 +17,6 @@ use crate::problem::Problem;
 pub(crate) const SIZES: [u32; 5] = [120, 240, 480, 960, 1920];
 /// A panorama is at most so many times as wide as it is high.
 const WIDEST: u32 = 4;
-/// Where a file's content is not known.
-const UNKNOWN: [u8; 16] = [0; 16];
 
 /// Makes thumbnails and keeps them.
 pub(crate) struct Thumbnails {
@@ -62,14 +60,14 @@ impl Thumbnails {
         let make = move || {
             if record.asset.kind == Kind::Video {
                 let thumbnail = moment(videos.as_ref(), &record, size, at)?;
-                if let Some(store) = store.filter(|_| record.asset.hash != UNKNOWN) {
+                if let Some(store) = store.filter(|_| record.asset.content().is_some()) {
                     store.put(&store::name(&key(&record), size, at), &thumbnail);
                 }
                 return Ok(thumbnail);
             }
             let bytes = decoding::read(&record.asset).map_err(|error| unreadable(&error))?;
             // The file may have other content than when it was indexed.
-            let is_as_indexed = record.asset.hash == UNKNOWN || hash_bytes(&bytes).0 == record.asset.hash;
+            let is_as_indexed = record.asset.content().is_none_or(|hash| hash_bytes(&bytes).0 == hash);
             let made = clip_search::thumbnail(&decoder, &bytes, &Limits::default(), (WIDEST * size, size));
             let thumbnail = made.map_err(|error| Problem::from(&error))?;
             if let Some(store) = store.filter(|_| is_as_indexed) {
@@ -107,8 +105,8 @@ pub(crate) fn unreadable(error: &std::io::Error) -> Problem {
 
 /// Stands for the content of a photo; where that is not known, for its file as it was.
 fn key(record: &Record) -> [u8; 16] {
-    if record.asset.hash != UNKNOWN {
-        return record.asset.hash;
+    if let Some(hash) = record.asset.content() {
+        return hash;
     }
     let mut hasher = blake3::Hasher::new();
     hasher.update(&clip_files::path_bytes::lossy(&record.asset.path));
