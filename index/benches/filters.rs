@@ -77,6 +77,8 @@ fn asset(number: u64, rng: &mut StdRng) -> Asset {
         details_version: 0,
         sidecars: None,
         companions: Vec::new(),
+        duration: None,
+        rotation: None,
         picture_hash: Vec::new(),
         text: None,
     }

@@ -39,6 +39,11 @@ pub struct Asset {
     pub focal_length: Option<f32>,
     /// How it was exposed.
     pub exposure: Exposure,
+    /// How long a video is, in milliseconds.
+    pub duration: Option<u64>,
+    /// By how many degrees, clockwise, the stored pictures of a video are turned to be upright: 90, 180 or 270. `None` if they are
+    /// not.
+    pub rotation: Option<u16>,
     /// What ties it to other files.
     pub related: Related,
     /// Stars, 0 to 5.
@@ -68,7 +73,15 @@ pub struct Asset {
     pub text: Option<PictureText>,
 }
 
+/// The hash of an asset whose content nobody has hashed, such as one that was imported.
+pub const UNKNOWN_CONTENT: [u8; 16] = [0; 16];
+
 impl Asset {
+    /// The hash of its content, if that is known. Assets without one are not the same for that.
+    pub fn content(&self) -> Option<[u8; 16]> {
+        (self.hash != UNKNOWN_CONTENT).then_some(self.hash)
+    }
+
     /// When the photo was taken by the clock of the place, in seconds since the beginning of 1970 there. Without an offset,
     /// `taken_at` is that.
     pub fn taken_at_place(&self) -> Option<i64> {

@@ -91,7 +91,9 @@ mod watch;
 mod words;
 mod writer;
 
-pub use asset::{Asset, Exposure, Inode, Kind, NewItem, PictureText, Position, Record, Related, Stamp};
+pub use asset::{
+    Asset, Exposure, Inode, Kind, NewItem, PictureText, Position, Record, Related, Stamp, UNKNOWN_CONTENT,
+};
 pub use bad_files::BadFile;
 pub use catalogue::Catalogue;
 pub use error::{IndexError, Remedy};
@@ -106,7 +108,7 @@ pub use reader::{BankScores, Found, IndexReader, Mean};
 pub use rebuild::Rebuild;
 pub use repair::{Repaired, repair};
 pub use segment::RowFormat;
-pub use status::{GraphStatus, Neighbour, RebuildStatus, Status};
+pub use status::{Counts, GraphStatus, Neighbour, RebuildStatus, Status};
 pub use verify::{Problem, VerifyReport, verify, verify_with};
 pub use writer::{Compacted, IndexWriter};
 

@@ -9,7 +9,7 @@ use clip_files::medium;
 use clip_kernels::{Isa, similarity};
 use roaring::RoaringTreemap;
 
-use crate::asset::Record;
+use crate::asset::{Kind, Record};
 use crate::bad_files::{self, BadFile};
 use crate::cast;
 use crate::commit_point::{CommitPoint, at_commit};
@@ -28,7 +28,7 @@ use crate::segment::Segment;
 use crate::snapshot::{OpenSegment, Place, Snapshot};
 use crate::sought::Sought;
 use crate::staging;
-use crate::status::{GraphStatus, Neighbour, Status};
+use crate::status::{Counts, GraphStatus, Neighbour, RebuildStatus, Status};
 use crate::words::{ReadDirectory, Words};
 
 /// A view of the index as it was committed when the reader was opened: vectors and records of one commit, whatever
@@ -213,15 +213,34 @@ impl IndexReader {
         self.snapshot.locate_live(id).map(|place| self.snapshot.row(place).to_vec())
     }
 
-    /// Sizes and counts. The bytes on disk include those of a rebuild under way.
+    /// How many photos, videos and frames there are.
+    ///
+    /// # Errors
+    /// Those of [`IndexReader::matching`].
+    pub fn counts(&self) -> Result<Counts, IndexError> {
+        let items = self.matching(&Filter::Kind(Kind::Video))?;
+        // The first of a video's items has the id of its record.
+        let videos = items.iter().filter(|&item| self.snapshot.records().find(item).is_some()).count() as u64;
+        let frames = items.len();
+        Ok(Counts { photos: self.snapshot.live().saturating_sub(frames), videos, frames })
+    }
+
+    /// Sizes and counts. The bytes on disk include those of a rebuild under way. Where it cannot be read which items are frames, all
+    /// count as photos.
     ///
     /// # Errors
     /// [`IndexError::Io`] if the directory cannot be listed.
     pub fn status(&self) -> Result<Status, IndexError> {
         let manifest = self.snapshot.manifest();
         let layout = self.snapshot.layout();
+        let Counts { photos, videos, frames } = self.counts().unwrap_or_else(|error| {
+            log::warn!("counting all items as photos: {error}");
+            Counts { photos: self.snapshot.live(), videos: 0, frames: 0 }
+        });
         Ok(Status {
-            photos: self.snapshot.live(),
+            photos,
+            videos,
+            frames,
             segments: self.snapshot.segments().len(),
             bytes: directory_bytes(layout.root())?,
             generation: manifest.generation,
@@ -230,7 +249,14 @@ impl IndexReader {
             format_version: manifest.version,
             graph: self.graph_status(),
             remaining: self.remaining(),
-            rebuild: staging::status(layout, manifest),
+            rebuild: staging::status(layout, manifest).map(|status| {
+                // Without a list of its own that can be read, its items are all that is known.
+                let counts = IndexReader::open(layout.rebuild().root()).and_then(|staged| staged.counts());
+                match counts {
+                    Ok(Counts { photos, videos, .. }) => RebuildStatus { photos, videos, ..status },
+                    Err(_) => status,
+                }
+            }),
         })
     }
 

@@ -12,11 +12,26 @@ pub struct Neighbour {
     pub score: f32,
 }
 
+/// How many there are of what an index holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Photos, and pages of documents.
+    pub photos: u64,
+    /// Videos.
+    pub videos: u64,
+    /// Frames of the videos.
+    pub frames: u64,
+}
+
 /// What [`IndexReader::status`](crate::IndexReader::status) tells.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Status {
-    /// Items that can be found: as many as there are photos, in an index of photos.
+    /// Photos, and pages of documents.
     pub photos: u64,
+    /// Videos, which are not among the photos.
+    pub videos: u64,
+    /// Frames of these videos, each of which can be found by itself.
+    pub frames: u64,
     /// Vector files.
     pub segments: usize,
     /// Bytes on disk, all files of the index together.
@@ -43,8 +58,10 @@ pub struct Status {
 pub struct RebuildStatus {
     /// The model of the new index.
     pub model: ModelId,
-    /// Items that it has so far.
+    /// Photos that it has so far.
     pub photos: u64,
+    /// Videos that it has so far.
+    pub videos: u64,
     /// How many files it had yet to read at its newest commit.
     pub remaining: u64,
 }

@@ -259,6 +259,8 @@ def read_record(data: bytes) -> dict:
         "live_photo": fields.text(37),
         "marks": fields.number(38, "B") or 0,
         "companions": fields.texts(39),
+        "duration": fields.number(40, "Q"),
+        "rotation": fields.number(41, "H"),
         "text": read_text(fields),
     }
 

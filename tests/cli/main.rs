@@ -50,5 +50,6 @@ mod switch;
 mod terminal;
 mod tour;
 mod train;
+mod videos;
 mod watch;
 mod workers;

@@ -44,7 +44,7 @@ pub(crate) fn parts(hit: &Hit, look: &Look) -> Vec<Part> {
 }
 
 /// Milliseconds from the beginning of a video, as players show them: "1:23".
-fn clock(milliseconds: u64) -> String {
+pub(crate) fn clock(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }

@@ -189,6 +189,12 @@ pub(crate) fn count(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(n), if n == 1 { "" } else { "s" })
 }
 
+/// What an index holds: "12 photos", "12 photos and 1 video".
+pub(crate) fn holdings(photos: u64, videos: u64) -> String {
+    let photos = count(photos, "photo");
+    if videos == 0 { photos } else { format!("{photos} and {}", count(videos, "video")) }
+}
+
 /// A number with its thousands set apart.
 pub(crate) fn grouped(n: u64) -> String {
     let digits = n.to_string();

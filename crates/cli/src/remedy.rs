@@ -147,6 +147,10 @@ fn indexer(error: &IndexerError) -> Option<String> {
         Remedy::Resume => "run the same command again to continue".to_owned(),
         Remedy::Report => "please report it".to_owned(),
         Remedy::UseFewerThreads => "close other programs or use fewer --threads".to_owned(),
+        Remedy::ReadVideosOrForget => "install ffmpeg (Debian and Ubuntu: `sudo apt-get install ffmpeg`), leave out \
+                                       --no-video and run the same command again, or pass --forget-unreachable to drop \
+                                       the videos"
+            .to_owned(),
         _ => return None,
     })
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clip_encoder::BoxedError;
 use clip_files::system_error;
 use clip_index::IndexError;
+use clip_video::VideoError;
 use thiserror::Error;
 
 /// Why a run stopped. Whatever was committed before stays; a file that cannot be indexed never stops a run. Messages say
@@ -105,6 +106,18 @@ pub enum IndexerError {
         /// What came.
         found: usize,
     },
+    /// An index that has videos is to be replaced by one without them, since nothing reads them.
+    #[error(
+        "nothing reads videos here, and the new index would lack the {videos} video{} of the old one{}",
+        if *videos == 1 { "" } else { "s" },
+        fault.as_ref().map(|fault| format!(": {fault}")).unwrap_or_default()
+    )]
+    VideosAtStake {
+        /// How many of its videos are where they were.
+        videos: u64,
+        /// What is wrong with the program that was to read them; `None` if there was to be none.
+        fault: Option<VideoError>,
+    },
     /// The operating system refused to start threads.
     #[error("cannot start the decoding threads: {0}")]
     Threads(#[source] io::Error),
@@ -131,6 +144,8 @@ pub enum Remedy {
     Resume,
     /// Report the fault to the authors of the model's code.
     Report,
+    /// Install ffmpeg and let it read videos, or drop them.
+    ReadVideosOrForget,
     /// Close other programs or use fewer threads.
     UseFewerThreads,
 }
@@ -150,6 +165,7 @@ impl IndexerError {
             Self::Ignored { .. } => Some(Remedy::EditIgnoreFile),
             Self::Encoder { .. } => Some(Remedy::Resume),
             Self::EncoderOutput { .. } => Some(Remedy::Report),
+            Self::VideosAtStake { .. } => Some(Remedy::ReadVideosOrForget),
             Self::Threads(_) => Some(Remedy::UseFewerThreads),
             Self::NotIndexable { .. } | Self::EmptyExclude | Self::NotExcluded { .. } | Self::Index(_) => None,
         }

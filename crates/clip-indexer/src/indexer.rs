@@ -27,7 +27,7 @@ use crate::roots;
 use crate::session::{Found, Session};
 use crate::sidecars::is_video;
 use crate::text;
-use crate::video;
+use crate::video::{self, VIDEO_DETAILS_VERSION};
 use crate::walk::{Selection, walk, walk_region};
 
 static NEVER: AtomicBool = AtomicBool::new(false);
@@ -224,12 +224,12 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             excluded: named,
             ignored,
             ignore_faults: std::mem::take(&mut walked.ignore_faults),
-            passed_over: std::mem::take(&mut walked.passed_over).into_list(),
             ..Report::default()
         };
         report.stages.walk = walking.elapsed();
         if walked.cancelled {
             report.skipped = walked.skipped;
+            report.passed_over = walked.passed_over.into_list();
             report.cancelled = true;
             return Ok(report);
         }
@@ -254,6 +254,14 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         let mut to_leave: Vec<Known> = known.extract_if(.., is_no_more).collect();
         let deleted = roots.deleted_files(|path| known.iter().any(|known| known.path == path));
         let blind = [roots.blind.as_slice(), &walked.blind].concat();
+        if let Some(fault) = video::fault(self.options.videos.as_ref(), &known, &walked.files) {
+            // As if there were nothing that reads them: what the index has of them stays.
+            self.options.videos = None;
+            report.video_fault = Some(fault);
+            let videos = walked.files.extract_if(.., |file| is_video(&file.path));
+            videos.for_each(|video| walked.passed_over.file(&video.path));
+        }
+        report.passed_over = std::mem::take(&mut walked.passed_over).into_list();
         let looked = |path: &Path| {
             let is_in = |folder: &Path| path.starts_with(folder);
             roots.scope.iter().any(|root| is_in(root))
@@ -261,7 +269,8 @@ impl<'a, E: Encoder> Indexer<'a, E> {
                 && region.as_ref().is_none_or(|region| region.covers(path))
         };
         let decoder = clip_image::decoder_id(&self.options.limits);
-        let video_decoder = self.options.videos.as_ref().map(video::decoder_id);
+        // Where it is not known, there is no video to be read.
+        let video_decoder = self.options.videos.as_ref().and_then(video::decoder_id);
         let bad = Bad::new(writer.bad_files().cloned(), (decoder, video_decoder), &walked.files, looked);
         let bad = if self.options.retry { bad.trying_all_again() } else { bad };
         bad::sort_out_walk(&bad, std::mem::take(&mut walked.skipped), &mut writer, &mut report);
@@ -272,6 +281,13 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             Some(replaced) if !forget => {
                 let mut known = known_files(replaced.all_records()?);
                 known.retain(|photo| !is_left_out(&photo.path));
+                if self.options.videos.is_none() {
+                    let videos = video::at_stake(&known, &roots.scope);
+                    if videos > 0 {
+                        let fault = report.video_fault.take();
+                        return Err(IndexerError::VideosAtStake { videos, fault });
+                    }
+                }
                 lost(&known, &walked.files, &roots.scope, &blind, &drives, &disk)
             }
             _ => Default::default(),
@@ -393,6 +409,13 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             report.stages.graph = building.elapsed();
             report.cancelled = self.cancel.load(Ordering::Relaxed);
         }
+        if let Some(replaced) = self.replaced.filter(|_| !report.cancelled) {
+            match replaced.all_records() {
+                Ok(records) => text::carry_over(records, &mut writer)?,
+                // A damaged index is replaced for that.
+                Err(error) => log::warn!("no text is carried over: {error}"),
+            }
+        }
         if let Some(ocr) = self.options.ocr.as_ref().filter(|_| !report.cancelled) {
             let reading = Instant::now();
             let records = match region.as_ref() {
@@ -405,10 +428,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             };
             let is_in_scope = |path: &Path| roots.scope.iter().any(|root| path.starts_with(root));
             let records = records.into_iter().filter(|record| is_in_scope(&record.asset.path)).collect();
-            let mut unread = text::unread(records, &*ocr.reader);
-            if let Some(replaced) = self.replaced.filter(|_| !unread.is_empty()) {
-                text::take_over(replaced.all_records()?, &mut unread, &*ocr.reader, &mut writer)?;
-            }
+            let unread = text::unread(records, &*ocr.reader);
             report.text = Some(text::read(&mut writer, &unread, ocr, &self.options, self.progress, self.cancel)?);
             report.stages.text = reading.elapsed();
             report.cancelled = self.cancel.load(Ordering::Relaxed);
@@ -511,7 +531,11 @@ fn add_lost(
 fn known_files(records: Vec<Record>) -> Vec<Known> {
     let known = |Record { id, asset, .. }| Known {
         id,
-        is_outdated: asset.kind == Kind::Photo && asset.details_version < DETAILS_VERSION,
+        is_outdated: match asset.kind {
+            Kind::Photo => asset.details_version < DETAILS_VERSION,
+            Kind::Video => asset.details_version < VIDEO_DETAILS_VERSION,
+            _ => false,
+        },
         path: asset.path,
         hash: asset.hash,
         stamp: asset.stamp,

@@ -21,7 +21,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clip_encoder::{BoxedError, Encoder};
-use clip_index::{Asset, IndexError, IndexReader, IndexWriter, NewItem, Stamp};
+use clip_index::{Asset, IndexError, IndexReader, IndexWriter, Kind, NewItem, Stamp};
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::bad::{Bad, Fault};
@@ -558,6 +558,10 @@ impl<'a> Pipeline<'a> {
 
     fn add(&mut self, index: usize, photo: (Asset, Vec<NewItem>), outcome: Outcome) -> Result<(), IndexerError> {
         self.replace(index)?;
+        if photo.0.kind == Kind::Video {
+            self.report.videos += 1;
+            self.report.frames += photo.1.len() as u64;
+        }
         let id = self.write(|writer| writer.add_items(photo.0, &photo.1))?;
         self.ids[index] = Some(id);
         self.report.indexed += 1;

@@ -47,6 +47,10 @@ pub struct Report {
     /// Videos that turned out to be the moving halves of photos, and so are none of their own. Once the index has their photos,
     /// they are not counted any more.
     pub parts_of_photos: u64,
+    /// How many of `indexed` are videos, and so not photos.
+    pub videos: u64,
+    /// How many frames these videos have in the index.
+    pub frames: u64,
     /// Photos known by their content that now lie elsewhere.
     pub moved: u64,
     /// Photos that left the index: gone from the disk, excluded, or overwritten by something that is no photo.
@@ -76,6 +80,8 @@ pub struct Report {
     pub moved_roots: Vec<PathBuf>,
     /// What the walk passed over because of its name, by kind.
     pub passed_over: Vec<PassedOver>,
+    /// Why videos were passed over, though something was to read them: it does not work. What the index has of videos was kept.
+    pub video_fault: Option<VideoError>,
     /// What reading text in photos has come to; `None` if none was to be read, or the run was interrupted before.
     pub text: Option<TextReport>,
     /// The run was interrupted. All it did is committed; the next run goes on from there.

@@ -35,7 +35,6 @@ pub(crate) struct Unread {
     ids: Vec<u64>,
     path: PathBuf,
     stamp: Stamp,
-    hash: [u8; 16],
 }
 
 /// What is noted of a picture without text.
@@ -58,42 +57,39 @@ pub(crate) fn unread(records: Vec<Record>, reader: &dyn ReadText) -> Vec<Unread>
         if asset.kind != Kind::Photo || is_read {
             continue;
         }
-        // Zero is no hash.
-        let place = if asset.hash == [0; 16] { None } else { places.get(&asset.hash) };
+        let place = asset.content().and_then(|hash| places.get(&hash));
         match place {
             Some(&place) => unread[place].ids.push(id),
             None => {
                 places.insert(asset.hash, unread.len());
-                unread.push(Unread { ids: vec![id], path: asset.path, stamp: asset.stamp, hash: asset.hash });
+                unread.push(Unread { ids: vec![id], path: asset.path, stamp: asset.stamp });
             }
         }
     }
     unread
 }
 
-/// Takes over what another index has of the same contents.
-pub(crate) fn take_over(
-    records: Vec<Record>,
-    unread: &mut Vec<Unread>,
-    reader: &dyn ReadText,
-    writer: &mut IndexWriter,
-) -> Result<(), IndexerError> {
-    let known: HashMap<[u8; 16], PictureText> = records
-        .into_iter()
-        .filter_map(|record| Some((record.asset.hash, record.asset.text.filter(|text| is_current(text, reader))?)))
-        .collect();
-    let mut left = Vec::new();
-    for photo in unread.drain(..) {
-        match known.get(&photo.hash).filter(|_| photo.hash != [0; 16]) {
-            Some(text) => {
-                for &id in &photo.ids {
-                    writer.set_text(id, text.clone())?;
-                }
-            }
-            None => left.push(photo),
+/// Carries over what the index that is to be replaced has of the same contents, whatever read it: a rebuild on a machine that cannot
+/// read text must not cost what was read. What something better could read is read again later, as it would be there.
+///
+/// # Errors
+/// Those of the writer.
+pub(crate) fn carry_over(replaced: Vec<Record>, writer: &mut IndexWriter) -> Result<(), IndexerError> {
+    let of_content = |Record { asset, .. }: Record| Some((asset.content()?, asset.text?));
+    let known: HashMap<[u8; 16], PictureText> = replaced.into_iter().filter_map(of_content).collect();
+    if known.is_empty() {
+        return Ok(());
+    }
+    for Record { id, asset, .. } in writer.records()? {
+        if asset.text.is_none()
+            && let Some(text) = asset.content().and_then(|hash| known.get(&hash))
+        {
+            writer.set_text(id, text.clone())?;
         }
     }
-    *unread = left;
+    if writer.has_changes() {
+        writer.commit()?;
+    }
     Ok(())
 }
 
@@ -123,8 +119,6 @@ pub(crate) fn read(
     let mut pass =
         Pass { writer, reader: &*ocr.reader, failures: Vec::new(), report: TextReport::default(), uncommitted: 0 };
     if photos.is_empty() {
-        // All may have been taken over.
-        pass.commit()?;
         return Ok(pass.report);
     }
     progress.event(Event::Text { done: 0, total });

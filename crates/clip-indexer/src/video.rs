@@ -13,15 +13,49 @@ use clip_video::{Description, Video, VideoError};
 use crate::found::{FoundFile, Known};
 use crate::options::VideoOptions;
 use crate::report::SkipReason;
+use crate::sidecars::is_video;
 use crate::wall_clock::now;
 
 /// Stands for how frames are chosen, besides the version of ffmpeg. To be raised when videos that could not be read may be read.
 const DECODER_VERSION: &str = "1";
 
-/// Stands for what decodes videos: where it is another, those that failed are tried again.
-pub(crate) fn decoder_id(videos: &VideoOptions) -> u64 {
-    let hash = hash_bytes(format!("{DECODER_VERSION} {}", videos.ffmpeg.version()).as_bytes()).0;
-    u64::from_le_bytes(std::array::from_fn(|at| hash[at]))
+/// What this module reads of videos that photos do not have: raised when that becomes more.
+const OWN_DETAILS: u32 = 1;
+
+/// The version of what reads the details of videos. It ascends whenever either part does.
+pub(crate) const VIDEO_DETAILS_VERSION: u32 = DETAILS_VERSION + OWN_DETAILS;
+
+/// Stands for what decodes videos: where it is another, those that failed are tried again. `None` if nobody has asked the program
+/// yet which it is.
+pub(crate) fn decoder_id(videos: &VideoOptions) -> Option<u64> {
+    let hash = hash_bytes(format!("{DECODER_VERSION} {}", videos.ffmpeg.known_version()?).as_bytes()).0;
+    Some(u64::from_le_bytes(std::array::from_fn(|at| hash[at])))
+}
+
+/// What is wrong with the program that is to read videos, if there are some for it to read. It is not started otherwise.
+pub(crate) fn fault(videos: Option<&VideoOptions>, known: &[Known], found: &[FoundFile]) -> Option<VideoError> {
+    let videos = videos?;
+    if has_news(known, found) { videos.ffmpeg.version().err() } else { None }
+}
+
+/// Whether there is a video among these files that the index does not have as it is.
+fn has_news(known: &[Known], found: &[FoundFile]) -> bool {
+    let known: HashMap<&Path, &Known> =
+        known.iter().filter(|known| known.kind == Kind::Video).map(|known| (known.path.as_path(), known)).collect();
+    let is_known =
+        |file: &FoundFile| known.get(file.path.as_path()).is_some_and(|known| known.stamp.same_content(&file.stamp));
+    found.iter().any(|file| is_video(&file.path) && !file.in_cloud && !is_known(file))
+}
+
+/// How many videos of an index that is to be replaced are still there, and would be missing in the new one if it is made without
+/// anything that reads videos.
+pub(crate) fn at_stake(known: &[Known], scope: &[PathBuf]) -> u64 {
+    let is_there = |known: &&Known| {
+        known.kind == Kind::Video
+            && scope.iter().any(|root| known.path.starts_with(root))
+            && known.path.symlink_metadata().is_ok()
+    };
+    known.iter().filter(is_there).count() as u64
 }
 
 /// Videos that the index has as parts of photos, where the photos are as it knows them.
@@ -103,6 +137,8 @@ pub(crate) fn to_asset(file: &FoundFile, description: &Description) -> Asset {
         kind: Kind::Video,
         width: description.width,
         height: description.height,
+        duration: description.duration.and_then(|duration| u64::try_from(duration.as_millis()).ok()),
+        rotation: (description.rotation != 0).then_some(description.rotation),
         taken_at: read.taken_at,
         utc_offset: read.utc_offset,
         camera: read.camera,
@@ -115,7 +151,7 @@ pub(crate) fn to_asset(file: &FoundFile, description: &Description) -> Asset {
         people: read.people,
         label: read.label,
         places: read.places,
-        details_version: DETAILS_VERSION,
+        details_version: VIDEO_DETAILS_VERSION,
         sidecars: file.sidecars.stamp,
         ..Asset::default()
     }

@@ -344,3 +344,49 @@ fn an_index_that_takes_the_place_of_another_takes_over_its_text() {
     };
     assert_eq!(texts(&IndexReader::open(&staged).unwrap()), texts(&old));
 }
+
+#[test]
+fn an_index_that_takes_the_place_of_another_keeps_its_text_where_nothing_reads_any() {
+    let mut library = three();
+    reading(&mut library, Colours::default());
+    library.run();
+    let old = library.reader();
+    let expected = some(&["Green Street", "", "blue"]);
+    let made_anew = |library: &Library, name: &str| {
+        let staged = library.beside(name);
+        let indexer = Indexer::new(&library.encoder, &staged).options(library.options.clone()).in_place_of(&old);
+        let report = indexer.run(&[library.root()]).unwrap();
+        let mut records = IndexReader::open(&staged).unwrap().all_records().unwrap();
+        records.sort_by(|a, b| a.asset.path.cmp(&b.asset.path));
+        let texts = records.into_iter().map(|record| record.asset.text.map(|text| text.words)).collect::<Vec<_>>();
+        (texts, report)
+    };
+    // A program that is not there, one that is not wanted any more, and one that fails.
+    library.options.ocr = None;
+    assert_eq!(made_anew(&library, "without").0, expected);
+    library.options.forget_text_languages = true;
+    assert_eq!(made_anew(&library, "unwanted").0, expected);
+    library.options.forget_text_languages = false;
+    let better = reading(&mut library, Colours { version: 1, fails: Fails::AtOnce.into(), ..Colours::default() });
+    let (texts, report) = made_anew(&library, "failing");
+    assert_eq!((texts, text_of(&report)), (expected.clone(), [0, 0, 0, 2]));
+    // What is better reads all of it again.
+    *better.fails.lock().unwrap() = Fails::Never;
+    let (texts, report) = made_anew(&library, "better");
+    assert_eq!((texts, text_of(&report)), (expected, [2, 2, 0, 0]));
+}
+
+#[test]
+fn without_the_option_no_photo_is_looked_at() {
+    let mut library = three();
+    let reader = reading(&mut library, Colours::default());
+    let ocr = library.options.ocr.take();
+    library.run();
+    library.photo("more.png", GREY);
+    library.run();
+    assert_eq!((reader.looked.load(Ordering::Relaxed), reader.read.load(Ordering::Relaxed)), (0, 0));
+    assert!(texts(&library).iter().all(Option::is_none));
+    library.options.ocr = ocr;
+    library.run();
+    assert!(reader.looked.load(Ordering::Relaxed) > 0);
+}

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clip_index::{Asset, Kind, Record, SearchOptions};
-use clip_indexer::{Changes, Event, Indexer, PassedOverKind, Report, Session, SkipReason, VideoOptions};
+use clip_index::{Asset, IndexWriter, Kind, Record, SearchOptions};
+use clip_indexer::{Changes, Event, Indexer, IndexerError, PassedOverKind, Report, Session, SkipReason, VideoOptions};
 use clip_video::Ffmpeg;
 use support::{BLUE, GREEN, GREY, Library, RED, counts, embedding};
 
@@ -87,6 +87,10 @@ fn a_search_finds_the_second_of_a_video() {
     assert_eq!(best(&library, GREY), (PathBuf::from("photo.png"), 0));
     let film = record(&library, "film.mp4");
     assert_eq!((film.asset.kind, film.asset.width, film.asset.height), (Kind::Video, 64, 48));
+    assert_eq!((film.asset.duration, film.asset.rotation), (Some(7200), None));
+    assert_eq!((report.videos, report.frames), (1, 3));
+    let status = library.reader().status().unwrap();
+    assert_eq!((status.photos, status.videos, status.frames), (1, 1, 3));
     assert_eq!(film.positions.len(), 3, "{:?}", film.positions);
     assert_eq!(library.encoder.embedded(), 4);
 
@@ -361,4 +365,128 @@ fn the_video_of_a_live_photo_is_part_of_it_and_others_are_their_own() {
     }
     assert_eq!(run(&library).0, 0);
     assert_eq!(library.records().len(), 3);
+}
+
+/// A program in the place of ffmpeg.
+#[cfg(unix)]
+fn program(library: &Library, script: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let path = library.beside("ffmpeg");
+    // Written by another process: a thread of another test may be starting a program just now, which would have the file open.
+    let write = format!("printf '%s' \"$1\" > '{}'", path.display());
+    assert!(Command::new("sh").args(["-c", &write, "-", script]).status().unwrap().success());
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+#[test]
+fn ffmpeg_is_not_started_where_it_is_of_no_use() {
+    let Some(mut library) = library() else { return };
+    library.photo("photo.png", GREY);
+    let fresh = |library: &mut Library| {
+        let videos = library.options.videos.as_mut().unwrap();
+        videos.ffmpeg = Ffmpeg::at(videos.ffmpeg.program().to_path_buf());
+        videos.ffmpeg.clone()
+    };
+    let ffmpeg = fresh(&mut library);
+    library.run();
+    assert_eq!(ffmpeg.known_version(), None, "there is no video");
+    video(&library, "film.mp4", &SCENES);
+    library.run();
+    assert!(ffmpeg.known_version().is_some());
+    let ffmpeg = fresh(&mut library);
+    assert_eq!(counts(&library.run()), [0, 0, 2, 0, 0, 0]);
+    assert_eq!(ffmpeg.known_version(), None, "the index has it as it is");
+    // Whether a bad one is worth another try depends on its version.
+    fs::write(library.at("words.mp4"), "these are words").unwrap();
+    library.run();
+    let ffmpeg = fresh(&mut library);
+    let report = library.run();
+    assert_eq!((report.skipped.len(), report.skipped_before.len()), (0, 1));
+    assert!(ffmpeg.known_version().is_some());
+}
+
+#[cfg(unix)]
+#[test]
+fn where_ffmpeg_does_not_work_videos_are_passed_over_once_and_known_ones_stay() {
+    let Some(mut library) = library() else { return };
+    library.photo("photo.png", GREY);
+    video(&library, "film.mp4", &SCENES);
+    library.run();
+    let working = library.options.videos.clone();
+    video(&library, "new.mp4", &[(RED, 1.0)]);
+    video(&library, "newer.mkv", &[(BLUE, 1.0)]);
+    library.photo("new.png", RED);
+    let broken = program(&library, "#!/bin/sh\necho something else\n");
+    library.options.videos = Some(VideoOptions::new(Ffmpeg::at(broken)));
+    let report = library.run();
+    assert!(matches!(report.video_fault, Some(clip_video::VideoError::NotFfmpeg { .. })), "{:?}", report.video_fault);
+    assert_eq!(counts(&report), [1, 0, 1, 0, 0, 0], "as without one, but said");
+    let passed: u64 = report.passed_over.iter().map(|passed| passed.files).sum();
+    assert_eq!((passed, report.passed_over[0].kind), (3, PassedOverKind::Video));
+    assert_eq!(library.records().len(), 3);
+    library.options.videos = working;
+    let report = library.run();
+    assert!(report.video_fault.is_none());
+    assert_eq!((counts(&report), report.videos), ([2, 0, 3, 0, 0, 0], 2));
+}
+
+#[test]
+fn an_index_without_its_videos_takes_no_others_place_unless_they_are_to_be_forgotten() {
+    let Some(mut library) = library() else { return };
+    library.photo("photo.png", GREY);
+    for name in ["a.mp4", "b.mp4", "sub/c.mp4"] {
+        let colour = [u8::from(name == "a.mp4") * 200, 40, 40];
+        video(&library, name, &[(colour, 1.0), (GREEN, 1.0)]);
+    }
+    library.run();
+    let (old, mut number) = (library.reader(), 0);
+    let mut made_anew = |library: &Library, root: PathBuf| {
+        number += 1;
+        let staged = library.beside(format!("staged-{number}"));
+        let indexer = Indexer::new(&library.encoder, &staged).options(library.options.clone()).in_place_of(&old);
+        indexer.run(&[root]).map(|report| (report.indexed, report.videos))
+    };
+    let lost = |result: Result<(u64, u64), IndexerError>| match result.unwrap_err() {
+        IndexerError::VideosAtStake { videos, fault } => (videos, fault.map(|fault| fault.to_string())),
+        error => panic!("{error}"),
+    };
+    let working = library.options.videos.take();
+    let before = library.encoder.embedded();
+    assert_eq!(lost(made_anew(&library, library.root())), (3, None));
+    assert_eq!(library.encoder.embedded(), before, "it is told before anything is done");
+    assert_eq!(lost(made_anew(&library, library.at("sub"))), (1, None), "of these folders");
+    library.options.videos = Some(VideoOptions::new(Ffmpeg::at(library.beside("no-ffmpeg"))));
+    let (videos, fault) = lost(made_anew(&library, library.root()));
+    assert!(videos == 3 && fault.as_ref().is_some_and(|fault| fault.contains("cannot be started")), "{fault:?}");
+
+    // What is gone or excluded would not be in it anyway.
+    library.options.videos = None;
+    fs::remove_file(library.at("a.mp4")).unwrap();
+    library.options.exclude = vec![library.at("sub")];
+    assert_eq!(lost(made_anew(&library, library.root())).0, 1);
+    library.options.exclude = vec!["*.mp4".into()];
+    assert_eq!(made_anew(&library, library.root()).unwrap(), (1, 0));
+    library.options.exclude = Vec::new();
+    library.options.forget_unreachable = true;
+    assert_eq!(made_anew(&library, library.root()).unwrap(), (1, 0));
+    library.options.forget_unreachable = false;
+    library.options.videos = working;
+    assert_eq!(made_anew(&library, library.root()).unwrap(), (3, 2));
+}
+
+#[test]
+fn videos_that_an_earlier_version_indexed_are_described_again() {
+    let Some(library) = library() else { return };
+    video(&library, "film.mp4", &SCENES);
+    library.run();
+    let film = record(&library, "film.mp4");
+    let mut writer = IndexWriter::open_or_create(library.index(), &support::model()).unwrap();
+    let earlier = Asset { details_version: film.asset.details_version - 1, duration: None, ..film.asset.clone() };
+    writer.set_details(film.id, earlier).unwrap();
+    writer.close().unwrap();
+    let (embedded, report) = run(&library);
+    assert_eq!((embedded, report.details_read), (0, 1));
+    assert_eq!(record(&library, "film.mp4").asset, film.asset);
+    assert_eq!(library.run().details_read, 0);
 }

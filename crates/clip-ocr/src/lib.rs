@@ -22,7 +22,6 @@ mod error;
 mod languages;
 mod looks;
 mod montage;
-mod process;
 mod sizing;
 mod tesseract;
 mod text;

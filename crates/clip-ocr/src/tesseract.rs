@@ -5,12 +5,12 @@ use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use clip_process::{Bounds, Fault, Limits, exchange};
 use fast_image_resize::FilterType;
 use image::RgbImage;
 
 use crate::looks::Region;
 use crate::montage::montage;
-use crate::process::{self, Bounds};
 use crate::sizing::{Grey, fitted};
 use crate::{Languages, OcrError, ReadText, Text, looks, tsv};
 
@@ -27,7 +27,9 @@ const MOSTLY_TEXT: f32 = 0.5;
 /// Less sure words are mostly none, in percent.
 const LEAST_CONFIDENCE: f32 = 60.0;
 /// For questions about the program itself.
-const SHORTLY: Bounds = Bounds { longest: Duration::from_secs(20), most: 1 << 20 };
+const SHORTLY: TesseractLimits = TesseractLimits { longest: Duration::from_secs(20), most_output: 1 << 20 };
+/// Bytes of data that it may have in memory: ten times what the largest picture takes with three languages.
+const MOST_MEMORY: u64 = 4 << 30;
 
 /// Bounds for one picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +86,7 @@ fn languages_of(program: &Path) -> Result<Vec<String>, OcrError> {
         found: String::from_utf8_lossy(output).chars().take(100).collect(),
     };
     let mut command = Command::new(program);
-    let output = match process::run(command.arg("--list-langs"), &[], SHORTLY, &AtomicBool::new(false)) {
+    let output = match run(command.arg("--list-langs"), Vec::new(), SHORTLY, &AtomicBool::new(false)) {
         Ok(output) => output,
         Err(error @ OcrError::NoProgram { .. }) => return Err(error),
         Err(error) => return Err(not_tesseract(error.to_string().as_bytes())),
@@ -96,6 +98,26 @@ fn languages_of(program: &Path) -> Result<Vec<String>, OcrError> {
         return Err(not_tesseract(&output));
     }
     Ok(lines.map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect())
+}
+
+/// What the program writes to its standard output.
+fn run(
+    command: &mut Command,
+    input: Vec<u8>,
+    TesseractLimits { longest, most_output }: TesseractLimits,
+    cancel: &AtomicBool,
+) -> Result<Vec<u8>, OcrError> {
+    // One thread, which cannot compute for longer than it takes.
+    let limits = Limits { memory: MOST_MEMORY, processor_time: longest };
+    match exchange(command, input, &Bounds { longest, most_output, limits }, cancel) {
+        Ok(output) if output.status.success() => Ok(output.stdout),
+        Ok(output) => Err(OcrError::Died { how: output.status.to_string() }),
+        Err(Fault::NotStarted(error)) => Err(OcrError::NoProgram { program: command.get_program().into(), error }),
+        Err(Fault::TookTooLong { after }) => Err(OcrError::TookTooLong { longest: after }),
+        Err(Fault::TooMuch { most }) => Err(OcrError::TooMuch { most }),
+        Err(Fault::Cancelled) => Err(OcrError::Cancelled),
+        Err(Fault::Io(error)) => Err(error.into()),
+    }
 }
 
 impl ReadText for Tesseract {
@@ -123,8 +145,7 @@ impl ReadText for Tesseract {
             .args(["stdin", "stdout", "--psm", MODE, "-l", self.languages.as_str(), "-c", "tessedit_create_tsv=1"])
             // Its threads are slower than none, and there are as many processes as threads of ours.
             .env("OMP_THREAD_LIMIT", "1");
-        let bounds = Bounds { longest: self.limits.longest, most: self.limits.most_output };
-        let output = process::run(&mut command, &grey.to_pgm(), bounds, cancel)?;
+        let output = run(&mut command, grey.to_pgm(), self.limits, cancel)?;
         Ok(tsv::read(&output, LEAST_CONFIDENCE))
     }
 }

@@ -7,7 +7,7 @@ use clip_index::{IndexError, IndexReader, Kind, Mean, Neighbour, Record, SearchO
 use roaring::RoaringTreemap;
 
 use crate::absent::is_absent;
-use crate::distinct::{Group, UNKNOWN};
+use crate::distinct::Group;
 use crate::embed::unit;
 use crate::likeness::{Looks, SAME_MOMENT, Scale};
 
@@ -106,7 +106,8 @@ impl<'a> Alikes<'a> {
                 continue;
             }
             let other_looks = Looks::of(&other.asset);
-            let is_alike = record.asset.hash == other.asset.hash && record.asset.hash != UNKNOWN
+            let content = record.asset.content();
+            let is_alike = content.is_some() && content == other.asset.content()
                 || looks.same_picture(&other_looks, || Some(far)).is_some()
                 || looks.same_moment(&other_looks);
             if is_alike && !(self.only_present && is_absent(&other.asset.path)) {

@@ -11,9 +11,6 @@ use std::path::Path;
 
 use clip_index::{Kind, Neighbour, Position, Record};
 
-/// Stands for the hash of a file whose content is not known, as that of an imported photo may be.
-pub(crate) const UNKNOWN: [u8; 16] = [0; 16];
-
 /// Items of identical files, and of nothing else, in the order in which they were found: of a video, the best.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Group {
@@ -41,11 +38,10 @@ enum Key {
 impl Key {
     /// `None` for a file that is known to be like no other.
     fn of(item: u64, record: &Record) -> Option<Key> {
-        let (hash, is_known) = (record.asset.hash, record.asset.hash != UNKNOWN);
-        match record.asset.kind {
-            Kind::Video if is_known => Some(Key::Video(hash)),
-            Kind::Video => Some(Key::File(record.id)),
-            _ => is_known.then(|| Key::Place(hash, record.position(item).unwrap_or_default())),
+        match (record.asset.kind, record.asset.content()) {
+            (Kind::Video, Some(hash)) => Some(Key::Video(hash)),
+            (Kind::Video, None) => Some(Key::File(record.id)),
+            (_, hash) => hash.map(|hash| Key::Place(hash, record.position(item).unwrap_or_default())),
         }
     }
 }

@@ -12,7 +12,7 @@ use clip_index::{Asset, IndexError, IndexReader, KinKeys, Kind, Mean, Record, Sh
 use roaring::RoaringTreemap;
 
 use crate::absent::is_absent;
-use crate::distinct::{Group, UNKNOWN};
+use crate::distinct::Group;
 use crate::embed::unit;
 
 /// Clocks of one camera write the time of a photo and of its raw file a little apart.
@@ -400,14 +400,14 @@ fn show_best(group: &mut Group) {
     if rank(&record.asset) >= rank(shown) {
         return;
     }
-    let hash = record.asset.hash;
+    let content = record.asset.content();
     let best = group.kin.swap_remove(at);
     group.kin.append(&mut group.members);
     group.members.push(best);
     // Its copies stay with it.
-    if hash != UNKNOWN {
-        let (copies, kin) =
-            std::mem::take(&mut group.kin).into_iter().partition(|(_, record)| record.asset.hash == hash);
+    if content.is_some() {
+        let is_copy = |(_, record): &Item| record.asset.content() == content;
+        let (copies, kin) = std::mem::take(&mut group.kin).into_iter().partition(is_copy);
         group.kin = kin;
         group.members.extend::<Vec<Item>>(copies);
     }

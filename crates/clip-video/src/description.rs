@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::light::Light;
+
 /// What ffmpeg says of a video.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Description {
@@ -9,6 +11,10 @@ pub struct Description {
     pub width: u32,
     /// Height in pixels, upright.
     pub height: u32,
+    /// By how many degrees, clockwise, the stored pictures are turned to be upright: 0, 90, 180 or 270.
+    pub rotation: u16,
+    /// What the codes of its pictures stand for.
+    pub light: Light,
     /// How long it is; `None` if the file does not tell.
     pub duration: Option<Duration>,
     /// When it was made, as the file has it: "2020-02-03T04:05:06.000000Z".
@@ -42,6 +48,7 @@ pub(crate) fn read(said: &str) -> Option<Description> {
             if is_in_pictures {
                 has_pictures = true;
                 (found.width, found.height) = size(line).unwrap_or_default();
+                found.light = light(line);
             }
         } else if let Some(rest) = line.strip_prefix("creation_time ") {
             let text = rest.trim_start_matches([' ', ':']).trim_end();
@@ -51,13 +58,23 @@ pub(crate) fn read(said: &str) -> Option<Description> {
         } else if let Some(rest) = line.strip_prefix("displaymatrix: rotation of ")
             && is_in_pictures
         {
-            let degrees: f64 = rest.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0.0);
-            if (degrees.abs() - 90.0).abs() < 45.0 {
+            found.rotation = rest.split(' ').next().map(quarters).unwrap_or_default();
+            if found.rotation % 180 != 0 {
                 std::mem::swap(&mut found.width, &mut found.height);
             }
+            // Another matrix of the same stream turns nothing.
+            is_in_pictures = false;
         }
     }
     has_pictures.then_some(found)
+}
+
+/// Degrees counter-clockwise as the nearest number of quarter turns clockwise, in degrees.
+fn quarters(degrees: &str) -> u16 {
+    let degrees: f64 = degrees.parse().ok().filter(|degrees: &f64| degrees.is_finite()).unwrap_or(0.0);
+    let quarters = (-degrees / 90.0).round().rem_euclid(4.0);
+    // What is read is 0, 1, 2 or 3.
+    90 * quarters as u16
 }
 
 /// "00:01:02.50" as a duration.
@@ -68,6 +85,16 @@ fn clock(text: &str) -> Option<Duration> {
     let seconds: f64 = parts.next()?.parse().ok()?;
     let whole = hours.checked_mul(3600)?.checked_add(minutes.checked_mul(60)?)?;
     Duration::from_secs(whole).checked_add(Duration::try_from_secs_f64(seconds).ok()?)
+}
+
+/// What stands for the light in "yuv420p10le(tv, bt2020nc/bt2020/smpte2084, progressive)".
+fn light(line: &str) -> Light {
+    let is_called = |name: &str| line.split([' ', ',', '/', '(', ')']).any(|word| word == name);
+    match () {
+        () if is_called("smpte2084") => Light::Pq,
+        () if is_called("arib-std-b67") => Light::Hlg,
+        () => Light::Standard,
+    }
 }
 
 /// The first "320x240" of a line: "0x31637661" is none.
@@ -100,7 +127,42 @@ mod tests {
         let found = read(PHONE).unwrap();
         let duration = Some(Duration::from_millis(3_725_320));
         let created_at = Some("2020-02-03T04:05:06.000000Z".to_owned());
-        assert_eq!(found, Description { width: 1080, height: 1920, duration, created_at });
+        let light = Light::Standard;
+        assert_eq!(found, Description { width: 1080, height: 1920, rotation: 90, light, duration, created_at });
+    }
+
+    #[test]
+    fn the_light_of_phones_that_film_with_a_high_dynamic_range() {
+        let line =
+            |pixels: &str| format!("  Stream #0:0: Video: hevc (Main 10) (hvc1 / 0x31637668), {pixels}, 1920x1080");
+        for (pixels, expected) in [
+            ("yuv420p10le(tv, bt2020nc/bt2020/smpte2084, progressive)", Light::Pq),
+            ("yuv420p10le(tv, bt2020nc/bt2020/arib-std-b67)", Light::Hlg),
+            ("yuv420p10le(tv, bt2020nc/bt2020/bt709, progressive)", Light::Standard),
+            ("yuv420p(tv, bt709, progressive)", Light::Standard),
+        ] {
+            assert_eq!(read(&line(pixels)).unwrap().light, expected, "{pixels}");
+        }
+    }
+
+    #[test]
+    fn turns_are_clockwise_and_by_quarters() {
+        for (degrees, expected) in [
+            ("-90.00", 90),
+            ("90.00", 270),
+            ("180.00", 180),
+            ("-180.00", 180),
+            ("0.00", 0),
+            ("-89.20", 90),
+            ("30", 0),
+            ("nan", 0),
+            ("-1e300", 0),
+            ("x", 0),
+        ] {
+            assert_eq!(quarters(degrees) % 360, expected, "{degrees}");
+        }
+        let twice = PHONE.to_owned() + "      displaymatrix: rotation of -90.00 degrees\n";
+        assert_eq!(read(&twice), read(PHONE));
     }
 
     #[test]

@@ -1,14 +1,16 @@
 //! The program, and what it is told to do.
 
 use std::ffi::OsString;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStderr, ChildStdout, Command};
+use std::process::{ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use clip_process::{Bounds, Fault, Running, exchange};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use image::RgbImage;
 
@@ -16,8 +18,8 @@ use crate::choice::Choice;
 use crate::description::{self, Description};
 use crate::error::VideoError;
 use crate::frame::Frame;
+use crate::light;
 use crate::pictures::{self, BadStream, LONGEST_SIDE};
-use crate::process::Running;
 use crate::sampling::{Limits, Plan, Sampling};
 use crate::words::{LastWords, each_line, time_of_frame};
 
@@ -34,7 +36,10 @@ const LATE: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(20);
 
 /// The most bytes of an answer.
-const LONGEST_ANSWER: u64 = 1 << 18;
+const LONGEST_ANSWER: usize = 1 << 18;
+
+/// What stands for the name of a video in what is said of it.
+const NAME: &str = "file:video";
 
 /// Times that are waited with for their pictures.
 const MOST_TIMES: usize = 1 << 12;
@@ -51,12 +56,22 @@ pub struct Video {
     pub is_cut: bool,
 }
 
-/// An ffmpeg that runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An ffmpeg, which is started when there is a video to be read. Clones share what is known of it.
+#[derive(Debug, Clone)]
 pub struct Ffmpeg {
     program: PathBuf,
-    version: String,
+    /// What it answered; nothing before it was asked, and nothing where it gave no answer.
+    version: Arc<OnceLock<String>>,
 }
+
+/// The same if they are the same program.
+impl PartialEq for Ffmpeg {
+    fn eq(&self, other: &Ffmpeg) -> bool {
+        self.program == other.program
+    }
+}
+
+impl Eq for Ffmpeg {}
 
 impl Ffmpeg {
     /// The first ffmpeg in these folders. Those that are not absolute are left out: what they name depends on where a program
@@ -67,24 +82,19 @@ impl Ffmpeg {
         programs.into_iter().find(|program| is_program(program))
     }
 
+    /// The program at this path. It is not started, and so not known to be ffmpeg, before it is needed.
+    pub fn at(program: PathBuf) -> Ffmpeg {
+        Ffmpeg { program, version: Arc::default() }
+    }
+
     /// Takes the program at this path, if it runs and says which ffmpeg it is.
     ///
     /// # Errors
-    /// [`VideoError::NotStarted`], [`VideoError::NotFfmpeg`] and [`VideoError::Hung`].
+    /// Those of [`version`](Ffmpeg::version).
     pub fn open(program: &Path) -> Result<Ffmpeg, VideoError> {
-        let found = Ffmpeg { program: program.to_path_buf(), version: String::new() };
-        let mut command = found.command();
-        command.arg("-version");
-        let (answer, _) = found.ask(command, &Limits::default(), ANSWER, &AtomicBool::new(false))?;
-        let first = answer.lines().next().unwrap_or_default();
-        let version = first.strip_prefix("ffmpeg version ").and_then(|rest| rest.split(' ').next());
-        match version {
-            Some(version) => Ok(Ffmpeg { version: version.chars().take(80).collect(), ..found }),
-            None => {
-                let first: String = first.chars().take(80).collect();
-                Err(VideoError::NotFfmpeg { program: found.program, found: format!("{first:?}") })
-            }
-        }
+        let ffmpeg = Ffmpeg::at(program.to_path_buf());
+        ffmpeg.version()?;
+        Ok(ffmpeg)
     }
 
     /// Where the program is.
@@ -92,9 +102,31 @@ impl Ffmpeg {
         &self.program
     }
 
-    /// Its version, in its own words.
-    pub fn version(&self) -> &str {
-        &self.version
+    /// Its version, in its own words. It is asked once; where it gives none, it is asked again the next time.
+    ///
+    /// # Errors
+    /// [`VideoError::NotStarted`], [`VideoError::NotFfmpeg`] and [`VideoError::Hung`].
+    pub fn version(&self) -> Result<&str, VideoError> {
+        if let Some(version) = self.version.get() {
+            return Ok(version);
+        }
+        let mut command = self.command();
+        command.arg("-version");
+        let (answer, _) = self.ask(command, &Limits::default(), ANSWER, &AtomicBool::new(false))?;
+        let first = answer.lines().next().unwrap_or_default();
+        let version = first.strip_prefix("ffmpeg version ").and_then(|rest| rest.split(' ').next());
+        match version {
+            Some(version) => Ok(self.version.get_or_init(|| version.chars().take(80).collect())),
+            None => {
+                let first: String = first.chars().take(80).collect();
+                Err(VideoError::NotFfmpeg { program: self.program.clone(), found: format!("{first:?}") })
+            }
+        }
+    }
+
+    /// Its version, if it was asked before.
+    pub fn known_version(&self) -> Option<&str> {
+        self.version.get().map(String::as_str)
     }
 
     /// What a file says of itself. Nothing is decoded.
@@ -108,6 +140,9 @@ impl Ffmpeg {
         command.args(["-hide_banner", "-nostdin", "-v", "info"]);
         input(&mut command, path);
         let (_, said) = self.ask(command, limits, limits.silence, cancel)?;
+        let name = input_name(path).to_string_lossy().into_owned();
+        // A name may have line breaks in it, and after them what looks like a description.
+        let said = said.replace(&name, NAME);
         if let Some(found) = description::read(&said) {
             return Ok(found);
         }
@@ -116,7 +151,7 @@ impl Ffmpeg {
         }
         let mut words = LastWords::default();
         said.lines().for_each(|line| words.push(line));
-        Err(VideoError::Unreadable { said: words.message(&input_name(path).to_string_lossy()) })
+        Err(VideoError::Unreadable { said: words.message(NAME) })
     }
 
     /// The frames of a video that are worth looking at, no larger than that their shorter sides have `shorter_side` pixels.
@@ -139,7 +174,7 @@ impl Ffmpeg {
         let plan = sampling.plan(&description);
         reserve(memory(&description, shorter_side, plan.most_frames));
         let taken = self.choose(path, shorter_side, &plan, limits, cancel);
-        let (frames, is_cut) = match taken {
+        let (mut frames, is_cut) = match taken {
             // Screen recordings may have a single key frame.
             Ok((frames, _)) if plan.key_frames_only && frames.len() < 2 => {
                 let plan = Plan { key_frames_only: false, ..plan };
@@ -147,6 +182,7 @@ impl Ffmpeg {
             }
             taken => taken?,
         };
+        frames.iter_mut().for_each(|frame| light::to_standard(description.light, &mut frame.picture));
         Ok(Video { description, frames, is_cut })
     }
 
@@ -165,7 +201,7 @@ impl Ffmpeg {
         cancel: &AtomicBool,
     ) -> Result<RgbImage, VideoError> {
         let mut command = self.command();
-        command.args(["-hide_banner", "-nostdin", "-nostats", "-v", "error", "-threads", &limits.threads.to_string()]);
+        command.args(["-hide_banner", "-nostdin", "-nostats", "-v", "info", "-threads", &limits.threads.to_string()]);
         // Before the input: from the key frame before that time on, not from the beginning.
         command.args(["-ss", &format!("{}.{:03}", at / 1000, at % 1000)]);
         input(&mut command, path);
@@ -178,7 +214,14 @@ impl Ffmpeg {
         let (said, pictures) = (spawn_answer(stderr)?, spawn_reader(stdout, most_pixels)?);
         loop {
             match pictures.recv_timeout(LOOK_UP) {
-                Ok(Ok(picture)) => return Ok(picture),
+                Ok(Ok(mut picture)) => {
+                    // It ends after one frame, and has said what it is a frame of.
+                    let said = said.recv_timeout(LATE).ok().flatten().unwrap_or_default();
+                    let said = said.replace(&*input_name(path).to_string_lossy(), NAME);
+                    let light = description::read(&said).unwrap_or_default().light;
+                    light::to_standard(light, &mut picture);
+                    return Ok(picture);
+                }
                 Ok(Err(BadStream::Unasked { found })) => {
                     let expected = format!("a frame of at most {most_pixels} pixels");
                     return Err(VideoError::Flood { expected, found });
@@ -216,7 +259,8 @@ impl Ffmpeg {
         input(&mut command, path);
         // The first moving pictures: a cover is `V`'s exception.
         command.args(["-map", "0:V:0", "-an", "-sn", "-dn", "-map_metadata", "-1", "-filter_threads", "1"]);
-        command.arg("-vf").arg(filter(plan.step, shorter_side));
+        let teller = teller();
+        command.arg("-vf").arg(filter(plan.step, shorter_side, &teller));
         // The rate is that of the numbers that the filter gives: each frame comes once.
         command.args(["-r", "25", "-c:v", "ppm", "-f", "image2pipe", "pipe:1"]);
         let started = Instant::now();
@@ -225,7 +269,7 @@ impl Ffmpeg {
         let words = Arc::new(Mutex::new(LastWords::default()));
         let most_pixels = u64::from(shorter_side.unwrap_or(LONGEST_SIDE / 2)) * u64::from(LONGEST_SIDE);
         // Neither thread is waited for: they end when the pipes do, at the latest when the program is killed.
-        let listener = spawn_listener(stderr, times_sender, Arc::clone(&words))?;
+        let listener = spawn_listener(stderr, teller, times_sender, Arc::clone(&words))?;
         let candidates = spawn_reader(stdout, most_pixels)?;
 
         let mut choice = Choice::new(plan.most_frames, plan.floor);
@@ -285,32 +329,32 @@ impl Ffmpeg {
         longest: Duration,
         cancel: &AtomicBool,
     ) -> Result<(String, String), VideoError> {
-        let started = Instant::now();
-        let (mut running, stdout, stderr) = self.start(&mut command, limits)?;
-        let (stdout, stderr) = (spawn_answer(stdout)?, spawn_answer(stderr)?);
-        let next = |answer: &Receiver<Option<String>>| loop {
-            match answer.recv_timeout(LOOK_UP) {
-                Ok(Some(text)) => return Ok(text),
-                Ok(None) => {
-                    let expected = format!("at most {LONGEST_ANSWER} bytes of answer");
-                    return Err(VideoError::Flood { expected, found: "more".to_owned() });
-                }
-                Err(RecvTimeoutError::Disconnected) => return Ok(String::new()),
-                Err(RecvTimeoutError::Timeout) if cancel.load(Ordering::Relaxed) => return Err(VideoError::Cancelled),
-                Err(RecvTimeoutError::Timeout) if started.elapsed() >= longest => {
-                    return Err(VideoError::Hung { after: longest });
-                }
-                Err(RecvTimeoutError::Timeout) => {}
+        let bounds = Bounds { longest, most_output: LONGEST_ANSWER, limits: limits.of_process() };
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        match exchange(&mut command, Vec::new(), &bounds, cancel) {
+            Ok(output) => Ok((text(output.stdout), text(output.stderr))),
+            Err(Fault::TookTooLong { after }) => Err(VideoError::Hung { after }),
+            Err(Fault::TooMuch { most }) => {
+                let expected = format!("at most {most} bytes of answer");
+                Err(VideoError::Flood { expected, found: "more".to_owned() })
             }
-        };
-        let answers = (next(&stdout)?, next(&stderr)?);
-        running.wait(LOOK_UP);
-        Ok(answers)
+            Err(Fault::Cancelled) => Err(VideoError::Cancelled),
+            Err(Fault::NotStarted(source) | Fault::Io(source)) => Err(self.not_started(source)),
+        }
     }
 
+    /// Starts a program whose streams are read while it runs.
     fn start(&self, command: &mut Command, limits: &Limits) -> Result<(Running, ChildStdout, ChildStderr), VideoError> {
-        let program = || self.program.clone();
-        Running::start(command, limits).map_err(|source| VideoError::NotStarted { program: program(), source })
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut running = Running::start(command, &limits.of_process()).map_err(|source| self.not_started(source))?;
+        match (running.take_stdout(), running.take_stderr()) {
+            (Some(stdout), Some(stderr)) => Ok((running, stdout, stderr)),
+            _ => Err(self.not_started(std::io::ErrorKind::BrokenPipe.into())),
+        }
+    }
+
+    fn not_started(&self, source: std::io::Error) -> VideoError {
+        VideoError::NotStarted { program: self.program.clone(), source }
     }
 
     fn command(&self) -> Command {
@@ -344,11 +388,16 @@ fn input_name(path: &Path) -> OsString {
     name
 }
 
+/// The name of the filter that tells times: one that no file can have in its name or its metadata, from where it would be told too.
+fn teller() -> String {
+    format!("showinfo@{:016x}", RandomState::new().build_hasher().finish())
+}
+
 /// Picks frames that lie a step apart, makes them small, tells their times, and numbers them.
-fn filter(step: Duration, shorter_side: Option<u32>) -> String {
+fn filter(step: Duration, shorter_side: Option<u32>, teller: &str) -> String {
     // A frame a little early is better than the next, which may be another scene.
     format!(
-        "select='isnan(prev_selected_t)+gte(t-prev_selected_t,{:.4})',{},format=rgb24,showinfo,setpts=N/25/TB",
+        "select='isnan(prev_selected_t)+gte(t-prev_selected_t,{:.4})',{},format=rgb24,{teller},setpts=N/25/TB",
         step.as_secs_f64() - 0.0005,
         scale(shorter_side)
     )
@@ -400,6 +449,7 @@ fn spawn_reader(stdout: ChildStdout, most_pixels: u64) -> Result<Receiver<Result
 /// A thread that sorts out what is said. The receiver is disconnected when it ends.
 fn spawn_listener(
     stderr: ChildStderr,
+    teller: String,
     times: Sender<u64>,
     words: Arc<Mutex<LastWords>>,
 ) -> Result<Receiver<()>, VideoError> {
@@ -407,7 +457,7 @@ fn spawn_listener(
     spawn("video-words", move || {
         let _sender = sender;
         // What cannot be read is not heard; the pipe is emptied to its end, so that the program never waits for room.
-        let _ = each_line(stderr, |line| match time_of_frame(line) {
+        let _ = each_line(stderr, |line| match time_of_frame(line, &teller) {
             Some(at) => match times.try_send(at) {
                 Ok(()) | Err(TrySendError::Disconnected(_)) => {}
                 // Far more times than pictures: the pictures that follow have none, and that ends it.
@@ -425,8 +475,8 @@ fn spawn_answer(from: impl Read + Send + 'static) -> Result<Receiver<Option<Stri
     spawn("video-answer", move || {
         let mut bytes = Vec::new();
         // What was read before an error counts.
-        let _ = from.take(LONGEST_ANSWER + 1).read_to_end(&mut bytes);
-        let fits = bytes.len() as u64 <= LONGEST_ANSWER;
+        let _ = from.take(LONGEST_ANSWER as u64 + 1).read_to_end(&mut bytes);
+        let fits = bytes.len() <= LONGEST_ANSWER;
         let _ = sender.send(fits.then(|| String::from_utf8_lossy(&bytes).into_owned()));
     })?;
     Ok(answer)
@@ -462,7 +512,7 @@ mod tests {
 
     #[test]
     fn a_step_is_written_with_a_point() {
-        let filter = filter(Duration::from_millis(500), Some(224));
+        let filter = filter(Duration::from_millis(500), Some(224), &teller());
         assert!(filter.contains("prev_selected_t,0.4995)") && filter.contains("224/min(iw*sar,ih)"), "{filter}");
     }
 }

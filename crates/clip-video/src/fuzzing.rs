@@ -8,7 +8,7 @@ pub fn words(bytes: &[u8]) {
     words::each_line(bytes, |line| lines.push(line.to_owned())).expect("slices can be read");
     let mut last = words::LastWords::default();
     for line in &lines {
-        if let Some(at) = words::time_of_frame(line) {
+        if let Some(at) = words::time_of_frame(line, "showinfo@4d2") {
             assert!(at <= 3_200_000_000_000);
         }
         last.push(line);
@@ -16,6 +16,7 @@ pub fn words(bytes: &[u8]) {
     let message = last.message("file:a");
     assert!(message.chars().count() <= 200 && !message.contains(char::is_control));
     if let Some(found) = description::read(&String::from_utf8_lossy(bytes)) {
+        assert!([0, 90, 180, 270].contains(&found.rotation));
         assert!(found.width <= 65_536 && found.height <= 65_536);
     }
 }
@@ -58,7 +59,7 @@ mod tests {
     #[test]
     fn words_of_all_kinds() {
         let described = b"Input #0, mov, from 'file:a':\n  Metadata:\n    creation_time   : 2020-02-03T04:05:06.000000Z\n  Duration: 01:02:05.32, start: 0\n  Stream #0:1: Video: h264 (avc1 / 0x31637661), yuv420p, 1920x1080, 25 fps\n      displaymatrix: rotation of -90.00 degrees\n";
-        let times = b"[Parsed_showinfo_2 @ 0x55d0] n:   3 pts:  12800 pts_time:1.04    pos:1\nfile:a: Invalid data\n";
+        let times = b"[showinfo@4d2 @ 0x55d0] n:   3 pts:  12800 pts_time:1.04    pos:1\nfile:a: Invalid data\n";
         mutate(&[described, times], super::words);
     }
 

@@ -22,9 +22,11 @@
 //! its whole process group when it tells nothing for a while, takes too long, or tells more than it was asked for. It
 //! cannot outlive whoever reads its pictures by much: its pipe breaks, and its processor time is limited.
 //!
-//! Nothing is read from the environment, and nothing is looked for: [`Ffmpeg::find`] takes the folders to look in.
+//! Nothing is read from the environment, and nothing is looked for: [`Ffmpeg::find`] takes the folders to look in. The program is not
+//! started before a video is to be read.
 
 mod choice;
+mod container;
 mod description;
 mod error;
 mod ffmpeg;
@@ -32,14 +34,16 @@ mod frame;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod light;
 mod pictures;
-mod process;
 mod sampling;
 mod thumbnail;
 mod words;
 
+pub use container::may_be_video;
 pub use description::Description;
 pub use error::{Remedy, VideoError};
 pub use ffmpeg::{Ffmpeg, Video};
 pub use frame::Frame;
+pub use light::Light;
 pub use sampling::{Limits, Sampling};

@@ -61,6 +61,16 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// What the system holds the process to.
+    pub(crate) fn of_process(&self) -> clip_process::Limits {
+        let threads = u32::try_from(self.threads.get()).unwrap_or(u32::MAX);
+        // Besides those that decode, there is one that scales.
+        let processor_time = self.longest.saturating_mul(threads.saturating_add(1));
+        clip_process::Limits { memory: self.memory, processor_time }
+    }
+}
+
 /// What is asked for of one video.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Plan {

@@ -37,11 +37,11 @@ pub(crate) fn each_line(mut from: impl Read, mut line: impl FnMut(&str)) -> io::
     Ok(())
 }
 
-/// The time of a frame, in milliseconds, if that is what a line of the filter `showinfo` tells.
+/// The time of a frame, in milliseconds, if that is what a line of the filter with this name tells.
 ///
-/// `[Parsed_showinfo_2 @ 0x55d0] n:   3 pts:  12800 pts_time:1.04    duration: ...`
-pub(crate) fn time_of_frame(line: &str) -> Option<u64> {
-    let rest = line.strip_prefix("[Parsed_showinfo_")?;
+/// `[showinfo@4d2 @ 0x55d0] n:   3 pts:  12800 pts_time:1.04    duration: ...`
+pub(crate) fn time_of_frame(line: &str, filter: &str) -> Option<u64> {
+    let rest = line.strip_prefix('[')?.strip_prefix(filter)?;
     let (_, rest) = rest.split_once("] n:")?;
     let (_, rest) = rest.split_once(" pts_time:")?;
     let seconds: f64 = rest.split_ascii_whitespace().next()?.parse().ok()?;
@@ -67,6 +67,15 @@ impl LastWords {
 
     /// In one line, without the name of the input and what else is of no use.
     pub fn message(&self, input: &str) -> String {
+        // "[hls @ 0x55] Format not on whitelist 'mov,…'" says more than the "Invalid argument" after it.
+        let refused = self.lines.iter().find_map(|line| {
+            let (format, rest) = line.strip_prefix('[')?.split_once(" @ ")?;
+            rest.contains("] Format not on whitelist").then_some(format)
+        });
+        if let Some(format) = refused {
+            let format: String = format.chars().filter(|c| !c.is_control()).take(LONGEST_MESSAGE / 4).collect();
+            return format!("expected a video, found what ffmpeg calls {format}");
+        }
         let line = self.lines.back().map_or("it does not say why", String::as_str);
         let line = line.strip_prefix(input).map_or(line, |rest| rest.trim_start_matches([':', ' ']));
         // "[mov,mp4,m4a,3gp,3g2,mj2 @ 0x55f0da68d940] moov atom not found"
@@ -90,14 +99,17 @@ mod tests {
 
     #[test]
     fn times_of_frames() {
-        let line = |time: &str| format!("[Parsed_showinfo_2 @ 0x55d0] n:   3 pts:  12800 pts_time:{time}    pos:1");
+        let line = |time: &str| format!("[showinfo@4d2 @ 0x55d0] n:   3 pts:  12800 pts_time:{time}    pos:1");
+        let time_of_frame = |line: &str| super::time_of_frame(line, "showinfo@4d2");
         assert_eq!(time_of_frame(&line("1.04")), Some(1040));
         assert_eq!(time_of_frame(&line("-0.1")), Some(0));
         for time in ["nan", "inf", "NOPTS", ""] {
             assert_eq!(time_of_frame(&line(time)), None, "{time}");
         }
-        assert_eq!(time_of_frame("  title: [Parsed_showinfo_2 @ 0] n: 1 pts_time:5"), None);
-        assert_eq!(time_of_frame("[Parsed_showinfo_2 @ 0x55d0] config in time_base: 1/12800"), None);
+        assert_eq!(time_of_frame("  title: [showinfo@4d2 @ 0] n: 1 pts_time:5"), None);
+        assert_eq!(time_of_frame("[showinfo@4d2 @ 0x55d0] config in time_base: 1/12800"), None);
+        // Of a file that has a line break and what follows in its name.
+        assert_eq!(time_of_frame("[Parsed_showinfo_2 @ 0] n: 1 pts_time:5"), None);
     }
 
     #[test]
@@ -107,6 +119,10 @@ mod tests {
         words.push("[mov,mp4 @ 0x5] moov atom\tnot found");
         words.push(" ");
         assert_eq!(words.message("file:a"), "moov atom not found");
+        words.push("[hls @ 0x55] Format not on whitelist 'mov,mp4'");
+        words.push("file:a: Invalid argument");
+        assert_eq!(words.message("file:a"), "expected a video, found what ffmpeg calls hls");
+        let mut words = LastWords::default();
         words.push("file:a: Invalid data found when processing input");
         assert_eq!(words.message("file:a"), "Invalid data found when processing input");
         words.push(&"é".repeat(1000));

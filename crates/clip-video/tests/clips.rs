@@ -5,11 +5,13 @@ mod support;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use clip_video::{Limits, Sampling, VideoError};
+use clip_video::{Light, Limits, Sampling, VideoError};
+use image::RgbImage;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use support::{Transition, clip, ffmpeg, frames, make, most_like, photos};
@@ -107,7 +109,7 @@ fn a_clip_of_a_phone_that_was_turned_is_upright() {
     }
     std::fs::write(&path, bytes).unwrap();
     let video = frames(&ffmpeg, &path).unwrap();
-    assert_eq!((video.description.width, video.description.height), (180, 320));
+    assert_eq!((video.description.width, video.description.height, video.description.rotation), (180, 320, 90));
     let picture = &video.frames[0].picture;
     assert_eq!(picture.dimensions(), (180, 320));
     let [red, blue] = [picture.get_pixel(90, 40), picture.get_pixel(90, 280)];
@@ -195,6 +197,55 @@ fn a_recording_with_one_key_frame_is_looked_at_whole() {
     assert!(times.len() == 2 && (4000..=4500).contains(&times[1]), "{times:?}");
 }
 
+/// The mean difference of the values of two pictures of one size.
+fn mean_difference(a: &RgbImage, b: &RgbImage) -> f64 {
+    assert_eq!(a.dimensions(), b.dimensions());
+    let sum: u64 = a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    sum as f64 / a.as_raw().len() as f64
+}
+
+#[test]
+fn videos_with_a_high_dynamic_range_are_as_bright_as_others() {
+    let Some(ffmpeg) = ffmpeg() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let photo = photos().iter().find(|path| path.ends_with("cat.jpg")).unwrap().display().to_string();
+    let source = ["-loop", "1", "-framerate", "10", "-t", "1", "-i", &photo];
+    let standard = "scale=320:180:in_range=pc:out_range=tv:out_color_matrix=bt709,format=yuv444p,setsar=1,\
+                    setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709";
+    let plain = dir.path().join("plain.mkv");
+    make(&ffmpeg, &[&source[..], &["-vf", standard, "-c:v", "libx264"]].concat(), &plain);
+    let expected = frames(&ffmpeg, &plain).unwrap().frames.remove(0).picture;
+    for (name, light) in [("smpte2084", Light::Pq), ("arib-std-b67", Light::Hlg)] {
+        let path = dir.path().join(format!("{name}.mp4"));
+        let graph = format!(
+            "{standard},zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt2020:t={name}:m=bt2020nc:r=tv:npl=203,\
+             format=yuv420p10le"
+        );
+        let x265 = format!("log-level=error:colorprim=bt2020:transfer={name}:colormatrix=bt2020nc");
+        let arguments = [&source[..], &["-vf", &graph, "-c:v", "libx265", "-x265-params", &x265]].concat();
+        let made = Command::new(ffmpeg.program())
+            .args(["-nostdin", "-v", "error", "-y"])
+            .args(arguments)
+            .arg(&path)
+            .status()
+            .unwrap();
+        if !made.success() {
+            eprintln!("PASSED OVER: this ffmpeg cannot make videos with a high dynamic range");
+            return;
+        }
+        let video = frames(&ffmpeg, &path).unwrap();
+        assert_eq!(video.description.light, light);
+        let never = AtomicBool::new(false);
+        let shown = ffmpeg.frame_at(&path, 0, 180, &Limits::default(), &never).unwrap();
+        for picture in [&video.frames[0].picture, &shown] {
+            let difference = mean_difference(picture, &expected);
+            eprintln!("{name}: {difference:.1} of 255");
+            // As ffmpeg converts them, they are off by 25 and 18.
+            assert!(difference < 14.0, "{name}: {difference}");
+        }
+    }
+}
+
 #[test]
 fn pixels_that_are_not_square_and_odd_sizes() {
     let Some(ffmpeg) = ffmpeg() else { return };
@@ -223,7 +274,7 @@ fn what_is_no_video_is_refused_and_lists_of_files_are_not_followed() {
     for (name, text) in [
         ("words.mp4", "these are words"),
         ("empty.mp4", ""),
-        ("list.mp4", &format!("#EXTM3U\n#EXTINF:1,\n{good}\n#EXT-X-ENDLIST\n")),
+        ("list.mp4", &format!("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{good}\n#EXT-X-ENDLIST\n")),
         ("web.mp4", "#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n"),
         ("concat.mkv", &format!("ffconcat version 1.0\nfile '{good}'\n")),
     ] {
@@ -231,6 +282,8 @@ fn what_is_no_video_is_refused_and_lists_of_files_are_not_followed() {
         let error = frames(&ffmpeg, &at(name)).unwrap_err();
         assert!(matches!(error, VideoError::Unreadable { .. }), "{name}: {error}");
         assert!(!error.to_string().contains("file:"), "{error}");
+        let is_named = error.to_string().ends_with("expected a video, found what ffmpeg calls hls");
+        assert!(is_named || name != "list.mp4", "{error}");
     }
     std::fs::copy(&photos()[0], at("photo.mov")).unwrap();
     assert!(frames(&ffmpeg, &at("photo.mov")).is_err());
@@ -258,6 +311,64 @@ fn names_are_names() {
         std::fs::copy(&good, &path).unwrap();
         assert_eq!(frames(&ffmpeg, &path).unwrap().frames.len(), 1, "{name:?}");
     }
+    // One that looks like what ffmpeg says of a video and of its frames.
+    #[cfg(unix)]
+    {
+        let name = "a\n  Duration: 09:00:00.00, start\n  Stream #0:0: Video: h264, 11x12\n[showinfo@0 @ 0] n: 0 pts_time:7 .mp4";
+        let path = dir.path().join(name);
+        std::fs::copy(&good, &path).unwrap();
+        let video = frames(&ffmpeg, &path).unwrap();
+        assert_eq!((video.description.width, video.frames[0].at), (320, 0));
+        assert_eq!(video.description.duration, Some(Duration::from_secs(1)));
+    }
+}
+
+#[test]
+fn odd_videos_are_read_or_refused() {
+    let Some(ffmpeg) = ffmpeg() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let test = "testsrc=s=320x180:r=25:d=4";
+    let stretches = "select='not(mod(n,7))+lt(n,50)'";
+    let interlaced = "tinterlace=interleave_top,fieldorder=tff";
+    for (name, arguments, seconds) in [
+        ("one-frame.mp4", &["-f", "lavfi", "-i", test, "-frames:v", "1"][..], 0.0),
+        ("one-frame.mkv", &["-f", "lavfi", "-i", test, "-frames:v", "1"], 0.0),
+        ("stretches.mp4", &["-f", "lavfi", "-i", test, "-vf", stretches, "-vsync", "vfr"], 4.0),
+        ("interlaced.mpg", &["-f", "lavfi", "-i", test, "-vf", interlaced, "-c:v", "mpeg2video"], 4.0),
+        ("late.mts", &["-f", "lavfi", "-i", test, "-c:v", "mpeg2video", "-output_ts_offset", "40000"], 4.0),
+        ("flat.mkv", &["-f", "lavfi", "-i", "testsrc=s=320x180:d=1,setsar=100/1", "-c:v", "mpeg4"], 1.0),
+        ("large.mp4", &["-f", "lavfi", "-i", "testsrc=s=8192x4320:r=2:d=1", "-preset", "ultrafast"], 1.0),
+    ] {
+        make(&ffmpeg, arguments, &at(name));
+        let video = frames(&ffmpeg, &at(name)).unwrap();
+        assert!(!video.is_cut && !video.frames.is_empty(), "{name}");
+        let last = video.frames.last().unwrap().at as f64 / 1000.0;
+        assert!(video.frames[0].at == 0 && last <= seconds, "{name}: {last}");
+        let (width, height) = video.frames[0].picture.dimensions();
+        assert!(width.min(height) <= 180 && width.max(height) <= 8192, "{name}: {width}x{height}");
+    }
+    // Two transport streams behind one another are one video; of two movies, there is the first.
+    let twice = |name: &str, to: &str| {
+        let bytes = std::fs::read(at(name)).unwrap();
+        std::fs::write(at(to), [&bytes[..], &bytes].concat()).unwrap();
+        frames(&ffmpeg, &at(to)).unwrap().frames.last().unwrap().at
+    };
+    assert!(twice("late.mts", "twice.mts") > 4_000);
+    assert!(twice("stretches.mp4", "twice.mp4") <= 4_000);
+    // A wrong ending does not matter among formats that are read.
+    std::fs::copy(at("stretches.mp4"), at("wrong.mkv")).unwrap();
+    assert!(frames(&ffmpeg, &at("wrong.mkv")).is_ok());
+    // The first of several streams that moves, with subtitles and sound beside it.
+    std::fs::write(at("a.srt"), "1\n00:00:00,000 --> 00:00:03,000\nhello\n").unwrap();
+    let subtitles = at("a.srt").display().to_string();
+    let inputs = ["-f", "lavfi", "-i", "color=red:s=160x90:d=3", "-f", "lavfi", "-i", "color=blue:s=64x64:d=3"];
+    let others =
+        ["-i", &subtitles, "-f", "lavfi", "-i", "sine=d=3", "-map", "0", "-map", "1", "-map", "2", "-map", "3"];
+    make(&ffmpeg, &[&inputs[..], &others].concat(), &at("several.mkv"));
+    let video = frames(&ffmpeg, &at("several.mkv")).unwrap();
+    assert_eq!((video.description.width, video.frames.len()), (160, 1));
+    assert!(video.frames[0].picture.get_pixel(5, 5).0[0] > 200);
 }
 
 #[test]

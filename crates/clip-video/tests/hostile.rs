@@ -16,12 +16,12 @@ fn program(dir: &Path, rest: &str) -> Ffmpeg {
         r#"#!/bin/sh
 case "$*" in
 -version) echo "ffmpeg version 9.9-fake Copyright"; exit 0;;
-*ppm*) ;;
+*ppm*) teller=$(expr "$*" : '.*\(showinfo@[0-9a-f]*\)');;
 *) echo "Input #0, mov, from 'x':
   Duration: 00:00:10.00, start: 0.0
   Stream #0:0: Video: h264 (avc1 / 0x31637661), yuv420p, 320x240, 25 fps" >&2; exit 1;;
 esac
-frame() {{ echo "[Parsed_showinfo_2 @ 0x1] n: 0 pts: 0 pts_time:$1 " >&2; printf 'P6\n2 1\n255\nabcdef'; }}
+frame() {{ echo "[$teller @ 0x1] n: 0 pts: 0 pts_time:$1 " >&2; printf 'P6\n2 1\n255\nabcdef'; }}
 {rest}
 "#
     );
@@ -168,7 +168,7 @@ fn what_is_no_ffmpeg_is_not_taken_for_one() {
     let found = Ffmpeg::find([PathBuf::from("relative"), dir.path().to_path_buf()]);
     assert_eq!(found, None);
     let ffmpeg = program(dir.path(), "");
-    assert_eq!((ffmpeg.version(), ffmpeg.program()), ("9.9-fake", dir.path().join("ffmpeg").as_path()));
+    assert_eq!((ffmpeg.version().unwrap(), ffmpeg.program()), ("9.9-fake", dir.path().join("ffmpeg").as_path()));
     assert_eq!(Ffmpeg::find([dir.path().to_path_buf()]).as_deref(), Some(ffmpeg.program()));
     fs::set_permissions(ffmpeg.program(), fs::Permissions::from_mode(0o644)).unwrap();
     assert_eq!(Ffmpeg::find([dir.path().to_path_buf()]), None, "it cannot be run");

@@ -8,19 +8,22 @@ use clip_files::regular;
 use clip_image::format_of;
 use clip_index::{Asset, Kind};
 use clip_indexer::stamp_of;
+use clip_video::may_be_video;
 
 /// So many bytes at the beginning of a file tell its format.
 const BEGINNING: u64 = 4096;
 
 /// Opens the file of an indexed photo to show it to somebody who asked for the photo, not for the path: a client of a server, or an
 /// assistant. Whoever may write into a folder of photos could put a link to any file of the machine in a photo's place, so this
-/// opens the file that was indexed, or what was written to the same place since and is a picture, and nothing else.
+/// opens the file that was indexed, or what was written to the same place since and is a picture or a video as before, by its first
+/// bytes, and nothing else.
 ///
 /// Never waits for another process.
 ///
 /// # Errors
 /// The system's, [`io::ErrorKind::InvalidInput`] for what is not a regular file, [`io::ErrorKind::PermissionDenied`] where a link
-/// leads to another file than when the photo was indexed, and [`io::ErrorKind::InvalidData`] for a changed file that is no picture.
+/// leads to another file than when the photo was indexed, and [`io::ErrorKind::InvalidData`] for a changed file that is no picture,
+/// or no video where there was one.
 pub fn open_indexed(asset: &Asset) -> io::Result<(File, Metadata)> {
     let (mut file, metadata) = regular::open_with_metadata(&asset.path)?;
     if asset.stamp.same_content(&stamp_of(&metadata)) {
@@ -30,16 +33,15 @@ pub fn open_indexed(asset: &Asset) -> io::Result<(File, Metadata)> {
         let message = "expected the file that was indexed, found a link to another";
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
     }
-    if asset.kind == Kind::Photo {
-        let mut beginning = Vec::new();
-        file.by_ref().take(BEGINNING).read_to_end(&mut beginning)?;
-        file.rewind()?;
-        if format_of(&beginning).is_none() {
-            let message = "expected a photo, found a file that was changed and is none";
-            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-        }
-    }
-    Ok((file, metadata))
+    let mut beginning = Vec::new();
+    file.by_ref().take(BEGINNING).read_to_end(&mut beginning)?;
+    file.rewind()?;
+    let unlike = match asset.kind {
+        Kind::Photo if format_of(&beginning).is_none() => "expected a photo, found a file that was changed and is none",
+        Kind::Video if !may_be_video(&beginning) => "expected a video, found a file that was changed and is none",
+        _ => return Ok((file, metadata)),
+    };
+    Err(io::Error::new(io::ErrorKind::InvalidData, unlike))
 }
 
 /// Reads the file of an indexed photo whole, as [`open_indexed`] opens it.
@@ -102,6 +104,29 @@ mod tests {
         fs::copy(&other, base.join("e/a.gif")).unwrap();
         symlink(base.join("e"), base.join("d")).unwrap();
         assert_eq!(read_indexed(&asset, 100).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+    }
+
+    #[test]
+    fn a_changed_video_is_shown_if_it_is_a_video() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().canonicalize().unwrap().join("a.mp4");
+        fs::write(&path, "\0\0\0\x20ftypisom first").unwrap();
+        let asset = Asset { kind: Kind::Video, ..indexed(&path) };
+        let shown = || read_indexed(&asset, 100).map_err(|error| error.kind());
+        assert!(shown().is_ok());
+        let second = "\x1a\x45\u{df}\u{a3} not really";
+        for (content, expected) in [
+            (&b"\0\0\0\x20ftypqt   second"[..], Ok(())),
+            (b"RIFF....AVI LIST", Ok(())),
+            (b"#EXTM3U\nother.ts", Err(io::ErrorKind::InvalidData)),
+            (b"-----BEGIN OPENSSH PRIVATE KEY-----", Err(io::ErrorKind::InvalidData)),
+            // A photo is no video.
+            (GIF, Err(io::ErrorKind::InvalidData)),
+            (second.as_bytes(), Err(io::ErrorKind::InvalidData)),
+        ] {
+            fs::write(&path, content).unwrap();
+            assert_eq!(shown().map(|_| ()), expected, "{content:?}");
+        }
     }
 
     #[test]

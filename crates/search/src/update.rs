@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clip_index::{
     Bank, GraphOptions, ImportOptions, Imported, IndexError, IndexReader, IndexWriter, ModelId, ModelOrigin, Rebuild,
 };
-use clip_indexer::{Changes, Event, IndexOptions, Indexer, Progress, Report, Session};
+use clip_indexer::{Changes, Event, IndexOptions, Indexer, IndexerError, Progress, Report, Session};
 use clip_model::{LoadOptions, Model, ModelSource, Towers};
 use clip_query::alignment;
 
@@ -64,7 +64,8 @@ impl Library {
     ///
     /// # Errors
     /// [`LibraryError::Indexer`] if a folder cannot be used, the index cannot be written or the model fails; what was
-    /// committed before stays. [`LibraryError::FolderAway`] if a folder of an index that is to change its model is away.
+    /// committed before stays. [`LibraryError::FolderAway`] if a folder of an index that is to change its model is away;
+    /// [`IndexerError::VideosAtStake`] if the index has videos that would be lost, because nothing reads them.
     /// A file that cannot be indexed is no error: the report names it.
     pub fn update(
         &self,
@@ -273,7 +274,16 @@ impl Library {
         if let Some(replaced) = known.reader() {
             indexer = indexer.in_place_of(replaced);
         }
-        let report = indexer.run(folders)?;
+        let report = match indexer.run(folders) {
+            Err(error @ IndexerError::VideosAtStake { .. }) => {
+                // Nothing was begun, unless an earlier run did.
+                if IndexReader::open(rebuild.dir()).is_ok_and(|staged| staged.is_empty()) {
+                    rebuild.abandon()?;
+                }
+                return Err(error.into());
+            }
+            report => report?,
+        };
         if report.cancelled {
             return Ok(Update { report, result: UpdateResult::Interrupted });
         }

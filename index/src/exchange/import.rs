@@ -204,7 +204,7 @@ impl<'w, 'o> Import<'w, 'o> {
             && let Some((stamp, hash)) = describe(&file.path)
         {
             // A hash that the line has is that of what the vector was made of.
-            if file.hash == [0; 16] || file.hash == hash {
+            if file.content().is_none_or(|known| known == hash) {
                 (file.stamp, file.hash) = (stamp, hash);
             }
         }

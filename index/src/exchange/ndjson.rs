@@ -47,6 +47,12 @@ pub(super) struct Line<'a> {
     exposure_compensation: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     flash: Option<bool>,
+    /// In seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration: Option<f64>,
+    /// In degrees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rotation: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     burst: Option<&'a str>,
     #[serde(skip_serializing_if = "is_false")]
@@ -104,6 +110,8 @@ impl<'a> Line<'a> {
             aperture: finite(asset.exposure.aperture),
             exposure_compensation: finite(asset.exposure.compensation),
             flash: asset.exposure.flash,
+            duration: asset.duration.map(|milliseconds| milliseconds as f64 / 1000.0),
+            rotation: asset.rotation,
             burst: burst.as_deref(),
             burst_primary: *is_burst_primary,
             live_photo: live_photo.as_deref(),
@@ -180,6 +188,8 @@ struct Members {
     aperture: Option<f32>,
     exposure_compensation: Option<f32>,
     flash: Option<bool>,
+    duration: Option<f64>,
+    rotation: Option<u16>,
     burst: Option<String>,
     burst_primary: Option<bool>,
     live_photo: Option<String>,
@@ -262,6 +272,8 @@ pub(super) fn parse(line: &[u8]) -> Result<Item, String> {
                 compensation: members.exposure_compensation,
                 flash: members.flash,
             },
+            duration: members.duration.and_then(milliseconds),
+            rotation: members.rotation,
             related: Related {
                 burst: members.burst,
                 is_burst_primary: members.burst_primary.unwrap_or_default(),
@@ -283,6 +295,11 @@ pub(super) fn parse(line: &[u8]) -> Result<Item, String> {
             text: members.picture_text,
         },
     })
+}
+
+/// Seconds in milliseconds; `None` if no video lasts so long.
+fn milliseconds(seconds: f64) -> Option<u64> {
+    (0.0..=1e10).contains(&seconds).then(|| (seconds * 1000.0).round() as u64)
 }
 
 /// Reads bytes as a line and asserts what must hold of the result. For the module `fuzzing`.

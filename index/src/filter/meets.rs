@@ -78,6 +78,7 @@ pub(crate) fn number(asset: &Asset, field: NumberField) -> Option<f64> {
         NumberField::Aperture => asset.exposure.aperture?.into(),
         NumberField::Compensation => asset.exposure.compensation?.into(),
         NumberField::Rating => asset.rating?.into(),
+        NumberField::Duration => asset.duration? as f64 / 1000.0,
     };
     (!number.is_nan()).then_some(number)
 }

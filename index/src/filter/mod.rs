@@ -134,6 +134,8 @@ pub enum NumberField {
     Compensation,
     /// Stars, 0 to 5.
     Rating,
+    /// How long a video is, in seconds.
+    Duration,
 }
 
 /// A shape of a picture.

@@ -40,6 +40,8 @@ mod tag {
     pub(super) const LIVE_PHOTO: u8 = 37;
     pub(super) const MARKS: u8 = 38;
     pub(super) const COMPANION: u8 = 39;
+    pub(super) const DURATION: u8 = 40;
+    pub(super) const ROTATION: u8 = 41;
     pub(super) const TEXT_READER: u8 = 48;
     pub(super) const TEXT_WORDS: u8 = 49;
     pub(super) const TEXT_CONFIDENCES: u8 = 50;
@@ -92,6 +94,12 @@ pub(crate) fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), IndexErro
     }
     if let Some(flash) = flash {
         field(tag::FLASH, &[&[u8::from(flash)]]);
+    }
+    if let Some(milliseconds) = asset.duration {
+        field(tag::DURATION, &[&milliseconds.to_le_bytes()]);
+    }
+    if let Some(degrees) = asset.rotation {
+        field(tag::ROTATION, &[&degrees.to_le_bytes()]);
     }
     let Related { burst, is_burst_primary, live_photo, has_motion } = &asset.related;
     for (tag, id) in [(tag::BURST, burst), (tag::LIVE_PHOTO, live_photo)] {
@@ -207,6 +215,8 @@ pub(crate) fn decode(id: u64, bytes: &[u8]) -> Option<Record> {
             tag::APERTURE => asset.exposure.aperture = Some(f32::from_le_bytes(value.try_into().ok()?)),
             tag::COMPENSATION => asset.exposure.compensation = Some(f32::from_le_bytes(value.try_into().ok()?)),
             tag::FLASH => asset.exposure.flash = Some(*value.first()? != 0),
+            tag::DURATION => asset.duration = Some(u64::from_le_bytes(value.try_into().ok()?)),
+            tag::ROTATION => asset.rotation = Some(u16::from_le_bytes(value.try_into().ok()?)),
             tag::BURST => asset.related.burst = Some(str::from_utf8(value).ok()?.to_owned()),
             tag::LIVE_PHOTO => asset.related.live_photo = Some(str::from_utf8(value).ok()?.to_owned()),
             tag::MARKS => {
@@ -297,6 +307,7 @@ pub(super) mod tests {
             (time, aperture, compensation, flash) in (
                 prop::option::of(0f32..100.0), prop::option::of(0f32..100.0), prop::option::of(-5f32..5.0), any::<Option<bool>>(),
             ),
+            (duration, rotation) in (prop::option::of(0u64..1 << 40), any::<Option<u16>>()),
             (burst, is_burst_primary, live_photo, has_motion) in
                 any::<(Option<String>, bool, Option<String>, bool)>(),
             tags in prop::collection::vec(".{0,12}", 0..4),
@@ -330,6 +341,8 @@ pub(super) mod tests {
                 iso,
                 focal_length,
                 exposure: Exposure { time, aperture, compensation, flash },
+                duration,
+                rotation,
                 related: Related { burst, is_burst_primary, live_photo, has_motion },
                 rating,
                 title,

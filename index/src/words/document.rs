@@ -63,6 +63,7 @@ pub(crate) mod column {
     pub(crate) const APERTURE: &str = "aperture";
     pub(crate) const COMPENSATION: &str = "compensation";
     pub(crate) const RATING: &str = "rating";
+    pub(crate) const DURATION: &str = "duration";
     pub(crate) const LATITUDE: &str = "latitude";
     pub(crate) const LONGITUDE: &str = "longitude";
 }
@@ -85,6 +86,7 @@ pub(crate) fn column_of(field: NumberField) -> &'static str {
         NumberField::Aperture => column::APERTURE,
         NumberField::Compensation => column::COMPENSATION,
         NumberField::Rating => column::RATING,
+        NumberField::Duration => column::DURATION,
     }
 }
 
@@ -99,8 +101,13 @@ pub(crate) const WHOLE: [NumberField; 6] = [
 ];
 
 /// Numbers of assets that are not.
-pub(crate) const FRACTIONS: [NumberField; 4] =
-    [NumberField::FocalLength, NumberField::ExposureTime, NumberField::Aperture, NumberField::Compensation];
+pub(crate) const FRACTIONS: [NumberField; 5] = [
+    NumberField::FocalLength,
+    NumberField::ExposureTime,
+    NumberField::Aperture,
+    NumberField::Compensation,
+    NumberField::Duration,
+];
 
 pub(crate) fn schema() -> (Schema, Fields) {
     let mut schema = Schema::builder();

@@ -89,6 +89,8 @@ pub fn photo(number: u64, dimension: usize) -> Photo {
             compensation: number.is_multiple_of(5).then_some(number as f32 % 4.0 - 2.0),
             flash: number.is_multiple_of(4).then_some(number.is_multiple_of(8)),
         },
+        duration: number.is_multiple_of(9).then_some(number * 77),
+        rotation: number.is_multiple_of(18).then_some(90),
         related: Related {
             burst: number.is_multiple_of(13).then(|| format!("BURST-{}", number / 26)),
             is_burst_primary: number.is_multiple_of(26),

@@ -79,6 +79,7 @@ fn filters(rng: &mut StdRng, depth: usize) -> Filter {
                 (NumberField::Aperture, 22.0),
                 (NumberField::Compensation, 2.0),
                 (NumberField::Rating, 5.0),
+                (NumberField::Duration, 200.0),
             ]
             .choose(rng)
             .unwrap();

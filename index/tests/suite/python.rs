@@ -112,6 +112,8 @@ fn asset(reader: &IndexReader, record: &Record) -> Value {
         "burst": asset.related.burst,
         "live_photo": asset.related.live_photo,
         "marks": u8::from(asset.related.is_burst_primary) | (u8::from(asset.related.has_motion) << 1),
+        "duration": asset.duration,
+        "rotation": asset.rotation,
         "companions": asset.companions.iter().map(|name| name.to_str().unwrap()).collect::<Vec<_>>(),
         "text": asset.text,
         "embeddings": embeddings,

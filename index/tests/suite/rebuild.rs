@@ -53,7 +53,7 @@ fn how_far_a_rebuild_has_come() {
     writer.set_remaining(5);
     writer.commit().unwrap();
     drop(writer);
-    assert_eq!(status(), Some(RebuildStatus { model: model(3), photos: 1, remaining: 5 }));
+    assert_eq!(status(), Some(RebuildStatus { model: model(3), photos: 1, videos: 0, remaining: 5 }));
     // A staging area that was left behind by one that took its place is none.
     let copy = tempfile::tempdir().unwrap();
     for path in tree(rebuild.dir()) {

@@ -7,7 +7,7 @@ use clip_search::IndexReader;
 
 use crate::exit::Exit;
 use crate::interrupt;
-use crate::output::{Results, count, size};
+use crate::output::{Results, holdings, size};
 use crate::progress::Meter;
 
 pub(crate) fn run(index: &Path) -> Result<Exit> {
@@ -23,7 +23,7 @@ pub(crate) fn run(index: &Path) -> Result<Exit> {
     let mut results = Results::new();
     results.line(format_args!(
         "{} in {}, {} before",
-        count(after.photos, "photo"),
+        holdings(after.photos, after.videos),
         size(after.bytes),
         size(before.bytes)
     ))?;

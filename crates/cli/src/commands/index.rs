@@ -113,8 +113,9 @@ pub(super) fn tell(report: &Report, results: &mut Results) -> Result<()> {
     tell_what_was_passed_over(report);
     if !is_quiet() {
         results.line(format_args!(
-            "{} indexed, {} unchanged, {} moved, {} removed, {} skipped{} in {}",
+            "{} indexed{}, {} unchanged, {} moved, {} removed, {} skipped{} in {}",
             grouped(report.indexed),
+            videos_among(report),
             grouped(report.unchanged),
             grouped(report.moved),
             grouped(report.removed),
@@ -138,6 +139,14 @@ pub(super) fn tell(report: &Report, results: &mut Results) -> Result<()> {
         notice(format_args!("interrupted: finished work is saved{remaining}; run the same command again to continue"));
     }
     Ok(())
+}
+
+/// How many of the indexed are videos, to go after their number.
+fn videos_among(report: &Report) -> String {
+    match report.videos {
+        0 => String::new(),
+        videos => format!(" ({}, {})", count(videos, "video"), count(report.frames, "frame")),
+    }
 }
 
 /// Names what was not indexed, and what could not be looked at.
@@ -193,6 +202,9 @@ pub(super) fn tell_what_went_wrong(report: &Report) {
             escaped(root)
         ));
     }
+    if let Some(fault) = &report.video_fault {
+        videos::tell_fault(fault);
+    }
     if report.in_cloud > 0 {
         notice(format_args!(
             "{} only in the cloud; pass --download-photos to download and index {}",
@@ -221,7 +233,7 @@ fn tell_what_was_passed_over(report: &Report) {
     } else if let Some(words) = passed_over::unreadable_pictures(&report.passed_over) {
         notice(words);
     }
-    if videos::are_out_of_reach()
+    if videos::are_out_of_reach(report)
         && let Some(words) = passed_over::videos_without_ffmpeg(&report.passed_over)
     {
         notice(words);

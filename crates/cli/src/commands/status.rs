@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::args::StatusArgs;
 use crate::escape::{escaped, escaped_text};
 use crate::exit::Exit;
-use crate::output::{Results, count, grouped, size};
+use crate::output::{Results, count, grouped, holdings, size};
 use crate::progress::duration;
 
 /// What the index says of itself, and the name that `--model` and `model list` have for its model.
@@ -35,6 +35,10 @@ pub(crate) fn run(index: &Path, args: &StatusArgs) -> Result<Exit> {
     } else {
         results.line(format_args!("index        {}", escaped(index)))?;
         results.line(format_args!("photos       {}", grouped(status.photos)))?;
+        if status.videos > 0 {
+            let frames = count(status.frames, "frame");
+            results.line(format_args!("videos       {} ({frames})", grouped(status.videos)))?;
+        }
         if status.remaining > 0 {
             results.line(format_args!(
                 "remaining    {} to be read; `clip-search index` continues",
@@ -49,7 +53,7 @@ pub(crate) fn run(index: &Path, args: &StatusArgs) -> Result<Exit> {
             results.line(format_args!(
                 "rebuild      {} so far with the model {}{remaining}; repeat the `clip-search index` command that began it \
                  to continue",
-                count(rebuild.photos, "photo"),
+                holdings(rebuild.photos, rebuild.videos),
                 rebuild.model.name
             ))?;
         }
@@ -93,7 +97,8 @@ pub(crate) fn run(index: &Path, args: &StatusArgs) -> Result<Exit> {
         match status.graph {
             Some(graph) => results.line(format_args!(
                 "graph        {}, {} removed since it was built; {} not yet in it",
-                count(graph.nodes, "photo"),
+                // Each frame of a video has a place of its own in it.
+                count(graph.nodes, if status.videos == 0 { "photo" } else { "photo or frame" }),
                 grouped(graph.removed),
                 grouped(graph.missing)
             ))?,

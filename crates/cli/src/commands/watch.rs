@@ -265,21 +265,24 @@ fn has_news(report: &Report) -> bool {
             && report.ignore_faults.is_empty())
 }
 
-/// "3 photos indexed, 1 moved"; `None` if nothing has changed.
+/// "3 photos indexed, 1 video indexed, 1 moved"; `None` if nothing has changed.
 fn summary(report: &Report) -> Option<String> {
     let parts = [
-        (report.indexed, "indexed"),
-        (report.moved, "moved"),
-        (report.removed, "removed"),
-        (report.details_read, "with other details"),
-        (report.skipped.len() as u64, "skipped"),
+        (report.indexed.saturating_sub(report.videos), "photo", "indexed"),
+        (report.videos, "video", "indexed"),
+        (report.moved, "photo", "moved"),
+        (report.removed, "photo", "removed"),
+        (report.details_read, "photo", "with other details"),
+        (report.skipped.len() as u64, "photo", "skipped"),
     ];
     let mut words = String::new();
-    for (photos, what) in parts.into_iter().filter(|(photos, _)| *photos > 0) {
+    for (files, noun, what) in parts.into_iter().filter(|(files, _, _)| *files > 0) {
         if words.is_empty() {
-            words = format!("{} {what}", count(photos, "photo"));
+            words = format!("{} {what}", count(files, noun));
+        } else if noun == "video" {
+            words.push_str(&format!(", {} {what}", count(files, noun)));
         } else {
-            words.push_str(&format!(", {photos} {what}"));
+            words.push_str(&format!(", {files} {what}"));
         }
     }
     (!words.is_empty()).then_some(words)
@@ -300,6 +303,13 @@ mod tests {
         assert_eq!(summary(report(0, 0, 0)), None);
         assert_eq!(summary(report(1, 0, 0)).as_deref(), Some("1 photo indexed"));
         assert_eq!(summary(report(0, 2, 1)).as_deref(), Some("2 photos moved, 1 removed"));
+        let with_videos = |indexed, videos| {
+            let mut report = report(indexed, 0, 0);
+            report.videos = videos;
+            summary(report)
+        };
+        assert_eq!(with_videos(3, 2).as_deref(), Some("1 photo indexed, 2 videos indexed"));
+        assert_eq!(with_videos(1, 1).as_deref(), Some("1 video indexed"));
     }
 
     #[test]

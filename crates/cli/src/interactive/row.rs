@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clip_search::Hit;
 
 use crate::escape::escaped;
-use crate::hit_line::day;
+use crate::hit_line::{clock, day};
 use crate::output::{grouped, size};
 
 /// A result.
@@ -35,6 +35,7 @@ impl From<&Hit> for Row {
         let mut add = |name, value: Option<String>| details.extend(value.map(|value| (name, value)));
         add("taken", day(hit));
         add("pixels", Some(format!("{} x {}", grouped(asset.width.into()), grouped(asset.height.into()))));
+        add("length", asset.duration.map(clock));
         add("size", Some(size(asset.stamp.size)));
         add("camera", asset.camera.clone());
         add("lens", asset.lens.clone());

@@ -21,11 +21,10 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clip_image::{Decoder, Limits};
-use clip_index::{IndexReader, Kind, Record};
+use clip_index::{IndexReader, Kind, Record, UNKNOWN_CONTENT};
 use roaring::RoaringTreemap;
 
 use crate::absent::is_absent;
-use crate::distinct;
 use crate::error::QueryError;
 use crate::likeness::{SAME_MOMENT, Scale, reaches};
 use candidates::Candidate;
@@ -176,7 +175,7 @@ fn identical(all: &mut Vec<Candidate>) -> Vec<Vec<Candidate>> {
     for candidate in all.iter() {
         *counts.entry(candidate.hash).or_default() += 1;
     }
-    let has_copies = |candidate: &Candidate| candidate.hash != distinct::UNKNOWN && counts[&candidate.hash] > 1;
+    let has_copies = |candidate: &Candidate| candidate.hash != UNKNOWN_CONTENT && counts[&candidate.hash] > 1;
     // What is not there can be neither kept nor removed.
     all.retain(|candidate| !(has_copies(candidate) && is_absent(&candidate.path)));
     let mut places: HashMap<[u8; 16], usize> = HashMap::new();

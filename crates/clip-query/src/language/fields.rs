@@ -17,9 +17,9 @@ pub(crate) enum Field {
 
 /// All names, for whoever looks for a misspelt one.
 pub(crate) const NAMES: &[&str] = &[
-    "after", "aperture", "before", "burst", "camera", "ev", "exposure", "ext", "f", "file", "flash", "focal", "has",
-    "height", "is", "iso", "kind", "label", "lens", "like", "month", "name", "near", "on", "path", "person", "place",
-    "rating", "shutter", "size", "tag", "text", "title", "under", "width", "year",
+    "after", "aperture", "before", "burst", "camera", "duration", "ev", "exposure", "ext", "f", "file", "flash",
+    "focal", "has", "height", "is", "iso", "kind", "label", "lens", "like", "month", "name", "near", "on", "path",
+    "person", "place", "rating", "shutter", "size", "tag", "text", "title", "under", "width", "year",
 ];
 
 /// Reads a field; the error is why it is text, as a phrase.
@@ -53,6 +53,9 @@ pub(crate) fn read(name: &str, value: &str, quoted: bool) -> Result<Field, Strin
             roughly(NumberField::ExposureTime, values::seconds_of_exposure, values::SAME_EXPOSURE, value)
         })),
         "aperture" | "f" => condition(any_of(value, |value| number(NumberField::Aperture, values::f_number, value))),
+        "duration" => condition(any_of(value, |value| {
+            roughly(NumberField::Duration, values::seconds_of_video, values::SAME_DURATION, value)
+        })),
         "ev" => condition(any_of(value, |value| {
             roughly(NumberField::Compensation, values::steps, values::SAME_STEPS, value)
         })),

@@ -115,6 +115,39 @@ pub(crate) fn seconds_of_exposure(text: &str) -> Result<f64, String> {
 /// Times that are the same exposure time: cameras round 1/60 to 0.0166 or 0.017. One third of a step is 26 percent.
 pub(crate) const SAME_EXPOSURE: fn(f64) -> (f64, f64) = |time| (time * 0.97, time * 1.03);
 
+/// How long a video is, in seconds: `90`, `90s`, `5min`, `2h`, and as players show it, `1:30` and `1:02:03`.
+pub(crate) fn seconds_of_video(text: &str) -> Result<f64, String> {
+    let expected = || "expected a duration, as 90, 1:30 or 5min".to_owned();
+    if text.contains(':') {
+        // Of minutes after hours and seconds after minutes there are fewer than sixty; "90:00" is an hour and a half.
+        let parts: Vec<&str> = text.split(':').collect();
+        let (hours, minutes, seconds) = match parts.as_slice() {
+            [minutes, seconds] => ("0", *minutes, *seconds),
+            [hours, minutes, seconds] => (*hours, *minutes, *seconds),
+            _ => return Err(expected()),
+        };
+        let whole = |text: &str| text.parse::<u32>().ok().map(f64::from);
+        let below_sixty = |number: &f64| *number < 60.0;
+        let seconds = number(seconds).ok().filter(below_sixty).ok_or_else(expected)?;
+        let minutes = whole(minutes).filter(|minutes| parts.len() == 2 || below_sixty(minutes)).ok_or_else(expected)?;
+        return Ok(seconds + 60.0 * minutes + 3600.0 * whole(hours).ok_or_else(expected)?);
+    }
+    let (number, unit) = decimal(text).ok_or_else(expected)?;
+    let factor = match unit.trim().to_lowercase().as_str() {
+        "" | "s" | "sec" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(expected()),
+    };
+    Ok(number * factor)
+}
+
+/// Durations that are the same: players show whole seconds, so a video of 90.4 seconds has 1:30.
+pub(crate) const SAME_DURATION: fn(f64) -> (f64, f64) = |seconds| {
+    // The index has milliseconds.
+    if seconds.fract() == 0.0 { (seconds, seconds + 0.9995) } else { (seconds - 0.0005, seconds + 0.0005) }
+};
+
 /// An f-number, with or without the letter: `2.8`, `f/2.8`. The nearest that an index can hold.
 pub(crate) fn f_number(text: &str) -> Result<f64, String> {
     let bare = text.strip_prefix(['f', 'F']).map_or(text, |rest| rest.strip_prefix('/').unwrap_or(rest));

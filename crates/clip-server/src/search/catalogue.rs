@@ -12,8 +12,6 @@ use super::request::Sort;
 
 /// Records that are read at a time.
 const AT_A_TIME: usize = 4096;
-/// Stands for the hash of a file whose content is not known.
-const UNKNOWN: [u8; 16] = [0; 16];
 const SECONDS_OF_A_DAY: i64 = 86_400;
 
 /// What is known of all items of an index; of a video, of its first moment.
@@ -68,8 +66,8 @@ impl Catalogue {
                     continue;
                 }
                 let at = entries.len() as u32;
-                let key = (asset.hash, record.position(item).unwrap_or_default());
-                let first = if asset.hash == UNKNOWN { at } else { *firsts.entry(key).or_insert(at) };
+                let key = asset.content().map(|hash| (hash, record.position(item).unwrap_or_default()));
+                let first = key.map_or(at, |key| *firsts.entry(key).or_insert(at));
                 if first != at {
                     copies.entry(first).or_insert_with(|| vec![first]).push(at);
                 }

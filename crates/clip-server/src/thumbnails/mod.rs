@@ -17,8 +17,6 @@ use crate::problem::Problem;
 pub(crate) const SIZES: [u32; 5] = [120, 240, 480, 960, 1920];
 /// A panorama is at most so many times as wide as it is high.
 const WIDEST: u32 = 4;
-/// Where a file's content is not known.
-const UNKNOWN: [u8; 16] = [0; 16];
 
 /// Makes thumbnails and keeps them.
 pub(crate) struct Thumbnails {
@@ -60,14 +58,14 @@ impl Thumbnails {
             }
         }
         let make = move || {
-            let hash = record.asset.hash;
+            let hash = record.asset.content();
             let (thumbnail, is_as_indexed) = if record.asset.kind == Kind::Video {
-                (moment(videos.as_ref(), &record, size, at)?, hash != UNKNOWN)
+                (moment(videos.as_ref(), &record, size, at)?, hash.is_some())
             } else {
                 let bytes = decoding::read(&record.asset).map_err(|error| unreadable(&error))?;
                 let made = clip_search::thumbnail(&decoder, &bytes, &Limits::default(), (WIDEST * size, size));
                 // The file may have other content than when it was indexed.
-                (made.map_err(|error| Problem::from(&error))?, hash == UNKNOWN || hash_bytes(&bytes).0 == hash)
+                (made.map_err(|error| Problem::from(&error))?, hash.is_none_or(|hash| hash_bytes(&bytes).0 == hash))
             };
             if let Some(store) = store.filter(|_| is_as_indexed) {
                 store.put(&store::name(&key(&record), size, at), &thumbnail);
@@ -104,8 +102,8 @@ pub(crate) fn unreadable(error: &std::io::Error) -> Problem {
 
 /// Stands for the content of a photo; where that is not known, for its file as it was.
 fn key(record: &Record) -> [u8; 16] {
-    if record.asset.hash != UNKNOWN {
-        return record.asset.hash;
+    if let Some(hash) = record.asset.content() {
+        return hash;
     }
     let mut hasher = blake3::Hasher::new();
     hasher.update(&clip_files::path_bytes::lossy(&record.asset.path));

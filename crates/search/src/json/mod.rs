@@ -88,6 +88,9 @@ pub struct JsonHit<'a> {
     /// The moment of a video that was found, in seconds from its beginning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<f64>,
+    /// How long a video is, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration: Option<f64>,
     /// Width in pixels, upright.
     pub width: u32,
     /// Height in pixels, upright.
@@ -194,7 +197,8 @@ impl<'a> From<&'a Hit> for JsonHit<'a> {
             item: has_several.then_some(hit.item),
             position: has_several.then_some(hit.position),
             kind: kind_beside_photo(hit.record.asset.kind),
-            time: (hit.record.asset.kind == Kind::Video).then_some(hit.position as f64 / 1000.0),
+            time: (hit.record.asset.kind == Kind::Video).then_some(seconds(hit.position)),
+            duration: hit.record.asset.duration.map(seconds),
             path: JsonPath::from(hit.path.as_path()),
             id: hit.id,
             width: hit.record.asset.width,
@@ -215,6 +219,11 @@ impl<'a> From<&'a Hit> for JsonHit<'a> {
             alike: hit.alike.iter().map(JsonDuplicate::from).collect(),
         }
     }
+}
+
+/// Milliseconds in seconds.
+fn seconds(milliseconds: u64) -> f64 {
+    milliseconds as f64 / 1000.0
 }
 
 /// What a file is, if it is no photo.
@@ -286,8 +295,14 @@ impl<'a> From<&'a DuplicateGroup> for JsonDuplicates<'a> {
 /// What an update did.
 #[derive(Debug, Serialize)]
 pub struct JsonReport<'a> {
-    /// New or changed photos.
+    /// New or changed photos and videos.
     pub indexed: u64,
+    /// How many of `indexed` are videos; absent if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub videos: Option<u64>,
+    /// How many frames of these videos can be found; absent if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frames: Option<u64>,
     /// Photos that the index knew as they are.
     pub unchanged: u64,
     /// Photos that lie elsewhere now.
@@ -327,6 +342,9 @@ pub struct JsonReport<'a> {
     /// if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details_read: Option<u64>,
+    /// Why videos were passed over though there is an ffmpeg; absent if they were not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub video_fault: Option<String>,
     /// What reading text in photos has come to; absent if none was to be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<JsonText>,
@@ -510,6 +528,8 @@ impl<'a> From<&'a Report> for JsonReport<'a> {
         });
         Self {
             indexed: report.indexed,
+            videos: Some(report.videos).filter(|videos| *videos > 0),
+            frames: Some(report.frames).filter(|frames| *frames > 0),
             unchanged: report.unchanged,
             moved: report.moved,
             removed: report.removed,
@@ -526,6 +546,7 @@ impl<'a> From<&'a Report> for JsonReport<'a> {
             passed_over: report.passed_over.iter().map(JsonPassedOver::from).collect(),
             copied: report.copied,
             details_read: Some(report.details_read).filter(|photos| *photos > 0),
+            video_fault: report.video_fault.as_ref().map(ToString::to_string),
             text: report.text.as_ref().map(JsonText::from),
             cancelled: report.cancelled,
             remaining: report.remaining,
@@ -541,6 +562,10 @@ impl<'a> From<&'a Report> for JsonReport<'a> {
 pub struct JsonStatus<'a> {
     /// Photos that can be found.
     pub photos: u64,
+    /// Videos that can be found.
+    pub videos: u64,
+    /// Frames of these videos.
+    pub frames: u64,
     /// Name of the model that made the embeddings.
     pub model: &'a str,
     /// Its fingerprint.
@@ -591,6 +616,8 @@ pub struct JsonRebuild<'a> {
     pub fingerprint: &'a str,
     /// Photos that the new index has so far.
     pub photos: u64,
+    /// Videos that it has so far.
+    pub videos: u64,
     /// Files that it has yet to read.
     pub remaining: u64,
 }
@@ -685,6 +712,8 @@ impl<'a> JsonStatus<'a> {
         let bytes: Vec<_> = roots.iter().map(|root| base64_unless_text(root)).collect();
         Self {
             photos: status.photos,
+            videos: status.videos,
+            frames: status.frames,
             model: &model.name,
             fingerprint: &model.fingerprint,
             model_path: match reader.origin() {
@@ -713,6 +742,7 @@ impl<'a> JsonStatus<'a> {
                 model: &rebuild.model.name,
                 fingerprint: &rebuild.model.fingerprint,
                 photos: rebuild.photos,
+                videos: rebuild.videos,
                 remaining: rebuild.remaining,
             }),
         }

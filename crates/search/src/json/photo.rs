@@ -26,6 +26,15 @@ pub struct JsonPhoto<'a> {
     pub width: u32,
     /// Height in pixels, upright.
     pub height: u32,
+    /// How long a video is, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration: Option<f64>,
+    /// By how many degrees, clockwise, the stored pictures of a video are turned to be upright.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<u16>,
+    /// How many frames of a video can be found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frames: Option<usize>,
     /// Size of the file in bytes.
     pub size: u64,
     /// When the file was last modified, in seconds since 1970.
@@ -118,6 +127,9 @@ impl<'a> From<&'a Record> for JsonPhoto<'a> {
             },
             width: asset.width,
             height: asset.height,
+            duration: asset.duration.map(super::seconds),
+            rotation: asset.rotation,
+            frames: (asset.kind == Kind::Video).then_some(record.positions.len()),
             size: asset.stamp.size,
             modified_at: i64::try_from(asset.stamp.mtime_ns.div_euclid(1_000_000_000)).unwrap_or_default(),
             taken_at: asset.taken_at,
@@ -179,6 +191,10 @@ mod tests {
             "width": 0, "height": 0, "size": 7, "modified_at": 1, "exposure_time": 0.5, "flash": false,
         });
         assert_eq!(json(JsonPhoto::from(&record).without_place()), without);
+        let film = Asset { kind: Kind::Video, duration: Some(83_250), rotation: Some(90), ..record.asset.clone() };
+        let film = json(JsonPhoto::from(&Record { id: 4, asset: film, positions: vec![0, 1500] }));
+        assert_eq!((&film["kind"], &film["frames"]), (&"video".into(), &2.into()));
+        assert_eq!((&film["duration"], &film["rotation"]), (&83.25.into(), &90.into()));
         let all = json(JsonPhoto::from(&record));
         assert_eq!((&all["place"], &all["gps"][0]), (&"Hamburg, Germany".into(), &53.5.into()));
     }

@@ -5,7 +5,7 @@ import { bytes, button, copy, date, h, icon, nameOf, number, say, shown } from "
 
 /** Members that are shown in their own way, or are nothing to read. */
 const DONE = new Set(
-  "utc_offset rank score adjusted relevance match path path_bytes id item position width height taken_at camera lens gps missing duplicates alike title description keywords people label rating place iso focal_length aperture exposure_time size modified_at kind name folder".split(" "),
+  "utc_offset rank score adjusted relevance match path path_bytes id item position width height taken_at camera lens gps missing duplicates alike title description keywords people label rating place iso focal_length aperture exposure_time size modified_at kind name folder duration rotation frames".split(" "),
 );
 
 export class Details {
@@ -257,6 +257,12 @@ export class Details {
       photo.iso !== undefined && `ISO ${photo.iso}`,
     );
     if (photo.width) row("Picture", `${number(photo.width)} × ${number(photo.height)}`, photo.size && bytes(photo.size), photo.kind && photo.kind !== "photo" && shown(photo.kind));
+    row(
+      "Video",
+      photo.duration !== undefined && this.link(clock(photo.duration), `duration:${clock(photo.duration)}`),
+      photo.frames !== undefined && `${number(photo.frames)} ${photo.frames === 1 ? "frame" : "frames"} can be found`,
+      photo.rotation !== undefined && `turned by ${photo.rotation}°`,
+    );
     row("Folder", photo.folder && h("bdi", { class: "path" }, shown(photo.folder)));
     if (photo.modified_at) row("Changed", date("moment", photo.modified_at));
     if (typeof photo.relevance === "number") row("Relevance", `${Math.round(photo.relevance * 100)} %`, !photo.match && "weak match");
@@ -281,6 +287,13 @@ export class Details {
     });
   }
 }
+
+/** Seconds as "1:23" or "1:02:03". */
+const clock = (duration) => {
+  const [whole, two] = [Math.floor(duration), (value) => String(value).padStart(2, "0")];
+  const [hours, minutes, seconds] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  return hours ? `${hours}:${two(minutes)}:${two(seconds)}` : `${minutes}:${two(seconds)}`;
+};
 
 const position = ([latitude, longitude]) =>
   `${Math.abs(latitude).toFixed(4)}° ${latitude < 0 ? "S" : "N"}, ${Math.abs(longitude).toFixed(4)}° ${longitude < 0 ? "W" : "E"}`;

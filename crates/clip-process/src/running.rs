@@ -1,35 +1,55 @@
 //! A program that is ended whatever it does.
 
 use std::io;
-use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
-
-use crate::sampling::Limits;
 
 /// How long it is waited for a program that was killed: one that waits for a disk that is away cannot end.
 const LAST_WAIT: Duration = Duration::from_secs(5);
 
-/// A program with pipes. When this goes away, it is killed with all that it started.
+/// What a program may take, where the system can limit that. It can write no files and leaves no core dump in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of data that it may have in memory.
+    pub memory: u64,
+    /// Processor time of all its threads together.
+    pub processor_time: Duration,
+}
+
+/// A program with a process group of its own. When this goes away, it is killed with all that it started.
 #[derive(Debug)]
-pub(crate) struct Running {
+pub struct Running {
     child: Child,
     status: Option<ExitStatus>,
 }
 
 impl Running {
-    /// Starts a program in a process group of its own, with nothing on its standard input.
-    pub fn start(command: &mut Command, limits: &Limits) -> io::Result<(Running, ChildStdout, ChildStderr)> {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    /// Starts a program. Its streams are those that the command has.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn start(command: &mut Command, limits: &Limits) -> io::Result<Running> {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(command, 0);
-        let child = command.spawn()?;
-        let mut running = Running { child, status: None };
+        let running = Running { child: command.spawn()?, status: None };
         running.limit(limits);
-        match (running.child.stdout.take(), running.child.stderr.take()) {
-            (Some(stdout), Some(stderr)) => Ok((running, stdout, stderr)),
-            _ => Err(io::ErrorKind::BrokenPipe.into()),
-        }
+        Ok(running)
+    }
+
+    /// Its standard input, if that is a pipe that nobody has taken yet.
+    pub fn take_stdin(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
+    }
+
+    /// Its standard output, likewise.
+    pub fn take_stdout(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
+    }
+
+    /// Its standard error, likewise.
+    pub fn take_stderr(&mut self) -> Option<ChildStderr> {
+        self.child.stderr.take()
     }
 
     /// How it ended; `None` if it has not after so long.
@@ -47,14 +67,11 @@ impl Running {
         self.status
     }
 
-    /// Its limits: no files, no core dump, so much memory and processor time.
     #[cfg(target_os = "linux")]
     fn limit(&self, limits: &Limits) {
-        let threads = u64::try_from(limits.threads.get()).unwrap_or(u64::MAX);
-        let seconds = limits.longest.as_secs().saturating_add(1).saturating_mul(threads.saturating_add(1));
         for (what, most) in [
             (libc::RLIMIT_DATA, limits.memory),
-            (libc::RLIMIT_CPU, seconds),
+            (libc::RLIMIT_CPU, limits.processor_time.as_secs().saturating_add(1)),
             (libc::RLIMIT_FSIZE, 0),
             (libc::RLIMIT_CORE, 0),
         ] {
@@ -75,6 +92,7 @@ impl Running {
             // SAFETY: the child leads a group with its number, and neither can be another's before it is waited for.
             unsafe { libc::kill(-group, libc::SIGKILL) };
         }
+        // It may have ended by itself.
         let _ = self.child.kill();
     }
 }
