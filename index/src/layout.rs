@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::searches;
+use crate::{refinement, searches};
 
 pub(crate) const LOCK: &str = "lock";
 /// Says who is writing, where the system has no locks.
@@ -69,6 +69,11 @@ impl Layout {
     /// The saved searches, which belong to no generation either.
     pub(crate) fn searches(&self) -> PathBuf {
         self.root.join(searches::FILE)
+    }
+
+    /// What captions say of relevance, which belongs to no generation either.
+    pub(crate) fn refinement(&self) -> PathBuf {
+        self.root.join(refinement::FILE)
     }
 
     pub(crate) fn vectors(&self) -> PathBuf {

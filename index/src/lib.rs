@@ -74,6 +74,7 @@ mod reader;
 mod rebuild;
 mod recognise;
 mod records;
+pub mod refinement;
 mod repair;
 mod scan;
 pub mod searches;

@@ -21,6 +21,7 @@ use crate::id_set;
 use crate::layout::{self, Entry, Layout, MetaEntry};
 use crate::manifest;
 use crate::records;
+use crate::refinement;
 use crate::searches;
 use crate::segment;
 use crate::v1;
@@ -66,6 +67,7 @@ pub(crate) fn standing(layout: &Layout) -> Result<Standing, IndexError> {
             // The last one is the file system's own, where the directory is a mount point.
             Some(layout::LOCK | layout::LOCK_HOLDER | searches::LOCK | searches::LOCK_HOLDER | "lost+found") => None,
             Some(searches::FILE) if beginning(&path)?.starts_with(searches::HEAD.as_bytes()) => None,
+            Some(refinement::FILE) if beginning(&path)?.starts_with(refinement::HEAD.as_bytes()) => None,
             Some(layout::V1_META_DIR) => foreign_in(&path, is_own_in_v1_meta)?,
             Some(layout::WORDS_DIR) => foreign_in(&path, is_own_in_words)?,
             Some(layout::VECTORS_DIR) => foreign_in(&path, is_own_in_vectors)?,
@@ -250,6 +252,7 @@ mod tests {
             fs::create_dir_all(dir.path().join(folder)).unwrap();
         }
         fs::write(layout.searches(), format!("{}1\n", searches::HEAD)).unwrap();
+        fs::write(layout.refinement(), format!("{}1\n", refinement::HEAD)).unwrap();
         for name in
             ["lock", "searches.lock", ".tmp-aB3xY9", "words/.tmpaB3xY9", "meta/.managed.json", "meta/.tmpaB3xY9"]
         {

@@ -213,6 +213,55 @@ fn eval_ranks_captions_and_images() {
 }
 
 #[test]
+fn relevance_is_refined_by_enough_captions_only_and_that_is_taken_back() {
+    let sandbox = Sandbox::new();
+    sandbox.indexed();
+    let csv = sandbox.path().join("captions.csv");
+    fs::write(&csv, "image,caption\ncat.jpg,a cat\ncoffee.jpg,a cup of coffee\n").unwrap();
+    let (csv, images) = (csv.to_str().unwrap().to_owned(), samples().to_str().unwrap().to_owned());
+    let run = sandbox.run(&["eval", "--refine", "--captions", &csv, "--images", &images]).expect(2);
+    assert_eq!(run.stderr, "error: cannot refine relevance: expected captions of 100 photos or more, found 2\n");
+    let unrefine = || sandbox.run(&["eval", "--unrefine"]).expect(0).stdout;
+    assert_eq!(unrefine(), "relevance was not refined\n");
+    assert!(sandbox.run(&["status", "--json"]).expect(0).json().get("relevance").is_none());
+
+    // What a refinement says is heeded by searches, and shown.
+    let relevance = || sandbox.run(&["query", "--json", "-n", "1", "a steam engine"]).expect(0).json_lines()[0].clone();
+    let before = relevance();
+    let fingerprint = sandbox.run(&["status", "--json"]).expect(0).json()["fingerprint"].as_str().unwrap().to_owned();
+    let file = |fingerprint: &str| {
+        let bank = clip_search::bank_texts::name(fingerprint);
+        let version = clip_search::relevance::VERSION;
+        let lines = "captions 1 2\nphrases 1 2\nleast 0.0001 0.0001\nfrom 500 100";
+        let text = format!("# clip-search relevance 1\nmodel {fingerprint}\nbank {bank}\nnumbers {version}\n{lines}\n");
+        fs::write(sandbox.index().join("relevance"), text).unwrap();
+    };
+    file(&fingerprint);
+    let after = relevance();
+    assert!(after["relevance"].as_f64() > before["relevance"].as_f64(), "{before} {after}");
+    assert_eq!((&after["score"], &after["match"]), (&before["score"], &true.into()));
+    let status = sandbox.run(&["status"]).expect(0).stdout;
+    assert!(status.contains("relevance    refined by 500 captions for 100 photos\n"), "{status}");
+    let json = sandbox.run(&["status", "--json"]).expect(0).json();
+    assert_eq!(json["relevance"], serde_json::json!({"captions": 500, "photos": 100, "holds": true}));
+    sandbox.run(&["verify"]).expect(0);
+    sandbox.run(&["index"]).expect(0);
+    assert_eq!(relevance(), after);
+
+    // For another model it says nothing.
+    file("another");
+    assert_eq!(relevance(), before);
+    let status = sandbox.run(&["status"]).expect(0).stdout;
+    assert!(status.contains("relevance    was refined by 500 captions for 100 photos, for another model"), "{status}");
+    fs::write(sandbox.index().join("relevance"), "x").unwrap();
+    assert_eq!(relevance(), before);
+    let status = sandbox.run(&["status"]).expect(0).stderr;
+    assert!(status.contains("in the first line; run `clip-search eval --refine` again"), "{status}");
+    assert_eq!(unrefine(), "relevance is as it was before it was refined\n");
+    assert_eq!((relevance(), unrefine().as_str()), (before, "relevance was not refined\n"));
+}
+
+#[test]
 fn index_and_query_give_the_figures_of_eval() {
     let captions = [
         ("astronaut.jpg", "a woman in an orange suit"),

@@ -8,7 +8,7 @@ use exif::experimental::Writer;
 use exif::{Context, Field, In, Rational, Tag, Value};
 use image::{ImageFormat, RgbImage};
 
-use crate::support::{Run, Sandbox};
+use crate::support::{Run, Sandbox, on_samples};
 
 /// What the EXIF data of a photo says.
 #[derive(Default)]
@@ -208,6 +208,87 @@ fn what_is_understood_is_told() {
     for part in ["understood as: red + iso:>800", "conditions met by 1 photo,", "scores are corrected"] {
         assert!(run.stderr.contains(part), "{run:?}");
     }
+    for part in ["`iso:>800` is met by 1 photo\n", "loading the model: ", "score of the best result: similarity "] {
+        assert!(run.stderr.contains(part), "{run:?}");
+    }
+    let run = sandbox.run(&["query", "red camera: leica"]).expect(0);
+    assert!(run.stderr.contains("`camera:` is taken as text: expected a value right after the colon\n"), "{run:?}");
+    let run = sandbox.run(&["query", "camera:(leica | nikon)"]).expect(2);
+    assert!(
+        run.stderr.contains("expected values with commas between them and no parentheses, as camera:A,B"),
+        "{run:?}"
+    );
+}
+
+#[test]
+fn who_finds_nothing_is_told_which_condition_is_not_met() {
+    let sandbox = library();
+    for (query, told) in [
+        ("camera:rollei", "nothing found: no photo meets `camera:rollei`\n"),
+        ("red kind:photo iso:>100000", "nothing found: no photo meets `iso:>100000`\n"),
+        ("red kind:photo -kind:photo", "nothing found: no photo meets all conditions\n"),
+    ] {
+        let run = sandbox.run(&["query", query]).expect(1);
+        assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", told), "{query}");
+        // Scripts count lines.
+        assert_eq!(sandbox.run(&["query", query, "--json"]).expect(1).stderr, "");
+    }
+    let run = sandbox.run(&["query", "red", "--min-relevance", "1"]).expect(1);
+    assert_eq!(run.stderr, "nothing found: no result has a relevance of 1 or more\n");
+}
+
+#[test]
+fn an_explanation_is_there_for_programs_too() {
+    let sandbox = library();
+    let query = "(red iso:>0 | 2:red - \"green 京\") kind:photo";
+    let run = sandbox.run(&["query", query, "--json", "--explain=json", "--quiet"]).expect(0);
+    assert_eq!(run.stdout, sandbox.run(&["query", query, "--json"]).expect(0).stdout);
+    assert!(run.stderr.is_ascii() && run.stderr.lines().count() == 1, "{}", run.stderr);
+    let told: serde_json::Value = serde_json::from_str(&run.stderr).unwrap();
+    assert_eq!(told["understood"], "(red + iso:>0 | 2:red + -\"green 京\") + kind:photo");
+    let conditions: Vec<_> = told["conditions"].as_array().unwrap().iter().map(|one| &one["condition"]).collect();
+    assert_eq!(conditions, ["iso:>0", "kind:photo"]);
+    assert_eq!((told["alternatives"].as_array().unwrap().len(), told["searches"].as_array().unwrap().len()), (2, 2));
+    assert_eq!((&told["searches"][0]["method"], &told["corrected"]), (&"scan".into(), &true.into()));
+    let best = &told["best"];
+    let number = |name: &str| best[name].as_f64().unwrap();
+    assert!((number("score") - number("correction") + number("words") - number("adjusted")).abs() < 1e-5, "{best}");
+    let hit = &run.json_lines()[0];
+    assert_eq!((&best["path"], &best["adjusted"]), (&hit["path"], &hit["adjusted"]));
+    assert!(best["parts"].as_array().unwrap().iter().all(|part| part["score"].is_number()), "{best}");
+    let times = told["milliseconds"].as_object().unwrap();
+    assert!(times.len() == 8 && times.values().all(|time| time.as_f64().unwrap() >= 0.0), "{times:?}");
+    // There is nothing to be told of a score where nothing was described.
+    let run = sandbox.run(&["query", "kind:photo", "--explain=json", "-q"]).expect(0);
+    let told: serde_json::Value = serde_json::from_str(&run.stderr).unwrap();
+    assert_eq!((&told["best"], &told["alternatives"][0]["passing"]), (&serde_json::Value::Null, &3.into()));
+    // Each of several parts has its share.
+    let run = sandbox.run(&["query", "red -green", "--explain"]).expect(0);
+    for part in ["for `red` alone, which weighs 1: similarity ", "for `green` alone, which weighs -1: similarity "] {
+        assert!(run.stderr.contains(part), "{run:?}");
+    }
+}
+
+#[test]
+fn results_that_show_the_same_can_come_later() {
+    let query = |options: &[&str]| on_samples(&[&["query", "a photo", "--json"], options].concat()).expect(0);
+    let (usual, diverse) = (query(&[]), query(&["--diverse"]));
+    let by_rank = |run: &Run| {
+        let mut hits = run.json_lines();
+        hits.sort_by_key(|hit| hit["rank"].as_u64());
+        hits
+    };
+    assert_eq!(by_rank(&usual), by_rank(&diverse), "only the order is another");
+    assert_eq!(usual.json_lines()[0], diverse.json_lines()[0]);
+    // Page by page it is the same.
+    let lines = |run: &Run| run.stdout.lines().map(str::to_owned).collect::<Vec<_>>();
+    let mut pages = lines(&query(&["--diverse", "-n", "4"]));
+    pages.extend(lines(&query(&["--diverse", "-n", "4", "--offset", "4"])));
+    pages.extend(lines(&query(&["--diverse", "--all", "--offset", "8"])));
+    assert_eq!(pages, lines(&query(&["--diverse", "--all"])));
+    let paths =
+        |options: &[&str]| on_samples(&[&["query", "ext:jpg", "--paths-only"], options].concat()).expect(0).stdout;
+    assert_eq!(paths(&["--diverse"]), paths(&[]));
 }
 
 #[test]

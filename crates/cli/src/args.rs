@@ -46,9 +46,9 @@ pub(crate) struct Cli {
 }
 
 /// The commands that work on an index, and so show `--index` in their help.
-const OF_AN_INDEX: [&str; 13] = [
-    "index", "watch", "query", "dupes", "serve", "mcp", "remove", "status", "verify", "repair", "compact", "export",
-    "import",
+const OF_AN_INDEX: [&str; 14] = [
+    "index", "watch", "query", "dupes", "serve", "mcp", "eval", "remove", "status", "verify", "repair", "compact",
+    "export", "import",
 ];
 
 /// The commands of `search`, which work on an index too.
@@ -69,6 +69,8 @@ pub(crate) fn command() -> clap::Command {
     };
     let (index, offline) = (shown("index", 0), shown("offline", 0));
     let root = root.mut_subcommands(|command| match command.get_name() {
+        // Its index is not the one that a model comes from, unless it is asked about.
+        "eval" => without_index(command).args(&index),
         name if OF_AN_INDEX.contains(&name) => command.args(&index),
         name if WITHOUT_INDEX.contains(&name) => without_index(command),
         "search" => command.mut_subcommands(|command| match command.get_name() {
@@ -519,6 +521,10 @@ pub(crate) struct QueryArgs {
     #[arg(long)]
     pub collapse: bool,
 
+    /// Put results later that show much the same as an earlier one: the best hundred come in another order
+    #[arg(long)]
+    pub diverse: bool,
+
     /// Put symbolic links to the results, or copies of them, into a folder
     #[arg(long, num_args = 2, value_names = ["links|copies", "DIR"])]
     pub export: Option<Vec<PathBuf>>,
@@ -561,9 +567,11 @@ pub(crate) struct QueryArgs {
     #[arg(long)]
     pub graph: bool,
 
-    /// Say on standard error how the query was carried out, and how long each part took
-    #[arg(long)]
-    pub explain: bool,
+    /// Say on standard error how the query was understood and carried out, what the score of the first result is made of, and how
+    /// long each part took; `--explain=json` says it as one JSON object
+    #[arg(long, value_enum, ignore_case = true, value_name = "AS", num_args = 0..=1, require_equals = true,
+        default_missing_value = "text", hide_possible_values = true)]
+    pub explain: Option<ExplainArg>,
 
     /// Do not read or write the cache of recent text embeddings
     #[arg(long)]
@@ -571,6 +579,15 @@ pub(crate) struct QueryArgs {
 
     #[command(flatten)]
     pub model: ModelArgs,
+}
+
+/// Values of `--explain`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExplainArg {
+    /// Lines for people
+    Text,
+    /// One JSON object
+    Json,
 }
 
 #[cfg(feature = "mcp")]
@@ -790,12 +807,21 @@ pub(crate) enum TemplatesArg {
 #[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
     /// CSV file with columns `image` and `caption`, one row per caption
-    #[arg(long, value_name = "CSV")]
-    pub captions: PathBuf,
+    #[arg(long, value_name = "CSV", required_unless_present = "unrefine")]
+    pub captions: Option<PathBuf>,
 
     /// Folder that paths in the `image` column are relative to
-    #[arg(long, value_name = "DIR")]
-    pub images: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "unrefine")]
+    pub images: Option<PathBuf>,
+
+    /// Refine the relevance of results in the index by these captions, which should be of photos as are in it, if that makes it better;
+    /// with the model of the index
+    #[arg(long)]
+    pub refine: bool,
+
+    /// Take back what was refined
+    #[arg(long, conflicts_with_all = ["refine", "captions", "images", "json"])]
+    pub unrefine: bool,
 
     /// Print the results as one JSON object
     #[arg(long)]

@@ -25,7 +25,8 @@ pub(crate) fn parts(hit: &Hit, look: &Look) -> Vec<Part> {
         parts.push(Part::new(style, bar(relevance, BAR)));
         parts.push(Part::new(Style::Plain, "  "));
     }
-    match hit.relevance.or(hit.adjusted) {
+    // A file that is asked for by its name has a score beyond all others, which would only puzzle people.
+    match hit.relevance.or(hit.adjusted.map(|adjusted| adjusted.min(1.0))) {
         Some(score) => parts.push(Part::new(style, format!("{score:.3}"))),
         // Where nothing was described, the date is what tells results apart.
         None => parts.push(Part::new(Style::Dim, format!("{:10}", day(hit).unwrap_or_else(|| "no date".to_owned())))),

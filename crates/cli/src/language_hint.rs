@@ -30,7 +30,12 @@ pub(crate) fn of(text: &str, model: &str) -> Option<String> {
 
 /// The language of a text: its ISO 639-1 code and its English name; `None` if it is English or cannot be told.
 fn language(text: &str) -> Option<(&'static str, &'static str)> {
-    let info = whatlang::detect(text)?;
+    // Latin letters of full width, as they are typed among Chinese ones, are no Korean.
+    let narrow = |c: char| match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        c => c,
+    };
+    let info = whatlang::detect(&text.chars().map(narrow).collect::<String>())?;
     let is_latin = info.script() == Script::Latin;
     if is_latin && (text.split_whitespace().count() < WORDS || !info.is_reliable()) {
         return None;
@@ -96,6 +101,7 @@ mod tests {
             "Hund",
             "café in Paris",
             "IMG_1234.jpg",
+            "ｄｏｇ",
             "",
         ] {
             assert_eq!(of(text, "pocket"), None, "{text}");

@@ -135,6 +135,20 @@ pub(crate) fn notice(message: impl fmt::Display) {
     }
 }
 
+/// Writes a value as JSON on one line of stderr, even with `--quiet`, by which nothing else is there. Nothing in it acts on a terminal.
+pub(crate) fn json_notice(value: &impl Serialize) -> serde_json::Result<()> {
+    let mut ascii = String::new();
+    for c in serde_json::to_string(value)?.chars() {
+        if c.is_ascii() && c != '\u{7f}' {
+            ascii.push(c);
+        } else {
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| drop(write!(ascii, "\\u{unit:04x}")));
+        }
+    }
+    print(&ascii);
+    Ok(())
+}
+
 /// Writes a line to stderr about something that went wrong, even with `--quiet`.
 pub(crate) fn complaint(message: impl fmt::Display) {
     print(&escaped_text(&message.to_string()));

@@ -106,6 +106,9 @@ fn library(error: &LibraryError) -> Option<String> {
         Remedy::CorrectSearches { .. } => {
             "correct the file with a text editor, or delete it to begin with no saved searches".to_owned()
         }
+        Remedy::RefineAgain { .. } => {
+            "run `clip-search eval --refine` again, or `clip-search eval --unrefine` to do without".to_owned()
+        }
         Remedy::SaveSearchAgain { name } => format!("save it with another text: `clip-search search save {name} QUERY`"),
         Remedy::RemoveSearches => "remove some with `clip-search search remove NAME`".to_owned(),
         _ => return None,

@@ -484,6 +484,7 @@ fn videos_that_an_earlier_version_indexed_are_described_again() {
     let mut writer = IndexWriter::open_or_create(library.index(), &support::model()).unwrap();
     let earlier = Asset { details_version: film.asset.details_version - 1, duration: None, ..film.asset.clone() };
     writer.set_details(film.id, earlier).unwrap();
+    writer.commit().unwrap();
     writer.close().unwrap();
     let (embedded, report) = run(&library);
     assert_eq!((embedded, report.details_read), (0, 1));

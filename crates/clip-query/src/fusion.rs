@@ -12,7 +12,7 @@ use roaring::RoaringTreemap;
 
 use crate::embed::Embedded;
 use crate::ordering;
-use crate::spread::Spread;
+use crate::spread;
 use crate::words::{FoundWord, WordHits};
 
 /// What all words of a description are worth, in standard deviations of the similarities.
@@ -23,8 +23,6 @@ const WORTH_OF_A_CODE: f32 = 12.0;
 const POWER: f32 = 1.5;
 /// What comes first in any case: no difference of cosines is as large.
 const NAMED: f32 = 4.0;
-/// In a library of a few photos, all may be equally similar.
-const LEAST_DEVIATION: f32 = 0.005;
 /// The constant of reciprocal rank fusion.
 const RANK: f32 = 60.0;
 /// How many of either list have a rank.
@@ -46,9 +44,7 @@ pub(crate) struct Fused {
 impl Fused {
     /// What the words are worth is told from the similarities of the library.
     pub fn new(hits: WordHits, embedded: &Embedded, reader: &IndexReader) -> Result<Fused, IndexError> {
-        let scores = reader.sample_scores(&embedded.vector, embedded.shares)?;
-        // `max` takes the other number where one is none.
-        let deviation = Spread::of(&scores).deviation.max(LEAST_DEVIATION);
+        let deviation = spread::deviation(reader, &embedded.vector, embedded.shares)?;
         let worth = if hits.is_code { WORTH_OF_A_CODE } else { WORTH };
         Ok(Fused { hits, worth: worth * deviation })
     }

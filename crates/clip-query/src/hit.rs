@@ -7,6 +7,7 @@ use clip_index::{IndexError, IndexReader, Plan, Position, Record};
 
 use crate::absent::is_absent;
 use crate::pairs::{Member, members_of};
+use crate::query::Term;
 use crate::words::FoundWord;
 
 /// One result.
@@ -143,6 +144,40 @@ impl From<&Hit> for Ranked {
     }
 }
 
+/// How the score of a result is put together.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Breakdown {
+    /// Which of the query's alternatives it answers best, from 0.
+    pub alternative: usize,
+    /// Cosine similarity.
+    pub score: f32,
+    /// What is taken from it because the photo is near to every text; negative if something is added.
+    pub correction: f32,
+    /// What is added for words in names, keywords and texts.
+    pub words: f32,
+    /// What results are ranked by: the rest of it.
+    pub adjusted: f32,
+    /// How much the texts of the alternative are like phrases (1) rather than captions (0); `None` where that does not count.
+    pub phrase_weight: Option<f32>,
+    /// Those of the alternative, in their order.
+    pub terms: Vec<TermBreakdown>,
+}
+
+/// How a result answers a term by itself.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct TermBreakdown {
+    /// The term.
+    pub term: Term,
+    /// Its weight in the query; negative if it is not wanted.
+    pub weight: f32,
+    /// The cosine similarity of the photo and the term.
+    pub score: f32,
+    /// The estimate that the photo shows it, were it the best result for this term alone. `None` where none is to be had.
+    pub relevance: Option<f32>,
+}
+
 /// How a query was carried out, and what each part of it took.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -159,10 +194,19 @@ pub struct Explanation {
     pub embedding: Duration,
     /// Finding what passes the filter.
     pub filtering: Duration,
+    /// Looking for words in names, keywords and texts.
+    pub matching_words: Duration,
     /// Searching the vectors.
     pub searching: Duration,
     /// Reading the records of the results.
     pub records: Duration,
     /// Better results than the last one that were left out because their files are [not there](crate::Query::only_present).
     pub missing: u64,
+}
+
+impl Explanation {
+    /// What all parts took together.
+    pub fn total(&self) -> Duration {
+        self.embedding + self.filtering + self.matching_words + self.searching + self.records
+    }
 }

@@ -19,6 +19,7 @@ mod alike;
 pub mod bank;
 mod cached_encoder;
 mod distinct;
+mod diverse;
 mod duplicates;
 mod embed;
 mod error;
@@ -33,6 +34,7 @@ mod ordering;
 mod pairs;
 mod part;
 mod query;
+pub mod refinement;
 pub mod relevance;
 mod searcher;
 mod spread;
@@ -49,7 +51,7 @@ pub use duplicates::{
     duplicates,
 };
 pub use error::{Example, QueryError};
-pub use hit::{Explanation, Hit, Ranked};
+pub use hit::{Breakdown, Explanation, Hit, Ranked, TermBreakdown};
 pub use pairs::{Member, Role, together};
 pub use query::{Alternative, Fusion, Order, Query, Term};
 pub use searcher::Searcher;

@@ -6,6 +6,7 @@ use roaring::RoaringTreemap;
 use crate::embed::Embedded;
 use crate::fusion::{self, Fused};
 use crate::query::{Fusion, Query};
+use crate::spread;
 
 /// An alternative, ready to be searched for.
 #[derive(Debug)]
@@ -29,6 +30,11 @@ pub(crate) struct Scores<'p> {
     pub embedded: &'p Embedded,
 }
 
+/// What an item's hubness takes from its score.
+fn correction(query: &Query, embedded: &Embedded) -> Hubness {
+    if query.is_raw { Hubness::default() } else { embedded.shares }
+}
+
 impl Part {
     fn options<'a>(&'a self, query: &Query, embedded: &Embedded, k: usize) -> SearchOptions<'a> {
         SearchOptions {
@@ -36,7 +42,7 @@ impl Part {
             strategy: query.strategy,
             effort: query.effort,
             filter: self.passing.as_ref(),
-            correction: if query.is_raw { Hubness::default() } else { embedded.shares },
+            correction: correction(query, embedded),
         }
     }
 
@@ -78,6 +84,12 @@ impl Part {
         let words = self.fused.as_ref().map_or(0.0, |fused| fused.bonus(item));
         let adjusted = score - embedded.penalty(hubness.unwrap_or_default()) + words;
         Some(Scores { score, adjusted, part: self, embedded })
+    }
+
+    /// The standard deviation of the scores of what is described over the library; `None` if nothing is described.
+    pub fn deviation(&self, query: &Query, reader: &IndexReader) -> Result<Option<f32>, IndexError> {
+        let Some(embedded) = &self.embedded else { return Ok(None) };
+        spread::deviation(reader, &embedded.vector, correction(query, embedded)).map(Some)
     }
 
     /// Whether an item has the query as the name of its file.

@@ -96,6 +96,7 @@ pub struct Query {
     pub(crate) under: Vec<PathBuf>,
     pub(crate) only_present: bool,
     pub(crate) collapse: bool,
+    pub(crate) diverse: bool,
     pub(crate) pairs: bool,
     pub(crate) image_limits: Limits,
     pub(crate) decoder: Decoder,
@@ -149,6 +150,7 @@ impl Query {
             under: Vec::new(),
             only_present: false,
             collapse: false,
+            diverse: false,
             pairs: true,
             image_limits: Limits::default(),
             decoder: Decoder::default(),
@@ -259,6 +261,15 @@ impl Query {
     /// Makes near duplicates and shots of the same moment one result, which [names](crate::Hit::alike) the others.
     pub fn collapse(mut self) -> Query {
         self.collapse = true;
+        self
+    }
+
+    /// Puts the best hundred results in such an order that those which show much the same as an earlier one come later; those that
+    /// are no [match](crate::Hit::is_match), or not [relevant enough](Query::min_relevance), stay behind those that are. Which page a
+    /// result is on is decided after that. [`Hit::rank`](crate::Hit::rank) remains the place by score. A query that only sets
+    /// conditions has no best results, and is answered as it would be otherwise.
+    pub fn diverse(mut self) -> Query {
+        self.diverse = true;
         self
     }
 

@@ -10,10 +10,14 @@
 
 use clip_index::BankScores;
 
+use crate::refinement::Refinement;
 use crate::spread::Spread;
 
 /// In larger libraries there are more photos that come near by chance, but also more right ones.
 const MOST_PHOTOS: f32 = 5_000.0;
+
+/// That of the numbers below: what was [refined](Refinement) for one is not for another.
+pub const VERSION: u32 = 1;
 
 /// What is known of a result.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,6 +51,8 @@ pub struct Calibration {
     units: Option<Units>,
     /// The model cannot tell what a photo shows, so nothing is relevant.
     knows_nothing: bool,
+    /// What the captions of somebody say of the estimates.
+    refinement: Option<Refinement>,
 }
 
 /// Where the scores of a model lie: what texts of its bank score with photos, less what counts against hubs.
@@ -85,6 +91,7 @@ pub const POCKET: Calibration = Calibration {
     least: (0.045, 0.03),
     units: None,
     knows_nothing: false,
+    refinement: None,
 };
 
 /// A result is a match only if it is at least this much as relevant as the best.
@@ -104,12 +111,18 @@ impl Calibration {
             least: (0.07, 0.04),
             units: Some(units),
             knows_nothing: false,
+            refinement: None,
         }
     }
 
     /// That of a model that cannot tell what a photo shows: see [`alignment`](crate::alignment).
     pub fn of_nothing() -> Calibration {
         Calibration { knows_nothing: true, ..POCKET }
+    }
+
+    /// The same, with estimates as captions have it. Who wrote them has seen what the model knows.
+    pub fn refined(self, refinement: Refinement) -> Calibration {
+        Calibration { refinement: Some(refinement), knows_nothing: false, ..self }
     }
 
     /// Whether nothing is relevant, whatever the evidence.
@@ -127,25 +140,47 @@ impl Calibration {
 
     /// The estimate that a result is a right answer, 0 to 1.
     pub fn relevance(&self, evidence: &Evidence) -> f32 {
+        self.said(self.logit(evidence), evidence.phrase_weight)
+    }
+
+    /// The logit of the estimate, before any refinement.
+    pub(crate) fn logit(&self, evidence: &Evidence) -> f32 {
         let phrase = evidence.phrase_weight.clamp(0.0, 1.0);
         let (adjusted, mean_adjusted) =
             (self.counted(evidence.adjusted, phrase), self.counted(evidence.mean_adjusted, phrase));
         let caption = 1.0 - phrase;
         let photos = (evidence.photos as f32).clamp(1.0, MOST_PHOTOS).ln();
         let place = (evidence.place.max(1) as f32).ln();
-        let x = self.constant + self.adjusted * adjusted + self.mean_adjusted * mean_adjusted + self.phrase * phrase
+        self.constant + self.adjusted * adjusted + self.mean_adjusted * mean_adjusted + self.phrase * phrase
             - (caption * self.photos.0 + phrase * self.photos.1) * photos
-            - caption * self.place * place;
-        let relevance = 1.0 / (1.0 + (-x).exp());
+            - caption * self.place * place
+    }
+
+    /// The estimate of this logit.
+    pub(crate) fn said(&self, logit: f32, phrase_weight: f32) -> f32 {
+        if self.knows_nothing {
+            return 0.0;
+        }
+        let phrase = phrase_weight.clamp(0.0, 1.0);
+        let logit = self.refinement.map_or(logit, |Refinement { captions, phrases, .. }| {
+            (1.0 - phrase) * captions.at(logit) + phrase * phrases.at(logit)
+        });
+        let relevance = 1.0 / (1.0 + (-logit).exp());
         // Of a damaged row, say.
         if relevance.is_nan() { 0.0 } else { relevance }
+    }
+
+    /// The least relevance of a best result that is a match, for captions and for phrases.
+    pub(crate) fn least_of_all(&self) -> (f32, f32) {
+        self.refinement.map_or(self.least, |refinement| refinement.least)
     }
 
     /// Whether a result is one that was meant, given the relevance of the best one; if not even the best is, nothing matches
     /// well.
     pub fn is_match(&self, relevance: f32, best: f32, phrase_weight: f32) -> bool {
         let phrase = phrase_weight.clamp(0.0, 1.0);
-        let least = self.least.0 * (1.0 - phrase) + self.least.1 * phrase;
+        let (captions, phrases) = self.least_of_all();
+        let least = captions * (1.0 - phrase) + phrases * phrase;
         best >= least && relevance >= SHARE_OF_BEST * best
     }
 }

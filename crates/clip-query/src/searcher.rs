@@ -14,14 +14,17 @@ use crate::alignment;
 use crate::alike::Alikes;
 use crate::bank;
 use crate::distinct::{self, Group};
+use crate::diverse;
 use crate::embed::{Embedded, embed};
 use crate::error::QueryError;
 use crate::fusion::Fused;
-use crate::hit::{Explanation, Hit};
+use crate::hit::{Breakdown, Explanation, Hit, TermBreakdown};
+use crate::likeness::Scale;
 use crate::ordering;
 use crate::pairs::{Pairs, members_of};
 use crate::part::{Part, Scores};
 use crate::query::{Alternative, Fusion, Order, Query, Term};
+use crate::refinement::{self, Captioned, Refinement, TooFew, Trial};
 use crate::relevance::{Calibration, Evidence, Units};
 use crate::words::WordHits;
 
@@ -47,9 +50,15 @@ fn up_to(query: &Query) -> usize {
     if query.limit == 0 { 0 } else { query.limit.saturating_add(query.offset) }
 }
 
+/// How many results have to be found for those: more, where they are chosen for not being alike.
+fn to_find(query: &Query) -> usize {
+    let wanted = up_to(query);
+    if query.diverse && wanted > 0 { wanted.max(diverse::REORDERED) } else { wanted }
+}
+
 /// How many items are searched for at first: one more than are wanted, which shows that no copy of the last one follows.
 fn first_k(query: &Query) -> usize {
-    if query.limit == 0 { 0 } else { up_to(query).saturating_add(1) }
+    if query.limit == 0 { 0 } else { to_find(query).saturating_add(1) }
 }
 
 /// What a search for all alternatives found.
@@ -97,6 +106,9 @@ impl Records {
 pub struct Searcher<E> {
     reader: IndexReader,
     encoder: E,
+    /// Set by the caller.
+    calibrated: Option<Calibration>,
+    refinement: Option<Refinement>,
     /// Found out when it is first asked for.
     calibration: OnceLock<Option<Calibration>>,
     /// Of a sample of the library.
@@ -128,31 +140,72 @@ impl<E: Encoder> Searcher<E> {
                 wanted_fingerprint: encoder.fingerprint().to_owned(),
             }));
         }
-        Ok(Searcher { reader, encoder, calibration: OnceLock::new(), mean: OnceLock::new() })
+        let (calibration, mean) = (OnceLock::new(), OnceLock::new());
+        Ok(Searcher { reader, encoder, calibrated: None, refinement: None, calibration, mean })
     }
 
     /// Sets how the scores of the model are to be read, so that results have a [relevance](Hit::relevance). Otherwise this is told
     /// from what the index knows of the model: whether it was [found](crate::alignment) to know words and pictures at all, and
     /// what the texts of its [bank](crate::bank) score, if the bank is kept beside the index.
     pub fn calibrated(mut self, calibration: Calibration) -> Searcher<E> {
-        self.calibration = OnceLock::from(Some(calibration));
+        self.calibrated = Some(calibration);
+        self.calibration = OnceLock::new();
+        self
+    }
+
+    /// Sets what captions say of the relevance of results in this library. It must be for the model of the index, and for how its
+    /// scores are [read](Searcher::calibrated) otherwise.
+    pub fn refined(mut self, refinement: Option<Refinement>) -> Searcher<E> {
+        self.refinement = refinement;
+        self.calibration = OnceLock::new();
         self
     }
 
     fn calibration(&self) -> Option<Calibration> {
         let found_out = || {
-            if !self.reader.alignment().is_none_or(alignment::is_enough) {
+            if let Some(refinement) = self.refinement
+                && let Some(base) = self.base()
+            {
+                return Some(base.refined(refinement));
+            }
+            let is_calibrated = self.calibrated.is_some();
+            if !is_calibrated && !self.reader.alignment().is_none_or(alignment::is_enough) {
                 return Some(Calibration::of_nothing());
             }
-            let name = bank::name(&self.reader.model().fingerprint);
-            if self.reader.alignment().is_none() || self.reader.bank() != Some(&name) {
-                return None;
-            }
-            let bank = Bank::stored(self.reader.dir(), &name, self.reader.dimension())?;
-            let scores = self.reader.bank_scores(&bank, bank::shares_at(0.0), bank::shares_at(1.0))?;
-            Some(Calibration::in_units(Units::of(&scores)?))
+            if is_calibrated || self.reader.alignment().is_some() { self.base() } else { None }
         };
         *self.calibration.get_or_init(found_out)
+    }
+
+    /// How scores are read as long as nothing is known of how well the model knows words and pictures.
+    fn base(&self) -> Option<Calibration> {
+        if self.calibrated.is_some() {
+            return self.calibrated;
+        }
+        let name = bank::name(&self.reader.model().fingerprint);
+        if self.reader.bank() != Some(&name) {
+            return None;
+        }
+        let bank = Bank::stored(self.reader.dir(), &name, self.reader.dimension())?;
+        let scores = self.reader.bank_scores(&bank, bank::shares_at(0.0), bank::shares_at(1.0))?;
+        Some(Calibration::in_units(Units::of(&scores)?))
+    }
+
+    /// Tries how captions that somebody wrote would [refine](crate::refinement) the relevance of results. `bank` is that of the
+    /// model. `None` if results have no relevance: there are too few photos in the index for another model than the built-in
+    /// one, or they were not measured yet. Changes nothing.
+    ///
+    /// # Errors
+    /// [`TooFew`] if that is what the captions or photos are.
+    ///
+    /// # Panics
+    /// If there is not a row of the index's dimension for each photo and each caption.
+    pub fn try_refinement(&self, captioned: &Captioned<'_>, bank: &Bank) -> Result<Option<Trial>, TooFew> {
+        let (Some(base), Some(before)) = (self.base(), self.calibration()) else { return Ok(None) };
+        if self.reader.bank() != Some(bank.name()) {
+            return Ok(None);
+        }
+        refinement::attempt(captioned, bank, &self.reader, Scale::of(self.mean()), &base, &before).map(Some)
     }
 
     /// The photos that answer the query best, best first. Identical files are one of them, and [`Hit::duplicates`] names
@@ -173,8 +226,8 @@ impl<E: Encoder> Searcher<E> {
         // Encoded first, so that a query that makes no sense says so over an empty index too.
         let embedded = self.embed(query)?;
         let embedding = clock.lap();
-        let parts = self.parts(query, embedded)?;
-        let filtering = clock.lap();
+        let (parts, matching_words) = self.parts(query, embedded)?;
+        let filtering = clock.lap().saturating_sub(matching_words);
         let mut records = Records::default();
         let Answer { groups, missing, plans, is_corrected } = if parts.iter().all(|part| part.embedded.is_none()) {
             self.listed(query, &parts)?
@@ -183,12 +236,44 @@ impl<E: Encoder> Searcher<E> {
         };
         let searching = clock.lap().saturating_sub(records.time);
         let passing = parts.iter().map(|part| part.passing.as_ref().map(RoaringTreemap::len)).collect();
-        let hits = self.hits(query, &parts, groups);
+        let hits = self.hits(query, &parts, groups)?;
         let records = records.time + clock.lap();
         let words = parts.iter().filter_map(|part| part.fused.as_ref()).flat_map(Fused::words).cloned().collect();
-        let explanation =
-            Explanation { plans, is_corrected, words, passing, embedding, filtering, searching, records, missing };
+        let explanation = Explanation {
+            plans,
+            is_corrected,
+            words,
+            passing,
+            embedding,
+            filtering,
+            matching_words,
+            searching,
+            records,
+            missing,
+        };
         Ok((hits, explanation))
+    }
+
+    /// How the score of an item is put together, for who wants to know why it is where it is. `None` if no alternative of the query
+    /// that describes something lets it pass. Encodes each term of the query by itself.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub fn breakdown(&self, query: &Query, item: u64) -> Result<Option<Breakdown>, QueryError> {
+        let (parts, _) = self.parts(query, self.embed(query)?)?;
+        let Some((alternative, scores)) = self.best_part(query, &parts, item) else { return Ok(None) };
+        let Scores { score, adjusted, part, embedded } = scores;
+        let words = part.fused.as_ref().map_or(0.0, |fused| fused.bonus(item));
+        let mut terms = Vec::new();
+        for (term, weight) in &query.alternatives[alternative].terms {
+            let alone = embed(&[(term.clone(), 1.0)], query, &self.reader, &self.encoder)?;
+            let alone = Part { embedded: Some(alone), passing: part.passing.clone(), fused: None };
+            let Some(scores) = alone.scores(query, &self.reader, item) else { continue };
+            let relevance = self.judged(query, scores, item, 0).map(|judged| judged.relevance);
+            terms.push(TermBreakdown { term: term.clone(), weight: *weight, score: scores.score, relevance });
+        }
+        let (correction, phrase_weight) = (score + words - adjusted, embedded.phrase_weight.filter(|_| !query.is_raw));
+        Ok(Some(Breakdown { alternative, score, correction, words, adjusted, phrase_weight, terms }))
     }
 
     /// How many photos meet the conditions of a query, whatever they show. Files that belong together are one, and so are the moments
@@ -240,14 +325,19 @@ impl<E: Encoder> Searcher<E> {
         query.alternatives.iter().map(embed).collect()
     }
 
-    fn parts(&self, query: &Query, embedded: Vec<Option<Embedded>>) -> Result<Vec<Part>, QueryError> {
+    /// The alternatives of a query, and how long it took to look for their words.
+    fn parts(&self, query: &Query, embedded: Vec<Option<Embedded>>) -> Result<(Vec<Part>, Duration), QueryError> {
+        let mut matching_words = Duration::ZERO;
         let part = |(alternative, embedded): (&Alternative, Option<Embedded>)| {
             let passing = query.conditions(alternative).map(|filter| self.reader.matching(&filter)).transpose()?;
+            let mut clock = Clock(Instant::now());
             let fused =
                 embedded.as_ref().and_then(|embedded| self.fused(query, alternative, embedded, passing.as_ref()));
+            matching_words += clock.lap();
             Ok(Part { embedded, passing, fused })
         };
-        query.alternatives.iter().zip(embedded).map(part).collect()
+        let parts = query.alternatives.iter().zip(embedded).map(part).collect::<Result<_, QueryError>>()?;
+        Ok((parts, matching_words))
     }
 
     /// The photos that have words of an alternative. Where words cannot be looked for, as in a damaged index, similarity has to
@@ -306,7 +396,7 @@ impl<E: Encoder> Searcher<E> {
     /// Searches for more and more items, until there are as many different contents as are wanted and no copy of them is
     /// missing, or nothing else is left.
     fn distinct(&self, query: &Query, parts: &[Part], records: &mut Records) -> Result<Answer, QueryError> {
-        let wanted = up_to(query);
+        let wanted = to_find(query);
         let mut k = first_k(query);
         let mut pairs = self.pairs(query, parts);
         let mut alikes = self.alikes(query, parts);
@@ -351,7 +441,7 @@ impl<E: Encoder> Searcher<E> {
         let missing;
         let (mut pairs, mut alikes) = (self.pairs(query, parts), self.alikes(query, parts));
         (groups, missing) = shown(query, groups, pairs.as_mut(), alikes.as_mut())?;
-        groups.truncate(up_to(query));
+        groups.truncate(to_find(query));
         Ok(Answer { groups, missing, plans: Vec::new(), is_corrected: false })
     }
 
@@ -386,28 +476,35 @@ impl<E: Encoder> Searcher<E> {
         })
     }
 
+    /// How likely the item in a place of the results, from 0, is what was meant; `None` if that cannot be told.
+    fn judged(&self, query: &Query, scores: Scores<'_>, item: u64, place: usize) -> Option<Judged> {
+        let phrase_weight = scores.embedded.phrase_weight.filter(|_| !query.is_raw)?;
+        let calibration = self.calibration()?;
+        let relevance = if scores.part.names(item) {
+            // Who asks for a file by its name means that file.
+            1.0
+        } else if calibration.knows_nothing() {
+            0.0
+        } else {
+            calibration.relevance(&self.evidence(scores, phrase_weight, place + 1)?)
+        };
+        Some(Judged { calibration, relevance, phrase_weight })
+    }
+
     /// The scores of an item for the alternative that it answers best.
     fn scores<'p>(&self, query: &Query, parts: &'p [Part], item: u64) -> Option<Scores<'p>> {
-        let of = |part: &'p Part| part.scores(query, &self.reader, item);
-        parts.iter().filter_map(of).max_by(|a, b| a.adjusted.total_cmp(&b.adjusted))
+        self.best_part(query, parts, item).map(|(_, scores)| scores)
+    }
+
+    /// The same, and which alternative that is.
+    fn best_part<'p>(&self, query: &Query, parts: &'p [Part], item: u64) -> Option<(usize, Scores<'p>)> {
+        let of = |(at, part): (usize, &'p Part)| Some((at, part.scores(query, &self.reader, item)?));
+        parts.iter().enumerate().filter_map(of).max_by(|(_, a), (_, b)| a.adjusted.total_cmp(&b.adjusted))
     }
 
     /// A result for each group: the photo that the query names, if it is among them, else the one that was indexed first of those
     /// whose files are there, or of all if none is.
-    fn hits(&self, query: &Query, parts: &[Part], groups: Vec<Group>) -> Vec<Hit> {
-        let judge = |scores: Scores<'_>, item: u64, place: usize| {
-            let phrase_weight = scores.embedded.phrase_weight.filter(|_| !query.is_raw)?;
-            let calibration = self.calibration()?;
-            let relevance = if scores.part.names(item) {
-                // Who asks for a file by its name means that file.
-                1.0
-            } else if calibration.knows_nothing() {
-                0.0
-            } else {
-                calibration.relevance(&self.evidence(scores, phrase_weight, place + 1)?)
-            };
-            Some((calibration, relevance, phrase_weight))
-        };
+    fn hits(&self, query: &Query, parts: &[Part], groups: Vec<Group>) -> Result<Vec<Hit>, QueryError> {
         let is_named = |id: u64| query.terms().any(|(term, _)| *term == Term::Like(id));
         let first = |group: &Group| {
             let place =
@@ -420,7 +517,7 @@ impl<E: Encoder> Searcher<E> {
         // The best is looked at even where it is on an earlier page.
         let best = groups.first().and_then(|group| {
             let (item, _) = group.members[first(group)];
-            judge(self.scores(query, parts, item)?, item, 0)
+            self.judged(query, self.scores(query, parts, item)?, item, 0)
         });
         let hit = |(place, mut group): (usize, Group)| {
             let (item, record) = group.members.swap_remove(first(&group));
@@ -429,15 +526,13 @@ impl<E: Encoder> Searcher<E> {
             let mut duplicates: Vec<Record> = group.members.into_iter().map(|(_, record)| record).collect();
             duplicates.sort_by_key(|record| record.id);
             let scores = self.scores(query, parts, item);
-            let judged = scores.and_then(|scores| judge(scores, item, place));
-            let is_match = best.zip(judged).is_none_or(|((_, best, _), (calibration, relevance, phrase_weight))| {
-                calibration.is_match(relevance, best, phrase_weight)
-            });
+            let judged = scores.and_then(|scores| self.judged(query, scores, item, place));
+            let is_match = best.zip(judged).is_none_or(|(best, judged)| judged.is_match_beside(best.relevance));
             Hit {
                 rank: place + 1,
                 score: scores.map(|scores| scores.score),
                 adjusted: scores.map(|_| group.score),
-                relevance: judged.map(|(_, relevance, _)| relevance),
+                relevance: judged.map(|judged| judged.relevance),
                 is_match,
                 id: record.id,
                 item,
@@ -449,14 +544,56 @@ impl<E: Encoder> Searcher<E> {
                 alike,
             }
         };
-        let mut hits: Vec<Hit> = groups.into_iter().enumerate().skip(query.offset).map(hit).collect();
+        // Which page a result is on depends on all before it, if they are put in another order.
+        let skipped = if query.diverse { 0 } else { query.offset };
+        let mut hits: Vec<Hit> = groups.into_iter().enumerate().skip(skipped).map(hit).collect();
+        if query.diverse {
+            hits = self.diverse(query, parts, hits)?;
+            hits = hits.into_iter().skip(query.offset).take(query.limit).collect();
+        }
         if let Some(least) = query.min_relevance {
             hits.retain(|hit| hit.relevance.is_none_or(|relevance| relevance >= least));
         }
         if query.order != Order::Best {
             hits.sort_by(|a, b| ordering::of(query.order, &a.record, &b.record));
         }
-        hits
+        Ok(hits)
+    }
+
+    /// Puts the best results in such an order that those which are like an earlier one come later.
+    fn diverse(&self, query: &Query, parts: &[Part], mut hits: Vec<Hit>) -> Result<Vec<Hit>, QueryError> {
+        let later = hits.split_off(hits.len().min(diverse::REORDERED));
+        let deviations = parts.iter().map(|part| part.deviation(query, &self.reader)).collect::<Result<Vec<_>, _>>()?;
+        let candidate = |hit: &Hit| {
+            let scores = self.best_part(query, parts, hit.item);
+            let score = scores.and_then(|(part, scores)| Some(scores.adjusted / deviations[part]?));
+            diverse::Candidate {
+                // What meets conditions alone comes last as it is.
+                score: score.unwrap_or(f32::NEG_INFINITY),
+                embedding: self.reader.embedding(hit.item),
+                is_wanted: hit.is_match && query.min_relevance.zip(hit.relevance).is_none_or(|(least, it)| it >= least),
+            }
+        };
+        let candidates: Vec<_> = hits.iter().map(candidate).collect();
+        let order = diverse::order(&candidates, Scale::of(self.mean()));
+        let mut hits: Vec<Option<Hit>> = hits.into_iter().map(Some).collect();
+        let hits = order.into_iter().filter_map(|place| hits[place].take());
+        Ok(hits.chain(later).collect())
+    }
+}
+
+/// How likely a result is what was meant.
+#[derive(Clone, Copy)]
+struct Judged {
+    calibration: Calibration,
+    relevance: f32,
+    phrase_weight: f32,
+}
+
+impl Judged {
+    /// Whether it is a match, where the best result has this relevance.
+    fn is_match_beside(self, best: f32) -> bool {
+        self.calibration.is_match(self.relevance, best, self.phrase_weight)
     }
 }
 
@@ -477,14 +614,14 @@ fn shown(
     alikes: Option<&mut Alikes<'_>>,
 ) -> Result<(Vec<Group>, u64), IndexError> {
     let mut missing = 0;
-    let most = if alikes.is_some() { usize::MAX } else { up_to(query) };
+    let most = if alikes.is_some() { usize::MAX } else { to_find(query) };
     if let Some(pairs) = pairs {
         (groups, missing) = pairs.joined(groups, most)?;
     } else if query.only_present {
         (groups, missing) = distinct::present(groups, most, is_absent);
     }
     if let Some(alikes) = alikes {
-        groups = alikes.collapsed(groups, up_to(query))?;
+        groups = alikes.collapsed(groups, to_find(query))?;
         // What belongs to a result is named there.
         let kin: RoaringTreemap = groups.iter().flat_map(|group| &group.kin).map(|(_, record)| record.id).collect();
         groups.iter_mut().for_each(|group| group.alike.retain(|record| !kin.contains(record.id)));

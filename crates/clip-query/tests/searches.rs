@@ -701,3 +701,66 @@ fn near_duplicates_are_one_result_if_that_is_wanted() {
     assert!(found(Query::text("blue").limit(10)).iter().all(|(_, alike)| alike.is_empty()));
     assert_eq!(found(Query::text("blue").collapse().limit(100)).len(), 8);
 }
+
+#[test]
+fn what_shows_the_same_as_an_earlier_result_comes_later_if_that_is_wanted() {
+    let fixture = Fixture::new(&[
+        ("/p/red.jpg", [1.0, 0.10, 0.0]),
+        ("/p/also red.jpg", [1.0, 0.09, 0.0]),
+        ("/p/green.jpg", [0.05, 1.0, 0.0]),
+        ("/p/blue.jpg", [0.0, 0.0, 1.0]),
+        ("/p/neither.jpg", [-1.0, -1.0, 0.0]),
+        ("/p/nor.jpg", [0.0, 0.0, -1.0]),
+    ]);
+    let plain = ["/p/red.jpg", "/p/also red.jpg", "/p/green.jpg"];
+    let diverse = ["/p/red.jpg", "/p/green.jpg", "/p/also red.jpg"];
+    // Words that names have would count besides.
+    let query = || Query::text("red green").fusion(Fusion::Off);
+    assert_eq!(fixture.paths(query().limit(3)), plain);
+    assert_eq!(fixture.paths(query().diverse().limit(3)), diverse);
+    assert_eq!(fixture.paths(query().diverse().raw().limit(3)), diverse);
+    assert_eq!(fixture.paths(query().diverse().collapse().limit(2)), ["/p/red.jpg", "/p/green.jpg"]);
+    // A rank says which place the score gave.
+    let hits = fixture.searcher().search(&query().diverse().limit(3)).unwrap();
+    assert_eq!(hits.iter().map(|hit| hit.rank).collect::<Vec<_>>(), [1, 3, 2]);
+    let mut known = fixture.searcher().search(&query().limit(3)).unwrap();
+    known.swap(1, 2);
+    assert_eq!(hits, known, "nothing else is different");
+    // Page by page it is the same.
+    let all = fixture.paths(query().diverse());
+    assert_eq!(all.len(), 6);
+    for limit in 1..4 {
+        let pages: Vec<String> =
+            (0..6).step_by(limit).flat_map(|at| fixture.paths(query().diverse().offset(at).limit(limit))).collect();
+        assert_eq!(pages, all, "{limit}");
+    }
+    assert!(fixture.paths(query().diverse().limit(0)).is_empty());
+    // Which results they are is decided before in which order they come.
+    assert_eq!(fixture.paths(query().diverse().limit(2).order(Order::Path)), ["/p/green.jpg", "/p/red.jpg"]);
+    // Without a description nothing is better than anything else.
+    let conditions = || Query::any(vec![Alternative { terms: Vec::new(), filter: Filter::Kind(Kind::Photo) }]);
+    assert_eq!(fixture.paths(conditions().diverse().limit(4)), fixture.paths(conditions().limit(4)));
+    // An alternative that only sets conditions comes last.
+    let mut either = Alternative::of(Term::Text("red green".into()));
+    either.filter = Filter::Text { field: clip_query::TextField::Name, text: "red".into() };
+    let rest = Alternative { terms: Vec::new(), filter: Filter::Kind(Kind::Photo) };
+    let found = fixture.paths(Query::any(vec![either, rest]).fusion(Fusion::Off).diverse());
+    assert_eq!((&found[..2], found.len()), (&["/p/red.jpg".to_owned(), "/p/also red.jpg".to_owned()][..], 6));
+}
+
+/// More results are wanted than are put in another order.
+#[test]
+fn only_the_best_hundred_are_put_in_another_order() {
+    let photos: Vec<(String, [f32; 3])> = (0..300)
+        .map(|number| (format!("/p/{number:03}.jpg"), [1.0, (number % 7) as f32 / 10.0, (number % 11) as f32 / 10.0]))
+        .collect();
+    let named: Vec<(&str, [f32; 3])> = photos.iter().map(|(path, row)| (path.as_str(), *row)).collect();
+    let fixture = Fixture::new(&named);
+    let query = || Query::text("red").fusion(Fusion::Off);
+    let (plain, diverse) = (fixture.paths(query().limit(300)), fixture.paths(query().diverse().limit(300)));
+    assert_ne!(plain[..100], diverse[..100]);
+    assert_eq!(plain[100..], diverse[100..]);
+    assert_eq!(fixture.paths(query().diverse().limit(9).offset(96)), diverse[96..105]);
+    let sorted = |paths: &[String]| paths.iter().cloned().collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(sorted(&plain), sorted(&diverse));
+}

@@ -120,8 +120,9 @@ impl Library {
     ///     literal: takes the query as a description, whatever looks like a condition.
     ///     raw: ranks by plain similarity.
     ///     collapse: makes near duplicates one result.
+    ///     diverse: puts results later that show much the same as an earlier one.
     #[pyo3(signature = (query=None, *, image=None, like=None, embedding=None, limit=20, offset=0, sort="relevance",
-        min_relevance=None, literal=false, raw=false, collapse=false))]
+        min_relevance=None, literal=false, raw=false, collapse=false, diverse=false))]
     #[expect(clippy::too_many_arguments, reason = "they are named in Python")]
     fn search(
         &self,
@@ -137,6 +138,7 @@ impl Library {
         literal: bool,
         raw: bool,
         collapse: bool,
+        diverse: bool,
     ) -> PyResult<Vec<Hit>> {
         if query.is_none() && image.is_none() && like.is_none() && embedding.is_none() {
             return Err(PyTypeError::new_err("search() needs a query, an image, an id or an embedding"));
@@ -173,6 +175,9 @@ impl Library {
         }
         if collapse {
             search = search.collapse();
+        }
+        if diverse {
+            search = search.diverse();
         }
         let hits = py.detach(|| self.0.search(&search)).map_err(error::of_library)?;
         Ok(hits.into_iter().map(Hit::from).collect())

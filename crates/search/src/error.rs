@@ -139,6 +139,14 @@ pub enum LibraryError {
         /// What was expected and what was found.
         reason: String,
     },
+    /// The file of what captions say of relevance is not as it should be.
+    #[error("cannot use what captions say of relevance in {}: {reason}", path.display())]
+    DamagedRefinement {
+        /// The file.
+        path: PathBuf,
+        /// What was expected.
+        reason: String,
+    },
     /// The file of saved searches would become too large.
     #[error("cannot save the search: {} would have more than {most} bytes", path.display())]
     TooManySearches {
@@ -191,6 +199,11 @@ pub enum Remedy {
         /// The file.
         file: PathBuf,
     },
+    /// Ask captions again what they say of relevance, or delete this file.
+    RefineAgain {
+        /// The file.
+        file: PathBuf,
+    },
     /// Save this search anew, with a text that is right.
     SaveSearchAgain {
         /// Its name.
@@ -235,6 +248,7 @@ impl LibraryError {
             Self::Indexer(error) => error.remedy().map(Remedy::Indexer),
             Self::UnknownSearch { .. } => Some(Remedy::ListSearches),
             Self::DamagedSearches { path, .. } => Some(Remedy::CorrectSearches { file: path.clone() }),
+            Self::DamagedRefinement { path, .. } => Some(Remedy::RefineAgain { file: path.clone() }),
             Self::UnreadableSearch { name, .. } => Some(Remedy::SaveSearchAgain { name: name.clone() }),
             Self::TooManySearches { .. } => Some(Remedy::RemoveSearches),
             Self::Query(_) | Self::Unreadable(_) | Self::Path { .. } | Self::SearchName { .. } => None,

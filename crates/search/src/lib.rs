@@ -70,6 +70,7 @@ mod library;
 mod maintenance;
 mod model;
 mod models;
+mod refinement;
 mod saved;
 mod strangers;
 mod thumbnail;
@@ -83,6 +84,7 @@ pub use library::{Library, LibraryBuilder, LibrarySearcher};
 pub use maintenance::{compact, remove};
 pub use model::LazyModel;
 pub use models::{Models, POCKET};
+pub use refinement::{KeptRefinement, RefineOutcome, refinement_of, unrefine};
 pub use saved::{SavedSearch, SavedSearches};
 pub use strangers::Forbidden;
 pub use thumbnail::{thumbnail, thumbnail_of};
@@ -115,10 +117,10 @@ pub use clip_model::{
 };
 pub use clip_ocr::{Languages, OcrError, ReadText, Remedy as OcrRemedy, Tesseract, TesseractLimits};
 pub use clip_query::{
-    Alternative, CachedEncoder, CachedTexts, DuplicateGroup, DuplicateOptions, DuplicateStep, Duplicates, Example,
-    Explanation, Filter, FoundWord, Fusion, Hit, KeepReason, Level, Member, Method, NumberField, OnDuplicateStep,
-    Order, Plan, Property, Query, QueryError, Ranked, Reason, Role, Searcher, Shape, Strategy, Term, TextCache,
-    TextField, duplicates, together,
+    Alternative, Breakdown, CachedEncoder, CachedTexts, DuplicateGroup, DuplicateOptions, DuplicateStep, Duplicates,
+    Example, Explanation, Filter, FoundWord, Fusion, Hit, KeepReason, Level, Member, Method, NumberField,
+    OnDuplicateStep, Order, Plan, Property, Query, QueryError, Ranked, Reason, Role, Searcher, Shape, Strategy, Term,
+    TermBreakdown, TextCache, TextField, duplicates, together,
 };
 
 pub use clip_video::{Ffmpeg, Limits as VideoLimits, Remedy as VideoRemedy, Sampling as VideoSampling, VideoError};
@@ -127,6 +129,8 @@ pub use clip_video::{Ffmpeg, Limits as VideoLimits, Remedy as VideoRemedy, Sampl
 pub use clip_model::config as model_config;
 /// How texts become ids.
 pub use clip_model::tokenizer;
+/// What captions of one's own say of the relevance of results.
+pub use clip_query::refinement as refining;
 /// How likely a result is right.
 pub use clip_query::relevance;
 

@@ -16,6 +16,7 @@ use clip_query::{
 use crate::error::LibraryError;
 use crate::model::LazyModel;
 use crate::models::{Models, name_of};
+use crate::refinement;
 use crate::saved::SavedSearches;
 
 /// What a [`Library`] searches with.
@@ -353,6 +354,8 @@ impl Library {
         if is_built_in {
             searcher = searcher.calibrated(relevance::POCKET);
         }
+        let refinement = refinement::holding(searcher.reader());
+        searcher = searcher.refined(refinement);
         *self.searcher.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(searcher));
         Ok(())
     }

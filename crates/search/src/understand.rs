@@ -53,12 +53,47 @@ impl Understood {
             }
             *filter = with_real_folders(std::mem::replace(filter, Filter::All(Vec::new())), home);
         }
+        self.resolved = expr_with_real_folders(self.resolved, home);
         self
+    }
+
+    /// The conditions in it, each once, with the text that they are written as in a query.
+    pub fn conditions(&self) -> Vec<(&str, &Filter)> {
+        let mut conditions: Vec<(&str, &Filter)> = Vec::new();
+        each_condition(&self.resolved, &mut |text, filter| {
+            if !conditions.iter().any(|(known, _)| *known == text) {
+                conditions.push((text, filter));
+            }
+        });
+        conditions
     }
 
     /// The query: 20 results from anywhere.
     pub fn query(&self) -> Query {
         Query::any(self.alternatives.clone())
+    }
+}
+
+/// Calls `tell` for each condition of an expression.
+fn each_condition<'e>(expr: &'e Expr, tell: &mut dyn FnMut(&'e str, &'e Filter)) {
+    match expr {
+        Expr::And(exprs) | Expr::Or(exprs) => exprs.iter().for_each(|expr| each_condition(expr, tell)),
+        Expr::Not(expr) | Expr::Weighted(_, expr) => each_condition(expr, tell),
+        Expr::Condition { filter, text } => tell(text, filter),
+        _ => {}
+    }
+}
+
+/// The same expression, with folders as the index has them; it is written as before.
+fn expr_with_real_folders(expr: Expr, home: Option<&Path>) -> Expr {
+    let each = |exprs: Vec<Expr>| exprs.into_iter().map(|expr| expr_with_real_folders(expr, home)).collect();
+    match expr {
+        Expr::And(exprs) => Expr::And(each(exprs)),
+        Expr::Or(exprs) => Expr::Or(each(exprs)),
+        Expr::Not(expr) => Expr::Not(Box::new(expr_with_real_folders(*expr, home))),
+        Expr::Weighted(weight, expr) => Expr::Weighted(weight, Box::new(expr_with_real_folders(*expr, home))),
+        Expr::Condition { filter, text } => Expr::Condition { filter: with_real_folders(filter, home), text },
+        expr => expr,
     }
 }
 
@@ -101,6 +136,18 @@ mod tests {
         let filter = Filter::Not(Box::new(Filter::Under("~/photos".into())));
         let expected = Filter::Not(Box::new(Filter::Under("/home/anna/photos".into())));
         assert_eq!(with_real_folders(filter, Some(home)), expected);
+    }
+
+    #[test]
+    fn conditions_are_named_once_each() {
+        let options = ParseOptions { today: Date::constant(2024, 9, 13), literal: false };
+        let text = "(dog iso:>800 | cat iso:>800) -under:~/photos in June 2019";
+        let understood =
+            understand(Path::new("nowhere"), text, &options).unwrap().with_real_paths(Some(Path::new("/h")));
+        let conditions = understood.conditions();
+        let texts: Vec<&str> = conditions.iter().map(|(text, _)| *text).collect();
+        assert_eq!(texts, ["iso:>800", "under:~/photos", "on:2019-06"]);
+        assert_eq!(*conditions[1].1, Filter::Under("/h/photos".into()));
     }
 
     #[test]

@@ -69,7 +69,7 @@ pub(crate) fn run(mut cli: Cli) -> Result<Exit> {
         Command::Mcp(args) => mcp::run(&index()?, &args),
         Command::Embed(args) => embed::run(&args),
         Command::Classify(args) => classify::run(&args),
-        Command::Eval(args) => eval::run(&args),
+        Command::Eval(args) => eval::run(index, &args),
         Command::Bench(args) => bench::run(&args),
         Command::Model(command) => model::run(&hub(cli.offline)?, &command),
         Command::Status(args) => status::run(&index()?, &args),

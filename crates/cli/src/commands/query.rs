@@ -2,21 +2,20 @@
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clip_search::json::JsonHit;
-use clip_search::{
-    Alternative, Explanation, Filter, FoundWord, Fusion, Hit, Library, Limits, Order, Query, Strategy, Term,
-};
+use clip_search::{Alternative, Filter, Fusion, Hit, Library, Limits, Order, Query, Strategy, Term};
 
-use crate::args::{Crop, FusionArg, GroupArg, PreviewArg, QueryArgs, SortArg, as_typed};
+use crate::args::{Crop, ExplainArg, FusionArg, GroupArg, PreviewArg, QueryArgs, SortArg, as_typed};
 use crate::decoder::decoder;
-use crate::escape::{escaped, escaped_text};
+use crate::escape::escaped;
 use crate::exit::Exit;
+use crate::explain::{Clock, Times, Told};
 use crate::hit_line::{self, day};
 use crate::interactive;
 use crate::language_hint;
+use crate::nothing_found;
 use crate::output::{Results, count, describe, grouped, is_verbose, notice};
 use crate::previews::Previews;
 use crate::query_text::{understand, understand_telling, words};
@@ -32,10 +31,12 @@ const USUAL_LIMIT: u64 = 10;
 
 pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
     // First of all: a missing index is known at once.
+    let mut clock = Clock::start();
     let library = library(index, &args.model)?.text_cache(query_cache(!args.no_cache)).open()?;
     if args.interactive {
         return search_while_typing(library, args);
     }
+    let opening = clock.lap();
     let understood =
         if args.text.is_empty() { None } else { Some(understand(index, &words(&args.text)?, args.literal)?) };
     let query = match &understood {
@@ -59,10 +60,12 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
         return count_only(searcher.count(&query)?);
     }
     query = settled(query, args);
+    let understanding = clock.lap();
     let (mut hits, explanation) = library.search_explained(&query)?;
+    let times = Times { opening, understanding, searching: clock.lap() };
 
     let is_for_scripts = args.json || args.null || args.paths_only;
-    let best_relevance = hits.first().and_then(|hit| hit.relevance);
+    let best = hits.iter().min_by_key(|hit| hit.rank).cloned();
     if !is_for_scripts && !hits.is_empty() && !hits.iter().any(|hit| hit.is_match) && args.offset == 0 {
         notice("nothing matches well; the nearest are:");
     } else if !is_for_scripts && !args.all && io::stdout().is_terminal() {
@@ -70,6 +73,10 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
         hits.retain(|hit| hit.is_match);
     }
     print_hits(&hits, args)?;
+    if !is_for_scripts && hits.is_empty() && args.offset == 0 {
+        let reason = nothing_found::reason(understood.as_ref(), &explanation, args.min_relevance, &searcher)?;
+        reason.into_iter().for_each(notice);
+    }
     let not_exported = match args.export.as_deref() {
         Some([how, folder]) => results_folder::fill(how, folder, &hits)?,
         _ => 0,
@@ -96,14 +103,9 @@ pub(crate) fn run(index: &Path, args: &QueryArgs) -> Result<Exit> {
             break;
         }
     }
-    if args.explain || is_verbose() {
-        if let Some(understood) = &understood {
-            notice(format_args!("understood as: {}", understood.resolved));
-        }
-        explain(&explanation, hits.len());
-        if let Some(relevance) = best_relevance {
-            notice(format_args!("relevance of the best result: {relevance:.3}"));
-        }
+    if let Some(form) = args.explain.or(is_verbose().then_some(ExplainArg::Text)) {
+        let told = Told { understood: understood.as_ref(), query: &query, explanation: &explanation, best, times };
+        told.tell(form, &searcher, hits.len())?;
     }
     Ok(if hits.is_empty() || not_exported > 0 { Exit::Partly } else { Exit::Done })
 }
@@ -167,6 +169,9 @@ fn settled(query: Query, args: &QueryArgs) -> Query {
     }
     if args.collapse {
         query = query.collapse();
+    }
+    if args.diverse {
+        query = query.diverse();
     }
     if let Some(relevance) = args.min_relevance {
         query = query.min_relevance(relevance);
@@ -285,31 +290,4 @@ fn name_duplicates(hit: &Hit, results: &mut Results) -> Result<()> {
         results.line(format_args!("       and {} more like it", grouped(hit.alike.len() as u64)))?;
     }
     Ok(())
-}
-
-fn explain(explanation: &Explanation, hits: usize) {
-    let milliseconds = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1e3);
-    notice(format_args!("encoding the query: {}", milliseconds(explanation.embedding)));
-    for passing in explanation.passing.iter().flatten() {
-        let filtering = milliseconds(explanation.filtering);
-        notice(format_args!("conditions met by {}, {filtering}", count(*passing, "photo")));
-    }
-    for plan in &explanation.plans {
-        notice(format_args!("search method: {} ({})", plan.method, plan.reason));
-        let in_graph = plan.in_graph.map(|nodes| format!(" ({} in the graph)", grouped(nodes))).unwrap_or_default();
-        let searching = milliseconds(explanation.searching);
-        notice(format_args!("searching {}{in_graph}: {searching}", count(plan.items, "photo")));
-    }
-    for FoundWord { word, items, .. } in &explanation.words {
-        let photos = count(*items, "photo");
-        notice(format_args!(
-            "`{}` occurs in names, keywords or texts of {photos}, which raises their scores",
-            escaped_text(word)
-        ));
-    }
-    if explanation.is_corrected {
-        notice("scores are corrected: photos that are near to every text count for less");
-    }
-    let hits = count(hits as u64, "result");
-    notice(format_args!("reading the records of {hits}: {}", milliseconds(explanation.records)));
 }

@@ -6,13 +6,13 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 use clip_hub::Catalogue;
 use clip_search::json::JsonStatus;
-use clip_search::{Exclude, IndexReader, ModelOrigin};
+use clip_search::{Exclude, IndexReader, KeptRefinement, ModelOrigin};
 use serde::Serialize;
 
 use crate::args::StatusArgs;
 use crate::escape::{escaped, escaped_text};
 use crate::exit::Exit;
-use crate::output::{Results, count, grouped, holdings, size};
+use crate::output::{Results, count, describe, grouped, holdings, notice, size};
 use crate::progress::duration;
 
 /// What the index says of itself, and the name that `--model` and `model list` have for its model.
@@ -21,6 +21,17 @@ struct Line<'a> {
     #[serde(flatten)]
     status: JsonStatus<'a>,
     model_name: &'a str,
+    /// What captions say of relevance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    relevance: Option<Refined>,
+}
+
+#[derive(Serialize)]
+struct Refined {
+    captions: usize,
+    photos: usize,
+    /// False if it was for another model, or for an earlier version of the program.
+    holds: bool,
 }
 
 pub(crate) fn run(index: &Path, args: &StatusArgs) -> Result<Exit> {
@@ -30,8 +41,12 @@ pub(crate) fn run(index: &Path, args: &StatusArgs) -> Result<Exit> {
     let roots = reader.roots();
     let name = name(&reader);
     let mut results = Results::new();
+    let kept = clip_search::refinement_of(&reader);
     if args.json {
-        results.json(&Line { status: JsonStatus::new(&reader, &status), model_name: &name })?;
+        let refined =
+            |kept: KeptRefinement| Refined { captions: kept.captions, photos: kept.photos, holds: kept.holds };
+        let relevance = kept.ok().flatten().map(refined);
+        results.json(&Line { status: JsonStatus::new(&reader, &status), model_name: &name, relevance })?;
     } else {
         results.line(format_args!("index        {}", escaped(index)))?;
         results.line(format_args!("photos       {}", grouped(status.photos)))?;
@@ -67,6 +82,21 @@ pub(crate) fn run(index: &Path, args: &StatusArgs) -> Result<Exit> {
             let path = path.path();
             let gone = if path.exists() { "" } else { " (not found)" };
             results.line(format_args!("model from   {}{gone}", escaped(&path)))?;
+        }
+        match kept {
+            Ok(Some(KeptRefinement { captions, photos, holds, .. })) => {
+                let by = format!("{} for {}", count(captions as u64, "caption"), count(photos as u64, "photo"));
+                let refined = if holds {
+                    format!("refined by {by}")
+                } else {
+                    format!(
+                        "was refined by {by}, for another model or version; `clip-search eval --refine` does it again"
+                    )
+                };
+                results.line(format_args!("relevance    {refined}"))?;
+            }
+            Ok(None) => {}
+            Err(error) => notice(describe(&error.into())),
         }
         for exclude in reader.excluded() {
             let (what, named) = match exclude {

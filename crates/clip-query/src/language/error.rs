@@ -43,6 +43,11 @@ pub enum ParseErrorKind {
     OpenGroup,
     /// A parenthesis closes nothing.
     UnopenedGroup,
+    /// The values of a condition are in parentheses, with blanks or bars between them.
+    GroupOfValues {
+        /// The name of the condition.
+        name: String,
+    },
     /// Something must follow, and nothing does: what it follows.
     NothingAfter {
         /// What it must follow.
@@ -99,6 +104,9 @@ impl fmt::Display for ParseErrorKind {
             ParseErrorKind::NothingInside => f.write_str("there is nothing inside"),
             ParseErrorKind::OpenGroup => f.write_str("the parenthesis is not closed"),
             ParseErrorKind::UnopenedGroup => f.write_str("the parenthesis was not opened"),
+            ParseErrorKind::GroupOfValues { name } => {
+                write!(f, "expected values with commas between them and no parentheses, as {name}:A,B")
+            }
             ParseErrorKind::NothingAfter { after } => write!(f, "expected something after {after}"),
             ParseErrorKind::NothingBefore { before } => write!(f, "expected something before {before}"),
             ParseErrorKind::Weight { weight } => {

@@ -84,6 +84,11 @@ pub(crate) fn read(name: &str, value: &str, quoted: bool) -> Result<Field, Strin
     }
 }
 
+/// Whether a word is a unit that sizes may have.
+pub(crate) fn is_unit_of_bytes(word: &str) -> bool {
+    ["kb", "mb", "gb"].iter().any(|unit| word.eq_ignore_ascii_case(unit))
+}
+
 fn unknown(name: &str) -> String {
     let nearest = NAMES.iter().map(|known| (strsim::osa_distance(known, name), known)).min();
     match nearest {
@@ -170,7 +175,14 @@ fn months(value: &str) -> Result<Filter, String> {
 }
 
 fn near(value: &str) -> Result<Filter, String> {
-    let expected = || "expected latitude, longitude and kilometres, as near:48.86,2.35,10".to_owned();
+    let expected = || {
+        let numbers = "expected latitude, longitude and kilometres, as near:48.86,2.35,10";
+        if value.starts_with(char::is_alphabetic) {
+            format!("{numbers}; the name of a place goes after place:")
+        } else {
+            numbers.to_owned()
+        }
+    };
     let parts: Vec<&str> = value.split(',').map(str::trim).collect();
     let &[latitude, longitude, kilometres] = parts.as_slice() else { return Err(expected()) };
     let parse = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite()).ok_or_else(expected);

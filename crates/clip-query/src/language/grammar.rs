@@ -117,6 +117,7 @@ impl Grammar<'_> {
                 }
                 Some(Kind::Word(word)) if !is_picture(word) && !is_saved(word) => {
                     let word = word.clone();
+                    self.note_lone_name(self.at);
                     parts.word(&word);
                     self.at += 1;
                 }
@@ -199,7 +200,11 @@ impl Grammar<'_> {
             Kind::Phrase(phrase) => Expr::Phrase(phrase.clone()),
             Kind::Word(word) if is_picture(word) => Expr::Picture(PathBuf::from(word)),
             Kind::Word(word) if is_saved(word) => Expr::Saved(word[1..].to_owned()),
-            Kind::Word(word) => Expr::Text(word.clone()),
+            Kind::Word(word) => {
+                let word = word.clone();
+                self.note_lone_name(at);
+                Expr::Text(word)
+            }
             Kind::Field { .. } => {
                 self.at = at;
                 match self.field()? {
@@ -215,11 +220,30 @@ impl Grammar<'_> {
         })
     }
 
+    /// Tells of `camera: nikon`, whose value has come away from the name.
+    fn note_lone_name(&mut self, at: usize) {
+        let name = self.name(at);
+        // "f:" is a drive.
+        let is_name = |stem: &str| stem.len() > 1 && fields::NAMES.iter().any(|known| stem.eq_ignore_ascii_case(known));
+        if name.strip_suffix(':').is_some_and(is_name) {
+            let reason = "expected a value right after the colon".to_owned();
+            self.notes.push(Note::NotACondition { span: self.span(at), text: name, reason });
+        }
+    }
+
     /// What `name:value` stands for; `None` if it is text.
     fn field(&mut self) -> Result<Option<Expr>, ParseError> {
         let span = self.span(self.at);
         let Some(Kind::Field { name, value, quoted }) = self.peek() else { return Ok(None) };
-        let field = fields::read(name, value, *quoted);
+        let mut field = fields::read(name, value, *quoted);
+        // "2 MB" is rarely meant as two bytes.
+        if name.eq_ignore_ascii_case("size")
+            && value.ends_with(|c: char| c.is_ascii_digit())
+            && let Some(Kind::Word(unit)) = self.tokens.get(self.at + 1).map(|token| &token.kind)
+            && fields::is_unit_of_bytes(unit)
+        {
+            field = Err(format!("expected the unit right after the number, as size:{value}{unit}"));
+        }
         self.at += 1;
         Ok(match field {
             Ok(Field::Condition(filter)) => {

@@ -293,6 +293,14 @@ fn what_looks_like_a_condition_is_told() {
         ("a near:48", "expected latitude, longitude and kilometres, as near:48.86,2.35,10"),
         ("a iso:400..100", "expected the smaller number before the dots"),
         ("a iso:..", "expected a number on one side of the dots"),
+        (
+            "a near:Paris",
+            "expected latitude, longitude and kilometres, as near:48.86,2.35,10; the name of a place goes after place:",
+        ),
+        ("a iso:100-400", "expected two dots between two numbers, as 100..400"),
+        ("a width:100–400", "expected two dots between two numbers, as 100..400"),
+        ("a year:2019-2021", "expected two dots between two numbers, as 2019..2021"),
+        ("a on:yesterday", "expected a date in numbers, as 2019, 2019-06 or 2019-06-04"),
         ("a like:dog", "expected the id of a photo"),
         ("a is:nice", "expected landscape, portrait, square, photo or video"),
         ("a camera:-", "expected a word"),
@@ -302,6 +310,29 @@ fn what_looks_like_a_condition_is_told() {
         let Note::NotACondition { span, text, reason: found } = &parsed.notes[0] else { panic!("{query}") };
         assert_eq!((&query[span.clone()], text.as_str(), found.as_str()), (&query[2..], &query[2..], reason));
     }
+}
+
+#[test]
+fn values_that_have_come_away_are_told() {
+    for (query, told, reason) in [
+        ("camera: nikon", "camera:", "expected a value right after the colon"),
+        ("dog -Camera: nikon", "Camera:", "expected a value right after the colon"),
+        ("dog has:", "has:", "expected a value right after the colon"),
+        ("dog size:>2 MB", "size:>2", "expected the unit right after the number, as size:>2MB"),
+        ("dog size:1..2 gb", "size:1..2", "expected the unit right after the number, as size:1..2gb"),
+    ] {
+        let parsed = read(query);
+        let [Note::NotACondition { span, text, reason: found }] = parsed.notes.as_slice() else {
+            panic!("{query}: {:?}", parsed.notes)
+        };
+        assert_eq!((&query[span.clone()], text.as_str(), found.as_str()), (told, told, reason));
+        assert!(!parsed.expr.to_string().contains("size:>2 +"), "{query}");
+    }
+    for prose in ["F: dog", "note: a dog", "size:2MB mb", "size:>2000 people", "12: dog"] {
+        assert_eq!(read(prose).notes, [], "{prose}");
+    }
+    assert_eq!(understood("iso:≥800 focal:≤50"), "iso:≥800 + focal:≤50");
+    assert_eq!(read("iso:≥800").alternatives(), read("iso:>=800").alternatives());
 }
 
 #[test]
@@ -327,6 +358,8 @@ fn errors_point_at_the_place() {
         ("(a b(c)", "the parenthesis is not closed", 0..1),
         ("file:(a", "the parenthesis is not closed", 5..6),
         ("name:IMG(1", "the parenthesis is not closed", 8..9),
+        ("camera:(nikon canon)", "expected values with commas between them and no parentheses, as camera:A,B", 7..8),
+        ("-iso:(100 | 200)", "expected values with commas between them and no parentheses, as iso:A,B", 5..6),
         ("a | ", "expected something after |", 2..3),
         ("| a", "expected something before |", 0..1),
         ("a | | b", "expected something after |", 2..3),

@@ -126,14 +126,26 @@ impl<'t> Lexer<'t> {
             if let Some((value, span)) = self.phrase()? {
                 return self.push(Kind::Field { name: name.to_owned(), value, quoted: true }, start.start..span.end);
             }
+            let is_condition = fields::NAMES.iter().any(|known| name.eq_ignore_ascii_case(known));
             // What is no condition may be a smiley.
-            let span = self.word(!fields::NAMES.iter().any(|known| name.eq_ignore_ascii_case(known)))?;
+            let span = self.word(!is_condition).map_err(|error| match error.kind {
+                ParseErrorKind::OpenGroup if is_condition && self.is_group_from(error.span.start) => {
+                    ParseError::new(ParseErrorKind::GroupOfValues { name: name.to_owned() }, error.span)
+                }
+                _ => error,
+            })?;
             let value = self.text[span.clone()].to_owned();
             return self.push(Kind::Field { name: name.to_owned(), value, quoted: false }, start.start..span.end);
         }
         let span = self.word(false)?;
         let word = self.text[span.clone()].to_owned();
         self.push(Kind::Word(word), span)
+    }
+
+    /// Whether the value of a condition begins with a parenthesis here, which is closed behind a blank or a bar.
+    fn is_group_from(&self, at: usize) -> bool {
+        let behind_colon = self.text[..at].ends_with(':');
+        behind_colon && self.text[at..].contains(')')
     }
 
     /// What is in quotation marks here.

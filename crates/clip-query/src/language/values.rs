@@ -46,15 +46,22 @@ pub(crate) fn bounds<T: PartialOrd>(
     if let Ok(sign) = comparison(&mut left) {
         let number = || one(left.trim());
         return Ok(match sign {
-            ">=" => (Bound::Included(number()?), Bound::Unbounded),
-            "<=" => (Bound::Unbounded, Bound::Included(number()?)),
+            ">=" | "≥" => (Bound::Included(number()?), Bound::Unbounded),
+            "<=" | "≤" => (Bound::Unbounded, Bound::Included(number()?)),
             ">" => (Bound::Excluded(number()?), Bound::Unbounded),
             "<" => (Bound::Unbounded, Bound::Excluded(number()?)),
             _ => (Bound::Included(number()?), Bound::Included(number()?)),
         });
     }
     let Some((from, to)) = value.split_once("..") else {
-        return Ok((Bound::Included(one(value)?), Bound::Included(one(value)?)));
+        let is_number = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+        return match (one(value), value.split_once(['-', '–'])) {
+            (Ok(number), _) => Ok((Bound::Included(number), Bound::Included(one(value)?))),
+            (Err(_), Some((from, to))) if is_number(from) && is_number(to) => {
+                Err(format!("expected two dots between two numbers, as {from}..{to}"))
+            }
+            (Err(reason), _) => Err(reason),
+        };
     };
     if from.is_empty() && to.is_empty() {
         return Err("expected a number on one side of the dots".to_owned());
@@ -70,7 +77,7 @@ pub(crate) fn bounds<T: PartialOrd>(
 }
 
 fn comparison<'t>(input: &mut &'t str) -> Result_<&'t str> {
-    alt((">=", "<=", ">", "<", "=")).parse_next(input)
+    alt((">=", "<=", "≥", "≤", ">", "<", "=")).parse_next(input)
 }
 
 /// A plain number.
@@ -238,7 +245,10 @@ pub(crate) fn year_number(text: &str) -> Option<i16> {
 
 /// `2019`, `2019-06` or `2019-06-04`.
 pub(crate) fn day(text: &str) -> Result<Span, String> {
-    let expected = || "expected a date, as 2019, 2019-06 or 2019-06-04".to_owned();
+    let expected = || {
+        let numbers = if text.starts_with(char::is_alphabetic) { " in numbers" } else { "" };
+        format!("expected a date{numbers}, as 2019, 2019-06 or 2019-06-04")
+    };
     let mut parts = text.split('-');
     let year_text = parts.next().unwrap_or_default();
     let number = year_number(year_text).ok_or_else(expected)?;

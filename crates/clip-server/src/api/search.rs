@@ -48,6 +48,9 @@ pub(crate) struct Parameters {
     /// Near duplicates and shots of the same moment are one result.
     #[serde(deserialize_with = "flag")]
     pub(crate) collapse: bool,
+    /// Results that show much the same as an earlier one come later. It makes no difference to other orders than that by relevance.
+    #[serde(deserialize_with = "flag")]
+    pub(crate) diverse: bool,
     /// Nothing in the query is a condition.
     #[serde(deserialize_with = "flag")]
     pub(crate) literal: bool,
@@ -97,6 +100,7 @@ impl Parameters {
             literal: self.literal,
             raw: self.raw,
             collapse: self.collapse,
+            diverse: self.diverse,
             sort: self.sort,
             min_relevance: self.min_relevance,
             example,
@@ -371,8 +375,16 @@ mod tests {
             parameters.request()
         };
         let full =
-            request("q=a+dog&sort=date&collapse=true&literal=1&raw=on&min_relevance=0.5&like=3&crop=0,0,1,1").unwrap();
-        assert!(full.collapse && full.literal && full.raw && full.sort == Sort::Date && full.example.is_some());
+            request("q=a+dog&sort=date&collapse=true&diverse=1&literal=1&raw=on&min_relevance=0.5&like=3&crop=0,0,1,1")
+                .unwrap();
+        assert!(
+            full.collapse
+                && full.diverse
+                && full.literal
+                && full.raw
+                && full.sort == Sort::Date
+                && full.example.is_some()
+        );
         assert_eq!(request("").unwrap().text, "");
         assert!(request("q=&like=&sort=&crop=&limit=&offset=&collapse").unwrap().example.is_none());
         for wrong in [

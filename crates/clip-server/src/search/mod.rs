@@ -41,6 +41,7 @@ struct Key {
     is_literal: bool,
     is_raw: bool,
     collapse: bool,
+    diverse: bool,
     sort: Sort,
     /// Its bits.
     min_relevance: Option<u32>,
@@ -149,6 +150,7 @@ impl Searches {
             is_literal: request.literal,
             is_raw: request.raw,
             collapse: request.collapse,
+            diverse: request.diverse,
             sort: request.sort,
             min_relevance: request.min_relevance.map(f32::to_bits),
             example: request.example.clone(),
@@ -222,6 +224,10 @@ fn settled(mut query: Query, request: &Request, lists: bool, depth: usize) -> Qu
     }
     if request.collapse {
         query = query.collapse();
+    }
+    // In another order it makes no difference.
+    if request.diverse && request.sort == Sort::Relevance {
+        query = query.diverse();
     }
     if let Some(relevance) = request.min_relevance {
         query = query.min_relevance(relevance);

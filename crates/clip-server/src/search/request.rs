@@ -20,6 +20,8 @@ pub(crate) struct Request {
     pub(crate) raw: bool,
     /// Near duplicates are one result.
     pub(crate) collapse: bool,
+    /// Results that show much the same as an earlier one come later.
+    pub(crate) diverse: bool,
     pub(crate) sort: Sort,
     pub(crate) min_relevance: Option<f32>,
     pub(crate) example: Option<Example>,

@@ -48,6 +48,8 @@ fn pages_together_are_everything_once() {
         "q=width:%3E1&sort=size",
         "q=&sort=oldest",
         "q=&collapse=1",
+        "q=a+dog&diverse=1",
+        "q=a+dog&diverse=1&collapse=1",
     ] {
         let whole = ids(&server.json(&format!("/api/v1/search?{query}&limit=1000")));
         let mut paged = Vec::new();

@@ -3,6 +3,7 @@
 //! Every type borrows what it shows and is made by `From`. Members are only ever added.
 
 mod answer;
+mod explanation;
 mod photo;
 
 use std::borrow::Cow;
@@ -16,6 +17,9 @@ use clip_query::{DuplicateGroup, Hit, Member};
 use serde::Serialize;
 
 pub use answer::{JsonAnswer, JsonDay, JsonPart, JsonPlaces, JsonSpot, JsonTimeline, JsonUnderstood};
+pub use explanation::{
+    JsonAlternative, JsonBreakdown, JsonCondition, JsonExplanation, JsonPlan, JsonTerm, JsonTimes, JsonWord, term_text,
+};
 pub use photo::JsonPhoto;
 
 /// A path: as text, and byte for byte besides where text cannot hold it.

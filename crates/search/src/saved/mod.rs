@@ -244,7 +244,8 @@ fn read(index: &Path) -> Result<Option<BTreeMap<String, String>>, LibraryError> 
     }
 }
 
-fn write(path: &Path, text: &str) -> Result<(), LibraryError> {
+/// Puts a file of text in the place of one in the folder of an index.
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), LibraryError> {
     for attempt in 1.. {
         match atomic::write_bytes(path, text.as_bytes()) {
             Ok(()) => break,
