@@ -1,13 +1,13 @@
 """Parquet files by those who write them, for crates/clip-parquet/tests/fixtures.rs and index/tests/suite/parquet.rs.
 
     python -m venv venv
-    venv/bin/pip install pyarrow pandas polars duckdb fsspec numpy
+    venv/bin/pip install pyarrow pandas polars duckdb datasets pillow fsspec numpy
     venv/bin/pip install --no-deps clip-retrieval
     venv/bin/python tests/golden/parquet_tables.py crates/clip-parquet/tests/fixtures index/tests/fixtures/clip_retrieval
 
 The first folder gets tables, and `expected.json` with what pyarrow reads in them. The second gets what `clip-retrieval
 inference` writes for photos with captions and metadata: its own writer is run, without its models. Made with pyarrow 26.0.1,
-pandas 3.1.1, polars 2.1.0, duckdb 2.0.1 and clip-retrieval 2.45.0.
+pandas 3.1.1, polars 2.1.0, duckdb 2.0.1, datasets 5.2.0 and clip-retrieval 2.45.0.
 """
 
 import importlib.util
@@ -17,6 +17,7 @@ import os
 import shutil
 import sys
 
+import datasets
 import duckdb
 import numpy
 import pandas
@@ -131,6 +132,17 @@ def tables(out):
     frame = frame.to_arrow()
     duckdb.sql(f"COPY (SELECT path, width, embedding::FLOAT[{DIMENSION}] AS embedding FROM frame) TO '{path('duckdb')}' (FORMAT parquet)")
     duckdb.sql(f"COPY (SELECT * FROM frame) TO '{path('duckdb_v2')}' (FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd)")
+    features = {
+        "image": datasets.Image(decode=False),
+        "label": datasets.ClassLabel(names=["cat", "dog"]),
+        "embedding": datasets.Sequence(datasets.Value("float16"), length=DIMENSION),
+    }
+    rows = {
+        "image": [{"bytes": b"no picture", "path": path} for path in paths()],
+        "label": [number % 2 for number in range(ROWS)],
+        "embedding": list(embeddings().astype(numpy.float16)),
+    }
+    datasets.Dataset.from_dict(rows, features=datasets.Features(features)).to_parquet(path("datasets"))
     vectors = [[1.0, 2.0], None, [], [None, 3.0], [float("nan"), float("inf")], [4.0, 5.0, 6.0]]
     odd = {"path": ["/a", None, "", "/d", "/e", "/f"], "embedding": pyarrow.array(vectors, pyarrow.list_(f32))}
     write(pyarrow.table(odd), path("odd_rows"))
