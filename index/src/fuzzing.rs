@@ -133,6 +133,12 @@ pub fn npy(bytes: &[u8]) {
     exchange::check_array(bytes);
 }
 
+/// A Parquet file to be imported.
+#[cfg(feature = "parquet")]
+pub fn parquet(bytes: &[u8]) {
+    exchange::check_table(bytes);
+}
+
 /// A line that describes an item to be imported.
 pub fn ndjson(bytes: &[u8]) {
     exchange::check_line(bytes);

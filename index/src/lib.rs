@@ -98,7 +98,9 @@ pub use asset::{
 pub use bad_files::BadFile;
 pub use catalogue::Catalogue;
 pub use error::{IndexError, Remedy};
-pub use exchange::{Describe, Exported, ImportOptions, Imported, export, import};
+pub use exchange::{
+    Describe, ExportFormat, Exported, ImportOptions, ImportPlace, ImportSource, Imported, export, import,
+};
 pub use filter::{Filter, NumberField, Property, Shape, TextField};
 pub use graph::{GraphOptions, GraphUpdate};
 pub use hubness::{Bank, Hubness};

@@ -304,6 +304,11 @@ impl IndexWriter {
         self.snapshot.layout().root()
     }
 
+    /// The model of all embeddings.
+    pub(crate) fn model(&self) -> &ModelId {
+        &self.model
+    }
+
     /// Length of every embedding.
     pub fn dimension(&self) -> usize {
         self.model.dimension

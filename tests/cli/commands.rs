@@ -416,6 +416,51 @@ fn what_is_exported_can_be_imported() {
 }
 
 #[test]
+fn parquet_files_and_the_output_of_clip_retrieval_are_imported() {
+    let sandbox = Sandbox::new();
+    sandbox.put("cat.jpg", "cat.jpg");
+    sandbox.put("coffee.jpg", "2019/coffee.jpg");
+    sandbox.update(0);
+    let path = |name: &str| sandbox.path().join(name).to_str().unwrap().to_owned();
+    let (table, arrays) = (path("table"), path("arrays"));
+    let run = sandbox.run(&["export", "--format", "parquet", &table]).expect(0);
+    assert_eq!(run.stdout, "2 photos exported\n");
+    sandbox.run(&["export", &arrays]).expect(0);
+    let before = sandbox.run(&["query", "a cat"]).expect(0).stdout;
+    let import = |arguments: &[&str]| {
+        fs::remove_dir_all(sandbox.index()).unwrap();
+        let run = sandbox.run(&[&["import"], arguments].concat()).expect(0);
+        assert_eq!(run.stdout, "2 photos added, 0 replaced, 0 skipped\n", "{arguments:?}");
+        assert_eq!(sandbox.run(&["query", "a cat"]).expect(0).stdout, before, "{arguments:?}");
+        run.stderr
+    };
+    let items = format!("{table}/items.parquet");
+    for arguments in [
+        &[table.as_str()][..],
+        &[&items],
+        &[&items, &format!("{arrays}/embeddings.npy")],
+        &["--embedding-column", "embedding", "--path-column", "path", &items],
+        &[&arrays],
+    ] {
+        assert_eq!(import(arguments), "", "{arguments:?}");
+    }
+    // As clip-retrieval lays its files out.
+    let output = sandbox.path().join("output");
+    for folder in ["img_emb", "metadata", "text_emb"] {
+        fs::create_dir_all(output.join(folder)).unwrap();
+    }
+    fs::copy(&items, output.join("metadata/metadata_0.parquet")).unwrap();
+    fs::copy(format!("{arrays}/embeddings.npy"), output.join("img_emb/img_emb_0.npy")).unwrap();
+    let told = import(&[output.to_str().unwrap()]);
+    assert!(told.starts_with("left out: ") && told.contains("text_emb"), "{told}");
+    let photos = sandbox.photos();
+    let run = sandbox.run(&["index", "--json", photos.to_str().unwrap()]).expect(0).json();
+    assert_eq!((run["indexed"].as_u64(), run["unchanged"].as_u64()), (Some(0), Some(2)));
+    let run = sandbox.run(&["import", output.to_str().unwrap()]).expect(1);
+    assert!(run.stderr.contains("metadata_0.parquet, row 2: the index has this path already"), "{}", run.stderr);
+}
+
+#[test]
 fn a_damaged_index_is_repaired_and_compacted() {
     let sandbox = Sandbox::new();
     sandbox.put("cat.jpg", "cat.jpg");

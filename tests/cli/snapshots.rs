@@ -378,6 +378,10 @@ fn export_and_import() {
     let path = |name: &str| sandbox.path().join(name).to_str().unwrap().to_owned();
     let (folder, items, array) = (path("out"), path("out/items.ndjson"), path("out/embeddings.npy"));
     let (wrong, text) = (path("wrong.ndjson"), path("text.npy"));
+    let (tables, table, damaged) = (path("tables"), path("tables/items.parquet"), path("damaged.parquet"));
+    let empty_folder = path("folder");
+    fs::create_dir(&empty_folder).unwrap();
+    fs::write(&damaged, "PAR1, it says PAR1").unwrap();
     fs::write(&wrong, "{\"path\": 1}\n").unwrap();
     fs::write(&text, "no array").unwrap();
     for arguments in [
@@ -391,6 +395,14 @@ fn export_and_import() {
         &["import", &items, &text],
         &["import", &items, &array, &array],
         &["import", &items, "none.npy"],
+        &["export", "--format", "parquet", &tables],
+        &["export", "--format", "parquet", &tables],
+        &["import", &table],
+        &["import", "--replace", &tables],
+        &["import", "--path-column", "caption", &table],
+        &["import", "--embedding-column", "gps", &table],
+        &["import", &damaged],
+        &["import", &empty_folder],
     ] {
         transcript.add(arguments, sandbox.run(arguments));
     }

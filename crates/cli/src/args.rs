@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use clip_search::Depth;
+use clip_search::{Depth, ExportFormat};
 
 use crate::ocr::{self, Ocr};
 
@@ -887,21 +887,51 @@ pub(crate) struct ExportArgs {
     /// Folder to write `embeddings.npy`, `items.ndjson` and `model.json` to; existing files are not overwritten
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
+
+    /// Format of the embeddings and details: a NumPy array and JSON objects, one per line, or `items.parquet` with both
+    #[arg(long, value_enum, ignore_case = true, value_name = "FORMAT", default_value_t = ExportFormatArg::Npy)]
+    pub format: ExportFormatArg,
+}
+
+/// Values of `--format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormatArg {
+    Npy,
+    Parquet,
+}
+
+impl From<ExportFormatArg> for ExportFormat {
+    fn from(format: ExportFormatArg) -> Self {
+        match format {
+            ExportFormatArg::Npy => ExportFormat::Npy,
+            ExportFormatArg::Parquet => ExportFormat::Parquet,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// JSON objects, one per line, each with the `path` of a photo; docs/exchange.md has the details
-    #[arg(value_name = "ITEMS.ndjson")]
+    /// Parquet file with the paths and embeddings of photos, folder of such files, or output folder of clip-retrieval or
+    /// `export`; before arrays, a file of JSON objects, one per line, or a Parquet file, each line or row with the `path` of a
+    /// photo; docs/exchange.md has the details
+    #[arg(value_name = "FILE|DIR")]
     pub items: PathBuf,
 
     /// NumPy arrays whose rows are the embeddings of these photos, in the same order
-    #[arg(value_name = "EMBEDDINGS.npy", required = true)]
+    #[arg(value_name = "EMBEDDINGS.npy")]
     pub arrays: Vec<PathBuf>,
 
     /// Folder that relative paths begin in
     #[arg(long, value_name = "DIR")]
     pub folder: Option<PathBuf>,
+
+    /// Column of a Parquet file with the paths [default: `path`, `image_path` or a similar name]
+    #[arg(long, value_name = "NAME")]
+    pub path_column: Option<String>,
+
+    /// Column of a Parquet file with the embeddings [default: the only one of lists of numbers, or a name such as `embedding`]
+    #[arg(long, value_name = "NAME", conflicts_with = "arrays")]
+    pub embedding_column: Option<String>,
 
     /// Replace photos that the index already has, instead of skipping them
     #[arg(long)]

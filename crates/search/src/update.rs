@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clip_index::{
-    Bank, GraphOptions, ImportOptions, Imported, IndexError, IndexReader, IndexWriter, ModelId, ModelOrigin, Rebuild,
+    Bank, GraphOptions, ImportOptions, ImportSource, Imported, IndexError, IndexReader, IndexWriter, ModelId,
+    ModelOrigin, Rebuild,
 };
 use clip_indexer::{Changes, Event, IndexOptions, Indexer, IndexerError, Progress, Report, Session};
 use clip_model::{LoadOptions, Model, ModelSource, Towers};
@@ -168,34 +169,32 @@ impl Library {
         Ok(update)
     }
 
-    /// Adds embeddings that this library's model has made elsewhere: the rows of NumPy arrays, one after the other, for the
-    /// files that the lines of `items` (JSON objects) describe. `docs/exchange.md` has the details. Makes an index if there
-    /// is none.
+    /// Adds embeddings that this library's model has made elsewhere. `docs/exchange.md` has the details. Makes an index if
+    /// there is none.
     ///
     /// # Errors
     /// [`LibraryError::Index`] as [`clip_index::import`], and whatever keeps the model from being loaded, whose fingerprint is
     /// compared.
     pub fn import(
         &self,
-        arrays: &[PathBuf],
-        items: &Path,
+        source: &ImportSource,
         options: ImportOptions<'_>,
         progress: &mut dyn FnMut(usize, usize),
         cancel: &AtomicBool,
     ) -> Result<Imported, LibraryError> {
         let known = Known::read(self.index(), false, &[])?;
-        let (source, load) = match &known {
+        let (model, load) = match &known {
             Known::Index(reader) => self.source_of(reader)?,
             Known::Nothing | Known::Unreadable => self.source_of_new(),
         };
-        let id = id_of(&*self.image_model(&known, &source, &load, false)?);
+        let id = id_of(&*self.image_model(&known, &model, &load, false)?);
         drop(known);
         let mut writer = IndexWriter::open_or_create(self.index(), &id)?;
-        writer.set_origin(Some(self.models.origin(&source)));
-        if let Some(bank) = bank::at_hand(self.index(), &source, &id) {
+        writer.set_origin(Some(self.models.origin(&model)));
+        if let Some(bank) = bank::at_hand(self.index(), &model, &id) {
             writer.set_bank(bank)?;
         }
-        let imported = clip_index::import(&mut writer, arrays, items, options, progress, cancel)?;
+        let imported = clip_index::import(&mut writer, source, options, progress, cancel)?;
         if imported.is_complete {
             writer.update_hubness(progress, cancel)?;
             writer.update_graph(&GraphOptions::default(), progress, cancel)?;

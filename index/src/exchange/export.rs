@@ -6,13 +6,23 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use super::ndjson::Line;
-use super::npy;
+use super::{npy, table};
 use crate::asset::Record;
 use crate::cast;
 use crate::error::IndexError;
 use crate::files;
 use crate::reader::IndexReader;
 use crate::watch::Watch;
+
+/// What kind of files [`export`] writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ExportFormat {
+    /// A NumPy array of the embeddings, and lines of JSON.
+    #[default]
+    Npy,
+    /// A Parquet file of both. A program may have been built without them.
+    Parquet,
+}
 
 /// What [`export`] has written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +31,7 @@ pub struct Exported {
     pub items: usize,
     /// The embeddings.
     pub embeddings: PathBuf,
-    /// The items.
+    /// The items. In Parquet, this is the same file.
     pub records: PathBuf,
     /// The model.
     pub model: PathBuf,
@@ -31,10 +41,11 @@ pub struct Exported {
 ///
 /// - `embeddings.npy`, a NumPy array of 32-bit floating-point numbers, one row for each item;
 /// - `items.ndjson`, a JSON object for each item on a line of its own, in the same order;
+/// - or, in place of both, `items.parquet`, with a row for each item;
 /// - `model.json`, which says what model made the embeddings.
 ///
-/// Nothing is kept in memory but one item. `progress` gets the steps done and in all, two for each item. `None` if
-/// `cancel` was set: nothing is left of what was written then, nor after an error.
+/// Nothing is kept in memory but one item, or some thousands for Parquet: 16 MiB. `progress` gets the steps done and in all,
+/// two for each item. `None` if `cancel` was set: nothing is left of what was written then, nor after an error.
 ///
 /// # Errors
 /// [`IndexError::Io`] if one of the files is there already or cannot be written; [`IndexError::Corrupt`] or
@@ -42,13 +53,18 @@ pub struct Exported {
 pub fn export(
     reader: &IndexReader,
     dir: &Path,
+    format: ExportFormat,
     progress: &mut dyn FnMut(usize, usize),
     cancel: &AtomicBool,
 ) -> Result<Option<Exported>, IndexError> {
+    let (embeddings, records) = match format {
+        ExportFormat::Npy => ("embeddings.npy", "items.ndjson"),
+        ExportFormat::Parquet => ("items.parquet", "items.parquet"),
+    };
     let exported = Exported {
         items: reader.len(),
-        embeddings: dir.join("embeddings.npy"),
-        records: dir.join("items.ndjson"),
+        embeddings: dir.join(embeddings),
+        records: dir.join(records),
         model: dir.join("model.json"),
     };
     let paths = [&exported.embeddings, &exported.records, &exported.model];
@@ -62,8 +78,13 @@ pub fn export(
     let watch = Watch::new(2 * exported.items, progress, cancel);
     // A copy has no checksums: damage must not be passed on in it.
     let result = reader.snapshot().check_checksums().and_then(|()| {
-        write_embeddings(reader, &exported.embeddings, &watch)?;
-        write_records(reader, &exported.records, &watch)?;
+        match format {
+            ExportFormat::Npy => {
+                write_embeddings(reader, &exported.embeddings, &watch)?;
+                write_records(reader, &exported.records, &watch)?;
+            }
+            ExportFormat::Parquet => table::write(reader, &exported.records, &watch)?,
+        }
         write_model(reader, &exported.model)
     });
     if result.is_err() {
@@ -90,33 +111,56 @@ fn write_embeddings(reader: &IndexReader, path: &Path, watch: &Watch<'_>) -> Res
 }
 
 fn write_records(reader: &IndexReader, path: &Path, watch: &Watch<'_>) -> Result<(), IndexError> {
-    let mut error = None;
+    let mut records = Records::new(reader);
     let written = files::write(path, |out| {
-        let mut current: Option<Record> = None;
         for id in reader.ids() {
-            // The items of an asset follow each other.
-            let is_known = current.as_ref().is_some_and(|record| record.position(id).is_some());
-            if !is_known {
-                match reader.snapshot().record(id) {
-                    Ok(record) => current = record,
-                    Err(found) => {
-                        error = Some(found);
-                        return Err(io::Error::other("a record cannot be read"));
-                    }
-                }
-            }
-            let place = current.as_ref().and_then(|record| Some((record, record.position(id)?)));
-            let Some((record, position)) = place else {
-                error = Some(IndexError::corrupt(reader.dir(), format!("there is no record of the item {id}")));
-                return Err(io::Error::other("a record is missing"));
-            };
+            let (position, record) = records.next(id)?;
             serde_json::to_writer(&mut *out, &Line::new(id, position, record))?;
             out.write_all(b"\n")?;
             watch.step()?;
         }
         Ok(())
     });
-    error.map_or(written, Err)
+    records.outcome(written)
+}
+
+/// The records of items, in the order of their ids.
+pub(super) struct Records<'a> {
+    reader: &'a IndexReader,
+    current: Option<Record>,
+    /// What is wrong with the index: what writes a file has other errors.
+    error: Option<IndexError>,
+}
+
+impl<'a> Records<'a> {
+    pub(super) fn new(reader: &'a IndexReader) -> Records<'a> {
+        Records { reader, current: None, error: None }
+    }
+
+    /// The position of an item in its file, and the record of that.
+    pub(super) fn next(&mut self, id: u64) -> io::Result<(u64, &Record)> {
+        // The items of an asset follow each other.
+        let is_known = self.current.as_ref().is_some_and(|record| record.position(id).is_some());
+        if !is_known {
+            self.current = self.reader.snapshot().record(id).map_err(|error| {
+                self.error = Some(error);
+                io::Error::other("a record cannot be read")
+            })?;
+        }
+        match self.current.as_ref().and_then(|record| Some((record.position(id)?, record))) {
+            Some(found) => Ok(found),
+            None => {
+                let reason = format!("there is no record of the item {id}");
+                self.error = Some(IndexError::corrupt(self.reader.dir(), reason));
+                Err(io::Error::other("a record is missing"))
+            }
+        }
+    }
+
+    /// What came of writing them.
+    pub(super) fn outcome(self, written: Result<(), IndexError>) -> Result<(), IndexError> {
+        self.error.map_or(written, Err)
+    }
 }
 
 fn write_model(reader: &IndexReader, path: &Path) -> Result<(), IndexError> {

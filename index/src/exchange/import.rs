@@ -1,15 +1,13 @@
 //! Adding embeddings that were made elsewhere, or exported from another index.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use clip_files::regular;
-
-use super::ndjson::{self, Item};
-use super::npy::Array;
+use super::ndjson::Item;
+use super::part::Described;
+use super::source::ImportSource;
 use crate::asset::{Asset, NewItem, Stamp};
 use crate::error::IndexError;
 use crate::unit::{self, UNIT_TOLERANCE};
@@ -18,8 +16,6 @@ use crate::writer::IndexWriter;
 
 /// Items between two commits.
 const COMMIT_EVERY: usize = 2000;
-/// A line of more bytes describes no file.
-const LONGEST_LINE: u64 = 1 << 20;
 
 /// Tells the stamp of a file and the hash of its content.
 pub type Describe<'a> = dyn FnMut(&Path) -> Option<(Stamp, [u8; 16])> + 'a;
@@ -35,6 +31,10 @@ pub struct ImportOptions<'a> {
     /// lack one of them, and to be believed that the vector is that of this content. Without it, the next update of the
     /// index reads such files and, since it does not know what the vectors are of, makes new ones.
     pub describe: Option<&'a mut Describe<'a>>,
+    /// The column of a Parquet file that has the paths; without it, it is known by its name.
+    pub path_column: Option<String>,
+    /// The column of a Parquet file that has the embeddings; without it, it is known by its type and its name.
+    pub embedding_column: Option<String>,
 }
 
 impl std::fmt::Debug for ImportOptions<'_> {
@@ -43,8 +43,19 @@ impl std::fmt::Debug for ImportOptions<'_> {
             .field("replace", &self.replace)
             .field("folder", &self.folder)
             .field("describe", &self.describe.is_some())
+            .field("path_column", &self.path_column)
+            .field("embedding_column", &self.embedding_column)
             .finish()
     }
+}
+
+/// Where something is described that is to be imported.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ImportPlace {
+    /// The Parquet file of which it is a row; `None` for a line of the file of lines.
+    pub file: Option<Arc<Path>>,
+    /// The line or row, counted from 1.
+    pub number: usize,
 }
 
 /// What [`import`] did.
@@ -54,62 +65,51 @@ pub struct Imported {
     pub added: usize,
     /// Assets that took the place of others with the same path.
     pub replaced: usize,
-    /// Lines that were left out, counted from 1, and why.
-    pub skipped: Vec<(usize, String)>,
+    /// What was left out, and why.
+    pub skipped: Vec<(ImportPlace, String)>,
     /// False if it was cancelled. What is counted above is in the index all the same.
     pub is_complete: bool,
 }
 
-/// Adds the rows of NumPy arrays, one after the other, as embeddings of the files that the lines of `items` describe,
-/// in the same order. Commits every 2,000 items and at the end.
+/// Adds the embeddings of an [`ImportSource`] to the index, with what it says of their files. Commits every 2,000 items and at the
+/// end.
 ///
-/// The arrays have two dimensions and little-endian numbers of 16, 32 or 64 bits in C order. Rows are brought to length
-/// 1, if they are not within 0.001 of it. A line is a JSON object with at least `path` or `image_path`;
-/// `docs/exchange.md` describes the others. Lines without anything are passed over. What cannot be added is skipped and
-/// reported.
+/// Arrays have two dimensions and little-endian numbers of 16, 32 or 64 bits in C order. Embeddings are brought to length 1,
+/// if they are not within 0.001 of it. A line is a JSON object with at least `path` or `image_path`, a Parquet file has such a
+/// column; `docs/exchange.md` describes the others. Lines without anything are passed over. What cannot be added is left out
+/// and reported.
 ///
-/// `progress` gets the lines done and in all.
+/// `progress` gets the embeddings done and in all.
 ///
 /// # Errors
-/// [`IndexError::Import`] if an array is none, or if there are more or fewer rows than lines; [`IndexError::Dimension`]
-/// if rows have another length than the embeddings of the index. Nothing was added then. Those of
-/// [`IndexWriter::commit`], and [`IndexError::Io`] if a file cannot be read: what was committed before stays.
+/// [`IndexError::Import`] if a file is not what it should be, or if there are more or fewer rows than lines;
+/// [`IndexError::Dimension`] if embeddings have another length than those of the index. Nothing was added then, unless a
+/// Parquet file turns out to be damaged. Those of [`IndexWriter::commit`], and [`IndexError::Io`] if a file cannot be read: what
+/// was committed before stays.
 pub fn import(
     writer: &mut IndexWriter,
-    arrays: &[PathBuf],
-    items: &Path,
+    source: &ImportSource,
     options: ImportOptions<'_>,
     progress: &mut dyn FnMut(usize, usize),
     cancel: &AtomicBool,
 ) -> Result<Imported, IndexError> {
-    let mut arrays = arrays.iter().map(|path| Array::open(path)).collect::<Result<Vec<_>, _>>()?;
-    for array in &arrays {
-        if array.columns() != writer.dimension() {
-            return Err(IndexError::Dimension { expected: writer.dimension(), found: array.columns() });
-        }
+    let mut total = 0;
+    for part in &source.parts {
+        total += part.check(writer.model(), &options)?;
     }
-    let rows: usize = arrays.iter().map(Array::rows).sum();
-    let mut lines = Lines::open(items)?;
-    let mut count = 0;
-    while lines.next()?.is_some() {
-        count += 1;
-    }
-    if count != rows {
-        let reason = format!("expected {rows} lines, one for each row of the arrays, found {count}");
-        return Err(IndexError::Import { path: items.to_path_buf(), reason });
-    }
-    let mut lines = Lines::open(items)?;
-    let watch = Watch::new(rows, progress, cancel);
+    let watch = Watch::new(total, progress, cancel);
     let mut import = Import::new(writer, options)?;
-    let mut row = vec![0.0; import.writer.dimension()];
-    for array in &mut arrays {
-        for _ in 0..array.rows() {
-            array.next_row(&mut row)?;
-            let Some((number, line)) = lines.next()? else {
+    let mut row = Vec::new();
+    for part in &source.parts {
+        let dimension = import.writer.dimension();
+        let (mut items, mut embeddings) = part.open(dimension, &import.options)?;
+        while let Some(found) = embeddings.next(&mut row)? {
+            let Some(Described { number, item }) = items.next()? else {
                 let reason = "it was changed while it was read".into();
-                return Err(IndexError::Import { path: items.to_path_buf(), reason });
+                return Err(IndexError::Import { path: part.items.clone(), reason });
             };
-            import.line(number, line, &row)?;
+            let place = ImportPlace { file: items.file(), number };
+            import.row(place, item, found.and_then(|()| unit(&row)))?;
             if watch.step().is_err() {
                 import.finish()?;
                 return Ok(import.imported);
@@ -127,7 +127,7 @@ struct Group {
     asset: Option<u64>,
     file: Asset,
     is_checked: bool,
-    lines: Vec<usize>,
+    places: Vec<ImportPlace>,
     items: Vec<NewItem>,
 }
 
@@ -151,25 +151,30 @@ impl<'w, 'o> Import<'w, 'o> {
         Ok(Import { writer, options, paths, group: None, uncommitted: 0, imported })
     }
 
-    fn line(&mut self, number: usize, line: &[u8], row: &[f64]) -> Result<(), IndexError> {
-        let item = ndjson::parse(line).and_then(|item| self.with_absolute_path(item));
-        let (item, embedding) = match item.and_then(|item| Ok((item, unit(row)?))) {
+    fn row(
+        &mut self,
+        place: ImportPlace,
+        item: Result<Item, String>,
+        embedding: Result<Vec<f32>, String>,
+    ) -> Result<(), IndexError> {
+        let item = item.and_then(|item| self.with_absolute_path(item));
+        let (item, embedding) = match item.and_then(|item| Ok((item, embedding?))) {
             Ok(found) => found,
             Err(reason) => {
-                self.imported.skipped.push((number, reason));
+                self.imported.skipped.push((place, reason));
                 return Ok(());
             }
         };
         let new = NewItem { position: item.position, embedding };
         match &mut self.group {
             Some(group) if group.asset.is_some() && group.asset == item.asset && group.file.path == item.file.path => {
-                group.lines.push(number);
+                group.places.push(place);
                 group.items.push(new);
             }
             _ => {
                 self.end_group()?;
                 let Item { asset, file, is_checked, .. } = item;
-                self.group = Some(Group { asset, file, is_checked, lines: vec![number], items: vec![new] });
+                self.group = Some(Group { asset, file, is_checked, places: vec![place], items: vec![new] });
             }
         }
         Ok(())
@@ -189,7 +194,7 @@ impl<'w, 'o> Import<'w, 'o> {
 
     /// Adds the asset whose items were read.
     fn end_group(&mut self) -> Result<(), IndexError> {
-        let Some(Group { mut file, is_checked, lines, items, .. }) = self.group.take() else { return Ok(()) };
+        let Some(Group { mut file, is_checked, places, items, .. }) = self.group.take() else { return Ok(()) };
         let known = self.paths.get(&file.path).copied();
         let reason = match known {
             Some(None) => Some("an earlier line has the same path"),
@@ -197,7 +202,7 @@ impl<'w, 'o> Import<'w, 'o> {
             _ => None,
         };
         if let Some(reason) = reason {
-            self.imported.skipped.extend(lines.into_iter().map(|line| (line, reason.to_owned())));
+            self.imported.skipped.extend(places.into_iter().map(|place| (place, reason.to_owned())));
             return Ok(());
         }
         if let Some(describe) = self.options.describe.as_mut().filter(|_| !is_checked)
@@ -212,7 +217,7 @@ impl<'w, 'o> Import<'w, 'o> {
         match self.writer.add_items(file, &items) {
             Ok(_) => {}
             Err(error @ IndexError::Path { .. }) => {
-                self.imported.skipped.extend(lines.into_iter().map(|line| (line, error.to_string())));
+                self.imported.skipped.extend(places.into_iter().map(|place| (place, error.to_string())));
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -257,42 +262,6 @@ fn unit(row: &[f64]) -> Result<Vec<f32>, String> {
     }
 }
 
-/// The lines of a file that have something in them.
-struct Lines {
-    path: PathBuf,
-    file: BufReader<File>,
-    number: usize,
-    line: Vec<u8>,
-}
-
-impl Lines {
-    fn open(path: &Path) -> Result<Lines, IndexError> {
-        let file = regular::open(path).map_err(IndexError::io("open", path))?;
-        Ok(Lines { path: path.to_path_buf(), file: BufReader::new(file), number: 0, line: Vec::new() })
-    }
-
-    /// The next line and its number, counted from 1.
-    fn next(&mut self) -> Result<Option<(usize, &[u8])>, IndexError> {
-        loop {
-            self.line.clear();
-            self.number += 1;
-            let mut limited = (&mut self.file).take(LONGEST_LINE);
-            limited.read_until(b'\n', &mut self.line).map_err(IndexError::io("read", &self.path))?;
-            if self.line.is_empty() {
-                return Ok(None);
-            }
-            if self.line.len() as u64 == LONGEST_LINE && !self.line.ends_with(b"\n") {
-                let reason = format!("the line {} has more than {LONGEST_LINE} bytes", self.number);
-                return Err(IndexError::Import { path: self.path.clone(), reason });
-            }
-            if !self.line.trim_ascii().is_empty() {
-                break;
-            }
-        }
-        Ok(Some((self.number, self.line.trim_ascii())))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -306,22 +275,5 @@ mod tests {
         for row in [[0.0, 0.0], [f64::NAN, 1.0], [f64::INFINITY, 0.0], [1e200, 1e200]] {
             assert!(unit(&row).is_err(), "{row:?}");
         }
-    }
-
-    #[test]
-    fn lines_are_counted_and_may_not_be_too_long() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("lines");
-        std::fs::write(&path, "one\r\n\n  \ntwo\nthree").unwrap();
-        let mut lines = Lines::open(&path).unwrap();
-        let mut found = Vec::new();
-        while let Some((number, line)) = lines.next().unwrap() {
-            found.push((number, String::from_utf8(line.to_vec()).unwrap()));
-        }
-        assert_eq!(found, [(1, "one".to_owned()), (4, "two".to_owned()), (5, "three".to_owned())]);
-        std::fs::write(&path, [b"short\n", &vec![b'x'; LONGEST_LINE as usize][..]].concat()).unwrap();
-        let mut lines = Lines::open(&path).unwrap();
-        assert!(lines.next().unwrap().is_some());
-        assert!(lines.next().unwrap_err().to_string().contains("line 2"));
     }
 }

@@ -11,72 +11,72 @@ use crate::asset::{Asset, Exposure, Kind, PictureText, Record, Related, Stamp};
 /// An item, as it is exported. `docs/exchange.md` describes the members.
 #[derive(Debug, Serialize)]
 pub(super) struct Line<'a> {
-    id: u64,
-    asset: u64,
-    position: u64,
+    pub(super) id: u64,
+    pub(super) asset: u64,
+    pub(super) position: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<&'a str>,
+    pub(super) path: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    path_bytes: Option<Cow<'a, [u8]>>,
-    hash: String,
-    size: u64,
+    pub(super) path_bytes: Option<Cow<'a, [u8]>>,
+    pub(super) hash: String,
+    pub(super) size: u64,
     /// In decimal: readers of JSON take greater numbers for floating-point ones.
-    mtime_ns: String,
-    kind: &'static str,
-    width: u32,
-    height: u32,
+    pub(super) mtime_ns: String,
+    pub(super) kind: &'static str,
+    pub(super) width: u32,
+    pub(super) height: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    taken_at: Option<i64>,
+    pub(super) taken_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    camera: Option<&'a str>,
+    pub(super) camera: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    lens: Option<&'a str>,
+    pub(super) lens: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    gps: Option<(f64, f64)>,
+    pub(super) gps: Option<(f64, f64)>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    utc_offset: Option<i16>,
+    pub(super) utc_offset: Option<i16>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    iso: Option<u32>,
+    pub(super) iso: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    focal_length: Option<f32>,
+    pub(super) focal_length: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    exposure_time: Option<f32>,
+    pub(super) exposure_time: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    aperture: Option<f32>,
+    pub(super) aperture: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    exposure_compensation: Option<f32>,
+    pub(super) exposure_compensation: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    flash: Option<bool>,
+    pub(super) flash: Option<bool>,
     /// In seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    duration: Option<f64>,
+    pub(super) duration: Option<f64>,
     /// In degrees.
     #[serde(skip_serializing_if = "Option::is_none")]
-    rotation: Option<u16>,
+    pub(super) rotation: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    burst: Option<&'a str>,
+    pub(super) burst: Option<&'a str>,
     #[serde(skip_serializing_if = "is_false")]
-    burst_primary: bool,
+    pub(super) burst_primary: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    live_photo: Option<&'a str>,
+    pub(super) live_photo: Option<&'a str>,
     #[serde(skip_serializing_if = "is_false")]
-    motion: bool,
+    pub(super) motion: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    rating: Option<u8>,
+    pub(super) rating: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    title: Option<&'a str>,
+    pub(super) title: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<&'a str>,
+    pub(super) description: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    tags: &'a [String],
+    pub(super) tags: &'a [String],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    people: &'a [String],
+    pub(super) people: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
-    label: Option<&'a str>,
+    pub(super) label: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    places: &'a [String],
+    pub(super) places: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
-    picture_text: Option<&'a PictureText>,
+    pub(super) picture_text: Option<&'a PictureText>,
 }
 
 impl<'a> Line<'a> {
@@ -216,7 +216,16 @@ enum Nanoseconds {
 
 /// Reads a line; what is wrong with it, if it is none.
 pub(super) fn parse(line: &[u8]) -> Result<Item, String> {
-    let members: Members = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    item(serde_json::from_slice(line).map_err(|error| error.to_string())?)
+}
+
+/// Makes an item of the members of an object; what is wrong with them, if they are none.
+#[cfg(feature = "parquet")]
+pub(super) fn of_object(members: serde_json::Map<String, serde_json::Value>) -> Result<Item, String> {
+    item(Members::deserialize(members).map_err(|error| error.to_string())?)
+}
+
+fn item(members: Members) -> Result<Item, String> {
     let path = match (members.path.or(members.image_path), members.path_bytes) {
         (Some(path), _) => PathBuf::from(path),
         (None, Some(bytes)) => path_bytes::to_path(&bytes),

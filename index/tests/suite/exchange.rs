@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clip_index::{Asset, IndexReader, IndexWriter, Kind, NewItem, Stamp, export};
+use clip_index::{Asset, ExportFormat, IndexReader, IndexWriter, Kind, NewItem, Stamp, export};
 
 use crate::common::*;
 
@@ -66,7 +66,9 @@ fn everything_is_exported_in_the_order_of_ids() {
     let reader = IndexReader::open(dir.path()).unwrap();
     let mut seen = Vec::new();
     let target = out.path().join("new/folder");
-    let exported = export(&reader, &target, &mut |done, total| seen.push((done, total)), &never()).unwrap().unwrap();
+    let exported = export(&reader, &target, ExportFormat::Npy, &mut |done, total| seen.push((done, total)), &never())
+        .unwrap()
+        .unwrap();
     assert_eq!(exported.items, 51);
     assert_eq!((seen[0], *seen.last().unwrap()), ((0, 102), (102, 102)));
     let (rows, lines) = (numbers(&target.join("embeddings.npy"), 51), lines(&target.join("items.ndjson")));
@@ -109,7 +111,7 @@ fn no_file_is_overwritten_and_none_is_left_when_cancelled() {
     for name in ["embeddings.npy", "items.ndjson", "model.json"] {
         let path = out.path().join(name);
         fs::write(&path, "precious").unwrap();
-        let error = export(&reader, out.path(), &mut ignore, &never()).unwrap_err();
+        let error = export(&reader, out.path(), ExportFormat::Npy, &mut ignore, &never()).unwrap_err();
         assert!(error.to_string().contains(name), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
         fs::remove_file(&path).unwrap();
@@ -117,7 +119,7 @@ fn no_file_is_overwritten_and_none_is_left_when_cancelled() {
     for limit in [0, 256, 512] {
         let cancel = never();
         let mut progress = |done, _| cancel.store(done >= limit, Ordering::Relaxed);
-        assert_eq!(export(&reader, out.path(), &mut progress, &cancel).unwrap(), None);
+        assert_eq!(export(&reader, out.path(), ExportFormat::Npy, &mut progress, &cancel).unwrap(), None);
         assert_eq!(fs::read_dir(out.path()).unwrap().count(), 0, "after {limit} steps");
     }
 }
@@ -133,7 +135,7 @@ fn paths_that_are_no_text_are_exported_as_bytes() {
     writer.add_photo(one).unwrap();
     writer.commit().unwrap();
     let reader = IndexReader::open(dir.path()).unwrap();
-    export(&reader, out.path(), &mut ignore, &never()).unwrap().unwrap();
+    export(&reader, out.path(), ExportFormat::Npy, &mut ignore, &never()).unwrap().unwrap();
     let lines = lines(&out.path().join("items.ndjson"));
     assert_eq!(lines[0]["path_bytes"], serde_json::json!([47, 97, 255]));
     assert_eq!(lines[0].get("path"), None);
@@ -152,7 +154,7 @@ fn damage_is_not_exported() {
         bytes[at] ^= 1;
         fs::write(&file, bytes).unwrap();
         let reader = IndexReader::open(dir.path()).unwrap();
-        let error = export(&reader, out.path(), &mut ignore, &never()).unwrap_err();
+        let error = export(&reader, out.path(), ExportFormat::Npy, &mut ignore, &never()).unwrap_err();
         assert!(matches!(error, clip_index::IndexError::Corrupt { .. }), "{error}");
         assert_eq!(fs::read_dir(out.path()).unwrap().count(), 0);
         fs::write(&file, whole).unwrap();

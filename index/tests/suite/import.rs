@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clip_index::{
-    Asset, ImportOptions, Imported, IndexError, IndexReader, IndexWriter, Kind, NewItem, Record, Stamp, export, import,
-    verify,
+    Asset, ExportFormat, ImportOptions, ImportSource, Imported, IndexError, IndexReader, IndexWriter, Kind, NewItem,
+    PictureText, Record, Stamp, export, import, verify,
 };
 
 use crate::common::*;
@@ -29,7 +29,7 @@ fn import_all(
     items: &Path,
     options: ImportOptions<'_>,
 ) -> Result<Imported, IndexError> {
-    import(writer, arrays, items, options, &mut ignore, &never())
+    import(writer, &ImportSource::of(items, arrays), options, &mut ignore, &never())
 }
 
 /// An array of `f64`, as NumPy writes it.
@@ -54,11 +54,51 @@ fn records(dir: &Path) -> Vec<Record> {
 
 #[test]
 fn an_exported_index_comes_back() {
+    comes_back(ExportFormat::Npy);
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn an_index_exported_to_parquet_comes_back() {
+    comes_back(ExportFormat::Parquet);
+}
+
+#[cfg(not(feature = "parquet"))]
+#[test]
+fn without_parquet_there_is_none() {
+    let (old, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    index_of(old.path(), 2, 2, DIMENSION);
+    let reader = IndexReader::open(old.path()).unwrap();
+    let error = export(&reader, out.path(), ExportFormat::Parquet, &mut ignore, &never()).unwrap_err();
+    assert!(error.to_string().contains("built without Parquet"), "{error}");
+    let table = out.path().join("table.parquet");
+    fs::write(&table, "PAR1").unwrap();
+    let source = ImportSource::find(&table).unwrap();
+    let error = import(&mut open(old.path()), &source, ImportOptions::default(), &mut ignore, &never()).unwrap_err();
+    assert!(error.to_string().contains("built without Parquet"), "{error}");
+}
+
+fn comes_back(format: ExportFormat) {
     let (old, out, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     index_of(old.path(), 60, 25, DIMENSION);
     let mut writer = open(old.path());
     assert!(writer.remove(9).unwrap());
-    let film = Asset { path: "/film.mp4".into(), kind: Kind::Video, ..photo(90, DIMENSION).asset };
+    let text = PictureText {
+        version: 3,
+        languages: "eng+deu".into(),
+        words: "ein Wort\nund mehr".into(),
+        confidences: vec![90, 0, 255, 7],
+    };
+    let film = Asset {
+        path: "/film.mp4".into(),
+        kind: Kind::Video,
+        gps: Some((47.123_456_789, -8.5)),
+        tags: vec!["a".into(), String::new(), "ü".into()],
+        people: vec!["somebody".into()],
+        label: Some("red".into()),
+        text: Some(text),
+        ..photo(90, DIMENSION).asset
+    };
     let moments: Vec<NewItem> = [0, 500, 2500]
         .map(|position| NewItem { position, embedding: photo(100 + position, DIMENSION).embedding })
         .into();
@@ -70,13 +110,13 @@ fn an_exported_index_comes_back() {
     }
     writer.commit().unwrap();
     let reader = IndexReader::open(old.path()).unwrap();
-    let exported = export(&reader, out.path(), &mut ignore, &never()).unwrap().unwrap();
+    let exported = export(&reader, out.path(), format, &mut ignore, &never()).unwrap().unwrap();
+    assert_eq!(exported.items, 62);
     let mut writer = open(new.path());
     let mut seen = Vec::new();
     let mut progress = |done, total| seen.push((done, total));
-    let arrays = [exported.embeddings];
-    let imported =
-        import(&mut writer, &arrays, &exported.records, ImportOptions::default(), &mut progress, &never()).unwrap();
+    let source = ImportSource::find(out.path()).unwrap();
+    let imported = import(&mut writer, &source, ImportOptions::default(), &mut progress, &never()).unwrap();
     assert_eq!(imported, Imported { added: 60, replaced: 0, skipped: Vec::new(), is_complete: true });
     assert_eq!(seen, [(0, 62), (62, 62)]);
     let (before, after) = (records(old.path()), records(new.path()));
@@ -120,7 +160,7 @@ fn what_others_made_is_added_and_the_rest_told() {
     ];
     let mut writer = open(dir.path());
     let imported = import_all(&mut writer, &arrays, &items, ImportOptions::default()).unwrap();
-    let numbers: Vec<usize> = imported.skipped.iter().map(|&(line, _)| line).collect();
+    let numbers: Vec<usize> = imported.skipped.iter().map(|(place, _)| place.number).collect();
     let mut sorted = numbers.clone();
     sorted.sort_unstable();
     assert_eq!(sorted, [2, 3, 4, 6, 7, 8], "{imported:?}");
@@ -145,7 +185,12 @@ fn what_others_made_is_added_and_the_rest_told() {
         asked.push(path.to_path_buf());
         (path != Path::new("/one.jpg")).then_some((stamp(70, 71), [9; 16]))
     };
-    let options = ImportOptions { replace: true, folder: Some("/folder".into()), describe: Some(&mut describe) };
+    let options = ImportOptions {
+        replace: true,
+        folder: Some("/folder".into()),
+        describe: Some(&mut describe),
+        ..ImportOptions::default()
+    };
     let imported = import_all(&mut writer, &arrays, &items, options).unwrap();
     assert_eq!((imported.added, imported.replaced), (1, 3), "{imported:?}");
     let relative = PathBuf::from("/folder/two.jpg");
@@ -203,7 +248,8 @@ fn commits_on_the_way_and_keeps_what_is_done_when_cancelled() {
         seen.push(IndexReader::open(dir.path()).unwrap().len());
         cancel.store(done >= 2304, Ordering::Relaxed);
     };
-    let imported = import(&mut writer, &arrays, &items, ImportOptions::default(), &mut progress, &cancel).unwrap();
+    let source = ImportSource::of(&items, &arrays);
+    let imported = import(&mut writer, &source, ImportOptions::default(), &mut progress, &cancel).unwrap();
     assert_eq!((imported.added, imported.is_complete), (2304, false));
     assert!(seen.contains(&2000) && seen.iter().all(|&len| len == 0 || len == 2000), "{seen:?}");
     assert_eq!(IndexReader::open(dir.path()).unwrap().len(), 2304);

@@ -17,6 +17,8 @@ mod history;
 mod hubness;
 mod import;
 mod oracle;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod python;
 mod rebuild;
 mod refusals;
