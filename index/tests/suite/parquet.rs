@@ -247,9 +247,9 @@ fn tables_of_others_are_imported() {
         }
     }
     let dir = tempfile::tempdir().unwrap();
-    let source = ImportSource::find(&fixture("odd_rows.parquet")).unwrap();
+    let source = ImportSource::find(&fixture("pandas.parquet")).unwrap();
     let error = import_all(&mut open(dir.path()), &source, columns(Some("nothing"), None)).unwrap_err().to_string();
-    assert!(error.contains("expected a column nothing of texts, found path (texts)"), "{error}");
-    let error = import_all(&mut open(dir.path()), &source, columns(None, Some("path"))).unwrap_err().to_string();
-    assert!(error.contains("expected a column path of lists of floating-point numbers, found path"), "{error}");
+    assert!(error.contains("expected a column nothing of texts, found image_path (texts)"), "{error}");
+    let error = import_all(&mut open(dir.path()), &source, columns(None, Some("caption"))).unwrap_err().to_string();
+    assert!(error.contains("expected a column caption of lists of floating-point numbers, found"), "{error}");
 }

@@ -31,7 +31,10 @@ pub(crate) fn run(index: impl FnOnce() -> Result<PathBuf>, args: &EvalArgs) -> R
     let set = CaptionedSet::read(captions, images)?;
     let library = if args.refine { Some(library(&index()?, &args.model)?.open()?) } else { None };
     let models = match &library {
-        Some(library) => Models::of_index(&library.searcher()?)?,
+        Some(library) => {
+            let searcher = library.searcher()?;
+            Models::of_index(&searcher)?
+        }
         None => Models::asked_for(&args.model)?,
     };
     let images = embed_images(&models.image, &set.images)?;

@@ -37,7 +37,7 @@ impl Shape {
 }
 
 /// The members that are columns of their own, besides that with the path.
-const MEMBERS: [(&str, Shape); 34] = [
+const MEMBERS: [(&str, Shape); 36] = [
     ("asset", Shape::Number),
     ("position", Shape::Number),
     ("hash", Shape::Text),
@@ -57,6 +57,8 @@ const MEMBERS: [(&str, Shape); 34] = [
     ("aperture", Shape::Number),
     ("exposure_compensation", Shape::Number),
     ("flash", Shape::Truth),
+    ("duration", Shape::Number),
+    ("rotation", Shape::Number),
     ("burst", Shape::Text),
     ("burst_primary", Shape::Truth),
     ("live_photo", Shape::Text),
