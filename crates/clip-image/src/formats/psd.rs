@@ -66,6 +66,7 @@ mod codec {
             exif: iptc::find(resources, EXIF).map(exif_data::without_name),
             xmp: iptc::find(resources, XMP),
             resources: Some(resources),
+            ..Blocks::default()
         }
     }
 

@@ -38,6 +38,7 @@ mod codec {
         metadata: |bytes| Blocks {
             exif: decoder::exif_block(bytes),
             xmp: decoder::xmp_packet(bytes),
+            more_xmp: decoder::more_xmp(bytes),
             resources: decoder::photoshop_resources(bytes),
         },
         has_all_metadata: Some(decoder::has_scan),

@@ -22,7 +22,12 @@ use crate::{Format, ImageError};
 // EXIF data are TIFF fields themselves: they are among the file's own.
 pub(super) const CODEC: Codec = Codec {
     decode,
-    metadata: |bytes| Blocks { exif: Some(bytes), xmp: exif_data::xmp_of_tiff(bytes), resources: None },
+    metadata: |bytes| Blocks {
+        exif: Some(bytes),
+        xmp: exif_data::xmp_of_tiff(bytes),
+        resources: exif_data::resources_of_tiff(bytes),
+        ..Blocks::default()
+    },
     has_all_metadata: None,
 };
 

@@ -8,6 +8,7 @@ mod block;
 mod coefficients;
 mod colour;
 mod exact;
+mod extended_xmp;
 mod header;
 mod huffman;
 mod idct;
@@ -82,6 +83,11 @@ pub(super) fn exif_block(bytes: &[u8]) -> Option<&[u8]> {
 /// The XMP packet of a file. What does not fit into one segment, such as depth maps, is of no use here.
 pub(super) fn xmp_packet(bytes: &[u8]) -> Option<&[u8]> {
     named_segment(bytes, APP1, b"http://ns.adobe.com/xap/1.0/\0")
+}
+
+/// What does not fit into the packet's segment: keywords and faces may be there, but for the most part depth maps.
+pub(super) fn more_xmp(bytes: &[u8]) -> Option<Vec<u8>> {
+    extended_xmp::read(xmp_packet(bytes)?, named_segments(bytes, APP1, b"http://ns.adobe.com/xmp/extension/\0"))
 }
 
 /// Photoshop's resources, in which IPTC data are.
