@@ -22,8 +22,8 @@
 //!   thumbnail of it that is large enough. The orientation is taken from the file's boxes, not from EXIF data.
 //! - Linear light (Radiance HDR, OpenEXR) is exposed for a screen: unchanged if at most one pixel in a hundred is brighter
 //!   than white and the picture is not dark, or else so that the mean is a middle grey.
-//! - Colours are converted to sRGB by an ICC profile, PNG's colour chunks, or Adobe RGB as declared in EXIF data. High
-//!   dynamic range is toned down. CMYK profiles are not applied, and broken profiles are ignored.
+//! - Colours are converted to sRGB by an ICC profile (of RGB, grey or CMYK), PNG's colour chunks, or Adobe RGB as declared in
+//!   EXIF data. High dynamic range is toned down. Broken profiles are ignored.
 //!
 //! # What is refused
 //!
