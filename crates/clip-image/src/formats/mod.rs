@@ -15,7 +15,7 @@ mod ico;
 pub(crate) mod jpeg;
 mod jxl;
 mod library;
-#[cfg(any(feature = "dds", feature = "exr", feature = "hdr", feature = "psd"))]
+#[cfg(any(feature = "bmp", feature = "dds", feature = "exr", feature = "hdr", feature = "psd"))]
 mod linear;
 mod png;
 mod pnm;
