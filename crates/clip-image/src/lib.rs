@@ -18,6 +18,7 @@
 //!   document, the flattened image.
 //! - Of a camera raw file, an embedded JPEG is decoded: the smallest that is large enough, or else the largest. Raw data
 //!   are not developed. The metadata have the size of the whole photo if the file gives it.
+//! - JPEG 2000 is decoded at the smallest of its resolutions that is large enough.
 //! - HEIC and AVIF are decoded by the system's libheif, which is loaded when it is first needed: the main picture, or a
 //!   thumbnail of it that is large enough. The orientation is taken from the file's boxes, not from EXIF data.
 //! - Linear light (Radiance HDR, OpenEXR) is exposed for a screen: unchanged if at most one pixel in a hundred is brighter
