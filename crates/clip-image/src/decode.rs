@@ -84,7 +84,8 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Uses workers for formats that are decoded by libraries not written in Rust, and for very large files.
+    /// Uses workers for formats that are decoded by libraries not written in Rust, for very large files, and for those that
+    /// may take long.
     pub fn with_workers(workers: Workers) -> Self {
         Self { workers: Some(workers) }
     }
@@ -119,7 +120,8 @@ impl Decoder {
         }
         let least = shorter_side.map(|side| side.saturating_mul(2));
         let request = Request { limits, least, orientation: details.orientation, reserve };
-        let workers = self.workers.as_ref().filter(|_| Workers::takes(bytes, formats::is_foreign(format)));
+        let is_risky = || formats::is_foreign(format) || formats::is_slow(format, bytes);
+        let workers = self.workers.as_ref().filter(|_| Workers::takes(bytes, is_risky()));
         catch(|| {
             let pixels = match workers {
                 Some(workers) => workers.decode(format, bytes, &request)?,
@@ -151,7 +153,7 @@ mod tests {
     /// With every set of features: what is built in is decoded, what is not is named.
     #[test]
     fn a_format_that_is_not_built_in_is_named() {
-        let starts: [(Format, &[u8]); 18] = [
+        let starts: [(Format, &[u8]); 19] = [
             (Format::Jpeg, b"\xff\xd8\xff\xe0"),
             (Format::Png, b"\x89PNG\r\n\x1a\n"),
             (Format::Gif, b"GIF89a"),
@@ -164,6 +166,7 @@ mod tests {
             (Format::Hdr, b"#?RADIANCE\n"),
             (Format::Psd, b"8BPS\0\x01"),
             (Format::Jxl, b"\xff\x0a"),
+            (Format::Jp2, b"\xff\x4f\xff\x51"),
             (Format::Exr, b"\x76\x2f\x31\x01"),
             (Format::Dds, b"DDS \x7c\0\0\0"),
             (Format::Raw, b"FUJIFILMCCD-RAW"),

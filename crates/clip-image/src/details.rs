@@ -14,7 +14,7 @@ use crate::{ImageError, Limits, Metadata, file, formats};
 
 /// Counts the changes after which more is understood of files' metadata, or is understood otherwise. To be raised with every
 /// one of them, so that those who keep [`Metadata`] know which to [read again](read_details).
-pub const DETAILS_VERSION: u32 = 7;
+pub const DETAILS_VERSION: u32 = 8;
 
 /// How much of a file is read at first. Metadata of a photo from a camera, with its thumbnail, have some ten thousand bytes.
 const HEAD: u64 = 64 << 10;
@@ -25,6 +25,8 @@ pub(crate) fn read(codec: Codec, bytes: &[u8]) -> Details {
     let blocks = catch(|| (codec.metadata)(bytes)).unwrap_or_default();
     let mut details = blocks.exif.and_then(|block| catch(|| exif_data::read(&unpack(block))).ok()).unwrap_or_default();
     let xmp = blocks.xmp.and_then(|packet| catch(|| xmp::read(&unpack(packet))).ok()).unwrap_or_default();
+    let more = blocks.more_xmp.and_then(|more| catch(|| xmp::read(&more)).ok()).unwrap_or_default();
+    let xmp = xmp.or(more);
     let iptc = blocks.resources.and_then(|block| catch(|| iptc::read(&unpack(block))).ok()).unwrap_or_default();
     // Programs that write stars, titles and keywords write XMP, and leave what a camera wrote as it is.
     let lens = details.annotations.lens.take();

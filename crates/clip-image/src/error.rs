@@ -66,7 +66,7 @@ pub enum ImageError {
     /// A picture format, or a variety of one, that is recognised but not decoded.
     #[error("{what} is not supported; convert the photo to JPEG or PNG")]
     Unsupported {
-        /// Which one: "JPEG 2000", "JPEG with hierarchical frames".
+        /// Which one: "JPEG XR", "JPEG with hierarchical frames".
         what: String,
     },
     /// The file ends before its picture does: an interrupted copy or download.

@@ -31,6 +31,8 @@ macro_rules! for_each_format {
             Psd "PSD" psd,
             /// JPEG XL, first frame.
             Jxl "JPEG XL" jxl,
+            /// JPEG 2000: JP2, JPX and bare codestreams, the first codestream.
+            Jp2 "JPEG 2000" jp2,
             /// OpenEXR, exposed for a screen.
             Exr "OpenEXR" exr,
             /// DDS, the first picture at its full size.

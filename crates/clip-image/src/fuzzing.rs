@@ -52,6 +52,7 @@ pub fn decode(bytes: &[u8]) {
     // Metadata is read only of files whose pixels are good. Here it is read of all, and a panic is not caught.
     if let Ok(codec) = formats::sniff(bytes).and_then(formats::codec) {
         let blocks = (codec.metadata)(bytes);
+        blocks.more_xmp.iter().map(|more| xmp::read(more)).for_each(|xmp| check_xmp(&xmp));
         blocks.exif.map(|block| exif_data::read(&details::unpack(block))).iter().for_each(check_exif);
         blocks.xmp.map(|block| xmp::read(&details::unpack(block))).iter().for_each(check_xmp);
         blocks.resources.map(|block| iptc::read(&details::unpack(block))).into_iter().for_each(check_iptc);

@@ -18,12 +18,13 @@
 //!   document, the flattened image.
 //! - Of a camera raw file, an embedded JPEG is decoded: the smallest that is large enough, or else the largest. Raw data
 //!   are not developed. The metadata have the size of the whole photo if the file gives it.
+//! - JPEG 2000 is decoded at the smallest of its resolutions that is large enough.
 //! - HEIC and AVIF are decoded by the system's libheif, which is loaded when it is first needed: the main picture, or a
 //!   thumbnail of it that is large enough. The orientation is taken from the file's boxes, not from EXIF data.
 //! - Linear light (Radiance HDR, OpenEXR) is exposed for a screen: unchanged if at most one pixel in a hundred is brighter
 //!   than white and the picture is not dark, or else so that the mean is a middle grey.
-//! - Colours are converted to sRGB by an ICC profile, PNG's colour chunks, or Adobe RGB as declared in EXIF data. High
-//!   dynamic range is toned down. CMYK profiles are not applied, and broken profiles are ignored.
+//! - Colours are converted to sRGB by an ICC profile (of RGB, grey or CMYK), PNG's colour chunks, or Adobe RGB as declared in
+//!   EXIF data. High dynamic range is toned down. Broken profiles are ignored.
 //!
 //! # What is refused
 //!

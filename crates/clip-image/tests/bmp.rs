@@ -223,3 +223,49 @@ fn the_last_row_need_not_be_filled_up() {
     file.truncate(file.len() - 1);
     assert!(matches!(decode_bytes(&file, &Limits::default()), Err(ImageError::Truncated { .. })));
 }
+
+#[test]
+fn samples_of_sixteen_bits_are_light() {
+    let pixels = |alpha: i16| {
+        let order = [3, 4, 5, 0, 1, 2].map(|i| PICTURE[i]);
+        order
+            .iter()
+            .flat_map(|[r, g, b]| [*b, *g, *r].map(|sample| i16::from(sample == 255) * 8192).into_iter())
+            .collect::<Vec<_>>()
+            .chunks(3)
+            .flat_map(|pixel| [pixel, &[alpha]].concat())
+            .flat_map(i16::to_le_bytes)
+            .collect::<Vec<u8>>()
+    };
+    for alpha in [8192, 0] {
+        assert_shows(&Bitmap { bits: 64, pixels: pixels(alpha), ..Bitmap::default() }, PICTURE);
+    }
+    // More than all of it, less than nothing, and a fifth, which is about half of the brightness.
+    let mut file = Bitmap { bits: 64, pixels: pixels(8192), ..Bitmap::default() }.file();
+    let first = file.len() - 24;
+    file[first..first + 6].copy_from_slice(&[1753_i16, -8192, 30_000].map(i16::to_le_bytes).concat());
+    let pixel = decode_bytes(&file, &Limits::default()).unwrap().image.get_pixel(0, 0).0;
+    assert!(pixel[0] == 255 && pixel[1] == 0 && (126..=128).contains(&pixel[2]), "{pixel:?}");
+}
+
+#[test]
+#[cfg(feature = "default")]
+fn a_profile_in_the_file() {
+    let profile = moxcms::ColorProfile::new_display_p3().encode().unwrap();
+    let shown = |kind: &[u8; 4]| {
+        let pixels = [[50, 100, 200].repeat(3), vec![0; 3]].concat().repeat(2);
+        let mut file = Bitmap { header: 124, pixels, ..Bitmap::default() }.file();
+        let start = (file.len() - 14) as u32;
+        file[14 + 56..][..4].copy_from_slice(&u32::from_be_bytes(*kind).to_le_bytes());
+        file[14 + 112..][..8].copy_from_slice(&[start, profile.len() as u32].map(u32::to_le_bytes).concat());
+        file.extend(&profile);
+        let image = decode_bytes(&file, &Limits::default()).unwrap().image;
+        assert_eq!(image.dimensions(), (3, 2));
+        image.get_pixel(0, 0).0
+    };
+    assert_eq!(shown(b"sRGB"), [200, 100, 50]);
+    assert_eq!(shown(b"LINK"), [200, 100, 50], "the name of a file");
+    // (200, 100, 50) there.
+    let [r, g, b] = shown(b"MBED");
+    assert!(r.abs_diff(215) <= 2 && g.abs_diff(93) <= 2 && b.abs_diff(31) <= 2, "{r} {g} {b}");
+}

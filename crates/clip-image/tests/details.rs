@@ -85,3 +85,56 @@ fn what_is_no_photo_is_an_error() {
     std::fs::write(&path, b"no photo").unwrap();
     assert!(matches!(read(), Err(ImageError::UnknownFormat)));
 }
+
+#[test]
+fn xmp_in_several_segments() {
+    const MORE: &[u8] =
+        b"<rdf:RDF><rdf:Description><dc:subject><rdf:Bag><rdf:li>harbour</rdf:li></rdf:Bag></dc:subject>\
+        </rdf:Description></rdf:RDF>";
+    // The MD5 digest of that.
+    const NAME: &str = "11523174558B20442CF9F79E8F21FD68";
+    let part = |start: usize, end: usize| {
+        let numbers = [MORE.len() as u32, start as u32].map(u32::to_be_bytes).concat();
+        segment(0xe1, &[b"http://ns.adobe.com/xmp/extension/\0", NAME.as_bytes(), &numbers, &MORE[start..end]].concat())
+    };
+    let main = format!("<rdf:RDF><rdf:Description xmp:Rating='3' xmpNote:HasExtendedXMP='{NAME}'/></rdf:RDF>");
+    let main = segment(0xe1, &[b"http://ns.adobe.com/xap/1.0/\0", main.as_bytes()].concat());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.jpg");
+    let read = |segments: &[&[u8]]| {
+        std::fs::write(&path, [&PHOTO[..2], &segments.concat(), &PHOTO[2..]].concat()).unwrap();
+        let metadata = read_details(&path, (1, 1), &Limits::default()).unwrap();
+        (metadata.rating, metadata.tags)
+    };
+    let (first, last) = (part(0, 50), part(50, MORE.len()));
+    assert_eq!(read(&[&main, &first, &last]), (Some(3), vec!["harbour".to_owned()]));
+    assert_eq!(read(&[&last, &first, &main]), (Some(3), vec!["harbour".to_owned()]));
+    assert_eq!(read(&[&main, &last]), (Some(3), Vec::new()));
+}
+
+/// A TIFF file of one pixel, with one more field.
+fn tiff(tag: u16, content: &[u8]) -> Vec<u8> {
+    let field = |tag: u16, kind: u16, count: u32, value: u32| {
+        [&tag.to_le_bytes()[..], &kind.to_le_bytes(), &count.to_le_bytes(), &value.to_le_bytes()].concat()
+    };
+    let fields = [
+        field(256, 3, 1, 1),
+        field(257, 3, 1, 1),
+        field(258, 3, 1, 8),
+        field(262, 3, 1, 1),
+        field(273, 4, 1, 8 + 2 + 7 * 12 + 4),
+        field(279, 4, 1, 1),
+        field(tag, 7, content.len() as u32, 8 + 2 + 7 * 12 + 4 + 2),
+    ];
+    [b"II\x2a\0\x08\0\0\0\x07\0", &fields.concat()[..], &[0; 4], &[7, 0], content].concat()
+}
+
+#[test]
+fn iptc_data_of_tiff() {
+    const KEYWORD: &[u8] = b"\x1c\x02\x19\0\x07harbour";
+    let resources = [b"8BIM\x04\x04\0\0\0\0\0\x0c", KEYWORD].concat();
+    for file in [tiff(0x83bb, KEYWORD), tiff(0x8649, &resources)] {
+        let photo = clip_image::decode_bytes(&file, &Limits::default()).unwrap();
+        assert_eq!(photo.metadata.tags, ["harbour"]);
+    }
+}

@@ -6,7 +6,7 @@ use std::path::Path;
 use clip_image::{Format, ImageError, Limits, decode_bytes};
 use proptest::prelude::*;
 
-const FIXTURES: [&str; 30] = [
+const FIXTURES: [&str; 32] = [
     "420.jpg",
     "422.jpg",
     "444.jpg",
@@ -31,6 +31,8 @@ const FIXTURES: [&str; 30] = [
     "cmyk.psb",
     "photo.jxl",
     "lossy.jxl",
+    "photo.jp2",
+    "tiles.j2k",
     "photo.tga",
     "runs.tga",
     "light.exr",
@@ -193,7 +195,7 @@ proptest! {
             b"\0\0\x02\0\0\0\0\0\0\0\0\0\x02\0\x01\0\x18\x20", b"\0\0\x01\0\x01\0",
             b"\0\0\0\x14ftypheic\0\0\0\0mif1", b"\0\0\0\x14ftypavif\0\0\0\0mif1",
             b"IIRO\x08\0\0\0", b"IIU\0\x08\0\0\0", b"II*\0\x10\0\0\0CR\x02\0\0\0\0\0", b"FUJIFILMCCD-RAW", b"\0MRM",
-            b"FOVb\0\0\x02\0", b"II\x0e\0\0\0HEAPCCDR", b"\0\0\0\x10ftypcrx \0\0\0\0",
+            b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51", b"FOVb\0\0\x02\0", b"II\x0e\0\0\0HEAPCCDR", b"\0\0\0\x10ftypcrx \0\0\0\0",
         ]),
         rest in prop::collection::vec(any::<u8>(), 0..300),
     ) {

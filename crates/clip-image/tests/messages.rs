@@ -114,7 +114,7 @@ fn of_bmp() {
         (
             "bits",
             bmp(2, 2, 1, 7, 0, 0),
-            "damaged BMP: it has 7 bits per pixel with compression 0, expected 1, 2, 4, 8, 16, 24 or 32",
+            "damaged BMP: it has 7 bits per pixel with compression 0, expected 1, 2, 4, 8, 16, 24, 32 or 64",
         ),
         ("bits of RLE", bmp(2, 2, 1, 4, 1, 0), "damaged BMP: it has 4 bits per pixel with compression 1, expected 8"),
         (

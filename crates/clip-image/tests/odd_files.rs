@@ -113,6 +113,14 @@ fn the_first_frame_of_a_gif_that_shows_something_counts() {
     assert!(matches!(result, Err(ImageError::Truncated { format: Format::Gif })));
 }
 
+#[test]
+fn unknown_extensions_of_a_gif_are_passed_over() {
+    let mut file = gif([1, 1], &[frame([0, 0], [1, 1], &[1])]);
+    let at = file.iter().position(|byte| *byte == b',').unwrap();
+    file.splice(at..at, *b"!\x42\x03abc\x02de\0");
+    assert_pixels(&file, (1, 1), &[RED]);
+}
+
 /// The pieces of a file of a PNG fixture: signature and header, pixels, end.
 fn pieces_of_png(name: &str) -> [Vec<u8>; 3] {
     let file = fixture(name);

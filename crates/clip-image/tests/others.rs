@@ -153,6 +153,12 @@ fn icons_with_and_without_transparency() {
     for pictures in [[(2, &own[..]), (0, &photo[..])], [(0, &photo), (255, &own)]] {
         assert_eq!(open(&icon(&pictures)).image.dimensions(), (96, 64));
     }
+    // Lengths that are wrong.
+    for length in [8, 10_000] {
+        let mut file = icon(&[(2, &own), (1, &opaque)]);
+        file[14..18].copy_from_slice(&u32::to_le_bytes(length));
+        assert_pixels(&file, (2, 1), &[RED, [255; 3]]);
+    }
     // Of several that are alike, the first.
     for pictures in [[&own, &opaque], [&opaque, &own]] {
         let first = open(&icon(&[(2, pictures[0])])).image;

@@ -23,6 +23,7 @@ pub(crate) fn of(beginning: &[u8]) -> &'static str {
         Some(Format::Hdr) => "image/vnd.radiance",
         Some(Format::Psd) => "image/vnd.adobe.photoshop",
         Some(Format::Jxl) => "image/jxl",
+        Some(Format::Jp2) => "image/jp2",
         Some(Format::Exr) => "image/x-exr",
         Some(Format::Heif) => "image/heic",
         Some(Format::Avif) => "image/avif",

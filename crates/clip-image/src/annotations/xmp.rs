@@ -34,6 +34,18 @@ pub(crate) struct Xmp {
     pub(crate) related: Related,
 }
 
+impl Xmp {
+    /// Takes over from `other` what is not known yet.
+    pub(crate) fn or(self, other: Xmp) -> Xmp {
+        Xmp {
+            annotations: self.annotations.or(other.annotations),
+            taken_at: self.taken_at.or(other.taken_at),
+            gps: self.gps.or(other.gps),
+            related: self.related.or(other.related),
+        }
+    }
+}
+
 /// Reads the properties of use. Never fails: what cannot be read is absent.
 pub(crate) fn read(packet: &[u8]) -> Xmp {
     let packet = namespaces::with_usual_prefixes(decode(&packet[..packet.len().min(LONGEST)]), LONGEST);

@@ -4,6 +4,8 @@
 //! are already 8-bit here, and at the reduced size if a fraction of the size is decoded.
 
 mod coded;
+pub(crate) mod inks;
+pub(crate) mod lab;
 
 use image::RgbImage;
 use moxcms::{
@@ -55,7 +57,8 @@ impl Primaries {
 /// lookup tables, several hundred thousand.
 pub(crate) const LARGEST_PROFILE: usize = 512 << 10;
 
-/// Converts the picture to sRGB in place. Unknown and CMYK colour spaces leave it unchanged.
+/// Converts the picture to sRGB in place. Unknown colour spaces leave it unchanged, and so do those of inks: what decodes them
+/// has converted them already ([`inks`]).
 pub(crate) fn to_srgb(image: &mut RgbImage, space: &ColourSpace) {
     let Some(profile) = profile(space) else { return };
     let srgb = ColorProfile::new_srgb();
@@ -74,7 +77,8 @@ pub(crate) fn to_srgb(image: &mut RgbImage, space: &ColourSpace) {
                 }
             }
         }
-        DataColorSpace::Gray => {
+        // Some programs leave the profile of a grey picture in one that has colours since: it says nothing about those.
+        DataColorSpace::Gray if is_grey(image) => {
             let greys: [u8; 256] = std::array::from_fn(|grey| grey as u8);
             let mut shown = [0; 3 * 256];
             if let Ok(transform) = profile.create_transform_8bit(Layout::Gray, &srgb, Layout::Rgb, options)
@@ -86,6 +90,10 @@ pub(crate) fn to_srgb(image: &mut RgbImage, space: &ColourSpace) {
         }
         _ => (),
     }
+}
+
+fn is_grey(image: &RgbImage) -> bool {
+    image.as_chunks::<3>().0.iter().all(|[r, g, b]| r == g && g == b)
 }
 
 fn profile(space: &ColourSpace) -> Option<ColorProfile> {
@@ -216,6 +224,7 @@ mod tests {
     fn grey_profiles() {
         let space = ColourSpace::Icc(ColorProfile::new_gray_with_gamma(1.0).encode().unwrap());
         near(shown(&space, [128; 3]), [188; 3]);
+        assert_eq!(shown(&space, [128, 127, 128]), [128, 127, 128], "not for a picture with colours");
     }
 
     #[test]

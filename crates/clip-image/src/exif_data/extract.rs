@@ -50,14 +50,26 @@ impl Table {
 /// The XMP packet of a TIFF file.
 pub(super) fn xmp_of_tiff(block: &[u8]) -> Option<&[u8]> {
     const XMP: u16 = 0x2bc;
+    value_of_tiff(block, XMP)
+}
+
+/// Photoshop's resources in a TIFF file, or else its IPTC data alone.
+pub(super) fn resources_of_tiff(block: &[u8]) -> Option<&[u8]> {
+    const RESOURCES: u16 = 0x8649;
+    const IPTC: u16 = 0x83bb;
+    value_of_tiff(block, RESOURCES).or_else(|| value_of_tiff(block, IPTC))
+}
+
+/// The last value of a field in the first table of a TIFF file.
+fn value_of_tiff(block: &[u8], field: u16) -> Option<&[u8]> {
     let source = Source::new(block)?;
-    let mut packet = None;
-    source.each_field(source.first_table()?, |tag, field| {
-        if tag == XMP {
-            packet = Some(field.value);
+    let mut value = None;
+    source.each_field(source.first_table()?, |tag, found| {
+        if tag == field {
+            value = Some(found.value);
         }
     });
-    packet
+    value
 }
 
 /// Whether a camera says that the colours are those of Adobe RGB: by the index of the rules for its files (DCF 2.0: "R03"),

@@ -27,6 +27,11 @@ pub(crate) fn xmp_of_tiff(bytes: &[u8]) -> Option<&[u8]> {
     extract::xmp_of_tiff(bytes)
 }
 
+/// Photoshop's resources in a TIFF file, or else its IPTC data alone.
+pub(crate) fn resources_of_tiff(bytes: &[u8]) -> Option<&[u8]> {
+    extract::resources_of_tiff(bytes)
+}
+
 /// A block without the name that programs put before it where there should be none, or twice.
 pub(crate) fn without_name(mut block: &[u8]) -> &[u8] {
     while let Some(rest) = block.strip_prefix(b"Exif\0\0") {

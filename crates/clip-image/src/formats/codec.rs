@@ -91,13 +91,15 @@ pub(crate) struct Pixels {
 }
 
 /// Metadata as stored, each block in a format of its own.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Blocks<'a> {
     /// EXIF data, which begin with a TIFF header. In a PNG file, this and the others may also be a text chunk that contains
     /// them.
     pub(crate) exif: Option<&'a [u8]>,
     /// An XMP packet.
     pub(crate) xmp: Option<&'a [u8]>,
+    /// What did not fit into the packet.
+    pub(crate) more_xmp: Option<Vec<u8>>,
     /// Photoshop's resources, in which IPTC data are.
     pub(crate) resources: Option<&'a [u8]>,
 }

@@ -78,7 +78,10 @@ mod codec {
     fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
         let describe = |error: DecodingError| explain(&error).into_error(Format::Gif);
         request.reserve(Format::Gif, request.memory(metadata_of(bytes), 0, None))?;
-        let mut decoder = gif::DecodeOptions::new().read_info(Cursor::new(bytes)).map_err(describe)?;
+        let mut options = gif::DecodeOptions::new();
+        // Extensions that nobody knows are passed over, as in browsers.
+        options.allow_unknown_blocks(true);
+        let mut decoder = options.read_info(Cursor::new(bytes)).map_err(describe)?;
         let screen = (decoder.width(), decoder.height());
         let Some(mut place) = decoder.next_frame_info().map_err(describe)?.map(Place::of) else {
             return Err(Fault::damaged("it has no frame").into_error(Format::Gif));

@@ -50,10 +50,13 @@ mod codec {
         let picture = bytes.get(start..).filter(|picture| start >= HEADER && !picture.is_empty());
         let picture = picture.ok_or_else(truncated)?;
         let length = u32::from_le_bytes([s0, s1, s2, s3]) as usize;
-        // Some files give a wrong length for the last picture.
-        let picture = picture.get(..length).unwrap_or(picture);
         let is_png = (png::DEFINITION.sniff)(picture);
-        let result = if is_png { png::decode(picture, request) } else { bmp::decode_icon(picture, request) };
+        let decode = |picture| if is_png { png::decode(picture, request) } else { bmp::decode_icon(picture, request) };
+        // Some files give a wrong length: too large for the last picture, or too small.
+        let result = match decode(picture.get(..length).unwrap_or(picture)) {
+            Err(ImageError::Truncated { .. }) if length < picture.len() => decode(picture),
+            result => result,
+        };
         // The error is about the embedded picture, so name this format.
         result.map_err(|error| match error {
             ImageError::Truncated { .. } => ImageError::Truncated { format: Format::Ico },

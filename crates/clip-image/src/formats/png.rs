@@ -237,7 +237,12 @@ mod codec {
                 _ => {}
             }
         }
-        Blocks { exif: blocks.exif.or(texts.exif), xmp: blocks.xmp.or(texts.xmp), resources: texts.resources }
+        Blocks {
+            exif: blocks.exif.or(texts.exif),
+            xmp: blocks.xmp.or(texts.xmp),
+            resources: texts.resources,
+            ..Blocks::default()
+        }
     }
 
     /// The colour space, by the chunks before the pixels: the first of these kinds that is present counts (PNG 3, 4.3).

@@ -16,6 +16,8 @@ mod codec {
     use image::RgbImage;
 
     use crate::annotations::iptc;
+    use crate::colour::inks::{self, Inks};
+    use crate::colour::{ColourSpace, LARGEST_PROFILE};
     use crate::formats::codec::{Blocks, Codec, Pixels, Request, rgb_bytes};
     use crate::formats::library::Fault;
     use crate::raster::over_white;
@@ -26,6 +28,9 @@ mod codec {
         metadata,
         has_all_metadata: Some(|bytes| Document::read(bytes).is_ok_and(|document| document.resources.is_some())),
     };
+
+    /// The resource with the colour profile.
+    const PROFILE: u16 = 0x040f;
 
     /// Channel by channel and row by row, so that beside the result only one row is in memory.
     fn decode(bytes: &[u8], request: &Request<'_>) -> Result<Pixels, ImageError> {
@@ -40,22 +45,46 @@ mod codec {
         }
         let rgb = rgb_bytes(size);
         let row = document.row_bytes();
-        request.reserve(Format::Psd, request.memory(rgb.saturating_add(row), rgb, None))?;
+        let profile = iptc::find(resources, PROFILE);
+        let is_print = document.mode == CMYK && profile.is_some();
+        let press = if is_print { inks::MEMORY.saturating_add(4 * u64::from(size.0)) } else { 0 };
+        let all = [rgb, row, press].into_iter().fold(0, u64::saturating_add);
+        request.reserve(Format::Psd, request.memory(all, rgb, None))?;
 
+        let press = profile.filter(|_| is_print).and_then(Inks::of);
         let mut rows = document.rows(document.behind_resources).map_err(fault)?;
         let mut row = vec![0; row as usize];
         let mut image = RgbImage::new(size.0, size.1);
         let stride = 3 * size.0 as usize;
+        let mut four = Vec::new();
         for channel in channels {
             for to in image.chunks_exact_mut(stride) {
                 rows.next(&mut row).map_err(fault)?;
-                document.put(channel, &row, to.as_chunks_mut::<3>().0);
+                match (&press, channel) {
+                    // Black is the last of the inks: the others of this row are there.
+                    (Some(press), Channel::Ink) => {
+                        four.clear();
+                        let pixels = to.as_chunks::<3>().0.iter().enumerate();
+                        four.extend(pixels.flat_map(|(x, [c, m, y])| {
+                            [*c, *m, *y, document.sample(&row, x)].map(|light| 255 - light)
+                        }));
+                        press.to_rgb(&four, to);
+                    }
+                    _ => document.put(channel, &row, to.as_chunks_mut::<3>().0),
+                }
             }
         }
         if document.mode == LAB {
             image.as_chunks_mut::<3>().0.iter_mut().for_each(|pixel| *pixel = srgb_of_lab(*pixel));
         }
-        Ok(Pixels { image, size, orientation: None, colours: None })
+        let is_converted = matches!(document.mode, CMYK | LAB);
+        let colours = profile.filter(|profile| !is_converted && profile.len() <= LARGEST_PROFILE);
+        Ok(Pixels {
+            image,
+            size,
+            orientation: None,
+            colours: colours.map(|profile| ColourSpace::Icc(profile.to_vec())),
+        })
     }
 
     fn metadata(bytes: &[u8]) -> Blocks<'_> {
@@ -66,6 +95,7 @@ mod codec {
             exif: iptc::find(resources, EXIF).map(exif_data::without_name),
             xmp: iptc::find(resources, XMP),
             resources: Some(resources),
+            ..Blocks::default()
         }
     }
 
@@ -211,21 +241,21 @@ mod codec {
             }
         }
 
+        /// A sample of a row, in eight bits.
+        fn sample(&self, row: &[u8], x: usize) -> u8 {
+            match self.bits {
+                // A set bit is ink.
+                1 if row[x / 8] << (x % 8) & 0x80 == 0 => 255,
+                1 => 0,
+                8 => row[x],
+                _ => ((u32::from(u16::from_be_bytes([row[2 * x], row[2 * x + 1]])) + 128) / 257) as u8,
+            }
+        }
+
         /// Adds a row of a channel to the picture.
         fn put(&self, channel: Channel, row: &[u8], to: &mut [[u8; 3]]) {
             for (x, pixel) in to.iter_mut().enumerate() {
-                let value = match self.bits {
-                    // A set bit is ink.
-                    1 => {
-                        if row[x / 8] << (x % 8) & 0x80 == 0 {
-                            255
-                        } else {
-                            0
-                        }
-                    }
-                    8 => row[x],
-                    _ => ((u32::from(u16::from_be_bytes([row[2 * x], row[2 * x + 1]])) + 128) / 257) as u8,
-                };
+                let value = self.sample(row, x);
                 match channel {
                     Channel::Sample(number) => pixel[number] = value,
                     Channel::Grey => *pixel = [value; 3],

@@ -3,7 +3,6 @@
 /// The name of the format that a file with these first bytes has.
 pub(super) fn name(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
-        [0, 0, 0, 0x0c, b'j', b'P', ..] | [0xff, 0x4f, 0xff, 0x51, ..] => Some("JPEG 2000"),
         // The floating-point cousin of PPM and PGM.
         [b'P', b'F' | b'f', space, ..] if space.is_ascii_whitespace() => Some("PFM"),
         [b'I', b'I', 0xbc, ..] => Some("JPEG XR"),

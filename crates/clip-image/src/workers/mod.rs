@@ -58,10 +58,10 @@ impl Workers {
         Self(Arc::new(Pool { command, longest, idle, watchdog: Watchdog::default() }))
     }
 
-    /// Whether workers decode a file: it is large, or its format is `foreign`, that is, decoded by a library not written in
-    /// Rust.
-    pub(crate) fn takes(bytes: &[u8], foreign: bool) -> bool {
-        foreign || LARGE_FILES.contains(&bytes.len())
+    /// Whether workers decode a file: it is large, or `risky`, that is, decoded by a library not written in Rust, or perhaps
+    /// not soon.
+    pub(crate) fn takes(bytes: &[u8], risky: bool) -> bool {
+        risky || LARGE_FILES.contains(&bytes.len())
     }
 
     /// Decodes a picture in a worker.

@@ -7,7 +7,7 @@ use moxcms::ColorProfile;
 use tiff::encoder::{TiffEncoder, colortype::RGB8};
 use tiff::tags::Tag;
 
-use super::{Expected, Kind, PHOTO, Table, fixture, kind, read};
+use super::{Expected, Kind, PHOTO, Table, fixture, kind, picture, read};
 use crate::containers::{exif_block, raw_profile, stored, webp_with_exif, with_chunk, with_exif, with_segment};
 use crate::raw_files::{self, KINDS};
 
@@ -52,10 +52,11 @@ fn tiff(picture: &RgbImage, profile: Option<Vec<u8>>, orientation: u16) -> Vec<u
     bytes.into_inner()
 }
 
-/// A document of Photoshop with EXIF data.
-fn psd(picture: &RgbImage, block: &[u8]) -> Vec<u8> {
+/// A document of Photoshop with a resource.
+fn psd(picture: &RgbImage, number: u16, block: &[u8]) -> Vec<u8> {
     let (width, height) = picture.dimensions();
-    let resource = [b"8BIM\x04\x22\0\0", &(block.len() as u32).to_be_bytes()[..], block].concat();
+    let resource =
+        [b"8BIM", &number.to_be_bytes()[..], &[0; 2], &(block.len() as u32).to_be_bytes()[..], block].concat();
     let planes: Vec<u8> = (0..3).flat_map(|i| picture.pixels().map(move |pixel| pixel[i])).collect();
     [
         b"8BPS\0\x01\0\0\0\0\0\0\0\x03",
@@ -92,7 +93,8 @@ fn orientations() -> Vec<Kind> {
             webp_with_exif(&webp(picture, None), &named(orientation))
         }),
         all("TIFF", &|orientation, picture| tiff(picture, None, orientation)),
-        all("PSD", &|orientation, picture| psd(picture, &block(orientation))),
+        all("PSD", &|orientation, picture| psd(picture, 0x0422, &block(orientation))),
+        all("JPEG 2000", &|orientation, _| kind(&format!("orientation-{orientation}.jp2"))),
         all("JPEG XL, by its own header", &|orientation, _| kind(&format!("orientation-{orientation}.jxl"))),
     ];
     // Three quarters are all that cameras tell of.
@@ -190,6 +192,20 @@ fn colours() -> Vec<Kind> {
                 by_chunks(&[(b"gAMA", &numbers(&[45_455])), (b"cHRM", &primaries)], &p3),
             ],
         ),
+        close(
+            "Adobe RGB profile in JPEG 2000 and PSD",
+            vec![kind("adobe-rgb.jp2"), psd(&adobe_rgb, 0x040f, &profile(ColorProfile::new_adobe_rgb()).unwrap())],
+        ),
+        Kind {
+            name: "CMYK with the profile of a press: JPEG, TIFF, PSD and JPEG 2000",
+            files: ["jpg", "tiff", "psd", "jp2"].map(|extension| kind(&format!("inks.{extension}"))).to_vec(),
+            expected: Expected::Read { picture: picture(&kind("printed.png")), least: LEAST },
+        },
+        Kind {
+            name: "CMYK stored as YCCK, with the profile of a press",
+            files: vec![kind("inks-ycck.jpg")],
+            expected: Expected::Read { picture: picture(&kind("printed.png")), least: LEAST },
+        },
         close(
             "broken profile: ignored",
             vec![

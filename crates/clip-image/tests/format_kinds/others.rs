@@ -1,13 +1,15 @@
 //! Formats that photos seldom have, those that are only named, and what is no photo.
 
 use super::{
-    CLEAR, FEW, GREY, KEYED, Kind, LARGE, MONO, PALETTE, PHOTO, Table, changed, cut, find, fixture, kind, read, refused,
+    CLEAR, FEW, GREY, KEYED, Kind, LARGE, MONO, PALETTE, PHOTO, Table, changed, cut, find, fixture, grey_of, kind,
+    read, refused,
 };
 
 pub fn tables() -> Vec<Table> {
     let table = |name, kinds| Table { name, kinds };
     vec![
         table("JPEG XL", jxl()),
+        table("JPEG 2000", jp2()),
         table("BMP", bmp()),
         table("PNM", pnm()),
         table("QOI", qoi()),
@@ -32,6 +34,41 @@ fn jxl() -> Vec<Kind> {
         read("transparent", &CLEAR, [kind("alpha.jxl")]),
         read("several frames: the first", &PHOTO, [kind("frames.jxl")]),
         refused("cut off in the middle", cut(kind("lossless.jxl"))),
+    ]
+}
+
+fn jp2() -> Vec<Kind> {
+    let of = |name: &str| kind(&format!("{name}.jp2"));
+    let stream = |name: &str| kind(&format!("{name}.j2k"));
+    let orders = ["lrcp", "rlcp", "rpcl", "pcrl", "cprl"].map(|order| stream(&format!("order-{order}")));
+    let without_end = {
+        let mut file = stream("tiles");
+        file.truncate(file.len() - 2);
+        file
+    };
+    vec![
+        read("lossless, in a file (JP2) and as a codestream", &PHOTO, [of("lossless"), stream("lossless")]),
+        read("lossy", &PHOTO, [of("lossy"), of("photo"), stream("photo")]),
+        read("as Photoshop writes it (JPX)", &PHOTO, [kind("photo.jpx")]),
+        read("any progression, with layers and precincts", &PHOTO, orders),
+        read("a progression that changes", &PHOTO, [stream("changed-progression")]),
+        read("tiles, in several parts", &PHOTO, [stream("tiles"), stream("offsets")]),
+        read("any mode of the coder", &PHOTO, ["coder-modes", "raised"].map(stream)),
+        read("12 and 16 bits per sample", &PHOTO, ["rgb-12", "rgb-16"].map(of)),
+        read("grey, unsigned and signed", &GREY, [of("grey"), stream("signed")]),
+        read("black and white", &MONO, [of("mono")]),
+        read("palette", &PALETTE, ["palette", "palette-unmapped"].map(of)),
+        read("sYCC", &PHOTO, [of("ycc")]),
+        read("sYCC, with chroma at half the size", &LARGE, [of("ycc-420")]),
+        read("CMYK", &PHOTO, [of("cmyk")]),
+        read("L\\*a\\*b\\*", &PHOTO, [of("lab")]),
+        read("transparent, channels in any order", &CLEAR, [stream("rgba"), of("channels")]),
+        read("transparent, premultiplied", &CLEAR, [of("premultiplied")]),
+        read("grey with transparency", &grey_of(&CLEAR), [of("grey-alpha")]),
+        read("without an end marker, but with all tiles", &PHOTO, [without_end]),
+        refused("high-throughput coding (HTJ2K)", stream("high-throughput")),
+        refused("video (Motion JPEG 2000)", kind("motion.mj2")),
+        refused("cut off in the middle", cut(of("lossless"))),
     ]
 }
 
@@ -238,8 +275,6 @@ fn psd() -> Vec<Kind> {
 
 fn others() -> Vec<Kind> {
     vec![
-        refused("JPEG 2000 (JP2 and JPF)", kind("photo.jp2")),
-        refused("JPEG 2000 (J2K)", kind("photo.j2k")),
         refused("JPEG XR", kind("photo.jxr")),
         refused("farbfeld", b"farbfeld\0\0\0\x01\0\0\0\x01\0\0\0\0\0\0\0\0".to_vec()),
         refused("FITS", b"SIMPLE  =                    T".to_vec()),

@@ -126,6 +126,42 @@ pub const FILES: &[Hostile] = &[
     Hostile { name: "blocks.dds", make: |s| dds(s.square(), &vec![0x55; 8 * s.side.div_ceil(4).pow(2) as usize]) },
     Hostile { name: "claims.hdr", make: |s| format!("#?RGBE\n\n-Y {0} +X {0}\n", s.side).into_bytes() },
     Hostile { name: "turned.hdr", make: |s| format!("#?RGBE\n\n+X {0} -Y {0}\n", s.side).into_bytes() },
+    Hostile { name: "pixels.j2k", make: |s| j2k(&J2k { size: s.square(), levels: 5, ..J2k::default() }) },
+    Hostile {
+        name: "colours.j2k",
+        make: |s| j2k(&J2k { size: s.square(), levels: 5, components: 3, ..J2k::default() }),
+    },
+    Hostile {
+        name: "components.j2k",
+        make: |s| j2k(&J2k { size: (s.side / 8, s.side / 8), components: 64, ..J2k::default() }),
+    },
+    Hostile {
+        name: "precincts.j2k",
+        make: |s| j2k(&J2k { size: (s.side / 16, s.side / 16), precinct: Some(0), ..J2k::default() }),
+    },
+    Hostile {
+        name: "precincts-in-order.j2k",
+        make: |s| j2k(&J2k { size: (s.side / 16, s.side / 16), precinct: Some(0), order: 2, ..J2k::default() }),
+    },
+    Hostile {
+        name: "blocks.j2k",
+        make: |s| j2k(&J2k { size: (s.side / 8, s.side / 8), block: 0, levels: 3, layers: 32, ..J2k::default() }),
+    },
+    Hostile {
+        name: "passes.j2k",
+        make: |s| j2k(&J2k { size: (s.side / 8, s.side / 8), block: 0, passes: 4, fill: 0xff, ..J2k::default() }),
+    },
+    Hostile {
+        name: "tiles.j2k",
+        make: |s| {
+            let side = s.side / 16;
+            j2k(&J2k { size: (side, side), tile: (2, 2), levels: 5, components: 4, ..J2k::default() })
+        },
+    },
+    Hostile {
+        name: "levels.j2k",
+        make: |s| j2k(&J2k { size: (s.side / 4, s.side / 4), levels: 32, components: 3, ..J2k::default() }),
+    },
     Hostile { name: "claims.psd", make: |s| psd(s.side, 16, 3) },
     Hostile { name: "claims-cmyk.psd", make: |s| psd(s.side, 8, 4) },
     Hostile { name: "claims.ico", make: |s| icon(&bmp(s.side, 2 * s.side)[14..]) },
@@ -708,5 +744,71 @@ fn jpeg_in_scans(side: u16) -> Vec<u8> {
         file.resize(file.len() + (blocks * 2).div_ceil(8), 0);
     }
     file.extend(b"\xff\xd9");
+    file
+}
+
+/// A codestream of JPEG 2000.
+pub struct J2k {
+    pub size: (u32, u32),
+    /// The size of tiles, if there are more than one.
+    pub tile: (u32, u32),
+    pub components: u16,
+    pub levels: u8,
+    pub layers: u16,
+    /// The exponent of the sides of code blocks, less two.
+    pub block: u8,
+    /// The exponent of the sides of precincts, if they are not as large as can be.
+    pub precinct: Option<u8>,
+    /// The order of packets.
+    pub order: u8,
+    /// The style of code blocks.
+    pub passes: u8,
+    /// What the data of each tile are made of.
+    pub fill: u8,
+}
+
+impl Default for J2k {
+    fn default() -> Self {
+        Self {
+            size: (16, 16),
+            tile: (1 << 30, 1 << 30),
+            components: 1,
+            levels: 0,
+            layers: 1,
+            block: 4,
+            precinct: None,
+            order: 0,
+            passes: 0,
+            fill: 0,
+        }
+    }
+}
+
+/// A codestream whose tiles have a few bytes of data each.
+pub fn j2k(claims: &J2k) -> Vec<u8> {
+    let segment =
+        |code: u8, content: &[u8]| [&[0xff, code][..], &(content.len() as u16 + 2).to_be_bytes(), content].concat();
+    let ((width, height), tile) = (claims.size, claims.tile);
+    let numbers = [width, height, 0, 0, tile.0, tile.1, 0, 0].map(u32::to_be_bytes).concat();
+    let components = [7, 1, 1].repeat(claims.components.into());
+    let size = [&[0, 0][..], &numbers, &claims.components.to_be_bytes(), &components].concat();
+    let [l1, l0] = claims.layers.to_be_bytes();
+    let (block, levels) = (claims.block, claims.levels);
+    let mut coding = vec![u8::from(claims.precinct.is_some()), claims.order, l1, l0, 0];
+    coding.extend([levels, block, block, claims.passes, 1]);
+    if let Some(exponent) = claims.precinct {
+        coding.extend(vec![exponent << 4 | exponent; usize::from(levels) + 1]);
+    }
+    let steps = [&[0x40][..], &vec![0x48; 3 * usize::from(levels) + 1]].concat();
+    let mut file = [&[0xff, 0x4f][..], &segment(0x51, &size), &segment(0x52, &coding), &segment(0x5c, &steps)].concat();
+    let tiles = u64::from(width.div_ceil(tile.0.max(1))) * u64::from(height.div_ceil(tile.1.max(1)));
+    for number in 0..tiles.min(65_535) as u16 {
+        let data = [claims.fill; 8];
+        let length = (12 + 2 + data.len() as u32).to_be_bytes();
+        file.extend(segment(0x90, &[&number.to_be_bytes()[..], &length, &[0, 1]].concat()));
+        file.extend([0xff, 0x93]);
+        file.extend(data);
+    }
+    file.extend([0xff, 0xd9]);
     file
 }

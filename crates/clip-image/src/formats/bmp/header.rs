@@ -16,7 +16,7 @@ pub(super) struct Header {
     pub(super) size: (u32, u32),
     /// Whether the first row is the top one.
     pub(super) is_top_down: bool,
-    /// Bits per pixel: 1, 2, 4, 8, 16, 24 or 32.
+    /// Bits per pixel: 1, 2, 4, 8, 16, 24, 32 or 64.
     pub(super) bits: u16,
     pub(super) encoding: Encoding,
     /// Masks of red, green, blue and alpha in pixels of 16 or 32 bits. An empty alpha mask means opaque pixels.
@@ -27,6 +27,8 @@ pub(super) struct Header {
     colour: usize,
     /// Colours of the palette.
     colours: usize,
+    /// Where the colour profile is in the file, and its bytes; none if there is no profile.
+    profile: Option<(usize, usize)>,
 }
 
 /// The header of OS/2 1.x, and its length.
@@ -65,7 +67,7 @@ impl Header {
         }
         let is_os2 = !matches!(length, WINDOWS | 52 | 56 | 108 | 124);
         let (expected, encoding): (&[u16], _) = match compression {
-            0 => (&[1, 2, 4, 8, 16, 24, 32], Encoding::Plain),
+            0 => (&[1, 2, 4, 8, 16, 24, 32, 64], Encoding::Plain),
             1 => (&[8], Encoding::Runs),
             2 => (&[4], Encoding::Runs),
             3 if is_os2 && bits == 1 => return Err(Fault::Unsupported("BMP with Huffman compression".into())),
@@ -121,13 +123,18 @@ impl Header {
         };
         let colour = if length == CORE { 3 } else { 4 };
         let size = (width as u32, height.unsigned_abs() as u32);
-        Ok(Self { size, is_top_down: height < 0, bits, encoding, masks, palette: after, colour, colours })
+        // "MBED": not a name of a file with a profile, but the profile itself.
+        let has_profile = length == 124 && u32_at(56) == u32::from_be_bytes(*b"MBED");
+        let profile = has_profile.then(|| (at.saturating_add(u32_at(112) as usize), u32_at(116) as usize));
+        Ok(Self { size, is_top_down: height < 0, bits, encoding, masks, palette: after, colour, colours, profile })
     }
 
     /// Where the pixels begin: as the file header says, unless that is impossible.
     pub(super) fn start_of_pixels(&self, bytes: &[u8], offset: u32) -> usize {
         let offset = offset as usize;
-        if (self.palette..bytes.len()).contains(&offset) { offset } else { self.end_of_palette() }
+        // Where pixels are numbers of colours, there is at least one.
+        let first = self.palette.saturating_add(self.colour * self.colours.min(1));
+        if (first..bytes.len()).contains(&offset) { offset } else { self.end_of_palette() }
     }
 
     /// Where the palette ends.
@@ -143,6 +150,12 @@ impl Header {
             *to = [from[2], from[1], from[0]];
         }
         palette
+    }
+
+    /// The colour profile that is in the file.
+    pub(super) fn profile<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let (start, length) = self.profile?;
+        bytes.get(start..)?.get(..length)
     }
 
     /// Bytes of a stored row, without padding to a multiple of four.

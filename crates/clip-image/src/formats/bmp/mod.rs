@@ -27,6 +27,7 @@ mod codec {
 
     use super::header::{Encoding, Header};
     use super::{pixels, runs};
+    use crate::colour::{ColourSpace, LARGEST_PROFILE};
     use crate::formats::codec::{Blocks, Codec, Pixels, Request, rgb_bytes};
     use crate::formats::library::Fault;
     use crate::{Format, ImageError};
@@ -55,7 +56,13 @@ mod codec {
             Encoding::Runs => runs::read(&header, &palette, stored, &mut image),
         }
         .map_err(fault)?;
-        Ok(Pixels { image, size, orientation: None, colours: None })
+        let profile = header.profile(bytes).filter(|profile| profile.len() <= LARGEST_PROFILE);
+        Ok(Pixels {
+            image,
+            size,
+            orientation: None,
+            colours: profile.map(|profile| ColourSpace::Icc(profile.to_vec())),
+        })
     }
 
     /// A bitmap in an icon: without the file header, and followed by a 1-bit transparency mask.

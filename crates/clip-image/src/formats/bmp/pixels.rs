@@ -4,6 +4,7 @@ use image::RgbImage;
 
 use super::header::Header;
 use crate::formats::library::Fault;
+use crate::formats::linear;
 use crate::raster;
 
 /// Reads all rows.
@@ -14,6 +15,16 @@ pub(super) fn read(
     image: &mut RgbImage,
 ) -> Result<(), Fault> {
     let rows = Rows::of(header, stored)?;
+    if header.bits == 64 {
+        let has_alpha =
+            (0..header.size.1).any(|y| rows.row(y).as_chunks::<8>().0.iter().any(|pixel| pixel[6..] != [0; 2]));
+        for y in 0..header.size.1 {
+            for (pixel, to) in rows.row(y).as_chunks().0.iter().zip(row_of(image, header, y).as_chunks_mut().0) {
+                *to = of_64_bits(*pixel, has_alpha);
+            }
+        }
+        return Ok(());
+    }
     // Programs that do not support alpha leave it zero.
     let has_alpha = header.masks[3] != 0 && rows.any_alpha(header);
     let alpha = has_alpha.then_some(header.masks[3]);
@@ -131,6 +142,14 @@ fn convert(header: &Header, palette: &[[u8; 3]; 256], alpha: Option<u32>, row: &
             }
         }
     }
+}
+
+/// Blue, green, red and opacity as light, over white: signed numbers of which 8,192 is all of it, as GDI+ has them.
+fn of_64_bits(pixel: [u8; 8], has_alpha: bool) -> [u8; 3] {
+    const ALL: f32 = 8192.0;
+    let sample = |i: usize| (f32::from(i16::from_le_bytes([pixel[2 * i], pixel[2 * i + 1]])) / ALL).clamp(0.0, 1.0);
+    let alpha = if has_alpha { (sample(3) * 255.0).round() as u8 } else { 255 };
+    [2, 1, 0].map(|i| raster::over_white(linear::srgb(sample(i)), alpha))
 }
 
 /// Where the bits of a sample are in a pixel.

@@ -80,7 +80,10 @@ fn masks(flags: u32, bits: u32, [red, green, blue, alpha]: [u32; 4]) -> Result<L
         _ => return Err(Fault::Damaged(format!("it has {bits} bits a pixel, expected 8, 16, 24 or 32"))),
     };
     let is_grey = flags & LUMINANCE != 0;
-    let colours = if is_grey { [red; 3] } else { [red, green, blue] };
+    // Some programs give the masks of a pixel with colours.
+    let all = u32::MAX >> (32 - bits);
+    let luminance = if red & all == 0 { all & !alpha } else { red };
+    let colours = if is_grey { [luminance; 3] } else { [red, green, blue] };
     Ok(Layout::Masks(Masks::new(bytes, colours, alpha)))
 }
 

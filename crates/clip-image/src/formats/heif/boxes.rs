@@ -47,7 +47,7 @@ pub(super) fn blocks(bytes: &[u8]) -> Blocks<'_> {
         block.get(usize::try_from(u32::from_be_bytes(*skipped)).ok()?..)
     });
     let xmp = content(|item| &item.kind == b"mime" && item.content_type == b"application/rdf+xml");
-    Blocks { exif, xmp, resources: None }
+    Blocks { exif, xmp, ..Blocks::default() }
 }
 
 /// Whether parts of the pictures lie beyond the end of the file.

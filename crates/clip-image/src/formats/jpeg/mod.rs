@@ -26,18 +26,19 @@ pub(super) const DEFINITION: Definition = Definition {
 #[cfg(feature = "jpeg")]
 mod codec {
     use super::decoder;
-    use crate::colour::ColourSpace;
+    use crate::colour::{ColourSpace, LARGEST_PROFILE};
     use crate::formats::codec::{Blocks, Codec, Pixels};
 
     pub(super) const CODEC: Codec = Codec {
         decode: |bytes, request| {
             let (image, size) = decoder::decode(bytes, request)?;
-            let colours = decoder::profile(bytes).map(ColourSpace::Icc);
+            let colours = decoder::profile(bytes, LARGEST_PROFILE).map(ColourSpace::Icc);
             Ok(Pixels { image, size, orientation: None, colours })
         },
         metadata: |bytes| Blocks {
             exif: decoder::exif_block(bytes),
             xmp: decoder::xmp_packet(bytes),
+            more_xmp: decoder::more_xmp(bytes),
             resources: decoder::photoshop_resources(bytes),
         },
         has_all_metadata: Some(decoder::has_scan),

@@ -94,8 +94,8 @@ impl<'a> Tables<'a> {
         // Some cameras write the size of the preview there.
         let raw = self.raw_size.map_or(0, area);
         let exif_size = self.exif_size.filter(|size| area(*size) >= raw / 2);
-        let blocks =
-            Blocks { exif: Some(self.source.block), xmp: exif_data::xmp_of_tiff(self.source.block), resources: None };
+        let (exif, xmp) = (Some(self.source.block), exif_data::xmp_of_tiff(self.source.block));
+        let blocks = Blocks { exif, xmp, ..Blocks::default() };
         Contents { jpegs: self.jpegs, size: self.crop.or(exif_size).or(self.raw_size), orientation: None, blocks }
     }
 

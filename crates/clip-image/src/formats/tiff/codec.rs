@@ -13,7 +13,7 @@ use super::range::Survey;
 use super::samples::{self, Scale};
 use super::subsampled::{self, Subsampled};
 use super::{predictor, tags};
-use crate::colour::{ColourSpace, LARGEST_PROFILE};
+use crate::colour::{ColourSpace, LARGEST_PROFILE, inks};
 use crate::exif_data;
 use crate::formats::codec::{Blocks, Codec, Pixels, Request, rgb_bytes};
 use crate::formats::library::Fault;
@@ -22,7 +22,12 @@ use crate::{Format, ImageError};
 // EXIF data are TIFF fields themselves: they are among the file's own.
 pub(super) const CODEC: Codec = Codec {
     decode,
-    metadata: |bytes| Blocks { exif: Some(bytes), xmp: exif_data::xmp_of_tiff(bytes), resources: None },
+    metadata: |bytes| Blocks {
+        exif: Some(bytes),
+        xmp: exif_data::xmp_of_tiff(bytes),
+        resources: exif_data::resources_of_tiff(bytes),
+        ..Blocks::default()
+    },
     has_all_metadata: None,
 };
 
@@ -68,7 +73,9 @@ fn memory(page: &Page<'_>) -> u64 {
     let survey = if Scale::of(page.colours, page.sample).is_none() { 2 * Survey::MEMORY } else { 0 };
     let blocks = if page.is_subsampled() { subsampled::memory(page.chunks.size.0, page.subsampling()) } else { 0 };
     let chunk = compression::memory(page).saturating_add(row).saturating_add(blocks).saturating_mul(planes);
-    [chunk, copy, samples, survey].into_iter().fold(0, u64::saturating_add)
+    let has_press = page.colours == Colours::Cmyk && page.directory.get(tags::ICC_PROFILE).is_some();
+    let inks = if has_press { inks::MEMORY } else { 0 };
+    [chunk, copy, samples, survey, inks].into_iter().fold(0, u64::saturating_add)
 }
 
 /// Bits of a row of a chunk as stored.

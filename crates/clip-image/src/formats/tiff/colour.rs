@@ -2,6 +2,8 @@
 
 use super::page::{Colours, Lab, Page};
 use super::tags;
+use crate::colour::inks::{self, Inks};
+use crate::colour::lab;
 
 /// What converting the colours of a page to RGB needs.
 pub(super) enum Conversion {
@@ -9,7 +11,8 @@ pub(super) enum Conversion {
     InvertedGrey,
     Rgb,
     Palette(Box<[[u8; 3]; 256]>),
-    Cmyk,
+    /// Four inks, perhaps of a press whose profile the page has.
+    Cmyk(Option<Inks>),
     YCbCr(YCbCr),
     Lab(Lab),
 }
@@ -21,7 +24,7 @@ impl Conversion {
             Colours::WhiteIsZero => Self::InvertedGrey,
             Colours::Rgb => Self::Rgb,
             Colours::Palette => Self::Palette(palette(page)),
-            Colours::Cmyk => Self::Cmyk,
+            Colours::Cmyk => Self::Cmyk(page.directory.get(tags::ICC_PROFILE).and_then(|icc| Inks::of(icc.bytes))),
             Colours::YCbCr => Self::YCbCr(YCbCr::of(page)),
             Colours::Lab(lab) => Self::Lab(lab),
         }
@@ -34,7 +37,7 @@ impl Conversion {
             Self::InvertedGrey => each(pixels, samples, rgb, |[grey]| [255 - grey; 3]),
             Self::Rgb => each(pixels, samples, rgb, |rgb| rgb),
             Self::Palette(colours) => each(pixels, samples, rgb, |[number]| colours[usize::from(number)]),
-            Self::Cmyk => each(pixels, samples, rgb, cmyk),
+            Self::Cmyk(profile) => cmyk(profile.as_ref(), pixels, samples, rgb),
             Self::YCbCr(ycbcr) => each(pixels, samples, rgb, |pixel| ycbcr.rgb(pixel)),
             Self::Lab(lab) => each(pixels, samples, rgb, |pixel| lab_to_rgb(*lab, pixel)),
         }
@@ -47,6 +50,20 @@ fn each<const N: usize>(pixels: &[u8], samples: usize, rgb: &mut [u8], convert: 
         if let Some(from) = from.first_chunk() {
             *to = convert(*from);
         }
+    }
+}
+
+fn cmyk(profile: Option<&Inks>, pixels: &[u8], samples: usize, rgb: &mut [u8]) {
+    const PIXELS: usize = 256;
+
+    let Some(profile) = profile else { return each(pixels, samples, rgb, inks::rgb) };
+    let mut four = [0; 4 * PIXELS];
+    for (from, to) in pixels.chunks(samples * PIXELS).zip(rgb.chunks_mut(3 * PIXELS)) {
+        let four = &mut four[..to.len() / 3 * 4];
+        for (from, to) in from.chunks_exact(samples).zip(four.as_chunks_mut::<4>().0) {
+            from.first_chunk().into_iter().for_each(|inks| *to = *inks);
+        }
+        profile.to_rgb(four, to);
     }
 }
 
@@ -79,11 +96,6 @@ fn palette(page: &Page<'_>) -> Box<[[u8; 3]; 256]> {
         });
     }
     colours
-}
-
-fn cmyk([c, m, y, k]: [u8; 4]) -> [u8; 3] {
-    let light = 255 - u32::from(k);
-    [c, m, y].map(|ink| (((255 - u32::from(ink)) * light + 127) / 255) as u8)
 }
 
 /// Luma and differences of colours.
@@ -127,29 +139,14 @@ impl YCbCr {
     }
 }
 
-/// L*a*b* with white point D50, as in ICC profiles, to sRGB.
+/// L*a*b* as it is written to sRGB.
 fn lab_to_rgb(lab: Lab, [l, a, b]: [u8; 3]) -> [u8; 3] {
-    const WHITE: [f32; 3] = [0.9642, 1.0, 0.8249];
-    // With Bradford adaptation from D50 to D65.
-    const TO_RGB: [[f32; 3]; 3] =
-        [[3.133_856, -1.616_867, -0.490_615], [-0.978_768, 1.916_142, 0.033_454], [0.071_945, -0.228_991, 1.405_243]];
-
     let (a, b) = match lab {
         Lab::Cie => (f32::from(a.cast_signed()), f32::from(b.cast_signed())),
         Lab::Icc => (f32::from(a) - 128.0, f32::from(b) - 128.0),
         Lab::Itu => ((f32::from(a) - 128.0) * 170.0 / 255.0, (f32::from(b) - 96.0) * 200.0 / 255.0),
     };
-    let y = (f32::from(l) * 100.0 / 255.0 + 16.0) / 116.0;
-    let xyz = [y + a / 500.0, y, y - b / 200.0];
-    let xyz: [f32; 3] = std::array::from_fn(|i| {
-        let t = xyz[i];
-        WHITE[i] * if t > 6.0 / 29.0 { t * t * t } else { (t - 4.0 / 29.0) * 108.0 / 841.0 }
-    });
-    TO_RGB.map(|row| {
-        let linear: f32 = row.iter().zip(xyz).map(|(factor, part)| factor * part).sum();
-        let curved = if linear > 0.003_130_8 { 1.055 * linear.powf(1.0 / 2.4) - 0.055 } else { 12.92 * linear };
-        (curved * 255.0).round().clamp(0.0, 255.0) as u8
-    })
+    lab::to_srgb([f32::from(l) * 100.0 / 255.0, a, b])
 }
 
 #[cfg(test)]

@@ -40,6 +40,28 @@ impl Colour {
         if let Self::Stored(count) = self { count } else { 3 }
     }
 
+    pub(super) fn is_inks(self) -> bool {
+        matches!(self, Self::Cmyk | Self::Ycck)
+    }
+
+    /// Writes a row of inks as a profile takes them: 0 for no ink.
+    pub(super) fn write_inks(self, components: &[Vec<u8>; 4], out: &mut [u8]) {
+        let [first, second, third, fourth] = components;
+        let out = out.as_chunks_mut::<4>().0;
+        let samples = first.iter().zip(second).zip(third).zip(fourth);
+        for (out, (((first, second), third), black)) in out.iter_mut().zip(samples) {
+            let mut three = [[*first, *second, *third]];
+            if self == Self::Ycck {
+                let [[luma, blue, red]] = three;
+                from_ycbcr(&[luma], &[blue], &[red], &mut three);
+            } else {
+                three = three.map(|light| light.map(|light| 255 - light));
+            }
+            let [[cyan, magenta, yellow]] = three;
+            *out = [cyan, magenta, yellow, 255 - black];
+        }
+    }
+
     /// Writes a row of as many components as there are, pixel by pixel.
     pub(super) fn write(self, components: &[Vec<u8>; 4], out: &mut [u8]) {
         let [first, second, third, fourth] = components;
@@ -68,7 +90,7 @@ impl Colour {
                 out.iter_mut().for_each(|pixel| *pixel = pixel.map(|ink| 255 - ink));
             }
         }
-        if matches!(self, Self::Cmyk | Self::Ycck) {
+        if self.is_inks() {
             for (pixel, black) in out.iter_mut().zip(fourth) {
                 *pixel = pixel.map(|light| ((u32::from(light) * u32::from(*black) + 127) / 255) as u8);
             }
@@ -120,6 +142,18 @@ mod tests {
         let mut out = [0; 6];
         Colour::Stored(2).write(&[vec![1, 2, 3], vec![4, 5, 6], vec![], vec![]], &mut out);
         assert_eq!(out, [1, 4, 2, 5, 3, 6]);
+    }
+
+    #[test]
+    fn inks_as_profiles_take_them() {
+        let convert = |colour: Colour, components: [u8; 4]| {
+            let mut out = [0; 4];
+            colour.write_inks(&components.map(|sample| vec![sample]), &mut out);
+            out
+        };
+        assert_eq!(convert(Colour::Cmyk, [255, 200, 0, 155]), [0, 55, 255, 100]);
+        assert_eq!(convert(Colour::Ycck, [255, 128, 128, 255]), [255, 255, 255, 0]);
+        assert_eq!(convert(Colour::Ycck, [76, 85, 255, 155]), [254, 0, 0, 100]);
     }
 
     #[test]

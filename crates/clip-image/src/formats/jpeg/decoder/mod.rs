@@ -8,6 +8,7 @@ mod block;
 mod coefficients;
 mod colour;
 mod exact;
+mod extended_xmp;
 mod header;
 mod huffman;
 mod idct;
@@ -24,7 +25,6 @@ mod upsample;
 pub(in crate::formats) use coefficients::{memory_of_stored, rgb, stored};
 use image::RgbImage;
 
-use crate::colour::LARGEST_PROFILE;
 use crate::formats::codec::{Request, rgb_bytes};
 use crate::{Format, ImageError, exif_data};
 
@@ -79,9 +79,14 @@ pub(super) fn exif_block(bytes: &[u8]) -> Option<&[u8]> {
     blocks().find(|block| exif_data::has_fields(block)).or_else(|| blocks().next())
 }
 
-/// The XMP packet of a file. What does not fit into one segment, such as depth maps, is of no use here.
+/// The XMP packet of a file.
 pub(super) fn xmp_packet(bytes: &[u8]) -> Option<&[u8]> {
     named_segment(bytes, APP1, b"http://ns.adobe.com/xap/1.0/\0")
+}
+
+/// What does not fit into the packet's segment: keywords and faces may be there, but for the most part depth maps.
+pub(super) fn more_xmp(bytes: &[u8]) -> Option<Vec<u8>> {
+    extended_xmp::read(xmp_packet(bytes)?, named_segments(bytes, APP1, b"http://ns.adobe.com/xmp/extension/\0"))
 }
 
 /// Photoshop's resources, in which IPTC data are.
@@ -89,15 +94,16 @@ pub(super) fn photoshop_resources(bytes: &[u8]) -> Option<&[u8]> {
     named_segment(bytes, APP13, b"Photoshop 3.0\0")
 }
 
-/// The colour profile, which may be cut into several segments (ICC.1, B.4). `None` if one of them is missing.
-pub(super) fn profile(bytes: &[u8]) -> Option<Vec<u8>> {
+/// The colour profile, which may be cut into several segments (ICC.1, B.4). `None` if one of them is missing, or if it has more
+/// bytes than `most`.
+pub(super) fn profile(bytes: &[u8], most: usize) -> Option<Vec<u8>> {
     let parts = || named_segments(bytes, APP2, b"ICC_PROFILE\0");
     let mut profile = Vec::new();
     // Each has its number, from one on, and how many there are.
     let [_, count, ..] = *parts().next()? else { return None };
     for number in 1..=count {
         let part = parts().find_map(|part| part.strip_prefix(&[number, count]))?;
-        if profile.len() + part.len() > LARGEST_PROFILE {
+        if profile.len() + part.len() > most {
             return None;
         }
         profile.extend_from_slice(part);

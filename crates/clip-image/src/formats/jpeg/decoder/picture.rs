@@ -3,6 +3,7 @@
 use super::colour::Colour;
 use super::header::{self, Component};
 use super::upsample::{Plane, Upsampling};
+use crate::colour::inks::Inks;
 
 /// The picture as far as it is written.
 pub(super) struct Picture<'a> {
@@ -14,6 +15,8 @@ pub(super) struct Picture<'a> {
     upsampling: Vec<Upsampling>,
     /// A row of each component at the picture's resolution.
     components: [Vec<u8>; 4],
+    /// What makes colours of inks, and a row of those.
+    inks: Option<(&'a Inks, Vec<u8>)>,
     sums: Vec<u16>,
 }
 
@@ -36,8 +39,16 @@ impl<'a> Picture<'a> {
             rows: samples.chunks_exact_mut(width * colour.samples()),
             written: 0,
             components: std::array::from_fn(|i| vec![0; if i < components.len() { width } else { 0 }]),
+            inks: None,
             sums: Vec::with_capacity(width),
         }
+    }
+
+    /// The same, with colours by a profile if they are of inks.
+    pub(super) fn with_inks(mut self, profile: Option<&'a Inks>) -> Self {
+        let width = self.components[0].len();
+        self.inks = profile.filter(|_| self.colour.is_inks()).map(|profile| (profile, vec![0; 4 * width]));
+        self
     }
 
     /// Writes the rows up to `end`, exclusively, from the planes' samples.
@@ -49,7 +60,13 @@ impl<'a> Picture<'a> {
             for ((upsampling, plane), row) in self.upsampling.iter().zip(planes).zip(&mut self.components) {
                 upsampling.row(plane, y, &mut self.sums, row);
             }
-            self.colour.write(&self.components, out);
+            match &mut self.inks {
+                Some((profile, inks)) => {
+                    self.colour.write_inks(&self.components, inks);
+                    profile.to_rgb(inks, out);
+                }
+                None => self.colour.write(&self.components, out),
+            }
         }
     }
 }

@@ -26,6 +26,7 @@ use self::planes::Planes;
 use super::colour::Colour;
 use super::markers::{self, End, Segment};
 use super::{bands, scaled};
+use crate::colour::inks::{self, Inks};
 use crate::formats::codec::{Request, rgb_bytes};
 use crate::formats::library::Fault;
 use crate::{Format, ImageError};
@@ -49,7 +50,9 @@ pub(super) fn decode(bytes: &[u8], request: &Request<'_>) -> Result<(RgbImage, (
     let samples = samples(frame, bytes.len(), request);
     request.reserve(Format::Jpeg, memory(frame, samples, bytes.len(), request))?;
     let planes = read(&file, samples, is_whole).map_err(in_words)?;
-    let image = output::picture(frame, &planes, samples).ok_or_else(|| in_words(lacking()))?;
+    let profile = if frame.colour.is_inks() { super::profile(bytes, inks::LARGEST_PROFILE) } else { None };
+    let inks = profile.and_then(|profile| Inks::of(&profile));
+    let image = output::picture(frame, &planes, samples, inks.as_ref()).ok_or_else(|| in_words(lacking()))?;
     Ok((image, frame.size))
 }
 
@@ -150,7 +153,9 @@ fn memory(frame: &Frame, samples: u32, file_bytes: usize, request: &Request<'_>)
     let side = |side| scaled::scaled_side(side, samples);
     let rgb = rgb_bytes((side(frame.size.0), side(frame.size.1)));
     let rows = (u64::from(frame.size.0) + 64) * ROWS;
-    let all = [rgb, rows, Planes::bytes(frame, samples), file_bytes as u64].into_iter().fold(0, u64::saturating_add);
+    let inks = if frame.colour.is_inks() { inks::MEMORY } else { 0 };
+    let all = [rgb, rows, Planes::bytes(frame, samples), file_bytes as u64, inks];
+    let all = all.into_iter().fold(0, u64::saturating_add);
     request.memory(all, rgb, None)
 }
 

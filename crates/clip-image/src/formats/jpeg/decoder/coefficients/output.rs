@@ -12,25 +12,27 @@ use super::super::scaled::scaled_side;
 use super::super::upsample;
 use super::frame::Frame;
 use super::planes::{Plane, Planes};
+use crate::colour::inks::Inks;
 
-/// The picture at `samples` of 8 on either side. `None` if nothing was told about some component.
-pub(super) fn picture(frame: &Frame, planes: &Planes, samples: u32) -> Option<RgbImage> {
+/// The picture at `samples` of 8 on either side, with colours by a profile if they are of inks. `None` if nothing was told
+/// about some component.
+pub(super) fn picture(frame: &Frame, planes: &Planes, samples: u32, inks: Option<&Inks>) -> Option<RgbImage> {
     if !planes.iter().all(Plane::has_means) {
         return None;
     }
     if samples < 8 {
         return scaled(frame, planes, samples);
     }
-    RgbImage::from_raw(frame.size.0, frame.size.1, full(frame, frame.colour, planes))
+    RgbImage::from_raw(frame.size.0, frame.size.1, full(frame, frame.colour, planes, inks))
 }
 
 /// The samples at full size, those of a pixel side by side. `None` if nothing was told about some component.
 #[cfg(feature = "tiff")]
 pub(super) fn samples(frame: &Frame, colour: Colour, planes: &Planes) -> Option<Vec<u8>> {
-    planes.iter().all(Plane::has_means).then(|| full(frame, colour, planes))
+    planes.iter().all(Plane::has_means).then(|| full(frame, colour, planes, None))
 }
 
-fn full(frame: &Frame, colour: Colour, planes: &Planes) -> Vec<u8> {
+fn full(frame: &Frame, colour: Colour, planes: &Planes, inks: Option<&Inks>) -> Vec<u8> {
     let components = &frame.components;
     let (mcus_across, mcus_down) = frame.mcus();
     let mut rows: Vec<upsample::Plane> = components
@@ -39,7 +41,7 @@ fn full(frame: &Frame, colour: Colour, planes: &Planes) -> Vec<u8> {
         .collect();
     let (width, height) = (frame.size.0 as usize, frame.size.1 as usize);
     let mut image = vec![0; width * height * colour.samples()];
-    let mut picture = Picture::new(colour, components, &rows, width, &mut image);
+    let mut picture = Picture::new(colour, components, &rows, width, &mut image).with_inks(inks);
     let finest = header::finest(components);
     let mut block = Block::default();
     for row in 0..mcus_down {
