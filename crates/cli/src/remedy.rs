@@ -201,6 +201,10 @@ fn model(remedy: clip_search::ModelRemedy) -> Option<String> {
         Remedy::UseCpuOrOtherPrecision => {
             "use --device cpu or another --precision (a different precision needs `clip-search index --rebuild`)"
         }
+        Remedy::UseOtherPrecision => {
+            "use --precision f32 (a different precision needs `clip-search index --rebuild`); if that fails too, download or \
+             convert the file again"
+        }
         // Only a fault of our own gets a user here.
         Remedy::LoadBothTowers => "please report it",
         _ => return None,

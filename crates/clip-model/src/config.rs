@@ -10,6 +10,7 @@ use crate::ModelError;
 pub use crate::activation::Activation;
 pub use crate::end_of_text::EndOfText;
 pub use crate::families::{ImageTowerConfig, TextTowerConfig};
+use crate::json;
 use crate::limits::{self, within};
 pub use crate::preprocess::config::{Interpolation, PreprocessConfig, ResizeMode};
 use crate::presets;
@@ -55,7 +56,7 @@ impl ClipConfig {
     /// [`ModelError::Config`].
     pub fn from_json(json: &str, origin: &str) -> Result<Self, ModelError> {
         let config: Self = serde_json::from_str(json)
-            .map_err(|e| ModelError::Config { origin: origin.to_owned(), reason: e.to_string() })?;
+            .map_err(|e| ModelError::Config { origin: origin.to_owned(), reason: json::describe(&e) })?;
         config.check(origin)?;
         Ok(config)
     }

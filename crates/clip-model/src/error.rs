@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use clip_files::system_error;
+
 use crate::precision::Precision;
 use crate::shown::{shown, shown_path};
 
@@ -13,7 +15,7 @@ use crate::shown::{shown, shown_path};
 #[non_exhaustive]
 pub enum ModelError {
     /// A file could not be read or written.
-    #[error("cannot {action} {}: {source}", shown_path(path))]
+    #[error("cannot {action} {}: {}", shown_path(path), shown(&system_error::describe(source)))]
     Io {
         /// What was being done: `read`, `map`, `write`.
         action: &'static str,
@@ -179,12 +181,17 @@ pub enum ModelError {
     },
     /// The model answered with NaN or infinity.
     #[error(
-        "{} produced NaN or infinity for input {index}; its weights are damaged or overflow on this device",
-        shown(model)
+        "{} produced NaN or infinity for input {index} on the {device} in {precision}; its weights are damaged{}",
+        shown(model),
+        if *device == "CPU" && *precision == Precision::F32 { "" } else { " or overflow there" }
     )]
     NotFinite {
         /// The model's name.
         model: String,
+        /// Where it was computed, as [`Model::device`](crate::Model::device) says it.
+        device: &'static str,
+        /// What it was computed in.
+        precision: Precision,
         /// Which input of the call.
         index: usize,
     },
@@ -245,6 +252,8 @@ pub enum Remedy {
     UseCpu,
     /// Compute on the CPU, or in another precision; an index of the other precision is then to be made anew.
     UseCpuOrOtherPrecision,
+    /// Compute in another precision, for which an index is to be made anew, or fetch the file again.
+    UseOtherPrecision,
     /// Load the model with both towers.
     LoadBothTowers,
 }
@@ -262,7 +271,12 @@ impl ModelError {
             Self::DamagedWeights { .. } => Remedy::FetchAgain,
             Self::NotNative { .. } => Remedy::NameFolder,
             Self::NewerFormat { .. } => Remedy::UpdateOrExportAgain,
-            Self::Device { .. } | Self::NoGpuSupport | Self::NotFinite { .. } => Remedy::UseCpu,
+            Self::Device { .. } | Self::NoGpuSupport => Remedy::UseCpu,
+            Self::NotFinite { device, precision, .. } => match (*device, precision) {
+                ("CPU", Precision::F32) => Remedy::FetchAgain,
+                ("CPU", _) => Remedy::UseOtherPrecision,
+                _ => Remedy::UseCpu,
+            },
             Self::Precision { .. } => Remedy::UseCpuOrOtherPrecision,
             Self::TowerNotLoaded { .. } => Remedy::LoadBothTowers,
             _ => return None,
@@ -304,7 +318,7 @@ mod tests {
             ModelError::Input(bad()),
             ModelError::TowerNotLoaded { tower: "text", model: model() },
             ModelError::Precision { precision: Precision::F16 },
-            ModelError::NotFinite { model: model(), index: 0 },
+            ModelError::NotFinite { model: model(), device: "CPU", precision: Precision::F16, index: 0 },
         ]
     }
 
@@ -314,6 +328,29 @@ mod tests {
             let message = error.to_string();
             assert!(!message.contains(is_deceptive), "{message:?}");
         }
+    }
+
+    #[test]
+    fn nobody_is_told_to_do_what_is_done() {
+        let remedy = |device, precision| {
+            let error = ModelError::NotFinite { model: "m".into(), device, precision, index: 0 };
+            assert_eq!(
+                error.to_string().contains("overflow"),
+                (device, precision) != ("CPU", Precision::F32),
+                "{error}"
+            );
+            error.remedy().unwrap()
+        };
+        assert_eq!(remedy("GPU", Precision::F32), Remedy::UseCpu);
+        assert_eq!(remedy("CPU", Precision::F16), Remedy::UseOtherPrecision);
+        assert_eq!(remedy("CPU", Precision::F32), Remedy::FetchAgain);
+    }
+
+    #[test]
+    fn system_errors_are_told_without_numbers() {
+        let source = std::io::Error::from_raw_os_error(2);
+        let error = ModelError::Io { action: "read", path: "a".into(), source };
+        assert_eq!(error.to_string(), "cannot read a: no such file or directory");
     }
 
     #[test]

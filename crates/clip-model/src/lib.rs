@@ -38,6 +38,7 @@ mod formats;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod json;
 mod limits;
 mod model;
 mod pocket;

@@ -39,7 +39,9 @@ pub fn transformer(
         return Err(format!("the {tower} tower's {heads} heads do not divide its width {width}"));
     }
     if !(layer_norm_eps > 0.0 && layer_norm_eps < 1.0) {
-        return Err(format!("the {tower} tower's layer norm epsilon is {layer_norm_eps}, expected 0 to 1"));
+        return Err(format!(
+            "the {tower} tower's layer norm epsilon is {layer_norm_eps}, expected more than 0 and less than 1"
+        ));
     }
     let (width, mlp_width) = (width as u64, mlp_width as u64);
     let parameters = layers as u64 * (4 * width * width + 2 * width * mlp_width);

@@ -36,6 +36,9 @@ const TEXT_BATCH: usize = 64;
 /// The same for weights that are used as they are stored: enough for each pass over them to be worth it.
 const TEXT_BATCH_CPU: usize = 8;
 
+/// What text towers compute in, whatever their weights are stored as.
+const TEXT_PRECISION: Precision = Precision::F32;
+
 /// Which towers are loaded. A query in words needs no image tower, indexing no text tower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Towers {
@@ -372,7 +375,7 @@ impl Model {
             }
             Ok(values)
         })?;
-        self.checked(values)
+        self.checked(values, self.precision)
     }
 
     /// Photos to unit vectors, in their order.
@@ -432,7 +435,7 @@ impl Model {
             }
             Ok(values)
         })?;
-        self.checked(values)
+        self.checked(values, TEXT_PRECISION)
     }
 
     /// The last states of a text's tokens, start and end token included: after the final norm, before pooling and
@@ -453,7 +456,7 @@ impl Model {
             }
         })?;
         if !values.iter().all(|v| v.is_finite()) {
-            return Err(ModelError::NotFinite { model: self.config.name.clone(), index: 0 });
+            return Err(self.not_finite(TEXT_PRECISION, 0));
         }
         Ok(HiddenStates::new(values, self.config.text.width()))
     }
@@ -518,13 +521,17 @@ impl Model {
     }
 
     /// Refuses what is no unit vector: NaN would poison an index.
-    fn checked(&self, values: Vec<f32>) -> Result<Embeddings, ModelError> {
+    fn checked(&self, values: Vec<f32>, precision: Precision) -> Result<Embeddings, ModelError> {
         let embeddings = Embeddings::new(values, self.dimension());
         let is_unit = |row: &[f32]| (row.iter().map(|v| v * v).sum::<f32>() - 1.0).abs() < 1e-2;
         if let Some(index) = embeddings.rows().position(|row| !is_unit(row)) {
-            return Err(ModelError::NotFinite { model: self.config.name.clone(), index });
+            return Err(self.not_finite(precision, index));
         }
         Ok(embeddings)
+    }
+
+    fn not_finite(&self, precision: Precision, index: usize) -> ModelError {
+        ModelError::NotFinite { model: self.config.name.clone(), device: self.device(), precision, index }
     }
 }
 

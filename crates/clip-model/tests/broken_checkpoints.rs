@@ -3,7 +3,7 @@
 mod support;
 
 use clip_model::weights::safetensors::{Contents, encode};
-use clip_model::{LoadOptions, Model, ModelError, ModelSource, Pixels, Towers};
+use clip_model::{LoadOptions, Model, ModelError, ModelSource, Pixels, Remedy, Towers};
 
 use support::{copy, edit, load, load_folder, tensors, write};
 
@@ -80,12 +80,69 @@ fn configurations_that_are_not_understood_are_refused() {
         (OURS, "open_clip_config.json", "\"layers\": 2", "\"layers\": 1000000000", "layers is 1000000000"),
         (OURS, "open_clip_config.json", "\"quick_gelu\": true", "\"multimodal_cfg\": {}", "multimodal_cfg"),
         (OURS, "open_clip_config.json", "\"heads\": 2", "\"heads\": 2, \"embed_cls\": true", "embed_cls"),
-        (OURS, "open_clip_config.json", "squash", "longest", "resize_mode `longest`"),
+        (OURS, "open_clip_config.json", "squash", "longest", "resize_mode` is \"longest\""),
         (OURS, "open_clip_config.json", "\"embed_dim\": 16,", "", "`embed_dim` is missing"),
+        (OURS, "open_clip_config.json", "\"squash\"", "7", "resize_mode` is 7, expected"),
+        (OURS, "open_clip_config.json", "\"bicubic\"", "[\"bilinear\"]", "interpolation` is [\"bilinear\"], expected"),
+        (OURS, "open_clip_config.json", "\"bicubic\"", "\"bicubic\", \"mode\": \"BGR\"", "mode` is \"BGR\", expected"),
+        (OURS, "open_clip_config.json", "\"bicubic\"", "\"bicubic\", \"size\": \"24\"", "size` is \"24\", expected"),
+        (
+            OURS,
+            "open_clip_config.json",
+            "\"heads\": 2",
+            "\"heads\": 2, \"tokenizer_kwargs\": \"x\"",
+            "tokenizer_kwargs` is",
+        ),
+        (
+            OURS,
+            "open_clip_config.json",
+            "\"heads\": 2",
+            "\"heads\": 2, \"tokenizer_kwargs\": {\"clean\": \"canonicalize\"}",
+            "expected \"lower\"",
+        ),
+        (
+            OURS,
+            "open_clip_config.json",
+            "\"heads\": 2",
+            "\"heads\": 2, \"tokenizer_mode\": \"clips\"",
+            "tokenizer_mode",
+        ),
+        (
+            OURS,
+            "open_clip_config.json",
+            "\"head_width\": 12",
+            "\"head_width\": 0",
+            "`head_width` is 0, expected 1 to 24",
+        ),
+        (OURS, "open_clip_config.json", "\"image_size\": 24", "\"image_size\": [24, 48]", "`image_size` is [24,48]"),
+        (
+            OURS,
+            "open_clip_config.json",
+            "\"head_width\": 12",
+            "\"head_width\": 1000000000000000000",
+            "`head_width` is 1000000000000000000",
+        ),
         (OURS, "open_clip_config.json", "{", "[", "column"),
         ("tiny-huggingface", "config.json", "\"quick_gelu\"", "\"relu\"", "relu"),
         ("tiny-huggingface", "config.json", "\"model_type\": \"clip\"", "\"model_type\": \"siglip2\"", "siglip2"),
         ("tiny-huggingface", "config.json", "\"hidden_size\": 24", "\"hidden_size\": -24", "vision_config"),
+        (
+            "tiny-huggingface",
+            "config.json",
+            "\"num_hidden_layers\": 2",
+            "\"num_hidden_layers\": \"2\"",
+            "_config.num_hidden_layers` is \"2\", expected a whole number",
+        ),
+        (
+            "tiny-huggingface",
+            "preprocessor_config.json",
+            "\"resample\": 3",
+            "\"resample\": \"bicubic\"",
+            "`resample` is \"bic",
+        ),
+        ("tiny-huggingface", "preprocessor_config.json", "\"resample\": 3", "\"resample\": -1", "`resample` is -1"),
+        ("tiny-huggingface", "preprocessor_config.json", "0.00392156862745098", "\"2\"", "`rescale_factor` is \"2\""),
+        ("tiny-huggingface", "preprocessor_config.json", "{", "[", "preprocessor_config.json"),
         ("tiny-huggingface", "preprocessor_config.json", "\"shortest_edge\": 24", "\"shortest_edge\": 32", "`size`"),
         ("tiny-huggingface", "preprocessor_config.json", "\"resample\": 3", "\"resample\": 1", "`resample` is 1"),
     ];
@@ -150,7 +207,7 @@ fn siglip_without_a_fitting_tokenizer_is_refused() {
         let bytes = std::fs::read(json(folder)).unwrap();
         std::fs::write(json(folder), &bytes[..bytes.len() / 2]).unwrap();
     };
-    refused(&cut, "EOF");
+    refused(&cut, "cut off");
 }
 
 #[test]
@@ -316,7 +373,9 @@ fn weights_that_overflow_do_not_reach_an_index() {
     }
     write(&path, &weights);
     let model = load_folder(folder.path()).unwrap();
-    assert!(matches!(model.embed_texts(&["a dog"]), Err(ModelError::NotFinite { index: 0, .. })));
+    let error = model.embed_texts(&["a dog"]).unwrap_err();
+    assert!(matches!(error, ModelError::NotFinite { index: 0, device: "CPU", .. }));
+    assert_eq!(error.remedy(), Some(Remedy::FetchAgain), "it was computed on the CPU already");
 }
 
 #[test]
@@ -441,4 +500,130 @@ fn hostile_tokenizers_are_errors_or_harmless() {
     refused(&|json| json["post_processor"]["special_tokens"] = json!({}), "</s>");
     refused(&|json| json["model"]["unk_id"] = json!(1_000_000), "unk_id");
     refused(&|json| json["added_tokens"][1]["content"] = json!("x".repeat(100_000)), "100000 bytes");
+}
+
+/// A picture that each preprocessing makes something else of.
+fn picture() -> image::RgbImage {
+    image::RgbImage::from_fn(61, 40, |x, y| image::Rgb([(x * 4) as u8, (y * 6) as u8, ((x * y) % 251) as u8]))
+}
+
+fn embedded(folder: &std::path::Path) -> Vec<f32> {
+    load_folder(folder).unwrap().embed_images(&[picture()]).unwrap().into_vec()
+}
+
+/// transformers 5 writes the image processor into the processor's file, and no other.
+#[test]
+fn the_image_processor_is_read_wherever_it_is() {
+    let folder = copy("tiny-huggingface");
+    let (old, new) = (folder.path().join("preprocessor_config.json"), folder.path().join("processor_config.json"));
+    edit(&old, "\"resample\": 3", "\"resample\": 2");
+    let expected = embedded(folder.path());
+    let processor = std::fs::read_to_string(&old).unwrap();
+    // Older ones have a processor's file without it.
+    std::fs::write(&new, r#"{"processor_class": "CLIPProcessor"}"#).unwrap();
+    assert_eq!(embedded(folder.path()), expected);
+    std::fs::write(&new, format!(r#"{{"image_processor": {processor}, "processor_class": "CLIPProcessor"}}"#)).unwrap();
+    // Where both say something, the newer file counts.
+    edit(&old, "\"resample\": 2", "\"resample\": 3");
+    assert_eq!(embedded(folder.path()), expected);
+    std::fs::remove_file(&old).unwrap();
+    assert_eq!(embedded(folder.path()), expected);
+    std::fs::remove_file(&new).unwrap();
+    assert_ne!(embedded(folder.path()), expected, "the picture shows which of them was read");
+}
+
+#[cfg(unix)]
+#[test]
+fn files_that_are_there_and_cannot_be_read_are_errors() {
+    for file in ["preprocessor_config.json", "processor_config.json", "config.json", "merges.txt", "tokenizer.json"] {
+        let folder = copy("tiny-huggingface");
+        let path = folder.path().join(file);
+        let refused = |what: &str| {
+            let error = load_folder(folder.path()).expect_err(&format!("{file}: {what}")).to_string();
+            assert!(error.contains(file) && !error.contains("os error"), "{what}: {error}");
+            error
+        };
+        let _ = std::fs::remove_file(&path);
+        // What a cache leaves of a file whose contents were deleted.
+        std::os::unix::fs::symlink("../../blobs/0123", &path).unwrap();
+        assert!(refused("a broken link").contains("../../blobs/0123"));
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert!(refused("a folder").contains("found a folder"));
+        if file.ends_with(".json") {
+            std::fs::remove_dir(&path).unwrap();
+            for json in ["null", "[]", "[{}]", ""] {
+                std::fs::write(&path, json).unwrap();
+                refused(json);
+            }
+        }
+    }
+}
+
+#[test]
+fn settings_of_a_tokenizer_are_never_passed_over() {
+    for (wrong, word) in [("{", "cut off"), ("[]", "it is []"), (r#"{"pad_token": 1}"#, "`pad_token` is 1")] {
+        let folder = siglip();
+        std::fs::write(folder.path().join("tokenizer_config.json"), wrong).unwrap();
+        let error = load_folder(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("tokenizer_config.json") && error.contains(word), "{error}");
+    }
+}
+
+/// Each line that is missing gives other tokens all other ids.
+#[test]
+fn merges_that_were_cut_off_are_refused() {
+    let folder = copy(OURS);
+    let path = folder.path().join("merges.txt");
+    let merges = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = merges.lines().collect();
+    for kept in [0, 1, lines.len() / 2, lines.len() - 1] {
+        std::fs::write(&path, lines[..kept].join("\n")).unwrap();
+        match load_folder(folder.path()) {
+            Err(ModelError::Tokenizer { origin, reason }) => {
+                assert!(origin.ends_with("merges.txt") && reason.contains("574"), "{reason}");
+            }
+            other => panic!("{kept} lines: {other:?}"),
+        }
+    }
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    load_folder(folder.path()).unwrap();
+}
+
+#[test]
+fn ids_that_the_tower_does_not_know_are_errors() {
+    let folder = siglip();
+    let path = folder.path().join("tokenizer.json");
+    let mut tokenizer: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    // One more than the tower has rows for, as a text may spell it; what others do is as before.
+    let vocabulary = tokenizer["model"]["vocab"].as_array_mut().unwrap();
+    while vocabulary.len() <= 600 {
+        let token = format!("\u{2581}beyond{}", vocabulary.len());
+        vocabulary.push(serde_json::json!([token, 0.0]));
+    }
+    std::fs::write(&path, serde_json::to_vec(&tokenizer).unwrap()).unwrap();
+    let model = load_folder(folder.path()).unwrap();
+    assert!(model.embed_texts(&["a dog"]).is_ok());
+    let error = model.embed_texts(&["beyond600"]).unwrap_err().to_string();
+    assert!(error.contains("the id 600") && error.contains("tower's 600"), "{error}");
+}
+
+#[test]
+fn tensors_that_are_described_wrongly_are_named() {
+    let folder = copy("tiny-huggingface");
+    let path = folder.path().join("model.safetensors");
+    for (entry, word) in [
+        (r#"{"dtype":"X","shape":[1],"data_offsets":[0,4]}"#, "the dtype of tensor `a` is \"X\""),
+        (r#"{"dtype":"F32","shape":"1","data_offsets":[0,4]}"#, "the shape of tensor `a` is \"1\""),
+        (r#"{"dtype":"F32","shape":[1],"data_offsets":[0]}"#, "the data_offsets of tensor `a` is [0]"),
+        (r#"[1]"#, "tensor `a` is [1], expected an object"),
+    ] {
+        let header = format!(r#"{{"a":{entry}}}"#);
+        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(header.as_bytes());
+        bytes.extend([0; 4]);
+        std::fs::write(&path, bytes).unwrap();
+        let error = load_folder(folder.path()).unwrap_err().to_string();
+        assert!(error.contains(word), "{error}");
+    }
 }

@@ -16,13 +16,13 @@ pub(crate) fn is_ml_mobileclip(json: &str) -> bool {
 
 /// Reads ml-mobileclip's `config.json`.
 pub(crate) fn config(json: &str, name: &str) -> Result<ClipConfig, String> {
-    let Config { embed_dim, image_cfg, text_cfg } = serde_json::from_str(json).map_err(|e| e.to_string())?;
-    let image = ImageTowerConfig::from_ml_mobileclip(&image_cfg.model_name, image_cfg.image_size)?;
-    let text = TextTowerConfig::from_ml_mobileclip(&text_cfg)?;
+    let Config { embed_dim, image_size, image_tower, text } = Config::read(json)?;
+    let image = ImageTowerConfig::from_ml_mobileclip(&image_tower, image_size)?;
+    let text = TextTowerConfig::from_ml_mobileclip(&text)?;
     Ok(ClipConfig {
         name: name.to_owned(),
         embed_dim,
-        preprocess: preprocess(image_cfg.image_size),
+        preprocess: preprocess(image_size),
         image,
         tokenizer: TokenizerConfig { kind: TokenizerKind::ClipBpe, context_length: text.context_length(), pad_id: 0 },
         text,
@@ -90,13 +90,12 @@ mod tests {
         let plain = published("fastvit_mci0", "avg", 256, true);
         let named =
             plain.replace("\"heads\": 8", "\"heads\": 8, \"hf_tokenizer_name\": \"timm/MobileCLIP2-S0-OpenCLIP\"");
-        let settings = |pad: &str| vec!["{}".to_owned(), format!("{{\"pad_token\": {pad}}}")];
         let vocabulary = br#"{"added_tokens": [{"id": 9, "content": "<|endoftext|>"}], "model": {"vocab": {"!": 3}}}"#;
-        assert_eq!(open_clip::pad_id(&plain, &settings("\"!\""), vocabulary, 7), Ok(0));
-        assert_eq!(open_clip::pad_id(&named, &[], b"merges", 7), Ok(7));
-        assert_eq!(open_clip::pad_id(&named, &settings("\"!\""), vocabulary, 7), Ok(3));
-        assert_eq!(open_clip::pad_id(&named, &settings("{\"content\": \"<|endoftext|>\"}"), vocabulary, 7), Ok(9));
-        assert!(open_clip::pad_id(&named, &settings("\"[PAD]\""), vocabulary, 7).unwrap_err().contains("[PAD]"));
+        assert_eq!(open_clip::pad_id(&plain, Some("!"), vocabulary, 7), Ok(0));
+        assert_eq!(open_clip::pad_id(&named, None, b"merges", 7), Ok(7));
+        assert_eq!(open_clip::pad_id(&named, Some("!"), vocabulary, 7), Ok(3));
+        assert_eq!(open_clip::pad_id(&named, Some("<|endoftext|>"), vocabulary, 7), Ok(9));
+        assert!(open_clip::pad_id(&named, Some("[PAD]"), vocabulary, 7).unwrap_err().contains("[PAD]"));
     }
 
     #[test]

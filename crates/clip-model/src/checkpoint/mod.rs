@@ -1,12 +1,15 @@
 //! A checkpoint on disk or in the program, whatever its layout: configuration, tokenizer, towers.
 
+mod files;
 #[cfg(test)]
 mod golden_siglip;
+mod image_processor;
 mod layout;
 mod ml_mobileclip;
 pub mod native;
 pub(crate) mod open_clip;
 mod siglip;
+mod tokenizer_settings;
 mod transformers;
 
 use std::borrow::Cow;
@@ -17,6 +20,7 @@ use std::sync::Arc;
 use burn::module::Module;
 use burn::tensor::Device;
 use clip_files::deceptive::is_deceptive;
+use clip_files::system_error;
 use clip_kernels::Isa;
 
 use crate::ModelError;
@@ -26,6 +30,7 @@ use crate::cpu::text::CpuText;
 use crate::families::{ImageTower, TextTower};
 use crate::formats::Format;
 use crate::formats::mobileclip::Names;
+use crate::json::{self, Fields};
 use crate::tokenizer::{CLIP_VOCABULARY, Tokenizer};
 use crate::weights::derived::{DerivedSource, DerivedTensors, WithDerived};
 use crate::weights::module::{Lazy, apply, apply_lazily, read_located};
@@ -36,8 +41,6 @@ use crate::weights::{StoredTensor, TensorLayout, TensorSource};
 use layout::StoredLayout;
 use native::NativeModel;
 
-/// Largest configuration or index file that is read.
-const MAX_JSON_BYTES: u64 = 16 << 20;
 /// Largest tokenizer file that is read.
 const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
 
@@ -93,7 +96,7 @@ impl Checkpoint {
     pub fn open_as(folder: &Path, config: ClipConfig) -> Result<Self, ModelError> {
         config.check(&folder.display().to_string())?;
         let open_clip_weights = folder.join("open_clip_model.safetensors");
-        if open_clip_weights.is_file() {
+        if files::is_there(&open_clip_weights)? {
             let file = SafetensorsFile::open(&open_clip_weights)?;
             let tokenizer = find_tokenizer(folder, &config)?;
             return Ok(Self::of_open_clip(config, file, tokenizer));
@@ -125,8 +128,11 @@ impl Checkpoint {
 
     fn folder(folder: &Path) -> Result<Self, ModelError> {
         let unknown = |reason: String| ModelError::UnknownLayout { folder: folder.to_path_buf(), reason };
-        if !folder.is_dir() {
-            return Err(unknown("no such folder".into()));
+        match std::fs::metadata(folder) {
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(_) => return Err(unknown("it is no folder".into())),
+            Err(error) if system_error::says_missing(&error) => return Err(unknown("no such folder".into())),
+            Err(source) => return Err(ModelError::Io { action: "read", path: folder.to_path_buf(), source }),
         }
         let (name, named_by_folder) = match repository_name(folder) {
             Some(name) => (name, false),
@@ -135,13 +141,14 @@ impl Checkpoint {
         let named = |checkpoint| Self { named_by_folder, ..checkpoint };
         let open_clip_weights = folder.join("open_clip_model.safetensors");
         // Repositories often hold both layouts of the same weights; open_clip's says more about preprocessing.
-        if folder.join("open_clip_config.json").is_file() && open_clip_weights.is_file() {
+        let open_clip_config = files::is_there(&folder.join("open_clip_config.json"))?;
+        if open_clip_config && files::is_there(&open_clip_weights)? {
             return Self::open_clip(folder, &open_clip_weights, &name).map(named);
         }
-        if folder.join("config.json").is_file() {
+        if files::is_there(&folder.join("config.json"))? {
             return Self::transformers(folder, Tensors::of_folder(folder)?, &name).map(named);
         }
-        Err(unknown(if folder.join("open_clip_config.json").is_file() {
+        Err(unknown(if open_clip_config {
             pickled(folder, "open_clip_model.safetensors")
         } else {
             "it has no configuration".into()
@@ -150,7 +157,7 @@ impl Checkpoint {
 
     fn open_clip(folder: &Path, weights: &Path, name: &str) -> Result<Self, ModelError> {
         let path = folder.join("open_clip_config.json");
-        let json = read_text(&path)?;
+        let json = files::read_text(&path)?;
         let file = SafetensorsFile::open(weights)?;
         let origin = path.display().to_string();
         let config = open_clip::config(&json, name, file.contains("logit_bias"))
@@ -168,18 +175,16 @@ impl Checkpoint {
 
     fn transformers(folder: &Path, tensors: Tensors, name: &str) -> Result<Self, ModelError> {
         let path = folder.join("config.json");
-        let json = read_text(&path)?;
-        let preprocessor = folder.join("preprocessor_config.json");
-        let preprocessor = if preprocessor.is_file() { Some(read_text(&preprocessor)?) } else { None };
+        let json = files::read_text(&path)?;
         let origin = path.display().to_string();
         // Apple's own configurations go by the same name.
         let apple = ml_mobileclip::is_ml_mobileclip(&json);
-        let config = if apple {
-            ml_mobileclip::config(&json, name)
-        } else {
-            transformers::config(&json, preprocessor.as_deref(), name)
-        };
-        let config = config.map_err(|reason| ModelError::Config { origin: origin.clone(), reason })?;
+        let config = if apple { ml_mobileclip::config(&json, name) } else { transformers::config(&json, name) };
+        let mut config = config.map_err(|reason| ModelError::Config { origin: origin.clone(), reason })?;
+        if !apple && let Some((origin, processor)) = image_processor::find(folder)? {
+            config.preprocess = image_processor::read(&processor, config.preprocess)
+                .map_err(|reason| ModelError::Config { origin, reason })?;
+        }
         let format = if apple { Format::MlMobileClip } else { Format::Transformers };
         let (config, tokenizer) = with_tokenizer(folder, config)?;
         config.check(&origin)?;
@@ -224,13 +229,19 @@ impl Checkpoint {
         }
     }
 
-    /// Builds the tokenizer.
+    /// Builds the tokenizer, for the text tower's vocabulary.
     ///
     /// # Errors
-    /// [`ModelError::Tokenizer`], or [`ModelError::MissingTensor`] if a native file lacks it.
+    /// [`ModelError::Tokenizer`] also if the two do not fit, or [`ModelError::MissingTensor`] if a native file lacks it.
     pub fn tokenizer(&self) -> Result<Tokenizer, ModelError> {
         let (origin, bytes) = self.tokenizer_bytes()?;
-        Tokenizer::new(&self.config.tokenizer, bytes, &origin)
+        let vocab_size = self.config.text.vocab_size();
+        let tokenizer = Tokenizer::new(&self.config.tokenizer, bytes, &origin)?;
+        // Our own files hold the vocabulary that they were trained with, which may be smaller than the tower's table.
+        if self.format.is_some() {
+            tokenizer.fills(vocab_size)?;
+        }
+        tokenizer.for_tower(vocab_size)
     }
 
     /// Reads the image tower and nothing else.
@@ -330,9 +341,9 @@ enum Tensors {
 impl Tensors {
     /// The weights of a folder whose configuration is a `config.json`.
     fn of_folder(folder: &Path) -> Result<Self, ModelError> {
-        if folder.join("model.safetensors").is_file() {
+        if files::is_there(&folder.join("model.safetensors"))? {
             Ok(Self::One(SafetensorsFile::open(&folder.join("model.safetensors"))?))
-        } else if folder.join("model.safetensors.index.json").is_file() {
+        } else if files::is_there(&folder.join("model.safetensors.index.json"))? {
             Self::sharded(folder, "model.safetensors.index.json")
         } else {
             let reason = pickled(folder, "model.safetensors");
@@ -344,8 +355,8 @@ impl Tensors {
     fn sharded(folder: &Path, index: &str) -> Result<Self, ModelError> {
         let path = folder.join(index);
         let origin = path.display().to_string();
-        let (names, file_of) =
-            read_shards(&read_text(&path)?).map_err(|reason| ModelError::Config { origin: origin.clone(), reason })?;
+        let (names, file_of) = read_shards(&files::read_text(&path)?)
+            .map_err(|reason| ModelError::Config { origin: origin.clone(), reason })?;
         let files =
             names.iter().map(|name| SafetensorsFile::open(&folder.join(name))).collect::<Result<Vec<_>, _>>()?;
         let listed: HashSet<&String> = file_of.keys().collect();
@@ -369,23 +380,22 @@ impl Tensors {
 
 /// Reads an index of shards: the files' names, and for each tensor which of them it is in.
 fn read_shards(json: &str) -> Result<(Vec<String>, BTreeMap<String, usize>), String> {
-    #[derive(serde::Deserialize)]
-    struct Index {
-        weight_map: BTreeMap<String, String>,
-    }
-    let index: Index = serde_json::from_str(json).map_err(|e| e.to_string())?;
+    let index = json::object(json)?;
+    let fields = Fields::new("", &index);
+    let weight_map = Fields::new("weight_map", fields.required("weight_map", fields.object("weight_map")?)?);
     let mut names: Vec<String> = Vec::new();
     let (mut numbers, mut file_of) = (HashMap::new(), BTreeMap::new());
-    for (tensor, file) in index.weight_map {
+    for tensor in weight_map.keys() {
+        let file = weight_map.required(tensor, weight_map.text(tensor)?)?.to_owned();
         // An index must not reach out of its folder.
         if Path::new(&file).file_name().is_none_or(|name| name != file.as_str()) {
-            return Err(format!("`{file}` is not the name of a file in the same folder"));
+            return Err(format!("`{}` is not the name of a file in the same folder", json::cut(&file)));
         }
         let number = *numbers.entry(file).or_insert_with_key(|file: &String| {
             names.push(file.clone());
             names.len() - 1
         });
-        file_of.insert(tensor, number);
+        file_of.insert(tensor.to_owned(), number);
     }
     Ok((names, file_of))
 }
@@ -396,7 +406,14 @@ pub(crate) fn read_configs(json: &str, preprocessor: Option<&str>) -> [Result<Cl
     [
         open_clip::config(json, "input", false),
         open_clip::config(json, "input", true),
-        transformers::config(json, preprocessor, "input"),
+        transformers::config(json, "input").and_then(|mut config| {
+            if let Some(processor) = preprocessor {
+                let processor = json::object(processor)?;
+                let nested = image_processor::nested(&processor)?.unwrap_or(processor);
+                config.preprocess = image_processor::read(&nested, config.preprocess)?;
+            }
+            Ok(config)
+        }),
         ml_mobileclip::config(json, "input"),
     ]
 }
@@ -406,11 +423,12 @@ pub(crate) fn read_configs(json: &str, preprocessor: Option<&str>) -> [Result<Cl
 pub(crate) fn read_tokenizer_settings(json: &str, settings: &str) {
     use crate::tokenizer::config::{TokenizerConfig, TokenizerKind};
     let config = TokenizerConfig { kind: TokenizerKind::Siglip, context_length: 64, pad_id: 0 };
-    let settings = [settings.to_owned()];
-    if let Ok(complete) = siglip::complete(&config, json.as_bytes(), &settings) {
+    let named = json::object(settings).and_then(|settings| tokenizer_settings::read_pad_token(&settings));
+    let named = named.unwrap_or_default();
+    if let Ok(complete) = siglip::complete(&config, json.as_bytes(), named.as_deref()) {
         assert!(complete.kind.fills_context());
     }
-    let _ = open_clip::pad_id(json, &settings, json.as_bytes(), 7);
+    let _ = open_clip::pad_id(json, named.as_deref(), json.as_bytes(), 7);
     if let Ok((names, file_of)) = read_shards(json) {
         assert!(file_of.values().all(|at| *at < names.len()));
     }
@@ -506,15 +524,9 @@ fn with_tokenizer(folder: &Path, config: ClipConfig) -> Result<(ClipConfig, Toke
     if !config.tokenizer.kind.fills_context() {
         return Ok((config, file));
     }
-    let tokenizer = siglip::complete(&config.tokenizer, &file.1, &tokenizer_settings(folder)?)
+    let tokenizer = siglip::complete(&config.tokenizer, &file.1, tokenizer_settings::pad_token(folder)?.as_deref())
         .map_err(|reason| ModelError::Tokenizer { origin: file.0.clone(), reason })?;
     Ok((ClipConfig { tokenizer, ..config }, file))
-}
-
-/// The files beside a tokenizer that say how it is used.
-fn tokenizer_settings(folder: &Path) -> Result<Vec<String>, ModelError> {
-    let paths = ["tokenizer_config.json", "special_tokens_map.json"].map(|name| folder.join(name));
-    paths.iter().filter(|path| path.is_file()).map(|path| read_text(path)).collect()
 }
 
 /// The folder's own tokenizer, or OpenAI's where the vocabulary has its size.
@@ -527,8 +539,8 @@ fn find_tokenizer(folder: &Path, config: &ClipConfig) -> Result<TokenizerFile, M
     };
     for name in names {
         let path = folder.join(name);
-        if path.is_file() {
-            let bytes = read_file(&path, MAX_TOKENIZER_BYTES)?;
+        if files::is_there(&path)? {
+            let bytes = files::read(&path, MAX_TOKENIZER_BYTES)?;
             return Ok((path.display().to_string(), Cow::Owned(bytes)));
         }
     }
@@ -557,29 +569,10 @@ fn filled_up(folder: &Path, json: &str, mut config: ClipConfig, vocabulary: &[u8
     // The end token is the last one of CLIP's vocabularies.
     let end = u32::try_from(config.text.vocab_size().saturating_sub(1)).unwrap_or(u32::MAX);
     let Some(pad_id) = config.text.pad_id_mut() else { return Ok(config) };
-    *pad_id = open_clip::pad_id(json, &tokenizer_settings(folder)?, vocabulary, end)
+    *pad_id = open_clip::pad_id(json, tokenizer_settings::pad_token(folder)?.as_deref(), vocabulary, end)
         .map_err(|reason| ModelError::Tokenizer { origin: folder.display().to_string(), reason })?;
     config.tokenizer.pad_id = *pad_id;
     Ok(config)
-}
-
-fn read_text(path: &Path) -> Result<String, ModelError> {
-    String::from_utf8(read_file(path, MAX_JSON_BYTES)?)
-        .map_err(|_| ModelError::Config { origin: path.display().to_string(), reason: "it is not UTF-8 text".into() })
-}
-
-fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, ModelError> {
-    use std::io::Read;
-    let io = |source| ModelError::Io { action: "read", path: path.to_path_buf(), source };
-    let mut bytes = Vec::new();
-    clip_files::regular::open(path).map_err(io)?.take(limit + 1).read_to_end(&mut bytes).map_err(io)?;
-    if bytes.len() as u64 > limit {
-        return Err(ModelError::Config {
-            origin: path.display().to_string(),
-            reason: format!("it is larger than {limit} bytes"),
-        });
-    }
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clip::Clip;
 use crate::config::ClipConfig;
+use crate::json;
 use crate::weights::module::{apply, collect};
 use crate::weights::safetensors::{self, Contents, SafetensorsFile};
 use crate::weights::{Location, TensorLayout};
@@ -53,12 +54,12 @@ pub fn config(file: &SafetensorsFile) -> Result<ClipConfig, ModelError> {
     use crate::weights::TensorSource;
     let origin = file.origin();
     let unusable = |reason: String| ModelError::Config { origin: origin.clone(), reason };
-    let Some(json) = file.metadata(METADATA_KEY) else {
+    let Some(description) = file.metadata(METADATA_KEY) else {
         return Err(ModelError::NotNative { origin });
     };
     // The version first: a newer format may describe itself in other words.
     let description: Description<serde_json::Value> =
-        serde_json::from_str(json).map_err(|e| unusable(e.to_string()))?;
+        serde_json::from_str(description).map_err(|e| unusable(json::describe(&e)))?;
     if description.format_version > FORMAT_VERSION {
         return Err(ModelError::NewerFormat { origin, found: description.format_version, supported: FORMAT_VERSION });
     }

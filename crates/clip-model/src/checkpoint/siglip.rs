@@ -3,8 +3,8 @@
 //! Names and defaults follow `tokenization_siglip.py` and `tokenization_siglip2.py` of transformers.
 
 use serde::Deserialize;
-use serde_json::Value;
 
+use crate::json;
 use crate::tokenizer::config::{TokenizerConfig, TokenizerKind};
 
 /// The parts of a `tokenizer.json` that are looked at; the vocabulary is passed over.
@@ -35,36 +35,32 @@ struct Padding {
 }
 
 /// Completes what the checkpoint's configuration leaves to its tokenizer: which of the two families it is, by the model
-/// in `tokenizer.json`, and the id that fills up texts. The `settings` are those files of `tokenizer_config.json` and
-/// `special_tokens_map.json` that exist, in this order.
+/// in `tokenizer.json`, and the id that fills up texts. `named` is the padding token that the files beside it name.
 pub(crate) fn complete(
     config: &TokenizerConfig,
     tokenizer: &[u8],
-    settings: &[String],
+    named: Option<&str>,
 ) -> Result<TokenizerConfig, String> {
-    let json: TokenizerJson =
-        serde_json::from_slice(tokenizer).map_err(|e| format!("it is not a `tokenizer.json`: {e}"))?;
+    let json: TokenizerJson = serde_json::from_slice(tokenizer)
+        .map_err(|e| format!("it is not a `tokenizer.json`: {}", json::describe(&e)))?;
     let (kind, usual) = match json.model.kind.as_str() {
         "Unigram" => (TokenizerKind::Siglip, "</s>"),
         "BPE" => (TokenizerKind::Siglip2, "<pad>"),
         other => {
             return Err(format!(
-                "its model is of type `{other}`, expected `Unigram` (SigLIP) or `BPE` (SigLIP 2, Gemma)"
+                "its model is of type `{}`, expected `Unigram` (SigLIP) or `BPE` (SigLIP 2, Gemma)",
+                json::cut(other)
             ));
         }
     };
-    let named = settings.iter().find_map(|json| {
-        let settings: Value = serde_json::from_str(json).ok()?;
-        let token = settings.get("pad_token")?;
-        Some(token.as_str().or_else(|| token.get("content")?.as_str())?.to_owned())
-    });
     let id_of = |token: &str| json.added_tokens.iter().find(|added| added.content == token).map(|added| added.id);
     let pad_id = match (named, &json.padding) {
-        (Some(token), _) => id_of(&token).ok_or(token),
+        (Some(token), _) => id_of(token).ok_or(token),
         (None, Some(padding)) => Ok(padding.pad_id),
-        (None, None) => id_of(usual).ok_or_else(|| usual.to_owned()),
+        (None, None) => id_of(usual).ok_or(usual),
     };
-    let pad_id = pad_id.map_err(|token| format!("the padding token `{token}` is not among its added tokens"))?;
+    let pad_id =
+        pad_id.map_err(|token| format!("the padding token `{}` is not among its added tokens", json::cut(token)))?;
     let kind = if config.kind == TokenizerKind::OpenClipSiglip { config.kind } else { kind };
     Ok(TokenizerConfig { kind, pad_id, ..config.clone() })
 }
@@ -82,23 +78,19 @@ mod tests {
     #[test]
     fn the_tokenizer_tells_the_family_and_the_padding() {
         let config = TokenizerConfig { kind: TokenizerKind::Siglip, context_length: 64, pad_id: 9 };
-        let complete = |kind: &str, settings: &[&str]| {
-            let settings: Vec<String> = settings.iter().map(|json| (*json).to_owned()).collect();
-            complete(&config, &tokenizer(kind), &settings).map(|config| (config.kind, config.pad_id))
+        let complete = |kind: &str, named: Option<&str>| {
+            complete(&config, &tokenizer(kind), named).map(|config| (config.kind, config.pad_id))
         };
-        assert_eq!(complete("Unigram", &[]), Ok((TokenizerKind::Siglip, 1)));
-        assert_eq!(complete("BPE", &[]), Ok((TokenizerKind::Siglip2, 0)));
-        assert_eq!(complete("BPE", &["{\"pad_token\": \"</s>\"}"]), Ok((TokenizerKind::Siglip2, 1)));
-        assert_eq!(
-            complete("Unigram", &["{}", "{\"pad_token\": {\"content\": \"<pad>\"}}"]),
-            Ok((TokenizerKind::Siglip, 0))
-        );
-        let error = complete("Unigram", &["{\"pad_token\": \"[PAD]\"}"]).unwrap_err();
+        assert_eq!(complete("Unigram", None), Ok((TokenizerKind::Siglip, 1)));
+        assert_eq!(complete("BPE", None), Ok((TokenizerKind::Siglip2, 0)));
+        assert_eq!(complete("BPE", Some("</s>")), Ok((TokenizerKind::Siglip2, 1)));
+        assert_eq!(complete("Unigram", Some("<pad>")), Ok((TokenizerKind::Siglip, 0)));
+        let error = complete("Unigram", Some("[PAD]")).unwrap_err();
         assert!(error.contains("[PAD]"), "{error}");
-        let error = complete("WordPiece", &[]).unwrap_err();
+        let error = complete("WordPiece", None).unwrap_err();
         assert!(error.contains("WordPiece") && error.contains("Unigram"), "{error}");
         let open_clip = TokenizerConfig { kind: TokenizerKind::OpenClipSiglip, ..config.clone() };
-        let found = super::complete(&open_clip, &tokenizer("BPE"), &[]).unwrap();
+        let found = super::complete(&open_clip, &tokenizer("BPE"), None).unwrap();
         assert_eq!((found.kind, found.pad_id), (TokenizerKind::OpenClipSiglip, 0));
     }
 }

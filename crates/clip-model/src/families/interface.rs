@@ -97,7 +97,7 @@ pub(crate) trait StoredImageTower: Sized {
     fn derive(&self, _names: &mut Names<'_>) {}
 
     /// Reads a `config.json` of transformers whose `model_type` is this. `None` if it describes a tower of another family.
-    fn from_transformers(_model_type: &str, _root: &Value) -> Option<Result<Self, String>> {
+    fn from_transformers(_model_type: &str, _root: &Map<String, Value>) -> Option<Result<Self, String>> {
         None
     }
 
@@ -129,7 +129,7 @@ pub(crate) trait StoredTextTower: Sized {
     fn derive(&self, _names: &mut Names<'_>) {}
 
     /// Reads a `config.json` of transformers whose `model_type` is this. `None` if it describes a tower of another family.
-    fn from_transformers(_model_type: &str, _root: &Value) -> Option<Result<Self, String>> {
+    fn from_transformers(_model_type: &str, _root: &Map<String, Value>) -> Option<Result<Self, String>> {
         None
     }
 

@@ -19,6 +19,7 @@ use crate::formats::Format;
 use crate::formats::ml_mobileclip::TextSection;
 use crate::formats::mobileclip::Names;
 use crate::formats::open_clip::{TextOptions, timm_name};
+use crate::json::quoted;
 use crate::tokenizer::config::{TokenizerConfig, TokenizerKind};
 use crate::weights::Location;
 use crate::weights::places::Places;
@@ -70,7 +71,7 @@ macro_rules! image_towers {
             }
 
             /// Reads a `config.json` of transformers.
-            pub(crate) fn from_transformers(model_type: &str, root: &Value) -> Result<Self, String> {
+            pub(crate) fn from_transformers(model_type: &str, root: &Map<String, Value>) -> Result<Self, String> {
                 $(if let Some(config) = <$config>::from_transformers(model_type, root) {
                     return config.map(Self::$family);
                 })+
@@ -87,7 +88,7 @@ macro_rules! image_towers {
                 })+
                 let known = [$(<$config>::TIMM_NAMES,)+].concat().join(", ");
                 let name = timm_name(vision).unwrap_or(&Value::Null);
-                Err(format!("the image tower {name} is not supported; expected one of {known}"))
+                Err(format!("the image tower {} is not supported; expected one of {known}", quoted(name)))
             }
 
             /// The tower of this name in ml-mobileclip.
@@ -96,7 +97,7 @@ macro_rules! image_towers {
                     return config.map(Self::$family);
                 })+
                 let known = [$(<$config>::ML_MOBILECLIP_NAMES,)+].concat().join(", ");
-                Err(format!("the image tower {} is not supported; expected one of {known}", Value::from(name)))
+                Err(format!("the image tower {} is not supported; expected one of {known}", quoted(&Value::from(name))))
             }
         }
 
@@ -183,7 +184,7 @@ macro_rules! text_towers {
             }
 
             /// Reads a `config.json` of transformers.
-            pub(crate) fn from_transformers(model_type: &str, root: &Value) -> Result<Self, String> {
+            pub(crate) fn from_transformers(model_type: &str, root: &Map<String, Value>) -> Result<Self, String> {
                 $(if let Some(config) = <$config>::from_transformers(model_type, root) {
                     return config.map(Self::$family);
                 })+

@@ -1,35 +1,24 @@
 //! The configuration of Apple's own checkpoints, ml-mobileclip's `config.json`.
 
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use super::open_clip::TextOptions;
+use super::open_clip::{TextOptions, drop_neutral, nothing_left};
 use crate::activation::Activation;
+use crate::json::{self, Fields};
 
 /// The whole configuration.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Config {
     /// Width of the embeddings.
     pub embed_dim: usize,
-    /// The image tower.
-    pub image_cfg: ImageSection,
-    /// The text tower.
-    pub text_cfg: TextSection,
-}
-
-/// The image tower, which has a name and no sizes.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ImageSection {
-    /// Side of the square input in pixels.
+    /// Side of the image tower's square input in pixels.
     pub image_size: usize,
-    /// The tower's name.
-    pub model_name: String,
+    /// The image tower's name, which stands for its sizes.
+    pub image_tower: String,
+    /// The text tower.
+    pub text: TextSection,
 }
 
 /// The text tower.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct TextSection {
     context_length: usize,
     vocab_size: usize,
@@ -38,23 +27,14 @@ pub struct TextSection {
     ffn_multiplier_per_layer: f64,
     n_heads_per_layer: usize,
     n_transformer_layers: usize,
-    norm_layer: NormLayer,
     /// Whether tokens see only those before them.
     pub causal_masking: bool,
     /// Whether there are convolutional blocks around the layers.
     pub model_name: TextModel,
 }
 
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "snake_case")]
-enum NormLayer {
-    LayerNorm,
-    LayerNormFp32,
-}
-
 /// The kinds of text towers.
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextModel {
     /// A transformer.
     Base,
@@ -62,11 +42,75 @@ pub enum TextModel {
     Mct,
 }
 
+impl Config {
+    /// Reads a configuration. All entries must be there, and no others.
+    ///
+    /// # Errors
+    /// The entry that is not understood, what was expected and what was found.
+    pub fn read(json: &str) -> Result<Self, String> {
+        let root = json::object(json)?;
+        let fields = Fields::new("", &root);
+        let section = |key| fields.required(key, fields.object(key)?);
+        let embed_dim = fields.required("embed_dim", fields.whole("embed_dim")?)?;
+        let (image, text) = (section("image_cfg")?, section("text_cfg")?);
+        only("", &root, &["embed_dim", "image_cfg", "text_cfg"])?;
+        only("image_cfg", image, &["image_size", "model_name"])?;
+        let image = Fields::new("image_cfg", image);
+        Ok(Self {
+            embed_dim,
+            image_size: image.required("image_size", image.whole("image_size")?)?,
+            image_tower: image.required("model_name", image.text("model_name")?)?.to_owned(),
+            text: TextSection::read(text)?,
+        })
+    }
+}
+
+/// Says what else there is, if anything is.
+fn only(section: &str, map: &Map<String, Value>, known: &[&str]) -> Result<(), String> {
+    let mut rest = map.clone();
+    drop_neutral(&mut rest, known);
+    nothing_left(section, &rest)
+}
+
 impl TextSection {
+    fn read(map: &Map<String, Value>) -> Result<Self, String> {
+        let known = [
+            "context_length",
+            "vocab_size",
+            "dim",
+            "ffn_multiplier_per_layer",
+            "n_heads_per_layer",
+            "n_transformer_layers",
+            "norm_layer",
+            "causal_masking",
+            "model_name",
+        ];
+        only("text_cfg", map, &known)?;
+        let fields = Fields::new("text_cfg", map);
+        let whole = |key| fields.required(key, fields.whole(key)?);
+        // Both kinds are the same norm here, where everything is computed in single precision.
+        if !matches!(fields.text("norm_layer")?, Some("layer_norm" | "layer_norm_fp32")) {
+            return Err(fields.wrong("norm_layer", "\"layer_norm\" or \"layer_norm_fp32\""));
+        }
+        Ok(Self {
+            context_length: whole("context_length")?,
+            vocab_size: whole("vocab_size")?,
+            dim: whole("dim")?,
+            ffn_multiplier_per_layer: fields
+                .required("ffn_multiplier_per_layer", fields.number("ffn_multiplier_per_layer")?)?,
+            n_heads_per_layer: whole("n_heads_per_layer")?,
+            n_transformer_layers: whole("n_transformer_layers")?,
+            causal_masking: fields.required("causal_masking", fields.flag("causal_masking")?)?,
+            model_name: match fields.text("model_name")? {
+                Some("base") => TextModel::Base,
+                Some("mct") => TextModel::Mct,
+                _ => return Err(fields.wrong("model_name", "\"base\" or \"mct\"")),
+            },
+        })
+    }
+
     /// The sizes of the transformer.
     pub fn options(&self) -> TextOptions {
-        // Both kinds are the same norm here, where everything is computed in single precision.
-        let (NormLayer::LayerNorm | NormLayer::LayerNormFp32) = self.norm_layer;
         // As Python's int(ceil(dim * multiplier / 16) * 16); what is out of range is caught by the limits on the result.
         let mlp_width = ((self.dim as f64 * self.ffn_multiplier_per_layer / 16.0).ceil() * 16.0).clamp(0.0, 1e12);
         TextOptions {

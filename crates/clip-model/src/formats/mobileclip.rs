@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::Format;
 use super::open_clip::{drop_neutral, nothing_left};
+use crate::json::quoted;
 use crate::weights::TensorSource;
 use crate::weights::derived::{Branch, DerivedTensors, FoldedLayer};
 
@@ -162,7 +163,7 @@ impl<'a> Names<'a> {
 /// Checks the options of a `vision_cfg` that names a model of timm's whose head is the projection and that pools as
 /// `pool` says; `name` is the model's.
 pub fn timm_head(vision: &mut Map<String, Value>, name: &str, pool: &str) -> Result<(), String> {
-    let shown = |value: Option<Value>| value.map_or_else(|| "missing".to_owned(), |value| value.to_string());
+    let shown = |value: Option<Value>| value.map_or_else(|| "missing".to_owned(), |value| quoted(&value));
     match vision.remove("timm_pool") {
         Some(Value::String(found)) if found == pool => {}
         found => return Err(format!("`timm_pool` is {}; only \"{pool}\" is supported for {name}", shown(found))),

@@ -6,6 +6,7 @@
 use serde_json::{Map, Value};
 
 use crate::activation::Activation;
+use crate::json::{Fields, cut, quoted};
 use crate::weights::Location;
 
 /// Where an image tower of open_clip's own keeps a tensor.
@@ -120,24 +121,24 @@ pub fn approximated(map: &mut Map<String, Value>, activation: Activation) -> Res
     match (approximate.and_then(Value::as_str), activation) {
         (Some("tanh"), Activation::Gelu) => Ok(Activation::GeluTanh),
         (Some("none"), Activation::Gelu) => Ok(Activation::Gelu),
-        _ => Err(format!("`act_kwargs` is {kwargs}, expected {{\"approximate\": \"tanh\"}} without `quick_gelu`")),
+        _ => Err(format!(
+            "`act_kwargs` is {}, expected {{\"approximate\": \"tanh\"}} without `quick_gelu`",
+            quoted(&kwargs)
+        )),
     }
 }
 
 /// A whole number that may be missing.
 pub fn optional(map: &mut Map<String, Value>, key: &str) -> Result<Option<usize>, String> {
-    match map.remove(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => match value.as_u64().and_then(|v| usize::try_from(v).ok()) {
-            Some(v) => Ok(Some(v)),
-            None => Err(format!("`{key}` is {value}, expected a positive integer")),
-        },
-    }
+    let value = Fields::new("", map).whole(key)?;
+    map.remove(key);
+    Ok(value)
 }
 
 /// A whole number that must be there.
 pub fn required(map: &mut Map<String, Value>, key: &str) -> Result<usize, String> {
-    optional(map, key)?.ok_or_else(|| format!("`{key}` is missing"))
+    let value = optional(map, key)?;
+    Fields::new("", map).required(key, value)
 }
 
 /// A number, or two equal ones for height and width.
@@ -148,7 +149,7 @@ pub fn optional_square(map: &mut Map<String, Value>, key: &str) -> Result<Option
                 let side = a.clone();
                 map.insert(key.to_owned(), side);
             }
-            _ => return Err(format!("`{key}` is {sides:?}; only squares are supported")),
+            _ => return Err(Fields::new("", map).wrong(key, "a whole number, or two equal ones for a square")),
         }
     }
     optional(map, key)
@@ -156,19 +157,43 @@ pub fn optional_square(map: &mut Map<String, Value>, key: &str) -> Result<Option
 
 /// A number that may be missing.
 pub fn number(map: &mut Map<String, Value>, key: &str) -> Result<Option<f64>, String> {
-    match map.remove(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => value.as_f64().map(Some).ok_or_else(|| format!("`{key}` is {value}, expected a number")),
-    }
+    let value = Fields::new("", map).number(key)?;
+    map.remove(key);
+    Ok(value)
 }
 
 /// Whether an option is on.
 pub fn flag(map: &mut Map<String, Value>, key: &str) -> Result<bool, String> {
-    match map.remove(key) {
-        None | Some(Value::Null) => Ok(false),
-        Some(Value::Bool(value)) => Ok(value),
-        Some(value) => Err(format!("`{key}` is {value}, expected true or false")),
+    let value = Fields::new("", map).flag(key)?;
+    map.remove(key);
+    Ok(value.unwrap_or(false))
+}
+
+/// Attention heads of an image tower whose heads share `width`, by integer division as there.
+pub fn heads(vision: &mut Map<String, Value>, width: usize) -> Result<usize, String> {
+    let head_width = Fields::new("", vision).whole("head_width")?.unwrap_or(64);
+    match width.checked_div(head_width) {
+        None | Some(0) => Err(Fields::new("", vision).wrong("head_width", &format!("1 to {width}"))),
+        Some(heads) => {
+            vision.remove("head_width");
+            Ok(heads)
+        }
     }
+}
+
+/// Checks how the tokenizer is told to clean up texts: one of `known`, where `default` stands for nothing said. Its other
+/// options must be off.
+pub fn clean_up(text: &mut Map<String, Value>, known: &[&str], default: Option<&str>) -> Result<(), String> {
+    let fields = Fields::new("", text);
+    let mut kwargs = fields.object("tokenizer_kwargs")?.cloned().unwrap_or_default();
+    let fields = Fields::new("tokenizer_kwargs", &kwargs);
+    if fields.text("clean")?.or(default).is_none_or(|clean| !known.contains(&clean)) {
+        let known: Vec<String> = known.iter().map(|clean| format!("\"{clean}\"")).collect();
+        return Err(fields.wrong("clean", &known.join(" or ")));
+    }
+    kwargs.remove("clean");
+    text.remove("tokenizer_kwargs");
+    nothing_left("tokenizer_kwargs", &kwargs)
 }
 
 /// Hidden width of the MLP of a transformer of this width.
@@ -180,15 +205,12 @@ pub fn mlp_width(map: &mut Map<String, Value>, width: usize) -> Result<usize, St
 
 /// Epsilon of the layer norms.
 pub fn epsilon(map: &mut Map<String, Value>) -> Result<f64, String> {
-    match map.remove("norm_kwargs") {
-        None | Some(Value::Null) => Ok(1e-5),
-        Some(Value::Object(mut kwargs)) => {
-            let eps = number(&mut kwargs, "eps")?.unwrap_or(1e-5);
-            nothing_left("norm_kwargs", &kwargs)?;
-            Ok(eps)
-        }
-        Some(other) => Err(format!("`norm_kwargs` is {other}, expected an object")),
-    }
+    let mut kwargs = Fields::new("", map).object("norm_kwargs")?.cloned().unwrap_or_default();
+    let eps = Fields::new("norm_kwargs", &kwargs).number("eps")?.unwrap_or(1e-5);
+    kwargs.remove("eps");
+    map.remove("norm_kwargs");
+    nothing_left("norm_kwargs", &kwargs)?;
+    Ok(eps)
 }
 
 /// Removes an option that must have the one value that is supported.
@@ -196,7 +218,7 @@ pub fn neutral(map: &mut Map<String, Value>, key: &str, only: &str) -> Result<()
     match map.remove(key) {
         None => Ok(()),
         Some(Value::String(value)) if value == only => Ok(()),
-        Some(value) => Err(format!("`{key}` is {value}; only \"{only}\" is supported")),
+        Some(value) => Err(format!("`{key}` is {}; only \"{only}\" is supported", quoted(&value))),
     }
 }
 
@@ -212,6 +234,9 @@ pub fn nothing_left(section: &str, map: &Map<String, Value>) -> Result<(), Strin
     let off = |value: &Value| matches!(value, Value::Null | Value::Bool(false));
     match map.iter().find(|(_, value)| !off(value)) {
         None => Ok(()),
-        Some((key, value)) => Err(format!("`{section}.{key}` = {value} is not supported")),
+        Some((key, value)) => {
+            let name = Fields::new(section, map).name(&cut(key));
+            Err(format!("{name} = {} is not supported", quoted(value)))
+        }
     }
 }

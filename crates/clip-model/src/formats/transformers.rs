@@ -3,11 +3,10 @@
 //! Names and defaults follow `modeling_clip.py`, `configuration_clip.py`, `modeling_siglip.py` and
 //! `configuration_siglip.py`.
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::activation::Activation;
+use crate::json::Fields;
 use crate::weights::Location;
 
 /// Where a tower of CLIP keeps a tensor; `projection` is the name of its projection.
@@ -73,46 +72,36 @@ fn layer_location(tower: &str, name: &str) -> Location {
     Location::one(format!("{layer}.{rest}"))
 }
 
-/// The activations that `hidden_act` names.
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "snake_case")]
-pub enum HiddenAct {
-    /// `x * sigmoid(1.702 x)`.
-    QuickGelu,
-    /// The exact GELU.
-    Gelu,
-    /// The approximated GELU.
-    #[serde(alias = "gelu_new")]
-    GeluPytorchTanh,
-}
-
-impl From<HiddenAct> for Activation {
-    fn from(act: HiddenAct) -> Self {
-        match act {
-            HiddenAct::QuickGelu => Self::QuickGelu,
-            HiddenAct::Gelu => Self::Gelu,
-            HiddenAct::GeluPytorchTanh => Self::GeluTanh,
-        }
-    }
+/// The activation that a section names.
+pub fn activation(fields: &Fields<'_>, default: Activation) -> Result<Activation, String> {
+    const KNOWN: [(&str, Activation); 4] = [
+        ("quick_gelu", Activation::QuickGelu),
+        ("gelu", Activation::Gelu),
+        ("gelu_pytorch_tanh", Activation::GeluTanh),
+        ("gelu_new", Activation::GeluTanh),
+    ];
+    let Some(value) = fields.value("hidden_act") else { return Ok(default) };
+    let known = KNOWN.iter().find(|(name, _)| value.as_str() == Some(*name));
+    known
+        .map(|(_, activation)| *activation)
+        .ok_or_else(|| fields.wrong("hidden_act", &format!("one of {}", KNOWN.map(|(name, _)| name).join(", "))))
 }
 
 /// A section, overlaid by the `<name>_dict` that configurations of 2022 carry and that transformers lets win.
-pub fn section<T: DeserializeOwned>(root: &Value, name: &str) -> Result<T, String> {
+pub fn section(root: &Map<String, Value>, name: &str) -> Result<Map<String, Value>, String> {
+    let root = Fields::new("", root);
     let mut merged = Map::new();
     for key in [name.to_owned(), format!("{name}_dict")] {
-        match root.get(&key) {
-            None | Some(Value::Null) => {}
-            Some(Value::Object(map)) => {
-                let present = map.iter().filter(|(_, value)| !value.is_null());
-                merged.extend(present.map(|(key, value)| (key.clone(), value.clone())));
-            }
-            Some(other) => return Err(format!("`{key}` is {other}, expected an object")),
-        }
+        let present = root.object(&key)?.into_iter().flatten().filter(|(_, value)| !value.is_null());
+        merged.extend(present.map(|(key, value)| (key.clone(), value.clone())));
     }
-    serde_json::from_value(Value::Object(merged)).map_err(|e| format!("`{name}`: {e}"))
+    Ok(merged)
 }
 
 /// Says that images have another number of channels than three, if they do.
-pub fn three_channels(found: usize) -> Result<(), String> {
-    if found == 3 { Ok(()) } else { Err(format!("the image tower takes {found} channels, expected 3")) }
+pub fn three_channels(fields: &Fields<'_>) -> Result<(), String> {
+    match fields.whole("num_channels")? {
+        None | Some(3) => Ok(()),
+        Some(_) => Err(fields.wrong("num_channels", "3, the channels of photos")),
+    }
 }

@@ -33,6 +33,8 @@ pub(super) struct ClipBpe {
     merges: HashMap<(u32, u32), (u32, u32)>,
     pub(super) start: u32,
     pub(super) end: u32,
+    /// How many ids there are where they follow from the merges alone.
+    counted: Option<usize>,
 }
 
 impl ClipBpe {
@@ -70,7 +72,8 @@ impl ClipBpe {
         // Of a token that is made twice, the last id counts, as in the original.
         let vocabulary: HashMap<&str, u32> =
             starts.zip(&ends).map(|(start, &end)| &tokens[start..end]).zip(0..).collect();
-        Self::from_vocabulary(|token| vocabulary.get(token).copied(), pairs.iter().copied(), (START, END))
+        let bpe = Self::from_vocabulary(|token| vocabulary.get(token).copied(), pairs.iter().copied(), (START, END))?;
+        Ok(Self { counted: Some(ends.len()), ..bpe })
     }
 
     /// Builds the encoder from explicit ids and the merges in their order.
@@ -94,7 +97,37 @@ impl ClipBpe {
             merges.entry((id(left)?, id(right)?)).or_insert((rank, id(&token)?));
         }
         let words = Regex::new(WORDS).map_err(|error| TokenizerError::Pattern(error.to_string()))?;
-        Ok(Self { words, bytes, merges, start: id(start)?, end: id(end)? })
+        Ok(Self { words, bytes, merges, start: id(start)?, end: id(end)?, counted: None })
+    }
+
+    /// The tokens of the bytes inside a word, then of those that end one.
+    #[cfg(test)]
+    pub(super) fn byte_tokens() -> Vec<String> {
+        let letters = byte_letters().map(String::from);
+        letters.iter().cloned().chain(letters.iter().map(|letter| format!("{letter}{WORD_END}"))).collect()
+    }
+
+    /// The ids that a text can have.
+    pub(super) fn ids(&self) -> impl Iterator<Item = u32> {
+        let merged = self.merges.values().map(|&(_, id)| id);
+        self.bytes.iter().copied().chain(merged).chain([self.start, self.end])
+    }
+
+    /// Says if there are others among them than the `tower` ones that a text tower knows.
+    pub(super) fn fits(&self, tower: usize) -> Result<(), TokenizerError> {
+        match self.ids().find(|&id| id as usize >= tower) {
+            Some(id) => Err(TokenizerError::Id { id, tower }),
+            None => Ok(()),
+        }
+    }
+
+    /// Says if ids that follow from the order of the merges are not as many as a text tower knows: with a line too few,
+    /// the start and the end, too, are others.
+    pub(super) fn fills(&self, tower: usize) -> Result<(), TokenizerError> {
+        match self.counted {
+            Some(found) if found != tower => Err(TokenizerError::Size { found, expected: tower }),
+            _ => Ok(()),
+        }
     }
 
     /// Appends the tokens of `text`, without start and end, until `limit` tokens are there.
@@ -190,9 +223,21 @@ mod tests {
     }
 
     #[test]
+    fn the_merges_are_those_of_the_tower() {
+        let bpe = ClipBpe::from_merges("#version: 0.2\na b\nb c</w>\nab c</w>\n").unwrap();
+        assert!(bpe.fits(517).is_ok() && bpe.fits(518).is_ok() && bpe.fits(516).is_err() && bpe.fills(517).is_ok());
+        for other in [516, 518, 49408] {
+            let error = bpe.fills(other).unwrap_err().to_string();
+            assert!(error.contains("517 tokens") && error.contains(&other.to_string()), "{error}");
+        }
+    }
+
+    #[test]
     fn a_broken_merge_is_named() {
         let error = ClipBpe::from_merges("a b\nnonsense\n").err().unwrap().to_string();
         assert!(error.contains("line 2") && error.contains("nonsense"), "{error}");
+        let error = ClipBpe::from_merges(&"x".repeat(3 << 20)).err().unwrap().to_string();
+        assert!(error.contains("line 1") && error.len() < 300, "{} bytes", error.len());
         let error = ClipBpe::from_merges("ab c\n").err().unwrap().to_string();
         assert!(error.contains("`ab`"), "{error}");
     }

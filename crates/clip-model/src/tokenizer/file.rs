@@ -372,10 +372,25 @@ fn read<'a>(bytes: &'a [u8], expected: &'static str) -> Result<VocabularyJson<'a
 pub(super) fn read_clip_bpe(bytes: &[u8]) -> Result<ClipBpe, TokenizerError> {
     let VocabularyJson { model, added_tokens } = read(bytes, "BPE")?;
     let mut vocabulary = model.vocab.ids()?;
+    let added: Vec<u32> = added_tokens.0.iter().map(|token| token.id).collect();
     vocabulary.extend(added_tokens.0.into_iter().map(|token| (Text(Cow::Owned(token.content)), token.id)));
     let pairs = pairs(&model.merges.0)?;
     let id_of = |token: &str| vocabulary.get(token).copied();
-    ClipBpe::from_vocabulary(id_of, pairs.into_iter(), ("<|startoftext|>", "<|endoftext|>"))
+    let bpe = ClipBpe::from_vocabulary(id_of, pairs.into_iter(), ("<|startoftext|>", "<|endoftext|>"))?;
+    // Texts are taken apart into other tokens where merges are missing.
+    let most = vocabulary.values().max().map_or(0, |&id| id as usize);
+    if most >= limits::VOCABULARY {
+        return Err(TokenizerError::Id { id: most as u32, tower: limits::VOCABULARY });
+    }
+    let mut is_made = vec![false; most + 1];
+    // An added token that is listed twice may have an id that is in no vocabulary.
+    for id in bpe.ids().chain(added).filter(|&id| id as usize <= most) {
+        is_made[id as usize] = true;
+    }
+    match vocabulary.iter().filter(|(_, id)| !is_made[**id as usize]).min_by_key(|(_, id)| **id) {
+        Some((token, _)) => Err(TokenizerError::Unmade { token: token.0.to_string() }),
+        None => Ok(bpe),
+    }
 }
 
 /// Takes a WordPiece vocabulary out of a `tokenizer.json`.
@@ -431,5 +446,32 @@ mod tests {
         for wrong in ["[1]", r#"[["a"]]"#, r#"[["a", "b", "c"]]"#, r#"[{"a": "b"}]"#] {
             assert!(serde_json::from_str::<Vec<MergeJson<'_>>>(wrong).is_err(), "{wrong}");
         }
+    }
+
+    /// CLIP's kind of file with the given tokens behind the bytes.
+    fn clip(tokens: &[&str], merges: &[&str]) -> Vec<u8> {
+        let bytes = ClipBpe::byte_tokens();
+        let all = bytes.iter().map(String::as_str).chain(tokens.iter().copied());
+        let vocab: serde_json::Map<String, Value> =
+            all.zip(0..).map(|(token, id)| (token.to_owned(), Value::from(id))).collect();
+        let model = serde_json::json!({ "type": "BPE", "vocab": vocab, "merges": merges });
+        serde_json::to_vec(&serde_json::json!({ "model": model })).unwrap()
+    }
+
+    #[test]
+    fn every_token_of_clip_is_made_by_a_merge() {
+        let tokens = ["ab", "abc</w>", "<|startoftext|>", "<|endoftext|>"];
+        let bpe = read_clip_bpe(&clip(&tokens, &["a b", "ab c</w>"])).unwrap();
+        assert!(bpe.fits(516).is_ok() && bpe.fits(517).is_ok());
+        assert!(bpe.fits(515).unwrap_err().to_string().contains("515"));
+        for (merges, token) in [(&["a b"][..], "`abc</w>`"), (&[], "no merge that makes the token `ab")] {
+            let error = read_clip_bpe(&clip(&tokens, merges)).err().unwrap().to_string();
+            assert!(error.contains(token), "{error}");
+        }
+        let json = String::from_utf8(clip(&tokens, &["a b", "ab c</w>"])).unwrap();
+        let far = json.replace("\"ab\":512", "\"ab\":2147483648");
+        assert_ne!(far, json);
+        let error = read_clip_bpe(far.as_bytes()).err().unwrap().to_string();
+        assert!(error.contains("2147483648"), "{error}");
     }
 }

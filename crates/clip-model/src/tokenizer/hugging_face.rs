@@ -154,6 +154,9 @@ fn bpe(json: ModelJson<'_>) -> Result<ModelWrapper, TokenizerError> {
     let suffix = affix("suffix of words", json.end_of_word_suffix)?;
     let vocab = vocabulary(json.vocab)?;
     let pairs = file::pairs(&json.merges.0)?;
+    if !json.ignore_merges.unwrap_or(false) {
+        enough_merges(&vocab, pairs.len(), suffix.as_deref().unwrap_or_default())?;
+    }
     let mut merged = String::new();
     for (left, right) in &pairs {
         merged.clear();
@@ -180,6 +183,22 @@ fn bpe(json: ModelJson<'_>) -> Result<ModelWrapper, TokenizerError> {
         builder = builder.end_of_word_suffix(suffix);
     }
     Ok(caught(|| builder.build())?.into())
+}
+
+/// Says that merges are missing, which would take all texts apart into other tokens. A merge makes one token; those that
+/// none makes are few: ones that are looked for in texts, and bytes.
+fn enough_merges(vocab: &bpe::Vocab, merges: usize, suffix: &str) -> Result<(), TokenizerError> {
+    let is_long = |token: &str| {
+        let token = token.strip_suffix(suffix).unwrap_or(token);
+        token.chars().nth(1).is_some() && !token.starts_with('<')
+    };
+    let long = vocab.keys().filter(|token| is_long(token)).count();
+    if merges < long.div_ceil(2) {
+        return Err(refused(format!(
+            "it has {merges} merges for {long} tokens of several letters; they are cut off or belong to a different vocabulary"
+        )));
+    }
+    Ok(())
 }
 
 fn unigram(json: ModelJson<'_>) -> Result<ModelWrapper, TokenizerError> {
@@ -268,6 +287,11 @@ mod tests {
         refuse(bpe(json!({ "merges": [["ab", "ab"]] })), "`abab`");
         refuse(bpe(json!({ "merges": ["a"] })), "line 1");
         refuse(bpe(json!({ "dropout": 0.5 })), "random");
+        refuse(
+            bpe(json!({ "merges": [], "vocab": { "a": 0, "b": 1, "ab": 2, "ba": 3, "<0x00>": 4 } })),
+            "0 merges for 2",
+        );
+        assert!(build(bpe(json!({ "merges": [], "ignore_merges": true, "vocab": { "ab": 2, "ba": 3 } }))).is_ok());
         refuse(bpe(json!({ "end_of_word_suffix": "-".repeat(17) })), "17 bytes");
         refuse(bpe(json!({ "vocab": {} })), "no tokens");
         refuse(bpe(json!({ "vocab": [["a", 0.0]] })), "list");

@@ -82,6 +82,8 @@ pub struct Tokenizer {
     algorithm: Algorithm,
     context_length: usize,
     pad_id: u32,
+    /// Ids that the text tower knows, where it is known.
+    tower: Option<usize>,
     /// Where the vocabulary is from, for errors.
     origin: String,
 }
@@ -112,10 +114,40 @@ impl Tokenizer {
                 algorithm,
                 context_length: config.context_length,
                 pad_id: config.pad_id,
+                tower: None,
                 origin: origin.to_owned(),
             }),
             Err(error) => Err(ModelError::Tokenizer { origin: origin.to_owned(), reason: error.to_string() }),
         }
+    }
+
+    /// The same tokenizer for a text tower that knows `vocab_size` ids: it gives no others.
+    ///
+    /// # Errors
+    /// [`ModelError::Tokenizer`] if the vocabulary of CLIP's encoding has others. Other vocabularies may have tokens that the
+    /// tower was never meant to see; of these, [`encode`](Self::encode) says so once a text has one.
+    pub fn for_tower(self, vocab_size: usize) -> Result<Self, ModelError> {
+        let fits = match &self.algorithm {
+            Algorithm::ClipBpe(bpe) => bpe.fits(vocab_size),
+            Algorithm::WordPiece(_) | Algorithm::HuggingFace(_) | Algorithm::Siglip(_) => Ok(()),
+        };
+        match fits {
+            Ok(()) => Ok(Self { tower: Some(vocab_size), ..self }),
+            Err(error) => Err(ModelError::Tokenizer { origin: self.origin, reason: error.to_string() }),
+        }
+    }
+
+    /// Says if ids that follow from the length of a list of merges are not as many as the text tower knows, since the list
+    /// is then cut off or another checkpoint's.
+    ///
+    /// # Errors
+    /// [`ModelError::Tokenizer`].
+    pub(crate) fn fills(&self, vocab_size: usize) -> Result<(), ModelError> {
+        let fills = match &self.algorithm {
+            Algorithm::ClipBpe(bpe) => bpe.fills(vocab_size),
+            Algorithm::WordPiece(_) | Algorithm::HuggingFace(_) | Algorithm::Siglip(_) => Ok(()),
+        };
+        fills.map_err(|error| ModelError::Tokenizer { origin: self.origin.clone(), reason: error.to_string() })
     }
 
     fn build(config: &TokenizerConfig, vocabulary: &[u8]) -> Result<Algorithm, TokenizerError> {
@@ -163,9 +195,18 @@ impl Tokenizer {
     ///
     /// # Errors
     /// [`ModelError::Tokenizer`] if a Hugging Face vocabulary has no token for a part of the text, or for all of it: a text
-    /// has at least one id.
+    /// has at least one id. Also for a text with an id that the [tower](Self::for_tower) does not know.
     pub fn encode(&self, text: &str) -> Result<TokenIds, ModelError> {
-        self.ids(text).map_err(|error| ModelError::Tokenizer { origin: self.origin.clone(), reason: error.to_string() })
+        let ids = self.ids(text).and_then(|ids| self.known(ids));
+        ids.map_err(|error| ModelError::Tokenizer { origin: self.origin.clone(), reason: error.to_string() })
+    }
+
+    /// Refuses ids that the tower has no row for.
+    fn known(&self, ids: TokenIds) -> Result<TokenIds, TokenizerError> {
+        match (self.tower, ids.ids.iter().max().copied()) {
+            (Some(tower), Some(id)) if id as usize >= tower => Err(TokenizerError::Id { id, tower }),
+            _ => Ok(ids),
+        }
     }
 
     fn ids(&self, text: &str) -> Result<TokenIds, TokenizerError> {

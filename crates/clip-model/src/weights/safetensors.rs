@@ -15,12 +15,14 @@ use clip_kernels::gemv::Format;
 use half::{bf16, f16};
 use memmap2::Mmap;
 use safetensors::tensor::{Dtype, Metadata, SafeTensorError, SafeTensors, TensorView};
+use serde_json::Value;
 
 use super::file_bytes::Bytes;
 use super::source::TensorSource;
 use super::stored_matrix::StoredMatrix;
 use super::stored_tensor::StoredTensor;
 use crate::error::FileKind;
+use crate::json;
 use crate::{ModelError, Precision};
 
 /// Largest header that is parsed. That of a model with 10,000 tensors takes about 1 MiB; parsing
@@ -276,12 +278,15 @@ fn read_header(bytes: &[u8], origin: &str) -> Result<(usize, Metadata), ModelErr
     }
     SafeTensors::read_metadata(bytes).map_err(|error| {
         damaged(match error {
-            SafeTensorError::InvalidHeader(e) => format!("its header is not text ({e})"),
+            SafeTensorError::InvalidHeader(_) => "its header is not text".into(),
             SafeTensorError::InvalidHeaderDeserialization(e) => {
-                format!("its header cannot be parsed ({e})")
+                let header = bytes.get(8..8 + length as usize).unwrap_or_default();
+                let reason = wrong_tensor(header).unwrap_or_else(|| json::describe(&e));
+                format!("its header cannot be read: {reason}")
             }
+            SafeTensorError::MisalignedSlice => "a tensor of numbers of less than a byte ends inside a byte".into(),
             SafeTensorError::InvalidOffset(name) => {
-                format!("tensor `{name}` has offsets that overlap or leave gaps")
+                format!("tensor `{}` has offsets that overlap or leave gaps", json::cut(&name))
             }
             SafeTensorError::TensorInvalidInfo => "a tensor's shape and type do not fit its offsets".into(),
             SafeTensorError::MetadataIncompleteBuffer => {
@@ -290,6 +295,37 @@ fn read_header(bytes: &[u8], origin: &str) -> Result<(usize, Metadata), ModelErr
             SafeTensorError::ValidationOverflow => "a tensor's size overflows".into(),
             other => format!("{other}"),
         })
+    })
+}
+
+/// The first tensor that a header, which is JSON, describes in another way than the format does.
+fn wrong_tensor(header: &[u8]) -> Option<String> {
+    // As values, a header takes many times its size.
+    const MAX_BYTES: usize = 1 << 20;
+    let header = std::str::from_utf8(header).ok().filter(|header| header.len() <= MAX_BYTES)?;
+    let header = match json::object(header) {
+        Ok(header) => header,
+        Err(reason) => return Some(reason),
+    };
+    header.iter().filter(|(name, _)| *name != "__metadata__").find_map(|(name, tensor)| {
+        let name = json::cut(name);
+        let Value::Object(tensor) = tensor else {
+            return Some(format!("tensor `{name}` is {}, expected an object", json::quoted(tensor)));
+        };
+        let entry = |key: &str| tensor.get(key).unwrap_or(&Value::Null);
+        let wrong = |key: &str, expected: &str| {
+            Some(format!("the {key} of tensor `{name}` is {}, expected {expected}", json::quoted(entry(key))))
+        };
+        if serde_json::from_value::<Dtype>(entry("dtype").clone()).is_err() {
+            return wrong("dtype", "the name of a number format, such as \"F32\"");
+        }
+        if serde_json::from_value::<Vec<usize>>(entry("shape").clone()).is_err() {
+            return wrong("shape", "a list of whole numbers");
+        }
+        if serde_json::from_value::<[usize; 2]>(entry("data_offsets").clone()).is_err() {
+            return wrong("data_offsets", "two whole numbers");
+        }
+        None
     })
 }
 

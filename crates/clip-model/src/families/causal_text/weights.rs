@@ -1,17 +1,17 @@
 //! What other people's checkpoints say of CLIP's text transformer.
 
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::config::CausalTextConfig;
 use super::cpu;
+use crate::activation::Activation;
 use crate::end_of_text::EndOfText;
 use crate::families::interface::{FindText, StoredTextTower};
 use crate::formats::ml_mobileclip::{TextModel, TextSection as MlMobileClipText};
 use crate::formats::mobileclip::Names;
 use crate::formats::open_clip::TextOptions;
-use crate::formats::transformers::{self, HiddenAct};
-use crate::formats::{Format, open_clip};
+use crate::formats::{Format, open_clip, transformers};
+use crate::json::Fields;
 use crate::tokenizer::config::TokenizerKind;
 use crate::weights::Location;
 
@@ -30,8 +30,8 @@ impl StoredTextTower for CausalTextConfig {
         names.text(self.layers, false);
     }
 
-    fn from_transformers(model_type: &str, root: &Value) -> Option<Result<Self, String>> {
-        (model_type == "clip").then(|| Ok(transformers::section::<TextSection>(root, "text_config")?.config()))
+    fn from_transformers(model_type: &str, root: &Map<String, Value>) -> Option<Result<Self, String>> {
+        (model_type == "clip").then(|| read_transformers(root))
     }
 
     fn from_open_clip(
@@ -69,53 +69,24 @@ impl CausalTextConfig {
     }
 }
 
-/// `CLIPTextConfig`; other fields do not change what is computed.
-#[derive(Deserialize)]
-#[serde(default)]
-struct TextSection {
-    vocab_size: usize,
-    hidden_size: usize,
-    intermediate_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    max_position_embeddings: usize,
-    hidden_act: HiddenAct,
-    layer_norm_eps: f64,
-    eos_token_id: u32,
-}
-
-impl Default for TextSection {
-    fn default() -> Self {
-        Self {
-            vocab_size: 49408,
-            hidden_size: 512,
-            intermediate_size: 2048,
-            num_hidden_layers: 12,
-            num_attention_heads: 8,
-            max_position_embeddings: 77,
-            hidden_act: HiddenAct::QuickGelu,
-            layer_norm_eps: 1e-5,
-            eos_token_id: 49407,
-        }
-    }
-}
-
-impl TextSection {
-    fn config(self) -> CausalTextConfig {
-        CausalTextConfig {
-            context_length: self.max_position_embeddings,
-            vocab_size: self.vocab_size,
-            width: self.hidden_size,
-            layers: self.num_hidden_layers,
-            heads: self.num_attention_heads,
-            mlp_width: self.intermediate_size,
-            activation: self.hidden_act.into(),
-            // Old configurations carry a wrong id, 2, and stand for the highest one; see CLIPTextTransformer.
-            end_of_text: match self.eos_token_id {
-                2 => EndOfText::HighestId,
-                id => EndOfText::Id(id),
-            },
-            layer_norm_eps: self.layer_norm_eps,
-        }
-    }
+/// Reads `CLIPTextConfig`; other fields do not change what is computed.
+fn read_transformers(root: &Map<String, Value>) -> Result<CausalTextConfig, String> {
+    let section = transformers::section(root, "text_config")?;
+    let fields = Fields::new("text_config", &section);
+    // Old configurations carry a wrong id, 2, and stand for the highest one; see CLIPTextTransformer.
+    let end_of_text = match fields.whole("eos_token_id")?.unwrap_or(49407) {
+        2 => EndOfText::HighestId,
+        id => EndOfText::Id(u32::try_from(id).map_err(|_| fields.wrong("eos_token_id", "an id of its vocabulary"))?),
+    };
+    Ok(CausalTextConfig {
+        context_length: fields.whole("max_position_embeddings")?.unwrap_or(77),
+        vocab_size: fields.whole("vocab_size")?.unwrap_or(49408),
+        width: fields.whole("hidden_size")?.unwrap_or(512),
+        layers: fields.whole("num_hidden_layers")?.unwrap_or(12),
+        heads: fields.whole("num_attention_heads")?.unwrap_or(8),
+        mlp_width: fields.whole("intermediate_size")?.unwrap_or(2048),
+        activation: transformers::activation(&fields, Activation::QuickGelu)?,
+        end_of_text,
+        layer_norm_eps: fields.number("layer_norm_eps")?.unwrap_or(1e-5),
+    })
 }

@@ -6,7 +6,8 @@ use super::config::ModifiedResnetConfig;
 use crate::activation::Activation;
 use crate::families::interface::StoredImageTower;
 use crate::formats::Format;
-use crate::formats::open_clip::{nothing_left, optional, optional_square, required, timm_name};
+use crate::formats::open_clip::{heads, nothing_left, optional_square, required, timm_name};
+use crate::json::quoted;
 use crate::weights::Location;
 
 impl StoredImageTower for ModifiedResnetConfig {
@@ -66,16 +67,15 @@ fn numbered(layer: usize, rest: &str) -> Option<String> {
 /// Reads `vision_cfg`.
 fn config(vision: &mut Map<String, Value>) -> Result<ModifiedResnetConfig, String> {
     let layers = vision.remove("layers").unwrap_or_default();
-    let blocks: [usize; 4] = serde_json::from_value(layers.clone())
-        .map_err(|_| format!("`layers` is {layers}, expected the number of blocks in each of four stages"))?;
+    let blocks: [usize; 4] = serde_json::from_value(layers.clone()).map_err(|_| {
+        format!("`layers` is {}, expected the number of blocks in each of four stages", quoted(&layers))
+    })?;
     let width = required(vision, "width")?;
-    let head_width = optional(vision, "head_width")?.unwrap_or(64);
     let config = ModifiedResnetConfig {
         image_size: optional_square(vision, "image_size")?.unwrap_or(224),
         width,
         blocks,
-        // By integer division, as there.
-        heads: width.saturating_mul(32) / head_width.max(1),
+        heads: heads(vision, width.saturating_mul(32))?,
     };
     nothing_left("vision_cfg", vision)?;
     Ok(config)

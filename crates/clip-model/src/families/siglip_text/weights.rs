@@ -1,14 +1,14 @@
 //! What other people's checkpoints say of SigLIP's text tower.
 
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::config::SiglipTextConfig;
 use super::cpu;
+use crate::activation::Activation;
 use crate::families::interface::{FindText, StoredTextTower};
 use crate::formats::open_clip::TextOptions;
-use crate::formats::transformers::{self, HiddenAct};
-use crate::formats::{Format, open_clip};
+use crate::formats::{Format, open_clip, transformers};
+use crate::json::Fields;
 use crate::tokenizer::config::TokenizerKind;
 use crate::weights::Location;
 
@@ -27,8 +27,8 @@ impl StoredTextTower for SiglipTextConfig {
         }
     }
 
-    fn from_transformers(model_type: &str, root: &Value) -> Option<Result<Self, String>> {
-        (model_type == "siglip").then(|| Ok(transformers::section::<TextSection>(root, "text_config")?.config()))
+    fn from_transformers(model_type: &str, root: &Map<String, Value>) -> Option<Result<Self, String>> {
+        (model_type == "siglip").then(|| read_transformers(root))
     }
 
     fn from_open_clip(
@@ -53,10 +53,10 @@ fn read_open_clip(
         }
         _ => return Err("`proj_type` must be \"linear\" with `proj_bias`, or \"none\"".into()),
     };
-    let clean = text.get("tokenizer_kwargs").and_then(|kwargs| kwargs.get("clean")).and_then(Value::as_str);
-    if clean != Some("canonicalize") {
-        return Err(format!("`tokenizer_kwargs.clean` is {}, expected \"canonicalize\"", clean.unwrap_or("missing")));
+    if !matches!(Fields::new("", text).text("tokenizer_mode")?, None | Some("")) {
+        return Err(Fields::new("", text).wrong("tokenizer_mode", "none, the only one that is supported"));
     }
+    open_clip::clean_up(text, &["canonicalize"], None)?;
     let tower = SiglipTextConfig {
         context_length: options.context_length,
         vocab_size: options.vocab_size,
@@ -71,47 +71,19 @@ fn read_open_clip(
     Ok((tower, TokenizerKind::OpenClipSiglip))
 }
 
-/// `SiglipTextConfig`; other fields do not change what is computed.
-#[derive(Deserialize)]
-#[serde(default)]
-struct TextSection {
-    vocab_size: usize,
-    hidden_size: usize,
-    intermediate_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    max_position_embeddings: usize,
-    hidden_act: HiddenAct,
-    layer_norm_eps: f64,
-}
-
-impl Default for TextSection {
-    fn default() -> Self {
-        Self {
-            vocab_size: 32000,
-            hidden_size: 768,
-            intermediate_size: 3072,
-            num_hidden_layers: 12,
-            num_attention_heads: 12,
-            max_position_embeddings: 64,
-            hidden_act: HiddenAct::GeluPytorchTanh,
-            layer_norm_eps: 1e-6,
-        }
-    }
-}
-
-impl TextSection {
-    fn config(self) -> SiglipTextConfig {
-        SiglipTextConfig {
-            context_length: self.max_position_embeddings,
-            vocab_size: self.vocab_size,
-            width: self.hidden_size,
-            layers: self.num_hidden_layers,
-            heads: self.num_attention_heads,
-            mlp_width: self.intermediate_size,
-            activation: self.hidden_act.into(),
-            layer_norm_eps: self.layer_norm_eps,
-            projection: true,
-        }
-    }
+/// Reads `SiglipTextConfig`; other fields do not change what is computed.
+fn read_transformers(root: &Map<String, Value>) -> Result<SiglipTextConfig, String> {
+    let section = transformers::section(root, "text_config")?;
+    let fields = Fields::new("text_config", &section);
+    Ok(SiglipTextConfig {
+        context_length: fields.whole("max_position_embeddings")?.unwrap_or(64),
+        vocab_size: fields.whole("vocab_size")?.unwrap_or(32000),
+        width: fields.whole("hidden_size")?.unwrap_or(768),
+        layers: fields.whole("num_hidden_layers")?.unwrap_or(12),
+        heads: fields.whole("num_attention_heads")?.unwrap_or(12),
+        mlp_width: fields.whole("intermediate_size")?.unwrap_or(3072),
+        activation: transformers::activation(&fields, Activation::GeluTanh)?,
+        layer_norm_eps: fields.number("layer_norm_eps")?.unwrap_or(1e-6),
+        projection: true,
+    })
 }

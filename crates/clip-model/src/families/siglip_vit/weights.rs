@@ -1,7 +1,6 @@
 //! What other people's checkpoints say of SigLIP's vision transformer. In open_clip's it is a model of the library timm,
 //! which names its tensors in its own way and is configured by a name alone.
 
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::config::SiglipVitConfig;
@@ -9,7 +8,8 @@ use crate::activation::Activation;
 use crate::families::interface::StoredImageTower;
 use crate::formats::Format;
 use crate::formats::open_clip::{drop_neutral, neutral, nothing_left, optional_square, timm_name};
-use crate::formats::transformers::{self, HiddenAct};
+use crate::formats::transformers;
+use crate::json::{Fields, quoted};
 use crate::weights::Location;
 
 impl StoredImageTower for SiglipVitConfig {
@@ -23,8 +23,8 @@ impl StoredImageTower for SiglipVitConfig {
         }
     }
 
-    fn from_transformers(model_type: &str, root: &Value) -> Option<Result<Self, String>> {
-        (model_type == "siglip").then(|| transformers::section::<VisionSection>(root, "vision_config")?.config())
+    fn from_transformers(model_type: &str, root: &Map<String, Value>) -> Option<Result<Self, String>> {
+        (model_type == "siglip").then(|| read_transformers(root))
     }
 
     /// timm's towers pay no heed to `quick_gelu`.
@@ -110,7 +110,7 @@ fn config(vision: &mut Map<String, Value>) -> Result<SiglipVitConfig, String> {
     let name = vision.remove("timm_model_name").unwrap_or_default();
     let Some(sizes) = MODELS.iter().find(|sizes| name == sizes.name) else {
         let known: Vec<&str> = MODELS.iter().map(|sizes| sizes.name).collect();
-        return Err(format!("`timm_model_name` is {name}; expected one of {}", known.join(", ")));
+        return Err(format!("`timm_model_name` is {}; expected one of {}", quoted(&name), known.join(", ")));
     };
     if let Some(size) = optional_square(vision, "image_size")?
         && size != sizes.image_size
@@ -134,56 +134,27 @@ fn config(vision: &mut Map<String, Value>) -> Result<SiglipVitConfig, String> {
     })
 }
 
-/// `SiglipVisionConfig`; other fields do not change what is computed.
-#[derive(Deserialize)]
-#[serde(default)]
-struct VisionSection {
-    hidden_size: usize,
-    intermediate_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    num_channels: usize,
-    image_size: usize,
-    patch_size: usize,
-    hidden_act: HiddenAct,
-    layer_norm_eps: f64,
-    vision_use_head: bool,
-}
-
-impl Default for VisionSection {
-    fn default() -> Self {
-        Self {
-            hidden_size: 768,
-            intermediate_size: 3072,
-            num_hidden_layers: 12,
-            num_attention_heads: 12,
-            num_channels: 3,
-            image_size: 224,
-            patch_size: 16,
-            hidden_act: HiddenAct::GeluPytorchTanh,
-            layer_norm_eps: 1e-6,
-            vision_use_head: true,
-        }
+/// Reads `SiglipVisionConfig`; other fields do not change what is computed.
+fn read_transformers(root: &Map<String, Value>) -> Result<SiglipVitConfig, String> {
+    let section = transformers::section(root, "vision_config")?;
+    let fields = Fields::new("vision_config", &section);
+    transformers::three_channels(&fields)?;
+    if fields.flag("vision_use_head")? == Some(false) {
+        return Err(format!(
+            "{} is false: without its pool the image tower gives no embedding",
+            fields.name("vision_use_head")
+        ));
     }
-}
-
-impl VisionSection {
-    fn config(self) -> Result<SiglipVitConfig, String> {
-        transformers::three_channels(self.num_channels)?;
-        if !self.vision_use_head {
-            return Err("`vision_use_head` is false: without its pool the image tower gives no embedding".into());
-        }
-        Ok(SiglipVitConfig {
-            image_size: self.image_size,
-            patch_size: self.patch_size,
-            width: self.hidden_size,
-            layers: self.num_hidden_layers,
-            heads: self.num_attention_heads,
-            mlp_width: self.intermediate_size,
-            activation: self.hidden_act.into(),
-            layer_norm_eps: self.layer_norm_eps,
-        })
-    }
+    Ok(SiglipVitConfig {
+        image_size: fields.whole("image_size")?.unwrap_or(224),
+        patch_size: fields.whole("patch_size")?.unwrap_or(16),
+        width: fields.whole("hidden_size")?.unwrap_or(768),
+        layers: fields.whole("num_hidden_layers")?.unwrap_or(12),
+        heads: fields.whole("num_attention_heads")?.unwrap_or(12),
+        mlp_width: fields.whole("intermediate_size")?.unwrap_or(3072),
+        activation: transformers::activation(&fields, Activation::GeluTanh)?,
+        layer_norm_eps: fields.number("layer_norm_eps")?.unwrap_or(1e-6),
+    })
 }
 
 /// Where `visual.trunk.` keeps a tensor of a [`SiglipVit`](super::SiglipVit).
