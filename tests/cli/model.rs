@@ -258,12 +258,13 @@ fn a_silent_hub_does_not_hold_up_an_interruption() {
     let place = Place::new();
     place.server.faults(WEIGHTS, &[Fault::Stall(10_000)]);
     let mut command = place.command(&["model", "pull", NAME]);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     while place.server.downloads(WEIGHTS).is_empty() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it was interrupted");
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    // SAFETY: the process was started here and is not waited for yet.
-    unsafe { libc::kill(child.id().try_into().unwrap(), libc::SIGINT) };
+    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
     let run = Run::from(child.wait_with_output().unwrap()).expect(130);
     assert!(run.stderr.starts_with("interrupted: stopping the download\n"), "{run:?}");
     assert!(!run.stderr.contains("retrying"), "it did not wait until its patience was over: {run:?}");

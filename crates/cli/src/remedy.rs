@@ -9,7 +9,6 @@ use std::sync::OnceLock;
 use clip_search::{ImageError, IndexError, IndexerError, LibraryError, ModelError, QueryError};
 
 use crate::escape::{escaped, quoted};
-use crate::output::count;
 
 /// The index that was named on the command line, as a shell takes it.
 static NAMED_INDEX: OnceLock<String> = OnceLock::new();
@@ -267,7 +266,7 @@ fn waiting(seconds: u64) -> String {
         120..=7199 => (seconds.div_ceil(60), "minute"),
         _ => (seconds.div_ceil(3600), "hour"),
     };
-    count(n, unit)
+    format!("{n} {unit}{}", if n == 1 { "" } else { "s" })
 }
 
 fn train(remedy: clip_train::Remedy) -> Option<String> {
