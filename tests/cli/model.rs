@@ -238,6 +238,39 @@ fn damage_is_told_and_mended() {
 }
 
 #[test]
+fn files_that_are_gone_are_told_and_fetched_again() {
+    let place = Place::new();
+    place.run(&["model", "pull", NAME]).expect(0);
+    let merges = place.repository_folder().join("snapshots").join(COMMIT).join("merges.txt");
+    fs::remove_file(merges).unwrap();
+    let run = place.run(&["model", "verify", NAME]).expect(2);
+    assert_eq!(run.stdout, "`merges.txt` is missing\n");
+    let run = place.run(&["model", "verify", "--offline", NAME]).expect(0);
+    assert!(run.stderr.contains("is not known: offline mode is on"), "{run:?}");
+    place.run(&["model", "pull", NAME]).expect(0);
+    assert_eq!(place.run(&["model", "verify", NAME]).expect(0).stderr, "");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_silent_hub_does_not_hold_up_an_interruption() {
+    use std::process::Stdio;
+    let place = Place::new();
+    place.server.faults(WEIGHTS, &[Fault::Stall(10_000)]);
+    let mut command = place.command(&["model", "pull", NAME]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while place.server.downloads(WEIGHTS).is_empty() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it was interrupted");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    let run = Run::from(child.wait_with_output().unwrap()).expect(130);
+    assert!(run.stderr.starts_with("interrupted: stopping the download\n"), "{run:?}");
+    assert!(!run.stderr.contains("retrying"), "it did not wait until its patience was over: {run:?}");
+}
+
+#[test]
 fn tokens_from_the_variable_and_from_the_file() {
     let place = Place::new();
     let storage = Server::new();

@@ -83,6 +83,7 @@ fn other_variables_that_are_empty_are_unset() {
         "HF_TOKEN",
         "HF_TOKEN_PATH",
         "HF_HUB_OFFLINE",
+        "TRANSFORMERS_OFFLINE",
         "XDG_CACHE_HOME",
         "XDG_DATA_HOME",
         "HTTP_PROXY",

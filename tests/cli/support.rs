@@ -133,6 +133,7 @@ pub fn command(index: &Path, arguments: &[impl AsRef<OsStr>]) -> Command {
         "HF_TOKEN",
         "HF_TOKEN_PATH",
         "HF_HUB_OFFLINE",
+        "TRANSFORMERS_OFFLINE",
         "HTTP_PROXY",
         "http_proxy",
         "HTTPS_PROXY",

@@ -1,6 +1,7 @@
 //! Shows a download.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clip_hub::{PullEvent, PullProgress};
 
@@ -10,11 +11,18 @@ use crate::progress::Meter;
 /// The progress of a download.
 pub(crate) struct Download {
     meter: Meter,
+    /// Whether anything of the download is on this disk.
+    kept: AtomicBool,
 }
 
 impl Download {
     pub fn new() -> Self {
-        Self { meter: Meter::bytes() }
+        Self { meter: Meter::bytes(), kept: AtomicBool::new(false) }
+    }
+
+    /// Whether the next download has something to go on from.
+    pub fn is_kept(&self) -> bool {
+        self.kept.load(Ordering::Relaxed)
     }
 
     /// Takes the bar off the screen.
@@ -31,10 +39,14 @@ impl PullProgress for Download {
             PullEvent::Planned { bytes, cached, .. } => self.meter.start_at("downloading", cached, bytes),
             PullEvent::Checking { file } => self.meter.name(&format!("checking {file}")),
             PullEvent::Fetching { file, .. } => self.meter.name(file),
-            PullEvent::Bytes { done } => self.meter.set(done),
-            PullEvent::Retrying { file, cause } => {
-                self.meter.notice(format_args!("{}: {cause}; retrying", shown(file)));
+            PullEvent::Bytes { done } => {
+                self.kept.fetch_or(done > 0, Ordering::Relaxed);
+                self.meter.set(done);
             }
+            PullEvent::Retrying { file, cause, pause } => match pause.as_secs() {
+                0..=9 => self.meter.notice(format_args!("{}: {cause}; retrying", shown(file))),
+                seconds => self.meter.notice(format_args!("{}: {cause}; retrying in {seconds} seconds", shown(file))),
+            },
             PullEvent::Waiting { file } => {
                 self.meter.notice(format_args!("waiting for another program to finish downloading {}", shown(file)));
             }

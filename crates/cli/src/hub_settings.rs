@@ -39,10 +39,13 @@ pub(crate) fn hub_settings(
     }
     settings.token = text("HF_TOKEN").and_then(|token| Token::new(&token)).or_else(|| {
         let file = folder("HF_TOKEN_PATH").or_else(|| Some(hf_home.as_ref()?.join("token")))?;
-        Token::new(&clip_files::regular::read_to_string(&file, MAX_TOKEN_BYTES).ok()?)
+        let text = clip_files::regular::read_to_string(&file, MAX_TOKEN_BYTES).ok()?;
+        // Some editors put a byte order mark before it.
+        Token::new(text.trim_start_matches('\u{feff}'))
     });
     let is_true = |value: String| matches!(value.to_ascii_uppercase().as_str(), "1" | "ON" | "YES" | "TRUE");
-    settings.offline = offline || text("HF_HUB_OFFLINE").is_some_and(is_true);
+    settings.offline =
+        offline || ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"].iter().filter_map(|name| text(name)).any(is_true);
     settings.proxies = proxies(&text);
     Ok(settings)
 }
@@ -83,12 +86,16 @@ mod tests {
         let both = settings(&both, false).unwrap();
         assert_eq!((both.cache.as_path(), both.endpoint.as_str()), (Path::new("/cache"), "http://localhost:1"));
         for (value, expected) in [("1", true), ("true", true), ("0", false), ("", false)] {
-            assert_eq!(settings(&[("HF_HUB_OFFLINE", value)], false).unwrap().offline, expected, "{value}");
+            for name in ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"] {
+                assert_eq!(settings(&[(name, value)], false).unwrap().offline, expected, "{name} {value}");
+            }
         }
         assert!(settings(&[], true).unwrap().offline);
 
         std::fs::create_dir_all(home.path().join("hf")).unwrap();
         std::fs::write(home.path().join("hf/token"), "from-file\n").unwrap();
+        assert_eq!(settings(&[("HF_HOME", "~/hf")], false).unwrap().token, Token::new("from-file"));
+        std::fs::write(home.path().join("hf/token"), "\u{feff}from-file\r\n").unwrap();
         assert_eq!(settings(&[("HF_HOME", "~/hf")], false).unwrap().token, Token::new("from-file"));
         let variable = [("HF_HOME", "~/hf"), ("HF_TOKEN", "from-variable")];
         assert_eq!(settings(&variable, false).unwrap().token, Token::new("from-variable"));
@@ -134,6 +141,7 @@ mod tests {
             "HF_TOKEN",
             "HF_TOKEN_PATH",
             "HF_HUB_OFFLINE",
+            "TRANSFORMERS_OFFLINE",
             "HTTP_PROXY",
             "http_proxy",
             "HTTPS_PROXY",

@@ -19,7 +19,7 @@ use crate::terminal::{Look, Part};
 
 /// Stdout could not be written to. Separate from other I/O errors, because a reader that went away is not a failure.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write to standard output: {0}")]
+#[error("cannot write to standard output: {}", system_error::describe(.0))]
 pub(crate) struct OutputError(#[from] io::Error);
 
 impl OutputError {

@@ -224,20 +224,41 @@ fn hub(remedy: &clip_hub::Remedy) -> Option<String> {
         Remedy::CorrectSetting(setting) => {
             let variable = match setting {
                 Setting::Endpoint => "HF_ENDPOINT",
-                Setting::Token => "HF_TOKEN",
+                Setting::Token => {
+                    return Some(
+                        "correct or remove the token: HF_TOKEN, or the file that HF_TOKEN_PATH names".to_owned(),
+                    );
+                }
                 Setting::HttpProxy => "HTTP_PROXY (or ALL_PROXY)",
                 Setting::HttpsProxy => "HTTPS_PROXY (or ALL_PROXY)",
                 _ => return None,
             };
             format!("correct or unset {variable}")
         }
-        Remedy::CheckNameOrToken => {
+        Remedy::CheckNameOrToken { token: false } => {
             "check the name; for a private repository, set HF_TOKEN to a token with read access".to_owned()
         }
-        Remedy::AcceptConditions { page } => {
+        Remedy::CheckNameOrToken { token: true } => {
+            "check the name; for a private repository, use another token: yours has no read access, or is not valid"
+                .to_owned()
+        }
+        Remedy::AcceptConditions { page, token: false } => {
             format!("accept its conditions at {page} and set HF_TOKEN to a token of that account")
         }
+        Remedy::AcceptConditions { page, token: true } => format!(
+            "your token is not valid, or its account has not accepted the conditions at {page}: accept them, or use another token"
+        ),
         Remedy::TryLater => "try again later".to_owned(),
+        Remedy::TryAfter(wait) => format!("try again in {}", waiting(wait.as_secs())),
+        Remedy::CheckConnection { proxy } => match proxy {
+            Some(Setting::HttpProxy) => "check the network and the proxy in HTTP_PROXY (or ALL_PROXY)".to_owned(),
+            Some(_) => "check the network and the proxy in HTTPS_PROXY (or ALL_PROXY)".to_owned(),
+            None => "check the network connection, and run the same command again".to_owned(),
+        },
+        Remedy::CheckServer => {
+            "if this network wants a login, log in with a browser; otherwise check HF_ENDPOINT and the proxies"
+                .to_owned()
+        }
         Remedy::Resume => "run the same command again to resume".to_owned(),
         Remedy::TryAgain => {
             "run the same command again; if it fails in the same way, suspect the server or a proxy".to_owned()
@@ -247,6 +268,16 @@ fn hub(remedy: &clip_hub::Remedy) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+/// How long to wait, rounded up.
+fn waiting(seconds: u64) -> String {
+    let (n, unit) = match seconds {
+        0..=119 => (seconds.max(1), "second"),
+        120..=7199 => (seconds.div_ceil(60), "minute"),
+        _ => (seconds.div_ceil(3600), "hour"),
+    };
+    format!("{n} {unit}{}", if n == 1 { "" } else { "s" })
 }
 
 fn train(remedy: clip_train::Remedy) -> Option<String> {
@@ -357,6 +388,14 @@ mod tests {
         assert_eq!(advice(LibraryError::Indexer(encoder)), "use --device cpu");
         let encoder = IndexerError::Encoder { photos: 3, source: "it broke".into() };
         assert_eq!(advice(LibraryError::Indexer(encoder)), "run the same command again to continue");
+    }
+
+    #[test]
+    fn how_long_to_wait_is_said_in_units_for_people() {
+        let words = [(0, "1 second"), (90, "90 seconds"), (3600, "60 minutes"), (7200, "2 hours"), (7201, "3 hours")];
+        for (seconds, expected) in words {
+            assert_eq!(waiting(seconds), expected);
+        }
     }
 
     #[test]

@@ -115,20 +115,7 @@ impl Drop for FileLock {
 
 /// Opens the file that is locked. Never waits for another process, as opening a named pipe would.
 fn open_or_create(path: &Path) -> io::Result<File> {
-    let mut options = private::options();
-    options.create(true).truncate(false).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
-    let opened = options.open(path);
-    // What was opened is what counts; where nothing was, because it is a pipe that nobody reads, the path tells.
-    let metadata = match &opened {
-        Ok(file) => file.metadata(),
-        Err(_) => fs::metadata(path),
-    };
-    if let Ok(metadata) = metadata {
-        regular::check(&metadata)?;
-    }
-    opened
+    regular::open_with(private::options().create(true).truncate(false).write(true), path)
 }
 
 /// Says an error of locking that there are no locks here, rather than that something is wrong?

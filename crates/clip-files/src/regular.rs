@@ -56,6 +56,26 @@ pub fn open_with_metadata(path: &Path) -> Result<(File, Metadata), OpenError> {
     Ok((file, metadata))
 }
 
+/// Opens a regular file with these options, which may create it. Links are followed. Never waits for another process, as
+/// opening a named pipe would.
+///
+/// # Errors
+/// Those of [`open`].
+pub fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options, libc::O_NONBLOCK | libc::O_NOCTTY);
+    let opened = options.open(path);
+    // What was opened is what counts; where nothing was, because it is a pipe that nobody reads, the path tells.
+    let metadata = match &opened {
+        Ok(file) => file.metadata(),
+        Err(_) => std::fs::metadata(path),
+    };
+    if let Ok(metadata) = metadata {
+        check(&metadata)?;
+    }
+    opened
+}
+
 /// Reads a regular file of at most `limit` bytes whole.
 ///
 /// # Errors
@@ -141,6 +161,8 @@ mod tests {
         {
             let error = open(path).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+            assert!(error.to_string().contains(found), "{error}");
+            let error = open_with(OpenOptions::new().create(true).write(true), path).unwrap_err();
             assert!(error.to_string().contains(found), "{error}");
         }
         // As if it had taken a file's place after the first look.

@@ -13,14 +13,17 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use clip_files::regular;
+use clip_files::{regular, system_error};
 
 use crate::HubError;
 use crate::digest::Digest;
+use crate::escape::{EscapedPath, shortened};
 use crate::repository::{Repository, is_commit, is_revision};
 
 /// How many bytes of a reference are read: enough for a commit and white space around it.
 const MAX_REFERENCE: u64 = 256;
+/// How many characters of a reference a message repeats.
+const SHOWN: usize = 100;
 
 /// A folder of checkpoints, shared with other programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,16 +53,35 @@ impl Cache {
 
     /// The snapshot that a branch, tag or commit stands for, complete or not, if there is one.
     pub fn snapshot(&self, repository: &Repository, revision: &str) -> Option<Snapshot> {
-        let commit = if is_commit(revision) {
-            revision.to_ascii_lowercase()
+        self.look_up(repository, revision).ok()
+    }
+
+    /// The same; the error says why there is none.
+    pub(crate) fn look_up(&self, repository: &Repository, revision: &str) -> Result<Snapshot, String> {
+        let nothing = || format!("nothing of {repository} is cached");
+        let (commit, named_by) = if is_commit(revision) {
+            (revision.to_ascii_lowercase(), String::new())
         } else {
+            let reference = self.reference(repository, revision).ok_or_else(nothing)?;
             let mut text = Vec::new();
-            let reference = self.reference(repository, revision)?;
-            regular::open(&reference).ok()?.take(MAX_REFERENCE).read_to_end(&mut text).ok()?;
-            parse_reference(&text)?
+            let read = regular::open(&reference).and_then(|file| file.take(MAX_REFERENCE).read_to_end(&mut text));
+            let shown = EscapedPath(&reference);
+            match read {
+                Err(error) if system_error::says_missing(&error) => return Err(nothing()),
+                Err(error) => return Err(format!("cannot read {shown}: {}", system_error::describe(&error))),
+                Ok(_) => {}
+            }
+            let commit = parse_reference(&text).ok_or_else(|| {
+                let found = shortened(&String::from_utf8_lossy(&text), SHOWN);
+                format!("expected the hash of a commit in {shown}, found `{found}`")
+            })?;
+            (commit, format!(", which {shown} names,"))
         };
         let folder = self.snapshot_folder(repository, &commit);
-        folder.is_dir().then_some(Snapshot { folder, commit })
+        if folder.is_dir() {
+            return Ok(Snapshot { folder, commit });
+        }
+        Err(format!("the snapshot of commit {commit}{named_by} is not there"))
     }
 
     /// All model repositories that the cache holds something of, sorted.
@@ -110,7 +132,7 @@ impl Cache {
             let _ = fs::remove_file(&temporary);
             return Err(io(error));
         }
-        rename(&temporary, &path)
+        replace(&temporary, &path)
     }
 
     fn repository(&self, repository: &Repository) -> PathBuf {
@@ -137,12 +159,34 @@ pub(crate) fn beside(path: &Path) -> PathBuf {
 
 pub(crate) fn create_parent(path: &Path) -> Result<(), HubError> {
     let Some(parent) = path.parent() else { return Ok(()) };
-    fs::create_dir_all(parent).map_err(|source| HubError::Io { action: "create", path: parent.to_owned(), source })
+    fs::create_dir_all(parent).map_err(|source| HubError::Io {
+        action: "create",
+        path: parent.to_owned(),
+        source: dangling(parent).unwrap_or(source),
+    })
+}
+
+/// Where a folder cannot be made because a link above it, or in its place, leads nowhere: what the link is.
+fn dangling(folder: &Path) -> Option<io::Error> {
+    let is_dangling = |path: &&Path| path.is_symlink() && !path.exists();
+    let link = folder.ancestors().find(is_dangling)?;
+    let target = fs::read_link(link).ok()?;
+    let (link, target) = (EscapedPath(link), EscapedPath(&target));
+    let reason = format!("expected a folder, found that {link} is a link to {target}, which is not there");
+    Some(io::Error::new(io::ErrorKind::NotFound, reason))
 }
 
 /// Renames a file, over an older one if need be.
 pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), HubError> {
     fs::rename(from, to).map_err(|source| HubError::Io { action: "rename", path: from.to_owned(), source })
+}
+
+/// Gives a temporary file its name, over an older one; it is removed if that fails.
+pub(crate) fn replace(temporary: &Path, path: &Path) -> Result<(), HubError> {
+    fs::rename(temporary, path).map_err(|source| {
+        let _ = fs::remove_file(temporary);
+        HubError::Io { action: "replace", path: path.to_owned(), source }
+    })
 }
 
 /// Removes a file that may not be there.
@@ -168,6 +212,8 @@ mod tests {
         assert_eq!(cache.snapshot(&repository, "main"), None);
         cache.set_reference(&repository, "main", commit).unwrap();
         assert_eq!(cache.snapshot(&repository, "main"), None, "there are no files yet");
+        let reason = cache.look_up(&repository, "main").unwrap_err();
+        assert!(reason.contains(commit) && reason.contains("refs/main"), "{reason}");
         let folder = root.path().join("models--org--name/snapshots").join(commit);
         fs::create_dir_all(&folder).unwrap();
         let expected = Some(Snapshot { folder, commit: commit.to_owned() });
@@ -177,10 +223,36 @@ mod tests {
         assert_eq!(cache.snapshot(&repository, "../../x"), None);
         fs::write(root.path().join("models--org--name/refs/main"), "../../..").unwrap();
         assert_eq!(cache.snapshot(&repository, "main"), None);
+        fs::write(root.path().join("models--org--name/refs/main"), format!("\u{feff}{commit}")).unwrap();
+        let reason = cache.look_up(&repository, "main").unwrap_err();
+        assert!(reason.contains(&format!("found `\\u{{feff}}{commit}`")), "{reason}");
+        assert_eq!(cache.look_up(&repository, "other").unwrap_err(), "nothing of org/name is cached");
         fs::create_dir(root.path().join("datasets--org--name")).unwrap();
         assert_eq!(cache.repositories(), [repository]);
         assert_eq!(Cache::new(root.path().join("none")).repositories(), []);
         let left: Vec<_> = fs::read_dir(root.path().join("models--org--name/refs")).unwrap().collect();
         assert_eq!(left.len(), 1, "no temporary file stays");
+    }
+
+    #[test]
+    fn a_reference_that_cannot_be_replaced_leaves_nothing_behind() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::new(root.path());
+        let repository = Repository::parse("org/name").unwrap();
+        let references = root.path().join("models--org--name/refs");
+        fs::create_dir_all(references.join("main/x")).unwrap();
+        let error = cache.set_reference(&repository, "main", "0123456789abcdef0123456789abcdef01234567").unwrap_err();
+        assert!(error.to_string().contains("refs/main"), "{error}");
+        assert_eq!(fs::read_dir(references).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_that_leads_nowhere_is_named() {
+        let root = tempfile::tempdir().unwrap();
+        let link = root.path().join("hub");
+        std::os::unix::fs::symlink("/no/such/drive", &link).unwrap();
+        let error = create_parent(&link.join("models--a--b/blobs/x")).unwrap_err().to_string();
+        assert!(error.contains("hub is a link to /no/such/drive, which is not there"), "{error}");
     }
 }

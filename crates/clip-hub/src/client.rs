@@ -1,55 +1,50 @@
 //! The hub's protocol over HTTP: what a file is, what a repository holds, and the bytes.
 
 use std::io::Read;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use ureq::http::{HeaderMap, HeaderValue, Response};
 use ureq::{Agent, Body};
 
 use crate::HubError;
-use crate::error::Setting;
-use crate::escape::{shortened, without_secrets};
+use crate::aside::{aside, next};
+use crate::escape::{server, without_secrets};
+use crate::fault::{self, Failure, Route};
 use crate::headers::{self, FileInfo};
 use crate::interruption::Interruption;
 use crate::listing::{Listing, parse_listing};
 use crate::location::{Origin, redirect};
 use crate::proxy::Proxies;
 use crate::repository::Repository;
+use crate::setting::Setting;
 use crate::settings::{HubSettings, Token};
 
 const USER_AGENT: &str = concat!("clip-search/", env!("CARGO_PKG_VERSION"));
 const MAX_REDIRECTS: usize = 10;
 /// The largest answer of the model-info API that is read, in bytes.
 const MAX_INFO_BYTES: u64 = 32 << 20;
-/// How many characters of a server's own words a message repeats.
-const MAX_REASON: usize = 200;
-
-/// Why a request did not succeed.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// It may succeed if it is tried again: the connection, or the server for the moment.
-    Passing(Interruption),
-    /// It will not.
-    Lasting(HubError),
-}
-
-impl From<HubError> for Failure {
-    fn from(error: HubError) -> Self {
-        Self::Lasting(error)
-    }
-}
-
-impl From<Interruption> for Failure {
-    fn from(cause: Interruption) -> Self {
-        Self::Passing(cause)
-    }
-}
+/// How many bytes of a content are read at a time.
+const BLOCK: usize = 1 << 16;
 
 /// A part of a file, as it comes in.
 pub(crate) struct Content {
     /// The byte that it begins with.
     pub start: u64,
-    pub reader: Box<dyn Read>,
+    blocks: Receiver<Result<Vec<u8>, ureq::Error>>,
+    route: Route,
+}
+
+impl Content {
+    /// The next bytes; `None` at the end.
+    pub fn next(&self, cancel: &AtomicBool) -> Result<Option<Vec<u8>>, Failure> {
+        match next(&self.blocks, cancel)? {
+            Some(Err(error)) => Err(fault::of(error, &self.route)),
+            Some(Ok(block)) => Ok(Some(block)),
+            None => Ok(None),
+        }
+    }
 }
 
 /// Talks to one server, and to those that it redirects to.
@@ -60,6 +55,7 @@ pub(crate) struct Client {
     /// What the header `Authorization` holds in requests to `origin`.
     authorization: Option<HeaderValue>,
     proxies: Proxies,
+    patience: Duration,
 }
 
 impl Client {
@@ -72,6 +68,13 @@ impl Client {
             value: without_secrets(&settings.endpoint),
             reason: "expected https://HOST or http://HOST:PORT",
         })?;
+        if endpoint.contains(['?', '#']) {
+            return Err(HubError::Setting {
+                setting: Setting::Endpoint,
+                value: without_secrets(&settings.endpoint),
+                reason: "expected an address without a query (after `?`) and a fragment (after `#`)",
+            });
+        }
         let authorization = settings.token.as_ref().map(authorization).transpose()?;
         let agent = Agent::config_builder()
             .user_agent(USER_AGENT)
@@ -88,7 +91,14 @@ impl Client {
             .timeout_per_read(Some(settings.patience))
             .build()
             .new_agent();
-        Ok(Self { agent, endpoint, origin, authorization, proxies: settings.proxies.clone() })
+        Ok(Self {
+            agent,
+            endpoint,
+            origin,
+            authorization,
+            proxies: settings.proxies.clone(),
+            patience: settings.patience,
+        })
     }
 
     /// The server's address as messages show it: without a password, and without a slash at its end.
@@ -108,11 +118,17 @@ impl Client {
     }
 
     /// Asks about a file; `None` if the revision has no such file.
-    pub fn file(&self, repository: &Repository, revision: &str, file: &str) -> Result<Option<FileInfo>, Failure> {
+    pub fn file(
+        &self,
+        repository: &Repository,
+        revision: &str,
+        file: &str,
+        cancel: &AtomicBool,
+    ) -> Result<Option<FileInfo>, Failure> {
         let mut url = self.file_url(repository, revision, file);
         let mut commit = None;
         for _ in 0..MAX_REDIRECTS {
-            let response = self.send("HEAD", &url, None)?;
+            let (response, _) = self.send("HEAD", &url, None, cancel)?;
             let (status, headers) = (response.status().as_u16(), response.headers());
             commit = headers::commit(headers).map(str::to_owned).or(commit);
             if is_redirect(status) {
@@ -123,11 +139,19 @@ impl Client {
                     url = next;
                     continue;
                 }
+                if commit.is_none() {
+                    let reason =
+                        format!("it redirects to `{}`, as networks do that want a login", without_secrets(&next));
+                    return Err(protocol(&url, reason).into());
+                }
             } else if status != 200 {
                 return match self.refused(repository, revision, &url, status, headers) {
                     None => Ok(None),
                     Some(failure) => Err(failure),
                 };
+            }
+            if commit.is_none() && headers::is_web_page(headers) {
+                return Err(HubError::WebPage { url: without_secrets(&url) }.into());
             }
             let described = headers::file_info(status, headers, commit.as_deref());
             return described.map(Some).map_err(|reason| protocol(&url, reason).into());
@@ -136,70 +160,91 @@ impl Client {
     }
 
     /// Asks what a repository holds.
-    pub fn repository(&self, repository: &Repository, revision: &str) -> Result<Listing, Failure> {
+    pub fn repository(&self, repository: &Repository, revision: &str, cancel: &AtomicBool) -> Result<Listing, Failure> {
         let url = format!("{}/api/models/{repository}/revision/{}", self.endpoint, encode(revision));
-        let (response, url) = self.get(&url, None)?;
-        let status = response.status().as_u16();
+        let (response, route) = self.get(&url, None, cancel)?;
+        let (status, url) = (response.status().as_u16(), &route.url);
         if status != 200 {
-            let failure = self.refused(repository, revision, &url, status, response.headers());
+            let failure = self.refused(repository, revision, url, status, response.headers());
             return Err(failure.unwrap_or_else(|| self.unknown_repository(repository).into()));
         }
+        let web_page = headers::is_web_page(response.headers());
+        let content = Content { start: 0, blocks: blocks(response, MAX_INFO_BYTES + 1), route: route.clone() };
         let mut text = Vec::new();
-        response
-            .into_body()
-            .into_reader()
-            .take(MAX_INFO_BYTES + 1)
-            .read_to_end(&mut text)
-            .map_err(|error| Interruption::Connection { reason: error.to_string() })?;
-        if text.len() as u64 > MAX_INFO_BYTES {
-            return Err(protocol(&url, format!("its listing has more than {MAX_INFO_BYTES} bytes")).into());
+        while let Some(block) = content.next(cancel)? {
+            text.extend(block);
         }
-        parse_listing(&text).map_err(|reason| protocol(&url, reason).into())
+        if text.len() as u64 > MAX_INFO_BYTES {
+            return Err(protocol(url, format!("its listing has more than {MAX_INFO_BYTES} bytes")).into());
+        }
+        if web_page || text.trim_ascii_start().starts_with(b"<") {
+            return Err(HubError::WebPage { url: without_secrets(url) }.into());
+        }
+        parse_listing(&text).map_err(|reason| protocol(url, reason).into())
     }
 
-    /// Fetches a file from this byte on; a server that knows no ranges sends all of it.
-    pub fn content(&self, repository: &Repository, commit: &str, file: &str, start: u64) -> Result<Content, Failure> {
-        let (response, url) = self.get(&self.file_url(repository, commit, file), (start > 0).then_some(start))?;
-        let status = response.status().as_u16();
+    /// Fetches a file of this size from this byte on; a server that knows no ranges sends all of it.
+    pub fn content(
+        &self,
+        repository: &Repository,
+        commit: &str,
+        file: &str,
+        (start, size): (u64, u64),
+        cancel: &AtomicBool,
+    ) -> Result<Content, Failure> {
+        let url = self.file_url(repository, commit, file);
+        let (response, route) = self.get(&url, (start > 0).then_some(start), cancel)?;
+        let (status, url) = (response.status().as_u16(), route.url.as_str());
+        if matches!(status, 200 | 206) && headers::is_web_page(response.headers()) {
+            return Err(HubError::WebPage { url: without_secrets(url) }.into());
+        }
         let start = match status {
             200 => 0,
             206 => {
-                let found = headers::range_start(response.headers()).map_err(|reason| protocol(&url, reason))?;
+                let found = headers::range_start(response.headers()).map_err(|reason| protocol(url, reason))?;
                 if found != start {
                     let reason = format!("asked for bytes from {start}, got bytes from {found}");
-                    return Err(protocol(&url, reason).into());
+                    return Err(protocol(url, reason).into());
                 }
                 start
             }
             // What we have cannot be a beginning of this file.
             416 if start > 0 => return Err(Interruption::Range { from: start }.into()),
             // The addresses of the storage behind the hub expire; the hub gives new ones.
-            _ if !self.is_ours(&url) => {
-                return Err(Interruption::Status { status, message: String::new() }.into());
+            _ if !self.is_ours(url) => {
+                let wait = headers::wait(response.headers());
+                return Err(Interruption::Status { server: server(url), status, message: String::new(), wait }.into());
             }
             _ => {
-                let failure = self.refused(repository, commit, &url, status, response.headers());
+                let failure = self.refused(repository, commit, url, status, response.headers());
                 let missing = || HubError::FileNotFound { repository: repository.to_string(), file: file.to_owned() };
                 return Err(failure.unwrap_or_else(|| missing().into()));
             }
         };
-        Ok(Content { start, reader: Box::new(response.into_body().into_reader()) })
+        // Never more bytes than were announced, whatever comes.
+        Ok(Content { start, blocks: blocks(response, size.saturating_sub(start)), route })
     }
 
-    /// Sends a GET and follows redirects. Also returns the URL that answered.
-    fn get(&self, url: &str, from: Option<u64>) -> Result<(Response<Body>, String), Failure> {
+    /// Sends a GET and follows redirects. Also returns who answered.
+    fn get(&self, url: &str, from: Option<u64>, cancel: &AtomicBool) -> Result<(Response<Body>, Route), Failure> {
         let mut url = url.to_owned();
         for _ in 0..MAX_REDIRECTS {
-            let response = self.send("GET", &url, from)?;
+            let (response, route) = self.send("GET", &url, from, cancel)?;
             if !is_redirect(response.status().as_u16()) {
-                return Ok((response, url));
+                return Ok((response, route));
             }
             url = redirected(&url, response.headers())?;
         }
         Err(too_many_redirects(&url).into())
     }
 
-    fn send(&self, method: &str, url: &str, from: Option<u64>) -> Result<Response<Body>, Failure> {
+    fn send(
+        &self,
+        method: &str,
+        url: &str,
+        from: Option<u64>,
+        cancel: &AtomicBool,
+    ) -> Result<(Response<Body>, Route), Failure> {
         let origin = Origin::of_url(url).ok_or_else(|| protocol(url, "it is not a valid URL".to_owned()))?;
         let mut request = match method {
             "HEAD" => self.agent.head(url),
@@ -211,13 +256,20 @@ impl Client {
         if let Some(from) = from {
             request = request.header("Range", format!("bytes={from}-"));
         }
-        let request = request.config().proxy(self.proxies.choose(&origin)?).build();
-        request.call().map_err(|error| match error {
-            ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
-                protocol(url, shortened(&error.to_string(), MAX_REASON)).into()
-            }
-            error => Interruption::Connection { reason: shortened(&error.to_string(), MAX_REASON) }.into(),
-        })
+        let (proxy, shown) = match self.proxies.choose(&origin)? {
+            Some(chosen) => (Some(chosen.proxy), Some((chosen.setting, chosen.shown))),
+            None => (None, None),
+        };
+        let route = Route { url: url.to_owned(), proxy: shown, patience: self.patience };
+        let request = request.config().proxy(proxy).build();
+        let answers = aside(move |send| {
+            send(request.call());
+        });
+        match next(&answers, cancel)? {
+            Some(Ok(response)) => Ok((response, route)),
+            Some(Err(error)) => Err(fault::of(error, &route)),
+            None => Err(route.broken(format!("the connection with {} was given up", route.server())).into()),
+        }
     }
 
     /// Whether a URL is of the server that the token is for.
@@ -249,16 +301,48 @@ impl Client {
                 endpoint: self.shown_endpoint(),
                 status,
                 message,
+                token: self.authorization.is_some(),
             }),
             (_, 404) => None,
-            (_, 408 | 429 | 500..=599) => Some(Interruption::Status { status, message }.into()),
+            (_, 408 | 429 | 500..=599) => {
+                let (server, wait) = (server(url), headers::wait(headers));
+                Some(Interruption::Status { server, status, message, wait }.into())
+            }
             _ => lasting(HubError::Status { url: without_secrets(url), status, message }),
         }
     }
 
     fn unknown_repository(&self, repository: &Repository) -> HubError {
-        HubError::RepositoryNotFound { repository: repository.to_string(), endpoint: self.shown_endpoint() }
+        HubError::RepositoryNotFound {
+            repository: repository.to_string(),
+            endpoint: self.shown_endpoint(),
+            token: self.authorization.is_some(),
+        }
     }
+}
+
+/// Reads the body of an answer, up to this many bytes of it, while it comes in.
+fn blocks(response: Response<Body>, limit: u64) -> Receiver<Result<Vec<u8>, ureq::Error>> {
+    let mut reader = response.into_body().into_reader().take(limit);
+    aside(move |send| {
+        loop {
+            let mut block = vec![0; BLOCK];
+            match reader.read(&mut block) {
+                Ok(0) => return,
+                Ok(n) => {
+                    block.truncate(n);
+                    if !send(Ok(block)) {
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    send(Err(error.into()));
+                    return;
+                }
+            }
+        }
+    })
 }
 
 /// The header that proves who asks.
@@ -329,7 +413,9 @@ mod tests {
             client.file_url(&repository, "refs/pr/1", "a dir/ü.json"),
             "https://hub.example/org/name/resolve/refs%2Fpr%2F1/a%20dir/%C3%BC.json"
         );
-        for endpoint in ["", "hub.example", "ftp://hub.example", "https://"] {
+        for endpoint in
+            ["", "hub.example", "ftp://hub.example", "https://", "https://hub.example?x=1", "https://hub.example/#a"]
+        {
             let mut settings = HubSettings::new("cache");
             settings.endpoint = endpoint.to_owned();
             assert!(matches!(Client::new(&settings), Err(HubError::Setting { .. })), "{endpoint}");

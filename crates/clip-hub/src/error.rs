@@ -1,10 +1,13 @@
 //! The one error type of the crate.
 
-use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
+
+use clip_files::system_error::describe;
 
 use crate::escape::{Escaped, EscapedPath};
-use crate::interruption::{Interruption, words};
+use crate::interruption::{Interruption, answer, words};
+use crate::setting::Setting;
 
 /// Why a checkpoint could not be found, fetched or checked.
 ///
@@ -15,7 +18,7 @@ use crate::interruption::{Interruption, words};
 #[non_exhaustive]
 pub enum HubError {
     /// A file or folder could not be read or written.
-    #[error("cannot {action} {}: {source}", EscapedPath(path))]
+    #[error("cannot {action} {}: {}", EscapedPath(path), Escaped(&describe(source)))]
     Io {
         /// What was being done: `read`, `write`, `rename`.
         action: &'static str,
@@ -98,6 +101,8 @@ pub enum HubError {
         repository: String,
         /// The server.
         endpoint: String,
+        /// Whether a token was sent.
+        token: bool,
     },
     /// The repository has no such revision.
     #[error("{} has no revision `{}`; expected a branch, a tag or a commit", Escaped(repository), Escaped(revision))]
@@ -130,9 +135,11 @@ pub enum HubError {
         status: u16,
         /// The server's words; empty if it had none.
         message: String,
+        /// Whether a token was sent.
+        token: bool,
     },
     /// The server answered with a status that is neither success nor expected to pass.
-    #[error("{} answered {status}{}", Escaped(url), words(message))]
+    #[error("{} answered {}", Escaped(url), answer(*status, message))]
     Status {
         /// What was asked for.
         url: String,
@@ -143,17 +150,44 @@ pub enum HubError {
     },
     /// The server could not be reached, or the connection broke too often.
     #[error(
-        "cannot download {}: {cause} (gave up after {attempts} attempts); the partial download is kept",
-        Escaped(url)
+        "cannot download {}: {cause} (gave up after {attempts} attempt{}){}",
+        Escaped(url),
+        if *attempts == 1 { "" } else { "s" },
+        if *kept { "; the partial download is kept" } else { "" }
     )]
     Network {
         /// What was asked for.
         url: String,
         /// Tries without a single new byte.
         attempts: u32,
+        /// Whether something of the checkpoint was fetched; the next download goes on from there.
+        kept: bool,
         /// The last failure.
         #[source]
         cause: Interruption,
+    },
+    /// A proxy refuses to connect to the server.
+    #[error(
+        "the proxy {} refuses to connect to {} (HTTP {status}{})",
+        Escaped(proxy),
+        Escaped(server),
+        if *status == 407 { ": the user name and password are missing or wrong" } else { "" }
+    )]
+    Proxy {
+        /// The setting that names it.
+        setting: Setting,
+        /// The proxy, without a password.
+        proxy: String,
+        /// The server that was asked for.
+        server: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// A web page came in place of what was asked for, as in networks that want a login.
+    #[error("expected the answer of a Hugging Face hub from {}, found a web page", Escaped(url))]
+    WebPage {
+        /// What answered.
+        url: String,
     },
     /// The server does not keep to the hub's protocol.
     #[error("{} does not behave like a Hugging Face hub: {}", Escaped(url), Escaped(reason))]
@@ -205,33 +239,8 @@ pub enum HubError {
         missing: String,
     },
     /// The caller asked to stop. What was fetched is kept.
-    #[error("cancelled; the partial download is kept")]
+    #[error("cancelled")]
     Cancelled,
-}
-
-/// A setting that can be wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Setting {
-    /// [`HubSettings::endpoint`](crate::HubSettings::endpoint).
-    Endpoint,
-    /// [`HubSettings::token`](crate::HubSettings::token).
-    Token,
-    /// [`Proxies::http`](crate::Proxies::http).
-    HttpProxy,
-    /// [`Proxies::https`](crate::Proxies::https).
-    HttpsProxy,
-}
-
-impl fmt::Display for Setting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Endpoint => "the hub's address",
-            Self::Token => "the token",
-            Self::HttpProxy => "the proxy for http",
-            Self::HttpsProxy => "the proxy for https",
-        })
-    }
 }
 
 /// What can be done about an error.
@@ -257,14 +266,29 @@ pub enum Remedy {
     CorrectSetting(Setting),
     /// Check the repository's name; if it is private, set a token that may read it
     /// ([`HubSettings::token`](crate::HubSettings::token)).
-    CheckNameOrToken,
+    CheckNameOrToken {
+        /// Whether a token was sent, and does not suffice.
+        token: bool,
+    },
     /// Accept the repository's conditions on its page, and set a token of the account that did.
     AcceptConditions {
         /// The repository's page.
         page: String,
+        /// Whether a token was sent, and does not suffice.
+        token: bool,
     },
     /// Try again later: the server is at fault.
     TryLater,
+    /// Try again when this time has passed; the server asks for that.
+    TryAfter(Duration),
+    /// Check that there is a network, and the setting of the proxy if the request went through one.
+    CheckConnection {
+        /// The setting that names the proxy.
+        proxy: Option<Setting>,
+    },
+    /// Check the server's address ([`HubSettings::endpoint`](crate::HubSettings::endpoint)), and whether the network wants
+    /// a login.
+    CheckServer,
     /// Do the same again: what was fetched is kept, and the download goes on where it stopped.
     Resume,
     /// Do the same again from the beginning; if it fails in the same way, the server or something on the way to it is
@@ -282,12 +306,21 @@ impl HubError {
             Self::Setting { setting, .. } => Some(Remedy::CorrectSetting(*setting)),
             Self::NotCached { name, .. } => Some(Remedy::Download { name: name.clone() }),
             Self::Offline { name, .. } => Some(Remedy::AllowNetwork { name: name.clone() }),
-            Self::RepositoryNotFound { .. } => Some(Remedy::CheckNameOrToken),
-            Self::Denied { repository, endpoint, .. } => {
-                Some(Remedy::AcceptConditions { page: format!("{endpoint}/{repository}") })
+            Self::RepositoryNotFound { token, .. } => Some(Remedy::CheckNameOrToken { token: *token }),
+            Self::Denied { repository, endpoint, token, .. } => {
+                Some(Remedy::AcceptConditions { page: format!("{endpoint}/{repository}"), token: *token })
             }
-            Self::Status { .. } => Some(Remedy::TryLater),
-            Self::Network { .. } | Self::Cancelled => Some(Remedy::Resume),
+            // It is gone, or not to be had for legal reasons: nobody can do anything about that.
+            Self::Status { status: 410 | 451, .. } => None,
+            Self::Status { .. } | Self::Protocol { .. } | Self::WebPage { .. } => Some(Remedy::CheckServer),
+            Self::Proxy { setting, .. } => Some(Remedy::CorrectSetting(*setting)),
+            Self::Network { kept, cause, .. } => Some(match cause {
+                Interruption::Status { wait: Some(wait), .. } => Remedy::TryAfter(*wait),
+                _ if *kept => Remedy::Resume,
+                Interruption::Connection { proxy, .. } => Remedy::CheckConnection { proxy: *proxy },
+                _ => Remedy::TryLater,
+            }),
+            Self::Cancelled => Some(Remedy::Resume),
             Self::WrongHash { .. } => Some(Remedy::TryAgain),
             Self::PickleOnly { .. } => Some(Remedy::ConvertWeights),
             Self::Io { .. }
@@ -296,7 +329,6 @@ impl HubError {
             | Self::ShardIndex { .. }
             | Self::RevisionNotFound { .. }
             | Self::FileNotFound { .. }
-            | Self::Protocol { .. }
             | Self::NoCheckpoint { .. } => None,
         }
     }
@@ -311,8 +343,9 @@ mod tests {
         let s = || text.to_owned();
         let path = || PathBuf::from(text);
         let causes = [
-            Interruption::Status { status: 503, message: s() },
-            Interruption::Connection { reason: s() },
+            Interruption::Status { server: s(), status: 503, message: s(), wait: None },
+            Interruption::Status { server: s(), status: 429, message: s(), wait: Some(Duration::from_secs(3600)) },
+            Interruption::Connection { reason: s(), proxy: Some(Setting::HttpProxy) },
             Interruption::Range { from: 1 },
             Interruption::Ended { at: 1, size: 2 },
         ];
@@ -325,18 +358,27 @@ mod tests {
             HubError::ShardIndex { path: path(), reason: s() },
             HubError::NotCached { name: s(), cache: path(), missing: s() },
             HubError::Offline { name: s(), cache: path(), missing: s() },
-            HubError::RepositoryNotFound { repository: s(), endpoint: s() },
+            HubError::RepositoryNotFound { repository: s(), endpoint: s(), token: true },
             HubError::RevisionNotFound { repository: s(), revision: s() },
             HubError::FileNotFound { repository: s(), file: s() },
-            HubError::Denied { repository: s(), endpoint: s(), status: 403, message: s() },
+            HubError::Denied { repository: s(), endpoint: s(), status: 403, message: s(), token: false },
             HubError::Status { url: s(), status: 400, message: s() },
             HubError::Protocol { url: s(), reason: s() },
+            HubError::WebPage { url: s() },
+            HubError::Proxy { setting: Setting::HttpProxy, proxy: s(), server: s(), status: 407 },
             HubError::WrongHash { repository: s(), file: s(), expected: "1".to_owned(), found: "2".to_owned() },
             HubError::PickleOnly { repository: s(), found: s() },
             HubError::NoCheckpoint { repository: s(), missing: s() },
             HubError::Cancelled,
         ];
-        errors.extend(causes.map(|cause| HubError::Network { url: s(), attempts: 5, cause }));
+        for cause in causes {
+            errors.extend([true, false].map(|kept| HubError::Network {
+                url: s(),
+                attempts: 5,
+                kept,
+                cause: cause.clone(),
+            }));
+        }
         errors
     }
 
@@ -360,9 +402,12 @@ mod tests {
             Remedy::CorrectSetting(Setting::Endpoint),
             Remedy::Download { name: name() },
             Remedy::AllowNetwork { name: name() },
-            Remedy::CheckNameOrToken,
-            Remedy::AcceptConditions { page: "x/x".to_owned() },
+            Remedy::CheckNameOrToken { token: true },
+            Remedy::AcceptConditions { page: "x/x".to_owned(), token: false },
             Remedy::TryLater,
+            Remedy::TryAfter(Duration::from_secs(3600)),
+            Remedy::CheckConnection { proxy: Some(Setting::HttpProxy) },
+            Remedy::CheckServer,
             Remedy::Resume,
             Remedy::TryAgain,
             Remedy::ConvertWeights,
@@ -379,5 +424,14 @@ mod tests {
                 assert!(!message.contains(word), "{message}");
             }
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_systems_reason_is_said_once_and_without_its_number() {
+        // EISDIR has the same number on all Unixes.
+        let source = std::io::Error::from_raw_os_error(21);
+        let error = HubError::Io { action: "open", path: "/c/x.lock".into(), source };
+        assert_eq!(error.to_string(), "cannot open /c/x.lock: is a directory");
     }
 }

@@ -47,6 +47,13 @@ pub(crate) fn without_secrets(url: &str) -> String {
     format!("{scheme}{colon}{host}{path}")
 }
 
+/// The host of a URL with its port, as messages show it.
+pub(crate) fn server(url: &str) -> String {
+    let url = without_secrets(url);
+    let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+    rest.split('/').next().unwrap_or_default().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

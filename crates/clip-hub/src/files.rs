@@ -56,7 +56,8 @@ impl Layout {
 /// The index of weights in several files.
 pub(crate) const SHARD_INDEX: &str = "model.safetensors.index.json";
 
-/// Chooses, from the names of all files in a repository, those that make up a checkpoint.
+/// Chooses, from the names of all files in a repository, those that make up a checkpoint. Of weights in several files that is
+/// their index, which names the others.
 ///
 /// Repositories often hold both layouts; then open_clip's is chosen, since it says more about preprocessing.
 ///
@@ -72,8 +73,8 @@ pub(crate) fn choose(repository: &Repository, names: &BTreeSet<String>) -> Resul
         if has(layout.weights()) {
             files.push(layout.weights().to_owned());
         } else if layout == Layout::HuggingFace && has(SHARD_INDEX) {
+            // It names the shards.
             files.push(SHARD_INDEX.to_owned());
-            files.extend(names.iter().filter(|name| is_shard(name)).cloned());
         } else {
             return None;
         }
@@ -94,14 +95,6 @@ pub(crate) fn choose(repository: &Repository, names: &BTreeSet<String>) -> Resul
     };
     files.extend(AUXILIARY.iter().filter(|name| has(name)).map(|name| (*name).to_owned()));
     Ok(files)
-}
-
-/// `model-00001-of-00003.safetensors`.
-fn is_shard(name: &str) -> bool {
-    name.strip_prefix("model-")
-        .and_then(|rest| rest.strip_suffix(".safetensors"))
-        .and_then(|numbers| numbers.split_once("-of-"))
-        .is_some_and(|(n, of)| [n, of].iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit())))
 }
 
 fn is_pickle(name: &str) -> bool {
@@ -208,12 +201,8 @@ mod tests {
         ];
         assert_eq!(
             chosen(&sharded).unwrap(),
-            [
-                "config.json",
-                "model.safetensors.index.json",
-                "model-00001-of-00002.safetensors",
-                "model-00002-of-00002.safetensors"
-            ]
+            ["config.json", "model.safetensors.index.json"],
+            "the index names the shards"
         );
     }
 

@@ -1,5 +1,7 @@
 //! What a hub's answers say in their headers. All of it is a stranger's text.
 
+use std::time::Duration;
+
 use ureq::http::HeaderMap;
 
 use crate::digest::Digest;
@@ -46,6 +48,16 @@ pub(crate) fn error_code(headers: &HeaderMap) -> Option<&str> {
 /// The hub's words for what went wrong; empty if it has none.
 pub(crate) fn error_message(headers: &HeaderMap) -> String {
     shortened(header(headers, "x-error-message").unwrap_or_default(), SHOWN)
+}
+
+/// How long the server asks to wait, where it says so in seconds.
+pub(crate) fn wait(headers: &HeaderMap) -> Option<Duration> {
+    header(headers, "retry-after").and_then(|seconds| number(seconds.trim())).map(Duration::from_secs)
+}
+
+/// Whether the answer is a page for people, such as the login of a hotel's network.
+pub(crate) fn is_web_page(headers: &HeaderMap) -> bool {
+    header(headers, "content-type").is_some_and(|kind| kind.trim().to_ascii_lowercase().starts_with("text/html"))
 }
 
 /// Reads what the headers of an answer with this status say about a file. `commit` may come from an earlier redirect.
@@ -168,6 +180,15 @@ mod tests {
             assert!(range_start(&headers(&[("content-range", text)])).is_err(), "{text}");
         }
         assert!(range_start(&HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn how_long_to_wait() {
+        let wait = |text: &str| wait(&headers(&[("retry-after", text)]));
+        assert_eq!(wait("3600"), Some(Duration::from_secs(3600)));
+        for text in ["", "-1", "1.5", "soon", "99999999999999999999"] {
+            assert_eq!(wait(text), None, "{text}");
+        }
     }
 
     #[test]

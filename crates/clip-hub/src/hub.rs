@@ -81,9 +81,7 @@ impl Hub {
     /// The same; the error says what is missing.
     pub(crate) fn find(&self, checkpoint: &Checkpoint) -> Result<Located, String> {
         let Checkpoint { repository, revision, files, .. } = checkpoint;
-        let Some(Snapshot { folder, commit }) = self.cache.snapshot(repository, revision) else {
-            return Err(format!("nothing of {repository} is cached"));
-        };
+        let Snapshot { folder, commit } = self.cache.look_up(repository, revision)?;
         match files::missing(&folder, files.as_deref()) {
             Some(missing) => Err(missing),
             None => Ok(Located { folder, commit }),

@@ -13,12 +13,14 @@
 //! which [`Proxies`], and whether to use the network at all. Errors name no options or commands; what can be done about
 //! one is its [`Remedy`].
 
+mod aside;
 mod cache;
 mod catalogue;
 mod client;
 mod digest;
 mod error;
 mod escape;
+mod fault;
 mod files;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
@@ -37,12 +39,13 @@ mod pull;
 mod recommend;
 mod repository;
 mod resolve;
+mod setting;
 mod settings;
 mod verify;
 
 pub use cache::{Cache, Snapshot};
 pub use catalogue::{Catalogue, Entry, Figure, Retrieval};
-pub use error::{HubError, Remedy, Setting};
+pub use error::{HubError, Remedy};
 pub use files::Layout;
 pub use hub::{Checkpoint, Hub, Located};
 pub use interruption::Interruption;
@@ -53,5 +56,6 @@ pub use pull::Pulled;
 pub use recommend::Machine;
 pub use repository::Repository;
 pub use resolve::{Named, Resolved};
+pub use setting::Setting;
 pub use settings::{HubSettings, Token};
 pub use verify::{CheckedFile, FileState, Verified};

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::HubError;
-use crate::cache::{beside, create_parent, remove, rename};
+use crate::cache::{beside, create_parent, remove, replace};
 
 /// Ways to have one content under two names, best first: what other programs expect, what takes no space, what works
 /// everywhere.
@@ -41,7 +41,7 @@ fn place_by(means: &[Means], snapshot: &Path, file: &str, blob: &Path) -> Result
         };
         match made {
             Ok(()) => {
-                rename(&temporary, &pointer)?;
+                replace(&temporary, &pointer)?;
                 return Ok(pointer);
             }
             Err(error) => failure = error,

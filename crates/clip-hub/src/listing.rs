@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
+use serde_json::Value;
 
 use crate::escape::shortened;
 use crate::repository::{is_commit, is_file_name};
@@ -24,23 +24,23 @@ pub(crate) struct Listing {
 /// # Errors
 /// What was expected and found.
 pub(crate) fn parse_listing(json: &[u8]) -> Result<Listing, String> {
-    #[derive(Deserialize)]
-    struct Info {
-        sha: String,
-        #[serde(default)]
-        siblings: Vec<Sibling>,
+    let expected = "expected a JSON object with the commit as `sha` and the files as `siblings`";
+    let info: Value = serde_json::from_slice(json)
+        .map_err(|_| format!("{expected}, found `{}`", shortened(&String::from_utf8_lossy(json), SHOWN)))?;
+    let found = |value: &Value| format!("{expected}, found `{}`", shortened(&value.to_string(), SHOWN));
+    let sha = info.get("sha").and_then(Value::as_str).ok_or_else(|| found(&info))?;
+    if !is_commit(sha) {
+        return Err(format!("expected a commit as its `sha`, found `{}`", shortened(sha, SHOWN)));
     }
-    #[derive(Deserialize)]
-    struct Sibling {
-        rfilename: String,
-    }
-    let info: Info = serde_json::from_slice(json).map_err(|error| shortened(&error.to_string(), SHOWN))?;
-    if !is_commit(&info.sha) {
-        return Err(format!("expected a commit as its `sha`, found `{}`", shortened(&info.sha, SHOWN)));
-    }
+    let siblings = match info.get("siblings") {
+        None | Some(Value::Null) => <&[Value]>::default(),
+        Some(files) => files.as_array().ok_or_else(|| found(files))?.as_slice(),
+    };
+    let names = siblings.iter().map(|file| file.get("rfilename").and_then(Value::as_str).ok_or_else(|| found(file)));
+    let names: Vec<&str> = names.collect::<Result<_, _>>()?;
     // Names that would lead out of the folder are none of ours.
-    let files = info.siblings.into_iter().map(|file| file.rfilename).filter(|name| is_file_name(name)).collect();
-    Ok(Listing { commit: info.sha.to_ascii_lowercase(), files })
+    let files = names.into_iter().filter(|name| is_file_name(name)).map(str::to_owned).collect();
+    Ok(Listing { commit: sha.to_ascii_lowercase(), files })
 }
 
 #[cfg(test)]
@@ -55,7 +55,8 @@ mod tests {
         assert_eq!(listing.commit, "0123456789abcdef0123456789abcdef01234567");
         assert_eq!(listing.files.iter().collect::<Vec<_>>(), ["a/b.json"]);
         for json in ["", "{}", "[]", r#"{"sha":"main"}"#, r#"{"sha":"../../../../../../../../../../../../../../"}"#] {
-            parse_listing(json.as_bytes()).unwrap_err();
+            let reason = parse_listing(json.as_bytes()).unwrap_err();
+            assert!(reason.starts_with("expected a ") && reason.contains(", found `"), "{reason}");
         }
     }
 }

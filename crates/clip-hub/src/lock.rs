@@ -27,11 +27,7 @@ impl Lock {
     /// [`HubError::Io`], and [`HubError::Cancelled`] if `cancel` says so.
     pub fn take(path: &Path, waiting: impl FnOnce(), cancel: &AtomicBool) -> Result<Self, HubError> {
         create_parent(path)?;
-        let file = File::options()
-            .create(true)
-            .write(true)
-            .truncate(false)
-            .open(path)
+        let file = clip_files::regular::open_with(File::options().create(true).write(true).truncate(false), path)
             .map_err(|source| HubError::Io { action: "open", path: path.to_owned(), source })?;
         let mut waiting = Some(waiting);
         while let Err(TryLockError::WouldBlock) = file.try_lock() {

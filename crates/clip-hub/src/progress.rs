@@ -1,6 +1,7 @@
 //! What a download tells its caller, and how the caller ends it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::HubError;
 use crate::interruption::Interruption;
@@ -43,6 +44,8 @@ pub enum PullEvent<'a> {
         file: &'a str,
         /// Why.
         cause: &'a Interruption,
+        /// How long it is waited before.
+        pause: Duration,
     },
     /// Another process fetches the same file; it is waited for.
     Waiting {

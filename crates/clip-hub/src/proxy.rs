@@ -4,9 +4,9 @@ use std::fmt;
 
 use ureq::{Proxy, ProxyProtocol};
 
-use crate::error::Setting;
-use crate::escape::without_secrets;
+use crate::escape::{server, without_secrets};
 use crate::location::Origin;
+use crate::setting::Setting;
 use crate::{HubError, NoProxy};
 
 /// The proxies to go through: one for each scheme of the address that is asked for, and the hosts that are reached
@@ -22,12 +22,22 @@ pub struct Proxies {
     pub except: NoProxy,
 }
 
+/// A proxy that a request goes through.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    pub proxy: Proxy,
+    /// The setting that names it.
+    pub setting: Setting,
+    /// How messages show it.
+    pub shown: String,
+}
+
 impl Proxies {
     /// The proxy for an origin; `None` to connect directly.
     ///
     /// # Errors
     /// [`HubError::Setting`] if it cannot be used.
-    pub(crate) fn choose(&self, origin: &Origin) -> Result<Option<Proxy>, HubError> {
+    pub(crate) fn choose(&self, origin: &Origin) -> Result<Option<Chosen>, HubError> {
         let (setting, proxy) = match origin.is_encrypted() {
             true => (Setting::HttpsProxy, &self.https),
             false => (Setting::HttpProxy, &self.http),
@@ -38,7 +48,9 @@ impl Proxies {
         let wrong = |reason| HubError::Setting { setting, value: without_secrets(proxy), reason };
         let parsed = Proxy::new(proxy).map_err(|_| wrong("it cannot be used; expected http://HOST:PORT"))?;
         match parsed.protocol() {
-            ProxyProtocol::Http | ProxyProtocol::Https if !parsed.host().is_empty() => Ok(Some(parsed)),
+            ProxyProtocol::Http | ProxyProtocol::Https if !parsed.host().is_empty() => {
+                Ok(Some(Chosen { proxy: parsed, setting, shown: server(proxy) }))
+            }
             ProxyProtocol::Http | ProxyProtocol::Https => Err(wrong("it names no host; expected http://HOST:PORT")),
             _ => Err(wrong("SOCKS proxies are not supported; expected http://HOST:PORT")),
         }
@@ -62,7 +74,7 @@ mod tests {
 
     fn host(proxies: &Proxies, url: &str) -> Option<String> {
         let origin = Origin::of_url(url).unwrap();
-        proxies.choose(&origin).unwrap().map(|proxy| proxy.host().to_owned())
+        proxies.choose(&origin).unwrap().map(|chosen| chosen.proxy.host().to_owned())
     }
 
     #[test]

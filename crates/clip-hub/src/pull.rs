@@ -1,14 +1,19 @@
 //! Downloads: a plan of files, each resumed, checked and only then made visible.
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use clip_files::{kind, regular};
+
+use crate::aside::MOMENT;
 use crate::cache::{create_parent, remove, rename};
-use crate::client::{Client, Failure, pause};
+use crate::client::{Client, pause};
 use crate::escape::without_secrets;
+use crate::fault::Failure;
 use crate::files::{self, AUXILIARY, SHARD_INDEX};
 use crate::headers::FileInfo;
 use crate::interruption::Interruption;
@@ -18,10 +23,8 @@ use crate::progress::{PullEvent, PullProgress, go_on};
 use crate::repository::is_file_name;
 use crate::{Checkpoint, Hub, HubError};
 
-/// How many bytes are read from the network at a time.
-const BLOCK: usize = 1 << 16;
-/// How long a pause goes on before it is checked again whether to stop.
-const MOMENT: Duration = Duration::from_millis(50);
+/// The longest time that a server may ask to wait before the next try; whoever asks for more is given up.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// The result of a download.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +54,9 @@ impl Hub {
     /// The branch's reference is moved last, so that an interrupted update leaves the older snapshot in use. Without
     /// network ([`HubSettings::offline`](crate::HubSettings::offline)) what the cache holds is returned as it is.
     ///
-    /// `cancel` is looked at between blocks and while waiting; what was fetched until then is kept.
+    /// `cancel` is looked at between blocks and while waiting, also for a server that does not answer; what was fetched
+    /// until then is kept. A thread may be left that waits for that server, for as long as
+    /// [`HubSettings::patience`](crate::HubSettings::patience) says.
     ///
     /// # Errors
     /// Whatever is wrong with the name, the server, the connection, the content or the disk.
@@ -103,7 +108,6 @@ impl Pull<'_> {
             self.tell(PullEvent::Bytes { done: self.done })?;
         }
         let folder = self.hub.cache.snapshot_folder(&self.checkpoint.repository, &commit);
-        self.check_shards(&folder)?;
         self.hub.cache.set_reference(&self.checkpoint.repository, &self.checkpoint.revision, &commit)?;
         Ok(Pulled { folder, commit, files: plan.len(), bytes, fetched: self.fetched })
     }
@@ -111,7 +115,7 @@ impl Pull<'_> {
     /// All files with what the server says about them, small ones first: what is wrong with a configuration shows before
     /// gigabytes of weights are fetched.
     fn plan(&mut self) -> Result<(String, Vec<Planned>), HubError> {
-        let checkpoint = self.checkpoint;
+        let (checkpoint, cancel) = (self.checkpoint, self.cancel);
         let repository = &checkpoint.repository;
         let (mut commit, required, optional) = match &checkpoint.files {
             Some(files) => {
@@ -121,15 +125,18 @@ impl Pull<'_> {
             None => {
                 let url = self.client.page(repository);
                 let listed = self.retrying(&url, repository.as_str(), |client| {
-                    client.repository(repository, &checkpoint.revision)
+                    client.repository(repository, &checkpoint.revision, cancel)
                 })?;
                 (Some(listed.commit), files::choose(repository, &listed.files)?, Vec::new())
             }
         };
         let mut plan: Vec<Planned> = Vec::new();
-        for (name, is_required) in
-            required.into_iter().map(|name| (name, true)).chain(optional.into_iter().map(|name| (name, false)))
-        {
+        let mut wanted: VecDeque<(String, bool)> = required
+            .into_iter()
+            .map(|name| (name, true))
+            .chain(optional.into_iter().map(|name| (name, false)))
+            .collect();
+        while let Some((name, is_required)) = wanted.pop_front() {
             // Listings and the catalogue hold no others, but a caller may.
             if !is_file_name(&name) {
                 return Err(HubError::FileNotFound { repository: repository.to_string(), file: name });
@@ -137,11 +144,19 @@ impl Pull<'_> {
             // All files of one commit, whatever happens to the branch meanwhile.
             let revision = commit.as_deref().unwrap_or(&checkpoint.revision).to_owned();
             let url = self.client.file_url(repository, &revision, &name);
-            let info = self.retrying(&url, &name, |client| client.file(repository, &revision, &name))?;
+            let info = self.retrying(&url, &name, |client| client.file(repository, &revision, &name, cancel))?;
             match info {
                 Some(info) => {
-                    commit.get_or_insert_with(|| info.commit.clone());
-                    plan.push(Planned { name, info });
+                    let commit = commit.get_or_insert_with(|| info.commit.clone());
+                    let file = Planned { name, info };
+                    // Which other files there are stands in this one.
+                    if file.name == SHARD_INDEX && checkpoint.files.is_none() {
+                        self.bring(commit, &file)?;
+                        self.done = 0;
+                        let index = self.places(commit, &file).0;
+                        wanted.extend(files::shards(&index)?.into_iter().map(|name| (name, true)));
+                    }
+                    plan.push(file);
                 }
                 None if is_required => {
                     return Err(HubError::FileNotFound { repository: repository.to_string(), file: name });
@@ -155,18 +170,6 @@ impl Pull<'_> {
             missing: "it has no files".to_owned(),
         })?;
         Ok((commit, plan))
-    }
-
-    /// Every shard that the index names must be there.
-    fn check_shards(&self, folder: &Path) -> Result<(), HubError> {
-        let index = folder.join(SHARD_INDEX);
-        if self.checkpoint.files.is_some() || folder.join("model.safetensors").exists() || !index.exists() {
-            return Ok(());
-        }
-        match files::shards(&index)?.into_iter().find(|name| !folder.join(name).is_file()) {
-            Some(file) => Err(HubError::FileNotFound { repository: self.checkpoint.repository.to_string(), file }),
-            None => Ok(()),
-        }
     }
 
     /// Bytes of a file that need not be fetched, unless they turn out to be damaged.
@@ -223,7 +226,7 @@ impl Pull<'_> {
         let url = self.client.file_url(&self.checkpoint.repository, commit, &file.name);
         let (mut failures, mut resumed, mut restarted) = (0, false, false);
         loop {
-            let mut have = fs::metadata(&partial).map_or(0, |metadata| metadata.len());
+            let mut have = length_of_partial(&partial)?;
             if have > size {
                 remove(&partial)?;
                 have = 0;
@@ -235,14 +238,14 @@ impl Pull<'_> {
                     Ok(()) => {}
                     Err(Failure::Lasting(error)) => return Err(error),
                     Err(Failure::Passing(cause)) => {
-                        let now = fs::metadata(&partial).map_or(0, |metadata| metadata.len());
+                        let now = length_of_partial(&partial)?;
                         failures = if now > have { 1 } else { failures + 1 };
-                        self.after_failure(&url, &file.name, failures, cause)?;
+                        self.after_failure(&url, &file.name, failures, begun + now > 0, cause)?;
                         continue;
                     }
                 }
             } else if size == 0 {
-                write(&partial, &[])?;
+                open_partial(&partial)?;
             }
             self.tell(PullEvent::Checking { file: &file.name })?;
             let found = digest.of_file(&partial, self.cancel)?;
@@ -270,8 +273,8 @@ impl Pull<'_> {
 
     /// Appends to the partial file until it has the file's size.
     fn transfer(&mut self, commit: &str, file: &Planned, partial: &Path, have: u64, begun: u64) -> Result<(), Failure> {
-        let content = self.client.content(&self.checkpoint.repository, commit, &file.name, have);
-        let content = match content {
+        let (repository, size) = (&self.checkpoint.repository, file.info.size);
+        let content = match self.client.content(repository, commit, &file.name, (have, size), self.cancel) {
             Ok(content) => content,
             Err(Failure::Passing(cause @ Interruption::Range { .. })) => {
                 remove(partial)?;
@@ -280,29 +283,20 @@ impl Pull<'_> {
             Err(failure) => return Err(failure),
         };
         let io = |source| HubError::Io { action: "write", path: partial.to_owned(), source };
-        let mut out = File::options().create(true).write(true).truncate(false).open(partial).map_err(io)?;
+        let mut out = open_partial(partial)?;
         // A server without ranges starts from the beginning.
         out.set_len(content.start).map_err(io)?;
         io::Seek::seek(&mut out, io::SeekFrom::End(0)).map_err(io)?;
         let mut have = content.start;
-        // Never more bytes than were announced, whatever comes.
-        let mut reader = content.reader.take(file.info.size - have);
-        let mut block = vec![0; BLOCK];
         loop {
             self.tell(PullEvent::Bytes { done: begun + have })?;
-            match reader.read(&mut block) {
-                Ok(0) if have < file.info.size => {
-                    return Err(Interruption::Ended { at: have, size: file.info.size }.into());
-                }
-                Ok(0) => break,
-                Ok(n) => {
-                    out.write_all(&block[..n]).map_err(io)?;
-                    have += n as u64;
-                    self.fetched += n as u64;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Interruption::Connection { reason: error.to_string() }.into()),
-            }
+            let Some(block) = content.next(self.cancel)? else { break };
+            out.write_all(&block).map_err(io)?;
+            have += block.len() as u64;
+            self.fetched += block.len() as u64;
+        }
+        if have < size {
+            return Err(Interruption::Ended { at: have, size }.into());
         }
         out.sync_all().map_err(io)?;
         Ok(())
@@ -323,20 +317,29 @@ impl Pull<'_> {
                 Err(Failure::Lasting(error)) => return Err(error),
                 Err(Failure::Passing(cause)) => {
                     failures += 1;
-                    self.after_failure(url, name, failures, cause)?;
+                    self.after_failure(url, name, failures, self.done > 0, cause)?;
                 }
             }
         }
     }
 
-    /// Gives up after too many failures, and otherwise waits a while.
-    fn after_failure(&self, url: &str, file: &str, failures: u32, cause: Interruption) -> Result<(), HubError> {
+    /// Gives up after too many failures, and otherwise waits a while, or as long as the server asks to.
+    fn after_failure(
+        &self,
+        url: &str,
+        file: &str,
+        failures: u32,
+        kept: bool,
+        cause: Interruption,
+    ) -> Result<(), HubError> {
         let settings = &self.hub.settings;
-        if failures >= settings.attempts.max(1) {
-            return Err(HubError::Network { url: without_secrets(url), attempts: failures, cause });
+        let asked = cause.wait().unwrap_or_default();
+        if failures >= settings.attempts.max(1) || asked > LONGEST_WAIT {
+            return Err(HubError::Network { url: without_secrets(url), attempts: failures, kept, cause });
         }
-        let until = Instant::now() + pause(settings.pause, failures);
-        self.tell(PullEvent::Retrying { file, cause: &cause })?;
+        let pause = pause(settings.pause, failures).max(asked);
+        let until = Instant::now() + pause;
+        self.tell(PullEvent::Retrying { file, cause: &cause, pause })?;
         while let Some(rest) = until.checked_duration_since(Instant::now()).filter(|rest| !rest.is_zero()) {
             std::thread::sleep(rest.min(MOMENT));
             go_on(self.cancel)?;
@@ -350,6 +353,26 @@ impl Pull<'_> {
     }
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), HubError> {
-    fs::write(path, bytes).map_err(|source| HubError::Io { action: "write", path: path.to_owned(), source })
+/// How many bytes of a blob have been fetched. What other programs would write through, a link, is removed.
+fn length_of_partial(path: &Path) -> Result<u64, HubError> {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(0) };
+    if metadata.is_symlink() {
+        remove(path)?;
+        return Ok(0);
+    }
+    if !metadata.is_file() {
+        let reason = format!("expected a file, found {}", kind::name(metadata.file_type()));
+        let source = io::Error::new(io::ErrorKind::InvalidInput, reason);
+        return Err(HubError::Io { action: "write", path: path.to_owned(), source });
+    }
+    Ok(metadata.len())
+}
+
+/// Opens the part of a blob that was fetched, or creates it.
+fn open_partial(path: &Path) -> Result<File, HubError> {
+    regular::open_with(File::options().create(true).write(true).truncate(false), path).map_err(|source| HubError::Io {
+        action: "write",
+        path: path.to_owned(),
+        source,
+    })
 }

@@ -4,9 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use clip_files::system_error;
+
 use crate::cache::Snapshot;
-use crate::client::{Client, Failure};
+use crate::client::Client;
 use crate::digest::Digest;
+use crate::escape::Escaped;
+use crate::fault::Failure;
+use crate::files::AUXILIARY;
 use crate::progress::{PullEvent, PullProgress, go_on};
 use crate::{Checkpoint, Hub, HubError, files};
 
@@ -24,6 +29,9 @@ pub struct Verified {
     pub files: Vec<CheckedFile>,
     /// What is missing, if anything is.
     pub missing: Option<String>,
+    /// Why it is not known whether files are gone without a trace: the server, which knows them all, could not be asked.
+    /// `None` if it was.
+    pub unlisted: Option<String>,
 }
 
 impl Verified {
@@ -65,7 +73,8 @@ pub enum FileState {
 
 impl Hub {
     /// Hashes every file that the cache holds of a checkpoint. A blob's name is its hash; for files that another program
-    /// stored without blobs the server is asked, where the network may be used.
+    /// stored without blobs the server is asked, where the network may be used. There it is also asked which files there are:
+    /// what was removed with its link leaves no trace.
     ///
     /// # Errors
     /// [`HubError::NotCached`] if there is nothing to verify, [`HubError::Io`], [`HubError::Cancelled`].
@@ -75,15 +84,13 @@ impl Hub {
         progress: &dyn PullProgress,
         cancel: &AtomicBool,
     ) -> Result<Verified, HubError> {
-        let Some(Snapshot { folder, commit }) = self.cache.snapshot(&checkpoint.repository, &checkpoint.revision)
-        else {
-            return Err(HubError::NotCached {
-                name: checkpoint.name.clone(),
-                cache: self.cache.root().to_owned(),
-                missing: format!("nothing of {} is cached", checkpoint.repository),
-            });
-        };
-        let mut names = Vec::new();
+        let found = self.cache.look_up(&checkpoint.repository, &checkpoint.revision);
+        let Snapshot { folder, commit } = found.map_err(|missing| HubError::NotCached {
+            name: checkpoint.name.clone(),
+            cache: self.cache.root().to_owned(),
+            missing,
+        })?;
+        let (mut names, mut missing) = (Vec::new(), None);
         list(&folder, "", MAX_DEPTH, &mut names)?;
         names.sort();
         let client = self.client()?;
@@ -92,8 +99,17 @@ impl Hub {
             progress.event(PullEvent::Checking { file: &name });
             go_on(cancel)?;
             let path = folder.join(&name);
-            // A link to a blob that is gone, or something that is no file. If it is needed, it is reported as missing.
-            let Some(metadata) = fs::metadata(&path).ok().filter(fs::Metadata::is_file) else { continue };
+            let metadata = match fs::metadata(&path) {
+                Ok(metadata) if metadata.is_file() => metadata,
+                // Something that is no file. If it is needed, it is reported as missing.
+                Ok(_) => continue,
+                // Whoever made the link had the file.
+                Err(error) if system_error::says_missing(&error) => {
+                    missing.get_or_insert_with(|| format!("`{}` is missing: its link leads nowhere", Escaped(&name)));
+                    continue;
+                }
+                Err(source) => return Err(HubError::Io { action: "read", path, source }),
+            };
             let state = match self.published(checkpoint, &commit, &name, &path, client.as_ref(), cancel)? {
                 Ok(expected) => {
                     let found = expected.of_file(&path, cancel)?;
@@ -107,8 +123,42 @@ impl Hub {
             };
             checked.push(CheckedFile { name, bytes: metadata.len(), state });
         }
-        let missing = files::missing(&folder, checkpoint.files.as_deref());
-        Ok(Verified { folder, commit, files: checked, missing })
+        let missing = files::missing(&folder, checkpoint.files.as_deref()).or(missing);
+        let (missing, unlisted) = match missing {
+            Some(missing) => (Some(missing), None),
+            None => match self.published_names(checkpoint, &commit, client.as_ref(), cancel)? {
+                Ok(names) => {
+                    let gone = names.into_iter().find(|name| !folder.join(name).is_file());
+                    (gone.map(|name| format!("`{}` is missing", Escaped(&name))), None)
+                }
+                Err(reason) => (None, Some(reason)),
+            },
+        };
+        Ok(Verified { folder, commit, files: checked, missing, unlisted })
+    }
+
+    /// The names of the files that a download of this commit brings, or why they are not known.
+    fn published_names(
+        &self,
+        checkpoint: &Checkpoint,
+        commit: &str,
+        client: Option<&Client>,
+        cancel: &AtomicBool,
+    ) -> Result<Result<Vec<String>, String>, HubError> {
+        let Some(client) = client else { return Ok(Err("offline mode is on".to_owned())) };
+        let listing = match client.repository(&checkpoint.repository, commit, cancel) {
+            Ok(listing) => listing,
+            Err(Failure::Lasting(HubError::Cancelled)) => return Err(HubError::Cancelled),
+            Err(failure) => return Ok(Err(unasked(&failure))),
+        };
+        Ok(match &checkpoint.files {
+            Some(files) => {
+                let others =
+                    AUXILIARY.iter().filter(|name| listing.files.contains(**name)).map(|name| (*name).to_owned());
+                Ok(files.iter().cloned().chain(others).collect())
+            }
+            None => files::choose(&checkpoint.repository, &listing.files).map_err(|error| error.to_string()),
+        })
     }
 
     /// The digest that a file was published with, or why it is not known.
@@ -136,12 +186,19 @@ impl Hub {
         let Some(client) = client else {
             return Ok(Err("it is a copy without a blob, and offline mode is on".to_owned()));
         };
-        Ok(match client.file(&checkpoint.repository, commit, name) {
+        Ok(match client.file(&checkpoint.repository, commit, name, cancel) {
             Ok(Some(info)) => Ok(info.digest),
             Ok(None) => Err("the server has no such file".to_owned()),
-            Err(Failure::Passing(cause)) => Err(format!("cannot ask the server: {cause}")),
-            Err(Failure::Lasting(error)) => Err(format!("cannot ask the server: {error}")),
+            Err(Failure::Lasting(HubError::Cancelled)) => return Err(HubError::Cancelled),
+            Err(failure) => Err(unasked(&failure)),
         })
+    }
+}
+
+fn unasked(failure: &Failure) -> String {
+    match failure {
+        Failure::Passing(cause) => format!("cannot ask the server: {cause}"),
+        Failure::Lasting(error) => format!("cannot ask the server: {error}"),
     }
 }
 

@@ -176,7 +176,7 @@ fn dropped_connections_are_taken_up_where_they_broke() {
     place.server.faults(WEIGHTS, &[Fault::Drop(100_000), Fault::Status(503), Fault::Drop(50_000), Fault::Drop(0)]);
     let retries = Mutex::new(Vec::new());
     let progress = |event: PullEvent<'_>| {
-        if let PullEvent::Retrying { file, cause } = event {
+        if let PullEvent::Retrying { file, cause, .. } = event {
             retries.lock().unwrap().push((file.to_owned(), cause.clone()));
         }
     };
@@ -185,7 +185,9 @@ fn dropped_connections_are_taken_up_where_they_broke() {
     assert!(retries.iter().all(|(file, _)| file == WEIGHTS));
     let causes: Vec<_> = retries.into_iter().map(|(_, cause)| cause).collect();
     assert_eq!(causes.len(), 4, "{causes:?}");
-    assert_eq!(causes[1], Interruption::Status { status: 503, message: String::new() });
+    let expected =
+        Interruption::Status { server: authority(&place.server), status: 503, message: String::new(), wait: None };
+    assert_eq!(causes[1], expected);
     assert_eq!(pulled.fetched, pulled.bytes, "no byte came twice");
     assert_eq!(fs::read(place.blob()).unwrap(), place.weights);
     let ranges: Vec<Option<String>> =
@@ -201,7 +203,7 @@ fn a_server_that_always_drops_is_given_up_and_resumed_by_the_next_run() {
     faults.extend(vec![Fault::Drop(0); 10]);
     place.server.faults(WEIGHTS, &faults);
     let error = place.pull().unwrap_err();
-    assert!(matches!(error, HubError::Network { attempts: 5, .. }), "{error}");
+    assert!(matches!(error, HubError::Network { attempts: 5, kept: true, .. }), "{error}");
     assert_eq!(error.remedy(), Some(Remedy::Resume));
     assert_eq!(fs::metadata(place.partial()).unwrap().len(), 120_000);
     place.assert_no_weights();
@@ -315,8 +317,13 @@ fn gated_repositories_need_the_token() {
             _ => panic!("{error}"),
         }
         let page = format!("{}/{REPOSITORY}", place.server.endpoint());
-        assert_eq!(error.remedy(), Some(Remedy::AcceptConditions { page }));
+        assert_eq!(error.remedy(), Some(Remedy::AcceptConditions { page, token: false }));
     }
+    let wrong = Hub::new(HubSettings { token: Token::new("hf_wrong"), ..place.settings() });
+    let remedy = pull(&wrong, &checkpoint()).unwrap_err().remedy();
+    assert!(matches!(remedy, Some(Remedy::AcceptConditions { token: true, .. })), "{remedy:?}");
+    let none = Checkpoint::of_repository(Repository::parse("org/none").unwrap());
+    assert_eq!(pull(&wrong, &none).unwrap_err().remedy(), Some(Remedy::CheckNameOrToken { token: true }));
     let with_token = Hub::new(HubSettings { token: Token::new("hf_secret"), ..place.settings() });
     pull(&with_token, &checkpoint()).unwrap();
 }
@@ -398,7 +405,11 @@ fn an_unreachable_server_is_a_network_error() {
     };
     settings.attempts = 2;
     let error = pull(&Hub::new(settings), &checkpoint()).unwrap_err();
-    assert!(matches!(error, HubError::Network { attempts: 2, .. }), "{error}");
+    assert!(matches!(error, HubError::Network { attempts: 2, kept: false, .. }), "{error}");
+    assert_eq!(error.remedy(), Some(Remedy::CheckConnection { proxy: None }));
+    let message = error.to_string();
+    assert!(message.contains("cannot connect to 127.0.0.1:") && !message.contains("kept"), "{message}");
+    assert!(!message.contains("os error") && !message.contains("io:"), "{message}");
 }
 
 /// As `huggingface_hub` leaves a cache on a file system without links: the files themselves in the snapshot, no blobs.
@@ -654,7 +665,7 @@ fn encrypted_requests_ask_the_proxy_for_a_tunnel() {
     settings.proxies.https = Some(proxy.endpoint());
     settings.token = Token::new("hf_secret");
     let error = pull(&Hub::new(settings), &checkpoint()).unwrap_err();
-    assert!(matches!(error, HubError::Network { .. }), "{error}");
+    assert!(matches!(error, HubError::Proxy { status: 404, .. }), "{error}");
     let requests = proxy.requests();
     assert!(!requests.is_empty());
     for request in requests {
@@ -710,4 +721,185 @@ fn a_proxy_that_cannot_be_used_is_an_error_and_no_panic() {
         assert!(matches!(error, HubError::Setting { .. }), "{proxy}: {error}");
         assert!(!error.to_string().contains("secret"), "{error}");
     }
+}
+
+/// A pull that is cancelled as soon as the server has got this many requests. The server answers the last one only after
+/// the client's patience is over, which would be another error.
+#[track_caller]
+fn assert_silence_is_no_obstacle(place: &Place, requests: usize) {
+    let hub = Hub::new(HubSettings { attempts: 1, patience: Duration::from_secs(20), ..place.settings() });
+    let cancel = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // Not for ever, should the client fail before.
+            for _ in 0..1000 {
+                if place.server.requests().len() >= requests {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            cancel.store(true, Ordering::Relaxed);
+        });
+        let stopped = hub.pull(&checkpoint(), &|_: PullEvent<'_>| {}, &cancel);
+        assert!(matches!(stopped, Err(HubError::Cancelled)), "{stopped:?}");
+    });
+}
+
+#[test]
+fn a_silent_server_keeps_nobody_from_stopping() {
+    let place = Place::new();
+    place.server.be_silent();
+    assert_silence_is_no_obstacle(&place, 1);
+    // The listing, and what is asked about three files; the fifth request is for the smallest one's content.
+    let place = Place::new();
+    place.server.faults("tokenizer.json", &[Fault::Silence]);
+    assert_silence_is_no_obstacle(&place, 5);
+    let place = Place::new();
+    place.server.faults(WEIGHTS, &[Fault::Stall(100_000)]);
+    assert_silence_is_no_obstacle(&place, 7);
+}
+
+#[cfg(unix)]
+fn named_pipe(path: &Path) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_named_pipe_in_the_cache_is_refused_and_not_waited_for() {
+    let place = Place::new();
+    let lock = place.cache.path().join(".locks/models--org--tiny-clip").join(sha256(&place.weights) + ".lock");
+    named_pipe(&lock);
+    let error = place.pull().unwrap_err().to_string();
+    assert!(error.ends_with(".lock: expected a file, found a named pipe"), "{error}");
+    fs::remove_file(lock).unwrap();
+    named_pipe(&place.partial());
+    let error = place.pull().unwrap_err().to_string();
+    assert!(error.ends_with(".incomplete: expected a file, found a named pipe"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_in_place_of_a_partial_download_is_not_written_through() {
+    let place = Place::new();
+    let other = place.cache.path().join("other");
+    fs::write(&other, "mine").unwrap();
+    fs::create_dir_all(place.partial().parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(&other, place.partial()).unwrap();
+    place.pull().unwrap();
+    assert_eq!(fs::read(&other).unwrap(), b"mine");
+    assert!(!place.blob().is_symlink());
+    assert_eq!(fs::read(place.blob()).unwrap(), place.weights);
+}
+
+#[test]
+fn files_that_are_gone_are_missed() {
+    let place = Place::new();
+    place.pull().unwrap();
+    let verify = |hub: &Hub| hub.verify(&checkpoint(), &|_: PullEvent<'_>| {}, &AtomicBool::new(false)).unwrap();
+    assert!(verify(&place.hub()).is_clean());
+    assert_eq!(verify(&place.hub()).unlisted, None);
+    assert!(verify(&place.offline()).unlisted.is_some());
+    // A link that leads nowhere tells of it without the server.
+    let blob = place.repository_folder().join("blobs").join(git_sha1(b"{}"));
+    fs::remove_file(&blob).unwrap();
+    for hub in [place.hub(), place.offline()] {
+        let missing = verify(&hub).missing.unwrap_or_default();
+        assert!(missing.contains("`tokenizer.json` is missing"), "{missing}");
+    }
+    fs::remove_file(place.snapshot().join("tokenizer.json")).unwrap();
+    assert!(verify(&place.hub()).missing.unwrap_or_default().contains("`tokenizer.json` is missing"));
+    place.pull().unwrap();
+    assert!(verify(&place.hub()).is_clean());
+}
+
+#[test]
+fn shards_may_have_any_names() {
+    let place = Place::new();
+    let repository = "org/odd-shards";
+    place.server.file(repository, "config.json", "{}");
+    place.server.file(
+        repository,
+        "model.safetensors.index.json",
+        r#"{"weight_map":{"a":"weights-a.safetensors","b":"weights-b.safetensors"}}"#,
+    );
+    place.server.large_file(repository, "weights-a.safetensors", noise(5000, 1));
+    let checkpoint = Checkpoint::of_repository(Repository::parse(repository).unwrap());
+    let error = pull(&place.hub(), &checkpoint).unwrap_err();
+    assert!(matches!(&error, HubError::FileNotFound { file, .. } if file == "weights-b.safetensors"), "{error}");
+    assert!(place.server.downloads("weights-a.safetensors").is_empty(), "it is known before anything large is fetched");
+    place.server.large_file(repository, "weights-b.safetensors", noise(5000, 2));
+    let pulled = pull(&place.hub(), &checkpoint).unwrap();
+    assert_eq!(pulled.files, 4);
+    place.hub().locate(&checkpoint).unwrap();
+}
+
+#[test]
+fn a_server_says_how_long_to_wait() {
+    let place = Place::new();
+    place.server.refuse_listing(429, Some(("Retry-After", "3600")));
+    let error = place.pull().unwrap_err();
+    assert!(matches!(error, HubError::Network { attempts: 1, .. }), "{error}");
+    assert_eq!(error.remedy(), Some(Remedy::TryAfter(Duration::from_secs(3600))));
+    assert_eq!(place.server.requests().len(), 1, "it is not asked again before");
+    place.server.refuse_listing(503, None);
+    let error = place.pull().unwrap_err();
+    assert_eq!(error.remedy(), Some(Remedy::TryLater), "nothing is there to resume: {error}");
+    for (status, expected) in
+        [(400, Some(Remedy::CheckServer)), (405, Some(Remedy::CheckServer)), (410, None), (451, None)]
+    {
+        place.server.refuse_listing(status, None);
+        let error = place.pull().unwrap_err();
+        assert_eq!(error.remedy(), expected, "{error}");
+    }
+}
+
+#[test]
+fn web_pages_are_told_from_answers() {
+    let place = Place::new();
+    place.server.answer_listing("<!DOCTYPE html><html><body>Please log in</body></html>");
+    let error = place.pull().unwrap_err();
+    assert!(matches!(error, HubError::WebPage { .. }), "{error}");
+    assert_eq!(error.remedy(), Some(Remedy::CheckServer));
+    for (listing, found) in [("null", "`null`"), ("[1]", "`[1]`"), (r#"{"error":"x"}"#, r#"`{"error":"x"}`"#)] {
+        place.server.answer_listing(listing);
+        let error = place.pull().unwrap_err().to_string();
+        assert!(error.contains("expected a JSON object") && error.contains(found), "{error}");
+    }
+    let place = Place::new();
+    place.server.faults(WEIGHTS, &[Fault::Page]);
+    let error = place.pull().unwrap_err();
+    assert!(matches!(error, HubError::WebPage { .. }), "{error}");
+    assert_eq!(place.server.downloads(WEIGHTS).len(), 1);
+}
+
+#[test]
+fn who_cannot_be_reached_is_named() {
+    let place = Place::new();
+    let gone = authority(&Server::new());
+    let mut settings = HubSettings { attempts: 1, ..place.settings() };
+    settings.proxies.http = Some(format!("http://user:secret@{gone}"));
+    let error = pull(&Hub::new(settings), &checkpoint()).unwrap_err();
+    assert!(error.to_string().contains(&format!("cannot connect to the proxy {gone}: ")), "{error}");
+    assert_eq!(error.remedy(), Some(Remedy::CheckConnection { proxy: Some(Setting::HttpProxy) }));
+    // The storage behind the hub.
+    let storage = Server::new();
+    place.server.redirect_to(&storage);
+    let gone = authority(&storage);
+    drop(storage);
+    let settings = HubSettings { attempts: 1, ..place.settings() };
+    let error = pull(&Hub::new(settings), &checkpoint()).unwrap_err().to_string();
+    assert!(error.contains(&format!("cannot connect to {gone}: ")), "{error}");
+}
+
+#[test]
+fn a_proxy_that_wants_a_password_is_asked_once() {
+    let place = Place::new();
+    let proxy = Server::new();
+    proxy.refuse_tunnels(407);
+    let error = pull(&Hub::new(HubSettings { attempts: 5, ..proxied(&place, &proxy, "") }), &checkpoint()).unwrap_err();
+    assert!(matches!(error, HubError::Proxy { status: 407, .. }), "{error}");
+    assert_eq!(error.remedy(), Some(Remedy::CorrectSetting(Setting::HttpProxy)));
+    assert_eq!(proxy.requests().len(), 1);
 }

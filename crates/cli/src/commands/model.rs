@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::args::{ModelCommand, ModelListArgs, PublishedModelArgs};
 use crate::download::Download;
-use crate::escape::escaped;
+use crate::escape::{escaped, escaped_text};
 use crate::exit::Exit;
 use crate::interrupt;
 use crate::machine::{cost, recommended, this_machine, time};
@@ -250,13 +250,15 @@ fn pull(hub: &Hub, args: &PublishedModelArgs) -> Result<Exit> {
         }
         Named::OnHub { checkpoint, .. } => checkpoint,
     };
-    let cancel = interrupt::listen()?;
+    let cancel = interrupt::listen_for("interrupted: stopping the download")?;
     let download = Download::new();
     let outcome = hub.pull(&checkpoint, &download, &cancel);
     download.clear();
     let pulled = match outcome {
         Err(HubError::Cancelled) => {
-            notice("interrupted: the partial download is kept; run the same command again to resume");
+            if download.is_kept() {
+                notice("the partial download is kept; run the same command again to resume");
+            }
             return Ok(Exit::Interrupted);
         }
         outcome => outcome?,
@@ -315,6 +317,8 @@ struct VerifiedLine<'a> {
     files: Vec<FileLine<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unlisted: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -331,7 +335,7 @@ fn verify(hub: &Hub, args: &PublishedModelArgs) -> Result<Exit> {
         Named::BuiltIn(entry) => return built_in(&entry, args.json),
         Named::OnHub { checkpoint, .. } => checkpoint,
     };
-    let cancel = interrupt::listen()?;
+    let cancel = interrupt::listen_for("interrupted")?;
     let download = Download::new();
     let outcome = hub.verify(&checkpoint, &download, &cancel);
     download.clear();
@@ -349,6 +353,7 @@ fn verify(hub: &Hub, args: &PublishedModelArgs) -> Result<Exit> {
             folder: JsonPath::from(verified.folder.as_path()),
             files: file_lines(&verified),
             missing: verified.missing.as_deref(),
+            unlisted: verified.unlisted.as_deref(),
         })?;
     } else {
         for file in file_lines(&verified) {
@@ -370,6 +375,13 @@ fn verify(hub: &Hub, args: &PublishedModelArgs) -> Result<Exit> {
         }
     }
     results.finish()?;
+    if let Some(reason) = verified.unlisted.as_ref().filter(|_| verified.is_clean()) {
+        notice(format_args!(
+            "whether all files of {} are there is not known: {}",
+            checkpoint.name,
+            escaped_text(reason)
+        ));
+    }
     if verified.is_clean() {
         return Ok(Exit::Done);
     }

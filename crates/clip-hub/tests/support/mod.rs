@@ -18,6 +18,9 @@ use sha2::Sha256;
 /// Requests that a server answers at most: a client that never gives up must not hang a test.
 const MAX_REQUESTS: usize = 2000;
 
+/// How long a silent server keeps a connection: longer than any test's patience.
+const SILENCE: Duration = Duration::from_secs(60);
+
 /// The commit of every repository, unless a test says otherwise.
 pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -32,6 +35,12 @@ pub enum Fault {
     Status(u16),
     /// All bytes, whatever range was asked for.
     IgnoreRange,
+    /// No answer for as long as the client may wait.
+    Silence,
+    /// The beginning of the body, and then nothing for as long as the client may wait.
+    Stall(usize),
+    /// A web page in place of the content.
+    Page,
 }
 
 /// A request as it arrived.
@@ -72,6 +81,12 @@ struct State {
     sizes: HashMap<String, u64>,
     /// What is answered to whoever asks for a listing.
     listing: Option<String>,
+    /// With which status and further header, in place of 200 and none.
+    refusal: Option<(u16, Option<(&'static str, String)>)>,
+    /// Whoever asks for a listing gets no answer.
+    silent: bool,
+    /// The status that a proxy refuses with.
+    refuses: Option<u16>,
     requests: Vec<Request>,
 }
 
@@ -169,6 +184,22 @@ impl Server {
         self.state.lock().unwrap().listing = Some(text.to_owned());
     }
 
+    /// Answers this status, and perhaps this header, to whoever asks for a repository's files.
+    pub fn refuse_listing(&self, status: u16, header: Option<(&'static str, &str)>) {
+        let header = header.map(|(name, value)| (name, value.to_owned()));
+        self.state.lock().unwrap().refusal = Some((status, header));
+    }
+
+    /// Gives no answer to whoever asks for a repository's files.
+    pub fn be_silent(&self) {
+        self.state.lock().unwrap().silent = true;
+    }
+
+    /// Refuses with this status to connect anybody.
+    pub fn refuse_tunnels(&self, status: u16) {
+        self.state.lock().unwrap().refuses = Some(status);
+    }
+
     /// All requests so far.
     pub fn requests(&self) -> Vec<Request> {
         self.state.lock().unwrap().requests.clone()
@@ -240,12 +271,20 @@ fn serve(mut connection: TcpStream, state: &Mutex<State>) {
             }
             answer(&mut state, &request)
         };
+        if answer.silent && answer.body.is_empty() {
+            std::thread::sleep(SILENCE);
+            return;
+        }
         let mut head = format!("HTTP/1.1 {} X\r\n", answer.status);
         for (name, value) in &answer.headers {
             head += &format!("{name}: {value}\r\n");
         }
         head += &format!("Content-Length: {}\r\n\r\n", answer.length);
         if connection.write_all(head.as_bytes()).is_err() || connection.write_all(&answer.body).is_err() {
+            return;
+        }
+        if answer.silent {
+            std::thread::sleep(SILENCE);
             return;
         }
         if answer.drop {
@@ -291,11 +330,13 @@ struct Answer {
     body: Vec<u8>,
     length: usize,
     drop: bool,
+    /// Nothing more comes, and the connection stays.
+    silent: bool,
 }
 
 impl Answer {
     fn status(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Vec::new(), length: 0, drop: false }
+        Self { status, headers: Vec::new(), body: Vec::new(), length: 0, drop: false, silent: false }
     }
 
     fn error(status: u16, code: &str, message: &str) -> Self {
@@ -316,6 +357,12 @@ fn answer(state: &mut State, request: &Request) -> Answer {
             }
             if revision != "main" && revision != commit {
                 return Answer::error(404, "RevisionNotFound", "Invalid rev id");
+            }
+            if state.silent {
+                return Answer { silent: true, ..Answer::status(200) };
+            }
+            if let Some((status, header)) = state.refusal.clone() {
+                return Answer { headers: header.into_iter().collect(), ..Answer::status(status) };
             }
             let files: Vec<String> =
                 state.files[&repository].keys().map(|name| format!(r#"{{"rfilename":"{name}"}}"#)).collect();
@@ -354,7 +401,7 @@ fn answer(state: &mut State, request: &Request) -> Answer {
             let stored = state.files[&repository][&file].clone();
             content(state, request, &commit, &file, &stored)
         }
-        _ => Answer::status(404),
+        _ => Answer::status(if request.method == "CONNECT" { state.refuses.unwrap_or(404) } else { 404 }),
     }
 }
 
@@ -412,6 +459,16 @@ fn content(state: &mut State, request: &Request, commit: &str, name: &str, store
         Some(Fault::Drop(bytes)) => {
             answer.body.truncate(bytes);
             answer.drop = true;
+        }
+        Some(Fault::Silence) => return Answer { silent: true, ..Answer::status(200) },
+        Some(Fault::Stall(bytes)) => {
+            answer.body.truncate(bytes);
+            answer.silent = true;
+        }
+        Some(Fault::Page) => {
+            answer.headers.push(("Content-Type", "text/html; charset=utf-8".to_owned()));
+            answer.body = b"<html>log in</html>".to_vec();
+            answer.length = answer.body.len();
         }
         Some(Fault::Garbage) => answer.body.iter_mut().for_each(|byte| *byte ^= 0x55),
         Some(Fault::Status(status)) => return Answer::status(status),
