@@ -155,7 +155,7 @@ fn metadata_in_boxes() {
         b"\xbe\x7a\xcf\xcb\x97\xa9\x42\xe8\x9c\x71\x99\x94\x91\xe3\xaf\xac",
         b"<rdf:RDF><rdf:Description xmp:Rating='4'/></rdf:RDF>",
     );
-    let iptc = uuid(b"\x33\xc7\xa4\xd2\xb8\x1d\x47\x23\xa0\xba\xf1\xa3\xe0\x97\xad\x38", b"\x1c\x02\x19\0\x05harbour");
+    let iptc = uuid(b"\x33\xc7\xa4\xd2\xb8\x1d\x47\x23\xa0\xba\xf1\xa3\xe0\x97\xad\x38", b"\x1c\x02\x19\0\x07harbour");
     let bytes = [fixture("photo.jp2"), xmp, iptc].concat();
     let metadata = decode_bytes(&bytes, &Limits::default()).unwrap().metadata;
     assert_eq!((metadata.rating, &metadata.tags[..]), (Some(4), &["harbour".to_owned()][..]));

@@ -223,11 +223,12 @@ fn of_gif_and_webp() {
     let gif = |rest: &[u8]| [&b"GIF89a\x02\0\x02\0\x80\0\0\0\0\0\xff\xff\xff"[..], rest].concat();
     // An image descriptor, then the data with codes that refer to nothing.
     let bad_codes = gif(b",\0\0\0\0\x02\0\x02\0\0\x02\x02\xff\xff\0;");
+    let bad_code_size = gif(b",\0\0\0\0\x02\0\x02\0\0\x0d\x02\xff\xff\0;");
     let webp = fixture("lossless.webp");
     assert_messages(&[
         ("no frame", gif(b";"), "truncated GIF: the file ends before the image data does"),
         ("codes", bad_codes, "damaged GIF: its compressed data cannot be decompressed"),
-        ("block", gif(b"?????"), "damaged GIF: its blocks are not laid out as the format requires"),
+        ("code size", bad_code_size, "damaged GIF: its blocks are not laid out as the format requires"),
         ("no chunk", changed(&webp, 12, b"none"), "damaged WebP: the header of a chunk is not valid"),
         (
             "lossless version",

@@ -355,7 +355,7 @@ mod tests {
         assert_eq!(shown(&with_colours(18), &[EIGHT; 3], &[76.0, 85.0, 255.0]), [254, 0, 0]);
         assert_eq!(shown(&with_colours(11), &[EIGHT; 3], &[255.0, 0.0, 0.0]), [0, 255, 255]);
         assert_eq!(shown(&with_colours(12), &[EIGHT; 4], &[255.0, 0.0, 0.0, 128.0]), [0, 127, 127]);
-        assert_eq!(shown(&with_colours(13), &[EIGHT; 4], &[255.0, 128.0, 128.0, 0.0]), [0; 3]);
+        assert_eq!(shown(&with_colours(13), &[EIGHT; 4], &[255.0, 128.0, 128.0, 0.0]), [255; 3]);
         let [r, g, b] = shown(&with_colours(14), &[EIGHT; 3], &[137.0, 128.0, 96.0]);
         assert!([r, g, b].iter().all(|sample| (126..=130).contains(sample)), "{r} {g} {b}");
         // Fewer channels than the space has.
