@@ -287,7 +287,9 @@ fn models_by_name_file_and_folder() {
     }
     let indexed = |name: &str| ModelId { name: name.into(), fingerprint: String::new(), dimension: 1 };
     assert_eq!(models.of_index(&indexed("vit_base_patch32_clip_224.openai")).unwrap(), expected);
-    assert_eq!(models.of_index(&indexed("mine")).unwrap(), ModelSource::Default);
+    assert_eq!(models.of_index(&indexed("pocket")).unwrap(), ModelSource::Default);
+    let unknown = models.of_index(&indexed("mine")).unwrap_err();
+    assert!(matches!(unknown, LibraryError::ModelUnknown { .. }), "{unknown}");
     let error = models.of_index(&indexed("ViT-B-16-SigLIP")).unwrap_err();
     assert!(error.to_string().contains("siglip-b-16") && matches!(error.remedy(), Some(Remedy::Hub(_))), "{error}");
 }

@@ -142,7 +142,9 @@ pub(crate) fn json_notice(value: &impl Serialize) -> serde_json::Result<()> {
         if c.is_ascii() && c != '\u{7f}' {
             ascii.push(c);
         } else {
-            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| drop(write!(ascii, "\\u{unit:04x}")));
+            for unit in c.encode_utf16(&mut [0; 2]).iter() {
+                let _ = write!(ascii, "\\u{unit:04x}");
+            }
         }
     }
     print(&ascii);

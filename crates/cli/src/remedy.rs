@@ -144,6 +144,9 @@ fn indexer(error: &IndexerError) -> Option<String> {
                                        to remove its photos from the index"
                 .to_owned()
         }
+        Remedy::CorrectPattern => {
+            "write [[] for the character [, and a range from the lower character to the higher: [a-z]".to_owned()
+        }
         Remedy::LookDeeper => "allow more with --max-depth, or `--max-depth none`".to_owned(),
         Remedy::EditIgnoreFile => "take the line out of that file".to_owned(),
         Remedy::CheckPermissions => CHECK_PERMISSIONS.to_owned(),
@@ -327,9 +330,10 @@ pub(crate) fn image(remedy: clip_image::Remedy) -> Option<String> {
         Remedy::RaiseMaxMemoryOrConvert { .. } => {
             Some("save a copy with fewer pixels, or with 8 bits a colour".to_owned())
         }
-        Remedy::RaiseMaxFileBytes { .. } | Remedy::RaiseMaxPixels { .. } => {
-            Some("save a copy with fewer pixels".to_owned())
+        Remedy::RaiseMaxFileBytes { .. } => {
+            Some("if it is a photo, save a copy that takes less room, as a JPEG does".to_owned())
         }
+        Remedy::RaiseMaxPixels { .. } => Some("save a copy with fewer pixels".to_owned()),
         Remedy::Report => Some("please report it, with the file".to_owned()),
         Remedy::TryAgain => Some("pass --retry to try it again".to_owned()),
         Remedy::InstallLibheif { format } => {
@@ -441,18 +445,22 @@ mod tests {
         assert_eq!(advice(error), "");
         let error = IndexerError::TooDeep { path: "/p/a/b".into(), root: "/p".into(), levels: 1 };
         assert_eq!(advice(error), "allow more with --max-depth, or `--max-depth none`");
+        let error = IndexerError::Pattern { pattern: "[".into(), fault: "expected ] after [".into() };
+        assert!(advice(error).starts_with("write [[] for the character ["));
     }
 
     #[test]
     fn what_is_too_large_for_the_limits_can_be_made_smaller() {
         let errors = [
-            ImageError::FileTooLarge { bytes: 2, max_bytes: 1 },
             ImageError::TooLarge { width: 2, height: 1, max_pixels: 1 },
             ImageError::TooMuchMemory { format: clip_image::Format::Png, reason: "2 bytes, the limit is 1".into() },
         ];
         for error in errors {
             assert!(advice(error).starts_with("save a copy with fewer pixels"));
         }
+        // A file may have any number of bytes for few pixels.
+        let error = ImageError::FileTooLarge { bytes: 3 << 40, max_bytes: 1 << 30 };
+        assert_eq!(advice(error), "if it is a photo, save a copy that takes less room, as a JPEG does");
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub enum ImageError {
     #[error("the file is empty")]
     Empty,
     /// The file holds more bytes than [`Limits::max_file_bytes`](crate::Limits::max_file_bytes).
-    #[error("the file has {bytes} bytes; the limit is {max_bytes}")]
+    #[error("{}", describe_excess(*bytes, *max_bytes))]
     FileTooLarge {
         /// Size of the file.
         bytes: u64,
@@ -116,6 +116,28 @@ pub enum ImageError {
     Io(#[from] io::Error),
 }
 
+/// How much larger a file is than it may be: in words, unless both are the same in words.
+fn describe_excess(bytes: u64, max_bytes: u64) -> String {
+    match (in_words(bytes), in_words(max_bytes)) {
+        (size, limit) if size != limit => format!("the file has {size}; the limit is {limit}"),
+        _ => format!("the file has {bytes} bytes; the limit is {max_bytes}"),
+    }
+}
+
+/// A number of bytes with a unit that suits it: "3.3 TB".
+fn in_words(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    let (mut size, mut unit) = (bytes as f64, "bytes");
+    for next in UNITS {
+        // Rounded, it would be 1000.0 of the smaller unit.
+        if size < if unit == "bytes" { 1000.0 } else { 999.95 } {
+            break;
+        }
+        (size, unit) = (size / 1000.0, next);
+    }
+    if unit == "bytes" { format!("{bytes} bytes") } else { format!("{size:.1} {unit}") }
+}
+
 /// What can be done so that the next attempt succeeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -181,6 +203,17 @@ fn describe_io(error: &io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_is_too_large_is_told_in_units_that_can_be_read() {
+        let message = |bytes, max_bytes| ImageError::FileTooLarge { bytes, max_bytes }.to_string();
+        assert_eq!(message(3_298_534_883_328, 1 << 30), "the file has 3.3 TB; the limit is 1.1 GB");
+        assert_eq!(message(1 << 31, 999_960), "the file has 2.1 GB; the limit is 1.0 MB");
+        assert_eq!(message(11, 10), "the file has 11 bytes; the limit is 10 bytes");
+        assert_eq!(message(u64::MAX, 999), "the file has 18.4 EB; the limit is 999 bytes");
+        let next = (1 << 30) + 1;
+        assert_eq!(message(next, 1 << 30), "the file has 1073741825 bytes; the limit is 1073741824");
+    }
 
     #[test]
     fn what_takes_too_much_memory_can_be_converted() {

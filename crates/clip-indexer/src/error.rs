@@ -70,6 +70,14 @@ pub enum IndexerError {
     /// Something is to be excluded that has no name.
     #[error("cannot exclude nothing: expected a path or a pattern, found an empty one")]
     EmptyExclude,
+    /// Something is to be excluded by a pattern that cannot mean what it says.
+    #[error("cannot exclude by the pattern {pattern}: {fault}")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it, as a phrase.
+        fault: String,
+    },
     /// An exclude is to be taken back that there is not.
     #[error(
         "{} is not excluded; {}",
@@ -136,6 +144,8 @@ pub enum Remedy {
     CheckPermissions,
     /// Take the exclude back.
     TakeBackExclude,
+    /// Correct the pattern; `[[]` stands for an opening bracket.
+    CorrectPattern,
     /// Raise the maximum depth.
     LookDeeper,
     /// Remove the line from the `.clipignore`.
@@ -163,6 +173,7 @@ impl IndexerError {
             Self::Excluded { .. } => Some(Remedy::TakeBackExclude),
             Self::TooDeep { .. } => Some(Remedy::LookDeeper),
             Self::Ignored { .. } => Some(Remedy::EditIgnoreFile),
+            Self::Pattern { .. } => Some(Remedy::CorrectPattern),
             Self::Encoder { .. } => Some(Remedy::Resume),
             Self::EncoderOutput { .. } => Some(Remedy::Report),
             Self::VideosAtStake { .. } => Some(Remedy::ReadVideosOrForget),

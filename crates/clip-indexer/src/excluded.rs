@@ -146,15 +146,20 @@ pub(crate) fn components(path: &Path) -> Vec<&[u8]> {
 /// An exclude as it was given: a path if there is something at it and it is more than a name, else a pattern.
 ///
 /// # Errors
-/// [`IndexerError::EmptyExclude`], or [`IndexerError::Index`] for a path that cannot be stored.
+/// [`IndexerError::EmptyExclude`]; [`IndexerError::Pattern`] for a pattern that cannot mean what it says; or
+/// [`IndexerError::Index`] for a path that cannot be stored.
 pub fn parse_exclude(given: &Path) -> Result<Exclude, IndexerError> {
+    let pattern = |text: &str| match Pattern::fault(text) {
+        None => Ok(Exclude::Pattern(text.to_owned())),
+        Some(fault) => Err(IndexerError::Pattern { pattern: text.to_owned(), fault }),
+    };
     let is_name = matches!(given.components().collect::<Vec<_>>()[..], [Component::Normal(_)]);
     match given.to_str() {
         Some(text) if text.trim_matches('/').is_empty() => Err(IndexerError::EmptyExclude),
-        Some(text) if is_name => Ok(Exclude::Pattern(text.to_owned())),
+        Some(text) if is_name => pattern(text),
         Some(text) => match given.canonicalize() {
             Ok(path) => as_path(&path),
-            Err(_) => Ok(Exclude::Pattern(text.to_owned())),
+            Err(_) => pattern(text),
         },
         None => as_path(&spellings(given).remove(0)),
     }
@@ -335,6 +340,10 @@ mod tests {
         assert_eq!(parse_exclude(&base.join("private/../private/")).unwrap(), path);
         for pattern in ["*.png", "private", "raw/*.jpg", "/nowhere/x"] {
             assert_eq!(parse_exclude(Path::new(pattern)).unwrap(), Exclude::Pattern(pattern.into()));
+        }
+        for broken in ["[", "a[z-a]b", "*/[x"] {
+            let error = parse_exclude(Path::new(broken)).unwrap_err();
+            assert!(matches!(&error, IndexerError::Pattern { pattern, .. } if pattern == broken), "{error}");
         }
         assert!(parse_exclude(Path::new("")).is_err() && parse_exclude(Path::new("/")).is_err());
     }

@@ -99,7 +99,13 @@ impl IgnoreFiles {
                     fault(Some(number), format!("more than {MAX_LINES} patterns; the others are not heeded"));
                     break;
                 }
-                Ok(Some(rule)) => rules.push(rule),
+                Ok(Some(rule)) => {
+                    // What else is in the class counts, as for git, but nobody means such a range.
+                    if let Some(reason) = rule.pattern.empty_range() {
+                        fault(Some(number), reason);
+                    }
+                    rules.push(rule);
+                }
                 Ok(None) => {}
                 Err(reason) => fault(Some(number), format!("not heeded: {reason}")),
             }
@@ -264,6 +270,11 @@ mod tests {
         assert_eq!(faults.iter().map(|fault| fault.line).collect::<Vec<_>>(), [Some(2), Some(3), Some(4)]);
         assert_eq!(faults[0].reason, "not heeded: expected ] after [");
         assert_eq!(ignored(&all, &["/p/a.png", "/p/a.gif", "/p/a.jpg"]), ["/p/a.png", "/p/a.gif"]);
+        let mut reversed = files(&[("/p", "[z-ab].png\n")]);
+        let faults = reversed.take_faults();
+        assert_eq!((faults.len(), faults[0].line), (1, Some(1)));
+        assert_eq!(faults[0].reason, "expected the range a-z, found z-a, which holds nothing");
+        assert_eq!(ignored(&reversed, &["/p/b.png", "/p/c.png"]), ["/p/b.png"]);
         let mut many = files(&[("/p", &"[\n".repeat(1000))]);
         let faults = many.take_faults();
         assert_eq!((faults.len(), faults[10].reason.as_str()), (11, "990 more lines are not heeded"));

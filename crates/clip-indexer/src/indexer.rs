@@ -15,18 +15,19 @@ use crate::contents::Contents;
 use crate::error::IndexerError;
 use crate::excluded::{self, Excluded};
 use crate::found::Known;
-use crate::ignore_file::IgnoreFiles;
+use crate::ignore_file::{IGNORE_FILE, IgnoreFiles};
 use crate::options::IndexOptions;
 use crate::pipeline::Pipeline;
 use crate::plan::{Gone, Kept, Plan, Spot, lost, plan};
 use crate::presence::{Departures, Disk, Drives, FileSystem, Folder};
 use crate::progress::{Event, Progress, Silent};
 use crate::region::{Changes, Region, photos_at};
-use crate::report::{Forgotten, Report, Skipped, Unreachable};
+use crate::report::{Forgotten, Report, SkipReason, Skipped, Unreachable};
 use crate::roots;
 use crate::session::{Found, Session};
 use crate::sidecars::is_video;
 use crate::text;
+use crate::vanished::Vanished;
 use crate::video::{self, VIDEO_DETAILS_VERSION};
 use crate::walk::{Selection, walk, walk_region};
 
@@ -220,9 +221,11 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             excluded.covers(path, false)
                 || !left_out.is_empty() && path.ancestors().any(|folder| left_out.contains(folder))
         };
+        roots.linked.retain(|root| roots.walk.contains(&root.target));
         let mut report = Report {
             excluded: named,
             ignored,
+            linked_roots: std::mem::take(&mut roots.linked),
             ignore_faults: std::mem::take(&mut walked.ignore_faults),
             ..Report::default()
         };
@@ -320,7 +323,10 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         remembered.retain(|root| !deleted.contains(root));
         if forget {
             let is_forgotten = |root: &Path| region.as_ref().is_none_or(|region| region.covers(root));
-            let is_away = |root: &Path| roots.blind.iter().any(|spot| spot.root && spot.path == *root);
+            // One that is there and cannot be read is still wanted.
+            let is_away = |root: &Path| {
+                roots.blind.iter().any(|spot| spot.root && spot.path == *root) && is_no_folder(root, &disk)
+            };
             remembered.retain(|root| !(is_away(root) && is_forgotten(root)));
         }
         let photos = |root: &Path| match &reader {
@@ -366,7 +372,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         pipeline.run(self.encoder, &contents, self.cancel)?;
         pipeline.read_details(&outdated, self.cancel)?;
         let is_gone = |photo: &Gone| may_be_back.get(&photo.id).is_none_or(|path| is_still_gone(path, &disk));
-        let (mut report, removed) = pipeline.finish(&contents, is_gone, self.cancel)?;
+        let (mut report, removed, vanished) = pipeline.finish(&contents, is_gone, self.cancel)?;
 
         let departed = contents.departed();
         report.moved_roots = moved_roots(missing, &departed);
@@ -377,13 +383,14 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             // Other folders that are away were told of when they went.
             report.unreachable.retain(|place| place.photos_kept > 0 || region.covers(&place.path));
         }
+        add_vanished(&mut report, vanished, &writer)?;
         if !lost.0.is_empty() {
             add_lost(&mut report, lost, &writer)?;
         }
-        // A single file that turned out to be no photo is not looked at again.
+        // A single file that turned out to be no photo is not looked at again. A folder that could not be read whole is.
         let is_bad = |root: &PathBuf| {
             let mut skipped = report.skipped.iter().chain(&report.skipped_before);
-            !before.contains(root) && skipped.any(|file| file.path == *root)
+            !before.contains(root) && !root.is_dir() && skipped.any(|file| file.path == *root)
         };
         remembered.retain(|root| !report.moved_roots.contains(root) && !is_bad(root));
         writer.set_roots(&remembered)?;
@@ -397,6 +404,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             bad::forget_gone(&bad, &report, is_kept, &mut writer);
         }
         writer.commit()?;
+        leave_out_told_of(&mut report);
 
         if !report.cancelled {
             let mut tell = |done, total| self.progress.event(Event::Hubness { done: done as u64, total: total as u64 });
@@ -458,8 +466,13 @@ fn missing_roots(
     photos: impl Fn(&Path) -> Result<usize, IndexerError>,
     disk: &Disk,
 ) -> Result<Vec<(PathBuf, usize)>, IndexerError> {
-    let is_missing = |root: &&PathBuf| !walked.contains(root) && disk.folder(root) == Folder::Missing;
+    let is_missing = |root: &&PathBuf| !walked.contains(root) && is_no_folder(root, disk);
     remembered.iter().filter(is_missing).map(|root| Ok((root.clone(), photos(root)?))).collect()
+}
+
+/// Whether it is certain that there is no folder of this name.
+fn is_no_folder(path: &Path, disk: &Disk) -> bool {
+    matches!(disk.folder(path), Folder::Missing | Folder::Other { .. })
 }
 
 /// Whether a photo that was not found is not back. A folder or a link in its place is not the photo: where a link leads to one
@@ -498,6 +511,34 @@ fn tell_of_places(report: &mut Report, spots: Vec<Spot>, forgotten: bool, depart
             report.unreachable.push(Unreachable { path, reason, photos_kept });
         }
     }
+}
+
+/// Tells of the places that went away during the run.
+fn add_vanished(report: &mut Report, vanished: Vanished, writer: &IndexWriter) -> Result<(), IndexerError> {
+    if vanished.is_empty() {
+        return Ok(());
+    }
+    let records = writer.records()?;
+    let photos = |place: &Path| records.iter().filter(|record| record.asset.path.starts_with(place)).count() as u64;
+    let vanished = vanished.into_unreachable(photos);
+    // What was found out about such a place before does not matter any more.
+    report.unreachable.retain(|place| !vanished.iter().any(|vanished| place.path == vanished.path));
+    report.unreachable.extend(vanished);
+    Ok(())
+}
+
+/// Leaves out of the skipped what the unreachable places tell of: one fault is told once.
+fn leave_out_told_of(report: &mut Report) {
+    let told: HashSet<&Path> =
+        report.unreachable.iter().filter(|place| place.photos_kept > 0).map(|place| place.path.as_path()).collect();
+    let is_news = |skipped: &Skipped| {
+        let of_folder = skipped.path.parent().filter(|_| skipped.path.ends_with(IGNORE_FILE));
+        let is_unreadable = matches!(skipped.reason, SkipReason::Unreadable { .. });
+        !told.contains(skipped.path.as_path())
+            && !of_folder.is_some_and(|folder| is_unreadable && told.contains(folder))
+    };
+    report.skipped.retain(is_news);
+    report.skipped_before.retain(is_news);
 }
 
 /// How many photos are in each spot.

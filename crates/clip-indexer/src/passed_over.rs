@@ -36,7 +36,7 @@ pub enum PassedOverKind {
 
 /// Extensions of pictures that cannot be read.
 const PICTURES: &[&str] = &[
-    "jp2", "j2k", "jpf", "jpx", "jxr", "wdp", "hdp", // other successors of JPEG
+    "jxr", "wdp", "hdp", // other successors of JPEG
     "ari", "bay", "dcr", "fff", "iiq", "k25", "mef", "mos", "raw", // cameras
     "xcf", "kra", "clip", "afphoto", "svg", "svgz", "ai", "eps", // drawings and works in progress
     "icns", "pcx", "sgi", "fits", "djvu", // the rest

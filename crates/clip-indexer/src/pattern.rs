@@ -5,6 +5,9 @@
 /// Whether letters A to Z match in either case, as file names do on these systems.
 const FOLDS_CASE: bool = cfg!(any(windows, target_os = "macos"));
 
+const NOT_CLOSED: &str = "expected ] after [";
+const CLASS_BY_NAME: &str = "classes by name, such as [:alpha:], are not known";
+
 /// A pattern, ready to be compared with paths. Every text is one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pattern {
@@ -85,6 +88,36 @@ impl Pattern {
             parts.push(Part::Name(vec![Token::Many]));
         }
         Ok(Pattern { parts, is_absolute: text.contains('/'), folders_only })
+    }
+
+    /// What is wrong with a text as a pattern, as a phrase: all that [`Pattern::new`] reads in another way than was meant.
+    pub fn fault(text: &str) -> Option<String> {
+        let is_separator = |c: char| c == '/' || cfg!(windows) && c == '\\';
+        for name in text.split(is_separator) {
+            let mut rest = name;
+            while let Some(at) = rest.find('[') {
+                let after = &rest[at + 1..];
+                if names_class(after) {
+                    return Some(CLASS_BY_NAME.to_owned());
+                }
+                let Some((_, after)) = class(after, false) else { return Some(NOT_CLOSED.to_owned()) };
+                rest = after;
+            }
+        }
+        Pattern::new(text).empty_range()
+    }
+
+    /// What is wrong with a range that holds no character, as a phrase. Git takes no notice of such a range.
+    pub fn empty_range(&self) -> Option<String> {
+        let names =
+            self.parts.iter().filter_map(|part| if let Part::Name(tokens) = part { Some(tokens) } else { None });
+        let classes = names.flatten().filter_map(|token| match token {
+            Token::Class { ranges, .. } => Some(ranges),
+            _ => None,
+        });
+        let (first, last) = classes.flatten().find(|(first, last)| first > last)?;
+        let (first, last) = (first.escape_debug(), last.escape_debug());
+        Some(format!("expected the range {last}-{first}, found {first}-{last}, which holds nothing"))
     }
 
     /// Whether it matches these components of a file or folder: all of them if it [is absolute](Self::is_absolute), or else
@@ -220,10 +253,10 @@ fn tokens_with_escapes(name: &str) -> Result<Vec<Token>, &'static str> {
         tokens.extend(self::tokens(&rest[..at]));
         let after = &rest[at + 1..];
         if rest[at..].starts_with('[') {
-            if after.split(']').next().is_some_and(|class| class.contains("[:")) {
-                return Err("classes by name, such as [:alpha:], are not known");
+            if names_class(after) {
+                return Err(CLASS_BY_NAME);
             }
-            let (class, after) = class(after, true).ok_or("expected ] after [")?;
+            let (class, after) = class(after, true).ok_or(NOT_CLOSED)?;
             tokens.push(class);
             rest = after;
         } else {
@@ -236,6 +269,11 @@ fn tokens_with_escapes(name: &str) -> Result<Vec<Token>, &'static str> {
     tokens.extend(self::tokens(rest));
     tokens.dedup_by(|a, b| *a == Token::Many && *b == Token::Many);
     Ok(tokens)
+}
+
+/// Whether what comes after an opening bracket names a class, as POSIX has it.
+fn names_class(text: &str) -> bool {
+    text.split(']').next().is_some_and(|class| class.contains("[:"))
 }
 
 /// Parses a class after its opening bracket, and returns it with the rest; `None` if it is not closed. With `escapes`, `\`
@@ -414,6 +452,20 @@ mod tests {
     fn what_git_takes_no_notice_of_is_a_mistake() {
         for line in ["a[bc", "a\\", "x/[/y", "[[:alpha:]]", "/", "", "a//b", "//a"] {
             assert!(Pattern::of_ignore_file(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_read_in_another_way_than_was_meant_is_a_fault() {
+        let fault = |text: &str| Pattern::fault(text).unwrap_or_default();
+        for text in ["[", "a[bc", "x/[/y]", "[]", "[!]"] {
+            assert_eq!(fault(text), "expected ] after [", "{text}");
+        }
+        assert_eq!(fault("a[z-a]b"), "expected the range a-z, found z-a, which holds nothing");
+        assert_eq!(fault("raw/[0-9b-a]"), "expected the range a-b, found b-a, which holds nothing");
+        assert!(fault("[[:alpha:]]").starts_with("classes by name"));
+        for text in ["[[]", "[]]", "[a-]", "[!a-c]*", "]", "a-z", "x[[]y[]]z", "[a-a]", "", "/"] {
+            assert_eq!(fault(text), "", "{text}");
         }
     }
 

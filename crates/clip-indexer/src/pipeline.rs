@@ -38,6 +38,7 @@ use crate::plan::{Gone, Work};
 use crate::progress::{Event, Outcome, Progress};
 use crate::report::{Report, SkipReason, Skipped, StageTimes};
 use crate::text;
+use crate::vanished::Vanished;
 
 /// How long the calling thread waits for news before it looks at the clock and the cancel flag again.
 const LOOK_UP: Duration = Duration::from_millis(100);
@@ -69,6 +70,7 @@ pub(crate) struct Pipeline<'a> {
     left_in: Vec<PathBuf>,
     /// The folders and files that this run looks at.
     scope: Vec<PathBuf>,
+    vanished: Vanished,
     uncommitted: u64,
     committed_at: Instant,
     report: Report,
@@ -133,6 +135,7 @@ impl<'a> Pipeline<'a> {
             left_before: 0,
             left_in: Vec::new(),
             scope: Vec::new(),
+            vanished: Vanished::default(),
             uncommitted: 0,
             committed_at: Instant::now(),
             report,
@@ -324,13 +327,13 @@ impl<'a> Pipeline<'a> {
     /// Writes what can only be written at the end: details that may have changed, and removals.
     ///
     /// `is_gone` checks whether a photo is still gone: the run may have taken hours, and the folders of a share that was
-    /// away for a moment look empty. Also returns the photos that were removed.
+    /// away for a moment look empty. Also returns the photos that were removed, and the places that went away.
     pub fn finish(
         mut self,
         contents: &Contents<'_>,
         is_gone: impl Fn(&Gone) -> bool,
         cancel: &AtomicBool,
-    ) -> Result<(Report, Vec<Gone>), IndexerError> {
+    ) -> Result<(Report, Vec<Gone>, Vanished), IndexerError> {
         self.checkpoint()?;
         let said_anew = std::mem::take(&mut self.said_anew);
         if !(said_anew.is_empty() || self.report.cancelled) {
@@ -349,7 +352,7 @@ impl<'a> Pipeline<'a> {
         if self.uncommitted > 0 || self.writer.has_changes() {
             self.checkpoint()?;
         }
-        Ok((self.report, gone))
+        Ok((self.report, gone, self.vanished))
     }
 
     fn note_remaining(&mut self) {
@@ -617,6 +620,12 @@ impl<'a> Pipeline<'a> {
     }
 
     fn skip(&mut self, index: usize, hash: Option<[u8; 16]>, reason: SkipReason) -> Result<(), IndexerError> {
+        let may_have_vanished = hash.is_none() || matches!(reason, SkipReason::Video(_));
+        if may_have_vanished && self.vanished.takes(&self.work[index].file, &reason, &self.scope) {
+            // If the index knows it, the next run finds out what has become of it.
+            self.done(index, Outcome::Gone);
+            return Ok(());
+        }
         // What cannot be read this time may be there next time. What holds no photo any more is gone for good.
         if reason.is_about_content() && self.replace(index)? {
             self.report.removed += 1;

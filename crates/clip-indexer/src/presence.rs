@@ -43,7 +43,12 @@ pub(crate) enum Folder {
         /// Number of the file system that it is on, where the system tells.
         device: Option<u64>,
     },
-    /// There is no folder of this name.
+    /// Something else has this name.
+    Other {
+        /// Number of the file system that it is on, where the system tells.
+        device: Option<u64>,
+    },
+    /// There is nothing of this name.
     Missing,
     /// It could not be looked at, so nothing follows.
     Unknown,
@@ -72,7 +77,7 @@ impl FileSystem for Disk {
     fn folder(&self, path: &Path) -> Folder {
         remembered(&self.folders, path, || match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => Folder::There { device: device_of(&metadata) },
-            Ok(_) => Folder::Missing,
+            Ok(metadata) => Folder::Other { device: device_of(&metadata) },
             Err(error) if says_missing(&error) => Folder::Missing,
             Err(_) => Folder::Unknown,
         })
@@ -291,6 +296,16 @@ impl Occupied {
         if neighbours.get(folder).is_some_and(|devices| devices.contains(&device(stamp))) {
             return None;
         }
+        // A photo has become a folder, or a folder a photo: on the file system that it was on, what was there is gone.
+        let replacement = match system.folder(root) {
+            Folder::There { device } if path == root => Some(device),
+            Folder::Other { device } if path != root => Some(device),
+            _ => None,
+        };
+        if let Some(present) = replacement {
+            let (indexed, present) = device(stamp).zip(present)?;
+            return (!devices.belongs(indexed, present)).then_some(Place::OtherDevice(indexed));
+        }
         let up_to_root = || folder.ancestors().take_while(|folder| folder.starts_with(root));
         let mut nearest = None;
         for folder in up_to_root() {
@@ -300,7 +315,7 @@ impl Occupied {
                     break;
                 }
                 Folder::Unknown => return Some(Place::Unknown(folder.to_path_buf())),
-                Folder::Missing => {}
+                Folder::Missing | Folder::Other { .. } => {}
             }
         }
         // The root was there when the walk began.
@@ -351,7 +366,7 @@ impl Departures<'_> {
         let around = root.parent().unwrap_or(root);
         for folder in folder.ancestors().take_while(|folder| folder.starts_with(around)) {
             match self.system.folder(folder) {
-                Folder::Missing => {}
+                Folder::Missing | Folder::Other { .. } => {}
                 Folder::Unknown => return false,
                 Folder::There { device: present } => {
                     let Some((indexed, present)) = device(stamp).zip(present) else { return true };

@@ -85,6 +85,8 @@ pub enum Outcome {
     Touched,
     /// A video that is the moving half of a photo, and no photo or video of its own.
     PartOfPhoto,
+    /// Not there any more when its turn came.
+    Gone,
 }
 
 /// Listens to a run. Called from several threads; a call that takes long holds up the run.

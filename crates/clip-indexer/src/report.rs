@@ -31,7 +31,8 @@ pub struct TextReport {
 /// What [`Indexer::run`](crate::Indexer::run) did.
 ///
 /// Every file that looks like a photo and is not left out is counted exactly once, in `indexed`, `unchanged`, `moved`,
-/// `skipped`, `skipped_before`, `in_cloud` or `parts_of_photos`, unless the run was cancelled before it came to it.
+/// `skipped`, `skipped_before`, `in_cloud` or `parts_of_photos`, unless the run was cancelled or the file went away before its
+/// turn came.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
@@ -56,7 +57,7 @@ pub struct Report {
     /// Photos that left the index: gone from the disk, excluded, or overwritten by something that is no photo.
     pub removed: u64,
     /// What looked like a photo and could not be indexed, each named once, in the order of their paths. What an earlier run
-    /// has told of is not among them.
+    /// has told of is not among them, nor what `unreachable` tells of with the photos that were kept.
     pub skipped: Vec<Skipped>,
     /// What could not be indexed in an earlier run either and is as it was then, in the order of their paths.
     pub skipped_before: Vec<Skipped>,
@@ -69,8 +70,10 @@ pub struct Report {
     pub ignored: Vec<Ignored>,
     /// What is ignored in such files.
     pub ignore_faults: Vec<IgnoreFault>,
-    /// Places that could not be looked into, or where photos were not found that may be on a drive that is not mounted. The
-    /// photos that the index knows there were kept.
+    /// Roots that are new in the index and were given as symbolic links.
+    pub linked_roots: Vec<LinkedRoot>,
+    /// Places that could not be looked into, or went away during the run, or where photos were not found that may be on a drive
+    /// that is not mounted. The photos that the index knows there were kept.
     pub unreachable: Vec<Unreachable>,
     /// Places that would be in `unreachable`, had they not been [forgotten](crate::IndexOptions::forget_unreachable): their
     /// photos are among `removed`. And roots that do not exist any more and of which the index has no photo, which are forgotten
@@ -108,13 +111,13 @@ pub struct Skipped {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SkipReason {
-    /// A folder, a named pipe, a socket or a device under a photo's name.
+    /// A named pipe, a socket or a device under a photo's name.
     #[error("not a file but {kind}")]
     NotAFile {
         /// With its article: "a named pipe".
         kind: &'static str,
     },
-    /// A symbolic link whose target does not exist.
+    /// A symbolic link that may lead to a photo or a folder, by its name, and whose target does not exist.
     #[error("broken link to {}", target.display())]
     DanglingLink {
         /// As the link has it, be it absolute or relative to the link.
@@ -191,6 +194,15 @@ impl SkipReason {
                 )
         )
     }
+}
+
+/// A root that was given as a symbolic link. The index has what the link leads to, and keeps to that if the link is changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkedRoot {
+    /// The link, made absolute.
+    pub link: PathBuf,
+    /// The folder or file that it leads to, which is indexed.
+    pub target: PathBuf,
 }
 
 /// A folder that was to be indexed and is excluded by a `.clipignore` in a folder above it.

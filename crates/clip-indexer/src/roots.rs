@@ -11,7 +11,7 @@ use crate::error::IndexerError;
 use crate::excluded::{self, Excluded};
 use crate::found::Blind;
 use crate::ignore_file::IgnoreFiles;
-use crate::report::Ignored;
+use crate::report::{Ignored, LinkedRoot};
 
 /// The roots of a run, made canonical.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub(crate) struct Roots {
     pub blind: Vec<Blind>,
     /// What the run is about: `walk` and the paths of `blind`. Nothing outside is ever removed.
     pub scope: Vec<PathBuf>,
+    /// Those that were given as links and that the index does not know.
+    pub linked: Vec<LinkedRoot>,
 }
 
 /// Resolves the roots that were `given`, or all that are `known` to the index at `index` if none was.
@@ -32,11 +34,16 @@ pub(crate) fn resolve(given: &[PathBuf], known: &[PathBuf], index: &Path) -> Res
     if wanted.is_empty() {
         return Err(IndexerError::NoRoots { index: index.to_path_buf() });
     }
-    let mut walk = Vec::new();
-    let mut blind = Vec::new();
+    let (mut walk, mut blind, mut linked) = (Vec::new(), Vec::new(), Vec::new());
     for path in wanted {
         match open_root(path) {
-            Ok(canonical) => walk.push(canonical),
+            Ok(canonical) => {
+                if is_link(path) && !known.iter().any(|known| canonical.starts_with(known)) {
+                    let link = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                    linked.push(LinkedRoot { link, target: canonical.clone() });
+                }
+                walk.push(canonical);
+            }
             Err(error) => {
                 let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
                 if !known.contains(&path) {
@@ -56,7 +63,7 @@ pub(crate) fn resolve(given: &[PathBuf], known: &[PathBuf], index: &Path) -> Res
     }
     let walk = outermost(walk);
     let scope = outermost(walk.iter().chain(blind.iter().map(|b| &b.path)).cloned().collect());
-    Ok(Roots { walk, blind, scope })
+    Ok(Roots { walk, blind, scope, linked })
 }
 
 impl Roots {
@@ -147,6 +154,13 @@ fn open_root(path: &Path) -> io::Result<PathBuf> {
     }
     fs::read_dir(&canonical)?;
     Ok(canonical)
+}
+
+/// Whether a path is that of a symbolic link, be it with a slash at its end.
+fn is_link(path: &Path) -> bool {
+    // Going through the components drops the slash, with which the system would look at what the link leads to.
+    let path: PathBuf = path.components().collect();
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
 }
 
 /// Whether a folder is there and not empty.

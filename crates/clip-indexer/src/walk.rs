@@ -154,6 +154,8 @@ struct Walker<'a> {
     beside: Beside,
     /// The folders of roots that are files.
     listed: HashSet<PathBuf>,
+    /// Links that lead nowhere.
+    broken_links: HashSet<PathBuf>,
     /// Photos that are still being written: passed by.
     unsettled: HashSet<PathBuf>,
     progress: &'a dyn Progress,
@@ -183,6 +185,7 @@ impl<'a> Walker<'a> {
             devices: HashMap::new(),
             beside: Beside::default(),
             listed: HashSet::new(),
+            broken_links: HashSet::new(),
             unsettled: HashSet::new(),
             progress,
             cancel,
@@ -217,6 +220,7 @@ impl<'a> Walker<'a> {
     /// Walks everything below `root` without following links.
     fn tree(&mut self, root: &Path, phase: Phase) {
         let mut entries = WalkDir::new(root).follow_links(false).sort_by_file_name().into_iter();
+        let mut listed = root.to_path_buf();
         while let Some(entry) = entries.next() {
             if self.stopped() {
                 return;
@@ -224,7 +228,9 @@ impl<'a> Walker<'a> {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {
-                    self.unreadable(error, root);
+                    // What fails while a folder is being listed comes without a path, and before all that the folder holds.
+                    let path = error.path().unwrap_or(&listed).to_path_buf();
+                    self.blind(&path, &system_error(error));
                     continue;
                 }
             };
@@ -236,7 +242,9 @@ impl<'a> Walker<'a> {
                 // In the linked phase the entry is the link itself; its target is what counts.
                 self.top(path, phase)
             };
-            if !is_entered && (entry.depth() == 0 || entry.file_type().is_dir()) {
+            if is_entered {
+                listed = path.to_path_buf();
+            } else if entry.depth() == 0 || entry.file_type().is_dir() {
                 entries.skip_current_dir();
             }
         }
@@ -317,13 +325,7 @@ impl<'a> Walker<'a> {
             return false;
         }
         match metadata() {
-            Ok(metadata) if metadata.is_dir() => {
-                let is_entered = self.enter(path, &metadata, phase);
-                if is_entered {
-                    self.name_folder(path);
-                }
-                is_entered
-            }
+            Ok(metadata) if metadata.is_dir() => self.enter(path, &metadata, phase),
             Ok(metadata) => {
                 self.file(path, &metadata);
                 false
@@ -405,10 +407,7 @@ impl<'a> Walker<'a> {
         match std::fs::symlink_metadata(folder) {
             Ok(metadata) if metadata.is_symlink() => {
                 // Where it leads is looked at with the other links.
-                links.enters(folder) && {
-                    self.name_folder(folder);
-                    self.top(folder, Phase::Real)
-                }
+                links.enters(folder) && self.top(folder, Phase::Real)
             }
             Ok(metadata) if metadata.is_dir() => {
                 self.entry(folder, metadata.file_type(), || Ok(metadata.clone()), Phase::Real)
@@ -437,12 +436,7 @@ impl<'a> Walker<'a> {
             }
             let (path, kind) = (entry.path(), entry.file_type());
             match kind {
-                Ok(kind) if kind.is_dir() => {
-                    // A word about its name, if a walk would enter it.
-                    if self.is_wanted(&path) && !is_hidden(&entry.file_name()) && self.looks_at(&path, true) {
-                        self.name_folder(&path);
-                    }
-                }
+                Ok(kind) if kind.is_dir() => {}
                 Ok(kind) => drop(self.entry(&path, kind, || entry.metadata(), Phase::Real)),
                 Err(error) => self.blind(&path, &error),
             }
@@ -460,9 +454,6 @@ impl<'a> Walker<'a> {
                     Ok(target) if links.lists(&link) => self.file(&link, &target),
                     // What was wrong with it still is: what is not told again is forgotten.
                     Err(error) if region.covers(&link) => self.broken_link(link, &error),
-                    Ok(_) if region.covers(&link) && links.enters(&link) && !self.has_skipped(&link) => {
-                        self.name_folder(&link);
-                    }
                     _ => {}
                 }
             } else if self.may_matter(&link) {
@@ -548,7 +539,6 @@ impl<'a> Walker<'a> {
                 false
             }
             (Ok(_), Some(Ok(_))) => {
-                self.name_folder(link);
                 self.tree(link, Phase::Linked);
                 true
             }
@@ -641,12 +631,14 @@ impl<'a> Walker<'a> {
     fn merge_blind_spots(&mut self) {
         let mut told = HashSet::new();
         self.out.blind.retain(|spot| told.insert(spot.path.clone()));
+        // A link that leads nowhere says nothing about the folder that it is in.
+        let is_merged = |spot: &Blind| !spot.root && !self.broken_links.contains(&spot.path);
         let mut spots: HashMap<PathBuf, usize> = HashMap::new();
-        for folder in self.out.blind.iter().filter(|spot| !spot.root).filter_map(|spot| spot.path.parent()) {
+        for folder in self.out.blind.iter().filter(|spot| is_merged(spot)).filter_map(|spot| spot.path.parent()) {
             *spots.entry(folder.to_path_buf()).or_default() += 1;
         }
         spots.retain(|_, count| *count >= BLIND_IN_FOLDER);
-        for spot in self.out.blind.iter_mut().filter(|spot| !spot.root) {
+        for spot in self.out.blind.iter_mut().filter(|spot| is_merged(spot)) {
             if let Some(folder) = spot.path.parent().filter(|folder| spots.contains_key(*folder)) {
                 spot.reason = format!("cannot be read in part: {} {}", spot.path.display(), spot.reason);
                 spot.path = folder.to_path_buf();
@@ -678,18 +670,6 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// A folder called like a photo is more often a mistake than a wish, so it is named; its contents still count.
-    fn name_folder(&mut self, path: &Path) {
-        if self.is_wanted(path) {
-            self.skip(path, SkipReason::NotAFile { kind: "a folder" });
-        }
-    }
-
-    fn unreadable(&mut self, error: walkdir::Error, root: &Path) {
-        let path = error.path().unwrap_or(root).to_path_buf();
-        self.blind(&path, &system_error(error));
-    }
-
     /// Notes a file or folder that cannot be looked at. What vanished between being listed and being looked at is not
     /// worth a word, but a root always is.
     fn blind(&mut self, path: &Path, error: &io::Error) {
@@ -707,6 +687,8 @@ impl<'a> Walker<'a> {
     fn unknown_rules(&mut self, folder: &Path, error: &io::Error) {
         match std::fs::read_dir(folder) {
             Err(error) => self.blind(folder, &error),
+            // Its names can be listed, but nothing in it can be looked at.
+            Ok(_) if std::fs::symlink_metadata(folder.join(IGNORE_FILE)).is_err() => self.blind(folder, error),
             Ok(_) => {
                 let error = describe(error);
                 let reason = format!("has a {IGNORE_FILE} that cannot be read ({error})");
@@ -717,22 +699,28 @@ impl<'a> Walker<'a> {
     }
 
     fn broken_link(&mut self, link: PathBuf, error: &io::Error) {
-        let reason = match std::fs::read_link(&link) {
-            Ok(target) if error.kind() == io::ErrorKind::NotFound => SkipReason::DanglingLink { target },
+        let target = std::fs::read_link(&link);
+        let reason = match &target {
+            Ok(target) if error.kind() == io::ErrorKind::NotFound => {
+                SkipReason::DanglingLink { target: target.clone() }
+            }
             // The link itself vanished meanwhile, perhaps with the drive that it is on.
             Err(gone) if gone.kind() == io::ErrorKind::NotFound => {
-                let reason = format!("cannot be read ({})", describe(&gone));
+                let reason = format!("cannot be read ({})", describe(gone));
                 self.out.blind.push(Blind { path: link, reason, root: false });
                 return;
             }
             _ => SkipReason::BadLink { error: describe(error) },
         };
+        let target = target.ok();
+        self.broken_links.insert(link.clone());
         self.out.blind.push(Blind { path: link.clone(), reason: format!("is {reason}"), root: false });
-        self.skip(&link, reason);
-    }
-
-    fn has_skipped(&self, path: &Path) -> bool {
-        self.out.skipped.iter().any(|skipped| skipped.path == path)
+        // Where the index knows photos behind it, the blind spot is told of.
+        if self.is_wanted(&link) || may_be_folder(&link) && target.as_deref().is_none_or(may_be_folder) {
+            self.skip(&link, reason);
+        } else {
+            self.out.passed_over.file(&link);
+        }
     }
 
     fn skip(&mut self, path: &Path, reason: SkipReason) {
@@ -750,6 +738,18 @@ impl<'a> Walker<'a> {
         self.out.cancelled |= self.cancel.load(Ordering::Relaxed);
         self.out.cancelled
     }
+}
+
+/// Whether a name that is not a photo's may be that of a folder: it does not end as the names of files do.
+fn may_be_folder(path: &Path) -> bool {
+    /// Those that are longer are part of a title, or those of folders that programs make ("photoslibrary").
+    const LONGEST: usize = 8;
+    let is_extension = |extension: &str| {
+        extension.len() <= LONGEST
+            && extension.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            && extension.bytes().any(|byte| byte.is_ascii_alphabetic())
+    };
+    !path.extension().and_then(|extension| extension.to_str()).is_some_and(is_extension)
 }
 
 /// What the system said, without the path that walkdir adds.

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use clip_index::IndexWriter;
 use clip_indexer::{Event, Indexer, PassedOverKind};
-use support::{BLUE, GREEN, Library, RED, counts, three};
+use support::{BLUE, GREEN, GREY, Library, RED, counts, three};
 
 /// Takes the photos out of `folder`, as unmounting a drive does, and puts these entries there, and a photo elsewhere in the
 /// index that is none of them.
@@ -251,6 +251,101 @@ fn an_empty_folder_behind_a_link_keeps_its_photos() {
     fs::remove_dir(library.beside("drive")).unwrap();
     let report = library.run();
     assert_eq!(unreachable(&library, &report), [("drive".to_owned(), 1)]);
+    assert!(report.unreachable[0].reason.starts_with("is broken link to"), "{report:?}");
+    assert!(report.skipped.is_empty() && report.skipped_before.is_empty(), "one fault is told once: {report:?}");
+}
+
+/// Such a link stands for a folder whose permissions were taken away, which tests that run as root cannot have.
+#[cfg(unix)]
+#[test]
+fn a_root_that_is_there_and_cannot_be_read_stays_a_root() {
+    let mut library = three();
+    library.run();
+    fs::rename(library.root(), library.beside("away")).unwrap();
+    std::os::unix::fs::symlink(library.root(), library.root()).unwrap();
+    library.options.forget_unreachable = true;
+    let report = library.again();
+    assert_eq!((report.removed, report.forgotten[0].photos_removed), (3, 3));
+    assert_eq!(library.reader().roots(), [library.root()]);
+    fs::remove_file(library.root()).unwrap();
+    fs::rename(library.beside("away"), library.root()).unwrap();
+    assert_eq!(counts(&library.again()), [3, 0, 0, 0, 0, 0]);
+}
+
+#[test]
+fn a_photo_that_is_a_root_may_become_a_folder_and_a_photo_again() {
+    let library = Library::new();
+    library.photo("x.png", RED);
+    library.try_run(&[library.at("x.png")]).unwrap();
+    fs::remove_file(library.at("x.png")).unwrap();
+    library.photo("x.png/y.png", GREEN);
+    let report = library.again();
+    assert_eq!((counts(&report), report.unreachable.len()), ([1, 0, 0, 0, 1, 0], 0), "{report:?}");
+    assert_eq!(library.all(), ["photos/x.png/y.png"]);
+    fs::remove_dir_all(library.at("x.png")).unwrap();
+    library.photo("x.png", BLUE);
+    let report = library.again();
+    assert_eq!((counts(&report), report.unreachable.len()), ([1, 0, 0, 0, 1, 0], 0), "{report:?}");
+    assert_eq!(library.all(), ["photos/x.png"]);
+    assert_eq!(counts(&library.again()), [0, 0, 1, 0, 0, 0]);
+}
+
+#[cfg(unix)]
+#[test]
+fn it_is_told_once_what_a_root_leads_to_that_was_given_as_a_link() {
+    let library = three();
+    let link = library.beside("current");
+    std::os::unix::fs::symlink(library.at("a"), &link).unwrap();
+    let report = library.try_run(&[link.join("")]).unwrap();
+    let told: Vec<_> = report.linked_roots.iter().map(|root| (&root.link, &root.target)).collect();
+    assert_eq!(told, [(&link.join(""), &library.at("a"))]);
+    assert!(library.try_run(&[link]).unwrap().linked_roots.is_empty());
+    assert_eq!(library.reader().roots(), [library.at("a")]);
+    assert!(library.run().linked_roots.is_empty(), "given as it is");
+}
+
+/// Does something when the folders have been listed and before a photo is read.
+fn run_and_meanwhile(library: &Library, act: impl Fn() + Sync) -> clip_indexer::Report {
+    let listen = |event: Event<'_>| {
+        if matches!(event, Event::Planned { .. }) {
+            act();
+        }
+    };
+    Indexer::new(&library.encoder, &library.index()).progress(&listen).run(&[library.root()]).unwrap()
+}
+
+#[test]
+fn a_root_that_goes_away_before_its_photos_are_read_is_told_of_once() {
+    let library = three();
+    library.run();
+    for name in ["new.png", "a/new.png", "b/new.png"] {
+        library.photo(name, GREY);
+    }
+    let report = run_and_meanwhile(&library, || fs::rename(library.root(), library.beside("away")).unwrap());
+    assert_eq!(counts(&report), [0, 0, 3, 0, 0, 0]);
+    assert_eq!(unreachable(&library, &report), [(String::new(), 3)]);
+    assert_eq!(report.unreachable[0].reason, "went away during the run, with 3 files that were not read yet");
+    assert_eq!(report.remaining, Some(0));
+    fs::rename(library.beside("away"), library.root()).unwrap();
+    assert_eq!(counts(&library.again()), [3, 2, 3, 0, 0, 0]);
+}
+
+#[test]
+fn a_photo_that_is_deleted_before_it_is_read_is_not_worth_a_word() {
+    let library = three();
+    library.run();
+    for name in ["new.png", "b/new.png"] {
+        library.photo(name, GREY);
+    }
+    library.photo("blue.png", RED);
+    let report = run_and_meanwhile(&library, || {
+        fs::remove_file(library.at("new.png")).unwrap();
+        fs::remove_file(library.at("blue.png")).unwrap();
+        fs::remove_dir_all(library.at("b")).unwrap();
+    });
+    assert_eq!(counts(&report), [0, 0, 2, 0, 0, 0]);
+    assert!(report.unreachable.is_empty() && report.skipped_before.is_empty(), "{report:?}");
+    assert_eq!(counts(&library.again()), [0, 0, 2, 0, 1, 0]);
 }
 
 #[test]

@@ -107,9 +107,9 @@ pub use clip_index::{
 };
 pub use clip_indexer::{
     Changes, Concern, Depth, Event, Forgotten, FoundPhotos, IGNORE_FILE, IgnoreFault, Ignored, IndexOptions, Indexer,
-    IndexerError, OcrOptions, Outcome, PassedOver, PassedOverKind, Progress, Remedy as IndexerRemedy, Removed, Report,
-    SYSTEM_FOLDERS, Session, Silent, SkipReason, Skipped, StageTimes, TextReport, Unreachable, VideoOptions, describe,
-    find_photos, parse_exclude,
+    IndexerError, LinkedRoot, OcrOptions, Outcome, PassedOver, PassedOverKind, Progress, Remedy as IndexerRemedy,
+    Removed, Report, SYSTEM_FOLDERS, Session, Silent, SkipReason, Skipped, StageTimes, TextReport, Unreachable,
+    VideoOptions, describe, find_photos, parse_exclude,
 };
 pub use clip_model::tokenizer::Tokenizer;
 pub use clip_model::{

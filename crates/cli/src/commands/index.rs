@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use clip_search::json::JsonReport;
 use clip_search::{
-    Forgotten, IgnoreFault, Ignored, IndexOptions, Report, SkipReason, Skipped, StageTimes, Unreachable, Update,
-    UpdateOptions, UpdateResult,
+    Forgotten, IgnoreFault, Ignored, IndexOptions, LinkedRoot, Report, SkipReason, Skipped, StageTimes, Unreachable,
+    Update, UpdateOptions, UpdateResult,
 };
 
 use crate::args::{IndexArgs, YesNo};
@@ -174,6 +174,13 @@ pub(super) fn tell_what_went_wrong(report: &Report) {
     for IgnoreFault { path, line, reason } in &report.ignore_faults {
         let line = line.map(|line| format!(", line {line}")).unwrap_or_default();
         warning(format_args!("{}{line}: {}", escaped(path), escaped_text(reason)));
+    }
+    for LinkedRoot { link, target } in &report.linked_roots {
+        notice(format_args!(
+            "{} is a link: the index has what it leads to now, {}, and does not follow when the link is changed",
+            escaped(link),
+            escaped(target)
+        ));
     }
     for Unreachable { path, reason, photos_kept, .. } in &report.unreachable {
         let kept = match photos_kept {

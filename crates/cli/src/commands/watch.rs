@@ -1,5 +1,6 @@
 //! `watch`: keeps the index in agreement with folders.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -9,7 +10,7 @@ use anyhow::{Result, bail};
 use clip_search::json::JsonReport;
 use clip_search::{
     Changes, Concern, IndexError, IndexOptions, IndexReader, IndexerError, Library, LibraryError, Progress, Report,
-    Session, Silent, Update, UpdateOptions,
+    Session, Silent, Unreachable, Update, UpdateOptions,
 };
 use clip_watch::{Batch, Interest, Timing, Watcher, is_on_network};
 
@@ -62,6 +63,7 @@ pub(crate) fn run(index: &Path, args: &WatchArgs) -> Result<Exit> {
         rescan: Rescan { asked: args.rescan, last: Instant::now(), is_short: false },
         json: args.json,
         has_warned: false,
+        away: Away::default(),
         cancel: &cancel,
     };
     watch.run(&args.folders)?;
@@ -77,6 +79,7 @@ struct Watch<'a> {
     json: bool,
     /// That there are too many folders.
     has_warned: bool,
+    away: Away,
     cancel: &'a AtomicBool,
 }
 
@@ -88,6 +91,7 @@ impl Watch<'_> {
         let update = self.update(&all, &progress);
         progress.clear();
         let Some(update) = update? else { return Ok(()) };
+        self.away.news(&update.report.unreachable, None);
         let mut results = Results::new();
         if self.json {
             results.json(&JsonReport::from(&update.report))?
@@ -170,14 +174,14 @@ impl Watch<'_> {
         let changes = Changes { paths: batch.paths, unsettled: batch.unsettled };
         let Self { library, options, session, cancel, .. } = self;
         let update = unless_locked(cancel, || library.update_changes(session, &changes, options, &Silent, cancel))?;
-        self.tell(update)
+        self.tell(update, Some(&changes.paths))
     }
 
     fn rescan_all(&mut self) -> Result<()> {
         self.expect_index()?;
         self.rescan.last = Instant::now();
         let update = self.update(&[], &Silent)?;
-        self.tell(update)
+        self.tell(update, None)
     }
 
     #[expect(clippy::result_large_err, reason = "the library's errors are what they are")]
@@ -186,9 +190,11 @@ impl Watch<'_> {
         unless_locked(cancel, || library.update_in_session(session, folders, options, progress, cancel))
     }
 
-    /// Tells of a batch that has changed something, and goes on with what is there now.
-    fn tell(&mut self, update: Option<Update>) -> Result<()> {
-        let Some(Update { report, .. }) = update else { return Ok(()) };
+    /// Tells of a batch that has changed something, and goes on with what is there now. `changed` are the paths that it was
+    /// about, if it was not about all folders.
+    fn tell(&mut self, update: Option<Update>, changed: Option<&[PathBuf]>) -> Result<()> {
+        let Some(Update { mut report, .. }) = update else { return Ok(()) };
+        report.unreachable = self.away.news(&report.unreachable, changed);
         let mut results = Results::new();
         if self.json {
             if has_news(&report) {
@@ -203,6 +209,26 @@ impl Watch<'_> {
         results.finish()?;
         self.follow(false);
         Ok(())
+    }
+}
+
+/// The places that were told of because they cannot be reached. A drive that is unplugged is often several batches, and all
+/// folders are listed again from time to time.
+#[derive(Default)]
+struct Away(BTreeSet<(PathBuf, String)>);
+
+impl Away {
+    /// Those of the places that have not been told of since they could be reached. `changed` are the paths that the update looked
+    /// at; `None` if it looked at all folders.
+    fn news(&mut self, unreachable: &[Unreachable], changed: Option<&[PathBuf]>) -> Vec<Unreachable> {
+        let key = |place: &Unreachable| (place.path.clone(), place.reason.clone());
+        let now: BTreeSet<_> = unreachable.iter().map(key).collect();
+        let was_looked_at = |place: &Path| {
+            let is_about = |path: &PathBuf| path.starts_with(place) || place.starts_with(path);
+            changed.is_none_or(|changed| changed.iter().any(is_about))
+        };
+        self.0.retain(|told| now.contains(told) || !was_looked_at(&told.0));
+        unreachable.iter().filter(|place| self.0.insert(key(place))).cloned().collect()
     }
 }
 
@@ -310,6 +336,23 @@ mod tests {
         };
         assert_eq!(with_videos(3, 2).as_deref(), Some("1 photo indexed, 2 videos indexed"));
         assert_eq!(with_videos(1, 1).as_deref(), Some("1 video indexed"));
+    }
+
+    #[test]
+    fn what_is_away_is_told_of_once_until_it_is_back() {
+        let away = |path: &str, photos_kept| Unreachable { path: path.into(), reason: "is empty".into(), photos_kept };
+        let changed = |path: &str| vec![PathBuf::from(path)];
+        let mut told = Away::default();
+        assert_eq!(told.news(&[away("/a", 3)], Some(&changed("/a/1.jpg"))), [away("/a", 3)]);
+        // The next batch of the same event, one about another folder, and all folders.
+        assert_eq!(told.news(&[away("/a", 5)], Some(&changed("/a"))), []);
+        assert_eq!(told.news(&[], Some(&changed("/b/1.jpg"))), []);
+        assert_eq!(told.news(&[away("/a", 5), away("/b", 1)], None), [away("/b", 1)]);
+        // It is back, and goes away again.
+        assert_eq!(told.news(&[], Some(&changed("/a/1.jpg"))), []);
+        assert_eq!(told.news(&[away("/a", 3)], Some(&changed("/a"))), [away("/a", 3)]);
+        assert_eq!(told.news(&[], None), []);
+        assert_eq!(told.news(&[away("/b", 1)], None), [away("/b", 1)]);
     }
 
     #[test]

@@ -95,11 +95,11 @@ fn a_root_is_entered_whatever_its_name() {
 }
 
 #[test]
-fn a_folder_called_like_a_photo_is_named_and_entered() {
+fn a_folder_called_like_a_photo_is_a_folder() {
     let tree = Tree::new(&["root/x.png/inner.jpg"]);
     let walk = tree.walk();
     assert_eq!(tree.found(&walk), ["root/x.png/inner.jpg"]);
-    assert_eq!(tree.skipped(&walk), [("root/x.png".into(), "not a file but a folder".into())]);
+    assert_eq!(tree.skipped(&walk), []);
 }
 
 #[test]
@@ -179,17 +179,22 @@ fn a_limit_to_depth_saves_listing_what_lies_deeper() {
     assert_eq!(found(3), ["root/1.jpg", "root/a/2.jpg", "root/a/b/3.jpg"]);
 }
 
-/// Walks `root`, in which a folder `a.png` comes first, and does something when the walk comes by there.
+/// Walks `root` and does something when the walk has come by as many photos as it takes for it to tell of them. They are not
+/// among those that are returned.
 fn walk_and_meanwhile(tree: &Tree, act: impl Fn() + Sync) -> Walk {
-    fs::create_dir(tree.at("root/a.png")).unwrap();
+    for number in 0..EVENT_EVERY {
+        tree.file(format!("root/0/{number}.jpg"));
+    }
+    let has_acted = AtomicBool::new(false);
     let listen = |event: Event<'_>| {
-        if let Event::Skipped(skipped) = event
-            && skipped.path == tree.at("root/a.png")
-        {
+        if matches!(event, Event::Walking { .. }) && !has_acted.swap(true, Ordering::Relaxed) {
             act();
         }
     };
-    walk(&[tree.at("root")], Selection { follow_links: true, ..Selection::default() }, &listen, &AtomicBool::new(false))
+    let selection = Selection { follow_links: true, ..Selection::default() };
+    let mut walk = walk(&[tree.at("root")], selection, &listen, &AtomicBool::new(false));
+    walk.files.retain(|file| !file.path.starts_with(tree.at("root/0")));
+    walk
 }
 
 fn blind(tree: &Tree, walk: &Walk) -> Vec<(String, bool)> {
@@ -332,6 +337,20 @@ mod unix {
     }
 
     #[test]
+    fn a_link_to_nowhere_is_named_if_it_may_lead_to_photos() {
+        let tree = Tree::new(&[]);
+        for name in ["a.jpg", "b.jpg.xmp", "c.txt", "d.am", "e", "f.photoslibrary", "g.2019", "v1"] {
+            symlink("nowhere", tree.at("root").join(name)).unwrap();
+        }
+        symlink("nowhere.txt", tree.at("root/w")).unwrap();
+        symlink("x.txt", tree.at("root/x.txt")).unwrap();
+        let walk = tree.walk();
+        let names: Vec<String> = tree.skipped(&walk).into_iter().map(|(path, _)| path).collect();
+        assert_eq!(names, ["a.jpg", "e", "f.photoslibrary", "g.2019", "v1"].map(|name| format!("root/{name}")));
+        assert_eq!(walk.blind.len(), 10, "all of them may have led to photos before");
+    }
+
+    #[test]
     fn what_is_left_out_does_not_come_back_through_a_link() {
         let tree = Tree::new(&["root/raw/a.jpg", "root/raw/in/b.jpg", "root/c.jpg", "drive/raw/d.jpg", "drive/e.jpg"]);
         fs::write(tree.at("root/.clipignore"), "/raw\n").unwrap();
@@ -388,6 +407,53 @@ mod unix {
         let expected = ("root/private/.clipignore".into(), "cannot be read: permission denied".into());
         assert_eq!(tree.skipped(&walk), [expected]);
         assert_eq!(blind(&tree, &walk), [("root/private".into(), false)]);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_searched_is_not_said_to_have_an_ignore_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let tree = Tree::new(&["root/listed/a.jpg", "root/b.jpg"]);
+        let mode = |path: &str, mode| fs::set_permissions(tree.at(path), fs::Permissions::from_mode(mode)).unwrap();
+        mode("", 0o755);
+        mode("root/listed", 0o444);
+        let walk = without_rights(|| tree.walk());
+        mode("root/listed", 0o755);
+        assert_eq!(tree.found(&walk), ["root/b.jpg"]);
+        assert_eq!(tree.skipped(&walk), [("root/listed".into(), "cannot be read: permission denied".into())]);
+        assert_eq!(blind(&tree, &walk), [("root/listed".into(), false)]);
+        assert_eq!(walk.blind[0].reason, "cannot be read (permission denied)");
+    }
+
+    /// Has the system fail from now on whenever this thread lists a folder, as a damaged disk does.
+    #[cfg(all(target_os = "linux", target_pointer_width = "64", target_endian = "little"))]
+    fn fail_to_list() {
+        let step = |code: u32, k: u32, jt: u8, jf: u8| libc::sock_filter { code: code as u16, jt, jf, k };
+        let mut steps = [
+            // The number of the call comes first in the structure.
+            step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+            step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::SYS_getdents64 as u32, 0, 1),
+            step(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | libc::EIO as u32, 0, 0),
+            step(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
+        ];
+        let program = libc::sock_fprog { len: steps.len() as u16, filter: steps.as_mut_ptr() };
+        let [none, one, filter] = [0, 1, libc::c_ulong::from(libc::SECCOMP_MODE_FILTER)];
+        // SAFETY: the calls take numbers, and a program that is read before they return. They change this thread alone.
+        unsafe {
+            assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, one, none, none, none), 0);
+            assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, filter, &raw const program), 0);
+        }
+    }
+
+    #[cfg(all(target_os = "linux", target_pointer_width = "64", target_endian = "little"))]
+    #[test]
+    fn a_folder_that_fails_while_it_is_listed_is_named_and_not_its_root() {
+        let tree = Tree::new(&["root/1/2/a.jpg", "root/1/b.jpg", "root/3.jpg"]);
+        let run = || walk_and_meanwhile(&tree, fail_to_list);
+        // The filter goes with the thread.
+        let walk = std::thread::scope(|scope| scope.spawn(run).join().unwrap());
+        assert_eq!(blind(&tree, &walk), [("root/1".into(), false)]);
+        assert_eq!(tree.skipped(&walk), [("root/1".into(), "cannot be read: input/output error".into())]);
+        assert_eq!(tree.found(&walk), ["root/3.jpg"]);
     }
 
     #[test]
