@@ -24,6 +24,17 @@ for shell in bash zsh fish; do
     "$program" completions "$shell" > "$generated/clip-search.$shell"
 done
 
+version=$("$program" --version | cut -d ' ' -f 2)
+maintainer=$(sed -n 's/^maintainer = "\(.*\)"$/\1/p' crates/cli/Cargo.toml)
+date=$(git log -1 --format=%cD 2>/dev/null || date --rfc-email)
+cat > "$generated/changelog" <<CHANGELOG
+clip-search ($version-1) unstable; urgency=medium
+
+  * NEWS.md, beside this file, tells what has changed.
+
+ -- $maintainer  $date
+CHANGELOG
+
 cargo deb --package clip-search-cli --no-build --output "$generated/"
 package=$(ls "$generated"/*.deb)
 
@@ -33,7 +44,7 @@ dpkg-deb --info "$package"
 dpkg-deb --extract "$package" "$trial/root"
 for file in usr/bin/clip-search usr/share/man/man1/clip-search.1.gz usr/share/man/man1/clip-search-query.1.gz \
     usr/share/bash-completion/completions/clip-search usr/share/zsh/vendor-completions/_clip-search \
-    usr/share/fish/vendor_completions.d/clip-search.fish usr/lib/systemd/user/clip-search-watch.service; do
+    usr/share/fish/vendor_completions.d/clip-search.fish usr/lib/systemd/user/clip-search-watch.service usr/lib/systemd/user/clip-search-index.timer; do
     [ -s "$trial/root/$file" ] || { echo "the package has no $file" >&2; exit 1; }
 done
 
@@ -47,7 +58,10 @@ if command -v man > /dev/null; then
     man --local-file "$trial/root/usr/share/man/man1/clip-search-query.1.gz" | grep -q SYNOPSIS
 fi
 if command -v systemd-analyze > /dev/null; then
-    # The program is not installed.
-    systemd-analyze --user verify "$trial"/root/usr/lib/systemd/user/*.service 2>&1 | grep -v "not executable\|man:" || true
+    # The program and its pages are not installed.
+    export XDG_RUNTIME_DIR="$trial"
+    faults=$(systemd-analyze --user --man=no verify "$trial"/root/usr/lib/systemd/user/clip-search-* 2>&1 |
+        grep -v 'not executable' || true)
+    [ -z "$faults" ] || { echo "$faults" >&2; exit 1; }
 fi
 echo "made and tried $package"

@@ -1,5 +1,6 @@
 //! The command line from outside: exit status, stdout and stderr of the real program.
 
+mod archives;
 mod bad_files;
 mod bench;
 mod classify;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::pty::Session;
-use crate::support::{Sandbox, on_samples};
+use crate::support::{PROGRAM, Sandbox, on_samples};
 
 /// The script for a shell, in a file.
 fn script(sandbox: &Sandbox, shell: &str) -> String {
@@ -23,73 +23,88 @@ fn said(program: &str, arguments: &[&str]) -> Option<Output> {
     Command::new(program).args(arguments).env("TERM", "dumb").output().ok()
 }
 
-#[test]
-fn bash_completes() {
-    let sandbox = Sandbox::new();
-    let script = script(&sandbox, "bash");
-    for (words, expected) in [
-        (&["clip-search", "que"][..], "query"),
-        (&["clip-search", "query", "--prev"], "--preview"),
-        (&["clip-search", "model", "pu"], "pull"),
-        (&["clip-search", "bench", "--device", "g"], "gpu"),
-    ] {
-        let (last, before) = (words[words.len() - 1], words[words.len() - 2]);
-        let line = format!(
-            "source {script} || exit 1; COMP_WORDS=({}); COMP_CWORD={}; _clip__search clip-search {last} {before}; \
-             echo \"${{COMPREPLY[@]}}\"",
-            words.join(" "),
-            words.len() - 1
-        );
-        let Some(output) = said("bash", &["--norc", "--noprofile", "-c", &line]) else { return };
-        let words = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && words.split_whitespace().any(|word| word == expected), "{output:?}");
-    }
-}
+/// Lines that people begin, and how they go on after Tab.
+const TYPED: [(&str, &str); 4] = [
+    ("clip-search que", "clip-search query "),
+    ("clip-search query --previ", "clip-search query --preview"),
+    ("clip-search model pu", "clip-search model pull "),
+    ("clip-search bench --device g", "clip-search bench --device gpu"),
+];
 
-#[test]
-fn fish_completes() {
-    let sandbox = Sandbox::new();
-    let script = script(&sandbox, "fish");
-    for (line, expected) in [
-        ("clip-search que", "query"),
-        ("clip-search query --prev", "--preview"),
-        ("clip-search model pu", "pull"),
-        ("clip-search bench --device g", "gpu"),
-    ] {
-        let command = format!("source {script}; complete -C '{line}'");
-        let Some(output) = said("fish", &["--no-config", "-c", &command]) else { return };
-        let words = String::from_utf8_lossy(&output.stdout);
-        let is_there = words.lines().any(|line| line.split('\t').next() == Some(expected));
-        assert!(output.status.success() && is_there, "{output:?}");
-    }
-}
-
-#[test]
-fn zsh_completes() {
-    if said("zsh", &["--version"]).is_none() {
-        return;
-    }
-    let sandbox = Sandbox::new();
-    let script = script(&sandbox, "zsh");
-    let mut command = Command::new("zsh");
-    command.args(["-f", "-i"]).env("TERM", "dumb").env("PS1", "ready> ").current_dir(sandbox.path());
+/// Types into a shell whose prompt is `ready> `, after a line that sets it up.
+fn complete_in(mut command: Command, sandbox: &Sandbox, set_up: &str) {
+    command.env("TERM", "dumb").env("PS1", "ready> ").env("HOME", sandbox.path()).current_dir(sandbox.path());
     let mut session = Session::start(command, b"");
     session.wait_for("ready> ", 0);
-    let set_up =
-        format!("unsetopt zle_bracketed_paste; autoload -U compinit; compinit -D -u; . {script}; echo set-''up\n");
-    session.send(set_up.as_bytes());
+    session.send(format!("{set_up}; echo set-''up\n").as_bytes());
     session.wait_for("set-up", 0);
-    for (typed, expected) in
-        [("clip-search que\t", "clip-search query "), ("clip-search model pu\t", "clip-search model pull ")]
-    {
+    for (typed, expected) in TYPED {
         let from = session.shown().len();
-        session.send(typed.as_bytes());
+        session.send(format!("{typed}\t").as_bytes());
         session.wait_for(expected, from);
         // Ctrl-U: another line.
         session.send(b"\x15");
     }
     session.send(b"\x15exit\n");
     assert!(session.end().0.is_some());
+}
+
+#[test]
+fn bash_completes() {
+    if said("bash", &["--version"]).is_none() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let script = script(&sandbox, "bash");
+    let mut command = Command::new("bash");
+    command.args(["--norc", "--noprofile", "-i"]).env("INPUTRC", "/dev/null");
+    complete_in(command, &sandbox, &format!("source {script}"));
+}
+
+/// In the folder where it looks for scripts by itself. Its first line depends on the terminal, so it is asked instead.
+#[test]
+fn fish_completes() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path().join("config/fish/completions");
+    fs::create_dir_all(&folder).unwrap();
+    fs::rename(script(&sandbox, "fish"), folder.join("clip-search.fish")).unwrap();
+    // It looks only for scripts of programs that there are.
+    let others = std::env::var_os("PATH").unwrap_or_default();
+    let folders = [Path::new(PROGRAM).parent().unwrap().to_owned()].into_iter().chain(std::env::split_paths(&others));
+    let path = std::env::join_paths(folders).unwrap();
+    for (typed, expected) in TYPED {
+        let fish = Command::new("fish")
+            .args(["-c", &format!("complete -C '{typed}'")])
+            .env("XDG_CONFIG_HOME", sandbox.path().join("config"))
+            .env("XDG_DATA_HOME", sandbox.path())
+            .env("PATH", &path)
+            .env("HOME", sandbox.path())
+            .output();
+        let Ok(output) = fish else { return };
+        let words = String::from_utf8_lossy(&output.stdout);
+        let expected = expected.split_whitespace().next_back();
+        let is_there = words.lines().any(|line| line.split('\t').next() == expected);
+        assert!(output.status.success() && is_there, "{expected:?}: {output:?}");
+    }
+}
+
+/// From a folder of functions, by its name and first line.
+#[test]
+fn zsh_completes() {
+    if said("zsh", &["--version"]).is_none() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path().join("functions");
+    fs::create_dir(&folder).unwrap();
+    fs::rename(script(&sandbox, "zsh"), folder.join("_clip-search")).unwrap();
+    let mut command = Command::new("zsh");
+    command.args(["-f", "-i"]);
+    let set_up = format!(
+        "unsetopt zle_bracketed_paste; fpath=({} $fpath); autoload -U compinit; compinit -D -u",
+        folder.to_str().unwrap()
+    );
+    complete_in(command, &sandbox, &set_up);
 }
 
 #[test]
