@@ -215,7 +215,10 @@ fn eval_ranks_captions_and_images() {
 #[test]
 fn relevance_is_refined_by_enough_captions_only_and_that_is_taken_back() {
     let sandbox = Sandbox::new();
-    sandbox.indexed();
+    for name in ["cat.jpg", "coffee.jpg", "rocket.jpg"] {
+        sandbox.put(name, name);
+    }
+    sandbox.update(0);
     let csv = sandbox.path().join("captions.csv");
     fs::write(&csv, "image,caption\ncat.jpg,a cat\ncoffee.jpg,a cup of coffee\n").unwrap();
     let (csv, images) = (csv.to_str().unwrap().to_owned(), samples().to_str().unwrap().to_owned());

@@ -182,7 +182,7 @@ fn with_its_only_folder_everything_is_forgotten() {
 fn a_folder_without_photos_does_not_end_in_silence() {
     let sandbox = Sandbox::new();
     let run = sandbox.run(&["index", text(&sandbox.photos())]).expect(0);
-    let expected = "no photos found: expected JPEG, PNG, GIF, WebP, TIFF, BMP, PNM, QOI, ICO, HDR, PSD, JPEG XL, OpenEXR, DDS, camera raw, HEIC, AVIF or TGA files, found ";
+    let expected = "no photos found: expected JPEG, PNG, GIF, WebP, TIFF, BMP, PNM, QOI, ICO, HDR, PSD, JPEG XL, JPEG 2000, OpenEXR, DDS, camera raw, HEIC, AVIF or TGA files, found ";
     assert_eq!(run.stderr, format!("{expected}nothing\n"));
     for name in ["a.XCF", "b.xcf", "c.kra", "d.mov", "notes.txt", ".hidden.jpg"] {
         fs::write(sandbox.photos().join(name), "x").unwrap();

@@ -151,6 +151,7 @@ fn query() {
     runs(&sandbox, &mut transcript, &[&["query", "a cat"]]);
     let numbers = [
         (r"(?m)^-?[01]\.\d{3}  ", "[SCORE]  "),
+        (r"\b[01]\.\d{3}\b", "[SCORE]"),
         (r"\([^()]*huggingface[^()]*\)", "([CACHE])"),
         (r"\d+\.\d ms", "[TIME]"),
     ];

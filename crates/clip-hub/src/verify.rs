@@ -105,7 +105,8 @@ impl Hub {
                 Ok(_) => continue,
                 // Whoever made the link had the file.
                 Err(error) if system_error::says_missing(&error) => {
-                    missing.get_or_insert_with(|| format!("`{}` is missing: its link leads nowhere", Escaped(&name)));
+                    missing
+                        .get_or_insert_with(|| format!("`{}` is missing: what its link names is gone", Escaped(&name)));
                     continue;
                 }
                 Err(source) => return Err(HubError::Io { action: "read", path, source }),

@@ -41,6 +41,9 @@ pub(super) trait Embeddings {
     fn next(&mut self, row: &mut Vec<f64>) -> Result<Option<Result<(), String>>, IndexError>;
 }
 
+/// The items of a part, and their embeddings in the same order.
+type Opened = (Box<dyn Items>, Box<dyn Embeddings>);
+
 impl Part {
     /// Compares the files with each other and with the index, and tells how many embeddings there are.
     pub(super) fn check(&self, model: &ModelId, options: &ImportOptions<'_>) -> Result<usize, IndexError> {
@@ -80,11 +83,7 @@ impl Part {
     }
 
     /// Opens the files, whose embeddings have so many numbers.
-    pub(super) fn open(
-        &self,
-        dimension: usize,
-        options: &ImportOptions<'_>,
-    ) -> Result<(Box<dyn Items>, Box<dyn Embeddings>), IndexError> {
+    pub(super) fn open(&self, dimension: usize, options: &ImportOptions<'_>) -> Result<Opened, IndexError> {
         let arrays = || Arrays { paths: self.arrays.clone().into_iter(), open: None, dimension };
         if !source::is_table(&self.items)? {
             return Ok((Box::new(Lines::open(&self.items)?), Box::new(arrays())));

@@ -12,12 +12,15 @@ use crate::ModelError;
 use crate::json::{self, Fields};
 use crate::preprocess::config::{Interpolation, PreprocessConfig, ResizeMode};
 
+/// The file that says something of preprocessing, and what it says.
+pub(super) type Found = (String, Map<String, Value>);
+
 /// What the image processor of a folder says, and the file that says it. transformers 5 writes it into the
 /// `processor_config.json`, where it counts before the file of its own that other versions write.
 ///
 /// # Errors
 /// Whatever is wrong with a file that is there.
-pub(super) fn find(folder: &Path) -> Result<Option<(String, Map<String, Value>)>, ModelError> {
+pub(super) fn find(folder: &Path) -> Result<Option<Found>, ModelError> {
     let path = folder.join("processor_config.json");
     if let Some(processor) = files::optional_object(&path)? {
         let origin = path.display().to_string();
@@ -177,7 +180,8 @@ mod tests {
         let squashed = PreprocessConfig { resize: ResizeMode::Squash, ..clip(32) };
         let bilinear = PreprocessConfig { interpolation: Interpolation::Bilinear, ..clip(32) };
         let grey = PreprocessConfig { mean: [0.5; 3], ..clip(32) };
-        let cases: [(Value, fn(usize) -> PreprocessConfig, PreprocessConfig); 16] = [
+        type Defaults = fn(usize) -> PreprocessConfig;
+        let cases: [(Value, Defaults, PreprocessConfig); 16] = [
             (json!({}), clip, clip(32)),
             (json!({}), siglip, siglip(32)),
             (json!({ "size": 32, "crop_size": 32, "resample": 2 }), clip, bilinear),

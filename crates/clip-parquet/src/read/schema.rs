@@ -355,7 +355,7 @@ mod tests {
             leaf("element", optional, physical::FLOAT, Annotation::None),
         ])
         .unwrap();
-        let shown: Vec<(&str, Option<Type>, bool, (u32, u32, u32))> = found
+        let shown: Vec<_> = found
             .iter()
             .map(|column| {
                 let Levels { definition, repetition, element } = column.levels;

@@ -116,12 +116,12 @@ impl Values {
             (encoding::BYTE_STREAM_SPLIT, _) => {
                 let Some(width) = physical.width() else { return Ok(None) };
                 let bytes = page.len().saturating_sub(at);
-                if bytes % width != 0 {
+                if !bytes.is_multiple_of(width) {
                     return Err(Error::damaged("the values of a page are cut short"));
                 }
                 // The width is the schema's, and may be anything where there are no values.
                 let value = vec![0; width.min(bytes)];
-                Values::Split { at, next: 0, count: bytes / width, width, value }
+                Values::Split { at, next: 0, count: bytes.checked_div(width).unwrap_or_default(), width, value }
             }
             (encoding::DELTA_BINARY_PACKED, Physical::Int32 | Physical::Int64) => {
                 Values::Deltas(Deltas::new(page, at, most)?)
