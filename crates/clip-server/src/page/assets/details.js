@@ -257,12 +257,8 @@ export class Details {
       photo.iso !== undefined && `ISO ${photo.iso}`,
     );
     if (photo.width) row("Picture", `${number(photo.width)} × ${number(photo.height)}`, photo.size && bytes(photo.size), photo.kind && photo.kind !== "photo" && shown(photo.kind));
-    row(
-      "Video",
-      photo.duration !== undefined && this.link(clock(photo.duration), `duration:${clock(photo.duration)}`),
-      photo.frames !== undefined && `${number(photo.frames)} ${photo.frames === 1 ? "frame" : "frames"} can be found`,
-      photo.rotation !== undefined && `turned by ${photo.rotation}°`,
-    );
+    const length = photo.duration && clock(photo.duration);
+    row("Video", length && this.link(length, `duration:${length}`), photo.frames && `frames: ${number(photo.frames)}`);
     row("Folder", photo.folder && h("bdi", { class: "path" }, shown(photo.folder)));
     if (photo.modified_at) row("Changed", date("moment", photo.modified_at));
     if (typeof photo.relevance === "number") row("Relevance", `${Math.round(photo.relevance * 100)} %`, !photo.match && "weak match");
@@ -288,12 +284,8 @@ export class Details {
   }
 }
 
-/** Seconds as "1:23" or "1:02:03". */
-const clock = (duration) => {
-  const [whole, two] = [Math.floor(duration), (value) => String(value).padStart(2, "0")];
-  const [hours, minutes, seconds] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  return hours ? `${hours}:${two(minutes)}:${two(seconds)}` : `${minutes}:${two(seconds)}`;
-};
+/** Seconds as "1:23" or "1:02:03"; a day and more begins again. */
+const clock = (seconds) => new Date(seconds * 1000).toISOString().slice(seconds < 3600 ? 14 : 11, 19).replace(/^0/, "");
 
 const position = ([latitude, longitude]) =>
   `${Math.abs(latitude).toFixed(4)}° ${latitude < 0 ? "S" : "N"}, ${Math.abs(longitude).toFixed(4)}° ${longitude < 0 ? "W" : "E"}`;
