@@ -4,18 +4,15 @@
 //! the numbers that it is for; where one of them is another now, it says nothing.
 
 use std::fmt::Write as _;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use clip_files::regular;
 use clip_index::refinement::{FILE, HEAD};
-use clip_index::{Bank, IndexError, IndexReader};
-use clip_query::refinement::{Captioned, Line, Refinement, TooFew, Trial};
+use clip_index::{IndexError, IndexReader};
+use clip_query::refinement::{Line, Refinement};
 use clip_query::{bank, relevance};
 
 use crate::error::LibraryError;
-use crate::library::Library;
-use crate::saved;
+use crate::text_file;
 
 const VERSION: u32 = 1;
 /// It has some hundred.
@@ -58,19 +55,7 @@ impl Purpose {
 pub fn refinement_of(index: &IndexReader) -> Result<Option<KeptRefinement>, LibraryError> {
     let path = index.dir().join(FILE);
     let damaged = |reason: String| LibraryError::DamagedRefinement { path: path.clone(), reason };
-    let text = match regular::read_to_string(&path, MOST_BYTES) {
-        Ok(text) => text,
-        Err(error) if clip_files::system_error::says_missing(&error) => return Ok(None),
-        Err(error) => {
-            return Err(match error.kind() {
-                // These are said of the file by `regular`, not by the system.
-                io::ErrorKind::FileTooLarge | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
-                    damaged(error.to_string())
-                }
-                _ => IndexError::Io { action: "read", path, source: error }.into(),
-            });
-        }
-    };
+    let Some(text) = text_file::read(&path, MOST_BYTES, damaged)? else { return Ok(None) };
     let version = text.lines().next().and_then(|line| line.strip_prefix(HEAD)).and_then(|version| version.parse().ok());
     match version {
         Some(VERSION) => {}
@@ -137,52 +122,12 @@ fn encode(kept: &KeptRefinement, purpose: &Purpose) -> String {
     text
 }
 
-/// What came of captions.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum RefineOutcome {
-    /// They were tried; [`Trial::is_better`] says whether the refinement was kept.
-    Tried(Trial),
-    /// There are too few of them.
-    TooFew(TooFew),
-    /// Results have no relevance in this index: it has too few photos for another model than the built-in one, or they were not
-    /// measured yet.
-    NoRelevance,
-}
-
-impl Library {
-    /// Refines the relevance of results by captions, if that makes it better on photos that it was not fitted on; otherwise nothing
-    /// changes. `bank` is that of the model, as [`measure_bank`](crate::measure_bank) gives it. The next library that is opened takes it
-    /// up.
-    ///
-    /// # Errors
-    /// [`IndexError::Io`], within [`LibraryError::Index`], if it cannot be written; otherwise those of
-    /// [`searcher`](Library::searcher).
-    ///
-    /// # Panics
-    /// If there is not a row of the model's dimension for each photo and each caption.
-    pub fn refine(&self, captioned: &Captioned<'_>, bank: &Bank) -> Result<RefineOutcome, LibraryError> {
-        let searcher = self.searcher()?;
-        let trial = match searcher.try_refinement(captioned, bank) {
-            Ok(Some(trial)) => trial,
-            Ok(None) => return Ok(RefineOutcome::NoRelevance),
-            Err(few) => return Ok(RefineOutcome::TooFew(few)),
-        };
-        if trial.is_better {
-            let Trial { refinement, captions, photos, .. } = trial;
-            let kept = KeptRefinement { refinement, captions, photos, holds: true };
-            let text = encode(&kept, &Purpose::of(searcher.reader()));
-            saved::write(&path_in(self.index()), &text)?;
-        }
-        Ok(RefineOutcome::Tried(trial))
-    }
-
-    /// Takes back what [`refine`](Library::refine) has kept; `false` if there was nothing.
-    ///
-    /// # Errors
-    /// [`IndexError::Io`], within [`LibraryError::Index`], if it cannot be removed.
-    pub fn unrefine(&self) -> Result<bool, LibraryError> {
-        unrefine(self.index())
-    }
+/// Keeps what captions say beside the index in this folder, for what `reader` is made with.
+///
+/// # Errors
+/// [`IndexError::Io`], within [`LibraryError::Index`], if it cannot be written.
+pub(crate) fn keep(index: &Path, reader: &IndexReader, kept: &KeptRefinement) -> Result<(), LibraryError> {
+    text_file::write(&path_in(index), &encode(kept, &Purpose::of(reader)))
 }
 
 /// Takes back what captions have refined in the index in this folder; `false` if there was nothing. Needs no model.

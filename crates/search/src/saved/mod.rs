@@ -4,17 +4,16 @@ mod file;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use clip_files::lock::{FileLock, LockError};
-use clip_files::{atomic, regular};
 use clip_index::{IndexError, IndexReader, searches};
 use clip_query::language::{self, Date, Expr, Note, ParseError, ParseErrorKind, ParseOptions, Parsed};
 
 use crate::error::LibraryError;
+use crate::text_file;
 use file::Fault;
 
 /// Names have at most this many characters.
@@ -23,8 +22,6 @@ pub(crate) const MOST_NAME_CHARS: usize = 64;
 const MOST_BYTES: u64 = 1 << 20;
 /// How long another process may write before this one gives up. It takes a moment.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often a file is written again that was removed before it was complete.
-const ATTEMPTS: usize = 100;
 
 /// The searches that were saved for an index, each under a name.
 ///
@@ -205,7 +202,7 @@ impl SavedSearches {
         if text.len() as u64 > MOST_BYTES {
             return Err(LibraryError::TooManySearches { path, most: MOST_BYTES });
         }
-        write(&path, &text)?;
+        text_file::write(&path, &text)?;
         *self = changed;
         Ok(outcome)
     }
@@ -224,39 +221,12 @@ fn unreadable(name: &str, query: &str, error: ParseError) -> LibraryError {
 fn read(index: &Path) -> Result<Option<BTreeMap<String, String>>, LibraryError> {
     let path = index.join(searches::FILE);
     let damaged = |reason: String| LibraryError::DamagedSearches { path: path.clone(), reason };
-    let text = match regular::read_to_string(&path, MOST_BYTES) {
-        Ok(text) => text,
-        Err(error) if clip_files::system_error::says_missing(&error) => return Ok(None),
-        Err(error) => {
-            return Err(match error.kind() {
-                // These are said of the file by `regular`, not by the system.
-                io::ErrorKind::FileTooLarge | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
-                    damaged(error.to_string())
-                }
-                _ => IndexError::Io { action: "read", path, source: error }.into(),
-            });
-        }
-    };
+    let Some(text) = text_file::read(&path, MOST_BYTES, damaged)? else { return Ok(None) };
     match file::parse(&text) {
         Ok(searches) => Ok(Some(searches)),
         Err(Fault::Newer(found)) => Err(IndexError::NewerFormat { path, found, supported: file::VERSION }.into()),
         Err(Fault::Line { line, reason }) => Err(damaged(format!("line {line}: {reason}"))),
     }
-}
-
-/// Puts a file of text in the place of one in the folder of an index.
-pub(crate) fn write(path: &Path, text: &str) -> Result<(), LibraryError> {
-    for attempt in 1.. {
-        match atomic::write_bytes(path, text.as_bytes()) {
-            Ok(()) => break,
-            // Whoever begins to write the index tidies up, and takes a temporary file for one that a dead process left.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && attempt < ATTEMPTS => {
-                sleep(Duration::from_millis(1));
-            }
-            Err(source) => return Err(IndexError::Io { action: "write", path: path.to_owned(), source }.into()),
-        }
-    }
-    Ok(())
 }
 
 /// Takes the lock, as soon as others are done.
