@@ -68,6 +68,7 @@ mod boxes;
 mod calendar;
 mod capability;
 mod colour;
+mod complete;
 mod decode;
 mod details;
 mod error;
