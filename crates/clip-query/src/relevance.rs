@@ -10,7 +10,6 @@
 
 use clip_index::BankScores;
 
-use crate::refinement::Refinement;
 use crate::spread::Spread;
 
 /// In larger libraries there are more photos that come near by chance, but also more right ones.
@@ -78,6 +77,36 @@ impl Units {
         let between = |caption: f32, of_phrase: f32| caption * (1.0 - phrase) + of_phrase * phrase;
         (between(self.captions.0, self.phrases.0), between(self.captions.1, self.phrases.1))
     }
+}
+
+/// A straight line.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Line {
+    /// Positive, or 0.
+    pub slope: f32,
+    /// At 0.
+    pub offset: f32,
+}
+
+impl Line {
+    /// That which changes nothing.
+    pub const UNCHANGED: Line = Line { slope: 1.0, offset: 0.0 };
+
+    /// Where it is at `x`.
+    pub fn at(self, x: f32) -> f32 {
+        self.slope * x + self.offset
+    }
+}
+
+/// What captions say of the estimates of a calibration: see [`refinement`](crate::refinement).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Refinement {
+    /// From the logits of estimates to those that are right, for queries like captions.
+    pub captions: Line,
+    /// The same for queries like phrases.
+    pub phrases: Line,
+    /// The least relevance of a best result that is a match, for queries like captions and for those like phrases.
+    pub least: (f32, f32),
 }
 
 /// That of the built-in model with its bank.

@@ -17,6 +17,7 @@ use clip_index::{Bank, Hubness, IndexReader};
 use crate::bank;
 use crate::likeness::Scale;
 use crate::relevance::Calibration;
+pub use crate::relevance::{Line, Refinement};
 use simulation::{Asked, Library};
 
 /// With fewer photos, what is measured is rather chance.
@@ -36,36 +37,6 @@ const BETTER_THAN_BLIND: f64 = 0.98;
 const LEAST_KEPT: f64 = 0.9;
 /// How much the calibration error may rise by chance.
 const ERROR_BY_CHANCE: f64 = 0.01;
-
-/// A straight line.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Line {
-    /// Positive, or 0.
-    pub slope: f32,
-    /// At 0.
-    pub offset: f32,
-}
-
-impl Line {
-    /// That which changes nothing.
-    pub const UNCHANGED: Line = Line { slope: 1.0, offset: 0.0 };
-
-    /// Where it is at `x`.
-    pub fn at(self, x: f32) -> f32 {
-        self.slope * x + self.offset
-    }
-}
-
-/// What captions say of the estimates of a calibration: see the [module](self).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Refinement {
-    /// From the logits of estimates to those that are right, for queries like captions.
-    pub captions: Line,
-    /// The same for queries like phrases.
-    pub phrases: Line,
-    /// The least relevance of a best result that is a match, for queries like captions and for those like phrases.
-    pub least: (f32, f32),
-}
 
 /// Captioned photos, embedded by the model of an index.
 #[derive(Debug, Clone, Copy)]
