@@ -144,7 +144,7 @@ fn build(dir: &Path, photos: &Path, graph: bool, like: Option<&Path>) -> Result<
     phase.end(photos.rows);
     if graph {
         let phase = Phase::begin("graph");
-        writer.update_graph(&GraphOptions::default(), &mut |_, _| {}, &AtomicBool::new(false))?;
+        writer.update_graph(&GraphOptions::default(), &clip_index::Silent, &AtomicBool::new(false))?;
         phase.end(photos.rows);
     }
     let phase = Phase::begin("finish");

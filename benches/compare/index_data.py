@@ -92,7 +92,9 @@ def embedded(program: str, inputs: list[str]) -> np.ndarray:
     rows = []
     for start in range(0, len(inputs), TEXTS_AT_ONCE):
         chunk = inputs[start : start + TEXTS_AT_ONCE]
-        command = [program, "embed", "--offline", "--model", "pocket", "--json", "--text", *chunk]
+        # A text that begins with a dash is taken for an option, unless it is said whose value it is.
+        texts = [f"--text={text}" for text in chunk]
+        command = [program, "embed", "--offline", "--model", "pocket", "--json", *texts]
         lines = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.splitlines()
         rows += [json.loads(line)["embedding"] for line in lines]
     assert len(rows) == len(inputs)

@@ -136,7 +136,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{} photos, {} queries, {parameters:?}", photos.rows, query_count);
     let (start, cpu_start) = (Instant::now(), cpu());
     let mut builder = Builder::new(&rows, parameters, |node| hnsw::level(node.into(), parameters.connections));
-    builder.insert(0..photos.rows as u32, &mut |_, _| {}, &AtomicBool::new(false));
+    builder.insert(0..photos.rows as u32, &clip_index::Silent, &AtomicBool::new(false));
     println!("built in {:.1} s, {:.1} s of CPU", start.elapsed().as_secs_f64(), cpu() - cpu_start);
     let layers = builder.layers();
     let degree: usize = (0..photos.rows as u32).map(|node| layers.layers[0].neighbours(node).count()).sum();

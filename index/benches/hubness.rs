@@ -30,7 +30,7 @@ fn main() {
     let mut writer = IndexWriter::open_or_create(index, &model).expect("an index");
     writer.set_bank(Arc::new(bank)).expect("a bank of the same dimension");
     let started = Instant::now();
-    writer.update_hubness(&mut |_, _| {}, &AtomicBool::new(false)).expect("a place to write to");
+    writer.update_hubness(&clip_index::Silent, &AtomicBool::new(false)).expect("a place to write to");
     let photos = writer.len();
     println!("{photos} photos measured in {:.2} s", started.elapsed().as_secs_f64());
     writer.close().expect("nothing to do");

@@ -179,7 +179,7 @@ mod tests {
             writer.commit().unwrap();
             check(&mut catalogue, &dir);
         }
-        writer.compact(&mut |_, _| {}, &AtomicBool::new(false)).unwrap();
+        writer.compact(&clip_progress::Silent, &AtomicBool::new(false)).unwrap();
         check(&mut catalogue, &dir);
     }
 }

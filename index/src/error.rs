@@ -167,6 +167,16 @@ pub enum IndexError {
         /// The system's error.
         source: io::Error,
     },
+    /// Reading or writing a file that is imported or exported failed. It is none of the index.
+    #[error("cannot {action} {}: {}", path.display(), system_error::describe(source))]
+    Exchange {
+        /// What was tried, as in "cannot ACTION PATH".
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
 }
 
 /// What can be done about an [`IndexError`]: for programs to put into their own words.
@@ -207,6 +217,9 @@ pub enum Remedy {
     BuildGraph,
 }
 
+/// What is done to files to get at what is in them. That a file cannot be locked, written or synced says nothing of its content.
+const READING: [&str; 6] = ["open", "read", "map", "look at", "measure", "list"];
+
 impl IndexError {
     /// What can be done about it, if it is not for the message to say or for the system's administrator to know.
     pub fn remedy(&self) -> Option<Remedy> {
@@ -223,6 +236,9 @@ impl IndexError {
             IndexError::NewerFormat { .. } => Some(Remedy::UseNewerVersion),
             IndexError::Corrupt { path, .. } if layout::is_commit_point(path) => Some(Remedy::Rebuild),
             IndexError::Corrupt { .. } | IndexError::Metadata { .. } => Some(Remedy::RepairOrRebuild),
+            IndexError::Io { path, .. } if self.is_unreadable_file() && layout::is_commit_point(path) => {
+                Some(Remedy::Rebuild)
+            }
             IndexError::Io { .. } if self.is_unreadable_file() => Some(Remedy::RepairOrRebuild),
             IndexError::NoGraph { .. } | IndexError::Graph { .. } => Some(Remedy::BuildGraph),
             IndexError::Dimension { .. }
@@ -231,13 +247,20 @@ impl IndexError {
             | IndexError::NoItems { .. }
             | IndexError::Path { .. }
             | IndexError::Import { .. }
-            | IndexError::Io { .. } => None,
+            | IndexError::Io { .. }
+            | IndexError::Exchange { .. } => None,
         }
     }
 
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> IndexError {
         let path = path.to_path_buf();
         move |source| IndexError::Io { action, path, source }
+    }
+
+    /// For files that are imported and exported.
+    pub(crate) fn exchange(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> IndexError {
+        let path = path.to_path_buf();
+        move |source| IndexError::Exchange { action, path, source }
     }
 
     pub(crate) fn corrupt(path: &Path, reason: impl Into<String>) -> IndexError {
@@ -247,7 +270,8 @@ impl IndexError {
     /// True where nobody can read a file: its medium fails, or something else stands in its place. It is as good as lost for
     /// whoever asks for a repair or a rebuild; others had better look at the disk first.
     pub fn is_unreadable_file(&self) -> bool {
-        matches!(self, IndexError::Io { source, .. } if system_error::says_unreadable(source))
+        let is_reading = |action: &str| READING.contains(&action);
+        matches!(self, IndexError::Io { action, source, .. } if is_reading(action) && system_error::says_unreadable(source))
     }
 
     /// True where a file that should be there is missing: to a reader that may mean that a writer has just replaced it.

@@ -24,22 +24,40 @@ pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), IndexError> {
     write(path, |out| out.write_all(bytes))
 }
 
-/// Creates a directory and its parents, synced; it may exist already.
+/// Creates the directory of an index and its parents, synced; it may exist already.
 pub(crate) fn create_dir(path: &Path) -> Result<(), IndexError> {
-    private::create_dir(path)
-        .map_err(|error| not_a_directory(path).unwrap_or_else(|| IndexError::io("create the directory", path)(error)))
+    private::create_dir(path).map_err(|error| match not_a_directory(path) {
+        Some(found) => IndexError::NotADirectory { path: path.to_path_buf(), found },
+        None => IndexError::io("create the directory", path)(error),
+    })
 }
 
-/// What stands in the place of a directory, if something else does.
-pub(crate) fn not_a_directory(path: &Path) -> Option<IndexError> {
-    let error = |found: String| Some(IndexError::NotADirectory { path: path.to_path_buf(), found });
+/// Creates a directory in that of an index, synced; it may exist already.
+pub(crate) fn create_inner_dir(path: &Path) -> Result<(), IndexError> {
+    private::create_dir(path).map_err(|error| match not_a_directory(path) {
+        Some(found) => IndexError::corrupt(path, format!("expected a directory, it is {found}")),
+        None => IndexError::io("create the directory", path)(error),
+    })
+}
+
+/// As [`create_inner_dir`], in the place of a file of that name, which is nothing that an index has.
+pub(crate) fn restore_inner_dir(path: &Path) -> Result<(), IndexError> {
+    // What a link leads to may only be out of reach.
+    if path.symlink_metadata().is_ok_and(|metadata| !metadata.is_dir() && !metadata.is_symlink()) {
+        fs::remove_file(path).map_err(IndexError::io("remove", path))?;
+    }
+    create_inner_dir(path)
+}
+
+/// What stands in the place of a directory, as in "it is FOUND", if something else does.
+pub(crate) fn not_a_directory(path: &Path) -> Option<String> {
     match path.metadata() {
         Ok(metadata) if metadata.is_dir() => None,
-        Ok(metadata) if metadata.is_file() => error("a file".to_owned()),
-        Ok(metadata) => error(clip_files::kind::name(metadata.file_type()).to_owned()),
+        Ok(metadata) if metadata.is_file() => Some("a file".to_owned()),
+        Ok(metadata) => Some(clip_files::kind::name(metadata.file_type()).to_owned()),
         Err(_) => {
             let target = path.read_link().ok()?;
-            error(format!("a link to {}, which cannot be reached; it may be on a drive", target.display()))
+            Some(format!("a link to {}, which cannot be reached; it may be on a drive", target.display()))
         }
     }
 }
@@ -123,7 +141,12 @@ pub(crate) fn list(dir: &Path) -> Result<Vec<PathBuf>, IndexError> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(not_a_directory(dir).unwrap_or_else(|| IndexError::io("list", dir)(error))),
+        Err(error) => {
+            return Err(match not_a_directory(dir) {
+                Some(found) => IndexError::NotADirectory { path: dir.to_path_buf(), found },
+                None => IndexError::io("list", dir)(error),
+            });
+        }
     };
     let mut paths = entries
         .map(|entry| entry.map(|entry| entry.path()))

@@ -169,7 +169,7 @@ fn example() -> &'static Example {
         }
         writer.commit().expect("a commit");
         let options = GraphOptions { min_photos: 1, connections: 4, ef_construction: 10, ..GraphOptions::default() };
-        writer.update_graph(&options, &mut |_, _| {}, &AtomicBool::new(false)).expect("a graph");
+        writer.update_graph(&options, &clip_progress::Silent, &AtomicBool::new(false)).expect("a graph");
         for id in [3, 9] {
             assert!(writer.remove(id).expect("its record"));
         }

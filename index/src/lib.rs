@@ -92,6 +92,8 @@ mod watch;
 mod words;
 mod writer;
 
+pub use clip_progress::{Progress, Silent, Steps};
+
 pub use asset::{
     Asset, Exposure, Inode, Kind, NewItem, PictureText, Position, Record, Related, Stamp, UNKNOWN_CONTENT,
 };

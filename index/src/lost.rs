@@ -42,9 +42,9 @@ pub(crate) fn refuse_lost_commit_point(layout: &Layout) -> Result<(), IndexError
 /// not missing, and one that is not ours makes the directory no index.
 pub(crate) fn explained(layout: &Layout, error: IndexError) -> IndexError {
     if matches!(error, IndexError::NotFound { .. } | IndexError::Io { .. })
-        && let Some(error) = files::not_a_directory(layout.root())
+        && let Some(found) = files::not_a_directory(layout.root())
     {
-        return error;
+        return IndexError::NotADirectory { path: layout.root().to_path_buf(), found };
     }
     let is_about_manifest = match &error {
         IndexError::NotFound { .. } => true,

@@ -152,7 +152,7 @@ impl Rebuild {
         }
         let generation = self.base.generation.max(snapshot.manifest().generation) + 1;
         for folder in self.layout.folders() {
-            files::create_dir(&folder)?;
+            files::restore_inner_dir(&folder)?;
         }
         let mut manifest = Manifest { generation, committed_at: manifest::now(), ..snapshot.manifest().clone() };
         self.leave_out_incomplete(&mut manifest)?;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use clip_progress::{Progress, Steps};
 use roaring::RoaringTreemap;
 
 use crate::asset::{Record, Stamp};
@@ -89,7 +90,7 @@ impl Repaired {
 /// no damage.
 pub fn repair(
     dir: impl AsRef<Path>,
-    progress: &mut dyn FnMut(usize, usize),
+    progress: &dyn Progress<Steps>,
     cancel: &AtomicBool,
 ) -> Result<Option<Repaired>, IndexError> {
     let layout = Layout::new(dir.as_ref());
@@ -111,7 +112,7 @@ pub fn repair(
     files::sync_dir(layout.root())?;
     privacy::tighten(&layout)?;
     for folder in layout.folders() {
-        files::create_dir(&folder)?;
+        files::restore_inner_dir(&folder)?;
     }
     let watch = Watch::new(total_bytes(&layout, &manifest), progress, cancel);
     let result = Repair::new(&layout, &manifest, &watch).and_then(|repair| repair.commit(lock));

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use clip_files::regular;
 use clip_kernels::similarity;
+use clip_progress::{Progress, Steps};
 use roaring::RoaringTreemap;
 
 use crate::asset::Record;
@@ -61,7 +62,7 @@ impl VerifyReport {
 /// [`IndexError::NotFound`] or [`IndexError::NotAnIndex`] if there is no index, [`IndexError::NewerFormat`] if it is not for this version to judge,
 /// [`IndexError::Io`] if the system refuses to read a file. Damage is no error but a [`Problem`].
 pub fn verify(dir: impl AsRef<Path>) -> Result<VerifyReport, IndexError> {
-    let report = verify_with(dir, &mut |_, _| {}, &AtomicBool::new(false))?;
+    let report = verify_with(dir, &clip_progress::Silent, &AtomicBool::new(false))?;
     // Nobody has cancelled it.
     Ok(report.unwrap_or_else(VerifyReport::new))
 }
@@ -73,7 +74,7 @@ pub fn verify(dir: impl AsRef<Path>) -> Result<VerifyReport, IndexError> {
 /// Those of [`verify`].
 pub fn verify_with(
     dir: impl AsRef<Path>,
-    progress: &mut dyn FnMut(usize, usize),
+    progress: &dyn Progress<Steps>,
     cancel: &AtomicBool,
 ) -> Result<Option<VerifyReport>, IndexError> {
     let layout = Layout::new(dir.as_ref());

@@ -1,15 +1,17 @@
 //! Long operations: how far they have come, and whether they shall stop.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use clip_progress::{Progress, Steps};
 
 /// Steps between two looks at the caller.
 const STRIDE: usize = 256;
 
 /// Counts the steps of an operation. Loops within other loops share one.
 pub(crate) struct Watch<'a> {
-    progress: RefCell<&'a mut dyn FnMut(usize, usize)>,
+    progress: &'a dyn Progress<Steps>,
     cancel: &'a AtomicBool,
     done: Cell<usize>,
     reported: Cell<usize>,
@@ -19,15 +21,9 @@ pub(crate) struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     /// `progress` gets the steps done and in all. After `cancel` was set, [`Watch::step`] fails soon.
-    pub(crate) fn new(total: usize, progress: &'a mut dyn FnMut(usize, usize), cancel: &'a AtomicBool) -> Watch<'a> {
-        let watch = Watch {
-            progress: RefCell::new(progress),
-            cancel,
-            done: Cell::new(0),
-            reported: Cell::new(0),
-            total,
-            stopped: Cell::new(false),
-        };
+    pub(crate) fn new(total: usize, progress: &'a dyn Progress<Steps>, cancel: &'a AtomicBool) -> Watch<'a> {
+        let watch =
+            Watch { progress, cancel, done: Cell::new(0), reported: Cell::new(0), total, stopped: Cell::new(false) };
         watch.report();
         watch
     }
@@ -71,33 +67,38 @@ impl<'a> Watch<'a> {
 
     fn report(&self) {
         self.reported.set(self.done.get());
-        (self.progress.borrow_mut())(self.done.get().min(self.total), self.total);
+        let (done, total) = (self.done.get().min(self.total) as u64, self.total as u64);
+        self.progress.event(Steps { done, total });
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
+    use clip_progress::Silent;
+
     use super::*;
 
     #[test]
     fn tells_how_far_it_is_and_stops() {
         let cancel = AtomicBool::new(false);
-        let mut seen = Vec::new();
-        let mut progress = |done, total| {
-            seen.push((done, total));
+        let seen = Mutex::new(Vec::new());
+        let progress = |Steps { done, total }| {
+            seen.lock().unwrap().push((done, total));
             cancel.store(done >= 512, Ordering::Relaxed);
         };
-        let watch = Watch::new(1000, &mut progress, &cancel);
+        let watch = Watch::new(1000, &progress, &cancel);
         let steps = (0..1000).take_while(|_| watch.step().is_ok()).count();
         assert_eq!(steps, 511);
         assert_eq!(watch.outcome(Err::<(), _>("an error")), Ok(None));
-        assert_eq!(seen, [(0, 1000), (256, 1000), (512, 1000)]);
+        assert_eq!(*seen.lock().unwrap(), [(0, 1000), (256, 1000), (512, 1000)]);
     }
 
     #[test]
     fn other_errors_stay() {
-        let (mut progress, cancel) = (|_, _| {}, AtomicBool::new(false));
-        let watch = Watch::new(1, &mut progress, &cancel);
+        let cancel = AtomicBool::new(false);
+        let watch = Watch::new(1, &Silent, &cancel);
         assert_eq!(watch.outcome(Err::<(), _>("an error")), Err("an error"));
         assert_eq!(watch.outcome(Ok::<_, ()>(3)), Ok(Some(3)));
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use clip_progress::{Progress, Steps};
 use roaring::RoaringTreemap;
 
 use crate::asset::{Asset, NewItem, PictureText, Record, Stamp, stored_path};
@@ -171,7 +172,7 @@ impl IndexWriter {
         refuse_foreign_files(&layout)?;
         privacy::tighten(&layout)?;
         for folder in layout.folders() {
-            files::create_dir(&folder)?;
+            files::create_inner_dir(&folder)?;
         }
         let (snapshot, is_new) = match Snapshot::open(&layout) {
             Ok(snapshot) => (snapshot, false),
@@ -645,11 +646,7 @@ impl IndexWriter {
     ///
     /// # Errors
     /// Those of [`IndexWriter::commit`].
-    pub fn update_hubness(
-        &mut self,
-        progress: &mut dyn FnMut(usize, usize),
-        cancel: &AtomicBool,
-    ) -> Result<bool, IndexError> {
+    pub fn update_hubness(&mut self, progress: &dyn Progress<Steps>, cancel: &AtomicBool) -> Result<bool, IndexError> {
         self.commit()?;
         let Some(bank) = self.bank.clone() else { return Ok(true) };
         let known = measure::Known::new(&self.snapshot, bank.name());
@@ -687,7 +684,7 @@ impl IndexWriter {
     pub fn update_graph(
         &mut self,
         options: &GraphOptions,
-        progress: &mut dyn FnMut(usize, usize),
+        progress: &dyn Progress<Steps>,
         cancel: &AtomicBool,
     ) -> Result<GraphUpdate, IndexError> {
         self.commit()?;
@@ -742,7 +739,7 @@ impl IndexWriter {
     /// Those of [`IndexWriter::commit`]; [`IndexError::Corrupt`] if a file is damaged, which changes nothing.
     pub fn compact(
         &mut self,
-        progress: &mut dyn FnMut(usize, usize),
+        progress: &dyn Progress<Steps>,
         cancel: &AtomicBool,
     ) -> Result<Option<Compacted>, IndexError> {
         self.commit()?;

@@ -36,7 +36,7 @@ fn fill(sandbox: &Sandbox) {
         writer.add(photo, vector.iter().map(|x| x / length).collect()).unwrap();
     }
     writer.commit().unwrap();
-    writer.update_graph(&GraphOptions::default(), &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
+    writer.update_graph(&GraphOptions::default(), &clip_index::Silent, &AtomicBool::new(false)).unwrap();
 }
 
 fn paths(run: Run) -> HashSet<String> {

@@ -48,6 +48,24 @@ fn the_largest_numbers_work() {
     assert_eq!(sandbox.run(&arguments).expect(0).json()["indexed"], 1);
 }
 
+/// rayon starts whatever number of threads its variables say.
+#[test]
+fn variables_do_not_start_more_threads_than_the_option() {
+    for name in ["RAYON_NUM_THREADS", "RAYON_RS_NUM_CPUS"] {
+        let sandbox = Sandbox::new();
+        let run = |value: &str| Run::from(sandbox.command(&["status"]).env(name, value).output().unwrap()).stderr;
+        for number in ["1025", "100000", "18446744073709551615"] {
+            let expected = format!(
+                "error: the variable {name} is wrong: expected a whole number from 1 to 1024, found `{number}`\n"
+            );
+            assert_eq!(run(number), expected);
+        }
+        for usual in ["", "0", "1", "1024", "many", "18446744073709551616"] {
+            assert!(!run(usual).contains(name), "{usual}");
+        }
+    }
+}
+
 /// The usual index, in a home of the sandbox.
 #[test]
 fn an_index_variable_that_is_empty_is_unset() {

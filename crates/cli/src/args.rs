@@ -5,6 +5,7 @@ use std::ffi::OsString;
 #[cfg(feature = "serve")]
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -441,9 +442,9 @@ pub(crate) struct WatchArgs {
     #[arg(value_name = "DIR|FILE")]
     pub folders: Vec<PathBuf>,
 
-    /// List all folders again every N minutes, for changes that the system does not tell of; 0 for never [default: 30, or 5
+    /// List all folders again every N minutes, for changes that the system does not report; 0 for never [default: 30, or 5
     /// if a folder is on a network drive or cannot be watched]
-    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(0..=MAX_COUNT))]
+    #[arg(long, value_name = "MINUTES", value_parser = from_zero)]
     pub rescan: Option<u64>,
 
     /// Also index photos that are only in the cloud, which downloads them
@@ -494,7 +495,7 @@ pub(crate) struct QueryArgs {
     pub limit: Option<u64>,
 
     /// Leave out the first N results
-    #[arg(long, value_name = "N", default_value = "0", hide_default_value = true, value_parser = clap::value_parser!(u64).range(0..=MAX_COUNT))]
+    #[arg(long, value_name = "N", default_value = "0", hide_default_value = true, value_parser = from_zero)]
     pub offset: u64,
 
     /// Print all results, matches or not
@@ -682,11 +683,13 @@ pub(crate) fn preview(text: &str) -> Result<PreviewArg, String> {
     if text.eq_ignore_ascii_case("auto") {
         return Ok(PreviewArg::Auto);
     }
-    if text.eq_ignore_ascii_case("never") || text == "0" {
+    if text.eq_ignore_ascii_case("never") {
         return Ok(PreviewArg::Never);
     }
-    let number = count::<usize>(MAX_COUNT)(text);
-    number.map(PreviewArg::First).map_err(|expected| format!("{expected}, auto or never"))
+    let number = whole::<usize>(0..=MAX_COUNT)(text);
+    number
+        .map(|first| if first == 0 { PreviewArg::Never } else { PreviewArg::First(first) })
+        .map_err(|expected| format!("{expected}, auto or never"))
 }
 
 /// A part of a picture.
@@ -1004,12 +1007,22 @@ pub(crate) fn limit(text: &str) -> Result<u64, String> {
     count(MAX_COUNT)(text)
 }
 
-/// Parses whole numbers from 1 to `max`: the one parser of all numbers on the command line.
+/// Parses a number that may be 0.
+fn from_zero(text: &str) -> Result<u64, String> {
+    whole(0..=MAX_COUNT)(text)
+}
+
+/// Parses whole numbers from 1 to `max`.
 fn count<N: FromStr>(max: u64) -> impl Fn(&str) -> Result<N, String> + Clone + Send + Sync + 'static {
+    whole(1..=max)
+}
+
+/// Parses whole numbers in a range: the one parser of all numbers on the command line.
+fn whole<N: FromStr>(range: RangeInclusive<u64>) -> impl Fn(&str) -> Result<N, String> + Clone + Send + Sync + 'static {
     move |text| {
-        let in_range = text.parse().is_ok_and(|number: u64| (1..=max).contains(&number));
+        let in_range = text.parse().is_ok_and(|number: u64| range.contains(&number));
         let number = text.parse().ok().filter(|_| in_range);
-        number.ok_or_else(|| format!("expected a whole number from 1 to {max}"))
+        number.ok_or_else(|| format!("expected a whole number from {} to {}", range.start(), range.end()))
     }
 }
 

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clip_hub::{PullEvent, PullProgress};
+use clip_hub::PullEvent;
+use clip_search::Progress;
 
 use crate::escape::escaped;
 use crate::progress::Meter;
@@ -31,7 +32,7 @@ impl Download {
     }
 }
 
-impl PullProgress for Download {
+impl Progress<PullEvent<'_>> for Download {
     fn event(&self, event: PullEvent<'_>) {
         let shown = |file: &str| escaped(Path::new(file));
         match event {

@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use clip_files::deceptive::is_deceptive;
+
 /// A path. Control characters, marks that turn the reading direction and bytes that are not UTF-8 are escaped.
 pub(crate) fn escaped(path: &Path) -> String {
     let mut text = String::new();
@@ -31,12 +33,6 @@ pub(crate) fn escaped_text(text: &str) -> String {
 /// of its own.
 pub(crate) fn escaped_lines(text: &str) -> String {
     text.lines().map(escaped_text).collect::<Vec<_>>().join("\n  ")
-}
-
-/// Characters that act on a terminal, end a line, or turn the reading direction and so can make a name look like another.
-fn is_deceptive(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// An argument as it can be pasted into a shell. What must not be printed as it is, or is no text, is written as `$'...'`, which

@@ -92,7 +92,7 @@ fn kept(file: &[u8], threads: usize) -> Option<f64> {
 fn keep(file: Option<PathBuf>, measured: &Measured) {
     let (Some(file), Ok(text)) = (file, serde_json::to_vec(measured)) else { return };
     if let Some(folder) = file.parent()
-        && fs::create_dir_all(folder).is_ok()
+        && clip_files::private::create_dir(folder).is_ok()
     {
         let _ = clip_files::atomic::write_bytes(&file, &text);
     }

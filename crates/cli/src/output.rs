@@ -7,8 +7,9 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use clip_files::deceptive::is_deceptive;
 use clip_files::system_error;
-use clip_search::ImageError;
+use clip_search::with_causes;
 use clip_train::TrainError;
 use serde::Serialize;
 
@@ -67,10 +68,14 @@ impl Results {
         Ok(self.out.flush()?)
     }
 
-    /// Writes a value as JSON on one line.
+    /// Writes a value as JSON on one line. Nothing in it acts on a terminal.
     pub fn json(&mut self, value: &impl Serialize) -> Result<(), OutputError> {
-        serde_json::to_writer(&mut self.out, value).map_err(io::Error::from)?;
-        Ok(self.out.write_all(b"\n")?)
+        let mut line = serde_json::to_string(value).map_err(io::Error::from)?;
+        if line.contains(is_deceptive) {
+            line = with_escapes(&line, is_deceptive);
+        }
+        line.push('\n');
+        Ok(self.out.write_all(line.as_bytes())?)
     }
 
     /// Writes what is for another program, as it is.
@@ -137,18 +142,23 @@ pub(crate) fn notice(message: impl fmt::Display) {
 
 /// Writes a value as JSON on one line of stderr, even with `--quiet`, by which nothing else is there. Nothing in it acts on a terminal.
 pub(crate) fn json_notice(value: &impl Serialize) -> serde_json::Result<()> {
-    let mut ascii = String::new();
-    for c in serde_json::to_string(value)?.chars() {
-        if c.is_ascii() && c != '\u{7f}' {
-            ascii.push(c);
-        } else {
+    print(&with_escapes(&serde_json::to_string(value)?, |c| !c.is_ascii() || c == '\u{7f}'));
+    Ok(())
+}
+
+/// JSON with escapes for these characters, which means the same: whatever is not ASCII is in its strings.
+fn with_escapes(json: &str, is_escaped: impl Fn(char) -> bool) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_escaped(c) {
             for unit in c.encode_utf16(&mut [0; 2]).iter() {
-                let _ = write!(ascii, "\\u{unit:04x}");
+                let _ = write!(text, "\\u{unit:04x}");
             }
+        } else {
+            text.push(c);
         }
     }
-    print(&ascii);
-    Ok(())
+    text
 }
 
 /// Writes a line to stderr about something that went wrong, even with `--quiet`.
@@ -176,20 +186,11 @@ fn print(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// The error, its causes and what can be done about it, in one line, escaped. A cause that its parent already quotes, or
-/// has put into words, is not repeated, nor is advice that is part of the message. Only a recipe's error has several lines:
+/// The error, its causes and what can be done about it, in one line, escaped. Advice that is part of the message is not
+/// repeated. Only a recipe's error has several lines:
 /// it shows the place.
 pub(crate) fn describe(error: &anyhow::Error) -> String {
-    let mut text = error.to_string();
-    for (parent, cause) in error.chain().zip(error.chain().skip(1)) {
-        let cause = match cause.downcast_ref::<io::Error>() {
-            Some(error) => system_error::describe(error),
-            None => cause.to_string(),
-        };
-        if !text.contains(&cause) && !parent.is::<ImageError>() {
-            let _ = write!(text, ": {cause}");
-        }
-    }
+    let mut text = with_causes(error.as_ref());
     if let Some(words) = remedy::words(error)
         && !text.contains(&words)
     {
@@ -263,7 +264,7 @@ mod tests {
 
     #[test]
     fn what_a_photo_is_refused_for_is_told_once() {
-        let missing = || ImageError::Io(io::ErrorKind::NotFound.into());
+        let missing = || clip_search::ImageError::Io(io::ErrorKind::NotFound.into());
         let told = missing().to_string();
         let error = anyhow::Error::from(missing()).context("cannot embed x.jpg");
         assert_eq!(describe(&error), format!("cannot embed x.jpg: {told}"));

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use clip_search::{Event, Progress};
+use clip_search::{Event, Progress, Steps};
 use console::{Term, measure_text_width, truncate_str};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
@@ -221,14 +221,13 @@ impl Meter {
     }
 
     /// Tells of an operation that reports the steps done and in all.
-    pub fn steps<'a>(&'a self, what: &'a str) -> impl FnMut(usize, usize) + 'a {
-        let mut of = None;
-        move |done, total| {
-            if of != Some(total) {
-                of = Some(total);
-                self.start(what, total as u64);
+    pub fn steps<'a>(&'a self, what: &'a str) -> impl Progress<Steps> + 'a {
+        let of = Mutex::new(None);
+        move |Steps { done, total }| {
+            if lock(&of).replace(total) != Some(total) {
+                self.start(what, total);
             }
-            self.set(done as u64);
+            self.set(done);
         }
     }
 
@@ -332,7 +331,7 @@ impl IndexProgress {
     }
 }
 
-impl Progress for IndexProgress {
+impl Progress<Event<'_>> for IndexProgress {
     fn event(&self, event: Event<'_>) {
         match event {
             Event::Walking { found } => self.meter.found("looking for photos:", found),

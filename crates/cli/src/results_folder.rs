@@ -6,7 +6,8 @@ use std::io;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
-use clip_search::Hit;
+use clip_files::private;
+use clip_search::{Hit, with_causes};
 
 use crate::escape::escaped;
 use crate::output::notice;
@@ -22,7 +23,7 @@ pub(crate) fn fill(how: &Path, folder: &Path, hits: &[Hit]) -> Result<usize> {
         Some("copies") => copy,
         _ => bail!("expected `links` or `copies` after --export, found {}", escaped(how)),
     };
-    fs::create_dir_all(folder).with_context(|| format!("cannot create the folder {}", escaped(folder)))?;
+    private::create_dir(folder).with_context(|| format!("cannot create the folder {}", escaped(folder)))?;
     let digits = hits.iter().map(|hit| hit.rank).max().unwrap_or(1).to_string().len().max(2);
     let mut left_out = 0;
     for hit in hits {
@@ -36,7 +37,7 @@ pub(crate) fn fill(how: &Path, folder: &Path, hits: &[Hit]) -> Result<usize> {
             }
             // What is wrong with one photo is no reason to leave out the others.
             io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied if !hit.path.is_file() => {
-                notice(format_args!("{failed}: {error}"));
+                notice(format_args!("{failed}: {}", with_causes(&error)));
                 left_out += 1;
             }
             _ => return Err(anyhow!(error).context(failed)),
@@ -76,8 +77,8 @@ fn link(photo: &Path, target: &Path) -> io::Result<()> {
 
 fn copy(photo: &Path, target: &Path) -> io::Result<()> {
     let mut from = clip_files::regular::open(photo)?;
-    // Nothing is overwritten.
-    let mut to = fs::File::create_new(target)?;
+    // Nothing is overwritten, and what only its owner could read stays so.
+    let mut to = private::options().write(true).create_new(true).open(target)?;
     io::copy(&mut from, &mut to).map(drop).inspect_err(|_| {
         // A part of a photo would pass for the photo.
         let _ = fs::remove_file(target);

@@ -1,5 +1,6 @@
 //! From arguments to what the commands work with: every default and every platform rule is settled here, once.
 
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use clip_search::{
     TextCache, Towers,
 };
 
-use crate::args::{DeviceArg, DeviceArgs, ModelArgs, PrecisionArg};
+use crate::args::{self, DeviceArg, DeviceArgs, ModelArgs, PrecisionArg};
 use crate::escape::escaped;
 use crate::hub_settings::hub_settings;
 
@@ -127,6 +128,23 @@ pub(crate) fn device_choice(args: &DeviceArgs) -> DeviceChoice {
         DeviceArg::Cpu => DeviceChoice::Cpu,
         DeviceArg::Gpu => DeviceChoice::Gpu,
     }
+}
+
+/// Looks at the variables by which rayon, which shares work among threads, decides how many to start. It takes any number, and
+/// what is no number counts as unset.
+///
+/// # Errors
+/// More threads than `--threads` may ask for.
+pub(crate) fn check_thread_variables(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<()> {
+    for name in ["RAYON_NUM_THREADS", "RAYON_RS_NUM_CPUS"] {
+        let text = variable(name).and_then(|value| value.into_string().ok()).unwrap_or_default();
+        if text.parse::<usize>().is_ok_and(|threads| threads > 0)
+            && let Err(expected) = args::threads(&text)
+        {
+            bail!("the variable {name} is wrong: {expected}, found `{text}`");
+        }
+    }
+    Ok(())
 }
 
 /// Starts the threads that the encoder shares its work among; once, before any work.

@@ -1,8 +1,8 @@
 //! Tells a user of the built-in model, once, that there are better ones.
 
-use std::fs;
 use std::path::Path;
 
+use clip_files::private;
 use clip_hub::Catalogue;
 
 use crate::escape::quoted;
@@ -25,7 +25,8 @@ pub(crate) fn suggest(index: &Path) {
     let Ok(catalogue) = Catalogue::built_in() else { return };
     let machine = this_machine();
     let Some(entry) = recommended(&catalogue, &machine) else { return };
-    if fs::create_dir_all(&folder).and_then(|()| fs::File::create_new(folder.join(SAID))).is_err() {
+    let note = || private::options().write(true).create_new(true).open(folder.join(SAID));
+    if private::create_dir(&folder).and_then(|()| note()).is_err() {
         return;
     }
     let name = &entry.name;

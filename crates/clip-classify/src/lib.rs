@@ -11,7 +11,7 @@
 //! fn judge(model: &impl Encoder, scale: f32, bias: Option<f32>, photo: &image::RgbImage) -> Result<Vec<f32>, BoxedError> {
 //!     let labels = Labels::from_list("cat, dog, coffee")?;
 //!     let link = Link::new(scale, bias);
-//!     let classifier = ZeroShot::from_prompts(model, link, labels.names(), &Templates::short(), |_| ())?;
+//!     let classifier = ZeroShot::from_prompts(model, link, labels.names(), &Templates::short(), &Silent)?;
 //!     let photo = model.embed_images(std::slice::from_ref(photo))?;
 //!     Ok(classifier.probabilities(&photo)?)
 //! }

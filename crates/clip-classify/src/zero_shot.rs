@@ -1,6 +1,7 @@
 //! Classification by names alone: the label whose prompts lie closest to the photo (Radford et al. 2021, section 3.1).
 
 use clip_encoder::Encoder;
+use clip_progress::{Progress, Steps};
 use rayon::prelude::*;
 
 use crate::error::ClassifyError;
@@ -30,11 +31,11 @@ impl ZeroShot {
         link: Link,
         labels: &[T],
         templates: &Templates,
-        progress: impl Fn(usize),
+        progress: &dyn Progress<Steps>,
     ) -> Result<Self, ClassifyError> {
         let dimension = encoder.dimension();
         let mut vectors = Vec::with_capacity(labels.len() * dimension);
-        let mut done = 0;
+        let (mut done, total) = (0, (labels.len() * templates.count()) as u64);
         // Whole labels at a time: with all prompts of a thousand labels at once, memory would hold 80,000 vectors.
         for names in labels.chunks(PROMPTS.div_ceil(templates.count())) {
             let prompts: Vec<String> = names.iter().flat_map(|name| templates.prompts(name.as_ref())).collect();
@@ -46,7 +47,7 @@ impl ZeroShot {
             }
             vectors.extend(ensemble(&embeddings, templates.count(), dimension));
             done += prompts.len();
-            progress(done);
+            progress.event(Steps { done: done as u64, total });
         }
         Self::new(vectors, dimension, link)
     }

@@ -1,9 +1,10 @@
 //! Labels through an encoder: the batches, the averages and the failures.
 
-use std::cell::RefCell;
+use std::sync::Mutex;
 
 use clip_classify::{ClassifyError, Link, Templates, ZeroShot};
 use clip_encoder::{BoxedError, Encoder};
+use clip_progress::{Silent, Steps};
 use image::RgbImage;
 
 /// A text's vector follows from its bytes.
@@ -63,10 +64,10 @@ fn prompts_are_averaged_label_by_label() {
     let templates = Templates::parse("a {}\nthe {}\n").unwrap();
     // More labels than are embedded at a time.
     let names: Vec<String> = (0..700).map(|number| format!("thing {number}")).collect();
-    let told = RefCell::new(Vec::new());
-    let classifier =
-        ZeroShot::from_prompts(&model, LINK, &names, &templates, |done| told.borrow_mut().push(done)).unwrap();
-    assert_eq!((classifier.count(), told.into_inner()), (700, vec![1024, 1400]));
+    let told = Mutex::new(Vec::new());
+    let progress = |steps: Steps| told.lock().unwrap().push((steps.done, steps.total));
+    let classifier = ZeroShot::from_prompts(&model, LINK, &names, &templates, &progress).unwrap();
+    assert_eq!((classifier.count(), told.into_inner().unwrap()), (700, vec![(1024, 1400), (1400, 1400)]));
     assert_eq!((classifier.dimension(), classifier.link()), (24, LINK));
     for place in [0, 511, 512, 699] {
         let prompts: Vec<String> = templates.prompts(&names[place]).collect();
@@ -84,7 +85,7 @@ fn a_bias_judges_each_label_by_itself() {
     let link = Link::new(3.0, Some(-1.25));
     assert_eq!(link, Link::Sigmoid { scale: 3.0, bias: -1.25 });
     assert_eq!(Link::new(3.0, None), Link::Softmax { scale: 3.0 });
-    let classifier = ZeroShot::from_prompts(&model, link, &["a cat", "a dog"], &Templates::none(), |_| ()).unwrap();
+    let classifier = ZeroShot::from_prompts(&model, link, &["a cat", "a dog"], &Templates::none(), &Silent).unwrap();
     // Its own vector: the cosine is one.
     let found = classifier.probabilities(&model.unit("a cat")).unwrap();
     let expected = 1.0 / (1.0 + (-(3.0f32 - 1.25)).exp());
@@ -94,7 +95,7 @@ fn a_bias_judges_each_label_by_itself() {
 #[test]
 fn what_the_encoder_fails_at_is_an_error() {
     let embed = |model: &Letters, labels: &[&str]| {
-        ZeroShot::from_prompts(model, LINK, labels, &Templates::none(), |_| ()).unwrap_err()
+        ZeroShot::from_prompts(model, LINK, labels, &Templates::none(), &Silent).unwrap_err()
     };
     let whole = Letters { dimension: 4, missing: 0 };
     let error = embed(&whole, &["cat", "unspeakable"]);

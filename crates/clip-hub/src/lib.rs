@@ -45,12 +45,13 @@ mod verify;
 
 pub use cache::{Cache, Snapshot};
 pub use catalogue::{Catalogue, Entry, Figure, Retrieval};
+pub use clip_progress::Progress;
 pub use error::{HubError, Remedy};
 pub use files::Layout;
 pub use hub::{Checkpoint, Hub, Located};
 pub use interruption::Interruption;
 pub use no_proxy::NoProxy;
-pub use progress::{PullEvent, PullProgress};
+pub use progress::PullEvent;
 pub use proxy::Proxies;
 pub use pull::Pulled;
 pub use recommend::Machine;

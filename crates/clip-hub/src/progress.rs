@@ -54,18 +54,6 @@ pub enum PullEvent<'a> {
     },
 }
 
-/// Listens to a download or a check. A call that takes long holds it up.
-pub trait PullProgress: Sync {
-    /// Something happened.
-    fn event(&self, event: PullEvent<'_>);
-}
-
-impl<F: Fn(PullEvent<'_>) + Sync> PullProgress for F {
-    fn event(&self, event: PullEvent<'_>) {
-        self(event);
-    }
-}
-
 /// Fails if the caller asked to stop.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use clip_files::{kind, regular};
+use clip_progress::Progress;
 
 use crate::aside::MOMENT;
 use crate::cache::{create_parent, remove, rename};
@@ -19,7 +20,7 @@ use crate::headers::FileInfo;
 use crate::interruption::Interruption;
 use crate::link::place;
 use crate::lock::Lock;
-use crate::progress::{PullEvent, PullProgress, go_on};
+use crate::progress::{PullEvent, go_on};
 use crate::repository::is_file_name;
 use crate::{Checkpoint, Hub, HubError};
 
@@ -63,7 +64,7 @@ impl Hub {
     pub fn pull(
         &self,
         checkpoint: &Checkpoint,
-        progress: &dyn PullProgress,
+        progress: &dyn for<'e> Progress<PullEvent<'e>>,
         cancel: &AtomicBool,
     ) -> Result<Pulled, HubError> {
         let Some(client) = self.client()? else {
@@ -90,7 +91,7 @@ struct Pull<'a> {
     hub: &'a Hub,
     client: Client,
     checkpoint: &'a Checkpoint,
-    progress: &'a dyn PullProgress,
+    progress: &'a dyn for<'e> Progress<PullEvent<'e>>,
     cancel: &'a AtomicBool,
     /// Bytes of the checkpoint that are on the disk.
     done: u64,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use clip_files::system_error;
+use clip_progress::Progress;
 
 use crate::cache::Snapshot;
 use crate::client::Client;
@@ -12,7 +13,7 @@ use crate::digest::Digest;
 use crate::escape::Escaped;
 use crate::fault::Failure;
 use crate::files::AUXILIARY;
-use crate::progress::{PullEvent, PullProgress, go_on};
+use crate::progress::{PullEvent, go_on};
 use crate::{Checkpoint, Hub, HubError, files};
 
 /// How many levels of folders in a snapshot are looked into.
@@ -81,7 +82,7 @@ impl Hub {
     pub fn verify(
         &self,
         checkpoint: &Checkpoint,
-        progress: &dyn PullProgress,
+        progress: &dyn for<'e> Progress<PullEvent<'e>>,
         cancel: &AtomicBool,
     ) -> Result<Verified, HubError> {
         let found = self.cache.look_up(&checkpoint.repository, &checkpoint.revision);

@@ -127,7 +127,7 @@ pub enum IndexerError {
         fault: Option<VideoError>,
     },
     /// The operating system refused to start threads.
-    #[error("cannot start the decoding threads: {0}")]
+    #[error("cannot start the decoding threads: {}", system_error::describe(.0))]
     Threads(#[source] io::Error),
 }
 

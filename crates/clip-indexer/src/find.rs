@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use crate::progress::Silent;
+use clip_progress::Silent;
+
 use crate::report::{SkipReason, Skipped};
 use crate::walk::{Selection, walk};
 

@@ -88,7 +88,7 @@ impl IgnoreFiles {
         let mut fault = |line, reason: String| faults.push(IgnoreFault { path: path.to_path_buf(), line, reason });
         let mut bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         if bytes.len() as u64 > MAX_BYTES {
-            fault(None, format!("larger than {} KiB; what comes after is not heeded", MAX_BYTES >> 10));
+            fault(None, format!("larger than {} KiB; what comes after is ignored", MAX_BYTES >> 10));
             let end = bytes.iter().take(MAX_BYTES as usize).rposition(|byte| *byte == b'\n').unwrap_or(0);
             bytes = &bytes[..end];
         }
@@ -96,7 +96,7 @@ impl IgnoreFiles {
         for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
             match Rule::parse(line) {
                 Ok(Some(_)) if rules.len() == MAX_LINES => {
-                    fault(Some(number), format!("more than {MAX_LINES} patterns; the others are not heeded"));
+                    fault(Some(number), format!("more than {MAX_LINES} patterns; the others are ignored"));
                     break;
                 }
                 Ok(Some(rule)) => {
@@ -107,13 +107,13 @@ impl IgnoreFiles {
                     rules.push(rule);
                 }
                 Ok(None) => {}
-                Err(reason) => fault(Some(number), format!("not heeded: {reason}")),
+                Err(reason) => fault(Some(number), format!("ignored: {reason}")),
             }
         }
         let more = faults.len().saturating_sub(MAX_FAULTS);
         faults.truncate(MAX_FAULTS);
         if more > 0 {
-            let reason = format!("{more} more line{} not heeded", if more == 1 { " is" } else { "s are" });
+            let reason = format!("{more} more line{} ignored", if more == 1 { " is" } else { "s are" });
             faults.push(IgnoreFault { path: path.to_path_buf(), line: None, reason });
         }
         self.faults.append(&mut faults);
@@ -263,12 +263,12 @@ mod tests {
     }
 
     #[test]
-    fn broken_lines_are_told_with_their_numbers_and_the_others_heeded() {
+    fn broken_lines_are_told_with_their_numbers_and_the_others_count() {
         let mut all = IgnoreFiles::default();
         all.parse(Path::new("/p"), Path::new("/p/.clipignore"), b"*.png\n[ab\nx\\\n\xff\xfe\n*.gif");
         let faults = all.take_faults();
         assert_eq!(faults.iter().map(|fault| fault.line).collect::<Vec<_>>(), [Some(2), Some(3), Some(4)]);
-        assert_eq!(faults[0].reason, "not heeded: expected ] after [");
+        assert_eq!(faults[0].reason, "ignored: expected ] after [");
         assert_eq!(ignored(&all, &["/p/a.png", "/p/a.gif", "/p/a.jpg"]), ["/p/a.png", "/p/a.gif"]);
         let mut reversed = files(&[("/p", "[z-ab].png\n")]);
         let faults = reversed.take_faults();

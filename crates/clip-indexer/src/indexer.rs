@@ -9,6 +9,7 @@ use std::time::Instant;
 use clip_encoder::Encoder;
 use clip_image::DETAILS_VERSION;
 use clip_index::{Bank, Catalogue, IndexError, IndexReader, IndexWriter, Kind, ModelId, ModelOrigin, Record};
+use clip_progress::{Progress, Silent, Steps};
 
 use crate::bad::{self, Bad};
 use crate::contents::Contents;
@@ -20,7 +21,7 @@ use crate::options::IndexOptions;
 use crate::pipeline::Pipeline;
 use crate::plan::{Gone, Kept, Plan, Spot, lost, plan};
 use crate::presence::{Departures, Disk, Drives, FileSystem, Folder};
-use crate::progress::{Event, Progress, Silent};
+use crate::progress::Event;
 use crate::region::{Changes, Region, photos_at};
 use crate::report::{Forgotten, Report, SkipReason, Skipped, Unreachable};
 use crate::roots;
@@ -59,7 +60,7 @@ pub struct Indexer<'a, E> {
     encoder: &'a E,
     index: &'a Path,
     options: IndexOptions,
-    progress: &'a dyn Progress,
+    progress: &'a dyn for<'e> Progress<Event<'e>>,
     cancel: &'a AtomicBool,
     origin: Option<ModelOrigin>,
     replaced: Option<&'a IndexReader>,
@@ -97,7 +98,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
     }
 
     /// Sets who is told of what happens.
-    pub fn progress(mut self, progress: &'a dyn Progress) -> Indexer<'a, E> {
+    pub fn progress(mut self, progress: &'a dyn for<'e> Progress<Event<'e>>) -> Indexer<'a, E> {
         self.progress = progress;
         self
     }
@@ -407,13 +408,13 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         leave_out_told_of(&mut report);
 
         if !report.cancelled {
-            let mut tell = |done, total| self.progress.event(Event::Hubness { done: done as u64, total: total as u64 });
-            report.cancelled = !writer.update_hubness(&mut tell, self.cancel)?;
+            let tell = |Steps { done, total }| self.progress.event(Event::Hubness { done, total });
+            report.cancelled = !writer.update_hubness(&tell, self.cancel)?;
         }
         if let Some(options) = self.options.graph.as_ref().filter(|_| !report.cancelled) {
             let building = Instant::now();
-            let mut tell = |done, total| self.progress.event(Event::Graph { done: done as u64, total: total as u64 });
-            writer.update_graph(options, &mut tell, self.cancel)?;
+            let tell = |Steps { done, total }| self.progress.event(Event::Graph { done, total });
+            writer.update_graph(options, &tell, self.cancel)?;
             report.stages.graph = building.elapsed();
             report.cancelled = self.cancel.load(Ordering::Relaxed);
         }

@@ -64,6 +64,7 @@ mod wall_clock;
 
 /// What makes embeddings of photos.
 pub use clip_encoder::{BoxedError, Encoder};
+pub use clip_progress::{Progress, Silent};
 pub use concern::Concern;
 pub use error::{IndexerError, Remedy};
 pub use excluded::parse_exclude;
@@ -72,7 +73,7 @@ pub use ignore_file::{IGNORE_FILE, IgnoreFault};
 pub use indexer::Indexer;
 pub use options::{Depth, IndexOptions, OcrOptions, VideoOptions};
 pub use passed_over::{PassedOver, PassedOverKind};
-pub use progress::{Event, Outcome, Progress, Silent};
+pub use progress::{Event, Outcome};
 pub use region::Changes;
 pub use remove::{Removed, remove};
 pub use report::{Forgotten, Ignored, LinkedRoot, Report, SkipReason, Skipped, StageTimes, TextReport, Unreachable};

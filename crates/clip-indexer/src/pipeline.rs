@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use clip_encoder::{BoxedError, Encoder};
 use clip_index::{Asset, IndexError, IndexReader, IndexWriter, Kind, NewItem, Stamp};
+use clip_progress::Progress;
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::bad::{Bad, Fault};
@@ -35,7 +36,7 @@ use crate::found::FoundFile;
 use crate::in_order::InOrder;
 use crate::options::IndexOptions;
 use crate::plan::{Gone, Work};
-use crate::progress::{Event, Outcome, Progress};
+use crate::progress::{Event, Outcome};
 use crate::report::{Report, SkipReason, Skipped, StageTimes};
 use crate::text;
 use crate::vanished::Vanished;
@@ -74,7 +75,7 @@ pub(crate) struct Pipeline<'a> {
     uncommitted: u64,
     committed_at: Instant,
     report: Report,
-    progress: &'a dyn Progress,
+    progress: &'a dyn for<'e> Progress<Event<'e>>,
     options: &'a IndexOptions,
 }
 
@@ -116,7 +117,7 @@ impl<'a> Pipeline<'a> {
         work: &'a [Work],
         bad: &'a Bad,
         report: Report,
-        progress: &'a dyn Progress,
+        progress: &'a dyn for<'e> Progress<Event<'e>>,
         options: &'a IndexOptions,
     ) -> Result<Pipeline<'a>, IndexerError> {
         let before = if writer.is_empty() { None } else { Some(IndexReader::open(index)?) };

@@ -88,23 +88,3 @@ pub enum Outcome {
     /// Not there any more when its turn came.
     Gone,
 }
-
-/// Listens to a run. Called from several threads; a call that takes long holds up the run.
-pub trait Progress: Sync {
-    /// Something happened.
-    fn event(&self, event: Event<'_>);
-}
-
-impl<F: Fn(Event<'_>) + Sync> Progress for F {
-    fn event(&self, event: Event<'_>) {
-        self(event);
-    }
-}
-
-/// The listener that does nothing.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Silent;
-
-impl Progress for Silent {
-    fn event(&self, _event: Event<'_>) {}
-}

@@ -14,12 +14,13 @@ use std::time::Instant;
 use clip_image::Photo;
 use clip_index::{IndexWriter, Kind, PictureText, Record, Stamp};
 use clip_ocr::{OcrError, ReadText, Text};
+use clip_progress::Progress;
 
 use crate::budget::Budget;
 use crate::error::IndexerError;
 use crate::options::{IndexOptions, OcrOptions};
 use crate::placeholder::is_placeholder;
-use crate::progress::{Event, Progress};
+use crate::progress::Event;
 use crate::report::TextReport;
 use crate::stamp::stamp_of;
 
@@ -112,7 +113,7 @@ pub(crate) fn read(
     photos: &[Unread],
     ocr: &OcrOptions,
     options: &IndexOptions,
-    progress: &dyn Progress,
+    progress: &dyn for<'e> Progress<Event<'e>>,
     cancel: &AtomicBool,
 ) -> Result<TextReport, IndexerError> {
     let total = photos.len() as u64;

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clip_files::system_error::{describe, says_missing};
+use clip_progress::Progress;
 use walkdir::WalkDir;
 
 use crate::excluded::Excluded;
@@ -27,7 +28,7 @@ use crate::ignore_file::{IGNORE_FILE, IgnoreFault, IgnoreFiles};
 use crate::links::{Link, Links, Role};
 use crate::passed_over::Tally;
 use crate::placeholder::{is_placeholder, stands_for};
-use crate::progress::{Event, Progress};
+use crate::progress::Event;
 use crate::region::Region;
 use crate::report::{SkipReason, Skipped};
 use crate::sidecars::{Beside, is_video};
@@ -82,7 +83,12 @@ impl Walk {
 }
 
 /// Walks `roots`, which are canonical and disjoint, as far as `selection` goes.
-pub(crate) fn walk(roots: &[PathBuf], selection: Selection, progress: &dyn Progress, cancel: &AtomicBool) -> Walk {
+pub(crate) fn walk(
+    roots: &[PathBuf],
+    selection: Selection,
+    progress: &dyn for<'e> Progress<Event<'e>>,
+    cancel: &AtomicBool,
+) -> Walk {
     let mut walker = Walker::new(roots, selection, progress, cancel);
     for root in roots {
         walker.tree(root, Phase::Real);
@@ -98,7 +104,7 @@ pub(crate) fn walk_region(
     region: &Region,
     links: &Links,
     selection: Selection,
-    progress: &dyn Progress,
+    progress: &dyn for<'e> Progress<Event<'e>>,
     cancel: &AtomicBool,
 ) -> Walk {
     let mut walker = Walker::new(roots, selection, progress, cancel);
@@ -158,7 +164,7 @@ struct Walker<'a> {
     broken_links: HashSet<PathBuf>,
     /// Photos that are still being written: passed by.
     unsettled: HashSet<PathBuf>,
-    progress: &'a dyn Progress,
+    progress: &'a dyn for<'e> Progress<Event<'e>>,
     cancel: &'a AtomicBool,
 }
 
@@ -166,7 +172,7 @@ impl<'a> Walker<'a> {
     fn new(
         roots: &'a [PathBuf],
         selection: Selection,
-        progress: &'a dyn Progress,
+        progress: &'a dyn for<'e> Progress<Event<'e>>,
         cancel: &'a AtomicBool,
     ) -> Walker<'a> {
         let Selection { excluded, ignore_files, follow_links, download, videos } = selection;

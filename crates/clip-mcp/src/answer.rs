@@ -1,7 +1,7 @@
 //! What an assistant is told.
 
 use clip_search::language::Note;
-use clip_search::{Alternative, Filter, Forbidden, ImageError, IndexError, LibraryError};
+use clip_search::{Alternative, Filter, Forbidden, ImageError, IndexError, LibraryError, with_causes};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -30,7 +30,7 @@ impl From<ImageError> for Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Failure {
-        Failure(format!("the photo's file cannot be read: {error}"))
+        Failure(format!("the photo's file cannot be read: {}", with_causes(&error)))
     }
 }
 
@@ -44,19 +44,6 @@ impl From<serde_json::Error> for Failure {
     fn from(error: serde_json::Error) -> Failure {
         Failure(format!("the answer cannot be written: {error}"))
     }
-}
-
-fn with_causes(error: &LibraryError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// What lets every photo pass. A query must say something, and this does: no photo meets none of no conditions.

@@ -4,8 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-
-use crate::ModelError;
+use thiserror::Error;
 
 /// What weights are held as: in a file, or by a loaded image tower.
 ///
@@ -49,11 +48,19 @@ impl fmt::Display for Precision {
     }
 }
 
-impl FromStr for Precision {
-    type Err = ModelError;
+/// No precision has this name.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("expected f32, f16 or int8, found `{found}`")]
+pub struct UnknownPrecision {
+    /// The name.
+    pub found: String,
+}
 
-    fn from_str(s: &str) -> Result<Self, ModelError> {
-        let unknown = || ModelError::Input(format!("unknown precision `{s}`; expected f32, f16 or int8"));
+impl FromStr for Precision {
+    type Err = UnknownPrecision;
+
+    fn from_str(s: &str) -> Result<Self, UnknownPrecision> {
+        let unknown = || UnknownPrecision { found: s.to_owned() };
         Self::ALL.into_iter().find(|precision| precision.name() == s).ok_or_else(unknown)
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clip_files::system_error;
 use thiserror::Error;
 
 /// Why text could not be read.
@@ -11,7 +12,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum OcrError {
     /// The program is not there, or cannot be started.
-    #[error("cannot start {}: {error}", program.display())]
+    #[error("cannot start {}: {}", program.display(), system_error::describe(error))]
     NoProgram {
         /// Its name or path.
         program: PathBuf,
@@ -62,7 +63,7 @@ pub enum OcrError {
     #[error("it was cancelled")]
     Cancelled,
     /// Reading from the program or writing to it failed.
-    #[error("cannot exchange data with tesseract: {0}")]
+    #[error("cannot exchange data with tesseract: {}", system_error::describe(.0))]
     Io(#[from] io::Error),
 }
 

@@ -7,6 +7,8 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use clip_files::system_error;
+
 use crate::running::{Limits, Running};
 
 /// How often the caller's flag is looked at.
@@ -38,7 +40,7 @@ pub struct Output {
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// The program is not there, or cannot be started.
-    #[error("cannot be started: {0}")]
+    #[error("cannot be started: {}", system_error::describe(.0))]
     NotStarted(#[source] io::Error),
     /// It was not done in time.
     #[error("was not done after {} seconds", after.as_secs_f64())]
@@ -56,7 +58,7 @@ pub enum Fault {
     #[error("cancelled")]
     Cancelled,
     /// The streams could not be read.
-    #[error("cannot be read from: {0}")]
+    #[error("cannot be read from: {}", system_error::describe(.0))]
     Io(#[source] io::Error),
 }
 

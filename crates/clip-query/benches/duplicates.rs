@@ -58,7 +58,7 @@ fn main() {
     make(dir.path(), photos);
     let started = Instant::now();
     let reader = IndexReader::open(dir.path()).expect("the index that was made");
-    let found = duplicates(&reader, &DuplicateOptions::default(), &|_, _, _| (), &AtomicBool::new(false));
+    let found = duplicates(&reader, &DuplicateOptions::default(), &clip_index::Silent, &AtomicBool::new(false));
     let found = found.expect("the index can be read").expect("nobody cancels");
     println!("{} photos, {} groups, {:.1} s", found.photos, found.groups.len(), started.elapsed().as_secs_f64());
 }

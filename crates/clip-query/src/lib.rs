@@ -47,7 +47,7 @@ pub use clip_encoder::{BoxedError, Encoder};
 /// How an index is searched.
 pub use clip_index::{Filter, Method, NumberField, Plan, Property, Reason, Shape, Strategy, TextField};
 pub use duplicates::{
-    DuplicateGroup, DuplicateOptions, DuplicateStep, Duplicates, Level, OnDuplicateStep, Reason as KeepReason,
+    DuplicateGroup, DuplicateOptions, DuplicateProgress, DuplicateStep, Duplicates, Level, Reason as KeepReason,
     duplicates,
 };
 pub use error::{Example, QueryError};

@@ -86,7 +86,7 @@ fn library(photos: usize) -> Fixture {
         writer.add(Asset { path: format!("/{number}").into(), ..Asset::default() }, lot.row()).unwrap();
     }
     writer.set_bank(Arc::new(bank.clone())).unwrap();
-    writer.update_hubness(&mut |_, _| {}, &AtomicBool::new(false)).unwrap();
+    writer.update_hubness(&clip_index::Silent, &AtomicBool::new(false)).unwrap();
     writer.close().unwrap();
     let searcher = Searcher::open(dir.path(), Dull).unwrap().calibrated(POCKET);
     Fixture { _dir: dir, searcher, bank, lot }

@@ -236,7 +236,7 @@ fn a_graph_finds_what_a_scan_finds_and_its_lack_is_an_error_only_if_it_was_asked
         writer.add(photo(&format!("/many/{number}")), unit([a, b, 20.0 - a]).to_vec()).unwrap();
     }
     let options = GraphOptions { min_photos: 10, ..GraphOptions::default() };
-    writer.update_graph(&options, &mut |_, _| {}, &std::sync::atomic::AtomicBool::new(false)).unwrap();
+    writer.update_graph(&options, &clip_index::Silent, &std::sync::atomic::AtomicBool::new(false)).unwrap();
     for text in ["red", "red green", "blue blue green"] {
         assert_eq!(fixture.paths(graph(text)), fixture.paths(graph(text).strategy(Strategy::Exact)), "{text}");
     }
@@ -321,7 +321,7 @@ fn photos_that_are_near_to_every_text_count_for_less() {
     assert_eq!(fixture.paths(query().limit(1)), ["/p/2020-more/plum.jpg"]);
     let mut writer = fixture.writer();
     writer.set_bank(Arc::new(bank)).unwrap();
-    writer.update_hubness(&mut |_, _| {}, &std::sync::atomic::AtomicBool::new(false)).unwrap();
+    writer.update_hubness(&clip_index::Silent, &std::sync::atomic::AtomicBool::new(false)).unwrap();
     let (hits, explanation) = fixture.searcher().search_explained(&query()).unwrap();
     assert!(explanation.is_corrected);
     for hit in &hits {
@@ -397,7 +397,7 @@ fn identical_files_are_one_result_and_the_limit_counts_contents() {
     add_copies(&mut writer, "yellow", 4, 1, [1.0, 1.0, 0.0]);
     add_copies(&mut writer, "green", 5, 25, [0.0, 1.0, 0.0]);
     let options = GraphOptions { min_photos: 10, ..GraphOptions::default() };
-    writer.update_graph(&options, &mut |_, _| {}, &std::sync::atomic::AtomicBool::new(false)).unwrap();
+    writer.update_graph(&options, &clip_index::Silent, &std::sync::atomic::AtomicBool::new(false)).unwrap();
     drop(writer);
     let searcher = fixture.searcher();
     let all = [("/red/0", 299), ("/as red/0", 1), ("/orange/0", 39), ("/yellow/0", 0), ("/green/0", 24)];

@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
+use clip_files::system_error;
 use clip_search::json::JsonReport;
 use clip_search::{Event, IndexOptions, Library, Progress, UpdateOptions};
 use serde_json::json;
@@ -46,7 +47,9 @@ impl Indexing {
         match folder.metadata() {
             Ok(metadata) if metadata.is_dir() => {}
             Ok(_) => return Err(Problem::bad("expected the path of a folder, found something else")),
-            Err(error) => return Err(Problem::bad(format!("cannot open the folder: {error}"))),
+            Err(error) => {
+                return Err(Problem::bad(format!("cannot open the folder: {}", system_error::describe(&error))));
+            }
         }
         let mut running = self.running();
         if running.as_ref().is_some_and(|running| !running.is_finished()) || self.cancel.load(Ordering::Relaxed) {
@@ -113,7 +116,7 @@ impl<'n> Teller<'n> {
     }
 }
 
-impl Progress for Teller<'_> {
+impl Progress<Event<'_>> for Teller<'_> {
     fn event(&self, event: Event<'_>) {
         match event {
             Event::Walking { found } => self.tell("walking", found, None),

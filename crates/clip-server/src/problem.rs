@@ -3,7 +3,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use clip_search::language::ParseError;
-use clip_search::{IndexError, LibraryError, QueryError};
+use clip_search::{IndexError, LibraryError, QueryError, with_causes};
 use serde::Serialize;
 
 /// Why a request has no answer.
@@ -129,7 +129,7 @@ impl From<LibraryError> for Problem {
             LibraryError::Query(
                 QueryError::NoTerms | QueryError::EmptyText | QueryError::Cancelled | QueryError::Weight { .. },
             ) => of(StatusCode::BAD_REQUEST, "query"),
-            _ => Problem::internal(&error),
+            _ => Problem::internal(with_causes(&error)),
         }
     }
 }

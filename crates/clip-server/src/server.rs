@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
+use clip_files::system_error;
 use clip_search::Library;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -48,7 +49,7 @@ pub enum ServerError {
         address: SocketAddr,
     },
     /// The system does not let it listen.
-    #[error("cannot listen at {address}: {source}")]
+    #[error("cannot listen at {address}: {}", system_error::describe(source))]
     Listen {
         /// Where it was to listen.
         address: SocketAddr,
@@ -56,7 +57,7 @@ pub enum ServerError {
         source: io::Error,
     },
     /// The system has no threads to give, or the like.
-    #[error("cannot start the server: {0}")]
+    #[error("cannot start the server: {}", system_error::describe(.0))]
     Start(#[from] io::Error),
 }
 

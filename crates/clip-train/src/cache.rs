@@ -3,10 +3,11 @@
 //! A cache belongs to one run: its folder is the run's, and its key names all that its content depends on. One that
 //! was interrupted goes on where it stopped.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use clip_files::private;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use memmap2::Mmap;
@@ -34,7 +35,7 @@ impl RowsWriter {
     /// Opens `<folder>/<name>-<key>.f16` for `total` rows of `width` values, keeping the whole rows that it has.
     pub fn open(folder: &Path, name: &str, key: &str, width: usize, total: usize) -> Result<Self, TrainError> {
         let path = folder.join(format!("{name}-{key}.f16"));
-        let mut file = OpenOptions::new()
+        let mut file = private::options()
             .create(true)
             .truncate(false)
             .read(true)
@@ -119,7 +120,7 @@ mod tests {
         drop(writer);
         // Half a row, as a crash leaves it.
         let path = dir.path().join("a-k.f16");
-        OpenOptions::new().append(true).open(&path).unwrap().write_all(&[1, 2, 3]).unwrap();
+        std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(&[1, 2, 3]).unwrap();
         let mut writer = RowsWriter::open(dir.path(), "a", "k", 3, 3).unwrap();
         assert_eq!(writer.done(), 1);
         writer.push(&[4.0, 5.0, 6.0, 7.0, 8.0, 9.5]).unwrap();

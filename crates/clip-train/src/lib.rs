@@ -51,8 +51,9 @@ mod teacher;
 mod trainer;
 mod views;
 
+pub use clip_progress::{Progress, Silent};
 pub use error::{Remedy, TrainError};
-pub use progress::{Event, Progress, Silent};
+pub use progress::Event;
 pub use session::Decode;
 pub use start::FindModel;
 pub use trainer::{TensorRates, Tensors, TrainedModel, Trainer};

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clip_classify::retrieval::Retrieval;
+use clip_progress::Progress;
 
 use crate::error::TrainError;
 
@@ -74,30 +75,10 @@ pub enum Event<'a> {
     },
 }
 
-/// Listens to a run. A call that takes long holds up the run.
-pub trait Progress: Sync {
-    /// Something happened.
-    fn event(&self, event: Event<'_>);
-}
-
-impl<F: Fn(Event<'_>) + Sync> Progress for F {
-    fn event(&self, event: Event<'_>) {
-        self(event);
-    }
-}
-
-/// The listener that does nothing.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Silent;
-
-impl Progress for Silent {
-    fn event(&self, _event: Event<'_>) {}
-}
-
 /// The caller's side of a run: whom to tell, and whether to stop.
 #[derive(Clone, Copy)]
 pub(crate) struct Control<'a> {
-    pub(crate) progress: &'a dyn Progress,
+    pub(crate) progress: &'a dyn for<'e> Progress<Event<'e>>,
     pub(crate) cancel: &'a AtomicBool,
 }
 

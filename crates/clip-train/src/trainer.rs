@@ -6,17 +6,19 @@ use std::sync::atomic::AtomicBool;
 use burn::tensor::Device;
 use clip_classify::retrieval::Retrieval;
 use clip_files::lock::{FileLock, LockError};
+use clip_files::private;
 use clip_model::ModelError;
 use clip_model::families::ImageTower;
 use clip_model::preprocess::Preprocessor;
 use clip_model::tokenizer::Tokenizer;
 use clip_model::weights::module::shapes;
+use clip_progress::{Progress, Silent};
 
 use crate::cut::{Cuts, ImageCut, TextCut};
 use crate::dataset::{DevData, TrainData};
 use crate::error::TrainError;
 use crate::optimizer::Rates;
-use crate::progress::{Control, Event, Progress, Silent};
+use crate::progress::{Control, Event};
 use crate::recipe::Recipe;
 use crate::run::Run;
 use crate::session::{Decode, Frozen, Session};
@@ -66,7 +68,7 @@ pub struct Trainer<'a> {
     find: Option<&'a FindModel<'a>>,
     device: &'a Device,
     decode: &'a Decode<'a>,
-    progress: &'a dyn Progress,
+    progress: &'a dyn for<'e> Progress<Event<'e>>,
     cancel: &'a AtomicBool,
 }
 
@@ -98,7 +100,7 @@ impl<'a> Trainer<'a> {
 
     /// Tells `progress` what happens.
     #[must_use]
-    pub fn progress(mut self, progress: &'a dyn Progress) -> Self {
+    pub fn progress(mut self, progress: &'a dyn for<'e> Progress<Event<'e>>) -> Self {
         self.progress = progress;
         self
     }
@@ -164,7 +166,7 @@ impl<'a> Trainer<'a> {
         if resume && !state::exists(self.out) {
             return Err(TrainError::NothingToResume { path: self.out.to_owned() });
         }
-        std::fs::create_dir_all(&caches).map_err(TrainError::writing(&caches))?;
+        private::create_dir(&caches).map_err(TrainError::writing(&caches))?;
         let _lock = lock(self.out)?;
         let mut data = TrainData::read(&recipe.photos)?;
         let dev = DevData::read(&recipe.dev)?;

@@ -4,12 +4,14 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clip_files::system_error;
+
 /// Why a video gave no frames, or ffmpeg is of no use. The message is one line.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VideoError {
     /// The program could not be started.
-    #[error("{} cannot be started: {source}", program.display())]
+    #[error("{} cannot be started: {}", program.display(), system_error::describe(source))]
     NotStarted {
         /// The program.
         program: PathBuf,

@@ -1,9 +1,7 @@
 //! Errors of the library as Python's exceptions.
 
-use std::error::Error;
-
 use clip_search::language::ParseError;
-use clip_search::{ImageError as PhotoError, IndexError, LibraryError, ModelError as EncoderError};
+use clip_search::{ImageError as PhotoError, IndexError, LibraryError, ModelError as EncoderError, with_causes};
 use pyo3::create_exception;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
@@ -28,22 +26,8 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("QueryError", py.get_type::<QueryError>())
 }
 
-/// An error and what is behind it, in one line. A cause that the message has already is not repeated.
-fn message(error: &dyn Error) -> String {
-    let mut message = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !message.contains(&text) {
-            message = format!("{message}: {text}");
-        }
-        source = cause.source();
-    }
-    message
-}
-
 pub(crate) fn of_library(error: LibraryError) -> PyErr {
-    let text = message(&error);
+    let text = with_causes(&error);
     match error {
         LibraryError::Index(IndexError::NotFound { .. }) => IndexNotFoundError::new_err(text),
         LibraryError::Query(clip_search::QueryError::Image { .. }) => ImageError::new_err(text),
@@ -59,11 +43,11 @@ pub(crate) fn of_index(error: IndexError) -> PyErr {
 }
 
 pub(crate) fn of_model(error: EncoderError) -> PyErr {
-    ModelError::new_err(message(&error))
+    ModelError::new_err(with_causes(&error))
 }
 
 pub(crate) fn of_image(which: &str, error: PhotoError) -> PyErr {
-    ImageError::new_err(format!("{which}: {}", message(&error)))
+    ImageError::new_err(format!("{which}: {}", with_causes(&error)))
 }
 
 /// An error in the text of a query; its place is in characters, as Python counts.

@@ -62,7 +62,7 @@ impl<'a> Listener<'a> {
     }
 }
 
-impl Progress for Listener<'_> {
+impl Progress<Event<'_>> for Listener<'_> {
     fn event(&self, event: Event<'_>) {
         match event {
             Event::Walking { found } => self.tell("walk", found, None),

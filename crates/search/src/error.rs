@@ -1,9 +1,12 @@
 //! Why a library could not do what it was asked for.
 
+use std::error::Error as StdError;
+use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 
 use clip_files::system_error;
+use clip_image::ImageError;
 use clip_index::IndexError;
 use clip_indexer::IndexerError;
 use clip_model::ModelError;
@@ -253,5 +256,41 @@ impl LibraryError {
             Self::TooManySearches { .. } => Some(Remedy::RemoveSearches),
             Self::Query(_) | Self::Unreadable(_) | Self::Path { .. } | Self::SearchName { .. } => None,
         }
+    }
+}
+
+/// An error and what is behind it, in one line. A cause that its parent quotes already, or has put into words, is not repeated;
+/// the operating system's errors are without their numbers.
+pub fn with_causes(error: &(dyn StdError + 'static)) -> String {
+    let words_of = |error: &(dyn StdError + 'static)| {
+        error.downcast_ref::<io::Error>().map_or_else(|| error.to_string(), system_error::describe)
+    };
+    let mut text = words_of(error);
+    let mut parent = error;
+    while let Some(cause) = parent.source() {
+        let words = words_of(cause);
+        if !text.contains(&words) && !parent.is::<ImageError>() {
+            let _ = write!(text, ": {words}");
+        }
+        parent = cause;
+    }
+    text
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// The same on all Unixes.
+    const EACCES: i32 = 13;
+
+    #[test]
+    fn causes_are_told_once_and_without_numbers() {
+        let source = io::Error::from_raw_os_error(EACCES);
+        let error = LibraryError::Index(IndexError::Io { action: "open", path: "a/b".into(), source });
+        assert_eq!(with_causes(&error), "cannot open a/b: permission denied");
+        assert_eq!(with_causes(&io::Error::from_raw_os_error(EACCES)), "permission denied");
+        let query = LibraryError::Query(QueryError::EmptyText);
+        assert_eq!(with_causes(&query), query.to_string());
     }
 }

@@ -80,7 +80,7 @@ mod understand;
 mod update;
 
 pub use bank::measure_bank;
-pub use error::{LibraryError, Remedy};
+pub use error::{LibraryError, Remedy, with_causes};
 pub use indexed_file::{open_indexed, read_indexed};
 pub use library::{Library, LibraryBuilder, LibrarySearcher};
 pub use maintenance::{compact, remove};
@@ -110,24 +110,31 @@ pub use clip_index::{
 };
 pub use clip_indexer::{
     Changes, Concern, Depth, Event, Forgotten, FoundPhotos, IGNORE_FILE, IgnoreFault, Ignored, IndexOptions, Indexer,
-    IndexerError, LinkedRoot, OcrOptions, Outcome, PassedOver, PassedOverKind, Progress, Remedy as IndexerRemedy,
-    Removed, Report, SYSTEM_FOLDERS, Session, Silent, SkipReason, Skipped, StageTimes, TextReport, Unreachable,
-    VideoOptions, describe, find_photos, parse_exclude,
+    IndexerError, LinkedRoot, OcrOptions, Outcome, PassedOver, PassedOverKind, Remedy as IndexerRemedy, Removed,
+    Report, SYSTEM_FOLDERS, Session, SkipReason, Skipped, StageTimes, TextReport, Unreachable, VideoOptions, describe,
+    find_photos, parse_exclude,
 };
 pub use clip_model::tokenizer::Tokenizer;
 pub use clip_model::{
     Checkpoint, ClipConfig, DeviceChoice, Embeddings, FileKind, Fingerprint, HiddenStates, LoadOptions, Model,
     ModelError, ModelSource, Pixels, Precision, Remedy as ModelRemedy, Towers,
 };
-pub use clip_ocr::{Languages, OcrError, ReadText, Remedy as OcrRemedy, Tesseract, TesseractLimits};
+pub use clip_ocr::{
+    LONGEST_TEXT, Languages, OcrError, ReadText, Remedy as OcrRemedy, Tesseract, TesseractLimits, Text as ReadWords,
+    Word,
+};
+pub use clip_progress::{Progress, Silent, Steps};
 pub use clip_query::{
-    Alternative, Breakdown, CachedEncoder, CachedTexts, DuplicateGroup, DuplicateOptions, DuplicateStep, Duplicates,
-    Example, Explanation, Filter, FoundWord, Fusion, Hit, KeepReason, Level, Member, Method, NumberField,
-    OnDuplicateStep, Order, Plan, Property, Query, QueryError, Ranked, Reason, Role, Searcher, Shape, Strategy, Term,
+    Alternative, Breakdown, CachedEncoder, CachedTexts, DuplicateGroup, DuplicateOptions, DuplicateProgress,
+    DuplicateStep, Duplicates, Example, Explanation, Filter, FoundWord, Fusion, Hit, KeepReason, Level, Member, Method,
+    NumberField, Order, Plan, Property, Query, QueryError, Ranked, Reason, Role, Searcher, Shape, Strategy, Term,
     TermBreakdown, TextCache, TextField, duplicates, together,
 };
 
-pub use clip_video::{Ffmpeg, Limits as VideoLimits, Remedy as VideoRemedy, Sampling as VideoSampling, VideoError};
+pub use clip_video::{
+    Description as VideoDescription, Ffmpeg, Frame as VideoFrame, Light as VideoLight, Limits as VideoLimits,
+    Remedy as VideoRemedy, Sampling as VideoSampling, Video, VideoError,
+};
 
 /// What a model is made of: its towers, how photos become pixels and texts become ids.
 pub use clip_model::config as model_config;

@@ -8,9 +8,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use clip_index::{IndexError, IndexReader, ModelOrigin, Status, VerifyReport};
 use clip_indexer::Removed;
 use clip_model::{DeviceChoice, Fingerprint, LoadOptions, ModelSource, Precision, Towers};
+use clip_progress::{Progress, Steps};
 use clip_query::relevance;
 use clip_query::{
-    CachedEncoder, DuplicateOptions, Duplicates, Explanation, Hit, OnDuplicateStep, Query, Searcher, TextCache,
+    CachedEncoder, DuplicateOptions, DuplicateProgress, Duplicates, Explanation, Hit, Query, Searcher, TextCache,
 };
 
 use crate::error::LibraryError;
@@ -266,7 +267,7 @@ impl Library {
     pub fn duplicates(
         &self,
         options: &DuplicateOptions,
-        progress: OnDuplicateStep<'_>,
+        progress: &dyn Progress<DuplicateProgress>,
         cancel: &AtomicBool,
     ) -> Result<Option<Duplicates>, LibraryError> {
         Ok(match self.opened() {
@@ -290,7 +291,7 @@ impl Library {
     /// Those of [`clip_index::verify`].
     pub fn verify_with(
         &self,
-        progress: &mut dyn FnMut(usize, usize),
+        progress: &dyn Progress<Steps>,
         cancel: &AtomicBool,
     ) -> Result<Option<VerifyReport>, LibraryError> {
         Ok(clip_index::verify_with(&self.index, progress, cancel)?)

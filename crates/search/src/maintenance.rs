@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use clip_index::{Compacted, GraphOptions, IndexError, IndexReader, IndexWriter};
 use clip_indexer::{IndexerError, Removed};
+use clip_progress::{Progress, Steps};
 
 /// Makes the index in the folder `index` as small as it can be: merges its files, and leaves out what was removed. A graph
 /// that referred to removed photos is built again. `progress` gets the steps done and in all; `None` if cancelled.
@@ -14,7 +15,7 @@ use clip_indexer::{IndexerError, Removed};
 /// file is damaged: then nothing has changed.
 pub fn compact(
     index: &Path,
-    progress: &mut dyn FnMut(usize, usize),
+    progress: &dyn Progress<Steps>,
     cancel: &AtomicBool,
 ) -> Result<Option<Compacted>, IndexError> {
     let mut writer = open_writer(index)?;

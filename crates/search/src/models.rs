@@ -160,7 +160,7 @@ impl Models {
     pub fn pull(
         &self,
         name: &str,
-        progress: &dyn clip_hub::PullProgress,
+        progress: &dyn for<'e> clip_progress::Progress<clip_hub::PullEvent<'e>>,
         cancel: &std::sync::atomic::AtomicBool,
     ) -> Result<ModelSource, LibraryError> {
         match clip_hub::Catalogue::built_in()?.resolve(name)? {

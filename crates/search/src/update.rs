@@ -8,8 +8,9 @@ use clip_index::{
     Bank, GraphOptions, ImportOptions, ImportSource, Imported, IndexError, IndexReader, IndexWriter, ModelId,
     ModelOrigin, Rebuild,
 };
-use clip_indexer::{Changes, Event, IndexOptions, Indexer, IndexerError, Progress, Report, Session};
+use clip_indexer::{Changes, Event, IndexOptions, Indexer, IndexerError, Report, Session};
 use clip_model::{LoadOptions, Model, ModelSource, Towers};
+use clip_progress::{Progress, Steps};
 use clip_query::alignment;
 
 use crate::bank;
@@ -72,7 +73,7 @@ impl Library {
         &self,
         folders: &[PathBuf],
         options: &UpdateOptions,
-        progress: &dyn Progress,
+        progress: &dyn for<'e> Progress<Event<'e>>,
         cancel: &AtomicBool,
     ) -> Result<Update, LibraryError> {
         self.bring_up_to_date(Extent::Folders(folders), &mut Session::default(), options, progress, cancel)
@@ -88,14 +89,14 @@ impl Library {
         session: &mut Session,
         folders: &[PathBuf],
         options: &UpdateOptions,
-        progress: &dyn Progress,
+        progress: &dyn for<'e> Progress<Event<'e>>,
         cancel: &AtomicBool,
     ) -> Result<Update, LibraryError> {
         self.bring_up_to_date(Extent::Folders(folders), session, options, progress, cancel)
     }
 
     /// Brings the index up to date after changes that are known, which takes as long as the changes: see
-    /// [`Indexer::run_changes`]. The model stays loaded from one call to the next. [`UpdateOptions::rebuild`] is not heeded.
+    /// [`Indexer::run_changes`]. The model stays loaded from one call to the next. [`UpdateOptions::rebuild`] is ignored.
     ///
     /// # Errors
     /// Those of [`Library::update`].
@@ -104,7 +105,7 @@ impl Library {
         session: &mut Session,
         changes: &Changes,
         options: &UpdateOptions,
-        progress: &dyn Progress,
+        progress: &dyn for<'e> Progress<Event<'e>>,
         cancel: &AtomicBool,
     ) -> Result<Update, LibraryError> {
         let options = UpdateOptions { rebuild: false, ..options.clone() };
@@ -116,7 +117,7 @@ impl Library {
         extent: Extent<'_>,
         session: &mut Session,
         options: &UpdateOptions,
-        progress: &dyn Progress,
+        progress: &dyn for<'e> Progress<Event<'e>>,
         cancel: &AtomicBool,
     ) -> Result<Update, LibraryError> {
         let folders = extent.folders();
@@ -179,7 +180,7 @@ impl Library {
         &self,
         source: &ImportSource,
         options: ImportOptions<'_>,
-        progress: &mut dyn FnMut(usize, usize),
+        progress: &dyn Progress<Steps>,
         cancel: &AtomicBool,
     ) -> Result<Imported, LibraryError> {
         let known = Known::read(self.index(), false, &[])?;
@@ -244,17 +245,13 @@ impl Library {
         id: &ModelId,
         work: &Work<'_>,
     ) -> Result<(), LibraryError> {
-        let mut tell = |done: usize, total: usize| {
-            work.progress.event(Event::Bank { done: done as u64, total: total as u64 });
-        };
-        let Some(bank) = bank::measure_bank(source, model, &mut tell, work.cancel)? else { return Ok(()) };
+        let tell = |Steps { done, total }| work.progress.event(Event::Bank { done, total });
+        let Some(bank) = bank::measure_bank(source, model, &tell, work.cancel)? else { return Ok(()) };
         bank.store(self.index())?;
         let mut writer = IndexWriter::open_or_create(self.index(), id)?;
         writer.set_bank(Arc::new(bank))?;
-        let mut tell = |done: usize, total: usize| {
-            work.progress.event(Event::Hubness { done: done as u64, total: total as u64 });
-        };
-        writer.update_hubness(&mut tell, work.cancel)?;
+        let tell = |Steps { done, total }| work.progress.event(Event::Hubness { done, total });
+        writer.update_hubness(&tell, work.cancel)?;
         writer.close()?;
         Ok(())
     }
@@ -343,7 +340,7 @@ struct Work<'a> {
     /// Of the model.
     origin: ModelOrigin,
     bank: Option<Arc<Bank>>,
-    progress: &'a dyn Progress,
+    progress: &'a dyn for<'e> Progress<Event<'e>>,
     cancel: &'a AtomicBool,
 }
 

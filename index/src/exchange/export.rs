@@ -5,6 +5,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use clip_files::private;
+use clip_progress::{Progress, Steps};
+
 use super::ndjson::Line;
 use super::{npy, table};
 use crate::asset::Record;
@@ -48,13 +51,13 @@ pub struct Exported {
 /// two for each item. `None` if `cancel` was set: nothing is left of what was written then, nor after an error.
 ///
 /// # Errors
-/// [`IndexError::Io`] if one of the files is there already or cannot be written; [`IndexError::Corrupt`] or
+/// [`IndexError::Exchange`] if one of the files is there already or cannot be written; [`IndexError::Corrupt`] or
 /// [`IndexError::Metadata`] if the index is damaged: all checksums are compared first.
 pub fn export(
     reader: &IndexReader,
     dir: &Path,
     format: ExportFormat,
-    progress: &mut dyn FnMut(usize, usize),
+    progress: &dyn Progress<Steps>,
     cancel: &AtomicBool,
 ) -> Result<Option<Exported>, IndexError> {
     let (embeddings, records) = match format {
@@ -71,10 +74,10 @@ pub fn export(
     for path in paths {
         if path.symlink_metadata().is_ok() {
             let error = io::Error::new(io::ErrorKind::AlreadyExists, "a file of this name already exists");
-            return Err(IndexError::io("write", path)(error));
+            return Err(IndexError::exchange("write", path)(error));
         }
     }
-    files::create_dir(dir)?;
+    create_folder(dir)?;
     let watch = Watch::new(2 * exported.items, progress, cancel);
     // A copy has no checksums: damage must not be passed on in it.
     let result = reader.snapshot().check_checksums().and_then(|()| {
@@ -122,6 +125,17 @@ fn write_records(reader: &IndexReader, path: &Path, watch: &Watch<'_>) -> Result
         Ok(())
     });
     records.outcome(written)
+}
+
+/// Creates the folder, unless it is there.
+fn create_folder(dir: &Path) -> Result<(), IndexError> {
+    private::create_dir(dir).map_err(|error| match files::not_a_directory(dir) {
+        Some(found) => IndexError::exchange("export to", dir)(io::Error::new(
+            io::ErrorKind::NotADirectory,
+            format!("it is {found}"),
+        )),
+        None => IndexError::exchange("create the directory", dir)(error),
+    })
 }
 
 /// The records of items, in the order of their ids.

@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use clip_progress::{Progress, Steps};
+
 use super::ndjson::Item;
+use super::options::ImportOptions;
 use super::part::Described;
 use super::source::ImportSource;
-use crate::asset::{Asset, NewItem, Stamp};
+use crate::asset::{Asset, NewItem};
 use crate::error::IndexError;
 use crate::unit::{self, UNIT_TOLERANCE};
 use crate::watch::Watch;
@@ -16,38 +19,6 @@ use crate::writer::IndexWriter;
 
 /// Items between two commits.
 const COMMIT_EVERY: usize = 2000;
-
-/// Tells the stamp of a file and the hash of its content.
-pub type Describe<'a> = dyn FnMut(&Path) -> Option<(Stamp, [u8; 16])> + 'a;
-
-/// How [`import`] treats what it reads.
-#[derive(Default)]
-pub struct ImportOptions<'a> {
-    /// Take out what the index has under the same path, instead of skipping the new item.
-    pub replace: bool,
-    /// Where paths begin that are not absolute; without it, their lines are skipped.
-    pub folder: Option<PathBuf>,
-    /// Tells the stamp of a file and the hash of its content, `None` if it cannot be read. Asked for files whose lines
-    /// lack one of them, and to be believed that the vector is that of this content. Without it, the next update of the
-    /// index reads such files and, since it does not know what the vectors are of, makes new ones.
-    pub describe: Option<&'a mut Describe<'a>>,
-    /// The column of a Parquet file that has the paths; without it, it is known by its name.
-    pub path_column: Option<String>,
-    /// The column of a Parquet file that has the embeddings; without it, it is known by its type and its name.
-    pub embedding_column: Option<String>,
-}
-
-impl std::fmt::Debug for ImportOptions<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ImportOptions")
-            .field("replace", &self.replace)
-            .field("folder", &self.folder)
-            .field("describe", &self.describe.is_some())
-            .field("path_column", &self.path_column)
-            .field("embedding_column", &self.embedding_column)
-            .finish()
-    }
-}
 
 /// Where something is described that is to be imported.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -84,13 +55,13 @@ pub struct Imported {
 /// # Errors
 /// [`IndexError::Import`] if a file is not what it should be, or if there are more or fewer rows than lines;
 /// [`IndexError::Dimension`] if embeddings have another length than those of the index. Nothing was added then, unless a
-/// Parquet file turns out to be damaged. Those of [`IndexWriter::commit`], and [`IndexError::Io`] if a file cannot be read: what
+/// Parquet file turns out to be damaged. Those of [`IndexWriter::commit`], and [`IndexError::Exchange`] if a file cannot be read: what
 /// was committed before stays.
 pub fn import(
     writer: &mut IndexWriter,
     source: &ImportSource,
     options: ImportOptions<'_>,
-    progress: &mut dyn FnMut(usize, usize),
+    progress: &dyn Progress<Steps>,
     cancel: &AtomicBool,
 ) -> Result<Imported, IndexError> {
     let mut total = 0;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::import::ImportOptions;
+use super::options::ImportOptions;
 use super::part::{Embeddings, Items};
 use crate::error::IndexError;
 use crate::model::ModelId;
@@ -15,7 +15,7 @@ pub(super) enum Table {}
 
 impl Table {
     pub(super) fn open(path: &Path) -> Result<Table, IndexError> {
-        Err(IndexError::io("read", path)(missing()))
+        Err(IndexError::exchange("read", path)(missing()))
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -36,7 +36,7 @@ impl Table {
 }
 
 pub(super) fn write(_: &IndexReader, path: &Path, _: &Watch<'_>) -> Result<(), IndexError> {
-    Err(IndexError::io("write", path)(missing()))
+    Err(IndexError::exchange("write", path)(missing()))
 }
 
 fn missing() -> io::Error {

@@ -71,15 +71,15 @@ impl Array {
     ///
     /// # Errors
     /// [`IndexError::Import`] if it is no array of two dimensions of little-endian `f16`, `f32` or `f64` in C order;
-    /// [`IndexError::Io`] if it cannot be read.
+    /// [`IndexError::Exchange`] if it cannot be read.
     pub(super) fn open(path: &Path) -> Result<Array, IndexError> {
         let (file, metadata) =
-            regular::open_with_metadata(path).map_err(|error| IndexError::io("open", path)(error.into()))?;
+            regular::open_with_metadata(path).map_err(|error| IndexError::exchange("open", path)(error.into()))?;
         let mut file = BufReader::with_capacity(1 << 18, file);
         let wrong = |reason| IndexError::Import { path: path.to_path_buf(), reason };
         let (header, before) = read_header(&mut file).map_err(|error| match error {
             HeaderError::Wrong(reason) => wrong(reason),
-            HeaderError::Io(error) => IndexError::io("read", path)(error),
+            HeaderError::Io(error) => IndexError::exchange("read", path)(error),
         })?;
         let bytes = header.columns.checked_mul(header.element.size()).and_then(|row| row.checked_mul(header.rows));
         let expected = bytes.and_then(|bytes| u64::try_from(bytes).ok()?.checked_add(before));
@@ -103,7 +103,7 @@ impl Array {
 
     /// Reads the next row into `out`, which has a place for each column.
     pub(super) fn next_row(&mut self, out: &mut [f64]) -> Result<(), IndexError> {
-        self.file.read_exact(&mut self.row).map_err(IndexError::io("read", &self.path))?;
+        self.file.read_exact(&mut self.row).map_err(IndexError::exchange("read", &self.path))?;
         let numbers = self.row.chunks_exact(self.header.element.size());
         for (out, bytes) in out.iter_mut().zip(numbers) {
             *out = match *bytes {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use clip_files::regular;
 
-use super::import::ImportOptions;
 use super::ndjson::{self, Item};
 use super::npy::Array;
+use super::options::ImportOptions;
 use super::source::{self, Part};
 use super::table::Table;
 use crate::error::IndexError;
@@ -142,7 +142,7 @@ struct Lines {
 
 impl Lines {
     fn open(path: &Path) -> Result<Lines, IndexError> {
-        let file = regular::open(path).map_err(IndexError::io("open", path))?;
+        let file = regular::open(path).map_err(IndexError::exchange("open", path))?;
         Ok(Lines { path: path.to_path_buf(), file: BufReader::new(file), number: 0, line: Vec::new() })
     }
 
@@ -152,7 +152,7 @@ impl Lines {
             self.line.clear();
             self.number += 1;
             let mut limited = (&mut self.file).take(LONGEST_LINE);
-            limited.read_until(b'\n', &mut self.line).map_err(IndexError::io("read", &self.path))?;
+            limited.read_until(b'\n', &mut self.line).map_err(IndexError::exchange("read", &self.path))?;
             if self.line.is_empty() {
                 return Ok(None);
             }

@@ -40,10 +40,10 @@ impl ImportSource {
     /// - a folder of Parquet files that have embeddings. They are taken in the order of their names.
     ///
     /// # Errors
-    /// [`IndexError::Import`] if it is something else, or if clip-retrieval's files are not all there; [`IndexError::Io`] if
+    /// [`IndexError::Import`] if it is something else, or if clip-retrieval's files are not all there; [`IndexError::Exchange`] if
     /// it cannot be looked at.
     pub fn find(path: &Path) -> Result<ImportSource, IndexError> {
-        let metadata = fs::metadata(path).map_err(IndexError::io("open", path))?;
+        let metadata = fs::metadata(path).map_err(IndexError::exchange("open", path))?;
         if metadata.is_dir() {
             return of_folder(path);
         }
@@ -58,8 +58,8 @@ impl ImportSource {
 /// Whether a file begins as a Parquet file does.
 pub(super) fn is_table(path: &Path) -> Result<bool, IndexError> {
     let mut start = Vec::new();
-    let file = regular::open(path).map_err(IndexError::io("open", path))?;
-    file.take(4).read_to_end(&mut start).map_err(IndexError::io("read", path))?;
+    let file = regular::open(path).map_err(IndexError::exchange("open", path))?;
+    file.take(4).read_to_end(&mut start).map_err(IndexError::exchange("read", path))?;
     Ok(start == b"PAR1")
 }
 
@@ -134,7 +134,7 @@ fn numbered(folder: &Path, before: &str, after: &str) -> Result<BTreeMap<u64, Pa
 
 /// The names in a folder that are Unicode.
 fn names(folder: &Path) -> Result<Vec<String>, IndexError> {
-    let read = IndexError::io("list", folder);
+    let read = IndexError::exchange("list", folder);
     let listed = || fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<Vec<_>>>();
     Ok(listed().map_err(read)?.into_iter().filter_map(|name| name.into_string().ok()).collect())
 }

@@ -281,7 +281,7 @@ mod tests {
         let ids: Vec<u64> = (5..305).map(|number| number * 2).collect();
         let parameters = Parameters { lowest_slots: 12, connections: 4, ef_construction: 20, alpha: 1.0 };
         let mut graph = Builder::new(&rows, parameters, |node| hnsw::level(ids[node as usize], 4));
-        assert!(graph.insert(0..300, &mut |_, _| {}, &AtomicBool::new(false)));
+        assert!(graph.insert(0..300, &clip_progress::Silent, &AtomicBool::new(false)));
         write(path, 64, &ids, parameters, &graph).unwrap();
         (ids, links(&graph.layers()))
     }

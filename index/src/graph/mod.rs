@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clip_kernels::Isa;
 use clip_kernels::similarity::CodeQuery;
+use clip_progress::{Progress, Steps};
 use roaring::RoaringTreemap;
 
 use crate::error::IndexError;
@@ -103,7 +104,7 @@ pub enum GraphUpdate {
 type Accept<'a> = &'a dyn Fn(u32) -> bool;
 
 /// Reports insertions done and to be done.
-pub(crate) type Progress<'a> = &'a mut dyn FnMut(usize, usize);
+pub(crate) type OnInsertion<'a> = &'a dyn Progress<Steps>;
 
 /// A graph that was written, but is not part of the index yet.
 #[derive(Debug)]
@@ -120,7 +121,7 @@ pub(crate) fn build(
     snapshot: &Snapshot,
     options: &GraphOptions,
     file: u64,
-    progress: Progress<'_>,
+    progress: OnInsertion<'_>,
     cancel: &AtomicBool,
 ) -> Result<Option<Built>, IndexError> {
     let ids: Vec<u64> = snapshot.live_from(0).map(|(id, _)| id).collect();
@@ -135,7 +136,7 @@ pub(crate) fn extend(
     snapshot: &Snapshot,
     entry: &GraphEntry,
     file: u64,
-    progress: Progress<'_>,
+    progress: OnInsertion<'_>,
     cancel: &AtomicBool,
 ) -> Result<Option<Built>, IndexError> {
     let old = open_file(snapshot.layout(), entry)?;
@@ -152,7 +153,7 @@ fn construct(
     parameters: Parameters,
     old: Option<&Layers<'_, u32>>,
     file: u64,
-    progress: Progress<'_>,
+    progress: OnInsertion<'_>,
     cancel: &AtomicBool,
 ) -> Result<Option<Built>, IndexError> {
     let layout = snapshot.layout();
@@ -174,7 +175,7 @@ fn construct(
     if !builder.insert(first as u32..ids.len() as u32, progress, cancel) {
         return Ok(None);
     }
-    crate::files::create_dir(&layout.graphs())?;
+    crate::files::create_inner_dir(&layout.graphs())?;
     let path = layout.graph(file);
     file::write(&path, snapshot.dimension(), ids, parameters, &builder)?;
     let header_crc32 = GraphFile::open(&path)?.content_crc();

@@ -129,7 +129,7 @@ mod tests {
         }
         writer.commit().unwrap();
         let options = GraphOptions { min_photos: 1, connections: 6, ef_construction: 40, ..GraphOptions::default() };
-        writer.update_graph(&options, &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
+        writer.update_graph(&options, &clip_progress::Silent, &AtomicBool::new(false)).unwrap();
         writer.close().unwrap();
         Snapshot::open(&Layout::new(dir)).unwrap()
     }

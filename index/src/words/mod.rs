@@ -249,7 +249,7 @@ impl WordsWriter {
     /// Opens the word index of a commit, after all its checksums were found to match, or an empty one.
     pub(crate) fn open(layout: &Layout, meta: Option<&str>) -> Result<WordsWriter, IndexError> {
         let dir = layout.words();
-        files::create_dir(&dir)?;
+        files::create_inner_dir(&dir)?;
         guard(&dir, || {
             let (schema, fields) = schema();
             let directory = WriteDirectory::open(&dir, meta)?;

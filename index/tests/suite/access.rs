@@ -31,7 +31,7 @@ fn build(dir: &Path) -> Oracle {
     let mut oracle = index_of(dir, 60, 20, 4);
     let mut writer = IndexWriter::open_or_create(dir, &model(4)).unwrap();
     let options = GraphOptions { min_photos: 10, ..GraphOptions::default() };
-    writer.update_graph(&options, &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
+    writer.update_graph(&options, &clip_index::Silent, &AtomicBool::new(false)).unwrap();
     assert!(writer.remove(7).unwrap());
     oracle.remove(&7);
     writer.commit().unwrap();
@@ -109,7 +109,7 @@ fn what_nobody_can_read_is_repaired() {
             }
         }
         kinds.insert(folder);
-        repair(dir.path(), &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
+        repair(dir.path(), &clip_index::Silent, &AtomicBool::new(false)).unwrap();
         assert!(verify(dir.path()).unwrap().is_clean(), "{name:?}");
         IndexReader::open(dir.path()).unwrap();
     }

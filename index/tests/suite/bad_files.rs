@@ -67,7 +67,7 @@ fn they_are_remembered_forgotten_and_replaced_with_the_commit() {
     let mut writer = open(&dir);
     writer.add_photo(photo(77, 4)).unwrap();
     writer.commit().unwrap();
-    writer.compact(&mut |_, _| {}, &std::sync::atomic::AtomicBool::new(false)).unwrap();
+    writer.compact(&clip_index::Silent, &std::sync::atomic::AtomicBool::new(false)).unwrap();
     assert_eq!(IndexReader::open(&dir).unwrap().bad_files().unwrap(), [bad("a.jpg", Some(2))]);
     assert!(writer.forget_bad_file(Path::new("/photos/a.jpg")));
     writer.commit().unwrap();
@@ -101,7 +101,8 @@ fn a_list_that_is_missing_or_damaged_is_no_loss() {
             fs::create_dir_all(to.parent().unwrap()).unwrap();
             fs::copy(file, to).unwrap();
         }
-        let repaired = repair(&other, &mut |_, _| {}, &std::sync::atomic::AtomicBool::new(false)).unwrap().unwrap();
+        let repaired =
+            repair(&other, &clip_index::Silent, &std::sync::atomic::AtomicBool::new(false)).unwrap().unwrap();
         assert!(repaired.bad_files_dropped && repaired.lost.is_empty(), "{damage}: {repaired:?}");
         let mut writer = open(&dir);
         assert_eq!(writer.bad_files().count(), 0);

@@ -2,15 +2,16 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clip_index::{Compacted, GraphOptions, GraphUpdate, IndexError, IndexReader, IndexWriter, RowFormat, verify};
+use clip_index::{
+    Compacted, GraphOptions, GraphUpdate, IndexError, IndexReader, IndexWriter, RowFormat, Silent, Steps, verify,
+};
 
 use crate::common::*;
 
 const DIMENSION: usize = 6;
-
-fn ignore(_: usize, _: usize) {}
 
 fn open(dir: &Path) -> IndexWriter {
     IndexWriter::open_or_create(dir, &model(DIMENSION)).unwrap()
@@ -48,8 +49,10 @@ fn one_file_of_each_kind_is_left() {
     let mut writer = open(dir.path());
     // What was not committed is committed first.
     add(&mut writer, &mut oracle, photo(1000, DIMENSION));
-    let mut seen = Vec::new();
-    let compacted = writer.compact(&mut |done, total| seen.push((done, total)), &AtomicBool::new(false));
+    let seen = Mutex::new(Vec::new());
+    let progress = |Steps { done, total }| seen.lock().unwrap().push((done, total));
+    let compacted = writer.compact(&progress, &AtomicBool::new(false));
+    let seen = seen.into_inner().unwrap();
     let Compacted { purged, files_before, files_after, graph_dropped } = compacted.unwrap().unwrap();
     assert_eq!((purged, files_after, graph_dropped), (4, 2, false));
     assert!(files_before > 8, "{files_before}");
@@ -59,7 +62,7 @@ fn one_file_of_each_kind_is_left() {
     assert_eq!(IndexReader::open(dir.path()).unwrap().status().unwrap().deleted, 0);
     assert_whole(dir.path(), &oracle);
     let generation = IndexReader::open(dir.path()).unwrap().generation();
-    let again = writer.compact(&mut ignore, &AtomicBool::new(false)).unwrap().unwrap();
+    let again = writer.compact(&Silent, &AtomicBool::new(false)).unwrap().unwrap();
     assert_eq!(again, Compacted { purged: 0, files_before: 2, files_after: 2, graph_dropped: false });
     assert_eq!(IndexReader::open(dir.path()).unwrap().generation(), generation, "there was nothing to do");
     // Writing goes on.
@@ -72,7 +75,7 @@ fn one_file_of_each_kind_is_left() {
     for id in ids {
         assert!(writer.remove(id).unwrap());
     }
-    let compacted = writer.compact(&mut ignore, &AtomicBool::new(false)).unwrap().unwrap();
+    let compacted = writer.compact(&Silent, &AtomicBool::new(false)).unwrap().unwrap();
     assert_eq!(compacted.files_after, 0);
     assert_whole(dir.path(), &Oracle::new());
 }
@@ -83,20 +86,20 @@ fn a_graph_goes_only_with_rows_that_it_refers_to() {
     let oracle = index_of(dir.path(), 100, 30, DIMENSION);
     let mut writer = open(dir.path());
     let options = GraphOptions { connections: 6, ef_construction: 30, min_photos: 10, ..GraphOptions::default() };
-    writer.update_graph(&options, &mut ignore, &AtomicBool::new(false)).unwrap();
-    let compacted = writer.compact(&mut ignore, &AtomicBool::new(false)).unwrap().unwrap();
+    writer.update_graph(&options, &Silent, &AtomicBool::new(false)).unwrap();
+    let compacted = writer.compact(&Silent, &AtomicBool::new(false)).unwrap().unwrap();
     assert!(!compacted.graph_dropped && compacted.files_after < compacted.files_before);
     let query = photo(5000, DIMENSION).embedding;
     let reader = IndexReader::open(dir.path()).unwrap();
     assert_eq!(reader.search_graph(&query, 5, 50, None).unwrap(), reader.search_exact(&query, 5, None).unwrap());
     assert_whole(dir.path(), &oracle);
     assert!(writer.remove(9).unwrap());
-    let compacted = writer.compact(&mut ignore, &AtomicBool::new(false)).unwrap().unwrap();
+    let compacted = writer.compact(&Silent, &AtomicBool::new(false)).unwrap().unwrap();
     assert!(compacted.graph_dropped && compacted.purged == 1);
     let reader = IndexReader::open(dir.path()).unwrap();
     assert!(!reader.has_graph());
     assert!(verify(dir.path()).unwrap().is_clean());
-    let update = writer.update_graph(&options, &mut ignore, &AtomicBool::new(false)).unwrap();
+    let update = writer.update_graph(&options, &Silent, &AtomicBool::new(false)).unwrap();
     assert_eq!(update, GraphUpdate::Built { nodes: 99 });
 }
 
@@ -109,7 +112,7 @@ fn rows_get_the_format_that_is_asked_for() {
     writer.commit().unwrap();
     assert_eq!(IndexReader::open(dir.path()).unwrap().embedding(1).unwrap(), photo(1, DIMENSION).embedding);
     writer.set_row_format(RowFormat::F16);
-    writer.compact(&mut ignore, &AtomicBool::new(false)).unwrap().unwrap();
+    writer.compact(&Silent, &AtomicBool::new(false)).unwrap().unwrap();
     assert_eq!(IndexReader::open(dir.path()).unwrap().embedding(1).unwrap(), stored(&photo(1, DIMENSION).embedding));
     assert!(verify(dir.path()).unwrap().is_clean());
 }
@@ -127,17 +130,18 @@ fn cancelled_or_stopped_by_damage_it_changes_nothing() {
     };
     let files = [names("vectors"), names("records"), names("words")];
     let mut writer = open(dir.path());
-    let mut totals = Vec::new();
+    let totals = Mutex::new(Vec::new());
     for limit in [0, 256, 512, 768] {
         let cancel = AtomicBool::new(false);
-        let mut progress = |done, total| {
-            totals.push(total);
+        let progress = |Steps { done, total }| {
+            totals.lock().unwrap().push(total);
             cancel.store(done >= limit, Ordering::Relaxed);
         };
-        assert_eq!(writer.compact(&mut progress, &cancel).unwrap(), None, "after {limit} steps");
+        assert_eq!(writer.compact(&progress, &cancel).unwrap(), None, "after {limit} steps");
         assert_eq!(fs::read(dir.path().join("manifest.json")).unwrap(), before);
         assert_eq!([names("vectors"), names("records"), names("words")], files, "after {limit} steps");
     }
+    let totals = totals.into_inner().unwrap();
     assert!(totals[0] >= 768, "the limits reach all parts: {}", totals[0]);
     assert_whole(dir.path(), &oracle);
     let file = dir.path().join("vectors").join(&files[0][0]);
@@ -145,10 +149,10 @@ fn cancelled_or_stopped_by_damage_it_changes_nothing() {
     let mut bytes = whole.clone();
     bytes[200] ^= 1;
     fs::write(&file, bytes).unwrap();
-    let error = writer.compact(&mut ignore, &AtomicBool::new(false)).unwrap_err();
+    let error = writer.compact(&Silent, &AtomicBool::new(false)).unwrap_err();
     assert!(matches!(error, IndexError::Corrupt { .. }), "{error}");
     assert_eq!(fs::read(dir.path().join("manifest.json")).unwrap(), before);
     fs::write(&file, whole).unwrap();
-    writer.compact(&mut ignore, &AtomicBool::new(false)).unwrap().unwrap();
+    writer.compact(&Silent, &AtomicBool::new(false)).unwrap().unwrap();
     assert_whole(dir.path(), &oracle);
 }

@@ -3,11 +3,12 @@
 use std::fs;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use clip_index::{
-    GraphOptions, GraphUpdate, Hubness, IndexReader, IndexWriter, Neighbour, Record, SearchOptions, repair, verify,
-    verify_with,
+    GraphOptions, GraphUpdate, Hubness, IndexReader, IndexWriter, Neighbour, Record, SearchOptions, Steps, repair,
+    verify, verify_with,
 };
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -23,9 +24,9 @@ fn build(dir: &Path) {
     index_of(dir, 90, 30, DIMENSION);
     let mut writer = IndexWriter::open_or_create(dir, &model(DIMENSION)).unwrap();
     writer.set_bank(bank(1, DIMENSION)).unwrap();
-    assert!(writer.update_hubness(&mut |_, _| {}, &AtomicBool::new(false)).unwrap());
+    assert!(writer.update_hubness(&clip_index::Silent, &AtomicBool::new(false)).unwrap());
     let options = GraphOptions { connections: 6, ef_construction: 30, min_photos: 10, ..GraphOptions::default() };
-    let update = writer.update_graph(&options, &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
+    let update = writer.update_graph(&options, &clip_index::Silent, &AtomicBool::new(false)).unwrap();
     assert_eq!(update, GraphUpdate::Built { nodes: 90 });
     for id in [3, 40, 41] {
         assert!(writer.remove(id).unwrap());
@@ -263,7 +264,7 @@ fn a_damaged_graph_is_built_again() {
         }
         assert_eq!(reader.search_exact(&query, 5, None).unwrap().len(), 5);
         let mut writer = IndexWriter::open_or_create(dir.path(), &model(DIMENSION)).unwrap();
-        let update = writer.update_graph(&options, &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
+        let update = writer.update_graph(&options, &clip_index::Silent, &AtomicBool::new(false)).unwrap();
         assert_eq!(update, GraphUpdate::Built { nodes: 97 });
         let reader = IndexReader::open(dir.path()).unwrap();
         reader.search_graph(&query, 5, 20, None).unwrap();
@@ -367,7 +368,7 @@ fn codes_that_are_not_of_their_rows_are_found_and_made_again() {
         assert_eq!(report.problems.len(), 1, "{report:?}");
         assert!(report.problems[0].message.contains("codes"), "{report:?}");
     }
-    let repaired = repair(dir.path(), &mut |_, _| {}, &AtomicBool::new(false)).unwrap().unwrap();
+    let repaired = repair(dir.path(), &clip_index::Silent, &AtomicBool::new(false)).unwrap().unwrap();
     assert_eq!((repaired.items_kept, repaired.lost.len(), repaired.dropped_files.len()), (5, 0, 1));
     assert!(verify(dir.path()).unwrap().is_clean());
     assert_same(&IndexReader::open(dir.path()).unwrap(), &oracle);
@@ -419,12 +420,14 @@ fn all_damaged_files_are_named() {
 fn verification_tells_how_far_it_is_and_can_be_cancelled() {
     let dir = tempfile::tempdir().unwrap();
     build(dir.path());
-    let mut seen = Vec::new();
-    let report = verify_with(dir.path(), &mut |done, total| seen.push((done, total)), &AtomicBool::new(false));
+    let seen = Mutex::new(Vec::new());
+    let progress = |Steps { done, total }| seen.lock().unwrap().push((done, total));
+    let report = verify_with(dir.path(), &progress, &AtomicBool::new(false));
+    let seen = seen.into_inner().unwrap();
     assert!(report.unwrap().unwrap().is_clean());
     let total = seen[0].1;
     assert!(seen.len() > 4 && seen.is_sorted() && seen.iter().all(|&(_, of)| of == total), "{seen:?}");
     // The set of removed ids lies among the vectors, and is read all the same.
     assert!(seen.last().unwrap().0 > total * 9 / 10, "{seen:?}");
-    assert_eq!(verify_with(dir.path(), &mut |_, _| {}, &AtomicBool::new(true)).unwrap(), None);
+    assert_eq!(verify_with(dir.path(), &clip_index::Silent, &AtomicBool::new(true)).unwrap(), None);
 }

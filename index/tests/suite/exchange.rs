@@ -2,15 +2,14 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clip_index::{Asset, ExportFormat, IndexReader, IndexWriter, Kind, NewItem, Stamp, export};
+use clip_index::{Asset, ExportFormat, IndexReader, IndexWriter, Kind, NewItem, Silent, Stamp, Steps, export};
 
 use crate::common::*;
 
 const DIMENSION: usize = 5;
-
-fn ignore(_: usize, _: usize) {}
 
 fn never() -> AtomicBool {
     AtomicBool::new(false)
@@ -64,12 +63,12 @@ fn everything_is_exported_in_the_order_of_ids() {
     let first = writer.add_items(video("/film.mp4"), &moments).unwrap();
     writer.commit().unwrap();
     let reader = IndexReader::open(dir.path()).unwrap();
-    let mut seen = Vec::new();
+    let seen = Mutex::new(Vec::new());
+    let progress = |Steps { done, total }| seen.lock().unwrap().push((done, total));
     let target = out.path().join("new/folder");
-    let exported = export(&reader, &target, ExportFormat::Npy, &mut |done, total| seen.push((done, total)), &never())
-        .unwrap()
-        .unwrap();
+    let exported = export(&reader, &target, ExportFormat::Npy, &progress, &never()).unwrap().unwrap();
     assert_eq!(exported.items, 51);
+    let seen = seen.into_inner().unwrap();
     assert_eq!((seen[0], *seen.last().unwrap()), ((0, 102), (102, 102)));
     let (rows, lines) = (numbers(&target.join("embeddings.npy"), 51), lines(&target.join("items.ndjson")));
     assert_eq!(lines.len(), 51);
@@ -111,15 +110,15 @@ fn no_file_is_overwritten_and_none_is_left_when_cancelled() {
     for name in ["embeddings.npy", "items.ndjson", "model.json"] {
         let path = out.path().join(name);
         fs::write(&path, "precious").unwrap();
-        let error = export(&reader, out.path(), ExportFormat::Npy, &mut ignore, &never()).unwrap_err();
+        let error = export(&reader, out.path(), ExportFormat::Npy, &Silent, &never()).unwrap_err();
         assert!(error.to_string().contains(name), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
         fs::remove_file(&path).unwrap();
     }
     for limit in [0, 256, 512] {
         let cancel = never();
-        let mut progress = |done, _| cancel.store(done >= limit, Ordering::Relaxed);
-        assert_eq!(export(&reader, out.path(), ExportFormat::Npy, &mut progress, &cancel).unwrap(), None);
+        let progress = |steps: Steps| cancel.store(steps.done >= limit, Ordering::Relaxed);
+        assert_eq!(export(&reader, out.path(), ExportFormat::Npy, &progress, &cancel).unwrap(), None);
         assert_eq!(fs::read_dir(out.path()).unwrap().count(), 0, "after {limit} steps");
     }
 }
@@ -135,7 +134,7 @@ fn paths_that_are_no_text_are_exported_as_bytes() {
     writer.add_photo(one).unwrap();
     writer.commit().unwrap();
     let reader = IndexReader::open(dir.path()).unwrap();
-    export(&reader, out.path(), ExportFormat::Npy, &mut ignore, &never()).unwrap().unwrap();
+    export(&reader, out.path(), ExportFormat::Npy, &Silent, &never()).unwrap().unwrap();
     let lines = lines(&out.path().join("items.ndjson"));
     assert_eq!(lines[0]["path_bytes"], serde_json::json!([47, 97, 255]));
     assert_eq!(lines[0].get("path"), None);
@@ -154,7 +153,7 @@ fn damage_is_not_exported() {
         bytes[at] ^= 1;
         fs::write(&file, bytes).unwrap();
         let reader = IndexReader::open(dir.path()).unwrap();
-        let error = export(&reader, out.path(), ExportFormat::Npy, &mut ignore, &never()).unwrap_err();
+        let error = export(&reader, out.path(), ExportFormat::Npy, &Silent, &never()).unwrap_err();
         assert!(matches!(error, clip_index::IndexError::Corrupt { .. }), "{error}");
         assert_eq!(fs::read_dir(out.path()).unwrap().count(), 0);
         fs::write(&file, whole).unwrap();

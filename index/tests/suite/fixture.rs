@@ -87,7 +87,7 @@ fn write_fixture() {
     writer.set_roots(&["/photos".into()]).unwrap();
     writer.commit().unwrap();
     let options = GraphOptions { min_photos: 1, connections: 4, ef_construction: 10, ..GraphOptions::default() };
-    writer.update_graph(&options, &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
+    writer.update_graph(&options, &clip_index::Silent, &AtomicBool::new(false)).unwrap();
     last.into_iter().for_each(|photo| assert!(writer.add_photo(photo).is_ok()));
     assert!(writer.remove(3).unwrap());
     writer.relocate(2, "/photos/moved.jpg".as_ref(), stamp(7, -1)).unwrap();

@@ -1,9 +1,10 @@
 //! Graph search against exact search.
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clip_index::{GraphOptions, GraphUpdate, IndexReader, IndexWriter, verify};
+use clip_index::{GraphOptions, GraphUpdate, IndexReader, IndexWriter, Steps, verify};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use roaring::RoaringTreemap;
@@ -49,7 +50,7 @@ impl World {
 }
 
 fn update(writer: &mut IndexWriter, options: &GraphOptions) -> GraphUpdate {
-    writer.update_graph(options, &mut |_, _| {}, &AtomicBool::new(false)).unwrap()
+    writer.update_graph(options, &clip_index::Silent, &AtomicBool::new(false)).unwrap()
 }
 
 /// Share of the exact ten best that the graph finds too.
@@ -74,9 +75,10 @@ fn nearly_everything_is_found_from_far_off() {
     let mut writer = IndexWriter::open_or_create(dir.path(), &model(DIMENSION)).unwrap();
     let options = GraphOptions::default();
     let mut ids: Vec<u64> = (0..3000).map(|number| writer.add_photo(world.photo(number)).unwrap()).collect();
-    let mut reported = Vec::new();
-    let built =
-        writer.update_graph(&options, &mut |done, all| reported.push((done, all)), &AtomicBool::new(false)).unwrap();
+    let reported = Mutex::new(Vec::new());
+    let progress = |Steps { done, total }| reported.lock().unwrap().push((done, total));
+    let built = writer.update_graph(&options, &progress, &AtomicBool::new(false)).unwrap();
+    let reported = reported.into_inner().unwrap();
     assert_eq!(built, GraphUpdate::Built { nodes: 3000 });
     assert_eq!(reported.last(), Some(&(3000, 3000)));
     assert!(reported.is_sorted());
@@ -234,12 +236,12 @@ fn cancelling_leaves_the_index_as_it_was() {
     let mut writer = IndexWriter::open_or_create(dir.path(), &model(16)).unwrap();
     let before = IndexReader::open(dir.path()).unwrap().generation();
     let cancel = AtomicBool::new(false);
-    let mut stop = |done: usize, _| {
+    let stop = |Steps { done, .. }| {
         if done > 500 {
             cancel.store(true, Ordering::Relaxed);
         }
     };
-    assert_eq!(writer.update_graph(&GraphOptions::default(), &mut stop, &cancel).unwrap(), GraphUpdate::Cancelled);
+    assert_eq!(writer.update_graph(&GraphOptions::default(), &stop, &cancel).unwrap(), GraphUpdate::Cancelled);
     let reader = IndexReader::open(dir.path()).unwrap();
     assert_eq!(reader.generation(), before);
     assert!(!reader.has_graph());

@@ -90,10 +90,10 @@ impl History {
         if self.step % 4 == 3 {
             let options =
                 GraphOptions { connections: 8, ef_construction: 30, min_photos: 20, ..GraphOptions::default() };
-            writer.update_graph(&options, &mut |_, _| {}, &AtomicBool::new(false))?;
+            writer.update_graph(&options, &clip_index::Silent, &AtomicBool::new(false))?;
         }
         if self.step % 5 == 4 {
-            writer.compact(&mut |_, _| {}, &AtomicBool::new(false))?;
+            writer.compact(&clip_index::Silent, &AtomicBool::new(false))?;
         }
         Ok(())
     }

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clip_index::{
-    Bank, GraphOptions, Hubness, IndexError, IndexReader, IndexWriter, SearchOptions, Strategy, repair, verify,
+    Bank, GraphOptions, Hubness, IndexError, IndexReader, IndexWriter, SearchOptions, Steps, Strategy, repair, verify,
 };
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -35,7 +36,7 @@ fn add_some(writer: &mut IndexWriter, numbers: std::ops::Range<u64>) {
 }
 
 fn update(writer: &mut IndexWriter) -> bool {
-    writer.update_hubness(&mut |_, _| {}, &AtomicBool::new(false)).unwrap()
+    writer.update_hubness(&clip_index::Silent, &AtomicBool::new(false)).unwrap()
 }
 
 /// The hubness of every item is that of its row.
@@ -66,7 +67,7 @@ fn all_ways_of_searching_correct_scores() {
     let mut writer = writer(dir.path(), &bank);
     add_some(&mut writer, 0..1500);
     let options = GraphOptions { min_photos: 100, ..GraphOptions::default() };
-    writer.update_graph(&options, &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
+    writer.update_graph(&options, &clip_index::Silent, &AtomicBool::new(false)).unwrap();
     add_some(&mut writer, 1500..1540);
     for id in (1..1500).step_by(7) {
         writer.remove(id).unwrap();
@@ -124,7 +125,7 @@ fn it_is_kept() {
                 let _ = without.remove(rng.random_range(0..round * 40 + 1)).unwrap();
             }
             without.commit().unwrap();
-            without.compact(&mut |_, _| {}, &AtomicBool::new(false)).unwrap();
+            without.compact(&clip_index::Silent, &AtomicBool::new(false)).unwrap();
         }
         let mut with = writer(dir.path(), &bank);
         add_some(&mut with, round * 40..round * 40 + 40);
@@ -157,13 +158,13 @@ fn it_is_measured_where_it_is_missing() {
     // Interrupted, and gone on with.
     let generation = reader.generation();
     let cancel = AtomicBool::new(false);
-    let done = with.update_hubness(&mut |done, _| cancel.store(done > 0, Ordering::Relaxed), &cancel).unwrap();
+    let done = with.update_hubness(&|steps: Steps| cancel.store(steps.done > 0, Ordering::Relaxed), &cancel).unwrap();
     assert!(!done);
     assert_eq!(IndexReader::open(dir.path()).unwrap().generation(), generation);
-    let mut seen = Vec::new();
-    let progress = &mut |done, total| seen.push((done, total));
-    assert!(with.update_hubness(progress, &AtomicBool::new(false)).unwrap());
-    assert_eq!(seen.last(), Some(&(300, 300)));
+    let seen = Mutex::new(Vec::new());
+    let progress = |Steps { done, total }| seen.lock().unwrap().push((done, total));
+    assert!(with.update_hubness(&progress, &AtomicBool::new(false)).unwrap());
+    assert_eq!(seen.lock().unwrap().last(), Some(&(300, 300)));
     assert_measured(&IndexReader::open(dir.path()).unwrap(), &first);
 
     // Nothing is left to be done.
@@ -218,10 +219,10 @@ fn damage_is_measured_again() {
         assert_eq!(reader.bank().is_some(), damage == 0);
         if damage != 1 {
             let mut without = IndexWriter::open_or_create(dir.path(), &model(DIMENSION)).unwrap();
-            without.compact(&mut |_, _| {}, &AtomicBool::new(false)).unwrap();
+            without.compact(&clip_index::Silent, &AtomicBool::new(false)).unwrap();
             assert_eq!(IndexReader::open(dir.path()).unwrap().bank(), None, "damage was copied");
         } else {
-            let repaired = repair(dir.path(), &mut |_, _| {}, &AtomicBool::new(false)).unwrap().unwrap();
+            let repaired = repair(dir.path(), &clip_index::Silent, &AtomicBool::new(false)).unwrap().unwrap();
             assert!(repaired.hubness_dropped && repaired.items_kept == 150, "{repaired:?}");
         }
         assert!(verify(dir.path()).unwrap().is_clean());

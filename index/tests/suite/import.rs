@@ -2,18 +2,17 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clip_index::{
     Asset, ExportFormat, ImportOptions, ImportSource, Imported, IndexError, IndexReader, IndexWriter, Kind, NewItem,
-    PictureText, Record, Stamp, export, import, verify,
+    PictureText, Record, Silent, Stamp, Steps, export, import, verify,
 };
 
 use crate::common::*;
 
 const DIMENSION: usize = 5;
-
-fn ignore(_: usize, _: usize) {}
 
 fn never() -> AtomicBool {
     AtomicBool::new(false)
@@ -29,7 +28,7 @@ fn import_all(
     items: &Path,
     options: ImportOptions<'_>,
 ) -> Result<Imported, IndexError> {
-    import(writer, &ImportSource::of(items, arrays), options, &mut ignore, &never())
+    import(writer, &ImportSource::of(items, arrays), options, &Silent, &never())
 }
 
 /// An array of `f64`, as NumPy writes it.
@@ -69,12 +68,12 @@ fn without_parquet_there_is_none() {
     let (old, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     index_of(old.path(), 2, 2, DIMENSION);
     let reader = IndexReader::open(old.path()).unwrap();
-    let error = export(&reader, out.path(), ExportFormat::Parquet, &mut ignore, &never()).unwrap_err();
+    let error = export(&reader, out.path(), ExportFormat::Parquet, &Silent, &never()).unwrap_err();
     assert!(error.to_string().contains("built without Parquet"), "{error}");
     let table = out.path().join("table.parquet");
     fs::write(&table, "PAR1").unwrap();
     let source = ImportSource::find(&table).unwrap();
-    let error = import(&mut open(old.path()), &source, ImportOptions::default(), &mut ignore, &never()).unwrap_err();
+    let error = import(&mut open(old.path()), &source, ImportOptions::default(), &Silent, &never()).unwrap_err();
     assert!(error.to_string().contains("built without Parquet"), "{error}");
 }
 
@@ -110,15 +109,15 @@ fn comes_back(format: ExportFormat) {
     }
     writer.commit().unwrap();
     let reader = IndexReader::open(old.path()).unwrap();
-    let exported = export(&reader, out.path(), format, &mut ignore, &never()).unwrap().unwrap();
+    let exported = export(&reader, out.path(), format, &Silent, &never()).unwrap().unwrap();
     assert_eq!(exported.items, 62);
     let mut writer = open(new.path());
-    let mut seen = Vec::new();
-    let mut progress = |done, total| seen.push((done, total));
+    let seen = Mutex::new(Vec::new());
+    let progress = |Steps { done, total }| seen.lock().unwrap().push((done, total));
     let source = ImportSource::find(out.path()).unwrap();
-    let imported = import(&mut writer, &source, ImportOptions::default(), &mut progress, &never()).unwrap();
+    let imported = import(&mut writer, &source, ImportOptions::default(), &progress, &never()).unwrap();
     assert_eq!(imported, Imported { added: 60, replaced: 0, skipped: Vec::new(), is_complete: true });
-    assert_eq!(seen, [(0, 62), (62, 62)]);
+    assert_eq!(*seen.lock().unwrap(), [(0, 62), (62, 62)]);
     let (before, after) = (records(old.path()), records(new.path()));
     assert_eq!(before.len(), after.len());
     let copy = IndexReader::open(new.path()).unwrap();
@@ -243,14 +242,15 @@ fn commits_on_the_way_and_keeps_what_is_done_when_cancelled() {
     let arrays = [array(&files.path().join("rows.npy"), &rows)];
     let mut writer = open(dir.path());
     let cancel = never();
-    let mut seen = Vec::new();
-    let mut progress = |done: usize, _| {
-        seen.push(IndexReader::open(dir.path()).unwrap().len());
+    let seen = Mutex::new(Vec::new());
+    let progress = |Steps { done, .. }| {
+        seen.lock().unwrap().push(IndexReader::open(dir.path()).unwrap().len());
         cancel.store(done >= 2304, Ordering::Relaxed);
     };
     let source = ImportSource::of(&items, &arrays);
-    let imported = import(&mut writer, &source, ImportOptions::default(), &mut progress, &cancel).unwrap();
+    let imported = import(&mut writer, &source, ImportOptions::default(), &progress, &cancel).unwrap();
     assert_eq!((imported.added, imported.is_complete), (2304, false));
+    let seen = seen.into_inner().unwrap();
     assert!(seen.contains(&2000) && seen.iter().all(|&len| len == 0 || len == 2000), "{seen:?}");
     assert_eq!(IndexReader::open(dir.path()).unwrap().len(), 2304);
     // The next run goes on from there.

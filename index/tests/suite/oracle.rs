@@ -62,7 +62,7 @@ fn history(seed: u64) {
                 oracle = committed.clone();
             }
             1 => {
-                let update = writer.update_graph(&options, &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
+                let update = writer.update_graph(&options, &clip_index::Silent, &AtomicBool::new(false)).unwrap();
                 graphs += usize::from(matches!(update, GraphUpdate::Built { .. } | GraphUpdate::Extended { .. }));
                 committed = oracle.clone();
             }

@@ -2,19 +2,18 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use clip_index::{
-    ExportFormat, ImportOptions, ImportSource, Imported, IndexError, IndexReader, IndexWriter, ModelId, export, import,
-    verify,
+    ExportFormat, ImportOptions, ImportSource, Imported, IndexError, IndexReader, IndexWriter, ModelId, Silent, Steps,
+    export, import, verify,
 };
 use clip_parquet::{Datum, Field, Type, Writer};
 
 use crate::common::*;
 
 const DIMENSION: usize = 5;
-
-fn ignore(_: usize, _: usize) {}
 
 fn never() -> AtomicBool {
     AtomicBool::new(false)
@@ -39,7 +38,7 @@ fn import_all(
     source: &ImportSource,
     options: ImportOptions<'_>,
 ) -> Result<Imported, IndexError> {
-    import(writer, source, options, &mut ignore, &never())
+    import(writer, source, options, &Silent, &never())
 }
 
 fn columns(path: Option<&str>, embedding: Option<&str>) -> ImportOptions<'static> {
@@ -83,11 +82,11 @@ fn what_clip_retrieval_wrote_is_imported() {
     let source = ImportSource::find(&clip_retrieval()).unwrap();
     assert_eq!(source.ignored, [clip_retrieval().join("text_emb")]);
     let mut writer = open(dir.path());
-    let mut seen = Vec::new();
-    let mut progress = |done, total| seen.push((done, total));
-    let imported = import(&mut writer, &source, columns(None, None), &mut progress, &never()).unwrap();
+    let seen = Mutex::new(Vec::new());
+    let progress = |Steps { done, total }| seen.lock().unwrap().push((done, total));
+    let imported = import(&mut writer, &source, columns(None, None), &progress, &never()).unwrap();
     assert_eq!(imported, Imported { added: 7, replaced: 0, skipped: Vec::new(), is_complete: true });
-    assert_eq!(seen, [(0, 7), (7, 7)]);
+    assert_eq!(*seen.lock().unwrap(), [(0, 7), (7, 7)]);
     assert!(verify(dir.path()).unwrap().is_clean());
     let reader = IndexReader::open(dir.path()).unwrap();
     // As the script has made them: of the first, every second photo is in the first file.
@@ -162,7 +161,7 @@ fn what_lacks_something_adds_nothing() {
     foreign.add_photo(photo(1, DIMENSION)).unwrap();
     foreign.commit().unwrap();
     let reader = IndexReader::open(other.path()).unwrap();
-    let exported = export(&reader, &at("out"), ExportFormat::Parquet, &mut ignore, &never()).unwrap().unwrap();
+    let exported = export(&reader, &at("out"), ExportFormat::Parquet, &Silent, &never()).unwrap().unwrap();
     assert_eq!(exported.embeddings, exported.records);
     let error = refused(ImportSource::find(&at("out")));
     assert!(error.contains("of the model test (test-5), found those of other (another)"), "{error}");

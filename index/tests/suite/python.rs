@@ -168,7 +168,7 @@ fn a_reader_written_after_the_document_finds_the_same() {
         ids.push(writer.add_items(film, &items).unwrap());
         writer.commit().unwrap();
         if dimension == 64 {
-            writer.update_graph(&GraphOptions::default(), &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
+            writer.update_graph(&GraphOptions::default(), &clip_index::Silent, &AtomicBool::new(false)).unwrap();
         }
         // Runs, a few and many of them: every kind of container of a set.
         for (at, &id) in ids.iter().enumerate() {
@@ -242,9 +242,9 @@ fn the_reader_notices_damage() {
     let mut writer = IndexWriter::open_or_create(dir.path(), &model(8)).unwrap();
     writer.set_bank(bank(1, 8)).unwrap();
     tell_of_the_whole(&mut writer);
-    assert!(writer.update_hubness(&mut |_, _| {}, &AtomicBool::new(false)).unwrap());
+    assert!(writer.update_hubness(&clip_index::Silent, &AtomicBool::new(false)).unwrap());
     let options = GraphOptions { min_photos: 1, ..GraphOptions::default() };
-    writer.update_graph(&options, &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
+    writer.update_graph(&options, &clip_index::Silent, &AtomicBool::new(false)).unwrap();
     writer.close().unwrap();
     run(dir.path()).unwrap();
     let mut damaged = 0;

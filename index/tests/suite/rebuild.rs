@@ -122,7 +122,7 @@ fn a_rebuild_takes_effect_with_its_commit() {
     writer.set_roots(&["/other".into()]).unwrap();
     writer.commit().unwrap();
     let options = GraphOptions { min_photos: 10, ..GraphOptions::default() };
-    writer.update_graph(&options, &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
+    writer.update_graph(&options, &clip_index::Silent, &AtomicBool::new(false)).unwrap();
     assert!(writer.remove(*new.keys().next().unwrap()).unwrap());
     new.pop_first();
     writer.commit().unwrap();
@@ -500,7 +500,7 @@ fn child() {
         writer.commit().unwrap();
         if round.is_multiple_of(3) {
             let options = GraphOptions { min_photos: 10, ..GraphOptions::default() };
-            writer.update_graph(&options, &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
+            writer.update_graph(&options, &clip_index::Silent, &AtomicBool::new(false)).unwrap();
         }
         drop(writer);
         say("staged");

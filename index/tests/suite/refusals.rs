@@ -56,7 +56,7 @@ fn an_index_that_has_lost_its_manifest_is_damaged_not_missing() {
     for error in [
         IndexReader::open(dir.path()).unwrap_err(),
         IndexWriter::open_or_create(dir.path(), &model(4)).unwrap_err(),
-        repair(dir.path(), &mut |_, _| {}, &AtomicBool::new(false)).unwrap_err(),
+        repair(dir.path(), &clip_index::Silent, &AtomicBool::new(false)).unwrap_err(),
     ] {
         assert!(matches!(&error, IndexError::Corrupt { path, .. } if *path == manifest), "{error}");
         assert!(error.to_string().contains("missing"), "{error}");
@@ -79,7 +79,7 @@ fn a_repair_is_advised_where_it_helps() {
         let dir = tempfile::tempdir().unwrap();
         index_of(dir.path(), 10, 10, 4);
         fs::write(dir.path().join("manifest.json"), content).unwrap();
-        let error = repair(dir.path(), &mut |_, _| {}, &AtomicBool::new(false)).unwrap_err();
+        let error = repair(dir.path(), &clip_index::Silent, &AtomicBool::new(false)).unwrap_err();
         assert_eq!(error.remedy(), Some(Remedy::Rebuild), "{error}");
         assert_eq!(verify(dir.path()).unwrap().remedy, Some(Remedy::Rebuild), "{content:?}");
     }
@@ -89,7 +89,7 @@ fn a_repair_is_advised_where_it_helps() {
     let error = IndexReader::open(dir.path()).unwrap_err();
     assert_eq!(error.remedy(), Some(Remedy::RepairOrRebuild), "{error}");
     assert_eq!(verify(dir.path()).unwrap().remedy, Some(Remedy::RepairOrRebuild));
-    repair(dir.path(), &mut |_, _| {}, &AtomicBool::new(false)).unwrap();
+    repair(dir.path(), &clip_index::Silent, &AtomicBool::new(false)).unwrap();
     assert_eq!(verify(dir.path()).unwrap().remedy, None);
 }
 
@@ -104,7 +104,7 @@ fn somebody_elses_manifest_makes_no_index() {
         IndexWriter::open_or_create(dir.path(), &model(4)).unwrap_err(),
         Rebuild::begin(dir.path(), &model(4)).unwrap_err(),
         verify(dir.path()).unwrap_err(),
-        repair(dir.path(), &mut |_, _| {}, &AtomicBool::new(false)).unwrap_err(),
+        repair(dir.path(), &clip_index::Silent, &AtomicBool::new(false)).unwrap_err(),
     ] {
         assert!(matches!(&error, IndexError::NotAnIndex { found, .. } if *found == manifest), "{error}");
         assert_eq!(error.remedy(), Some(Remedy::ChooseOtherDirectory { dir: dir.path().to_path_buf() }));
@@ -132,7 +132,7 @@ fn what_is_no_file_is_refused_without_waiting() {
             let error = IndexReader::open(dir.path()).unwrap_err();
             assert!(error.to_string().contains("expected a file"), "{name}: {error}");
             let _ = verify(dir.path());
-            let _ = repair(dir.path(), &mut |_, _| {}, &AtomicBool::new(false));
+            let _ = repair(dir.path(), &clip_index::Silent, &AtomicBool::new(false));
         }
     }
 }
@@ -150,7 +150,7 @@ fn what_is_no_directory_holds_no_index() {
             IndexWriter::open_or_create(path, &model(4)).unwrap_err(),
             Rebuild::begin(path, &model(4)).unwrap_err(),
             verify(path).unwrap_err(),
-            repair(path, &mut |_, _| {}, &AtomicBool::new(false)).unwrap_err(),
+            repair(path, &clip_index::Silent, &AtomicBool::new(false)).unwrap_err(),
         ] {
             assert!(error.to_string().contains(found), "{error}");
             assert_eq!(error.remedy(), Some(Remedy::ChooseOtherDirectory { dir: path.clone() }));

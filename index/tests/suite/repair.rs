@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clip_index::{
-    Asset, GraphOptions, IndexError, IndexReader, IndexWriter, NewItem, Record, Remedy, Repaired, Stamp, repair, verify,
+    Asset, GraphOptions, IndexError, IndexReader, IndexWriter, NewItem, Record, Remedy, Repaired, Silent, Stamp, Steps,
+    repair, verify,
 };
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -15,10 +17,8 @@ use crate::common::*;
 
 const DIMENSION: usize = 6;
 
-fn ignore(_: usize, _: usize) {}
-
 fn repair_now(dir: &Path) -> Result<Repaired, IndexError> {
-    repair(dir, &mut ignore, &AtomicBool::new(false)).map(|repaired| repaired.expect("not cancelled"))
+    repair(dir, &Silent, &AtomicBool::new(false)).map(|repaired| repaired.expect("not cancelled"))
 }
 
 fn open(dir: &Path) -> IndexWriter {
@@ -30,7 +30,7 @@ fn build(dir: &Path) {
     index_of(dir, 90, 30, DIMENSION);
     let mut writer = open(dir);
     let options = GraphOptions { connections: 6, ef_construction: 30, min_photos: 10, ..GraphOptions::default() };
-    writer.update_graph(&options, &mut ignore, &AtomicBool::new(false)).unwrap();
+    writer.update_graph(&options, &Silent, &AtomicBool::new(false)).unwrap();
     for id in [3, 40, 41, 77] {
         assert!(writer.remove(id).unwrap());
     }
@@ -332,17 +332,18 @@ fn cancelled_it_changes_nothing() {
     bytes[300] ^= 1;
     fs::write(file, bytes).unwrap();
     let before: Vec<_> = files(dir.path()).into_iter().map(|file| (fs::read(&file).unwrap(), file)).collect();
-    let mut totals = BTreeSet::new();
+    let totals = Mutex::new(BTreeSet::new());
     for limit in [0, 1, 3000, 9000] {
         let cancel = AtomicBool::new(false);
-        let mut progress = |done: usize, total| {
-            totals.insert(total);
+        let progress = |Steps { done, total }| {
+            totals.lock().unwrap().insert(total);
             cancel.store(done >= limit, Ordering::Relaxed);
         };
-        assert_eq!(repair(dir.path(), &mut progress, &cancel).unwrap(), None, "after {limit}");
+        assert_eq!(repair(dir.path(), &progress, &cancel).unwrap(), None, "after {limit}");
         let now: Vec<_> = files(dir.path()).into_iter().map(|file| (fs::read(&file).unwrap(), file)).collect();
         assert!(now == before, "after {limit}");
     }
+    let totals = totals.into_inner().unwrap();
     assert!(totals.iter().all(|&total| total > 9000), "{totals:?}");
     assert!(!repair_now(dir.path()).unwrap().lost.is_empty());
 }

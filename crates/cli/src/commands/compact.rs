@@ -14,7 +14,7 @@ pub(crate) fn run(index: &Path) -> Result<Exit> {
     let before = IndexReader::open(index)?.status()?;
     let cancel = interrupt::listen()?;
     let meter = Meter::new("step");
-    let compacted = clip_search::compact(index, &mut meter.steps("compacting"), &cancel);
+    let compacted = clip_search::compact(index, &meter.steps("compacting"), &cancel);
     meter.clear();
     if compacted?.is_none() {
         return Ok(Exit::Interrupted);

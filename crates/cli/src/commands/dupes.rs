@@ -6,7 +6,8 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Result, bail};
 use clip_search::json::JsonDuplicates;
 use clip_search::{
-    DuplicateGroup, DuplicateOptions, DuplicateStep, Duplicates, IndexReader, Level, Record, RoaringTreemap,
+    DuplicateGroup, DuplicateOptions, DuplicateProgress, DuplicateStep, Duplicates, IndexReader, Level, Record,
+    RoaringTreemap,
 };
 
 use crate::args::{DupesArgs, LevelArg};
@@ -31,7 +32,7 @@ pub(crate) fn run(index: &Path, args: &DupesArgs) -> Result<Exit> {
         ..DuplicateOptions::default()
     };
     let meter = Meter::new("photo");
-    let progress = |step: DuplicateStep, done: u64, total: u64| {
+    let progress = |DuplicateProgress { step, done, total }| {
         let what = match step {
             DuplicateStep::Reading => "reading the index",
             DuplicateStep::Neighbours => "looking for similar photos",

@@ -124,8 +124,8 @@ impl Models {
     /// The texts that scores are corrected by.
     fn bank(&self) -> Result<Bank> {
         let meter = Meter::new("text");
-        let mut progress = meter.steps("embedding texts for ranking");
-        let bank = clip_search::measure_bank(&self.source, &self.text, &mut progress, &AtomicBool::new(false))?;
+        let progress = meter.steps("embedding texts for ranking");
+        let bank = clip_search::measure_bank(&self.source, &self.text, &progress, &AtomicBool::new(false))?;
         drop(progress);
         meter.clear();
         // Nobody cancels it.

@@ -15,8 +15,7 @@ pub(crate) fn run(index: &Path, args: &ExportArgs) -> Result<Exit> {
     let reader = IndexReader::open(index)?;
     let cancel = interrupt::listen()?;
     let meter = Meter::new("photo");
-    let exported =
-        clip_search::export(&reader, &args.folder, args.format.into(), &mut meter.steps("exporting"), &cancel);
+    let exported = clip_search::export(&reader, &args.folder, args.format.into(), &meter.steps("exporting"), &cancel);
     meter.clear();
     let Some(exported) = exported? else { return Ok(Exit::Interrupted) };
     let mut results = Results::new();

@@ -33,7 +33,7 @@ pub(crate) fn run(index: &Path, args: &ImportArgs) -> Result<Exit> {
         path_column: args.path_column.clone(),
         embedding_column: args.embedding_column.clone(),
     };
-    let imported = library.import(&source, options, &mut meter.steps("importing"), &cancel);
+    let imported = library.import(&source, options, &meter.steps("importing"), &cancel);
     meter.clear();
     let imported = imported?;
     for (ImportPlace { file, number }, reason) in &imported.skipped {

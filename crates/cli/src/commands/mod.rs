@@ -34,7 +34,7 @@ use crate::args::{Cli, Command, ConfigCommand};
 use crate::config::{Config, fill};
 use crate::exit::Exit;
 use crate::remedy;
-use crate::settings::{hub, index_folder};
+use crate::settings::{check_thread_variables, hub, index_folder};
 
 /// Runs the command that the arguments name, with the settings of the user.
 pub(crate) fn run(mut cli: Cli) -> Result<Exit> {
@@ -47,6 +47,7 @@ pub(crate) fn run(mut cli: Cli) -> Result<Exit> {
         _ => {}
     }
     let settings = Config::load()?;
+    check_thread_variables(&|name| std::env::var_os(name))?;
     if let Some(Command::Config(ConfigCommand::Show(args))) = &cli.command {
         return config::show(&settings, cli.index.as_deref(), cli.offline, args);
     }

@@ -13,7 +13,7 @@ use crate::progress::Meter;
 pub(crate) fn run(index: &Path) -> Result<Exit> {
     let cancel = interrupt::listen()?;
     let meter = Meter::bytes();
-    let repaired = clip_search::repair(index, &mut meter.steps("reading the index"), &cancel);
+    let repaired = clip_search::repair(index, &meter.steps("reading the index"), &cancel);
     meter.clear();
     let Some(repaired) = repaired? else { return Ok(Exit::Interrupted) };
     let mut results = Results::new();

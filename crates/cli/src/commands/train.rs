@@ -118,7 +118,7 @@ impl TrainProgress {
     }
 }
 
-impl Progress for TrainProgress {
+impl Progress<Event<'_>> for TrainProgress {
     fn event(&self, event: Event<'_>) {
         match event {
             Event::Data { photos, texts, dev_photos } => notice(format_args!(

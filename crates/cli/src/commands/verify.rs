@@ -17,7 +17,7 @@ use crate::remedy;
 pub(crate) fn run(index: &Path, args: &VerifyArgs) -> Result<Exit> {
     let cancel = interrupt::listen_for("interrupted")?;
     let meter = Meter::bytes();
-    let report = clip_search::verify_with(index, &mut meter.steps("reading the index"), &cancel);
+    let report = clip_search::verify_with(index, &meter.steps("reading the index"), &cancel);
     meter.clear();
     let Some(report) = report? else { return Ok(Exit::Interrupted) };
     let mut results = Results::new();

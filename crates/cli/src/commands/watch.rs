@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use clip_search::json::JsonReport;
 use clip_search::{
-    Changes, Concern, IndexError, IndexOptions, IndexReader, IndexerError, Library, LibraryError, Progress, Report,
-    Session, Silent, Unreachable, Update, UpdateOptions,
+    Changes, Concern, Event, IndexError, IndexOptions, IndexReader, IndexerError, Library, LibraryError, Progress,
+    Report, Session, Silent, Unreachable, Update, UpdateOptions,
 };
 use clip_watch::{Batch, Interest, Timing, Watcher, is_on_network};
 
@@ -26,7 +26,7 @@ use crate::progress::IndexProgress;
 use crate::settings::{library, start_threads};
 use crate::videos::videos;
 
-/// How soon Ctrl-C is heeded.
+/// How soon Ctrl-C takes effect.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How often another process that writes to the index is asked whether it is done.
 const LOCKED: Duration = Duration::from_secs(5);
@@ -185,7 +185,7 @@ impl Watch<'_> {
     }
 
     #[expect(clippy::result_large_err, reason = "the library's errors are what they are")]
-    fn update(&mut self, folders: &[PathBuf], progress: &dyn Progress) -> Result<Option<Update>> {
+    fn update(&mut self, folders: &[PathBuf], progress: &dyn for<'e> Progress<Event<'e>>) -> Result<Option<Update>> {
         let Self { library, options, session, cancel, .. } = self;
         unless_locked(cancel, || library.update_in_session(session, folders, options, progress, cancel))
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
+use clip_search::with_causes;
 
 /// The program that opens a file with the program that the user has for it.
 const OPENER: &str = if cfg!(target_os = "macos") {
@@ -19,7 +20,7 @@ const OPENER: &str = if cfg!(target_os = "macos") {
 pub(super) fn open(photo: &Path) -> Result<(), String> {
     let mut command = Command::new(OPENER);
     command.arg(photo).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = command.spawn().map_err(|error| format!("cannot run {OPENER}: {error}"))?;
+    let mut child = command.spawn().map_err(|error| format!("cannot run {OPENER}: {}", with_causes(&error)))?;
     // Somebody has to take note of its end.
     std::thread::spawn(move || child.wait());
     Ok(())

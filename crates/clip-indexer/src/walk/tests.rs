@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use super::*;
-use crate::progress::Silent;
+use clip_progress::Silent;
 
 struct Tree {
     _dir: tempfile::TempDir,

@@ -12,6 +12,7 @@ mod charsmap;
 mod clean;
 mod clip_bpe;
 pub mod config;
+mod cut;
 mod error;
 mod file;
 mod html;
@@ -27,6 +28,8 @@ use crate::ModelError;
 
 use clip_bpe::ClipBpe;
 use config::{TokenizerConfig, TokenizerKind};
+pub use cut::MAX_TEXT_BYTES;
+use cut::cut_at;
 use error::TokenizerError;
 use hugging_face::HuggingFace;
 use siglip::Siglip;
@@ -35,9 +38,6 @@ use wordpiece::WordPiece;
 /// OpenAI CLIP's merges (MIT licence, `assets/clip_bpe/LICENSE`): the vocabulary of every checkpoint that does not
 /// carry one of its own. Gzip, as [`Tokenizer::new`] reads it.
 pub const CLIP_VOCABULARY: &[u8] = include_bytes!("../../assets/clip_bpe/merges.txt.gz");
-
-/// Bytes of a text that are looked at; what follows is past the end of any context.
-pub const MAX_TEXT_BYTES: usize = 64 * 1024;
 
 /// Bytes of a text that an error quotes.
 const MAX_QUOTED_BYTES: usize = 60;
@@ -278,15 +278,6 @@ impl std::fmt::Debug for Tokenizer {
 /// The part of `text` that is looked at.
 fn cut(text: &str) -> &str {
     cut_at(text, MAX_TEXT_BYTES)
-}
-
-/// At most `limit` bytes of `text`, in whole letters.
-fn cut_at(text: &str, limit: usize) -> &str {
-    let mut end = text.len().min(limit);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 /// Undoes gzip where the bytes are packed.

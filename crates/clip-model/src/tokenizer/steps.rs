@@ -20,8 +20,8 @@ use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::pre_tokenizers::whitespace::{Whitespace, WhitespaceSplit};
 use tokenizers::{NormalizedString, Normalizer, PreTokenizerWrapper, SplitDelimiterBehavior};
 
-use super::MAX_TEXT_BYTES;
 use super::charsmap;
+use super::cut::{MAX_TEXT_BYTES, cut_at};
 use super::error::TokenizerError;
 use super::file::AtMost;
 
@@ -238,7 +238,7 @@ impl Normalizer for Normalizers {
         for step in &self.0 {
             step.normalize(text)?;
             if text.len() > limit {
-                let end = super::cut_at(text.get(), limit).len();
+                let end = cut_at(text.get(), limit).len();
                 *text = text.slice(Range::Normalized(..end)).ok_or("a text could not be cut")?;
             }
         }

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clip_image::PictureHash;
 use clip_index::{IndexError, IndexReader, Kind};
+use clip_progress::Progress;
 use roaring::RoaringTreemap;
 
 use super::keeper::Merits;
-use super::{DuplicateStep, OnDuplicateStep};
+use super::{DuplicateProgress, DuplicateStep};
 use crate::likeness::Looks;
 
 /// How often progress is told.
@@ -34,7 +35,7 @@ pub(super) struct Candidate {
 pub(super) fn read(
     reader: &IndexReader,
     among: Option<&RoaringTreemap>,
-    progress: OnDuplicateStep<'_>,
+    progress: &dyn Progress<DuplicateProgress>,
     cancel: &AtomicBool,
 ) -> Result<Option<Vec<Candidate>>, IndexError> {
     let total = among.map_or(reader.len() as u64, RoaringTreemap::len);
@@ -46,7 +47,7 @@ pub(super) fn read(
             if cancel.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            progress(DuplicateStep::Reading, done, total);
+            progress.event(DuplicateProgress { step: DuplicateStep::Reading, done, total });
         }
         let Some(record) = reader.records(&[id])?.pop().filter(|record| record.id == id) else { continue };
         let merits = Merits::of(&record.asset);

@@ -6,9 +6,10 @@ use std::thread;
 
 use clip_image::{PictureHash, read_file};
 use clip_index::{IndexReader, SearchOptions};
+use clip_progress::Progress;
 
 use super::candidates::Candidate;
-use super::{DuplicateOptions, DuplicateStep, OnDuplicateStep};
+use super::{DuplicateOptions, DuplicateProgress, DuplicateStep};
 use crate::error::QueryError;
 use crate::likeness::{SAME_MOMENT, Scale, reaches};
 
@@ -23,7 +24,7 @@ pub(super) fn compute(
     all: &mut [Candidate],
     scale: Scale,
     options: &DuplicateOptions,
-    progress: OnDuplicateStep<'_>,
+    progress: &dyn Progress<DuplicateProgress>,
     cancel: &AtomicBool,
 ) -> Result<Option<u64>, QueryError> {
     let missing: Vec<usize> = (0..all.len()).filter(|&at| !all[at].has_looks).collect();
@@ -69,7 +70,7 @@ pub(super) fn compute(
 fn in_threads<T: Send>(
     places: &[usize],
     step: DuplicateStep,
-    progress: OnDuplicateStep<'_>,
+    progress: &dyn Progress<DuplicateProgress>,
     cancel: &AtomicBool,
     of: impl Fn(usize) -> T + Sync,
 ) -> Vec<Option<T>> {
@@ -79,7 +80,7 @@ fn in_threads<T: Send>(
         while !cancel.load(Ordering::Relaxed) {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(&place) = places.get(at) else { break };
-            progress(step, at as u64, total as u64);
+            progress.event(DuplicateProgress { step, done: at as u64, total: total as u64 });
             done.push((at, of(place)));
         }
         done

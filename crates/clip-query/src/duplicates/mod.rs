@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clip_image::{Decoder, Limits};
 use clip_index::{IndexReader, Kind, Record, UNKNOWN_CONTENT};
+use clip_progress::Progress;
 use roaring::RoaringTreemap;
 
 use crate::absent::is_absent;
@@ -106,8 +107,16 @@ pub enum DuplicateStep {
     Comparing,
 }
 
-/// Is told the step, and how many of how many photos are done; from any thread.
-pub type OnDuplicateStep<'a> = &'a (dyn Fn(DuplicateStep, u64, u64) + Sync);
+/// How far the search for duplicates is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DuplicateProgress {
+    /// What is being done.
+    pub step: DuplicateStep,
+    /// How many photos are done.
+    pub done: u64,
+    /// How many there are.
+    pub total: u64,
+}
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -127,7 +136,7 @@ pub struct Duplicates {
 pub fn duplicates(
     reader: &IndexReader,
     options: &DuplicateOptions,
-    progress: OnDuplicateStep<'_>,
+    progress: &dyn Progress<DuplicateProgress>,
     cancel: &AtomicBool,
 ) -> Result<Option<Duplicates>, QueryError> {
     let Some(mut all) = candidates::read(reader, options.among.as_ref(), progress, cancel)? else { return Ok(None) };

@@ -13,10 +13,11 @@ use clip_image::{PictureHash, Turn};
 use clip_index::IndexReader;
 use clip_kernels::Isa;
 use clip_kernels::similarity::CodeQuery;
+use clip_progress::Progress;
 
 use super::candidates::Candidate;
 use super::stars::Pairs;
-use super::{DuplicateStep, OnDuplicateStep};
+use super::{DuplicateProgress, DuplicateStep};
 use crate::likeness::{OTHER_SIZE, Scale};
 
 /// Hashes that are compared with many before the next ones are looked at: a quarter of a MiB.
@@ -27,7 +28,7 @@ pub(super) fn pairs(
     reader: &IndexReader,
     all: &[Candidate],
     scale: Scale,
-    progress: OnDuplicateStep<'_>,
+    progress: &dyn Progress<DuplicateProgress>,
     cancel: &AtomicBool,
 ) -> Option<Pairs> {
     // The places of those that have a hash.
@@ -58,7 +59,8 @@ pub(super) fn pairs(
                 let done = done.fetch_add(pairs, Ordering::Relaxed) + pairs;
                 // Of the photos that there are, as many as the share of the work that is done.
                 let share = (done as f64 / total.max(1) as f64).min(1.0);
-                progress(DuplicateStep::Comparing, (share * hashes.len() as f64) as u64, hashes.len() as u64);
+                let (done, total) = ((share * hashes.len() as f64) as u64, hashes.len() as u64);
+                progress.event(DuplicateProgress { step: DuplicateStep::Comparing, done, total });
             };
             let Some(of_block) = table.compare(start, end, same, tell, cancel) else { return };
             let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 
 use clip_image::PictureHash;
 use clip_index::{Asset, IndexWriter, ModelId, Stamp};
+use clip_progress::Silent;
 use image::imageops::{FilterType, crop_imm, resize, rotate90};
 use image::{Rgb, RgbImage};
 use proptest::prelude::*;
@@ -92,7 +93,7 @@ impl Library {
 
     fn find(&self, options: &DuplicateOptions) -> Duplicates {
         let reader = IndexReader::open(self.index()).unwrap();
-        duplicates(&reader, options, &|_, _, _| (), &AtomicBool::new(false)).unwrap().unwrap()
+        duplicates(&reader, options, &Silent, &AtomicBool::new(false)).unwrap().unwrap()
     }
 
     /// Level, names and reason of each group.
@@ -268,7 +269,7 @@ fn only_what_meets_a_condition_is_compared() {
 fn cancelled_there_is_no_answer() {
     let library = Library::of(&all_kinds());
     let reader = IndexReader::open(library.index()).unwrap();
-    let found = duplicates(&reader, &DuplicateOptions::default(), &|_, _, _| (), &AtomicBool::new(true)).unwrap();
+    let found = duplicates(&reader, &DuplicateOptions::default(), &Silent, &AtomicBool::new(true)).unwrap();
     assert_eq!(found, None);
 }
 

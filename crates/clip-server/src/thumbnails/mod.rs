@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::http::StatusCode;
+use clip_files::system_error;
 use clip_search::{Kind, Limits, Record, VideoOptions, hash_bytes, open_indexed, thumbnail_of};
 
 use self::store::Store;
@@ -97,7 +98,7 @@ fn moment(videos: Option<&VideoOptions>, record: &Record, size: u32, at: u64) ->
 /// Why a file of the index is not there. The path is not told: it is no business of whoever has only an id.
 pub(crate) fn unreadable(error: &std::io::Error) -> Problem {
     let status = if error.kind() == std::io::ErrorKind::NotFound { StatusCode::NOT_FOUND } else { StatusCode::GONE };
-    Problem::new(status, "file", format!("the photo's file cannot be read: {error}"))
+    Problem::new(status, "file", format!("the photo's file cannot be read: {}", system_error::describe(error)))
 }
 
 /// Stands for the content of a photo; where that is not known, for its file as it was.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clip_index::{Bank, ModelId};
 use clip_model::{Model, ModelSource};
+use clip_progress::{Progress, Steps};
 use clip_query::bank;
 
 use crate::error::LibraryError;
@@ -32,7 +33,7 @@ pub(crate) fn at_hand(index: &Path, source: &ModelSource, id: &ModelId) -> Optio
 pub fn measure_bank(
     source: &ModelSource,
     model: &Model,
-    progress: &mut dyn FnMut(usize, usize),
+    progress: &dyn Progress<Steps>,
     cancel: &AtomicBool,
 ) -> Result<Option<Bank>, LibraryError> {
     let (fingerprint, dimension) = (model.fingerprint().to_string(), model.dimension());
@@ -42,15 +43,16 @@ pub fn measure_bank(
         return Ok(Some(bank));
     }
     let texts: Vec<&str> = bank::captions().chain(bank::phrases()).collect();
+    let total = texts.len() as u64;
     let mut rows = Vec::with_capacity(texts.len() * dimension);
     for part in texts.chunks(AT_ONCE) {
         if cancel.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        progress(rows.len() / dimension, texts.len());
+        progress.event(Steps { done: (rows.len() / dimension) as u64, total });
         rows.extend_from_slice(model.embed_texts(part)?.as_slice());
     }
-    progress(texts.len(), texts.len());
+    progress.event(Steps { done: total, total });
     of_rows(&fingerprint, &rows, dimension).map(Some)
 }
 

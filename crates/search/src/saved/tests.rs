@@ -218,8 +218,8 @@ fn searches_outlast_the_photos() {
     assert_eq!(list(&index).len(), 2);
     SavedSearches::open(&index).unwrap().remove("b").unwrap();
     let never = std::sync::atomic::AtomicBool::new(false);
-    clip_index::repair(&index, &mut |_, _| {}, &never).unwrap();
-    crate::compact(&index, &mut |_, _| {}, &never).unwrap();
+    clip_index::repair(&index, &clip_index::Silent, &never).unwrap();
+    crate::compact(&index, &clip_index::Silent, &never).unwrap();
     assert_eq!(list(&index), expected);
     // Even what is left of an index that has lost everything else is one that a new index may take the place of.
     for path in ["manifest.json", "bank"] {

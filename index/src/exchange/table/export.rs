@@ -64,7 +64,7 @@ fn fields() -> Vec<Field<'static>> {
 /// Writes all items with their embeddings into one file.
 pub(in crate::exchange) fn write(reader: &IndexReader, path: &Path, watch: &Watch<'_>) -> Result<(), IndexError> {
     let model = serde_json::to_string(reader.model())
-        .map_err(|error| IndexError::io("write", path)(io::Error::other(error)))?;
+        .map_err(|error| IndexError::exchange("write", path)(io::Error::other(error)))?;
     let snapshot = reader.snapshot();
     let mut records = Records::new(reader);
     let mut row = vec![0.0; reader.dimension()];

@@ -10,8 +10,8 @@ use serde_json::{Map, Number};
 use super::MODEL;
 use super::columns::{self, Shape};
 use crate::error::IndexError;
-use crate::exchange::import::ImportOptions;
 use crate::exchange::ndjson::{self, Item};
+use crate::exchange::options::ImportOptions;
 use crate::exchange::part::{Described, Embeddings, Items, LONGEST_LINE};
 use crate::model::ModelId;
 
@@ -24,7 +24,7 @@ pub(in crate::exchange) struct Table {
 impl Table {
     /// Opens a file and reads what columns it has.
     pub(in crate::exchange) fn open(path: &Path) -> Result<Table, IndexError> {
-        let file = regular::open(path).map_err(IndexError::io("open", path))?;
+        let file = regular::open(path).map_err(IndexError::exchange("open", path))?;
         let table = clip_parquet::Table::open(file, Limits::default()).map_err(error(path))?;
         Ok(Table { path: path.into(), table })
     }

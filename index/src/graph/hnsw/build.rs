@@ -8,6 +8,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use clip_progress::{Progress, Steps};
 use rayon::prelude::*;
 
 use super::layers::{Layer, Layers, NONE};
@@ -150,12 +151,13 @@ impl<'a, R: CodeRows> Builder<'a, R> {
 
     /// Inserts nodes that are not in the graph yet, and connects what is not connected; `false` if cancelled.
     /// `progress` gets the number of nodes inserted and to be inserted.
-    pub fn insert(&mut self, nodes: Range<u32>, progress: &mut dyn FnMut(usize, usize), cancel: &AtomicBool) -> bool {
+    pub fn insert(&mut self, nodes: Range<u32>, progress: &dyn Progress<Steps>, cancel: &AtomicBool) -> bool {
         let mut there = nodes.start as usize;
         let all = nodes.len();
         let order = insertion_order(nodes, |node| usize::from(self.levels[node as usize]));
         let mut rest = order.as_slice();
-        progress(0, all);
+        let tell = |done: usize| progress.event(Steps { done: done as u64, total: all as u64 });
+        tell(0);
         while let Some(&first) = rest.first() {
             // A node that is above all others is inserted alone: it is where the next ones begin.
             let is_above = self.entry == NONE || self.level(first) > self.level(self.entry);
@@ -171,7 +173,7 @@ impl<'a, R: CodeRows> Builder<'a, R> {
             }
             rest = after;
             there += size;
-            progress(all - rest.len(), all);
+            tell(all - rest.len());
         }
         self.connect();
         true

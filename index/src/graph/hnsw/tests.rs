@@ -1,9 +1,11 @@
 //! Graphs as a whole.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use clip_kernels::Isa;
 use clip_kernels::similarity::{self, CodeQuery, code_len, quantise};
+use clip_progress::Steps;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -103,7 +105,7 @@ fn level_of(node: u32) -> usize {
 
 fn build(rows: &Rows) -> Builder<'_, Rows> {
     let mut builder = Builder::new(rows, SMALL, level_of);
-    assert!(builder.insert(0..rows.len() as u32, &mut |_, _| {}, &AtomicBool::new(false)));
+    assert!(builder.insert(0..rows.len() as u32, &clip_progress::Silent, &AtomicBool::new(false)));
     builder
 }
 
@@ -283,7 +285,7 @@ fn an_extended_graph_is_as_good_as_a_built_one() {
         let rows = Rows::new(&photos[..more]);
         let old = layers(&parts, count, entry);
         let mut graph = Builder::extend(&rows, SMALL, level_of, &old).unwrap();
-        assert!(graph.insert(count as u32..more as u32, &mut |_, _| {}, &AtomicBool::new(false)));
+        assert!(graph.insert(count as u32..more as u32, &clip_progress::Silent, &AtomicBool::new(false)));
         assert_eq!(reached(&graph, graph.layers().entry), more);
         let next = plain(&graph);
         entry = graph.layers().entry;
@@ -334,19 +336,20 @@ fn cancelling_stops_soon_and_progress_is_complete() {
     let (photos, _) = world(9, 3000, 0);
     let rows = Rows::new(&photos);
     let cancel = AtomicBool::new(false);
-    let mut reports = Vec::new();
+    let reports = Mutex::new(Vec::new());
     let mut builder = Builder::new(&rows, SMALL, level_of);
-    let mut report = |done, all| {
-        reports.push((done, all));
+    let report = |Steps { done, total }| {
+        reports.lock().unwrap().push((done, total));
         cancel.store(done > 1000, Ordering::Relaxed);
     };
-    assert!(!builder.insert(0..3000, &mut report, &cancel));
+    assert!(!builder.insert(0..3000, &report, &cancel));
+    let reports = reports.into_inner().unwrap();
     assert!(reports.is_sorted() && reports[0] == (0, 3000));
     assert!(reports.last().unwrap().0 < 1500);
-    let mut last = (0, 0);
+    let last = Mutex::new(None);
     let mut builder = Builder::new(&rows, SMALL, level_of);
-    assert!(builder.insert(0..3000, &mut |done, all| last = (done, all), &AtomicBool::new(false)));
-    assert_eq!(last, (3000, 3000));
+    assert!(builder.insert(0..3000, &|steps: Steps| *last.lock().unwrap() = Some(steps), &AtomicBool::new(false)));
+    assert_eq!(last.into_inner().unwrap(), Some(Steps { done: 3000, total: 3000 }));
 }
 
 #[test]

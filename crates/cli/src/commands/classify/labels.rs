@@ -19,7 +19,9 @@ pub(super) fn read(argument: &OsStr) -> Result<Labels> {
     let labels = if path.exists() {
         let text = regular::read_to_string(path, MAX_LABELS_BYTES)
             .with_context(|| format!("cannot read labels from {}", escaped(path)))?;
+        // The cause says the same.
         Labels::from_lines(&text)
+            .ok()
             .with_context(|| format!("{} contains no labels; expected one per line", escaped(path)))?
     } else {
         let Some(list) = argument.to_str() else {

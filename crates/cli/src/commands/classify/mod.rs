@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clip_search::classify::{ClassifyError, FewShot, Link, Templates, ZeroShot};
 use clip_search::json::JsonPath;
-use clip_search::{ImageError, Model, Skipped, Towers};
+use clip_search::{ImageError, Model, Skipped, Steps, Towers};
 use serde::Serialize;
 
 use crate::args::{ClassifyArgs, TemplatesArg};
@@ -159,7 +159,7 @@ fn embed_labels(model: &Model, labels: &[String], templates: &Templates) -> Resu
     let meter = Meter::new("prompt");
     meter.start("embedding", (labels.len() * templates.count()) as u64);
     let link = Link::new(model.logit_scale(), model.logit_bias());
-    let embedded = ZeroShot::from_prompts(model, link, labels, templates, |done| meter.set(done as u64));
+    let embedded = ZeroShot::from_prompts(model, link, labels, templates, &|steps: Steps| meter.set(steps.done));
     meter.clear();
     Ok(embedded?)
 }
