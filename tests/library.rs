@@ -5,9 +5,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clip_search::{
-    DeviceChoice, Event, IndexError, IndexOptions, IndexReader, Indexer, Library, LibraryBuilder, LibraryError,
-    LoadOptions, Model, ModelId, ModelSource, Models, Precision, Query, QueryError, Remedy, Searcher, Silent, Strategy,
-    Update, UpdateOptions, UpdateResult,
+    Asset, DeviceChoice, Event, IndexError, IndexOptions, IndexReader, IndexWriter, Indexer, Library, LibraryBuilder,
+    LibraryError, LoadOptions, Model, ModelId, ModelSource, Models, NewItem, Precision, Query, QueryError, Remedy,
+    Searcher, Silent, Strategy, Update, UpdateOptions, UpdateResult,
 };
 
 fn samples() -> PathBuf {
@@ -190,6 +190,51 @@ fn a_change_that_would_lose_photos_is_withheld() {
     assert_eq!(change.result, UpdateResult::Replaced);
     assert_eq!((change.report.indexed, change.report.unchanged), (1, 9));
     assert_eq!(changed.status().unwrap().photos, 10);
+}
+
+/// Photos whose embeddings were imported need not be in a folder of the index, nor on this disk.
+#[test]
+fn a_new_index_takes_no_place_of_one_with_imported_photos() {
+    let folder = tempfile::tempdir().unwrap();
+    let (index, photos) = (folder.path().join("index"), copy_of_samples(folder.path()));
+    let first = library(&index).open_or_create().unwrap();
+    update(&first, std::slice::from_ref(&photos), &UpdateOptions::default());
+    let import = |path: &Path| {
+        let reader = IndexReader::open(&index).unwrap();
+        let embedding = reader.embedding(reader.ids().next().unwrap()).unwrap();
+        let mut writer = IndexWriter::open_or_create(&index, reader.model()).unwrap();
+        let asset = Asset { path: path.into(), ..Asset::default() };
+        writer.add_items(asset, &[NewItem { position: 0, embedding }]).unwrap();
+        writer.commit().unwrap();
+    };
+    let elsewhere = folder.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    std::fs::copy(photos.join("cat.jpg"), elsewhere.join("cat.jpg")).unwrap();
+    import(&elsewhere.join("cat.jpg"));
+    let rebuild = UpdateOptions { rebuild: true, ..UpdateOptions::default() };
+    let run = |library: &Library, folders: &[PathBuf], options: &UpdateOptions| {
+        library.update(folders, options, &Silent, &AtomicBool::new(false)).map_err(Box::new)
+    };
+    let changed = library(&index).precision(Precision::F32).open_or_create().unwrap();
+    for result in [run(&first, &[], &rebuild), run(&changed, &[], &UpdateOptions::default())] {
+        let error = result.unwrap_err();
+        assert!(
+            matches!(&*error, LibraryError::ImportsAtStake { photos: 1, example } if *example == elsewhere.join("cat.jpg"))
+        );
+        assert_eq!(error.remedy(), Some(Remedy::NameFoldersOrForget));
+    }
+    assert_eq!(IndexReader::open(&index).unwrap().len(), 11);
+
+    // Their folder is named.
+    let rebuilt = run(&first, &[photos.clone(), elsewhere], &rebuild).unwrap();
+    assert_eq!(rebuilt.result, UpdateResult::Replaced);
+    assert_eq!(IndexReader::open(&index).unwrap().len(), 11);
+    // Or they may go.
+    import(Path::new("/nowhere/dog.jpg"));
+    let options =
+        UpdateOptions { indexing: IndexOptions { forget_unreachable: true, ..IndexOptions::default() }, ..rebuild };
+    assert_eq!(run(&first, &[], &options).unwrap().result, UpdateResult::Replaced);
+    assert_eq!(IndexReader::open(&index).unwrap().len(), 11);
 }
 
 #[test]

@@ -161,6 +161,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_directory_takes_the_place_of_a_file_but_not_of_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("words");
+        fs::write(&path, "no directory").unwrap();
+        let error = create_inner_dir(&path).unwrap_err();
+        assert!(matches!(&error, IndexError::Corrupt { reason, .. } if reason.contains("a file")), "{error}");
+        restore_inner_dir(&path).unwrap();
+        restore_inner_dir(&path).unwrap();
+        assert!(path.is_dir());
+        #[cfg(unix)]
+        {
+            let link = dir.path().join("graph");
+            std::os::unix::fs::symlink("/nowhere/at/all", &link).unwrap();
+            assert!(restore_inner_dir(&link).is_err());
+            assert!(link.is_symlink());
+        }
+    }
+
+    #[test]
     fn a_file_gets_its_second_name_where_links_are_not_supported() {
         let unsupported: Method = |_, _| Err(std::io::ErrorKind::Unsupported.into());
         let cases: [&[Method]; 3] =

@@ -30,6 +30,7 @@ mod numbers;
 mod on_terminal;
 mod own_model;
 mod pairs;
+mod private;
 mod pty;
 mod query;
 mod query_cache;

@@ -29,6 +29,17 @@ fn numbers_out_of_range_are_refused_in_the_same_words() {
 }
 
 #[test]
+fn so_are_those_that_may_be_zero() {
+    for option in [&["query", "a cat", "--offset"][..], &["watch", "--rescan"]] {
+        for number in ["100000000000", "18446744073709551616", "1.5", "many"] {
+            let run = on_samples(&[option, &[number]].concat()).expect(2);
+            assert!(run.stderr.contains("expected a whole number from 0 to 1000000000"), "{option:?}: {}", run.stderr);
+        }
+    }
+    assert_eq!(on_samples(&["query", "a cat", "--offset", "0", "--json"]).expect(0).json_lines().len(), 10);
+}
+
+#[test]
 fn the_largest_numbers_work() {
     assert_eq!(on_samples(&["query", "a cat", "-n", "1000000000", "--json"]).expect(0).json_lines().len(), 10);
     let sandbox = Sandbox::new();

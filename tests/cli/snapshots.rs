@@ -159,6 +159,59 @@ fn query() {
 }
 
 #[test]
+fn dupes() {
+    let sandbox = Sandbox::new();
+    let mut transcript = Transcript::new(&sandbox);
+    runs(&sandbox, &mut transcript, &[&["dupes"]]);
+    sandbox.put("cat.jpg", "cat.jpg");
+    sandbox.put("cat.jpg", "copies/cat 1.jpg");
+    sandbox.put("coffee.jpg", "2019/coffee.jpg");
+    sandbox.update(0);
+    let lines: &[&[&str]] = &[
+        &["dupes"],
+        &["dupes", "--json"],
+        &["dupes", "--level", "burst"],
+        &["dupes", "--level", "frames"],
+        &["dupes", "name:coffee"],
+        &["dupes", "a dog"],
+        &["dupes", "iso:"],
+    ];
+    runs(&sandbox, &mut transcript, lines);
+    transcript.check("dupes", &[]);
+}
+
+/// What runs until it is stopped, where it cannot begin.
+#[test]
+fn serve_watch_and_mcp() {
+    let sandbox = Sandbox::new();
+    let mut transcript = Transcript::new(&sandbox);
+    let missing = sandbox.path().join("missing");
+    let missing = missing.to_str().unwrap();
+    let lines: &[&[&str]] = &[
+        &["serve", "--listen", "0.0.0.0:0"],
+        &["serve", "--listen", "nowhere"],
+        &["serve", "--token-file", missing],
+        &["watch"],
+        &["watch", missing],
+        &["watch", "--rescan", "many"],
+        &["mcp"],
+    ];
+    runs(&sandbox, &mut transcript, lines);
+    transcript.check("serve_watch_and_mcp", &[]);
+}
+
+#[test]
+fn completions_and_man() {
+    let sandbox = Sandbox::new();
+    let mut transcript = Transcript::new(&sandbox);
+    let file = sandbox.path().join("file");
+    fs::write(&file, "").unwrap();
+    let lines: &[&[&str]] = &[&["completions"], &["completions", "tcsh"], &["man"], &["man", file.to_str().unwrap()]];
+    runs(&sandbox, &mut transcript, lines);
+    transcript.check("completions_and_man", &[]);
+}
+
+#[test]
 fn search() {
     let sandbox = indexed();
     let mut transcript = Transcript::new(&sandbox);

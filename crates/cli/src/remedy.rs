@@ -102,6 +102,10 @@ fn library(error: &LibraryError) -> Option<String> {
                                   its photos"
                 .to_owned()
         }
+        Remedy::NameFoldersOrForget => {
+            "name the folders that they are in besides the others, or pass --forget-unreachable to drop them and import them again"
+                .to_owned()
+        }
         Remedy::ListSearches => "`clip-search search list` shows the saved searches".to_owned(),
         Remedy::CorrectSearches { .. } => {
             "correct the file with a text editor, or delete it to begin with no saved searches".to_owned()

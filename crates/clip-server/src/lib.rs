@@ -35,6 +35,9 @@ mod body;
 mod connections;
 mod decoding;
 mod files;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod indexing;
 mod media_type;

@@ -120,6 +120,9 @@ mod tests {
         drop(writer);
         // Half a row, as a crash leaves it.
         let path = dir.path().join("a-k.f16");
+        // What photos look like to a model is nobody else's business.
+        #[cfg(unix)]
+        assert_eq!(std::os::unix::fs::MetadataExt::mode(&path.metadata().unwrap()) & 0o777, 0o600);
         std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(&[1, 2, 3]).unwrap();
         let mut writer = RowsWriter::open(dir.path(), "a", "k", 3, 3).unwrap();
         assert_eq!(writer.done(), 1);

@@ -102,6 +102,19 @@ pub enum LibraryError {
         /// The folder.
         folder: PathBuf,
     },
+    /// The index holds photos that lie in none of the folders to be indexed, since they were imported, and a new index in its place
+    /// would lack them.
+    #[error(
+        "{photos} of the index's photos, such as {}, are in none of its folders: they were imported, and a new index would not \
+         have them",
+        example.display()
+    )]
+    ImportsAtStake {
+        /// How many there are.
+        photos: u64,
+        /// One of them.
+        example: PathBuf,
+    },
     /// A saved search cannot have this name.
     #[error("expected a name of letters, digits, - and _, at most {longest} of them, found {name:?}")]
     SearchName {
@@ -195,6 +208,8 @@ pub enum Remedy {
     NameFolders,
     /// Make the folder reachable (mount its drive), or say that its photos may be forgotten.
     ReachOrForget,
+    /// Name the folders that imported photos lie in, import them again into a new index, or say that they may be forgotten.
+    NameFoldersOrForget,
     /// Look up what names saved searches have.
     ListSearches,
     /// Correct this file of saved searches, which is text, or delete it to begin with none.
@@ -248,6 +263,7 @@ impl LibraryError {
             Self::ModelChanged { .. } => Some(Remedy::RestoreModelOrRebuild),
             Self::UnknownFolders(_) => Some(Remedy::NameFolders),
             Self::FolderAway { .. } => Some(Remedy::ReachOrForget),
+            Self::ImportsAtStake { .. } => Some(Remedy::NameFoldersOrForget),
             Self::Indexer(error) => error.remedy().map(Remedy::Indexer),
             Self::UnknownSearch { .. } => Some(Remedy::ListSearches),
             Self::DamagedSearches { path, .. } => Some(Remedy::CorrectSearches { file: path.clone() }),

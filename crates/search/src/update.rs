@@ -66,7 +66,7 @@ impl Library {
     ///
     /// # Errors
     /// [`LibraryError::Indexer`] if a folder cannot be used, the index cannot be written or the model fails; what was
-    /// committed before stays. [`LibraryError::FolderAway`] if a folder of an index that is to change its model is away;
+    /// committed before stays. [`LibraryError::ImportsAtStake`] if an index with imported photos is to be replaced, [`LibraryError::FolderAway`] if a folder of an index that is to change its model is away;
     /// [`IndexerError::VideosAtStake`] if the index has videos that would be lost, because nothing reads them.
     /// A file that cannot be indexed is no error: the report names it.
     pub fn update(
@@ -265,6 +265,7 @@ impl Library {
         model: &Arc<Model>,
         work: &Work<'_>,
     ) -> Result<Update, LibraryError> {
+        known.refuse_to_lose_imports(folders, work)?;
         let rebuild = Rebuild::begin(self.index(), id)?;
         let mut indexer = work.indexer(model, rebuild.dir());
         if let Some(replaced) = known.reader() {
@@ -419,6 +420,26 @@ impl Known {
             }
             Known::Index(_) | Known::Unreadable => Ok(Some(work.folders.to_vec())),
         }
+    }
+
+    /// Refuses to replace an index that holds photos outside its folders, and outside `folders`, unless the caller says so. Nobody
+    /// else knows of these photos: they were imported, and may not even be on this disk.
+    fn refuse_to_lose_imports(&self, folders: &[PathBuf], work: &Work<'_>) -> Result<(), LibraryError> {
+        let Some(reader) = self.reader().filter(|_| !work.options.indexing.forget_unreachable) else { return Ok(()) };
+        let mut all = reader.roots();
+        for folder in folders {
+            all.extend(std::path::absolute(folder));
+            all.extend(folder.canonicalize());
+        }
+        let (mut photos, mut example) = (0, None);
+        // What cannot be read of a damaged index is lost in any case: that is what it is rebuilt for.
+        for record in reader.all_records().unwrap_or_default() {
+            if !all.iter().any(|folder| record.asset.path.starts_with(folder)) {
+                photos += 1;
+                example.get_or_insert(record.asset.path);
+            }
+        }
+        example.map_or(Ok(()), |example| Err(LibraryError::ImportsAtStake { photos, example }))
     }
 
     /// The folders of an index that are there. A folder that is not cannot be encoded again, and an index that lacks it must

@@ -5,7 +5,10 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clip_index::{Asset, ExportFormat, IndexReader, IndexWriter, Kind, NewItem, Silent, Stamp, Steps, export};
+use clip_index::{
+    Asset, ExportFormat, ImportSource, IndexError, IndexReader, IndexWriter, Kind, NewItem, Silent, Stamp, Steps,
+    export,
+};
 
 use crate::common::*;
 
@@ -158,4 +161,39 @@ fn damage_is_not_exported() {
         assert_eq!(fs::read_dir(out.path()).unwrap().count(), 0);
         fs::write(&file, whole).unwrap();
     }
+}
+
+/// A file that cannot be read is no damage of an index that has no part in it.
+#[cfg(unix)]
+#[test]
+fn an_imported_file_that_cannot_be_read_is_not_the_indexs_fault() {
+    let files = tempfile::tempdir().unwrap();
+    let circle = files.path().join("circle.parquet");
+    std::os::unix::fs::symlink(&circle, &circle).unwrap();
+    let error = ImportSource::find(&circle).unwrap_err();
+    assert!(matches!(&error, IndexError::Exchange { path, .. } if *path == circle), "{error}");
+    assert_eq!(error.remedy(), None);
+    let target = files.path().join("file");
+    fs::write(&target, "").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    index_of(dir.path(), 5, 20, DIMENSION);
+    let reader = IndexReader::open(dir.path()).unwrap();
+    let error = export(&reader, &target, ExportFormat::Npy, &Silent, &never()).unwrap_err();
+    assert_eq!(error.to_string(), format!("cannot export to {}: it is a file", target.display()));
+    assert_eq!(error.remedy(), None);
+}
+
+/// Nor is a lock that cannot be taken.
+#[test]
+fn a_lock_that_cannot_be_taken_is_no_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    index_of(dir.path(), 5, 20, DIMENSION);
+    let lock = dir.path().join("lock");
+    fs::remove_file(&lock).unwrap();
+    fs::create_dir(&lock).unwrap();
+    let error = IndexWriter::open_or_create(dir.path(), &model(DIMENSION)).unwrap_err();
+    assert!(error.to_string().contains("lock"), "{error}");
+    assert_eq!(error.remedy(), None);
+    assert!(!error.is_unreadable_file());
+    assert!(clip_index::verify(dir.path()).unwrap().is_clean());
 }

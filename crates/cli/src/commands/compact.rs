@@ -7,7 +7,7 @@ use clip_search::IndexReader;
 
 use crate::exit::Exit;
 use crate::interrupt;
-use crate::output::{Results, holdings, size};
+use crate::output::{Results, holdings, notice, size};
 use crate::progress::Meter;
 
 pub(crate) fn run(index: &Path) -> Result<Exit> {
@@ -20,6 +20,11 @@ pub(crate) fn run(index: &Path) -> Result<Exit> {
         return Ok(Exit::Interrupted);
     }
     let after = IndexReader::open(index)?.status()?;
+    if before.graph.is_some() && after.graph.is_none() {
+        notice(
+            "the search graph was dropped, and queries scan all photos until `clip-search index` has built it again",
+        );
+    }
     let mut results = Results::new();
     results.line(format_args!(
         "{} in {}, {} before",
