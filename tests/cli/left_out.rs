@@ -29,7 +29,7 @@ fn an_ignore_file_leaves_photos_out_and_its_broken_lines_are_told() {
     assert!(run.stdout.starts_with("0 indexed, 2 unchanged, 0 moved, 1 removed, 0 skipped"), "{run:?}");
     assert_eq!(
         sandbox.normalise(&run.stderr),
-        "warning: [DIR]/photos/.clipignore, line 3: not heeded: expected ] after [\n"
+        "warning: [DIR]/photos/.clipignore, line 3: ignored: expected ] after [\n"
     );
     let json = sandbox.run(&["index", "--json"]).expect(0).json();
     assert_eq!(

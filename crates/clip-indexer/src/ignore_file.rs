@@ -277,7 +277,7 @@ mod tests {
         assert_eq!(ignored(&reversed, &["/p/b.png", "/p/c.png"]), ["/p/b.png"]);
         let mut many = files(&[("/p", &"[\n".repeat(1000))]);
         let faults = many.take_faults();
-        assert_eq!((faults.len(), faults[10].reason.as_str()), (11, "990 more lines are not heeded"));
+        assert_eq!((faults.len(), faults[10].reason.as_str()), (11, "990 more lines are ignored"));
     }
 
     #[test]
