@@ -34,7 +34,7 @@ fn an_ignore_file_leaves_photos_out_and_its_broken_lines_are_told() {
     let json = sandbox.run(&["index", "--json"]).expect(0).json();
     assert_eq!(
         json["ignore_faults"],
-        json!([{"path": ignore.to_str(), "line": 3, "reason": "not heeded: expected ] after ["}])
+        json!([{"path": ignore.to_str(), "line": 3, "reason": "ignored: expected ] after ["}])
     );
     assert_eq!((&json["unreachable"], json.get("ignored")), (&json!([]), None));
 
