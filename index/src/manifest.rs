@@ -226,7 +226,7 @@ mod tests {
         };
         let (numbers, roots) = (Vec::new(), Vec::new());
         let other = Drive { made_ns: None, changed_ns: None, numbers, roots, ..usb.clone() };
-        if generation % 2 == 0 { vec![usb, other] } else { Vec::new() }
+        if generation.is_multiple_of(2) { vec![usb, other] } else { Vec::new() }
     }
 
     #[test]

@@ -373,7 +373,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
             written: &|device| if writes { devices.present(device) } else { HashSet::new() },
             renumbered: &renumbered,
             roots: &remembered,
-            used: region.is_none().then_some(&|folder: &Path| used.get(folder).cloned().unwrap_or_default()),
+            used: region.is_none().then_some(&used),
         }
         .update(writer.drives());
         let departures = Departures { devices, system: &disk, roots: remembered.clone() };

@@ -190,8 +190,8 @@ pub(crate) struct News<'a> {
     pub renumbered: &'a HashMap<u64, u64>,
     /// All roots of the index.
     pub roots: &'a [PathBuf],
-    /// The numbers that photos below a folder have in the index, if all are known.
-    pub used: Option<&'a dyn Fn(&Path) -> HashSet<u64>>,
+    /// The numbers that photos below the topmost folders of the drives that the index knows have in it, if all are known.
+    pub used: Option<&'a HashMap<PathBuf, HashSet<u64>>>,
 }
 
 impl News<'_> {
@@ -217,8 +217,8 @@ impl News<'_> {
         }
         for (drive, here) in drives.iter_mut().zip(&here) {
             if let Some(used) = self.used {
-                let used = used(&drive.folder.path());
-                drive.numbers.retain(|number| used.contains(number));
+                let used = used.get(&drive.folder.path());
+                drive.numbers.retain(|number| used.is_some_and(|used| used.contains(number)));
             }
             if let Some(mounted) = here.filter(|mounted| mounted.can_be_told()) {
                 drive.numbers.extend((self.recognised)(mounted.device));

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::found::{Blind, FoundFile, Known};
-use crate::presence::{Devices, Drives, FileSystem, Occupied, Place, common_folder};
+use crate::presence::{Devices, Drives, FileSystem, Folder, Occupied, Place, common_folder};
 use clip_index::{Inode, Kind, Stamp};
 
 /// A file that has to be read, because the index does not know it or its stamp changed.
@@ -289,6 +289,7 @@ impl Places<'_> {
         let Some(place) = self.occupied.place(path, stamp, root, (self.drives, self.devices), self.system) else {
             return Whereabouts::Gone;
         };
+        let other_drive = self.other_drive(&place, stamp, root);
         let (key, reason) = match place {
             Place::Empty(folder) => ((folder, None), "is empty; is its drive mounted?"),
             Place::Unknown(folder) => ((folder, None), "cannot be read"),
@@ -306,13 +307,22 @@ impl Places<'_> {
             spot.path = if spot.photos == 0 { folder.to_path_buf() } else { common_folder(&spot.path, folder) };
         }
         spot.photos += 1;
-        Whereabouts::Unreachable { spot: number, device: key.1 }
+        Whereabouts::Unreachable { spot: number, device: key.1.or(other_drive) }
+    }
+
+    /// The number that the index has for the file system of a photo in an empty folder which may be another drive's, with a folder
+    /// of the same name.
+    fn other_drive(&self, place: &Place, stamp: &Stamp, root: &Path) -> Option<u64> {
+        let Place::Empty(folder) = place else { return None };
+        let Folder::There { device: Some(present) } = self.system.folder(folder) else { return None };
+        let indexed = stamp.inode.filter(|_| self.drives.may_be_swapped(present, root))?.device;
+        (!self.devices.is_recognised(indexed, present)).then_some(indexed)
     }
 
     /// Says what is the matter with the places on other devices, now that it is known where they are.
     fn name(&self, spots: &mut [Spot]) {
         for spot in self.found.iter().filter(|((_, device), _)| device.is_some()).map(|(_, spot)| *spot) {
-            let there = self.system.folder(&spots[spot].path) != crate::presence::Folder::Missing;
+            let there = self.system.folder(&spots[spot].path) != Folder::Missing;
             let reason = if there { "is on another drive than before" } else { "does not exist" };
             spots[spot].reason = format!("{reason}; is its drive mounted?");
         }
@@ -322,7 +332,6 @@ impl Places<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::presence::Folder;
 
     /// All folders exist, and none is empty.
     struct Full;

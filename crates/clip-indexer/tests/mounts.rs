@@ -334,6 +334,30 @@ fn a_drive_that_is_known_by_its_topmost_folder_does_not_speak_for_another() {
     });
 }
 
+/// Cards have folders of the same names. One that is empty on the card that is there says nothing about the other card's photos.
+#[test]
+fn an_empty_folder_of_another_drive_costs_no_photos_once_it_is_gone() {
+    with_mounts(|| {
+        let library = Library::new();
+        let drive = library.at("usb");
+        let run = || Indexer::new(&library.encoder, &library.index()).run(std::slice::from_ref(&drive)).unwrap();
+        mount(&drive);
+        library.photo("usb/DCIM/red.png", RED);
+        run();
+        unplug(&drive);
+        mount(&drive);
+        fs::create_dir(library.at("usb/DCIM")).unwrap();
+        library.photo("usb/other/blue.png", BLUE);
+        let report = run();
+        assert_eq!((report.indexed, report.unreachable[0].photos_kept), (1, 1), "{report:?}");
+        fs::remove_dir(library.at("usb/DCIM")).unwrap();
+        for _ in 0..2 {
+            let report = run();
+            assert_eq!((report.unchanged, report.removed, report.unreachable[0].photos_kept), (1, 0, 1), "{report:?}");
+        }
+    });
+}
+
 /// An indexed folder without photos, on a drive that is away, is not one that was deleted.
 #[test]
 fn a_folder_without_photos_stays_indexed_while_its_drive_is_away() {

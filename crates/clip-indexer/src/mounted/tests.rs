@@ -58,7 +58,7 @@ fn after(
 ) -> Vec<Drive> {
     let system = MadeUp::new(&[("/media/usb", mounted[0].device, Some(mounted[0].identity))]);
     let (recognised, written) = (HashSet::from_iter(recognised.to_vec()), HashSet::from_iter(written.to_vec()));
-    let used = |_: &Path| known.iter().flat_map(|drive| drive.numbers.clone()).chain([5, 99]).collect::<HashSet<u64>>();
+    let used = known.iter().flat_map(|drive| drive.numbers.clone()).chain([5, 99]).collect::<HashSet<u64>>();
     News {
         mounted,
         system: &system,
@@ -66,7 +66,7 @@ fn after(
         written: &|_| HashSet::clone(&written),
         renumbered: &renumbered.iter().copied().collect(),
         roots: &["/media/usb".into()],
-        used: Some(&used),
+        used: Some(&HashMap::from([("/media/usb".into(), used)])),
     }
     .update(known)
 }
@@ -129,29 +129,24 @@ fn numbers_that_no_photo_has_are_forgotten_and_so_is_a_drive_without_any() {
     let known = after(&[], &[usb(5, made(1))], &[], &[5], &[]);
     let without = Drive { numbers: vec![7], ..known[0].clone() };
     let system = MadeUp::default();
-    let update =
-        |known: &[Drive], mounted: &[Mounted], roots: &[PathBuf], used: Option<&dyn Fn(&Path) -> HashSet<u64>>| {
-            let nothing = |_: u64| HashSet::new();
-            News {
-                mounted,
-                system: &system,
-                recognised: &nothing,
-                written: &nothing,
-                renumbered: &HashMap::new(),
-                roots,
-                used,
-            }
-            .update(known)
-        };
-    let used = |_: &Path| HashSet::from([5]);
+    let used = HashMap::from([("/media/usb".into(), HashSet::from([5]))]);
+    let update = |known: &Drive, roots: &[PathBuf], are_all_known: bool| {
+        let nothing = |_: u64| HashSet::new();
+        News {
+            mounted: &[],
+            system: &system,
+            recognised: &nothing,
+            written: &nothing,
+            renumbered: &HashMap::new(),
+            roots,
+            used: are_all_known.then_some(&used),
+        }
+        .update(std::slice::from_ref(known))
+    };
     let roots = ["/media/usb".into()];
-    assert_eq!(
-        numbers(&update(&[without.clone()], &[], &roots, Some(&used))),
-        [[0_u64; 0]],
-        "its folder is still indexed"
-    );
-    assert_eq!(update(&[without.clone()], &[], &[], Some(&used)), []);
-    assert_eq!(numbers(&update(&[without], &[], &roots, None)), [[7]], "not all photos are known");
+    assert_eq!(numbers(&update(&without, &roots, true)), [[0_u64; 0]], "its folder is still indexed");
+    assert_eq!(update(&without, &[], true), []);
+    assert_eq!(numbers(&update(&without, &[], false)), [[7]], "not all photos are known");
 }
 
 #[test]
