@@ -388,7 +388,8 @@ impl<'a, E: Encoder> Indexer<'a, E> {
 
         // Remembered before the first photo is, so that an interrupted run can be taken up without naming the folders. Those that
         // are no roots any more still are until all is done that follows from that.
-        writer.set_roots(&roots.remembered(&before))?;
+        let at_first = roots.remembered(&before);
+        writer.set_roots(&at_first)?;
         writer.set_excluded(excludes);
         if let Some(origin) = self.origin {
             writer.set_origin(Some(origin));
@@ -398,9 +399,11 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         } else if self.options.forget_text_languages {
             writer.set_text_languages(None);
         }
-        writer.commit()?;
         let mut pipeline = Pipeline::new(&mut writer, self.index, &work, &bad, report, self.progress, &self.options)?
             .within(&roots.scope, &remembered);
+        if at_first != before {
+            pipeline.begin()?;
+        }
         pipeline.restamp(&restamped, self.cancel)?;
         if !self.cancel.load(Ordering::Relaxed) {
             // Not before: the number of a drive that is away may be that of another one from now on.

@@ -170,6 +170,12 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
+    /// Commits what the run is about before anything is done, and how much that is.
+    pub fn begin(&mut self) -> Result<(), IndexerError> {
+        self.note_remaining();
+        Ok(self.writer.commit()?)
+    }
+
     /// Notes what is known of the file systems that the photos are on.
     pub fn note_drives(&mut self, drives: Vec<Drive>) {
         self.writer.set_drives(drives);

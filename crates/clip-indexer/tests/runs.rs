@@ -436,11 +436,12 @@ fn the_folders_are_remembered_before_the_first_photo_is_committed() {
     let listen = |event: Event<'_>| {
         if let Event::Photo { .. } = event {
             // What is left if the program is killed here.
-            roots.lock().unwrap().push((library.reader().roots(), library.records().len()));
+            let reader = library.reader();
+            roots.lock().unwrap().push((reader.roots(), library.records().len(), reader.remaining()));
         }
     };
     Indexer::new(&library.encoder, &library.index()).progress(&listen).run(&[library.root()]).unwrap();
-    assert_eq!(roots.into_inner().unwrap()[0], (vec![library.root()], 0));
+    assert_eq!(roots.into_inner().unwrap()[0], (vec![library.root()], 0, 3));
 }
 
 #[test]
