@@ -47,6 +47,7 @@ mod catalogue;
 mod checked_json;
 mod commit_point;
 mod compaction;
+mod drives;
 mod error;
 mod exact;
 mod exchange;
@@ -99,6 +100,7 @@ pub use asset::{
 };
 pub use bad_files::BadFile;
 pub use catalogue::Catalogue;
+pub use drives::Drive;
 pub use error::{IndexError, Remedy};
 pub use exchange::{
     Describe, ExportFormat, Exported, ImportOptions, ImportPlace, ImportSource, Imported, export, import,

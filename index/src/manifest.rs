@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::checked_json;
+use crate::drives::{Drive, Drives};
 use crate::error::IndexError;
 use crate::model::{Exclude, ModelId, ModelOrigin, StoredPath};
 use crate::segment::RowFormat;
@@ -65,6 +66,9 @@ pub(crate) struct Manifest {
     /// The languages of the text that is read in pictures, as `eng+deu`; nothing is read if it is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) text_languages: Option<String>,
+    /// The file systems that the roots are on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) drives: Option<Drives>,
     /// What later versions add. A writer keeps it.
     #[serde(flatten)]
     pub(crate) unknown: serde_json::Map<String, serde_json::Value>,
@@ -143,6 +147,7 @@ impl Manifest {
             hubness: Vec::new(),
             alignment: None,
             text_languages: None,
+            drives: None,
             unknown: serde_json::Map::new(),
         }
     }
@@ -170,6 +175,11 @@ impl Manifest {
             return Ok(());
         }
         Err(IndexError::NewerFormat { path: path.to_path_buf(), found: self.version, supported: VERSION })
+    }
+
+    /// The file systems that the roots are on; none if what it says of them is about another generation.
+    pub(crate) fn drives(&self) -> &[Drive] {
+        self.drives.as_ref().filter(|drives| drives.generation == self.generation).map_or(&[], |drives| &drives.drives)
     }
 
     /// The file of hubness of a vector file's rows, if it names one.
@@ -203,6 +213,33 @@ pub(crate) fn now() -> i64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// None, or two of which one has all that there is.
+    fn drives_of(generation: u64) -> Vec<Drive> {
+        let usb = Drive {
+            folder: StoredPath::Text("/media/usb".into()),
+            inode: 2,
+            made_ns: Some(-7),
+            changed_ns: Some(i64::MAX),
+            numbers: vec![5, u64::MAX],
+            roots: vec![StoredPath::Bytes(vec![b'/', 0xff])],
+        };
+        let (numbers, roots) = (Vec::new(), Vec::new());
+        let other = Drive { made_ns: None, changed_ns: None, numbers, roots, ..usb.clone() };
+        if generation.is_multiple_of(2) { vec![usb, other] } else { Vec::new() }
+    }
+
+    #[test]
+    fn what_is_said_of_drives_counts_for_its_generation() {
+        let model = ModelId { name: "m".into(), fingerprint: "f".into(), dimension: 1 };
+        let mut manifest = Manifest { generation: 4, ..Manifest::empty(&model, 1, 1) };
+        assert!(manifest.drives().is_empty());
+        manifest.drives = Drives::of(4, &drives_of(4));
+        assert_eq!(manifest.drives(), drives_of(4));
+        // A program that does not know it keeps it.
+        manifest.generation = 5;
+        assert!(Manifest::decode(&manifest.encode(), Path::new("f")).unwrap().drives().is_empty());
+    }
 
     fn manifests() -> impl Strategy<Value = Manifest> {
         let number = || 0..=GREATEST;
@@ -239,6 +276,7 @@ mod tests {
                     remaining_in: roots.first().cloned().map(StoredPath::Text).into_iter().collect(),
                     alignment: (generation % 2 == 0).then_some(3.25),
                     text_languages: (generation % 3 == 0).then(|| "eng+deu".into()),
+                    drives: Drives::of(generation, &drives_of(generation)),
                     rows: if dimension % 2 == 0 { RowFormat::F16 } else { RowFormat::F32 },
                     roots: roots
                         .into_iter()

@@ -13,6 +13,7 @@ use crate::asset::{Kind, Record};
 use crate::bad_files::{self, BadFile};
 use crate::cast;
 use crate::commit_point::{CommitPoint, at_commit};
+use crate::drives::Drive;
 use crate::error::IndexError;
 use crate::exact;
 use crate::files;
@@ -160,6 +161,11 @@ impl IndexReader {
     /// The folders that the index was made of.
     pub fn roots(&self) -> Vec<PathBuf> {
         self.snapshot.manifest().roots.iter().map(StoredPath::path).collect()
+    }
+
+    /// The file systems that these folders are on, as far as an update has noted them.
+    pub fn drives(&self) -> &[Drive] {
+        self.snapshot.manifest().drives()
     }
 
     /// What is left out of these folders.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::bad_files::{self, BadFile};
 use crate::commit_point::CommitPoint;
+use crate::drives::Drives;
 use crate::error::IndexError;
 use crate::files;
 use crate::layout::{Entry, Layout};
@@ -155,6 +156,7 @@ impl Rebuild {
             files::restore_inner_dir(&folder)?;
         }
         let mut manifest = Manifest { generation, committed_at: manifest::now(), ..snapshot.manifest().clone() };
+        manifest.drives = Drives::of(generation, snapshot.manifest().drives());
         self.leave_out_incomplete(&mut manifest)?;
         let moves = self.moves(&manifest)?;
         // Mapped files cannot be moved everywhere.

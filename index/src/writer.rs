@@ -12,6 +12,7 @@ use crate::asset::{Asset, NewItem, PictureText, Record, Stamp, stored_path};
 use crate::bad_files::{self, BadFile, BadFiles};
 use crate::commit_point::CommitPoint;
 use crate::compaction;
+use crate::drives::{Drive, Drives};
 use crate::error::IndexError;
 use crate::files;
 use crate::graph::{self, GraphOptions, GraphUpdate};
@@ -48,6 +49,7 @@ pub struct IndexWriter {
     remaining_in: Vec<StoredPath>,
     alignment: Option<f32>,
     text_languages: Option<String>,
+    drives: Vec<Drive>,
     excluded: Vec<Exclude>,
     bad_files: BadFiles,
     next_id: u64,
@@ -258,6 +260,7 @@ impl IndexWriter {
             remaining_in: manifest.remaining_in.clone(),
             alignment: manifest.alignment,
             text_languages: manifest.text_languages.clone(),
+            drives: manifest.drives().to_vec(),
             next_id: manifest.next_id,
             row_format: manifest.rows,
             excluded: manifest.excluded.clone(),
@@ -330,6 +333,17 @@ impl IndexWriter {
         self.pending.manifest_changed |= roots != self.roots;
         self.roots = roots;
         Ok(())
+    }
+
+    /// The file systems that these folders are on, as far as an update has noted them.
+    pub fn drives(&self) -> &[Drive] {
+        &self.drives
+    }
+
+    /// Notes the file systems that the folders are on, with the next commit.
+    pub fn set_drives(&mut self, drives: Vec<Drive>) {
+        self.pending.manifest_changed |= drives != self.drives;
+        self.drives = drives;
     }
 
     /// What is left out of these folders.
@@ -965,6 +979,7 @@ impl IndexWriter {
             hubness: staged.hubness.iter().flatten().map(|file| file.entry().clone()).collect(),
             alignment: self.alignment,
             text_languages: self.text_languages.clone(),
+            drives: Drives::of(generation, &self.drives),
             unknown: old.unknown.clone(),
         };
         // Whatever goes wrong from here on, the word index in memory is not the committed one any more.

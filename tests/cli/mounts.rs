@@ -117,6 +117,107 @@ fn a_drive_that_is_mounted_elsewhere_has_moved() {
     assert_eq!(runs[2]["moved_roots"][0]["path"], sandbox.photos().join("media/usb").to_str().unwrap());
 }
 
+/// A share that is mounted all the time, and an inbox on it from which photos are taken as others come: nothing on it is as it was.
+#[test]
+fn a_photo_that_is_deleted_on_a_drive_is_gone_though_no_other_is_left() {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.photos()).unwrap();
+    let script = r#"
+        drive "$PHOTOS/nas"
+        mkdir "$PHOTOS/nas/inbox"
+        cp -p "$SAMPLES/cat.jpg" "$PHOTOS/nas/inbox/1.jpg"
+        index "$PHOTOS/nas/inbox"
+        rm "$PHOTOS/nas/inbox/1.jpg"
+        cp -p "$SAMPLES/rocket.jpg" "$PHOTOS/nas/inbox/2.jpg"
+        index
+        index
+        # All have other rights, and one is gone.
+        cp -p "$SAMPLES/coffee.jpg" "$PHOTOS/nas/inbox/3.jpg"
+        index
+        sleep 0.1
+        chmod 600 "$PHOTOS"/nas/inbox/*.jpg
+        rm "$PHOTOS/nas/inbox/2.jpg"
+        index
+        # Another drive with other photos in its place, and the mount point without one: nothing is lost.
+        umount "$PHOTOS/nas"
+        index
+        drive "$PHOTOS/nas"
+        mkdir "$PHOTOS/nas/inbox"
+        cp -p "$SAMPLES/lawn.jpg" "$PHOTOS/nas/inbox/4.jpg"
+        index
+        index
+    "#;
+    let Some(runs) = with_mounts(&sandbox, script) else { return };
+    let told: Vec<_> = runs.iter().map(counts).collect();
+    assert_eq!(
+        told,
+        [
+            [1, 0, 0, 0, 0],
+            [1, 0, 0, 1, 0],
+            [0, 1, 0, 0, 0],
+            [1, 1, 0, 0, 0],
+            [0, 1, 0, 1, 0],
+            [0, 0, 0, 0, 1],
+            [1, 0, 0, 0, 1],
+            [0, 1, 0, 0, 1],
+        ],
+        "{runs:#?}"
+    );
+    sandbox.run(&["verify"]).expect(0);
+}
+
+/// The last photo of an inbox was sorted into an album; then the drive was off for a night. Its new photos were never found.
+#[test]
+fn a_folder_without_photos_on_a_drive_that_is_away_stays_indexed() {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.photos().join("album")).unwrap();
+    fs::create_dir_all(sandbox.photos().join("hold")).unwrap();
+    let script = r#"
+        drive "$PHOTOS/hold"
+        mkdir "$PHOTOS/hold/inbox" "$PHOTOS/disk"
+        mount --bind "$PHOTOS/hold" "$PHOTOS/disk"
+        cp -p "$SAMPLES/cat.jpg" "$PHOTOS/disk/inbox/1.jpg"
+        index "$PHOTOS/album" "$PHOTOS/disk/inbox"
+        mv "$PHOTOS/disk/inbox/1.jpg" "$PHOTOS/album"
+        index
+        umount "$PHOTOS/disk"
+        index
+        mount --bind "$PHOTOS/hold" "$PHOTOS/disk"
+        cp -p "$SAMPLES/rocket.jpg" "$PHOTOS/disk/inbox/2.jpg"
+        index
+        # Deleted while its drive is there, though nothing else is on that.
+        rm -r "$PHOTOS/disk/inbox"
+        index
+        mkdir "$PHOTOS/disk/inbox"
+        echo letter > "$PHOTOS/disk/inbox/letter.txt"
+        echo list > "$PHOTOS/disk/inbox/list.txt"
+        index
+        rm -r "$PHOTOS/disk/inbox"
+        index
+        index
+    "#;
+    let Some(runs) = with_mounts(&sandbox, script) else { return };
+    let told: Vec<_> = runs.iter().map(counts).collect();
+    assert_eq!(
+        told,
+        [
+            [1, 0, 0, 0, 0],
+            [0, 0, 1, 0, 0],
+            [0, 1, 0, 0, 0],
+            [1, 1, 0, 0, 0],
+            [0, 1, 0, 0, 1],
+            [0, 1, 0, 1, 0],
+            [0, 1, 0, 0, 0],
+            [0, 1, 0, 0, 0],
+        ],
+        "{runs:#?}"
+    );
+    let away: Vec<_> = runs.iter().map(|run| run["unreachable"].as_array().unwrap().len()).collect();
+    assert_eq!(away, [0, 0, 1, 0, 1, 0, 0, 0], "{runs:#?}");
+    let forgotten: Vec<_> = runs.iter().map(|run| run["forgotten"].as_array().unwrap().len()).collect();
+    assert_eq!(forgotten, [0, 0, 0, 0, 0, 0, 1, 0], "{runs:#?}");
+}
+
 /// Whoever cannot write may still search: a NAS that exports its index read-only, a snapshot, another user's index.
 #[test]
 fn an_index_on_a_read_only_file_system_is_searched_and_called_whole() {

@@ -50,6 +50,25 @@ fn a_folder_that_was_renamed_is_indexed_by_its_new_name() {
 }
 
 #[test]
+fn bad_files_of_a_folder_that_was_renamed_are_no_news() {
+    let sandbox = Sandbox::new();
+    sandbox.put("cat.jpg", "cat.jpg");
+    fs::write(sandbox.photos().join("broken.jpg"), "no photo").unwrap();
+    fs::write(sandbox.photos().join("empty.jpg"), "").unwrap();
+    sandbox.run(&["index", text(&sandbox.photos())]).expect(1);
+    sandbox.run(&["index"]).expect(0);
+    let renamed = sandbox.path().join("pictures");
+    fs::rename(sandbox.photos(), &renamed).unwrap();
+    let summary = sandbox.run(&["index", "--json", text(&renamed)]).expect(0).json();
+    assert_eq!((&summary["moved"], &summary["skipped"]), (&1.into(), &serde_json::json!([])), "{summary}");
+    assert_eq!(summary["skipped_before"], 2, "{summary}");
+    // A copy is news.
+    fs::copy(renamed.join("broken.jpg"), renamed.join("copy.jpg")).unwrap();
+    let summary = sandbox.run(&["index", "--json"]).expect(1).json();
+    assert_eq!(summary["skipped"].as_array().unwrap().len(), 1, "{summary}");
+}
+
+#[test]
 fn the_last_photo_of_an_inbox_is_sorted_into_an_album() {
     let sandbox = Sandbox::new();
     let inbox = sandbox.put("cat.jpg", "inbox/cat.jpg").parent().unwrap().to_owned();

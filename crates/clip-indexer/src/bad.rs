@@ -1,12 +1,15 @@
 //! Files that could not be indexed in an earlier run: which need not be tried again, and which are no news.
 
 use std::collections::{HashMap, HashSet};
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use clip_files::system_error::says_missing;
 use clip_image::ImageError;
 use clip_index::{BadFile, IndexWriter, Stamp};
 
 use crate::found::FoundFile;
+use crate::presence::is_same_file;
 use crate::report::{Report, SkipReason, Skipped};
 use crate::sidecars::is_video;
 
@@ -14,8 +17,11 @@ use crate::sidecars::is_video;
 #[derive(Debug, Default)]
 pub(crate) struct Bad {
     known: HashMap<PathBuf, BadFile>,
-    /// Contents of those that are gone from where they were: found elsewhere, they are no news.
-    moved: HashSet<[u8; 16]>,
+    /// Those that were not found, and whether the run looked where they were: found elsewhere, they are no news.
+    gone: Vec<(PathBuf, bool)>,
+    /// Places in `gone` of files with a content, and of those whose content was not read by what else tells which files they are.
+    gone_by_content: HashMap<[u8; 16], Vec<usize>>,
+    gone_by_file: HashMap<(u64, u64), Vec<usize>>,
     /// Contents that the current decoders cannot decode, and why.
     contents: HashMap<[u8; 16], String>,
     decoder: u64,
@@ -55,17 +61,24 @@ impl Bad {
         looked: impl Fn(&Path) -> bool,
     ) -> Bad {
         let known: HashMap<PathBuf, BadFile> = known.into_iter().map(|file| (file.path.clone(), file)).collect();
-        let mut moved = HashSet::new();
+        let mut bad = Bad { decoder, video_decoder, ..Bad::default() };
         if !known.is_empty() {
             let found: HashSet<&Path> = found.iter().map(|file| file.path.as_path()).collect();
-            let is_gone = |file: &&BadFile| !found.contains(file.path.as_path()) && looked(&file.path);
-            moved = known.values().filter(is_gone).filter_map(|file| file.hash).collect();
+            for file in known.values().filter(|file| !found.contains(file.path.as_path())) {
+                let place = bad.gone.len();
+                bad.gone.push((file.path.clone(), looked(&file.path)));
+                if let Some(hash) = file.hash {
+                    bad.gone_by_content.entry(hash).or_default().push(place);
+                } else if let Some(key) = key(&file.stamp) {
+                    bad.gone_by_file.entry(key).or_default().push(place);
+                }
+            }
         }
         let lasting = known
             .values()
             .filter(|file| file.decoder.is_some() && [Some(decoder), video_decoder].contains(&file.decoder));
-        let contents = lasting.filter_map(|file| Some((file.hash?, file.reason.clone()))).collect();
-        Bad { known, moved, contents, decoder, video_decoder, retry: false }
+        bad.contents = lasting.filter_map(|file| Some((file.hash?, file.reason.clone()))).collect();
+        Bad { known, ..bad }
     }
 
     /// Whether an earlier run met a file below this path that it could not index.
@@ -102,9 +115,7 @@ impl Bad {
 
     /// Whether a file that could not be indexed in this run is no news: it is as it was, and so is what is wrong with it.
     pub fn is_known(&self, path: &Path, stamp: &Stamp, hash: Option<[u8; 16]>, fault: &Fault) -> bool {
-        let Some(before) = self.known.get(path) else {
-            return hash.is_some_and(|hash| self.moved.contains(&hash));
-        };
+        let Some(before) = self.known.get(path) else { return self.has_moved(stamp, hash, fault) };
         if hash.is_some() && before.hash == hash {
             return true;
         }
@@ -113,11 +124,30 @@ impl Bad {
             && (before.reason == fault.reason || before.decoder.is_some() && fault.is_lasting)
     }
 
+    /// Whether a file is one that was somewhere else: it has the content of one that is gone, or is the same file.
+    fn has_moved(&self, stamp: &Stamp, hash: Option<[u8; 16]>, fault: &Fault) -> bool {
+        let with_content = hash.and_then(|hash| self.gone_by_content.get(&hash)).into_iter().flatten();
+        let same_file = key(stamp).and_then(|key| self.gone_by_file.get(&key)).into_iter().flatten();
+        let same_file = same_file.filter(|place| {
+            let before = &self.known[&self.gone[**place].0];
+            is_same_file(&before.stamp, stamp) && before.reason == fault.reason
+        });
+        with_content.chain(same_file).any(|place| {
+            let (path, was_looked_for) = &self.gone[*place];
+            *was_looked_for || fs::symlink_metadata(path).is_err_and(|error| says_missing(&error))
+        })
+    }
+
     /// What the index is to remember of such a file.
     pub fn record(&self, path: &Path, stamp: Stamp, hash: Option<[u8; 16]>, fault: Fault) -> BadFile {
         let decoder = self.decoder_of(path).filter(|_| fault.is_lasting);
         BadFile { path: path.to_path_buf(), stamp, hash, reason: fault.reason, decoder }
     }
+}
+
+/// What a file has in common with itself wherever it is moved to, and with few others: its number and its size.
+fn key(stamp: &Stamp) -> Option<(u64, u64)> {
+    Some((stamp.inode?.number, stamp.size))
 }
 
 /// Remembers and reports what the walk could not look at.
@@ -217,14 +247,44 @@ mod tests {
         assert!(!known("/a", 6, 9, "damaged", true));
         let denied = |reason| bad.is_known(Path::new("/denied"), &stamp(5), None, &fault(reason, false));
         assert!(denied("damaged") && !denied("input/output error"));
-        // A copy is news, and so is what was moved out of where the run did not look.
-        assert!(!known("/copy", 5, 1, "damaged", true) && !known("/new", 5, 4, "damaged", true));
+        // A copy is news; what was moved out of where the run did not look is none.
+        assert!(!known("/copy", 5, 1, "damaged", true) && known("/new", 5, 4, "damaged", true));
     }
 
     #[test]
     fn a_file_that_was_moved_is_no_news() {
         let bad = bad(&[found("/old", 5), found("/new", 5)]);
         assert!(bad.is_known(Path::new("/new"), &stamp(5), Some([1; 16]), &fault("damaged", true)));
+    }
+
+    #[test]
+    fn a_file_whose_folder_was_renamed_is_no_news_though_its_old_name_was_not_looked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let there = dir.path().join("there");
+        fs::write(&there, "x").unwrap();
+        let inode = |number| Some(clip_index::Inode { device: 1, number });
+        let stamp = |number| Stamp { ctime_ns: Some(3), inode: inode(number), ..stamp(5) };
+        let known = |path: PathBuf, number, hash| BadFile {
+            path,
+            stamp: stamp(number),
+            hash,
+            reason: "permission denied".into(),
+            decoder: None,
+        };
+        let files = [
+            known(dir.path().join("gone"), 1, Some([1; 16])),
+            known(there, 2, Some([2; 16])),
+            known(dir.path().join("denied"), 3, None),
+        ];
+        let bad = Bad::new(files, (7, None), &[], |_| false);
+        let is_known = |number, content: Option<u8>, reason| {
+            let hash = content.map(|content| [content; 16]);
+            bad.is_known(Path::new("/renamed"), &stamp(number), hash, &fault(reason, false))
+        };
+        assert!(is_known(8, Some(1), "damaged"));
+        assert!(!is_known(8, Some(2), "damaged"), "it is still there, so the other is a copy");
+        assert!(is_known(3, None, "permission denied"));
+        assert!(!is_known(3, None, "input/output error") && !is_known(4, None, "permission denied"));
     }
 
     #[test]

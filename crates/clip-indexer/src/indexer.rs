@@ -8,7 +8,9 @@ use std::time::Instant;
 
 use clip_encoder::Encoder;
 use clip_image::DETAILS_VERSION;
-use clip_index::{Bank, Catalogue, IndexError, IndexReader, IndexWriter, Kind, ModelId, ModelOrigin, Record};
+use clip_index::{
+    Bank, Catalogue, Drive, IndexError, IndexReader, IndexWriter, Kind, ModelId, ModelOrigin, Record, Stamp,
+};
 use clip_progress::{Progress, Silent, Steps};
 
 use crate::bad::{self, Bad};
@@ -17,6 +19,7 @@ use crate::error::IndexerError;
 use crate::excluded::{self, Excluded};
 use crate::found::Known;
 use crate::ignore_file::{IGNORE_FILE, IgnoreFiles};
+use crate::mounted::{self, News};
 use crate::options::IndexOptions;
 use crate::pipeline::Pipeline;
 use crate::plan::{Gone, Kept, Plan, Spot, lost, plan};
@@ -194,6 +197,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         }
 
         let walking = Instant::now();
+        let index_folder = self.index.canonicalize().unwrap_or_else(|_| self.index.to_path_buf());
         let excluded = Excluded::new(&excludes, &all_roots);
         let selection = |ignore_files| Selection {
             excluded: Excluded::new(&excludes, &all_roots),
@@ -281,6 +285,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         let forget = self.options.forget_unreachable;
         let is_whole = |root: &&PathBuf| region.as_ref().is_none_or(|region| region.covers(root));
         let drives = Drives::of(self.index, roots.scope.iter().filter(is_whole).cloned().collect(), &disk);
+        let among = |known: &[Drive]| drives.clone().among(known, &all_roots, &walked.files, &disk);
         let lost = match self.replaced {
             Some(replaced) if !forget => {
                 let mut known = known_files(replaced.all_records()?);
@@ -292,16 +297,29 @@ impl<'a, E: Encoder> Indexer<'a, E> {
                         return Err(IndexerError::VideosAtStake { videos, fault });
                     }
                 }
-                lost(&known, &walked.files, &roots.scope, &blind, &drives, &disk)
+                lost(&known, &walked.files, &roots.scope, &blind, &among(replaced.drives()), &disk)
             }
             _ => Default::default(),
         };
         // Videos that were not looked for are not gone.
         let passes_videos = self.options.videos.is_none();
         let passed: Vec<Known> = known.extract_if(.., |photo| passes_videos && photo.kind == Kind::Video).collect();
+        let drives = among(writer.drives());
         let plan = plan(&known, walked.files, &roots.scope, &blind, forget, &drives, &disk);
         known.extend(passed);
-        let Plan { unchanged, in_cloud, restamped, outdated, mut work, mut gone, kept, spots, devices } = plan;
+        let Plan {
+            unchanged,
+            in_cloud,
+            restamped,
+            outdated,
+            mut work,
+            mut gone,
+            kept,
+            spots,
+            devices,
+            renumbered,
+            writes,
+        } = plan;
         let may_be_back = gone.iter().filter(|gone| gone.spot.is_none()).map(|gone| gone.id).collect::<HashSet<_>>();
         let may_be_back: HashMap<u64, PathBuf> = known
             .iter()
@@ -343,9 +361,21 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         let never_used: Vec<PathBuf> = missing
             .iter()
             .filter(|(root, photos)| *photos == 0 && is_in_run(root) && !bad.knows_in(root))
+            .filter(|(root, _)| mounted::is_deleted(root, writer.drives(), &index_folder, &disk))
             .map(|(root, _)| root.clone())
             .collect();
         remembered.retain(|root| !never_used.contains(root));
+        let used = numbers_below(writer.drives(), &known, &restamped);
+        let drives_now = News {
+            mounted: &drives.mounted,
+            system: &disk,
+            recognised: &|device| devices.recognised(device),
+            written: &|device| if writes { devices.present(device) } else { HashSet::new() },
+            renumbered: &renumbered,
+            roots: &remembered,
+            used: region.is_none().then_some(&used),
+        }
+        .update(writer.drives());
         let departures = Departures { devices, system: &disk, roots: remembered.clone() };
         known.append(&mut to_leave);
         let catalogue = &session.catalogue;
@@ -356,8 +386,10 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         }
         drop(known);
 
-        // Remembered before the first photo is, so that an interrupted run can be taken up without naming the folders.
-        writer.set_roots(&remembered)?;
+        // Remembered before the first photo is, so that an interrupted run can be taken up without naming the folders. Those that
+        // are no roots any more still are until all is done that follows from that.
+        let at_first = roots.remembered(&before);
+        writer.set_roots(&at_first)?;
         writer.set_excluded(excludes);
         if let Some(origin) = self.origin {
             writer.set_origin(Some(origin));
@@ -369,7 +401,14 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         }
         let mut pipeline = Pipeline::new(&mut writer, self.index, &work, &bad, report, self.progress, &self.options)?
             .within(&roots.scope, &remembered);
+        if at_first != before {
+            pipeline.begin()?;
+        }
         pipeline.restamp(&restamped, self.cancel)?;
+        if !self.cancel.load(Ordering::Relaxed) {
+            // Not before: the number of a drive that is away may be that of another one from now on.
+            pipeline.note_drives(drives_now);
+        }
         pipeline.run(self.encoder, &contents, self.cancel)?;
         pipeline.read_details(&outdated, self.cancel)?;
         let is_gone = |photo: &Gone| may_be_back.get(&photo.id).is_none_or(|path| is_still_gone(path, &disk));
@@ -458,6 +497,16 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         report.skipped_before.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(report)
     }
+}
+
+/// The device numbers that photos below the topmost folders of drives have in the index, once these are `restamped`.
+fn numbers_below(drives: &[Drive], known: &[Known], restamped: &[(u64, Stamp)]) -> HashMap<PathBuf, HashSet<u64>> {
+    let restamped: HashMap<u64, &Stamp> = restamped.iter().map(|(id, stamp)| (*id, stamp)).collect();
+    let number = |photo: &Known| Some(restamped.get(&photo.id).copied().unwrap_or(&photo.stamp).inode?.device);
+    let below =
+        |folder: &Path| known.iter().filter(|photo| photo.path.starts_with(folder)).filter_map(number).collect();
+    let folders = drives.iter().map(|drive| drive.folder.path());
+    folders.map(|folder| (folder.clone(), below(&folder))).collect()
 }
 
 /// Roots that may turn out to have moved, and how many photos the index knows in them.

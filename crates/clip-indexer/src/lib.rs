@@ -40,6 +40,7 @@ mod ignore_file;
 mod in_order;
 mod indexer;
 mod links;
+mod mounted;
 mod options;
 mod passed_over;
 mod pattern;

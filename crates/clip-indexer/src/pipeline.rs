@@ -21,7 +21,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clip_encoder::{BoxedError, Encoder};
-use clip_index::{Asset, IndexError, IndexReader, IndexWriter, Kind, NewItem, Stamp};
+use clip_index::{Asset, Drive, IndexError, IndexReader, IndexWriter, Kind, NewItem, Stamp};
 use clip_progress::Progress;
 use crossbeam_channel::{Receiver, Sender};
 
@@ -168,6 +168,17 @@ impl<'a> Pipeline<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Commits what the run is about before anything is done, and how much that is.
+    pub fn begin(&mut self) -> Result<(), IndexerError> {
+        self.note_remaining();
+        Ok(self.writer.commit()?)
+    }
+
+    /// Notes what is known of the file systems that the photos are on.
+    pub fn note_drives(&mut self, drives: Vec<Drive>) {
+        self.writer.set_drives(drives);
     }
 
     /// Does the work.

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::found::{Blind, FoundFile, Known};
-use crate::presence::{Devices, Drives, FileSystem, Occupied, Place, common_folder};
-use clip_index::{Inode, Stamp};
+use crate::presence::{Devices, Drives, FileSystem, Folder, Occupied, Place, common_folder};
+use clip_index::{Inode, Kind, Stamp};
 
 /// A file that has to be read, because the index does not know it or its stamp changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +66,10 @@ pub(crate) struct Plan {
     pub spots: Vec<Spot>,
     /// What the files that were found tell of file systems.
     pub devices: Devices,
+    /// The numbers that photos on drives that are away get, by those that they had.
+    pub renumbered: HashMap<u64, u64>,
+    /// Stamps get the present numbers of file systems.
+    pub writes: bool,
 }
 
 /// Compares what the index knows with what was found.
@@ -83,7 +87,8 @@ pub(crate) fn plan(
 ) -> Plan {
     let mut by_path: HashMap<&Path, &Known> = known.iter().map(|k| (k.path.as_path(), k)).collect();
     let (mut plan, mut occupied) = (Plan::default(), Occupied::default());
-    let (mut without_stamp, mut on_new_device) = (Vec::new(), Vec::new());
+    plan.devices.identify(drives);
+    let (mut without_stamp, mut on_new_device, mut touched) = (Vec::new(), Vec::new(), Vec::new());
     for file in found {
         let known = by_path.remove(file.path.as_path());
         plan.devices.learn(&file, known.map(|known| &known.stamp));
@@ -111,11 +116,16 @@ pub(crate) fn plan(
                     plan.outdated.push((known.id, file));
                 }
             }
-            known => plan.work.push(Work { known: known.map(|k| (k.id, k.hash)), file }),
+            known => {
+                touched.extend(known.and_then(|known| Touched::of(&file, known)));
+                plan.work.push(Work { known: known.map(|k| (k.id, k.hash)), file });
+            }
         }
     }
     plan.spots = blind.iter().map(Spot::from).collect();
     let missing = known.iter().filter(|known| by_path.contains_key(known.path.as_path()));
+    let devices_of_missing = missing.clone().filter_map(|known| Some(known.stamp.inode?.device)).collect();
+    Touched::compare(touched, &devices_of_missing, scope, drives, &mut plan.devices, system);
     let blind: HashMap<&Path, usize> =
         blind.iter().enumerate().map(|(place, spot)| (spot.path.as_path(), place)).collect();
     let mut places =
@@ -146,15 +156,63 @@ pub(crate) fn plan(
         plan.kept.push(Kept { id, path: path.clone(), hash, stamp, spot });
     }
     places.name(&mut plan.spots);
+    plan.renumbered = numbers.into_iter().filter_map(|(before, number)| Some((before, number?))).collect();
     // Device numbers change whenever a drive is mounted, so that alone is no reason to write. But photos that are added
     // now would have another number than those beside them.
-    let writes = !(plan.work.is_empty() && plan.gone.is_empty() && without_stamp.is_empty());
+    plan.writes = !(plan.work.is_empty() && plan.gone.is_empty() && without_stamp.is_empty());
     plan.restamped = without_stamp;
     plan.restamped.append(&mut renumbered);
-    if writes {
+    if plan.writes {
         plan.restamped.append(&mut on_new_device);
     }
     plan
+}
+
+/// A photo that was found with another stamp than it had, though with the same size.
+struct Touched {
+    path: PathBuf,
+    hash: [u8; 16],
+    /// The number that its file system had.
+    indexed: u64,
+    /// The number that its folder has.
+    folder: u64,
+}
+
+impl Touched {
+    fn of(file: &FoundFile, known: &Known) -> Option<Touched> {
+        let is_same_size = known.kind == Kind::Photo && known.stamp.size == file.stamp.size;
+        let (indexed, folder) =
+            known.stamp.inode.filter(|_| is_same_size).map(|inode| inode.device).zip(file.folder_device)?;
+        Some(Touched { path: file.path.clone(), hash: known.hash, indexed, folder })
+    }
+
+    /// Reads some of them, where it depends on them whether a drive that may be swapped is the one that it was: one with the content
+    /// that it had tells that as well as one with the stamp that it had. `missing` are the numbers of photos that were not found.
+    fn compare(
+        touched: Vec<Touched>,
+        missing: &HashSet<u64>,
+        scope: &[PathBuf],
+        drives: &Drives,
+        devices: &mut Devices,
+        system: &dyn FileSystem,
+    ) {
+        /// On another drive, files with the same names and sizes are rare.
+        const TRIES: usize = 16;
+        let mut tries: HashMap<(u64, u64), usize> = HashMap::new();
+        for Touched { path, hash, indexed, folder } in touched {
+            let root = scope.iter().find(|root| path.starts_with(root));
+            let is_in_question = missing.contains(&indexed)
+                && root.is_some_and(|root| drives.may_be_swapped(folder, root))
+                && !devices.is_recognised(indexed, folder);
+            let tries = tries.entry((indexed, folder)).or_default();
+            if is_in_question && *tries < TRIES {
+                *tries += 1;
+                if system.content(&path) == Some(hash) {
+                    devices.recognise(indexed, folder);
+                }
+            }
+        }
+    }
 }
 
 /// The photos of an index to be replaced that would be lost, because they are in a blind spot or only in the cloud. The
@@ -231,6 +289,7 @@ impl Places<'_> {
         let Some(place) = self.occupied.place(path, stamp, root, (self.drives, self.devices), self.system) else {
             return Whereabouts::Gone;
         };
+        let other_drive = self.other_drive(&place, stamp, root);
         let (key, reason) = match place {
             Place::Empty(folder) => ((folder, None), "is empty; is its drive mounted?"),
             Place::Unknown(folder) => ((folder, None), "cannot be read"),
@@ -248,13 +307,22 @@ impl Places<'_> {
             spot.path = if spot.photos == 0 { folder.to_path_buf() } else { common_folder(&spot.path, folder) };
         }
         spot.photos += 1;
-        Whereabouts::Unreachable { spot: number, device: key.1 }
+        Whereabouts::Unreachable { spot: number, device: key.1.or(other_drive) }
+    }
+
+    /// The number that the index has for the file system of a photo in an empty folder which may be another drive's, with a folder
+    /// of the same name.
+    fn other_drive(&self, place: &Place, stamp: &Stamp, root: &Path) -> Option<u64> {
+        let Place::Empty(folder) = place else { return None };
+        let Folder::There { device: Some(present) } = self.system.folder(folder) else { return None };
+        let indexed = stamp.inode.filter(|_| self.drives.may_be_swapped(present, root))?.device;
+        (!self.devices.is_recognised(indexed, present)).then_some(indexed)
     }
 
     /// Says what is the matter with the places on other devices, now that it is known where they are.
     fn name(&self, spots: &mut [Spot]) {
         for spot in self.found.iter().filter(|((_, device), _)| device.is_some()).map(|(_, spot)| *spot) {
-            let there = self.system.folder(&spots[spot].path) != crate::presence::Folder::Missing;
+            let there = self.system.folder(&spots[spot].path) != Folder::Missing;
             let reason = if there { "is on another drive than before" } else { "does not exist" };
             spots[spot].reason = format!("{reason}; is its drive mounted?");
         }
@@ -264,7 +332,6 @@ impl Places<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::presence::Folder;
 
     /// All folders exist, and none is empty.
     struct Full;

@@ -13,7 +13,8 @@
 //! learns from the photos that were found which old numbers stand for which present ones.
 //!
 //! A drive may also get the number that another one had, as cards do that are put into the same reader. So a drive that may
-//! be swapped ([`Drives`]) counts as the one that it was only if some photo was found there as the index knows it. Where the
+//! be swapped ([`Drives`]) counts as the one that it was only if it gives what another one cannot: a photo that is as the index
+//! knows it, by its stamp or, where stamps were touched, by its content, or the topmost folder that it had ([`identified`]). Where the
 //! photos of two drives would have the same number in the index from then on, those that were not found get one that no system
 //! gives ([`Devices::number_of_their_own`]), so that the two are told apart in later runs, too.
 //!
@@ -26,10 +27,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use clip_files::system_error::says_missing;
-use clip_index::Stamp;
+use clip_index::{Drive, Stamp};
 
 use crate::found::FoundFile;
-use crate::stamp::device_of;
+use crate::mounted::{Identity, Mounted, identified};
+use crate::stamp::{self, device_of};
 use crate::system_folders::{is_hidden, is_junk, is_system_folder};
 
 /// A file that is larger than this is no marker that says what a mount point is for.
@@ -64,6 +66,16 @@ pub(crate) trait FileSystem: Sync {
 
     /// Whether it is certain that there is nothing under this path, not even a link that leads nowhere.
     fn is_missing(&self, path: &Path) -> bool;
+
+    /// What tells the file system from others that a folder is the topmost one of; `None` where nothing is known.
+    fn identity(&self, _folder: &Path) -> Option<Identity> {
+        None
+    }
+
+    /// The hash of a photo's content, as an index has it; `None` if it cannot be read.
+    fn content(&self, _photo: &Path) -> Option<[u8; 16]> {
+        None
+    }
 }
 
 /// The real one. It remembers the folders that it looked at, because thousands of photos share one.
@@ -89,6 +101,14 @@ impl FileSystem for Disk {
 
     fn is_missing(&self, path: &Path) -> bool {
         fs::symlink_metadata(path).is_err_and(|error| says_missing(&error))
+    }
+
+    fn identity(&self, folder: &Path) -> Option<Identity> {
+        Identity::of(&fs::metadata(folder).ok().filter(|metadata| metadata.is_dir())?)
+    }
+
+    fn content(&self, photo: &Path) -> Option<[u8; 16]> {
+        stamp::describe(photo).map(|(_, hash)| hash)
     }
 }
 
@@ -129,13 +149,17 @@ fn holds_nothing(folder: &Path, markers: &mut u32) -> bool {
 }
 
 /// Which file systems may be swapped for others between two runs.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Drives {
     /// Numbers of those that stay: the one that the index itself is on, and that of the system. `None` if nothing is known, and
     /// all count as such.
     pub fixed: Option<HashSet<u64>>,
     /// The roots that were looked at whole. Elsewhere, no photo that is as it was may have been looked for.
     pub whole: Vec<PathBuf>,
+    /// What the index knows of file systems.
+    pub known: Vec<Drive>,
+    /// The file systems that are there.
+    pub mounted: Vec<Mounted>,
 }
 
 impl Drives {
@@ -147,11 +171,24 @@ impl Drives {
         };
         let of_index = index.canonicalize().ok().and_then(|index| number(&index));
         let top = Path::new(std::path::Component::RootDir.as_os_str());
-        Drives { fixed: of_index.map(|of_index| number(top).into_iter().chain([of_index]).collect()), whole }
+        Drives {
+            fixed: of_index.map(|of_index| number(top).into_iter().chain([of_index]).collect()),
+            whole,
+            ..Drives::default()
+        }
+    }
+
+    /// Adds what the index knows of file systems, and those that these roots and the files that were found are on. `roots` are all
+    /// of the index.
+    pub fn among(self, known: &[Drive], roots: &[PathBuf], found: &[FoundFile], system: &dyn FileSystem) -> Drives {
+        let places: Vec<PathBuf> = known.iter().map(|drive| drive.folder.path()).collect();
+        let places = roots.iter().chain(&places).map(PathBuf::as_path);
+        let mounted = Mounted::of(places, found, self.fixed.as_ref(), system);
+        Drives { known: known.to_vec(), mounted, ..self }
     }
 
     /// Whether the file system with the number `folder`, in `root`, may be another than before though its number is the same.
-    fn may_be_swapped(&self, folder: u64, root: &Path) -> bool {
+    pub fn may_be_swapped(&self, folder: u64, root: &Path) -> bool {
         self.fixed.as_ref().is_some_and(|fixed| !fixed.contains(&folder))
             && self.whole.iter().any(|whole| root.starts_with(whole))
     }
@@ -170,6 +207,8 @@ fn is_recognised(file: &FoundFile, known: &Stamp) -> bool {
 #[derive(Debug, Default)]
 pub(crate) struct Devices {
     seen: HashMap<u64, Seen>,
+    /// Numbers that the index has for what is on file systems that were known by their topmost folders.
+    identified: HashMap<u64, HashSet<u64>>,
 }
 
 /// What was found in folders with one device number.
@@ -197,9 +236,37 @@ impl Devices {
         seen.renumbered |= now.zip(before).is_some_and(|(now, before)| now != before);
     }
 
+    /// Learns which of the file systems that the index knows are there.
+    pub fn identify(&mut self, drives: &Drives) {
+        self.identified = identified(&drives.known, &drives.mounted);
+    }
+
+    /// Learns that a photo which was indexed with the number `indexed` is still there, in a folder with the number `folder`, though
+    /// its stamp was touched.
+    pub fn recognise(&mut self, indexed: u64, folder: u64) {
+        self.seen.entry(folder).or_default().recognised.insert(indexed);
+    }
+
+    /// The numbers that the index has for files that are as they were, in folders with the number `folder`.
+    pub fn recognised(&self, folder: u64) -> HashSet<u64> {
+        self.seen.get(&folder).map(|seen| seen.recognised.clone()).unwrap_or_default()
+    }
+
+    /// The present numbers of the files in folders with the number `folder`.
+    pub fn present(&self, folder: u64) -> HashSet<u64> {
+        self.seen.get(&folder).map(|seen| seen.present.clone()).unwrap_or_default()
+    }
+
+    fn is_identified(&self, indexed: u64, folder: u64) -> bool {
+        self.identified.get(&folder).is_some_and(|numbers| numbers.contains(&indexed))
+    }
+
     /// Whether what was indexed on the file system with the number `indexed` belongs in folders that have the number
     /// `folder` now.
     fn belongs(&self, indexed: u64, folder: u64) -> bool {
+        if self.is_identified(indexed, folder) {
+            return true;
+        }
         match self.seen.get(&folder) {
             None => indexed == folder,
             Some(seen) if seen.indexed.is_empty() => indexed == folder || seen.present.contains(&indexed),
@@ -208,9 +275,11 @@ impl Devices {
         }
     }
 
-    /// The same for a file system that may be swapped: something that was indexed with this number is there as it was.
-    fn is_recognised(&self, indexed: u64, folder: u64) -> bool {
-        self.seen.get(&folder).is_some_and(|seen| seen.recognised.contains(&indexed))
+    /// The same for a file system that may be swapped: something that was indexed with this number is there as it was, or its
+    /// topmost folder is.
+    pub fn is_recognised(&self, indexed: u64, folder: u64) -> bool {
+        self.is_identified(indexed, folder)
+            || self.seen.get(&folder).is_some_and(|seen| seen.recognised.contains(&indexed))
     }
 
     /// Whether a file that was found has this number now.
@@ -381,7 +450,7 @@ impl Departures<'_> {
 }
 
 /// Whether two stamps are those of one file that was renamed, or whose folder was. Device numbers may have changed.
-fn is_same_file(before: &Stamp, now: &Stamp) -> bool {
+pub(crate) fn is_same_file(before: &Stamp, now: &Stamp) -> bool {
     let number = |stamp: &Stamp| stamp.inode.map(|inode| inode.number).filter(|number| *number != 0);
     before.ctime_ns.is_some()
         && before.ctime_ns == now.ctime_ns

@@ -12,7 +12,7 @@ use std::thread;
 
 use clip_index::{Exclude, IndexWriter, Inode, Stamp};
 use clip_indexer::{Event, IndexOptions, Indexer, Report};
-use support::{BLUE, GREEN, Library, RED, counts};
+use support::{BLUE, GREEN, GREY, Library, RED, counts};
 
 /// Runs a test in a thread that alone sees what it mounts. Does nothing where that is not allowed.
 fn with_mounts(test: impl FnOnce() + Send) {
@@ -42,9 +42,11 @@ fn c_string(path: &Path) -> CString {
     CString::new(path.as_os_str().as_bytes()).unwrap()
 }
 
-/// Mounts an empty drive.
+/// Mounts an empty drive, which is made by that.
 fn mount(path: &Path) {
     fs::create_dir_all(path).unwrap();
+    // No two drives were made at the same time, and the system's clock for files ticks slowly.
+    thread::sleep(std::time::Duration::from_millis(20));
     let path = c_string(path);
     // SAFETY: the strings end with NUL and outlive the call, and the last argument may be null.
     let result = unsafe { libc::mount(c"none".as_ptr(), path.as_ptr(), c"tmpfs".as_ptr(), 0, std::ptr::null()) };
@@ -151,7 +153,7 @@ fn drives_that_are_swapped_cost_no_photos() {
                 assert_eq!(library.records().len(), 3 + others);
             }
             // A photo that is gone from the drive that is there is gone.
-            library.photo(format!("{folder}/a/grey.png"), support::GREY);
+            library.photo(format!("{folder}/a/grey.png"), GREY);
             assert_eq!((run().indexed, library.records().len()), (1, 4 + others));
             fs::remove_file(library.at(format!("{folder}/a/grey.png"))).unwrap();
             let report = run();
@@ -194,6 +196,11 @@ fn a_drive_that_comes_back_is_known_again() {
                     writer.touch(record.id, Stamp { inode, ..stamp }).unwrap();
                 }
             }
+            let mut drives = writer.drives().to_vec();
+            for number in drives.iter_mut().flat_map(|drive| &mut drive.numbers).filter(|number| **number == from) {
+                *number = to;
+            }
+            writer.set_drives(drives);
             writer.commit().unwrap();
         };
         renumber(&first, &second);
@@ -216,6 +223,186 @@ fn a_drive_that_comes_back_is_known_again() {
         let report = run();
         assert_eq!((report.unchanged, report.removed, report.unreachable[0].photos_kept), (1, 0, 1), "{report:?}");
         assert_eq!(library.encoder.embedded(), 3);
+    });
+}
+
+/// A drive of its own that was mounted all the time, and on which no photo is left as it was.
+#[test]
+fn a_photo_that_was_deleted_leaves_the_index_though_no_other_tells_that_its_drive_is_there() {
+    with_mounts(|| {
+        // The photos of an inbox, all replaced; the same in the mount point itself; all rewritten and one deleted; all with other
+        // rights and one deleted.
+        type Act = fn(&Library);
+        let cases: [(&str, Act, [u64; 6]); 4] = [
+            (
+                "nas/inbox",
+                |library| {
+                    fs::remove_dir_all(library.at("nas/inbox")).unwrap();
+                    library.photo("nas/inbox/new.png", GREY);
+                },
+                [1, 0, 0, 0, 2, 0],
+            ),
+            (
+                "nas",
+                |library| {
+                    for name in ["red", "green"] {
+                        fs::remove_file(library.at(format!("nas/{name}.png"))).unwrap();
+                    }
+                    library.photo("nas/new.png", GREY);
+                },
+                [1, 0, 0, 0, 2, 0],
+            ),
+            (
+                "nas",
+                |library| {
+                    library.photo("nas/red.png", GREY);
+                    fs::remove_file(library.at("nas/green.png")).unwrap();
+                },
+                [1, 0, 0, 0, 1, 0],
+            ),
+            (
+                "nas",
+                |library| {
+                    touch(&library.at("nas/red.png"));
+                    fs::remove_file(library.at("nas/green.png")).unwrap();
+                },
+                [0, 0, 1, 0, 1, 0],
+            ),
+        ];
+        for (number, (folder, act, expected)) in cases.into_iter().enumerate() {
+            // Where the index knows nothing of drives yet, contents that are the same tell as much.
+            for is_known in [true, false].into_iter().filter(|known| *known || number == 3) {
+                let library = Library::new();
+                mount(&library.at("nas"));
+                library.photo(format!("{folder}/red.png"), RED);
+                library.photo(format!("{folder}/green.png"), GREEN);
+                let run = || Indexer::new(&library.encoder, &library.index()).run(&[library.at(folder)]).unwrap();
+                run();
+                if !is_known {
+                    let mut writer = IndexWriter::open_or_create(library.index(), &support::model()).unwrap();
+                    writer.set_drives(Vec::new());
+                    writer.commit().unwrap();
+                }
+                act(&library);
+                let report = run();
+                assert_eq!(counts(&report), expected, "{number}: {report:?}");
+                assert!(report.unreachable.is_empty(), "{number}: {report:?}");
+                assert!(run().unreachable.is_empty(), "{number}");
+            }
+        }
+    });
+}
+
+/// Gives a file other rights, which changes its stamp.
+fn touch(path: &Path) {
+    thread::sleep(std::time::Duration::from_millis(20));
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+}
+
+/// A drive that is mounted in the place of another, both with their photos replaced in between: each keeps those of the other.
+#[test]
+fn a_drive_that_is_known_by_its_topmost_folder_does_not_speak_for_another() {
+    with_mounts(|| {
+        let library = Library::new();
+        let (drive, first, second) = (library.at("usb"), library.beside("first"), library.beside("second"));
+        mount(&first);
+        mount(&second);
+        fs::create_dir_all(&drive).unwrap();
+        let run = || Indexer::new(&library.encoder, &library.index()).run(std::slice::from_ref(&drive)).unwrap();
+        let kept = |report: &Report| report.unreachable.iter().map(|place| place.photos_kept).sum::<u64>();
+        bind(&first, &drive);
+        library.photo("usb/red.png", RED);
+        library.photo("usb/green.png", GREEN);
+        run();
+        unplug(&drive);
+        bind(&second, &drive);
+        library.photo("usb/blue.png", BLUE);
+        assert_eq!(kept(&run()), 2);
+        fs::remove_file(library.at("usb/blue.png")).unwrap();
+        library.photo("usb/grey.png", GREY);
+        let report = run();
+        assert_eq!((report.indexed, report.removed, kept(&report)), (1, 1, 2), "{report:?}");
+        unplug(&drive);
+        bind(&first, &drive);
+        for name in ["red", "green"] {
+            fs::remove_file(library.at(format!("usb/{name}.png"))).unwrap();
+        }
+        library.photo("usb/last.png", [1, 2, 3]);
+        let report = run();
+        assert_eq!((report.indexed, report.removed, kept(&report)), (1, 2, 1), "{report:?}");
+        assert_eq!(library.reader().drives().iter().filter(|known| known.folder.path() == drive).count(), 2);
+    });
+}
+
+/// Cards have folders of the same names. One that is empty on the card that is there says nothing about the other card's photos.
+#[test]
+fn an_empty_folder_of_another_drive_costs_no_photos_once_it_is_gone() {
+    with_mounts(|| {
+        let library = Library::new();
+        let drive = library.at("usb");
+        let run = || Indexer::new(&library.encoder, &library.index()).run(std::slice::from_ref(&drive)).unwrap();
+        mount(&drive);
+        library.photo("usb/DCIM/red.png", RED);
+        run();
+        unplug(&drive);
+        mount(&drive);
+        fs::create_dir(library.at("usb/DCIM")).unwrap();
+        library.photo("usb/other/blue.png", BLUE);
+        let report = run();
+        assert_eq!((report.indexed, report.unreachable[0].photos_kept), (1, 1), "{report:?}");
+        fs::remove_dir(library.at("usb/DCIM")).unwrap();
+        for _ in 0..2 {
+            let report = run();
+            assert_eq!((report.unchanged, report.removed, report.unreachable[0].photos_kept), (1, 0, 1), "{report:?}");
+        }
+    });
+}
+
+/// An indexed folder without photos, on a drive that is away, is not one that was deleted.
+#[test]
+fn a_folder_without_photos_stays_indexed_while_its_drive_is_away() {
+    with_mounts(|| {
+        for entries in [&[][..], &["not mounted.txt", "other/letter.txt", "list.txt"]] {
+            let library = Library::new();
+            let (disk, hold) = (library.at("disk"), library.beside("hold"));
+            mount(&hold);
+            fs::create_dir_all(&disk).unwrap();
+            bind(&hold, &disk);
+            library.photo("disk/in/red.png", RED);
+            fs::create_dir(library.at("disk/sorted")).unwrap();
+            let run =
+                |roots: &[std::path::PathBuf]| Indexer::new(&library.encoder, &library.index()).run(roots).unwrap();
+            run(&[library.at("disk/in"), library.at("disk/sorted")]);
+            fs::rename(library.at("disk/in/red.png"), library.at("disk/sorted/red.png")).unwrap();
+            fs::remove_dir(library.at("disk/in")).unwrap();
+            unplug(&disk);
+            for entry in entries {
+                fs::create_dir_all(disk.join(entry).parent().unwrap()).unwrap();
+                fs::write(disk.join(entry), "x").unwrap();
+            }
+            let report = run(&[]);
+            assert!(report.forgotten.is_empty(), "{report:?}");
+            let places =
+                report.unreachable.iter().map(|place| (place.path.clone(), place.photos_kept)).collect::<Vec<_>>();
+            assert_eq!(places, [(library.at("disk/in"), 1), (library.at("disk/sorted"), 0)]);
+            assert_eq!(library.reader().roots(), [library.at("disk/in"), library.at("disk/sorted")]);
+            bind(&hold, &disk);
+            let report = run(&[]);
+            assert_eq!((report.moved, report.unreachable.len()), (1, 0), "{report:?}");
+            assert_eq!(library.reader().roots(), [library.at("disk/sorted")]);
+            // And one that was deleted while its drive is there is forgotten, though nothing else is on that.
+            fs::remove_file(library.at("disk/sorted/red.png")).unwrap();
+            let other = library.at("other");
+            library.photo("other/green.png", GREEN);
+            assert_eq!(run(&[other.clone(), library.at("disk/sorted")]).unreachable[0].photos_kept, 1);
+            fs::write(library.at("disk/sorted/x.txt"), "x").unwrap();
+            fs::write(library.at("disk/sorted/y.txt"), "y").unwrap();
+            assert_eq!(run(&[]).removed, 1);
+            fs::remove_dir_all(library.at("disk/sorted")).unwrap();
+            let report = run(&[]);
+            assert_eq!((report.forgotten.len(), report.unreachable.len()), (1, 0), "{report:?}");
+            assert_eq!(library.reader().roots(), [other]);
+        }
     });
 }
 

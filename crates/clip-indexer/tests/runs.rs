@@ -430,6 +430,21 @@ fn what_remains_of_one_folder_is_not_forgotten_with_another() {
 }
 
 #[test]
+fn the_folders_are_remembered_before_the_first_photo_is_committed() {
+    let library = three();
+    let roots = std::sync::Mutex::new(Vec::new());
+    let listen = |event: Event<'_>| {
+        if let Event::Photo { .. } = event {
+            // What is left if the program is killed here.
+            let reader = library.reader();
+            roots.lock().unwrap().push((reader.roots(), library.records().len(), reader.remaining()));
+        }
+    };
+    Indexer::new(&library.encoder, &library.index()).progress(&listen).run(&[library.root()]).unwrap();
+    assert_eq!(roots.into_inner().unwrap()[0], (vec![library.root()], 0, 3));
+}
+
+#[test]
 fn a_cancelled_run_removes_nothing() {
     let library = three();
     library.run();

@@ -78,7 +78,8 @@ fn place_among(
 #[test]
 fn a_drive_that_was_swapped_for_another_with_its_number() {
     let system = MadeUp::new(&[("/photos", MAIN), ("/photos/usb", 5)]);
-    let drives = |fixed| Drives { fixed: Some(HashSet::from([fixed])), whole: vec!["/photos".into()] };
+    let drives =
+        |fixed| Drives { fixed: Some(HashSet::from([fixed])), whole: vec!["/photos".into()], ..Drives::default() };
     let place = |fixed, found: &[_]| place_among(&drives(fixed), &system, "/photos/usb/1", 5, found);
     let other = ("/photos/usb/2", None, 5);
     assert_eq!(place(MAIN, &[other]), Some(Place::OtherDevice(5)));

@@ -56,6 +56,18 @@ fn with_bad(files: &[(&str, &str)]) -> Library {
 }
 
 #[test]
+fn bad_files_of_a_folder_that_was_renamed_are_no_news() {
+    let library = with_bad(&[("text.jpg", "no photo"), ("a/cut.png", "\u{89}PNG\r\n\u{1a}\n")]);
+    assert_eq!(run(&library).0.skipped.len(), 2);
+    let renamed = library.beside("renamed");
+    fs::rename(library.root(), &renamed).unwrap();
+    let index = library.index();
+    let report = Indexer::new(&library.encoder, &index).run(std::slice::from_ref(&renamed)).unwrap();
+    assert_eq!((report.skipped.len(), report.skipped_before.len(), report.moved_roots.len()), (0, 2, 1), "{report:?}");
+    assert!(library.reader().bad_files().unwrap().iter().all(|file| file.path.starts_with(&renamed)));
+}
+
+#[test]
 fn a_bad_file_is_told_of_once_and_not_read_again() {
     let library = with_bad(&[("text.jpg", "no photo"), ("empty.jpg", ""), ("cut.png", "\u{89}PNG\r\n\u{1a}\n")]);
     expect(&library, &["cut.png", "empty.jpg", "text.jpg"], &[], 6);
