@@ -15,8 +15,10 @@ const SCAN_BYTE: f64 = 0.031;
 const FOLLOW_ROW: f64 = 75.0;
 /// Nanoseconds for each row of a scan of all rows with a filter, besides its bytes.
 const SCAN_FILTER: f64 = 5.0;
-/// Nanoseconds for each candidate that a walk through the graph keeps: its edges, and the rows at their other ends.
-const WALK_CANDIDATE: f64 = 950.0;
+/// Nanoseconds for each candidate that a walk through the graph keeps, its edges and the rows at their other ends: in a graph of
+/// 100,000 nodes or fewer, and how that grows with more, which are less often in the processor's caches.
+const WALK_CANDIDATE: f64 = 600.0;
+const WALK_GROWTH: f64 = 0.22;
 /// Nanoseconds for each page that is read out of order from a disk with heads, or over a network.
 const SLOW_PAGE: f64 = 5e6;
 /// Nanoseconds for each byte that is read in order from such a place.
@@ -231,7 +233,8 @@ fn walk(sizes: &Sizes, in_graph: u64, effort: usize, slow: bool) -> f64 {
     // Where few pass, as many more have to be walked through until enough are found that do.
     let share = passing.map_or(1.0, |passing| (passing as f64 / items.max(1) as f64).clamp(1e-9, 1.0));
     let candidates = (effort as f64 / share).min(in_graph as f64);
-    let time = candidates * WALK_CANDIDATE + scan_all(items.saturating_sub(in_graph), code_bytes);
+    let candidate = WALK_CANDIDATE * (in_graph as f64 / 1e5).max(1.0).powf(WALK_GROWTH);
+    let time = candidates * candidate + scan_all(items.saturating_sub(in_graph), code_bytes);
     if slow { time + candidates * PAGES_PER_CANDIDATE * SLOW_PAGE } else { time }
 }
 
@@ -278,6 +281,16 @@ mod tests {
             assert_eq!(auto(Sizes { passing: Some(passing), ..LARGE }).0, method, "{passing}");
         }
         assert!(follows_filter(1_000_000, 10_000, 384) && !follows_filter(1_000_000, 500_000, 384));
+    }
+
+    #[test]
+    fn a_filter_that_keeps_half_is_walked_with_from_a_few_thousand_items_on() {
+        let half = |items: u64| Sizes { items, in_graph: Some(items), passing: Some(items / 2), ..LARGE };
+        assert_eq!(auto(half(20_000)).0, graph(20_000));
+        assert_eq!(auto(half(100_000)).0, graph(100_000));
+        assert_eq!(auto(half(5_000)).0, Method::Scan);
+        let tenth = Sizes { passing: Some(2_000), ..half(20_000) };
+        assert_eq!(auto(tenth).0, Method::Scan);
     }
 
     #[test]

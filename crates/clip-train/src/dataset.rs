@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use clip_files::system_error;
 use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
@@ -196,11 +197,24 @@ fn read_pairs(path: &Path, columns: &[&'static str]) -> Result<Pairs, TrainError
     table(clip_files::regular::open(path).map_err(TrainError::reading(path))?, path, columns)
 }
 
+/// What is wrong with a CSV file, in one line and plain words.
+pub fn fault_of_csv(error: &csv::Error) -> String {
+    let line = |pos: &Option<csv::Position>| pos.as_ref().map_or(String::new(), |pos| format!("line {}: ", pos.line()));
+    match error.kind() {
+        csv::ErrorKind::Io(error) => system_error::describe(error),
+        csv::ErrorKind::Utf8 { pos, .. } => format!("{}expected text in UTF-8", line(pos)),
+        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
+            format!("{}expected as many fields as the header has, {expected_len}, found {len}", line(pos))
+        }
+        _ => error.to_string(),
+    }
+}
+
 /// As [`read_pairs`], for what stands in the file at `path`.
 pub fn table(csv: impl Read, path: &Path, columns: &[&'static str]) -> Result<Pairs, TrainError> {
     let fail = |reason: String| TrainError::Data { path: path.to_owned(), reason };
     let mut reader = csv::Reader::from_reader(csv);
-    let header = reader.headers().map_err(|error| fail(error.to_string()))?.clone();
+    let header = reader.headers().map_err(|error| fail(fault_of_csv(&error)))?.clone();
     let position = |name: &str| header.iter().position(|field| field.trim_start_matches('\u{feff}').trim() == name);
     let image = position("image")
         .ok_or_else(|| fail(format!("expected a column named image, found {:?}", header.iter().collect::<Vec<_>>())))?;
@@ -209,7 +223,7 @@ pub fn table(csv: impl Read, path: &Path, columns: &[&'static str]) -> Result<Pa
     })?;
     let mut pairs = Vec::new();
     for record in reader.records() {
-        let record = record.map_err(|error| fail(error.to_string()))?;
+        let record = record.map_err(|error| fail(fault_of_csv(&error)))?;
         let field = |at: usize| record.get(at).unwrap_or_default().to_owned();
         pairs.push((field(image), field(text)));
     }

@@ -52,6 +52,7 @@ mod trainer;
 mod views;
 
 pub use clip_progress::{Progress, Silent};
+pub use dataset::fault_of_csv;
 pub use error::{Remedy, TrainError};
 pub use progress::Event;
 pub use session::Decode;

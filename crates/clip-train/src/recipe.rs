@@ -233,6 +233,16 @@ fn one_usize() -> usize {
     1
 }
 
+/// What is wrong with a text that is no recipe, in one line.
+fn told(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message().trim().replace("unknown variant", "unknown value").replace('\n', ", ");
+    let before = error.span().and_then(|span| text.get(..span.start));
+    match before {
+        Some(before) => format!("line {}: {message}", before.matches('\n').count() + 1),
+        None => message,
+    }
+}
+
 impl Recipe {
     /// Reads and checks a recipe; its paths come back resolved against the file's folder.
     ///
@@ -264,7 +274,7 @@ impl Recipe {
             };
             TrainError::Recipe { path: path.to_owned(), reason }
         };
-        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| fail(vec![error.to_string()]))?;
+        let table: toml::Table = text.parse().map_err(|error| fail(vec![told(text, &error)]))?;
         let fields::Problems { fields: mut problems, types } = fields::problems(&table);
         match toml::from_str::<Self>(text) {
             Ok(recipe) => {
@@ -272,13 +282,10 @@ impl Recipe {
                 if problems.is_empty() { Ok(recipe) } else { Err(fail(problems)) }
             }
             Err(error) => {
-                // serde tells the first problem, and where it is. Of several, all are told.
-                let of_fields =
-                    ["missing field", "unknown field"].iter().any(|start| error.message().starts_with(start));
-                match (of_fields, types.len()) {
-                    (true, _) if !problems.is_empty() => problems.extend(types),
-                    (false, 2..) => problems.extend(types),
-                    _ => problems.push(error.to_string()),
+                // serde tells the first problem only, in the words of Rust.
+                problems.extend(types);
+                if problems.is_empty() {
+                    problems.push(told(text, &error));
                 }
                 Err(fail(problems))
             }
@@ -417,7 +424,12 @@ impl Group {
     /// The group's expression, anchored at the start of a name.
     pub fn pattern(&self) -> Result<regex::Regex, String> {
         regex::Regex::new(&format!("^(?:{})", self.tensors))
-            .map_err(|error| format!("{:?} is not a regular expression: {error}", self.tensors))
+            // The library's other lines draw the place.
+            .map_err(|error| {
+                let text = error.to_string();
+                let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                format!("{:?} is not a regular expression: {reason}", self.tensors)
+            })
     }
 }
 

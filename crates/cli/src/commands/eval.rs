@@ -10,6 +10,7 @@ use clip_classify::retrieval::{self, Recall, Retrieval};
 use clip_files::regular;
 use clip_search::refining::{Captioned, LEAST_CAPTIONS, LEAST_PHOTOS, Quality, TooFew, Trial};
 use clip_search::{Bank, Hubness, IndexReader, LibrarySearcher, Model, ModelSource, Pixels, RefineOutcome, Towers};
+use clip_train::fault_of_csv;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -255,7 +256,8 @@ impl CaptionedSet {
         let at = || escaped(csv);
         let file = regular::open(csv).with_context(|| format!("cannot read the captions in {}", at()))?;
         let mut reader = csv::Reader::from_reader(file);
-        let header = reader.headers().with_context(|| format!("cannot read the header of {}", at()))?;
+        let fault = |error| anyhow!("cannot read the captions in {}: {}", at(), fault_of_csv(&error));
+        let header = reader.headers().map_err(fault)?;
         let column = |name: &str| {
             header.iter().position(|field| field.trim_start_matches('\u{feff}') == name).ok_or_else(|| {
                 let found = header.iter().collect::<Vec<_>>().join("`, `");
@@ -270,7 +272,7 @@ impl CaptionedSet {
         let mut set = Self::default();
         let mut known: HashMap<String, usize> = HashMap::new();
         for record in reader.records() {
-            let record = record.with_context(|| format!("cannot read the captions in {}", at()))?;
+            let record = record.map_err(fault)?;
             let (image, caption) = (&record[image_column], &record[caption_column]);
             let image = *known.entry(image.to_owned()).or_insert_with(|| {
                 set.images.push(folder.join(image));
