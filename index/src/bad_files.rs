@@ -13,7 +13,8 @@ use crate::fields::{self, Fields, tag};
 use crate::frame::{self, Frame, HEADER, Header, align};
 use crate::manifest::BadFilesEntry;
 
-pub(crate) const KIND: frame::Kind = frame::Kind { magic: *b"clipbad\0", version: 1, name: "list of bad files" };
+pub(crate) const KIND: frame::Kind =
+    frame::Kind { magic: *b"clipbad\0", version: 1, name: "list of bad files", is_cache: true };
 /// Where the header has the number of entries and the bytes of all together.
 const COUNT_AT: usize = 12;
 const BYTES_AT: usize = 20;

@@ -153,7 +153,9 @@ impl Manifest {
     }
 
     pub(crate) fn decode(bytes: &[u8], path: &Path) -> Result<Manifest, IndexError> {
-        let (manifest, version) = checked_json::decode(KIND, VERSION, bytes, path)?;
+        let (document, version) = checked_json::document(KIND, VERSION, bytes, path)?;
+        let manifest: Manifest =
+            serde_json::from_slice(document).map_err(|error| checked_json::invalid(path, &error))?;
         let manifest = Manifest { version, ..manifest };
         if manifest.model.dimension == 0 {
             return Err(IndexError::corrupt(path, "the dimension is 0"));
@@ -288,7 +290,8 @@ mod tests {
             let bytes = manifest.encode();
             let mut flipped = bytes.clone();
             flipped[at.index(bytes.len())] ^= 1 << bit;
-            prop_assert!(Manifest::decode(&flipped, Path::new("f")).is_err());
+            let found = Manifest::decode(&flipped, Path::new("f"));
+            prop_assert!(matches!(found, Err(IndexError::Corrupt { .. })), "{found:?}");
             prop_assert!(Manifest::decode(&bytes[..cut.index(bytes.len())], Path::new("f")).is_err());
         }
     }

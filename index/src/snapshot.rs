@@ -367,8 +367,12 @@ pub(crate) fn open_records(layout: &Layout, entry: &RecordsEntry) -> Result<Reco
 
 pub(crate) fn read_deleted(path: &Path, crc32: u32) -> Result<RoaringTreemap, IndexError> {
     let bytes = read_file(path)?;
-    let ids = id_set::decode(&bytes, path)?;
-    if crc32fast::hash(&bytes) != crc32 { Err(not_the_named_file(path)) } else { Ok(ids) }
+    let is_named = crc32fast::hash(&bytes) == crc32;
+    match id_set::decode(&bytes, path) {
+        // Its own checksum leaves out the version, which is therefore believed only of the file that the manifest names.
+        Ok(_) | Err(IndexError::NewerFormat { .. }) if !is_named => Err(not_the_named_file(path)),
+        result => result,
+    }
 }
 
 fn not_the_named_file(path: &Path) -> IndexError {

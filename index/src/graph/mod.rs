@@ -353,7 +353,7 @@ pub(crate) fn open_file(layout: &Layout, entry: &GraphEntry) -> Result<GraphFile
 
 fn unusable(layout: &Layout, error: IndexError) -> IndexError {
     match error {
-        error @ (IndexError::Graph { .. } | IndexError::NewerFormat { .. }) => error,
+        error @ IndexError::Graph { .. } => error,
         // It may be whole: the system did not let us look.
         error @ IndexError::Io { .. } if !error.is_missing_file() && !error.is_unreadable_file() => error,
         other => IndexError::Graph { dir: layout.graphs(), reason: other.to_string() },

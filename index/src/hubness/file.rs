@@ -12,7 +12,8 @@ use crate::layout::Layout;
 use crate::manifest::HubnessEntry;
 use crate::segment::Segment;
 
-pub(crate) const KIND: frame::Kind = frame::Kind { magic: *b"cliphub\0", version: 1, name: "file of hubness" };
+pub(crate) const KIND: frame::Kind =
+    frame::Kind { magic: *b"cliphub\0", version: 1, name: "file of hubness", is_cache: true };
 const COUNT_AT: usize = 16;
 
 /// A mapped file. Its numbers may be any where the file is damaged.

@@ -264,9 +264,7 @@ fn vectors_that_do_not_fit_are_refused() {
 fn a_newer_manifest_is_refused_with_both_versions() {
     let dir = tempfile::tempdir().unwrap();
     drop(IndexWriter::open_or_create(dir.path(), &model(4)).unwrap());
-    let manifest = dir.path().join("manifest.json");
-    let text = fs::read_to_string(&manifest).unwrap();
-    fs::write(&manifest, text.replacen("\"version\":2", "\"version\":12", 1)).unwrap();
+    write_manifest(dir.path(), 12, None, &manifest_of(dir.path()));
     for error in [
         IndexReader::open(dir.path()).unwrap_err(),
         IndexWriter::open_or_create(dir.path(), &model(4)).unwrap_err(),
