@@ -355,6 +355,40 @@ fn files_of_a_newer_version_are_told_from_damaged_ones() {
     }
 }
 
+/// Each kind of file of the word index is named where it is damaged or missing, and made again by the next writer.
+#[test]
+fn damaged_words_are_named_and_made_again() {
+    let good = tempfile::tempdir().unwrap();
+    build(good.path());
+    let content = read(good.path()).unwrap();
+    let mut kinds = std::collections::BTreeSet::new();
+    for file in files(&good.path().join("words")) {
+        let name = file.strip_prefix(good.path()).unwrap();
+        kinds.insert(name.extension().unwrap().to_str().unwrap().to_owned());
+        let bytes = fs::read(&file).unwrap();
+        let mut flipped = bytes.clone();
+        flipped[bytes.len() / 3] ^= 1;
+        for damage in [None, Some(flipped), Some(Vec::new()), Some(bytes[..bytes.len() - 1].to_vec())] {
+            let dir = with_other_file(good.path(), name, damage.as_deref().unwrap_or_default());
+            if damage.is_none() {
+                fs::remove_file(dir.path().join(name)).unwrap();
+            }
+            let case = format!("{}, {:?}", name.display(), damage.map(|bytes| bytes.len()));
+            let report = verify(dir.path()).unwrap();
+            let named: Vec<&PathBuf> = report.problems.iter().map(|problem| &problem.path).collect();
+            assert_eq!(named, [&dir.path().join(name)], "{case}: {report:?}");
+            drop(IndexWriter::open_or_create(dir.path(), &model(DIMENSION)).unwrap());
+            let report = verify(dir.path()).unwrap();
+            assert!(report.is_clean(), "{case}: {report:?}");
+            // The frequencies of words are others without those of removed photos.
+            assert_eq!(read(dir.path()).unwrap().words.len(), content.words.len(), "{case}");
+        }
+    }
+    for kind in ["idx", "pos", "term", "store", "fast", "fieldnorm", "del"] {
+        assert!(kinds.contains(kind), "{kinds:?}");
+    }
+}
+
 /// The graph is a cache: damage to it costs no more than its being built again.
 #[test]
 fn a_damaged_graph_is_built_again() {
