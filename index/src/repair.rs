@@ -97,7 +97,7 @@ pub fn repair(
     match CommitPoint::read(&layout) {
         Ok(CommitPoint::Version2(_)) => {}
         Ok(CommitPoint::Version1(_)) => {
-            let model = Snapshot::open(&layout)?.manifest().model.clone();
+            let model = Snapshot::open(&layout)?.manifest().model.id.clone();
             IndexWriter::open_or_create(dir.as_ref(), &model)?.close()?;
         }
         Err(error) => return Err(lost::explained(&layout, error)),

@@ -12,7 +12,7 @@ use crate::error::IndexError;
 use crate::hubness::{self, HubnessFile};
 use crate::id_set;
 use crate::layout::Layout;
-use crate::manifest::{Manifest, RecordsEntry, SegmentEntry};
+use crate::manifest::{Manifest, RecordsEntry, SegmentEntry, Unknown};
 use crate::records::{RecordFile, Records};
 use crate::segment::{RowRef, Segment};
 use crate::unit;
@@ -103,6 +103,7 @@ impl Snapshot {
             file: entry.file,
             rows: entry.rows,
             header_crc32: entry.header_crc32,
+            unknown: Unknown::new(),
         };
         manifest.segments = old.segments.into_iter().map(entry).collect();
         let segments = open_segments(open, layout, &manifest.segments)?;
