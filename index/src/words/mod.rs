@@ -336,6 +336,19 @@ pub(crate) fn open_checked(
     Ok(searcher)
 }
 
+/// The items of all assets that a word index has, which are those that were not removed. Of its files, those that tell must be
+/// whole.
+///
+/// # Errors
+/// [`IndexError::Metadata`] if they are not, or an earlier version has made them, [`IndexError::Io`] if the system refuses
+/// something.
+pub(crate) fn live_items(files: &ReadDirectory) -> Result<RoaringTreemap, IndexError> {
+    guard(files.root(), || {
+        let searcher = open_checked(files, &schema().0, |part| ["fast", "del"].contains(&part))?;
+        Ok(Items::of(&searcher)?.of_all(&searcher))
+    })
+}
+
 /// The files of a word index that are damaged or missing, and what is wrong with them.
 ///
 /// # Errors
