@@ -11,9 +11,10 @@ use crate::asset::{Stamp, stored_path};
 use crate::error::IndexError;
 use crate::fields::{self, Fields, tag};
 use crate::frame::{self, Frame, HEADER, Header, align};
-use crate::manifest::BadFilesEntry;
+use crate::manifest::{BadFilesEntry, Unknown};
 
-pub(crate) const KIND: frame::Kind = frame::Kind { magic: *b"clipbad\0", version: 1, name: "list of bad files" };
+pub(crate) const KIND: frame::Kind =
+    frame::Kind { magic: *b"clipbad\0", version: 1, name: "list of bad files", is_cache: true };
 /// Where the header has the number of entries and the bytes of all together.
 const COUNT_AT: usize = 12;
 const BYTES_AT: usize = 20;
@@ -57,7 +58,7 @@ pub(crate) fn write(path: &Path, number: u64, files: &BadFiles) -> Result<BadFil
     header.set_u64(BYTES_AT, bytes.len() as u64);
     frame::write(path, &KIND, header, |out| out.write_all(&bytes))?;
     let header_crc32 = open(path)?.content_crc();
-    Ok(BadFilesEntry { file: number, header_crc32, files: count })
+    Ok(BadFilesEntry { file: number, header_crc32, files: count, unknown: Unknown::new() })
 }
 
 /// Reads the list that the manifest names, and compares its checksums.

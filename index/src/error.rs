@@ -274,6 +274,16 @@ impl IndexError {
         matches!(self, IndexError::Io { action, source, .. } if is_reading(action) && system_error::says_unreadable(source))
     }
 
+    /// True if this keeps nobody from a rebuild, which puts a new index in the place of the one that the error is about: what is
+    /// damaged goes, and so do vectors and records of a newer version, as long as the manifest is none of a newer version.
+    pub fn may_be_rebuilt(&self) -> bool {
+        match self {
+            IndexError::Corrupt { .. } | IndexError::Metadata { .. } | IndexError::Graph { .. } => true,
+            IndexError::NewerFormat { path, .. } => !layout::is_commit_point(path),
+            _ => self.is_unreadable_file(),
+        }
+    }
+
     /// True where a file that should be there is missing: to a reader that may mean that a writer has just replaced it.
     pub(crate) fn is_missing_file(&self) -> bool {
         matches!(self, IndexError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)

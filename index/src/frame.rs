@@ -28,6 +28,9 @@ pub(crate) struct Kind {
     pub(crate) version: u32,
     /// As in "it does not start with the magic number of a vector file".
     pub(crate) name: &'static str,
+    /// What is in such a file can be made again, so that one of a newer version is as good as a damaged one: it keeps nobody from
+    /// the rest of the index.
+    pub(crate) is_cache: bool,
 }
 
 /// The first 64 bytes: magic, version, checksums, and in between what the kind of file puts there: bytes 12 to 27 and 32
@@ -80,11 +83,17 @@ impl Header {
             ));
         }
         let version = header.u32(VERSION_AT);
-        if version > kind.version {
-            return Err(IndexError::NewerFormat { path: path.to_path_buf(), found: version, supported: kind.version });
-        }
+        // First of all: a flipped bit in the version must not pass for the work of a newer program, which nobody would repair.
         if version == 0 || header.u32(HEADER_CRC_AT) != crc32fast::hash(&bytes[..HEADER_CRC_AT]) {
             return Err(IndexError::corrupt(path, "the header's checksum does not match"));
+        }
+        let supported = kind.version;
+        if version > supported && kind.is_cache {
+            let reason = format!("it has format version {version}, but this program reads up to version {supported}");
+            return Err(IndexError::corrupt(path, reason));
+        }
+        if version > supported {
+            return Err(IndexError::NewerFormat { path: path.to_path_buf(), found: version, supported });
         }
         Ok(header)
     }
@@ -293,7 +302,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const KIND: Kind = Kind { magic: *b"example\0", version: 3, name: "file of the tests" };
+    const KIND: Kind = Kind { magic: *b"example\0", version: 3, name: "file of the tests", is_cache: false };
 
     fn extent(header: &Header) -> Option<usize> {
         align(HEADER.checked_add(usize::try_from(header.u64(16)).ok()?)?)
@@ -382,6 +391,9 @@ mod tests {
         write(&path, &Kind { version: 9, ..KIND }, Header::new(), |_| Ok(())).unwrap();
         let error = Frame::open(&path, &KIND, |_| Some(HEADER)).unwrap_err();
         assert!(matches!(error, IndexError::NewerFormat { found: 9, supported: 3, .. }), "{error}");
+        let error = Frame::open(&path, &Kind { is_cache: true, ..KIND }, |_| Some(HEADER)).unwrap_err();
+        assert!(matches!(error, IndexError::Corrupt { .. }), "{error}");
+        assert!(error.to_string().contains("version 9") && error.to_string().contains("version 3"), "{error}");
         let error = Frame::open(&path, &Kind { magic: *b"another\0", ..KIND }, |_| Some(HEADER)).unwrap_err();
         assert!(error.to_string().contains("does not start with"), "{error}");
     }
@@ -397,13 +409,15 @@ mod tests {
             let mut flipped = bytes.clone();
             flipped[at] ^= 1 << bit;
             std::fs::write(&path, &flipped).unwrap();
-            prop_assert!(Frame::open(&path, &KIND, extent).is_err());
+            // In the version as well: nothing of it is taken for the work of a newer program.
+            let is_damage = || matches!(Frame::open(&path, &KIND, extent), Err(IndexError::Corrupt { .. }));
+            prop_assert!(is_damage());
             if cut < bytes.len() {
                 std::fs::write(&path, &bytes[..cut]).unwrap();
-                prop_assert!(Frame::open(&path, &KIND, extent).is_err());
+                prop_assert!(is_damage());
             }
             std::fs::write(&path, [&bytes[..], &[0]].concat()).unwrap();
-            prop_assert!(Frame::open(&path, &KIND, extent).is_err());
+            prop_assert!(is_damage());
         }
     }
 }

@@ -35,11 +35,11 @@ pub(crate) fn decode(bytes: &[u8], path: &Path) -> Result<RoaringTreemap, IndexE
     }
     let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
     let version = word(8);
-    if version > VERSION {
-        return Err(IndexError::NewerFormat { path: path.to_path_buf(), found: version, supported: VERSION });
-    }
     if version == 0 || word(12) != crc32fast::hash(&bytes[BODY..]) {
         return Err(corrupt("the checksum does not match"));
+    }
+    if version > VERSION {
+        return Err(IndexError::NewerFormat { path: path.to_path_buf(), found: version, supported: VERSION });
     }
     let (count, mut set) = bytes[BODY..].split_at(8);
     let ids = RoaringTreemap::deserialize_from(&mut set)

@@ -1,9 +1,12 @@
 //! The manifest, `manifest.json`: which files make up the committed generation. Replacing it is what commits.
 
+use std::ops::Deref;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::checked_json;
 use crate::drives::{Drive, Drives};
@@ -27,7 +30,7 @@ pub(crate) struct Manifest {
     pub(crate) generation: u64,
     /// Seconds since 1970.
     pub(crate) committed_at: i64,
-    pub(crate) model: ModelId,
+    pub(crate) model: ModelEntry,
     #[serde(default)]
     pub(crate) origin: Option<ModelOrigin>,
     /// The next item's id. Never falls, so that ids are never used twice.
@@ -71,7 +74,27 @@ pub(crate) struct Manifest {
     pub(crate) drives: Option<Drives>,
     /// What later versions add. A writer keeps it.
     #[serde(flatten)]
-    pub(crate) unknown: serde_json::Map<String, serde_json::Value>,
+    pub(crate) unknown: Unknown,
+}
+
+/// What later versions add to an object. It is kept as long as the object is.
+pub(crate) type Unknown = serde_json::Map<String, Value>;
+
+/// The model, as the manifest has it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ModelEntry {
+    #[serde(flatten)]
+    pub(crate) id: ModelId,
+    #[serde(flatten)]
+    pub(crate) unknown: Unknown,
+}
+
+impl Deref for ModelEntry {
+    type Target = ModelId;
+
+    fn deref(&self) -> &ModelId {
+        &self.id
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,12 +103,16 @@ pub(crate) struct SegmentEntry {
     pub(crate) rows: u64,
     /// CRC-32 of the file's header, which holds the checksums of the rest.
     pub(crate) header_crc32: u32,
+    #[serde(flatten)]
+    pub(crate) unknown: Unknown,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RecordsEntry {
     pub(crate) file: u64,
     pub(crate) header_crc32: u32,
+    #[serde(flatten)]
+    pub(crate) unknown: Unknown,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -93,6 +120,8 @@ pub(crate) struct DeletedEntry {
     pub(crate) file: u64,
     /// CRC-32 of the whole file.
     pub(crate) crc32: u32,
+    #[serde(flatten)]
+    pub(crate) unknown: Unknown,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -100,6 +129,8 @@ pub(crate) struct GraphEntry {
     pub(crate) file: u64,
     /// CRC-32 of the graph's header, which holds the checksums of the rest.
     pub(crate) header_crc32: u32,
+    #[serde(flatten)]
+    pub(crate) unknown: Unknown,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -111,6 +142,8 @@ pub(crate) struct HubnessEntry {
     pub(crate) header_crc32: u32,
     /// The name of the bank of texts that it was measured with.
     pub(crate) bank: String,
+    #[serde(flatten)]
+    pub(crate) unknown: Unknown,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -120,6 +153,8 @@ pub(crate) struct BadFilesEntry {
     pub(crate) header_crc32: u32,
     /// How many files the list has.
     pub(crate) files: u64,
+    #[serde(flatten)]
+    pub(crate) unknown: Unknown,
 }
 
 impl Manifest {
@@ -129,7 +164,7 @@ impl Manifest {
             version: VERSION,
             generation: 0,
             committed_at: now(),
-            model: model.clone(),
+            model: ModelEntry { id: model.clone(), unknown: Unknown::new() },
             origin: None,
             next_id,
             next_file,
@@ -148,7 +183,7 @@ impl Manifest {
             alignment: None,
             text_languages: None,
             drives: None,
-            unknown: serde_json::Map::new(),
+            unknown: Unknown::new(),
         }
     }
 
@@ -158,15 +193,24 @@ impl Manifest {
     }
 
     pub(crate) fn decode(bytes: &[u8], path: &Path) -> Result<Manifest, IndexError> {
-        let (manifest, version) = checked_json::decode(KIND, VERSION, bytes, path)?;
-        let manifest = Manifest { version, ..manifest };
-        if manifest.model.dimension == 0 {
+        let (document, version) = checked_json::document(KIND, VERSION, bytes, path)?;
+        let checked = || {
+            let manifest = if version > VERSION { read_newer(document) } else { serde_json::from_slice(document) };
+            let manifest = manifest.map_err(|error| checked_json::invalid(path, &error))?;
+            Manifest { version, ..manifest }.checked(path)
+        };
+        // It is not for this version to call damaged what it does not understand.
+        checked().map_err(|error| if version > VERSION { newer(version, path) } else { error })
+    }
+
+    fn checked(self, path: &Path) -> Result<Manifest, IndexError> {
+        if self.model.dimension == 0 {
             return Err(IndexError::corrupt(path, "the dimension is 0"));
         }
-        if manifest.generation.max(manifest.next_id).max(manifest.next_file) > GREATEST {
+        if self.generation.max(self.next_id).max(self.next_file) > GREATEST {
             return Err(IndexError::corrupt(path, "a generation, id or file number is out of range"));
         }
-        Ok(manifest)
+        Ok(self)
     }
 
     /// Refuses to be written over by this version of the program, if a newer one has written it.
@@ -174,7 +218,7 @@ impl Manifest {
         if self.version <= VERSION {
             return Ok(());
         }
-        Err(IndexError::NewerFormat { path: path.to_path_buf(), found: self.version, supported: VERSION })
+        Err(newer(self.version, path))
     }
 
     /// The file systems that the roots are on; none if what it says of them is about another generation.
@@ -195,6 +239,31 @@ impl Manifest {
         let hubness = self.hubness.iter().map(|entry| entry.file);
         segments.chain(records).chain(others).chain(self.bad_files.iter().map(|entry| entry.file)).chain(hubness)
     }
+}
+
+fn newer(found: u32, path: &Path) -> IndexError {
+    IndexError::NewerFormat { path: path.to_path_buf(), found, supported: VERSION }
+}
+
+/// Reads a manifest of a newer version that says that this one can read it. Where members that a reader can do without have
+/// values that this version does not know, they are passed over: nothing is lost by that, since it does not write.
+fn read_newer(document: &[u8]) -> serde_json::Result<Manifest> {
+    fn knows<T: DeserializeOwned>(value: &Value) -> bool {
+        T::deserialize(value).is_ok()
+    }
+    let mut document: Value = serde_json::from_slice(document)?;
+    if let Some(members) = document.as_object_mut() {
+        if members.get("origin").is_some_and(|origin| !knows::<Option<ModelOrigin>>(origin)) {
+            members.remove("origin");
+        }
+        if members.get("rows").is_some_and(|rows| !knows::<RowFormat>(rows)) {
+            members.remove("rows");
+        }
+        if let Some(excluded) = members.get_mut("excluded").and_then(Value::as_array_mut) {
+            excluded.retain(knows::<Exclude>);
+        }
+    }
+    serde_json::from_value(document)
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -241,6 +310,41 @@ mod tests {
         assert!(Manifest::decode(&manifest.encode(), Path::new("f")).unwrap().drives().is_empty());
     }
 
+    fn later(place: &str) -> Unknown {
+        Unknown::from_iter([("later".to_owned(), serde_json::json!([place, 1, null, {"a": "b"}]))])
+    }
+
+    /// As a program of a later version writes it, that lets this one read.
+    fn of_version_3(document: &Value) -> Vec<u8> {
+        let body = document.to_string();
+        let line = format!("{{\"kind\":\"{KIND}\",\"version\":3,\"readable_by\":2");
+        let crc = crc32fast::hash(format!("{line}{body}").as_bytes());
+        format!("{line},\"crc32\":\"{crc:08x}\"}}\n{body}").into_bytes()
+    }
+
+    #[test]
+    fn what_a_later_version_adds_is_passed_over_or_refused_but_no_damage() {
+        let mut manifest = Manifest::empty(&ModelId { name: "a".into(), fingerprint: "b".into(), dimension: 3 }, 5, 6);
+        manifest.excluded = vec![Exclude::DeeperThan(3), Exclude::OtherFileSystems];
+        manifest.rows = RowFormat::F32;
+        let mut document = serde_json::to_value(&manifest).unwrap();
+        document["origin"] = serde_json::json!({"planet": {"name": "Mars"}});
+        document["rows"] = "f8".into();
+        document["excluded"].as_array_mut().unwrap().insert(1, serde_json::json!({"larger_than": 7}));
+        let read = |document: &Value| Manifest::decode(&of_version_3(document), Path::new("manifest.json"));
+        let found = read(&document).unwrap();
+        let expected = Manifest { version: 3, rows: RowFormat::default(), ..manifest };
+        assert_eq!(found, expected);
+        assert!(found.refuse_newer(Path::new("manifest.json")).is_err());
+        for (member, value) in [("roots", serde_json::json!({})), ("next_id", u64::MAX.into()), ("segments", 5.into())]
+        {
+            let mut other = document.clone();
+            other[member] = value;
+            let error = read(&other).unwrap_err();
+            assert!(matches!(error, IndexError::NewerFormat { found: 3, supported: 2, .. }), "{member}: {error}");
+        }
+    }
+
     fn manifests() -> impl Strategy<Value = Manifest> {
         let number = || 0..=GREATEST;
         (
@@ -269,7 +373,7 @@ mod tests {
                     generation,
                     committed_at,
                     origin: origins[dimension % origins.len()].clone(),
-                    model: ModelId { name, fingerprint, dimension },
+                    model: ModelEntry { id: ModelId { name, fingerprint, dimension }, unknown: later("model") },
                     next_id,
                     next_file,
                     remaining: generation % 3,
@@ -285,14 +389,19 @@ mod tests {
                         .collect(),
                     records: segments
                         .iter()
-                        .map(|&(file, _, header_crc32)| RecordsEntry { file, header_crc32 })
+                        .map(|&(file, _, header_crc32)| RecordsEntry { file, header_crc32, unknown: later("records") })
                         .collect(),
                     segments: segments
                         .into_iter()
-                        .map(|(file, rows, header_crc32)| SegmentEntry { file, rows, header_crc32 })
+                        .map(|(file, rows, header_crc32)| SegmentEntry {
+                            file,
+                            rows,
+                            header_crc32,
+                            unknown: later("segments"),
+                        })
                         .collect(),
-                    deleted: deleted.map(|(file, crc32)| DeletedEntry { file, crc32 }),
-                    graph: graph.map(|(file, header_crc32)| GraphEntry { file, header_crc32 }),
+                    deleted: deleted.map(|(file, crc32)| DeletedEntry { file, crc32, unknown: later("deleted") }),
+                    graph: graph.map(|(file, header_crc32)| GraphEntry { file, header_crc32, unknown: later("graph") }),
                     words,
                     excluded: vec![
                         Exclude::Pattern("*.png".into()),
@@ -302,15 +411,23 @@ mod tests {
                         Exclude::DeeperThan(3),
                         Exclude::OtherFileSystems,
                     ],
-                    bad_files: bad.map(|(file, header_crc32)| BadFilesEntry { file, header_crc32, files: file / 2 }),
+                    bad_files: bad.map(|(file, header_crc32)| BadFilesEntry {
+                        file,
+                        header_crc32,
+                        files: file / 2,
+                        unknown: later("bad"),
+                    }),
                     hubness: deleted
-                        .map(|(file, header_crc32)| HubnessEntry { segment: 7, file, header_crc32, bank: "b-1".into() })
+                        .map(|(file, header_crc32)| HubnessEntry {
+                            segment: 7,
+                            file,
+                            header_crc32,
+                            bank: "b-1".into(),
+                            unknown: later("hubness"),
+                        })
                         .into_iter()
                         .collect(),
-                    unknown: serde_json::Map::from_iter([(
-                        "later".to_owned(),
-                        serde_json::json!([1, null, {"a": "b"}]),
-                    )]),
+                    unknown: later("all"),
                 }
             })
     }
@@ -326,7 +443,8 @@ mod tests {
             let bytes = manifest.encode();
             let mut flipped = bytes.clone();
             flipped[at.index(bytes.len())] ^= 1 << bit;
-            prop_assert!(Manifest::decode(&flipped, Path::new("f")).is_err());
+            let found = Manifest::decode(&flipped, Path::new("f"));
+            prop_assert!(matches!(found, Err(IndexError::Corrupt { .. })), "{found:?}");
             prop_assert!(Manifest::decode(&bytes[..cut.index(bytes.len())], Path::new("f")).is_err());
         }
     }

@@ -83,7 +83,7 @@ impl Rebuild {
     /// # Errors
     /// [`IndexError::Locked`] if there is a writer or another rebuild, [`IndexError::NotAnIndex`] if the directory holds
     /// other files and no index: then nothing was created and nothing removed. [`IndexError::NewerFormat`] if a newer
-    /// version made the index, [`IndexError::Io`] if the system refuses something.
+    /// version has written the manifest, [`IndexError::Io`] if the system refuses something.
     pub fn begin(dir: impl AsRef<Path>, model: &ModelId) -> Result<Rebuild, IndexError> {
         if model.dimension == 0 {
             return Err(IndexError::Dimension { expected: 1, found: 0 });
@@ -286,7 +286,8 @@ impl Base {
         }
         let committed = match Snapshot::open(layout) {
             Ok(snapshot) => Some(snapshot.manifest().clone()),
-            Err(IndexError::NotFound { .. } | IndexError::Corrupt { .. } | IndexError::Metadata { .. }) => None,
+            Err(IndexError::NotFound { .. }) => None,
+            Err(error) if error.may_be_rebuilt() => None,
             Err(error) => return Err(error),
         };
         // A manifest that can be read tells its numbers even where a file that it names is damaged.

@@ -2,8 +2,9 @@
 //!
 //! What is kept was found to be as it was written. An item stays if both its vector and its asset's record do; what the
 //! index loses is found again by the next update, which indexes the files that are missing. No path is given to a
-//! vector unless a record says so, and no other record can say otherwise: where a removed photo may come back, because
-//! the set of removed ids is lost, it does not take a path that belongs to another by now.
+//! vector unless a record says so, and no other record can say otherwise. Where the set of removed ids is lost, the word index
+//! tells which assets there are; only where that is lost too, removed photos may come back, which is told, and which do not take
+//! a path that belongs to another by now.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -33,7 +34,7 @@ use crate::snapshot::{self, Snapshot};
 use crate::sweep::sweep;
 use crate::verify::{has_words_of, rows_not_of_unit_length, rows_with_other_codes};
 use crate::watch::Watch;
-use crate::words::ReadDirectory;
+use crate::words::{self, ReadDirectory};
 use crate::writer::IndexWriter;
 
 /// What [`repair`] did.
@@ -48,6 +49,8 @@ pub struct Repaired {
     pub lost_records: u64,
     /// Assets that are kept by an older record than may be the newest: the next update reads their files again.
     pub unchecked: u64,
+    /// Items that are kept though they may have been removed: which were is not known any more.
+    pub perhaps_removed: u64,
     /// Files of the index that were damaged or missing. What was left of them was written into new ones.
     pub dropped_files: Vec<PathBuf>,
     /// The graph was damaged, or referred to vectors that are lost. The next update builds another.
@@ -97,7 +100,7 @@ pub fn repair(
     match CommitPoint::read(&layout) {
         Ok(CommitPoint::Version2(_)) => {}
         Ok(CommitPoint::Version1(_)) => {
-            let model = Snapshot::open(&layout)?.manifest().model.clone();
+            let model = Snapshot::open(&layout)?.manifest().model.id.clone();
             IndexWriter::open_or_create(dir.as_ref(), &model)?.close()?;
         }
         Err(error) => return Err(lost::explained(&layout, error)),
@@ -154,7 +157,7 @@ struct Repair<'a> {
     watch: &'a Watch<'a>,
     segments: Vec<Arc<Segment>>,
     records: Vec<Arc<RecordFile>>,
-    /// The set of removed ids; `None` if it is damaged.
+    /// The set of removed ids; `None` if it is damaged, and nothing else tells.
     removed: Option<RoaringTreemap>,
     /// Ids of lost rows: those of known ones, and where lost files may have had some.
     lost_ids: RoaringTreemap,
@@ -183,10 +186,20 @@ impl<'a> Repair<'a> {
             repair.removed = damage(snapshot::read_deleted(&path, entry.crc32))?;
             if repair.removed.is_none() {
                 repair.report.dropped_files.push(path);
+                repair.removed = repair.not_in_words()?;
             }
         }
         repair.salvage_records()?;
         Ok(repair)
+    }
+
+    /// The ids that the word index lacks, which were removed. `None` if it is damaged itself.
+    fn not_in_words(&self) -> Result<Option<RoaringTreemap>, IndexError> {
+        let Some(meta) = &self.manifest.words else { return Ok(None) };
+        let files = ReadDirectory::pin(&self.layout.words(), meta.as_bytes().into());
+        let Some(live) = damage(files.and_then(|files| words::live_items(&files)))? else { return Ok(None) };
+        let all: RoaringTreemap = self.segments.iter().flat_map(|segment| segment.ids()).collect();
+        Ok(Some(all - live))
     }
 
     fn salvage_segments(&mut self) -> Result<(), IndexError> {
@@ -329,6 +342,9 @@ impl<'a> Repair<'a> {
         }
         self.report.lost_records = (&live - &owned - &explained).len();
         self.report.unchecked = unchecked.len() as u64;
+        if self.removed.is_none() {
+            self.report.perhaps_removed = owned.len();
+        }
         if !unchecked.is_empty() {
             let number = self.take_file_number();
             let target = self.layout.record_file(number);

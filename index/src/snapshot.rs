@@ -12,7 +12,7 @@ use crate::error::IndexError;
 use crate::hubness::{self, HubnessFile};
 use crate::id_set;
 use crate::layout::Layout;
-use crate::manifest::{Manifest, RecordsEntry, SegmentEntry};
+use crate::manifest::{Manifest, RecordsEntry, SegmentEntry, Unknown};
 use crate::records::{RecordFile, Records};
 use crate::segment::{RowRef, Segment};
 use crate::unit;
@@ -103,6 +103,7 @@ impl Snapshot {
             file: entry.file,
             rows: entry.rows,
             header_crc32: entry.header_crc32,
+            unknown: Unknown::new(),
         };
         manifest.segments = old.segments.into_iter().map(entry).collect();
         let segments = open_segments(open, layout, &manifest.segments)?;
@@ -367,8 +368,12 @@ pub(crate) fn open_records(layout: &Layout, entry: &RecordsEntry) -> Result<Reco
 
 pub(crate) fn read_deleted(path: &Path, crc32: u32) -> Result<RoaringTreemap, IndexError> {
     let bytes = read_file(path)?;
-    let ids = id_set::decode(&bytes, path)?;
-    if crc32fast::hash(&bytes) != crc32 { Err(not_the_named_file(path)) } else { Ok(ids) }
+    let is_named = crc32fast::hash(&bytes) == crc32;
+    match id_set::decode(&bytes, path) {
+        // Its own checksum leaves out the version, which is therefore believed only of the file that the manifest names.
+        Ok(_) | Err(IndexError::NewerFormat { .. }) if !is_named => Err(not_the_named_file(path)),
+        result => result,
+    }
 }
 
 fn not_the_named_file(path: &Path) -> IndexError {

@@ -60,7 +60,7 @@ pub(crate) fn exists(layout: &Layout) -> Result<bool, IndexError> {
 pub(crate) fn status(layout: &Layout, manifest: &Manifest) -> Option<RebuildStatus> {
     let staged = Snapshot::open(&layout.rebuild()).ok().filter(|staged| Unused::by(manifest).allows(staged))?;
     let Manifest { model, remaining, .. } = staged.manifest();
-    Some(RebuildStatus { model: model.clone(), photos: staged.live(), videos: 0, remaining: *remaining })
+    Some(RebuildStatus { model: model.id.clone(), photos: staged.live(), videos: 0, remaining: *remaining })
 }
 
 /// Removes the staging area if it can never take the place of the index any more. For a writer that has just taken the

@@ -24,7 +24,7 @@ use crate::segment::Segment;
 use crate::snapshot::{self, Snapshot};
 use crate::unit::{self, UNIT_TOLERANCE};
 use crate::watch::Watch;
-use crate::words::{ReadDirectory, Words};
+use crate::words::{self, ReadDirectory, Words};
 
 /// Something that is wrong with an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,8 +171,10 @@ fn check_one_by_one(layout: &Layout, watch: &Watch<'_>, report: &mut VerifyRepor
     check_hubness(layout, &manifest, watch, report)?;
     check_bad_files(layout, &manifest, watch, report)?;
     if let Some(meta) = &manifest.words {
-        let opened = ReadDirectory::pin(&layout.words(), meta.as_bytes().into()).and_then(|files| Words::open(&files));
-        if let Err(error) = opened {
+        let files = ReadDirectory::pin(&layout.words(), meta.as_bytes().into())?;
+        if !name_damaged_words(&files, report)?
+            && let Err(error) = Words::open(&files)
+        {
             report.add(&layout.words(), error)?;
         }
     }
@@ -363,9 +365,24 @@ pub(crate) fn has_words_of(records: &[Record], files: &ReadDirectory) -> Result<
     Ok(report.is_clean())
 }
 
+/// Names the files of a word index that are damaged or missing; `false` if there is none.
+fn name_damaged_words(files: &ReadDirectory, report: &mut VerifyReport) -> Result<bool, IndexError> {
+    let damaged = match words::damaged_files(files) {
+        Ok(damaged) => damaged,
+        Err(error) => return report.add(files.root(), error).map(|()| true),
+    };
+    for (path, message) in &damaged {
+        report.note(path, message);
+    }
+    Ok(!damaged.is_empty())
+}
+
 /// Compares the word index with the records.
 fn check_words(files: &ReadDirectory, records: &[Record], report: &mut VerifyReport) -> Result<(), IndexError> {
     let dir = files.root();
+    if name_damaged_words(files, report)? {
+        return Ok(());
+    }
     let words = match Words::open(files) {
         Ok(words) => words,
         Err(error) => return report.add(dir, error),

@@ -21,7 +21,7 @@ use crate::id_set;
 use crate::layout::Layout;
 use crate::lock::WriteLock;
 use crate::lost;
-use crate::manifest::{self, DeletedEntry, GraphEntry, Manifest, RecordsEntry, SegmentEntry};
+use crate::manifest::{self, DeletedEntry, GraphEntry, Manifest, ModelEntry, RecordsEntry, SegmentEntry, Unknown};
 use crate::measure;
 use crate::model::{Exclude, ModelId, ModelOrigin, StoredPath};
 use crate::privacy;
@@ -253,7 +253,7 @@ impl IndexWriter {
         };
         IndexWriter {
             words,
-            model: manifest.model.clone(),
+            model: manifest.model.id.clone(),
             origin: manifest.origin.clone(),
             roots: manifest.roots.clone(),
             remaining: manifest.remaining,
@@ -941,14 +941,23 @@ impl IndexWriter {
             let bytes = id_set::encode(&staged.deleted);
             files::write_bytes(&layout.deleted(next_file), &bytes)?;
             next_file += 1;
-            Some(DeletedEntry { file: next_file - 1, crc32: crc32fast::hash(&bytes) })
+            Some(DeletedEntry { file: next_file - 1, crc32: crc32fast::hash(&bytes), unknown: Unknown::new() })
         };
-        let segment = |segment: &Arc<Segment>| SegmentEntry {
-            file: segment.file_id(),
-            rows: segment.len() as u64,
-            header_crc32: segment.content_crc(),
+        // Entries of files that stay are kept with all that a later version has added to them.
+        let segment = |segment: &Arc<Segment>| {
+            let known = old.segments.iter().find(|entry| entry.file == segment.file_id());
+            SegmentEntry {
+                file: segment.file_id(),
+                rows: segment.len() as u64,
+                header_crc32: segment.content_crc(),
+                unknown: known.map(|entry| entry.unknown.clone()).unwrap_or_default(),
+            }
         };
-        let records = |file: &Arc<RecordFile>| RecordsEntry { file: file.number(), header_crc32: file.content_crc() };
+        let records = |file: &Arc<RecordFile>| {
+            let known = old.records.iter().find(|entry| entry.file == file.number());
+            let unknown = known.map(|entry| entry.unknown.clone()).unwrap_or_default();
+            RecordsEntry { file: file.number(), header_crc32: file.content_crc(), unknown }
+        };
         let bad_files = if !self.pending.bad_files_changed {
             old.bad_files.clone()
         } else if self.bad_files.is_empty() {
@@ -961,7 +970,7 @@ impl IndexWriter {
             version: manifest::VERSION,
             generation,
             committed_at: manifest::now(),
-            model: self.model.clone(),
+            model: ModelEntry { id: self.model.clone(), unknown: old.model.unknown.clone() },
             origin: self.origin.clone(),
             next_id: self.next_id,
             next_file,

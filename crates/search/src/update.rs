@@ -387,11 +387,7 @@ impl Known {
         match IndexReader::open(index) {
             Ok(reader) => Ok(Known::Index(reader)),
             Err(IndexError::NotFound { .. }) => Ok(Known::Nothing),
-            Err(error)
-                if rebuild
-                    && (matches!(error, IndexError::Corrupt { .. } | IndexError::Metadata { .. })
-                        || error.is_unreadable_file()) =>
-            {
+            Err(error) if rebuild && error.may_be_rebuilt() => {
                 if folders.is_empty() {
                     Err(LibraryError::UnknownFolders(error))
                 } else {

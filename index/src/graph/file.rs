@@ -11,7 +11,7 @@ use crate::error::IndexError;
 use crate::frame::{self, Frame, HEADER, Header, Kind, align};
 use crate::manifest;
 
-pub(crate) const KIND: Kind = Kind { magic: *b"clipgrf\0", version: 1, name: "search graph" };
+pub(crate) const KIND: Kind = Kind { magic: *b"clipgrf\0", version: 1, name: "search graph", is_cache: true };
 
 const DIMENSION: usize = 12;
 const NODES: usize = 16;

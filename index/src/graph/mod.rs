@@ -29,7 +29,7 @@ use roaring::RoaringTreemap;
 
 use crate::error::IndexError;
 use crate::layout::Layout;
-use crate::manifest::GraphEntry;
+use crate::manifest::{GraphEntry, Unknown};
 use crate::segment::Segment;
 use crate::snapshot::{Place, Snapshot};
 use crate::sought::Sought;
@@ -179,7 +179,7 @@ fn construct(
     let path = layout.graph(file);
     file::write(&path, snapshot.dimension(), ids, parameters, &builder)?;
     let header_crc32 = GraphFile::open(&path)?.content_crc();
-    Ok(Some(Built { entry: GraphEntry { file, header_crc32 }, nodes: ids.len() as u64 }))
+    Ok(Some(Built { entry: GraphEntry { file, header_crc32, unknown: Unknown::new() }, nodes: ids.len() as u64 }))
 }
 
 /// A graph, tied to the snapshot that it was opened for.
@@ -353,7 +353,7 @@ pub(crate) fn open_file(layout: &Layout, entry: &GraphEntry) -> Result<GraphFile
 
 fn unusable(layout: &Layout, error: IndexError) -> IndexError {
     match error {
-        error @ (IndexError::Graph { .. } | IndexError::NewerFormat { .. }) => error,
+        error @ IndexError::Graph { .. } => error,
         // It may be whole: the system did not let us look.
         error @ IndexError::Io { .. } if !error.is_missing_file() && !error.is_unreadable_file() => error,
         other => IndexError::Graph { dir: layout.graphs(), reason: other.to_string() },

@@ -14,7 +14,7 @@ use crate::error::IndexError;
 use crate::frame::{self, Frame, HEADER, Header};
 use crate::layout::Layout;
 
-const KIND: frame::Kind = frame::Kind { magic: *b"clipbnk\0", version: 1, name: "bank of texts" };
+const KIND: frame::Kind = frame::Kind { magic: *b"clipbnk\0", version: 1, name: "bank of texts", is_cache: true };
 const DIMENSION_AT: usize = 12;
 const CAPTIONS_AT: usize = 16;
 const NEIGHBOURS_AT: usize = 24;

@@ -9,10 +9,11 @@ use crate::cast;
 use crate::error::IndexError;
 use crate::frame::{self, Frame, HEADER, Header};
 use crate::layout::Layout;
-use crate::manifest::HubnessEntry;
+use crate::manifest::{HubnessEntry, Unknown};
 use crate::segment::Segment;
 
-pub(crate) const KIND: frame::Kind = frame::Kind { magic: *b"cliphub\0", version: 1, name: "file of hubness" };
+pub(crate) const KIND: frame::Kind =
+    frame::Kind { magic: *b"cliphub\0", version: 1, name: "file of hubness", is_cache: true };
 const COUNT_AT: usize = 16;
 
 /// A mapped file. Its numbers may be any where the file is damaged.
@@ -120,7 +121,8 @@ pub(crate) fn write(
         out.write_all(cast::to_bytes(&phrases))
     })?;
     let header_crc32 = open(&path)?.content_crc();
-    let entry = HubnessEntry { segment: segment.file_id(), file, header_crc32, bank: bank.to_owned() };
+    let entry =
+        HubnessEntry { segment: segment.file_id(), file, header_crc32, bank: bank.to_owned(), unknown: Unknown::new() };
     open_of(layout, &entry, segment.len() as u64)
 }
 
@@ -130,7 +132,7 @@ pub(crate) fn check_file(bytes: &[u8]) {
     use crate::mapped::Mapped;
     let Ok(frame) = Frame::parse(Mapped::of_bytes(bytes), Path::new("fuzzed.hub"), &KIND, extent) else { return };
     let count = frame.header().u64(COUNT_AT);
-    let entry = HubnessEntry { segment: 1, file: 2, header_crc32: 3, bank: "bank".into() };
+    let entry = HubnessEntry { segment: 1, file: 2, header_crc32: 3, bank: "bank".into(), unknown: Unknown::new() };
     let file = HubnessFile::new(frame, entry);
     assert_eq!((file.captions().len() as u64, file.phrases().len() as u64), (count, count));
     assert_eq!(file.of(0).is_some(), count > 0);

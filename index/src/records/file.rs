@@ -10,7 +10,8 @@ use crate::asset::Record;
 use crate::error::IndexError;
 use crate::frame::{self, Frame, HEADER, Header, align};
 
-pub(crate) const KIND: frame::Kind = frame::Kind { magic: *b"cliprec\0", version: 1, name: "file of records" };
+pub(crate) const KIND: frame::Kind =
+    frame::Kind { magic: *b"cliprec\0", version: 1, name: "file of records", is_cache: false };
 /// Where the header has the number of records and the bytes of all together.
 const COUNT_AT: usize = 12;
 const BYTES_AT: usize = 20;

@@ -9,7 +9,7 @@ use crate::frame::{self, HEADER, Header, Kind};
 
 pub(crate) const MAGIC: [u8; 8] = *b"clipvec\0";
 /// What is written. Version 1 is read, too.
-pub(super) const KIND: Kind = Kind { magic: MAGIC, version: 2, name: "vector file" };
+pub(super) const KIND: Kind = Kind { magic: MAGIC, version: 2, name: "vector file", is_cache: false };
 
 const DIMENSION_AT: usize = 12;
 const COUNT_AT: usize = 16;

@@ -58,7 +58,7 @@ pub(crate) struct GraphEntry {
 
 impl Manifest {
     pub(crate) fn decode(bytes: &[u8], path: &Path) -> Result<Manifest, IndexError> {
-        Ok(checked_json::decode(KIND, VERSION, bytes, path)?.0)
+        checked_json::decode(KIND, VERSION, bytes, path)
     }
 
     pub(crate) fn read(path: &Path, generation: u64) -> Result<Manifest, IndexError> {

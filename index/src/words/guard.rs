@@ -42,6 +42,21 @@ fn reason(error: &TantivyError) -> String {
     }
 }
 
+/// What is wrong with one file of the index.
+///
+/// # Errors
+/// What the operating system refused, which says nothing of the file.
+pub(super) fn reason_of_file(error: TantivyError) -> tantivy::Result<String> {
+    if system_error(Path::new(""), &error).is_some() {
+        return Err(error);
+    }
+    Ok(match error {
+        TantivyError::OpenReadError(OpenReadError::IoError { io_error, .. }) => io_error.to_string(),
+        TantivyError::OpenReadError(OpenReadError::FileDoesNotExist(_)) => "the file is missing".to_owned(),
+        error => reason(&error),
+    })
+}
+
 /// The error of the operating system behind one of tantivy's, if there is one. A missing file is none: it belongs to the
 /// index and is damage.
 fn system_error(dir: &Path, error: &TantivyError) -> Option<IndexError> {

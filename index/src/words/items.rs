@@ -36,6 +36,12 @@ impl Items {
         Ok(Items { segments, span: least.zip(greatest), count })
     }
 
+    /// The items of all documents that were not removed.
+    pub(crate) fn of_all(&self, searcher: &Searcher) -> RoaringTreemap {
+        let segments = searcher.segment_readers().iter().enumerate();
+        self.of_docs(segments.flat_map(|(at, segment)| segment.doc_ids_alive().map(move |doc| (at, doc))))
+    }
+
     /// The items of documents, given by segment.
     pub(crate) fn of_docs(&self, docs: impl Iterator<Item = (usize, u32)>) -> RoaringTreemap {
         let ranges = docs.filter_map(|(segment, doc)| self.segments.get(segment)?.of_doc(doc as usize));

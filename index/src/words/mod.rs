@@ -336,24 +336,60 @@ pub(crate) fn open_checked(
     Ok(searcher)
 }
 
-/// Refuses an index of tantivy's with a file whose checksum does not match, among those with certain extensions.
+/// The items of all assets that a word index has, which are those that were not removed. Of its files, those that tell must be
+/// whole.
+///
+/// # Errors
+/// [`IndexError::Metadata`] if they are not, or an earlier version has made them, [`IndexError::Io`] if the system refuses
+/// something.
+pub(crate) fn live_items(files: &ReadDirectory) -> Result<RoaringTreemap, IndexError> {
+    guard(files.root(), || {
+        let searcher = open_checked(files, &schema().0, |part| ["fast", "del"].contains(&part))?;
+        Ok(Items::of(&searcher)?.of_all(&searcher))
+    })
+}
+
+/// The files of a word index that are damaged or missing, and what is wrong with them.
+///
+/// # Errors
+/// [`IndexError::Metadata`] if nobody knows which files there should be.
+pub(crate) fn damaged_files(files: &ReadDirectory) -> Result<Vec<(PathBuf, String)>, IndexError> {
+    guard(files.root(), || {
+        let index = Index::open(files.clone())?;
+        let damaged = damage(&index, |_| true)?.into_iter();
+        damaged.map(|(file, error)| Ok((files.root().join(file), guard::reason_of_file(error)?))).collect()
+    })
+}
+
+/// Refuses an index of tantivy's with a file that is missing, or whose checksum does not match, among those with certain
+/// extensions.
 fn refuse_damage(index: &Index, is_checked: impl Fn(&str) -> bool) -> tantivy::Result<()> {
+    damage(index, is_checked)?.into_iter().next().map_or(Ok(()), |(_, error)| Err(error))
+}
+
+/// The files with certain extensions that are not as they were written. Tantivy itself would open a segment without some of
+/// them, and find less in it.
+fn damage(index: &Index, is_checked: impl Fn(&str) -> bool) -> tantivy::Result<Vec<(PathBuf, TantivyError)>> {
+    let metas = index.load_metas()?;
+    // The others are of files that a segment may have.
+    let expected = read_directory::expected_files(&metas);
     let has_part = |file: &PathBuf| is_checked(file.extension().and_then(OsStr::to_str).unwrap_or_default());
-    let mut files: Vec<PathBuf> = index.load_metas()?.list_segment_files().into_iter().filter(has_part).collect();
+    let mut files: Vec<PathBuf> = metas.list_segment_files().into_iter().filter(has_part).collect();
     files.sort();
+    let mut damaged = Vec::new();
     for file in files {
-        match index.directory().validate_checksum(&file) {
-            Ok(true) => {}
-            // Some of the names are of files that a segment may have.
-            Err(OpenReadError::FileDoesNotExist(_)) => {}
+        let error = match index.directory().validate_checksum(&file) {
+            Ok(true) => continue,
+            Err(OpenReadError::FileDoesNotExist(_)) if !expected.contains(&file) => continue,
             Ok(false) => {
-                let comment = "the checksum does not match".to_owned();
-                return Err(TantivyError::DataCorruption(DataCorruption::new(file, comment)));
+                let io_error = std::io::Error::new(std::io::ErrorKind::InvalidData, "the checksum does not match");
+                OpenReadError::wrap_io_error(io_error, file.clone())
             }
-            Err(error) => return Err(error.into()),
-        }
+            Err(error) => error,
+        };
+        damaged.push((file, error.into()));
     }
-    Ok(())
+    Ok(damaged)
 }
 
 fn unreadable() -> TantivyError {

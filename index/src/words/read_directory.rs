@@ -94,7 +94,7 @@ impl ReadDirectory {
 }
 
 /// The files that every segment has.
-fn expected_files(metas: &IndexMeta) -> Vec<PathBuf> {
+pub(super) fn expected_files(metas: &IndexMeta) -> Vec<PathBuf> {
     use SegmentComponent::{Delete, FastFields, FieldNorms, Positions, Postings, Store, Terms};
     let always = [Postings, Positions, FastFields, FieldNorms, Terms, Store];
     let of_segment = |segment: &tantivy::SegmentMeta| {

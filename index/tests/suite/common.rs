@@ -148,6 +148,22 @@ pub fn files(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// The document in the manifest of the index in `dir`.
+pub fn manifest_of(dir: &Path) -> serde_json::Value {
+    let text = std::fs::read_to_string(dir.join("manifest.json")).unwrap();
+    serde_json::from_str(text.split_once('\n').unwrap().1).unwrap()
+}
+
+/// Writes a manifest as a program of this version of the format does; from version 3 on, the checksum covers the line too.
+pub fn write_manifest(dir: &Path, version: u32, readable_by: Option<u32>, document: &serde_json::Value) {
+    let body = document.to_string();
+    let readable = readable_by.map(|least| format!(",\"readable_by\":{least}")).unwrap_or_default();
+    let line = format!("{{\"kind\":\"clip-search manifest\",\"version\":{version}{readable}");
+    let covered = if version > 2 { format!("{line}{body}") } else { body.clone() };
+    let crc = crc32fast::hash(covered.as_bytes());
+    std::fs::write(dir.join("manifest.json"), format!("{line},\"crc32\":\"{crc:08x}\"}}\n{body}")).unwrap();
+}
+
 /// What the index should hold.
 pub type Oracle = BTreeMap<u64, (Record, Vec<f32>)>;
 

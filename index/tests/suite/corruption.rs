@@ -7,8 +7,8 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use clip_index::{
-    GraphOptions, GraphUpdate, Hubness, IndexReader, IndexWriter, Neighbour, Record, SearchOptions, Steps, repair,
-    verify, verify_with,
+    BadFile, GraphOptions, GraphUpdate, Hubness, IndexReader, IndexWriter, Neighbour, Rebuild, Record, Remedy,
+    SearchOptions, Steps, repair, verify, verify_with,
 };
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -36,6 +36,8 @@ fn build(dir: &Path) {
         writer.add_photo(photo(number, DIMENSION)).unwrap();
     }
     writer.set_roots(&["/photos".into()]).unwrap();
+    let (path, stamp) = ("/photos/bad.jpg".into(), stamp(3, 4));
+    writer.remember_bad_file(BadFile { path, stamp, hash: None, reason: "it was bad".into(), decoder: Some(1) });
     writer.commit().unwrap();
     writer.close().unwrap();
 }
@@ -113,7 +115,8 @@ fn damage_is_noticed() {
     let size: u64 = all.iter().map(|file| file.metadata().unwrap().len()).sum();
     let memory = memory + size as usize;
     assert!(all.len() > 15, "{all:?}");
-    for kind in ["vec", "del", "hub", "rec", "hnsw", "json", "idx", "pos", "term", "store", "fast", "fieldnorm"] {
+    for kind in ["vec", "del", "hub", "rec", "bad", "hnsw", "json", "idx", "pos", "term", "store", "fast", "fieldnorm"]
+    {
         assert!(all.iter().any(|file| file.extension().is_some_and(|extension| extension == kind)), "{kind}");
     }
     let mut rng = StdRng::seed_from_u64(1);
@@ -230,7 +233,8 @@ fn describe(name: &Path, good: &[u8], damaged: Option<&[u8]>) -> String {
 
 fn check(dir: &Path, name: &Path, unchanged: bool, content: &Content, case: &str) {
     let report = catch_unwind(|| verify(dir)).unwrap_or_else(|_| panic!("verify panicked: {case}"));
-    let noticed = report.as_ref().map_or(true, |report| !report.is_clean());
+    // Damage is what it is there to tell of, and never ends it.
+    let noticed = !report.unwrap_or_else(|error| panic!("verify ended with \"{error}\": {case}")).is_clean();
     // Files of our own have checksums over every byte. Those of tantivy leave some without meaning, and locks are empty.
     let own = !name.starts_with("words") && name != Path::new("lock");
     assert!(noticed || !own || unchanged, "not noticed: {case}");
@@ -238,6 +242,150 @@ fn check(dir: &Path, name: &Path, unchanged: bool, content: &Content, case: &str
     match found {
         Ok(found) => assert!(noticed || found == *content, "other data: {case}"),
         Err(error) => assert!(noticed, "reading failed ({error}) though verify found nothing: {case}"),
+    }
+}
+
+/// A copy of the index in `good` in which a file is another.
+fn with_other_file(good: &Path, name: &Path, bytes: &[u8]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    copy(good, dir.path());
+    fs::remove_file(dir.path().join(name)).unwrap();
+    fs::write(dir.path().join(name), bytes).unwrap();
+    dir
+}
+
+fn repair_now(dir: &Path) -> Result<clip_index::Repaired, clip_index::IndexError> {
+    repair(dir, &clip_index::Silent, &AtomicBool::new(false)).map(|repaired| repaired.expect("not cancelled"))
+}
+
+/// The files of our own with a binary header, in the index in `dir`.
+fn binary_files(dir: &Path) -> Vec<PathBuf> {
+    let folders = ["vectors", "records", "graph"].map(|folder| files(&dir.join(folder)));
+    folders.concat().iter().map(|file| file.strip_prefix(dir).unwrap().to_path_buf()).collect()
+}
+
+/// One bit of a version must not make an index that nobody can use, nor repair, until there is a newer program.
+#[test]
+fn a_flipped_bit_in_a_version_is_damage() {
+    let good = tempfile::tempdir().unwrap();
+    build(good.path());
+    for name in binary_files(good.path()) {
+        let bytes = fs::read(good.path().join(&name)).unwrap();
+        for bit in 0..32 {
+            let mut flipped = bytes.clone();
+            flipped[8 + bit / 8] ^= 1 << (bit % 8);
+            let dir = with_other_file(good.path(), &name, &flipped);
+            let case = format!("bit {bit} of the version of {}", name.display());
+            let report = verify(dir.path()).unwrap_or_else(|error| panic!("{case}: {error}"));
+            assert!(!report.is_clean(), "{case}");
+            if let Err(error) = IndexReader::open(dir.path()) {
+                assert_eq!(error.remedy(), Some(Remedy::RepairOrRebuild), "{case}: {error}");
+            }
+            if bit % 8 == 3 {
+                drop(Rebuild::begin(dir.path(), &model(DIMENSION)).unwrap_or_else(|error| panic!("{case}: {error}")));
+                let repaired = repair_now(dir.path()).unwrap_or_else(|error| panic!("{case}: {error}"));
+                assert!(!repaired.is_unchanged(), "{case}");
+                assert!(verify(dir.path()).unwrap().is_clean(), "{case}");
+            }
+        }
+    }
+    let name = Path::new("manifest.json");
+    let bytes = fs::read(good.path().join(name)).unwrap();
+    let at = bytes.windows(11).position(|part| part == b"\"version\":2").unwrap() + 10;
+    for bit in 0..8 {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1 << bit;
+        let dir = with_other_file(good.path(), name, &flipped);
+        let report = verify(dir.path()).unwrap_or_else(|error| panic!("bit {bit}: {error}"));
+        assert_eq!(report.remedy, Some(Remedy::Rebuild), "bit {bit}");
+        drop(Rebuild::begin(dir.path(), &model(DIMENSION)).unwrap());
+    }
+}
+
+/// Newer caches go; what only a newer program can read is left to it, or to a rebuild.
+#[test]
+fn files_of_a_newer_version_are_told_from_damaged_ones() {
+    let good = tempfile::tempdir().unwrap();
+    build(good.path());
+    for name in binary_files(good.path()) {
+        let mut bytes = fs::read(good.path().join(&name)).unwrap();
+        bytes[8] = 9;
+        let is_set = name.extension().is_some_and(|extension| extension == "del");
+        if !is_set {
+            let crc = crc32fast::hash(&bytes[..60]);
+            bytes[60..64].copy_from_slice(&crc.to_le_bytes());
+        }
+        let dir = with_other_file(good.path(), &name, &bytes);
+        // The manifest names the newer file.
+        let mut document = manifest_of(dir.path());
+        let number = u64::from_str_radix(name.file_stem().unwrap().to_str().unwrap(), 16).unwrap();
+        let crc = if is_set { crc32fast::hash(&bytes) } else { crc32fast::hash(&bytes[..60]) };
+        fn name_file(value: &mut serde_json::Value, number: u64, crc: u32) {
+            if value["file"] == number {
+                let member = if value.get("crc32").is_some() { "crc32" } else { "header_crc32" };
+                value[member] = crc.into();
+            }
+        }
+        for member in ["segments", "records", "hubness"] {
+            document[member].as_array_mut().unwrap().iter_mut().for_each(|entry| name_file(entry, number, crc));
+        }
+        for member in ["deleted", "graph", "bad_files"] {
+            name_file(&mut document[member], number, crc);
+        }
+        fs::remove_file(dir.path().join("manifest.json")).unwrap();
+        write_manifest(dir.path(), 2, None, &document);
+        let case = name.display();
+        drop(Rebuild::begin(dir.path(), &model(DIMENSION)).unwrap_or_else(|error| panic!("{case}: {error}")));
+        let is_cache = ["hub", "bad", "hnsw"].iter().any(|cache| name.extension().is_some_and(|name| name == *cache));
+        if is_cache {
+            assert_eq!(verify(dir.path()).unwrap().problems.len(), 1, "{case}");
+            assert_eq!(IndexReader::open(dir.path()).unwrap().len(), 97, "{case}");
+            assert!(!repair_now(dir.path()).unwrap().is_unchanged(), "{case}");
+            assert!(verify(dir.path()).unwrap().is_clean(), "{case}");
+        } else {
+            for error in [
+                verify(dir.path()).unwrap_err(),
+                IndexReader::open(dir.path()).unwrap_err(),
+                IndexWriter::open_or_create(dir.path(), &model(DIMENSION)).unwrap_err(),
+                repair_now(dir.path()).unwrap_err(),
+            ] {
+                assert!(matches!(error, clip_index::IndexError::NewerFormat { found: 9, .. }), "{case}: {error}");
+            }
+        }
+    }
+}
+
+/// Each kind of file of the word index is named where it is damaged or missing, and made again by the next writer.
+#[test]
+fn damaged_words_are_named_and_made_again() {
+    let good = tempfile::tempdir().unwrap();
+    build(good.path());
+    let content = read(good.path()).unwrap();
+    let mut kinds = std::collections::BTreeSet::new();
+    for file in files(&good.path().join("words")) {
+        let name = file.strip_prefix(good.path()).unwrap();
+        kinds.insert(name.extension().unwrap().to_str().unwrap().to_owned());
+        let bytes = fs::read(&file).unwrap();
+        let mut flipped = bytes.clone();
+        flipped[bytes.len() / 3] ^= 1;
+        for damage in [None, Some(flipped), Some(Vec::new()), Some(bytes[..bytes.len() - 1].to_vec())] {
+            let dir = with_other_file(good.path(), name, damage.as_deref().unwrap_or_default());
+            if damage.is_none() {
+                fs::remove_file(dir.path().join(name)).unwrap();
+            }
+            let case = format!("{}, {:?}", name.display(), damage.map(|bytes| bytes.len()));
+            let report = verify(dir.path()).unwrap();
+            let named: Vec<&PathBuf> = report.problems.iter().map(|problem| &problem.path).collect();
+            assert_eq!(named, [&dir.path().join(name)], "{case}: {report:?}");
+            drop(IndexWriter::open_or_create(dir.path(), &model(DIMENSION)).unwrap());
+            let report = verify(dir.path()).unwrap();
+            assert!(report.is_clean(), "{case}: {report:?}");
+            // The frequencies of words are others without those of removed photos.
+            assert_eq!(read(dir.path()).unwrap().words.len(), content.words.len(), "{case}");
+        }
+    }
+    for kind in ["idx", "pos", "term", "store", "fast", "fieldnorm", "del"] {
+        assert!(kinds.contains(kind), "{kinds:?}");
     }
 }
 
@@ -302,15 +450,9 @@ fn seal(dir: &Path, file: &Path, mut bytes: Vec<u8>, table: usize) {
     let header = crc32fast::hash(&bytes[..60]);
     bytes[60..64].copy_from_slice(&header.to_le_bytes());
     fs::write(file, &bytes).unwrap();
-    let manifest = dir.join("manifest.json");
-    let text = fs::read_to_string(&manifest).unwrap();
-    let (_, body) = text.split_once('\n').unwrap();
-    let mut document: serde_json::Value = serde_json::from_str(body).unwrap();
+    let mut document = manifest_of(dir);
     document["segments"][0]["header_crc32"] = header.into();
-    let body = document.to_string();
-    let crc = crc32fast::hash(body.as_bytes());
-    let line = format!("{{\"kind\":\"clip-search manifest\",\"version\":2,\"crc32\":\"{crc:08x}\"}}\n");
-    fs::write(&manifest, line + &body).unwrap();
+    write_manifest(dir, 2, None, &document);
 }
 
 /// The first id of a file tells where others are: with a wrong one, none of them would be found.

@@ -350,9 +350,7 @@ fn a_damaged_index_is_replaced() {
     // What a newer version made is not damaged.
     let dir = tempfile::tempdir().unwrap();
     index_of(dir.path(), 3, 10, 4);
-    let manifest = dir.path().join("manifest.json");
-    let text = fs::read_to_string(&manifest).unwrap();
-    fs::write(&manifest, text.replacen("\"version\":2", "\"version\":12", 1)).unwrap();
+    write_manifest(dir.path(), 12, None, &manifest_of(dir.path()));
     assert!(matches!(Rebuild::begin(dir.path(), &model(4)).unwrap_err(), IndexError::NewerFormat { .. }));
 }
 

@@ -3,7 +3,9 @@
 use std::fs;
 use std::sync::atomic::AtomicBool;
 
-use clip_index::{IndexError, IndexReader, IndexWriter, ModelId, Rebuild, Remedy, repair, verify};
+use clip_index::{
+    BadFile, GraphOptions, IndexError, IndexReader, IndexWriter, ModelId, Rebuild, Remedy, repair, verify,
+};
 
 use crate::common::*;
 
@@ -264,9 +266,7 @@ fn vectors_that_do_not_fit_are_refused() {
 fn a_newer_manifest_is_refused_with_both_versions() {
     let dir = tempfile::tempdir().unwrap();
     drop(IndexWriter::open_or_create(dir.path(), &model(4)).unwrap());
-    let manifest = dir.path().join("manifest.json");
-    let text = fs::read_to_string(&manifest).unwrap();
-    fs::write(&manifest, text.replacen("\"version\":2", "\"version\":12", 1)).unwrap();
+    write_manifest(dir.path(), 12, None, &manifest_of(dir.path()));
     for error in [
         IndexReader::open(dir.path()).unwrap_err(),
         IndexWriter::open_or_create(dir.path(), &model(4)).unwrap_err(),
@@ -276,5 +276,117 @@ fn a_newer_manifest_is_refused_with_both_versions() {
         let message = error.to_string();
         assert!(message.contains("12") && message.contains("version 2"), "{message}");
         assert_eq!(error.remedy(), Some(Remedy::UseNewerVersion));
+    }
+}
+
+/// A newer program that lets this one write has a right to find what it has noted.
+#[test]
+fn what_a_later_version_has_added_to_the_manifest_is_kept() {
+    const ONE: [&str; 4] = ["model", "deleted", "graph", "bad_files"];
+    const MANY: [&str; 3] = ["segments", "records", "hubness"];
+    let dir = tempfile::tempdir().unwrap();
+    index_of(dir.path(), 60, 30, 4);
+    let nobody_cancels = AtomicBool::new(false);
+    let options = GraphOptions { connections: 6, ef_construction: 30, min_photos: 10, ..GraphOptions::default() };
+    let bad = |number: u64| BadFile {
+        path: format!("/bad {number}.jpg").into(),
+        stamp: stamp(1, 2),
+        hash: None,
+        reason: "it was bad".into(),
+        decoder: None,
+    };
+    let open = || {
+        let mut writer = IndexWriter::open_or_create(dir.path(), &model(4)).unwrap();
+        writer.set_bank(bank(1, 4)).unwrap();
+        writer
+    };
+    let mut writer = open();
+    writer.remember_bad_file(bad(1));
+    writer.remove(3).unwrap();
+    assert!(writer.update_hubness(&clip_index::Silent, &nobody_cancels).unwrap());
+    writer.update_graph(&options, &clip_index::Silent, &nobody_cancels).unwrap();
+    drop(writer);
+    let damage_graph = || {
+        let graph = &files(&dir.path().join("graph"))[0];
+        fs::write(graph, "damaged").unwrap();
+        repair(dir.path(), &clip_index::Silent, &nobody_cancels).unwrap().unwrap();
+    };
+    let steps: [(&str, &dyn Fn()); 9] = [
+        ("commit", &|| {
+            let mut writer = open();
+            writer.add_photo(photo(100, 4)).unwrap();
+            writer.commit().unwrap();
+        }),
+        ("removal", &|| {
+            let mut writer = open();
+            writer.remove(5).unwrap();
+            writer.commit().unwrap();
+        }),
+        ("bad files", &|| {
+            let mut writer = open();
+            writer.remember_bad_file(bad(2));
+            writer.commit().unwrap();
+        }),
+        ("settings", &|| {
+            let mut writer = open();
+            writer.set_roots(&["/else".into()]).unwrap();
+            writer.commit().unwrap();
+        }),
+        ("words", &|| {
+            fs::remove_file(&files(&dir.path().join("words"))[0]).unwrap();
+            drop(open());
+        }),
+        ("repair", &damage_graph),
+        ("graph", &|| {
+            let mut writer = open();
+            writer.update_graph(&options, &clip_index::Silent, &nobody_cancels).unwrap();
+        }),
+        ("compaction", &|| {
+            open().compact(&clip_index::Silent, &nobody_cancels).unwrap().unwrap();
+        }),
+        ("hubness", &|| {
+            let mut writer = open();
+            writer.set_bank(bank(2, 4)).unwrap();
+            assert!(writer.update_hubness(&clip_index::Silent, &nobody_cancels).unwrap());
+        }),
+    ];
+    let mut kept = std::collections::BTreeMap::new();
+    for (step, write) in steps {
+        let mut before = manifest_of(dir.path());
+        let later = serde_json::json!({"of": [step, 1, null]});
+        before["later"] = later.clone();
+        for member in ONE {
+            if !before[member].is_null() {
+                before[member]["later"] = later.clone();
+            }
+        }
+        for member in MANY {
+            let entries = before[member].as_array_mut().unwrap_or_else(|| panic!("no {member} before {step}"));
+            entries.iter_mut().for_each(|entry| entry["later"] = later.clone());
+        }
+        write_manifest(dir.path(), 2, None, &before);
+        write();
+        let after = manifest_of(dir.path());
+        assert!(after["generation"].as_u64() > before["generation"].as_u64(), "{step}");
+        assert_eq!((&after["later"], &after["model"]["later"]), (&later, &later), "{step}");
+        let entries = |document: &serde_json::Value| {
+            let one = ONE[1..].iter().map(|&member| (member, document[member].clone()));
+            let many = MANY.iter().flat_map(|&member| {
+                let entries = document[member].as_array().cloned().unwrap_or_default();
+                entries.into_iter().map(move |entry| (member, entry))
+            });
+            one.chain(many).collect::<Vec<_>>()
+        };
+        for (member, entry) in entries(&after) {
+            let is_that = |known: &&(&str, serde_json::Value)| known.0 == member && known.1["file"] == entry["file"];
+            if let Some((_, known)) = entries(&before).iter().find(is_that) {
+                assert_eq!(&entry, known, "{member} after {step}");
+                *kept.entry(member).or_insert(0) += u32::from(!entry.is_null());
+            }
+        }
+        assert!(verify(dir.path()).unwrap().is_clean(), "{step}");
+    }
+    for member in ONE[1..].iter().chain(&MANY) {
+        assert!(kept.get(member).is_some_and(|&count| count > 1), "{member}: {kept:?}");
     }
 }

@@ -43,6 +43,9 @@ pub(crate) fn run(index: &Path) -> Result<Exit> {
         notice("measurements for ranking were dropped; the next `clip-search index` makes them again");
     }
     notice(format_args!("{} kept", count(repaired.items_kept, "photo")));
+    if repaired.perhaps_removed > 0 {
+        notice("which photos had been removed from the index is not known any more; some of these may be among them");
+    }
     let lost = repaired.lost.len() as u64 + repaired.lost_records;
     if lost + repaired.unchecked > 0 {
         notice(format_args!(
