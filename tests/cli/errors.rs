@@ -192,9 +192,24 @@ fn recipes_that_cannot_be_used() {
     let train = || sandbox.run(&["train", recipe.to_str().unwrap(), "--out", out.to_str().unwrap()]);
     assert_says(&failure(train(), 2), &["error: ", recipe.to_str().unwrap()]);
     fs::write(&recipe, "name = 7").unwrap();
-    // The message shows the place in the recipe, on lines of their own.
-    let run = train().expect(2);
-    assert_says(&run.stderr, &["error: the recipe ", recipe.to_str().unwrap(), "line 1"]);
+    let says = |text: &str, expected: &str| {
+        fs::write(&recipe, text).unwrap();
+        let run = train().expect(2);
+        assert_says(&run.stderr, &["error: the recipe ", recipe.to_str().unwrap(), expected]);
+        for words in ["TOML parse error", "usize", "u64", "unknown variant", "^(?:"] {
+            assert!(!run.stderr.contains(words), "{}", run.stderr);
+        }
+    };
+    says("name = 7", "`name` is of type integer, expected a string");
+    says("name = \"a\"\nseed = ", "line 2: ");
+    let example = sandbox.path().join("example.toml");
+    sandbox.run(&["train", "--init", example.to_str().unwrap()]).expect(0);
+    let init = fs::read_to_string(example).unwrap();
+    says(
+        &init.replacen("epochs = ", "epochs = 2.5 #", 1),
+        "`epochs` in [[stages]] entry 1 is of type float, expected a whole number",
+    );
+    says(&format!("seed = -4\n{init}"), "`seed` is of type integer, expected a whole number, 0 or more");
 }
 
 #[test]

@@ -70,43 +70,67 @@ fn literals(source: &str) -> Vec<String> {
     let source = tests.split(source).next().unwrap();
     let data = Regex::new(r"(?s)\nconst QUERIES\b.*?\n\];").unwrap();
     let source = &*data.replace_all(source, "");
-    let bytes = source.as_bytes();
+    // What may hold a quote, by its beginning.
+    let token = Regex::new(
+        r#"(?xs)
+        ^(?: //[^\n]*                                      # a comment
+        | b?'(?: \\[^u] [^']* | \\u\{[^}]*\} | [^\\'] )'     # a character; a lifetime has no quote at its end
+        | b?r(?<hashes>\#*)"                              # a raw string, which ends at a quote with as many hashes
+        | (?<prefix>[bc]?)"(?<text>(?: [^"\\] | \\. )*)" ) # a string
+        "#,
+    )
+    .unwrap();
     let (mut found, mut at) = (Vec::new(), 0);
-    while at < bytes.len() {
-        let rest = &source[at..];
-        if rest.starts_with("//") {
-            at += rest.find('\n').unwrap_or(rest.len());
-        } else if let Some(raw) = rest.strip_prefix("r#\"") {
-            at += raw.find("\"#").map_or(rest.len(), |end| end + 5);
-        } else if rest.starts_with("b\"") || rest.starts_with("r\"") || rest.starts_with('"') {
-            let is_text = rest.starts_with('"');
-            let start = at + if is_text { 1 } else { 2 };
-            let mut end = start;
-            while end < bytes.len() && bytes[end] != b'"' {
-                end += if bytes[end] == b'\\' { 2 } else { 1 };
+    while let Some(next) = source[at..].chars().next() {
+        let is_within_word = source[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+        let Some(token) = token.captures(&source[at..]).filter(|_| !is_within_word || !matches!(next, 'b' | 'c' | 'r'))
+        else {
+            at += next.len_utf8();
+            continue;
+        };
+        let end = at + token[0].len();
+        // Why a lint is off is for programmers.
+        let before = source[..at].trim_end();
+        let is_for_programmers = ["reason =", "must_use =", ".expect("].iter().any(|end| before.ends_with(end));
+        at = match (token.name("hashes"), token.name("text")) {
+            (Some(hashes), _) => {
+                let close = format!("\"{}", hashes.as_str());
+                source[end..].find(&close).map_or(source.len(), |length| end + length + close.len())
             }
-            // Why a lint is off is for programmers.
-            let before = source[..at].trim_end();
-            if is_text && !["reason =", "must_use =", ".expect("].iter().any(|end| before.ends_with(end)) {
-                found.push(source[start..end.min(bytes.len())].to_owned());
+            (None, Some(text)) => {
+                if token["prefix"].is_empty() && !is_for_programmers {
+                    found.push(text.as_str().to_owned());
+                }
+                end
             }
-            at = end + 1;
-        } else if rest.starts_with("'\"'") || rest.starts_with("b'\"'") {
-            at += 4;
-        } else {
-            at += rest.chars().next().map_or(1, char::len_utf8);
-        }
+            (None, None) => end,
+        };
     }
     let continued = Regex::new(r"\\\n\s*").unwrap();
-    found.iter().map(|text| continued.replace_all(text, "").replace("\\\"", "\"")).collect()
+    let whole = found.iter().map(|text| continued.replace_all(text, "").replace("\\\"", "\""));
+    // Each line is read by itself.
+    whole.flat_map(|text| text.split("\\n").map(str::to_owned).collect::<Vec<_>>()).collect()
+}
+
+#[test]
+fn literals_are_told_from_what_looks_like_them() {
+    let source = r####"
+        // "a comment"
+        let (a, b, c, d) = ('"', '\'', b'"', '\u{22}');
+        fn f<'a>(text: &'a str) -> &'a str { "said \"so\"" }
+        let bytes = b"no \" text"; let raw = r"no text\"; let more = r#"no "text""#; let none = br##"no "# text"##;
+        #[expect(unused, reason = "for programmers")]
+        let parts = ("first\nsecond", "one \
+            two", '/', "end");
+    "####;
+    assert_eq!(literals(source), ["said \"so\"", "first", "second", "one two", "end"]);
 }
 
 /// Whether a text is a sentence or a part of one, and no name, pattern or table.
 fn is_message(text: &str) -> bool {
     let words = text.split(' ').filter(|word| word.chars().filter(|c| c.is_alphabetic()).count() > 1).count();
-    let is_code =
-        |text: &str| ["\\n", "::", " = ", "[[", "(?", "|---", ":>", ":<"].iter().any(|part| text.contains(part));
-    words >= 3 && !is_code(text)
+    let is_code = |text: &str| ["(?", "|---", ":>", ":<"].iter().any(|part| text.contains(part));
+    words >= 3 && !is_code(text) && !text.starts_with('<')
 }
 
 /// The source files of a folder, without those for tests alone.
