@@ -78,7 +78,7 @@ pub fn words(bytes: &[u8]) {
     if let Ok(meta) = str::from_utf8(bytes) {
         let _ = words::live_files(&dir, Some(meta));
     }
-    if let Ok(files) = ReadDirectory::pin(&dir, bytes.into())
+    if let Ok(files) = ReadDirectory::pin(&dir, bytes.into(), &Default::default())
         && let Ok(words) = Words::open(&files)
     {
         let _ = words.ids();
@@ -89,7 +89,7 @@ pub fn words(bytes: &[u8]) {
 /// The commit point of version 1, `meta.json`, and what tantivy makes of it.
 pub fn commit_point(bytes: &[u8]) {
     let Ok(Some(point)) = v1::CommitPoint::parse(bytes.to_vec(), Path::new(PATH)) else { return };
-    if let Ok(files) = ReadDirectory::pin(&v1_fixture().v1_meta(), point.bytes().clone())
+    if let Ok(files) = ReadDirectory::pin(&v1_fixture().v1_meta(), point.bytes().clone(), &Default::default())
         && let Ok(metadata) = v1::Metadata::open(&files)
     {
         let _ = metadata.all();

@@ -13,6 +13,7 @@ use crate::drives::{Drive, Drives};
 use crate::error::IndexError;
 use crate::model::{Exclude, ModelId, ModelOrigin, StoredPath};
 use crate::segment::RowFormat;
+use crate::words::BlockSums;
 
 pub(crate) const KIND: &str = "clip-search manifest";
 /// Version of the format of the index as a whole.
@@ -55,6 +56,9 @@ pub(crate) struct Manifest {
     pub(crate) graph: Option<GraphEntry>,
     /// The `meta.json` of tantivy's index in `words/`.
     pub(crate) words: Option<String>,
+    /// The checksums of the blocks of the files in `words/`, by their names. Files without are checked as a whole.
+    #[serde(default, skip_serializing_if = "BlockSums::is_empty")]
+    pub(crate) word_sums: BlockSums,
     /// What is left out of the roots.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) excluded: Vec<Exclude>,
@@ -177,6 +181,7 @@ impl Manifest {
             deleted: None,
             graph: None,
             words: None,
+            word_sums: BlockSums::new(),
             excluded: Vec::new(),
             bad_files: None,
             hubness: Vec::new(),
@@ -402,6 +407,7 @@ mod tests {
                         .collect(),
                     deleted: deleted.map(|(file, crc32)| DeletedEntry { file, crc32, unknown: later("deleted") }),
                     graph: graph.map(|(file, header_crc32)| GraphEntry { file, header_crc32, unknown: later("graph") }),
+                    word_sums: words.iter().map(|name| (name.clone(), "0123abcd".to_owned())).collect(),
                     words,
                     excluded: vec![
                         Exclude::Pattern("*.png".into()),

@@ -677,9 +677,7 @@ fn open_newest(open: OpenSegment, layout: &Layout) -> Result<Opened, IndexError>
     at_commit(layout, |point| {
         let snapshot = Snapshot::open_by(open, layout, point)?;
         let graph_file = snapshot.manifest().graph.as_ref().map(|entry| graph::open_file(layout, entry));
-        let words = snapshot.manifest().words.as_ref();
-        let pin = |meta: &String| ReadDirectory::pin(&layout.words(), meta.as_bytes().into());
-        let words_files = words.map(pin).transpose()?;
+        let words_files = ReadDirectory::of(layout, snapshot.manifest())?;
         // An index can do without any of these, but not because a writer was faster.
         let is_complete = snapshot.has_named_hubness()
             && words_files.as_ref().is_none_or(ReadDirectory::is_complete)

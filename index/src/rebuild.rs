@@ -211,10 +211,9 @@ impl Rebuild {
     /// Graph, words and the list of bad files can be made again: where one has lost a file, for instance to an earlier attempt at the commit that
     /// had to move files instead of linking them, the new generation does without.
     fn leave_out_incomplete(&self, manifest: &mut Manifest) -> Result<(), IndexError> {
-        if let Some(meta) = &manifest.words
-            && !ReadDirectory::pin(&self.staged.words(), meta.as_bytes().into())?.is_complete()
-        {
+        if ReadDirectory::of(&self.staged, manifest)?.is_some_and(|files| !files.is_complete()) {
             manifest.words = None;
+            manifest.word_sums.clear();
         }
         if let Some(entry) = &manifest.graph
             && !self.staged.graph(entry.file).is_file()

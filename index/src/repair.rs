@@ -195,9 +195,8 @@ impl<'a> Repair<'a> {
 
     /// The ids that the word index lacks, which were removed. `None` if it is damaged itself.
     fn not_in_words(&self) -> Result<Option<RoaringTreemap>, IndexError> {
-        let Some(meta) = &self.manifest.words else { return Ok(None) };
-        let files = ReadDirectory::pin(&self.layout.words(), meta.as_bytes().into());
-        let Some(live) = damage(files.and_then(|files| words::live_items(&files)))? else { return Ok(None) };
+        let Some(files) = ReadDirectory::of(self.layout, &self.manifest)? else { return Ok(None) };
+        let Some(live) = damage(words::live_items(&files))? else { return Ok(None) };
         let all: RoaringTreemap = self.segments.iter().flat_map(|segment| segment.ids()).collect();
         Ok(Some(all - live))
     }
@@ -434,12 +433,11 @@ impl<'a> Repair<'a> {
             self.manifest.bad_files = None;
             snapshot = assemble(&self.manifest)?;
         }
-        let has_words = match &self.manifest.words {
+        let has_words = match damage(ReadDirectory::of(&layout, &self.manifest))?.flatten() {
             None => false,
-            Some(meta) => {
-                let files = ReadDirectory::pin(&layout.words(), meta.as_bytes().into());
+            Some(files) => {
                 let records = snapshot.all_records()?;
-                damage(files.and_then(|files| has_words_of(&records, &files)))?.unwrap_or(false)
+                damage(has_words_of(&records, &files))?.unwrap_or(false)
             }
         };
         self.report.words_rebuilt = !has_words;

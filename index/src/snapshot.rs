@@ -17,7 +17,7 @@ use crate::records::{RecordFile, Records};
 use crate::segment::{RowRef, Segment};
 use crate::unit;
 use crate::v1;
-use crate::words::ReadDirectory;
+use crate::words::{BlockSums, ReadDirectory};
 
 /// Where a row is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +111,7 @@ impl Snapshot {
             None => RoaringTreemap::new(),
             Some(entry) => read_deleted(&layout.v1_deleted(entry.generation), entry.crc32)?,
         };
-        let files = ReadDirectory::pin(&layout.v1_meta(), point.bytes().clone())?;
+        let files = ReadDirectory::pin(&layout.v1_meta(), point.bytes().clone(), &BlockSums::new())?;
         // A migration removes these files while the commit point of version 1 is still there.
         if !files.is_complete() && CommitPoint::read(layout)? != CommitPoint::Version1(point.clone()) {
             let reason = "it was replaced while its files were being opened";

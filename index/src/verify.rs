@@ -170,8 +170,7 @@ fn check_one_by_one(layout: &Layout, watch: &Watch<'_>, report: &mut VerifyRepor
     }
     check_hubness(layout, &manifest, watch, report)?;
     check_bad_files(layout, &manifest, watch, report)?;
-    if let Some(meta) = &manifest.words {
-        let files = ReadDirectory::pin(&layout.words(), meta.as_bytes().into())?;
+    if let Some(files) = ReadDirectory::of(layout, &manifest)? {
         if !name_damaged_words(&files, report)?
             && let Err(error) = Words::open(&files)
         {

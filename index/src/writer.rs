@@ -983,6 +983,7 @@ impl IndexWriter {
             deleted,
             graph: staged.graph,
             words: None,
+            word_sums: BTreeMap::new(),
             excluded: self.excluded.clone(),
             bad_files,
             hubness: staged.hubness.iter().flatten().map(|file| file.entry().clone()).collect(),
@@ -993,7 +994,8 @@ impl IndexWriter {
         };
         // Whatever goes wrong from here on, the word index in memory is not the committed one any more.
         let mut words = self.write_words()?;
-        manifest.words = Some(words.commit()?);
+        let (meta, sums) = words.commit(&old.word_sums)?;
+        (manifest.words, manifest.word_sums) = (Some(meta), sums);
         let bytes = manifest.encode();
         let next = Snapshot::assemble(
             layout.clone(),

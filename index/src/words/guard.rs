@@ -38,6 +38,10 @@ fn reason(error: &TantivyError) -> String {
             "it was made by another version".to_owned()
         }
         TantivyError::DataCorruption(_) => "a file is damaged".to_owned(),
+        // What is read was found not to be as it was written.
+        TantivyError::IoError(error) if error.kind() == io::ErrorKind::InvalidData => {
+            format!("a file is damaged: {error}")
+        }
         other => other.to_string(),
     }
 }

@@ -14,8 +14,11 @@ use tantivy::directory::{
 use tantivy::index::SegmentComponent;
 use tantivy::{Index, IndexMeta};
 
+use super::blocks::{BlockSums, CheckedFile};
 use super::guard::guard;
 use crate::error::IndexError;
+use crate::layout::Layout;
+use crate::manifest::Manifest;
 
 const COMMIT_POINT: &str = "meta.json";
 
@@ -30,6 +33,8 @@ pub(crate) struct ReadDirectory {
     files: Arc<HashMap<PathBuf, Arc<dyn FileHandle>>>,
     /// All files are there that a whole index has.
     complete: bool,
+    /// Those whose blocks are checked when they are read.
+    checked: Arc<HashMap<PathBuf, Arc<CheckedFile>>>,
 }
 
 impl fmt::Debug for ReadDirectory {
@@ -41,14 +46,21 @@ impl fmt::Debug for ReadDirectory {
 impl ReadDirectory {
     /// One that sees `meta.json` and no other file.
     pub(super) fn without_files(root: &Path, meta: Arc<[u8]>) -> ReadDirectory {
-        ReadDirectory { root: root.to_path_buf(), meta, files: Arc::default(), complete: true }
+        ReadDirectory { root: root.to_path_buf(), meta, files: Arc::default(), complete: true, checked: Arc::default() }
     }
 
-    /// Maps the files in `root` that this `meta.json` names. What is missing or damaged shows when it is read.
+    /// The files of the word index of a commit, if it has one: see [`pin`](ReadDirectory::pin).
+    pub(crate) fn of(layout: &Layout, manifest: &Manifest) -> Result<Option<ReadDirectory>, IndexError> {
+        let pin = |meta: &String| ReadDirectory::pin(&layout.words(), meta.as_bytes().into(), &manifest.word_sums);
+        manifest.words.as_ref().map(pin).transpose()
+    }
+
+    /// Maps the files in `root` that this `meta.json` names. What is missing or damaged shows when it is read: files with `sums`
+    /// are checked block by block then.
     ///
     /// # Errors
     /// [`IndexError::Io`] if the system refuses to open one.
-    pub(crate) fn pin(root: &Path, meta: Arc<[u8]>) -> Result<ReadDirectory, IndexError> {
+    pub(crate) fn pin(root: &Path, meta: Arc<[u8]>, sums: &BlockSums) -> Result<ReadDirectory, IndexError> {
         let mut pinned = ReadDirectory::without_files(root, meta);
         let metas = match guard(root, || Index::open(pinned.clone())?.load_metas()) {
             Ok(metas) => metas,
@@ -57,9 +69,9 @@ impl ReadDirectory {
             Err(error) => return Err(error),
         };
         let expected = expected_files(&metas);
-        let (files, complete) = guard(root, || {
+        let (files, checked, complete) = guard(root, || {
             let on_disk = MmapDirectory::open(root)?;
-            let mut files = HashMap::new();
+            let (mut files, mut checked) = (HashMap::new(), HashMap::new());
             let mut complete = true;
             // Some of the names are of files that a segment may have.
             for path in metas.list_segment_files() {
@@ -67,7 +79,17 @@ impl ReadDirectory {
                 let is_file = root.join(&path).metadata().map_or(true, |metadata| metadata.is_file());
                 match is_file.then(|| on_disk.get_file_handle(&path)) {
                     Some(Ok(file)) => {
-                        files.insert(path, file);
+                        let sums = path.to_str().and_then(|name| sums.get(name));
+                        match sums.and_then(|sums| CheckedFile::new(file.clone(), sums)) {
+                            Some(file) => {
+                                let file = Arc::new(file);
+                                checked.insert(path.clone(), file.clone());
+                                files.insert(path, file as Arc<dyn FileHandle>);
+                            }
+                            None => {
+                                files.insert(path, file);
+                            }
+                        }
                     }
                     // What nobody can read is as good as missing: it can be made again.
                     None | Some(Err(OpenReadError::FileDoesNotExist(_))) => complete &= !expected.contains(&path),
@@ -77,15 +99,26 @@ impl ReadDirectory {
                     Some(Err(error)) => return Err(error.into()),
                 }
             }
-            Ok((files, complete))
+            Ok((files, checked, complete))
         })?;
-        (pinned.files, pinned.complete) = (Arc::new(files), complete);
+        (pinned.files, pinned.checked, pinned.complete) = (Arc::new(files), Arc::new(checked), complete);
         Ok(pinned)
     }
 
     /// False if a file is missing: the index is damaged, or a writer has just replaced it.
     pub(crate) fn is_complete(&self) -> bool {
         self.complete
+    }
+
+    /// Is every byte of this file checked before it is given to anybody?
+    pub(super) fn checks(&self, file: &Path) -> bool {
+        self.checked.contains_key(file)
+    }
+
+    /// Bytes that were checked so far.
+    #[cfg(test)]
+    pub(super) fn checked_bytes(&self) -> usize {
+        self.checked.values().map(|file| file.checked_bytes()).sum()
     }
 
     pub(crate) fn root(&self) -> &Path {

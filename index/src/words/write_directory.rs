@@ -1,6 +1,6 @@
 //! What tantivy sees of its index when it writes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -12,6 +12,8 @@ use tantivy::directory::{
     AntiCallToken, Directory, DirectoryLock, FileHandle, Lock, META_LOCK, MmapDirectory, TerminatingWrite,
     WatchCallback, WatchHandle, WritePtr,
 };
+
+use super::blocks::{self, BlockSums, Summing};
 
 const META: &str = "meta.json";
 
@@ -29,6 +31,8 @@ pub(super) struct WriteDirectory {
     in_memory: Arc<Mutex<HashMap<PathBuf, Vec<u8>>>>,
     gate: Arc<Gate>,
     opening: Arc<Turn>,
+    /// Of the files that were written.
+    sums: Arc<Mutex<BlockSums>>,
 }
 
 impl WriteDirectory {
@@ -41,6 +45,7 @@ impl WriteDirectory {
             in_memory: Arc::new(Mutex::new(meta.into_iter().collect())),
             gate: Arc::default(),
             opening: Arc::default(),
+            sums: Arc::default(),
         })
     }
 
@@ -49,6 +54,27 @@ impl WriteDirectory {
         let files = self.in_memory();
         // Tantivy writes JSON.
         files.get(Path::new(META)).map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
+    }
+
+    /// The checksums of the blocks of these files: as they were written, as they were known, or as they are where nobody knows, all
+    /// of which were found to be whole when the directory was opened.
+    pub(super) fn sums(&self, files: &HashSet<PathBuf>, known: &BlockSums) -> io::Result<BlockSums> {
+        let written = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sums = BlockSums::new();
+        for name in files.iter().filter_map(|file| file.to_str()) {
+            let known = written.get(name).or_else(|| known.get(name));
+            let found = match known {
+                Some(known) => known.clone(),
+                None => match File::open(self.root.join(name)) {
+                    Ok(file) => blocks::sums_of(file)?,
+                    // Some of the names are of files that a segment may have.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    Err(error) => return Err(error),
+                },
+            };
+            sums.insert(name.to_owned(), found);
+        }
+        Ok(sums)
     }
 
     fn in_memory(&self) -> MutexGuard<'_, HashMap<PathBuf, Vec<u8>>> {
@@ -128,7 +154,10 @@ impl Directory for WriteDirectory {
             private::options().write(true).create_new(true).open(self.root.join(path))
         };
         match create() {
-            Ok(file) => Ok(BufWriter::new(Box::new(Synced(file)))),
+            Ok(file) => {
+                let (summing, sums, name) = (Summing::default(), self.sums.clone(), path.to_path_buf());
+                Ok(BufWriter::new(Box::new(Synced { file, summing, sums, name })))
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(OpenWriteError::FileAlreadyExists(path.to_path_buf()))
             }
@@ -158,20 +187,32 @@ impl Directory for WriteDirectory {
 }
 
 /// A file that is on the disk when it is finished.
-struct Synced(File);
+struct Synced {
+    file: File,
+    summing: Summing,
+    sums: Arc<Mutex<BlockSums>>,
+    name: PathBuf,
+}
 
 impl Write for Synced {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        let written = self.file.write(bytes)?;
+        self.summing.add(&bytes[..written]);
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.file.flush()
     }
 }
 
 impl TerminatingWrite for Synced {
     fn terminate_ref(&mut self, _: AntiCallToken) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()?;
+        if let Some(name) = self.name.to_str() {
+            let sums = std::mem::take(&mut self.summing).finish();
+            self.sums.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), sums);
+        }
+        Ok(())
     }
 }
