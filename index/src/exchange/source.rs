@@ -220,6 +220,6 @@ mod tests {
         assert!(
             ImportSource::find(&folder.path().join("items.ndjson")).unwrap_err().to_string().contains("NumPy arrays")
         );
-        assert!(matches!(ImportSource::find(&folder.path().join("none")), Err(IndexError::Io { .. })));
+        assert!(matches!(ImportSource::find(&folder.path().join("none")), Err(IndexError::Exchange { .. })));
     }
 }

@@ -227,7 +227,7 @@ fn what_does_not_fit_together_adds_nothing() {
     assert!(matches!(error, IndexError::Dimension { expected: DIMENSION, found: 1 }), "{error}");
     let error = refused(std::slice::from_ref(&items), &items);
     assert!(matches!(&error, IndexError::Import { path, .. } if *path == items), "{error}");
-    assert!(matches!(refused(&[good], &files.path().join("none")), IndexError::Io { .. }));
+    assert!(matches!(refused(&[good], &files.path().join("none")), IndexError::Exchange { .. }));
     assert_eq!(writer.len(), 0);
 }
 
