@@ -170,12 +170,11 @@ fn check_one_by_one(layout: &Layout, watch: &Watch<'_>, report: &mut VerifyRepor
     }
     check_hubness(layout, &manifest, watch, report)?;
     check_bad_files(layout, &manifest, watch, report)?;
-    if let Some(files) = ReadDirectory::of(layout, &manifest)? {
-        if !name_damaged_words(&files, report)?
-            && let Err(error) = Words::open(&files)
-        {
-            report.add(&layout.words(), error)?;
-        }
+    if let Some(files) = ReadDirectory::of(layout, &manifest)?
+        && !name_damaged_words(&files, report)?
+        && let Err(error) = Words::open(&files)
+    {
+        report.add(&layout.words(), error)?;
     }
     Ok(())
 }
