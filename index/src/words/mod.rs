@@ -357,7 +357,7 @@ pub(crate) fn open_checked(
 }
 
 /// The items of all assets that a word index has, which are those that were not removed. Of its files, those that tell must be
-/// whole.
+/// whole, and what is read of the others to open them.
 ///
 /// # Errors
 /// [`IndexError::Metadata`] if they are not, or an earlier version has made them, [`IndexError::Io`] if the system refuses

@@ -258,7 +258,9 @@ fn removed_photos_come_back_only_where_that_is_told() {
             // Others have the paths of the rest.
             assert_eq!((&came_back[..], repaired.perhaps_removed), (&[40, 41][..], now.rows.len() as u64), "{lost}");
         }
-        assert_eq!(repaired.perhaps_removed > 0, ["fast", "del"].contains(&lost), "{lost}: {repaired:?}");
+        // Of the other files, what is read when they are opened may be what is damaged.
+        assert!(lost != "none" || repaired.perhaps_removed == 0, "{repaired:?}");
+        assert!(!["fast", "del"].contains(&lost) || repaired.perhaps_removed > 0, "{lost}: {repaired:?}");
         assert!(repair_now(dir.path()).unwrap().is_unchanged(), "{lost}");
     }
 }
