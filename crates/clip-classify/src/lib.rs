@@ -6,6 +6,7 @@
 //! ```
 //! use clip_classify::{Labels, Link, Templates, ZeroShot};
 //! use clip_encoder::{BoxedError, Encoder};
+//! use clip_progress::Silent;
 //!
 //! /// The probability of each label. `scale` and `bias` are those that the model was trained with.
 //! fn judge(model: &impl Encoder, scale: f32, bias: Option<f32>, photo: &image::RgbImage) -> Result<Vec<f32>, BoxedError> {
