@@ -519,14 +519,14 @@ mod tests {
         // What serde calls wrong is in no words of Rust.
         let error = parse("seed = 'one'").unwrap_err().to_string();
         assert!(error.contains("`seed` is of type string") && error.contains("missing field `name`"), "{error}");
-        let error = parse(&POCKET.replace("weights = \"int8\"", "weights = \"f8\"")).unwrap_err().to_string();
+        let error = parse(&POCKET.replace("int8", "f8")).unwrap_err().to_string();
         assert!(
             error.contains(": line ") && error.contains("unknown value `f8`") && error.lines().count() == 1,
             "{error}"
         );
         let error = parse("name = \"a\"\nseed = ").unwrap_err().to_string();
         assert!(error.contains(": line 2: ") && error.lines().count() == 1, "{error}");
-        let error = parse(&POCKET.replacen("tensors = \"", "tensors = \"(", 1)).unwrap_err().to_string();
+        let error = parse(&POCKET.replacen("tensors = '", "tensors = '(", 1)).unwrap_err().to_string();
         assert!(error.contains("is not a regular expression: unclosed group"), "{error}");
         // One problem needs no list.
         let error = parse(&POCKET.replace("name = \"pocket\"", "")).unwrap_err().to_string();
