@@ -23,7 +23,11 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("IndexNotFoundError", py.get_type::<IndexNotFoundError>())?;
     module.add("ModelError", py.get_type::<ModelError>())?;
     module.add("ImageError", py.get_type::<ImageError>())?;
-    module.add("QueryError", py.get_type::<QueryError>())
+    let of_query = py.get_type::<QueryError>();
+    // Of errors whose place is not known.
+    of_query.setattr("start", py.None())?;
+    of_query.setattr("end", py.None())?;
+    module.add("QueryError", of_query)
 }
 
 pub(crate) fn of_library(error: LibraryError) -> PyErr {

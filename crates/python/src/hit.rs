@@ -75,6 +75,12 @@ impl Hit {
         self.0.alike.iter().map(|record| record.asset.path.clone()).collect()
     }
 
+    /// Of a video, the second that answers the query; None for photos.
+    #[getter]
+    fn time(&self) -> Option<f64> {
+        JsonHit::from(&self.0).time
+    }
+
     /// Width in pixels, upright.
     #[getter]
     fn width(&self) -> u32 {

@@ -25,13 +25,25 @@ def library(tmp_path_factory):
     return library
 
 
-def test_the_example_of_the_readme(library):
+def test_the_example_of_the_readme_runs_as_it_stands(tmp_path, monkeypatch, capsys):
+    readme = (Path(__file__).resolve().parents[1] / "README.md").read_text()
+    example = readme.split("```python\n")[1].split("```")[0]
+    assert 5 <= len(example.splitlines()) <= 7
+    (tmp_path / "Pictures").symlink_to(SAMPLES)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, "README.md", "exec"), {})
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 5 and all(line.endswith(".jpg") for line in printed)
+
+
+def test_a_search_finds_what_is_described(library):
     found = library.search("a cat", limit=3)
     assert [hit.rank for hit in found] == [1, 2, 3]
     assert found[0].path == SAMPLES / "cat.jpg"
     assert found[0].score >= found[1].score - 0.2 and 0 <= found[0].relevance <= 1
     assert found[0].to_dict()["path"] == str(SAMPLES / "cat.jpg")
-    assert "cat.jpg" in repr(found[0]) and not found[0].missing
+    assert "cat.jpg" in repr(found[0]) and not found[0].missing and found[0].time is None
 
 
 def test_embeddings_are_numpy_arrays_of_unit_vectors(model):
@@ -84,6 +96,9 @@ def test_errors_say_what_is_wrong(library, tmp_path):
     with pytest.raises(clip_search.QueryError) as error:
         library.search('ä "a cat')
     assert error.value.start == 2 and isinstance(error.value, clip_search.ClipSearchError)
+    with pytest.raises(clip_search.QueryError) as error:
+        library.search(embedding=[1.0, 0.0])
+    assert error.value.start is None and error.value.end is None
     with pytest.raises(clip_search.ImageError, match="nothing.jpg"):
         library.search(image=tmp_path / "nothing.jpg")
     with pytest.raises(clip_search.ModelError):

@@ -5,14 +5,15 @@ from typing import Any, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Self, TypeAlias
 
 __version__: str
 
-StrPath = str | os.PathLike[str]
-Device = Literal["auto", "cpu", "gpu"]
-Precision = Literal["f32", "f16", "int8"]
-Sort = Literal["relevance", "date", "oldest", "path", "size"]
-Picture = StrPath | bytes | NDArray[np.uint8]
+_StrPath: TypeAlias = str | os.PathLike[str]
+_Device: TypeAlias = Literal["auto", "cpu", "gpu"]
+_Precision: TypeAlias = Literal["f32", "f16", "int8"]
+_Sort: TypeAlias = Literal["relevance", "date", "oldest", "path", "size"]
+_Picture: TypeAlias = _StrPath | bytes | NDArray[np.uint8]
 
 class ClipSearchError(Exception): ...
 class IndexNotFoundError(ClipSearchError): ...
@@ -25,53 +26,77 @@ class QueryError(ClipSearchError):
 
 @final
 class Hit:
-    rank: int
-    score: float | None
-    adjusted: float | None
-    relevance: float | None
-    is_match: bool
-    id: int
-    path: Path
-    duplicates: list[Path]
-    alike: list[Path]
-    width: int
-    height: int
-    taken_at: int | None
-    camera: str | None
-    lens: str | None
-    gps: tuple[float, float] | None
-    missing: bool
+    @property
+    def rank(self) -> int: ...
+    @property
+    def score(self) -> float | None: ...
+    @property
+    def adjusted(self) -> float | None: ...
+    @property
+    def relevance(self) -> float | None: ...
+    @property
+    def is_match(self) -> bool: ...
+    @property
+    def id(self) -> int: ...
+    @property
+    def path(self) -> Path: ...
+    @property
+    def duplicates(self) -> list[Path]: ...
+    @property
+    def alike(self) -> list[Path]: ...
+    @property
+    def time(self) -> float | None: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def taken_at(self) -> int | None: ...
+    @property
+    def camera(self) -> str | None: ...
+    @property
+    def lens(self) -> str | None: ...
+    @property
+    def gps(self) -> tuple[float, float] | None: ...
+    @property
+    def missing(self) -> bool: ...
     def to_dict(self) -> dict[str, Any]: ...
 
 @final
 class Model:
-    def __init__(
-        self, model: StrPath | None = None, *, precision: Precision | None = None, device: Device = "auto"
-    ) -> None: ...
-    name: str
-    fingerprint: str
-    dimension: int
-    device: str
-    logit_scale: float
+    def __new__(
+        cls, model: _StrPath | None = None, *, precision: _Precision | None = None, device: _Device = "auto"
+    ) -> Self: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def dimension(self) -> int: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def logit_scale(self) -> float: ...
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
-    def embed_images(self, images: Sequence[Picture]) -> NDArray[np.float32]: ...
+    def embed_images(self, images: Sequence[_Picture]) -> NDArray[np.float32]: ...
 
 @final
 class Library:
-    def __init__(
-        self,
-        index: StrPath,
+    def __new__(
+        cls,
+        index: _StrPath,
         *,
-        model: StrPath | None = None,
-        precision: Precision | None = None,
-        device: Device = "auto",
-    ) -> None: ...
-    index: Path
+        model: _StrPath | None = None,
+        precision: _Precision | None = None,
+        device: _Device = "auto",
+    ) -> Self: ...
+    @property
+    def index(self) -> Path: ...
     def update(
         self,
-        folders: Sequence[StrPath] = (),
+        folders: Sequence[_StrPath] = (),
         *,
-        exclude: Sequence[StrPath] = (),
+        exclude: Sequence[_StrPath] = (),
         rebuild: bool = False,
         threads: int | None = None,
         progress: Callable[[str, int, int | None], object] | None = None,
@@ -80,12 +105,12 @@ class Library:
         self,
         query: str | None = None,
         *,
-        image: Picture | None = None,
+        image: _Picture | None = None,
         like: int | None = None,
         embedding: NDArray[np.float32] | Sequence[float] | None = None,
         limit: int = 20,
         offset: int = 0,
-        sort: Sort = "relevance",
+        sort: _Sort = "relevance",
         min_relevance: float | None = None,
         literal: bool = False,
         raw: bool = False,
@@ -94,7 +119,7 @@ class Library:
     ) -> list[Hit]: ...
     def embedding(self, id: int) -> NDArray[np.float32]: ...
     def embeddings(self) -> tuple[NDArray[np.uint64], NDArray[np.float32]]: ...
-    def remove(self, paths: Sequence[StrPath]) -> int: ...
+    def remove(self, paths: Sequence[_StrPath]) -> int: ...
     def reload(self) -> bool: ...
     def status(self) -> dict[str, Any]: ...
     def __len__(self) -> int: ...
