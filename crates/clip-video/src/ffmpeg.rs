@@ -252,8 +252,12 @@ impl Ffmpeg {
     ) -> Result<(Vec<Frame>, bool), VideoError> {
         let mut command = self.command();
         command.args(["-hide_banner", "-nostdin", "-nostats", "-v", "info"]);
-        command.args(["-threads", &limits.threads.to_string()]);
+        // Threads that hand each other frames to skip take longer than one that skips them: 4.0 s of processor time for two hours,
+        // instead of 1.9.
+        let threads = if plan.key_frames_only { 1 } else { limits.threads.get() };
+        command.args(["-threads", &threads.to_string()]);
         if plan.key_frames_only {
+            // By the decoder, not by the container (`-discard nokey`), which does not know of all whole pictures.
             command.args(["-skip_frame", "nokey"]);
         }
         input(&mut command, path);
