@@ -38,7 +38,7 @@ CONNECTIONS = 32
 EF_CONSTRUCTION = 200
 EFS = [10, 15, 20, 30, 40, 60, 80, 120, 160, 200, 300, 400, 600, 800, 1200]
 # What the default of ours takes with 100,000 photos, and how it grows: see index/src/plan.rs.
-FILTER_EF, FILTER_EF_GROWTH = 350, 0.41
+FILTER_EF, FILTER_EF_GROWTH = 350, 0.5
 RECALLS = [0.99, 0.999]
 BLOCK = 100
 FILTERS = [0.5, 0.1, 0.01, 0.001, 0.0001]

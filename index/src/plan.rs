@@ -39,9 +39,9 @@ const MAPPED_AT_ONCE: f64 = 65_536.0;
 const LEAST_EFFORT: usize = 128;
 /// How many candidates a walk keeps in a graph of 100,000 nodes, and how that grows with the nodes. Words lie far from all
 /// pictures, where the neighbourhoods that a graph is made of say less. Captions find 0.999 of the ten best with 120 at
-/// 100,000 and with 400 at 1,000,000; single words find 0.995 with 250 and 650.
+/// 100,000 and with 400 at 1,000,000; single words find 0.995 with 250, and with 650 to 900 from one graph to another.
 const EFFORT_AT_100_000: f64 = 350.0;
-const EFFORT_GROWTH: f64 = 0.41;
+const EFFORT_GROWTH: f64 = 0.5;
 /// How many candidates a walk keeps for every result that is wanted.
 const EFFORT_PER_RESULT: usize = 6;
 
