@@ -43,7 +43,7 @@ pub enum Fault {
     #[error("cannot be started: {}", system_error::describe(.0))]
     NotStarted(#[source] io::Error),
     /// It was not done in time.
-    #[error("was not done after {} seconds", after.as_secs_f64())]
+    #[error("had not finished after {} seconds", after.as_secs_f64())]
     TookTooLong {
         /// The time that it had.
         after: Duration,

@@ -19,7 +19,7 @@ pub enum VideoError {
         source: io::Error,
     },
     /// The program does not answer like ffmpeg.
-    #[error("{} is no ffmpeg: expected its version, found {found}", program.display())]
+    #[error("{} is not ffmpeg: expected its version, found {found}", program.display())]
     NotFfmpeg {
         /// The program.
         program: PathBuf,
@@ -41,14 +41,14 @@ pub enum VideoError {
         /// What ffmpeg says.
         said: String,
     },
-    /// ffmpeg told nothing for so long, and was ended.
-    #[error("ffmpeg told nothing for {} seconds and was ended", after.as_secs())]
+    /// ffmpeg was silent for so long, and was ended.
+    #[error("ffmpeg was silent for {} seconds and was ended", after.as_secs())]
     Hung {
         /// How long it was waited for.
         after: Duration,
     },
-    /// ffmpeg was not done after so long, and was ended.
-    #[error("ffmpeg was not done after {} seconds and was ended", after.as_secs())]
+    /// ffmpeg had not finished after so long, and was ended.
+    #[error("ffmpeg had not finished after {} seconds and was ended", after.as_secs())]
     TooSlow {
         /// How long it had.
         after: Duration,

@@ -37,8 +37,12 @@ pub fn open_indexed(asset: &Asset) -> io::Result<(File, Metadata)> {
     file.by_ref().take(BEGINNING).read_to_end(&mut beginning)?;
     file.rewind()?;
     let unlike = match asset.kind {
-        Kind::Photo if format_of(&beginning).is_none() => "expected a photo, found a file that was changed and is none",
-        Kind::Video if !may_be_video(&beginning) => "expected a video, found a file that was changed and is none",
+        Kind::Photo if format_of(&beginning).is_none() => {
+            "expected a photo, found a file that has changed and is no longer one"
+        }
+        Kind::Video if !may_be_video(&beginning) => {
+            "expected a video, found a file that has changed and is no longer one"
+        }
         _ => return Ok((file, metadata)),
     };
     Err(io::Error::new(io::ErrorKind::InvalidData, unlike))

@@ -44,7 +44,7 @@ const TICK: Duration = Duration::from_millis(40);
 /// Whether a person sits at a terminal on which this can work.
 pub(crate) fn check_terminal() -> Result<()> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-        bail!("--interactive needs a terminal, and standard input or output is none; omit it");
+        bail!("--interactive needs a terminal, but standard input or output is not one; leave it out");
     }
     if std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
         bail!("--interactive needs a terminal with a cursor, and TERM is `dumb`; omit it");

@@ -7,7 +7,7 @@ use crate::json;
 /// Why a vocabulary cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TokenizerError {
-    #[error("its text is not UTF-8: byte {} is none", .0.valid_up_to())]
+    #[error("it is not UTF-8 text from byte {} on", .0.valid_up_to())]
     NotUtf8(#[from] std::str::Utf8Error),
     #[error("it cannot be unpacked: {}", system_error::describe(.0))]
     Gzip(std::io::Error),

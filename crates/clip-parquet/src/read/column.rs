@@ -167,7 +167,7 @@ impl ColumnReader {
             Some(levels) => levels.next(&page.bytes)?,
             None => 0,
         };
-        if level > self.column().levels.repetition { Err(self.damaged("has a level that is none")) } else { Ok(level) }
+        if level > self.column().levels.repetition { Err(self.damaged("has an invalid level")) } else { Ok(level) }
     }
 
     /// Whether no more values belong to the row.
@@ -191,7 +191,7 @@ impl ColumnReader {
             Some(levels) => levels.next(&page.bytes)?,
             None => most,
         };
-        if level > most { Err(self.damaged("has a level that is none")) } else { Ok(level) }
+        if level > most { Err(self.damaged("has an invalid level")) } else { Ok(level) }
     }
 
     fn value(&mut self) -> Result<Option<Value<'_>>, Error> {
@@ -218,6 +218,6 @@ impl ColumnReader {
             Place::Truth(value) => return Ok(Some(Value::Bool(value))),
         };
         let value = bytes.and_then(|bytes| values::value(column, bytes));
-        value.map(Some).ok_or_else(|| Error::damaged(format!("the column {} has a value that is none", column.name)))
+        value.map(Some).ok_or_else(|| Error::damaged(format!("the column {} has an invalid value", column.name)))
     }
 }

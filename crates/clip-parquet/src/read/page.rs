@@ -253,7 +253,7 @@ fn parse_data(input: &mut Input<'_>, kind: Kind, ids: [i16; 7]) -> Result<RawDat
 impl Raw {
     fn checked(self, length: u64) -> Result<(Header, u64), Error> {
         fn size<T: TryFrom<i64>>(number: i64) -> Result<T, Error> {
-            T::try_from(number).map_err(|_| Error::damaged("the header of a page has a size that is none"))
+            T::try_from(number).map_err(|_| Error::damaged("the header of a page has an invalid size"))
         }
         let [uncompressed, stored] = self.sizes;
         let data = match self.data {

@@ -75,8 +75,8 @@ impl<'a> Input<'a> {
                 break;
             }
             id = match byte >> 4 {
-                0 => i16::try_from(self.zigzag()?).map_err(|_| Fault::Wrong("the number of a field is none"))?,
-                step => id.checked_add(i16::from(step)).ok_or(Fault::Wrong("the number of a field is none"))?,
+                0 => i16::try_from(self.zigzag()?).map_err(|_| Fault::Wrong("a field has an invalid number"))?,
+                step => id.checked_add(i16::from(step)).ok_or(Fault::Wrong("a field has an invalid number"))?,
             };
             if !read(self, id, kind)? {
                 self.skip(kind)?;
