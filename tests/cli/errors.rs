@@ -51,6 +51,28 @@ fn an_index_without_a_manifest_is_rebuilt() {
     sandbox.run(&["query", "a cat"]).expect(0);
 }
 
+/// Its manifest tells of which folders and of which model: neither has to be said again.
+#[test]
+fn an_index_with_a_damaged_file_is_rebuilt_of_the_folders_and_the_model_that_it_names() {
+    let sandbox = Sandbox::new();
+    sandbox.put("cat.jpg", "cat.jpg");
+    let model = samples().join("../crates/clip-model/tests/fixtures/tiny-pocket/model.safetensors");
+    let photos = sandbox.photos();
+    sandbox.run(&["index", "--model", model.to_str().unwrap(), photos.to_str().unwrap()]).expect(0);
+    let named = |run: &Run| run.stdout.lines().find(|line| line.starts_with("fingerprint")).map(str::to_owned);
+    let before = sandbox.run(&["status"]).expect(0);
+    let vectors = sandbox.index().join("vectors/00000001.vec");
+    fs::write(&vectors, &fs::read(&vectors).unwrap()[..20]).unwrap();
+    let message = failure(sandbox.run(&["query", "a cat"]), 2);
+    assert_says(&message, &["`clip-search index --rebuild`"]);
+    let run = sandbox.run(&["index", "--rebuild"]).expect(0);
+    assert!(run.stdout.contains("1 indexed"), "{run:?}");
+    let after = sandbox.run(&["status"]).expect(0);
+    assert!(named(&before).is_some_and(|line| line.contains("tiny-pocket")), "{before:?}");
+    assert_eq!(named(&after), named(&before));
+    assert!(after.stdout.contains(photos.to_str().unwrap()), "{after:?}");
+}
+
 #[test]
 fn a_manifest_of_something_else_is_left_alone() {
     let sandbox = Sandbox::new();

@@ -185,8 +185,9 @@ fn index(remedy: &clip_search::IndexRemedy) -> Option<String> {
                 .to_owned()
         }
         Remedy::UseNewerVersion => "update clip-search".to_owned(),
+        // The manifest still tells of which folders.
         Remedy::RepairOrRebuild => "list all damage with `clip-search verify`; drop it with `clip-search repair`, or \
-                                    rebuild the index with `clip-search index --rebuild DIR`"
+                                    rebuild the index with `clip-search index --rebuild`"
             .to_owned(),
         Remedy::Rebuild => "rebuild the index with `clip-search index --rebuild DIR`".to_owned(),
         Remedy::BuildGraph => {

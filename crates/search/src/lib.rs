@@ -103,10 +103,10 @@ pub use clip_image::{
 pub use clip_index::{
     Asset, BadFile, Bank, BankScores, Catalogue, Compacted, Counts, Describe, Exclude, ExportFormat, Exported,
     Exposure, Found, GraphOptions, GraphStatus, GraphUpdate, Hubness, ImportOptions, ImportPlace, ImportSource,
-    Imported, IndexError, IndexReader, IndexWriter, Inode, KinKeys, Kind, Mean, ModelId, ModelOrigin, Neighbour,
-    NewItem, PictureText, Position, Problem, Rebuild, RebuildStatus, Record, Related, Remedy as IndexRemedy, Repaired,
-    RoaringTreemap, RowFormat, SearchOptions, ShotName, Stamp, Status, StoredPath, Variant, VerifyReport, export,
-    repair, verify, verify_with,
+    Imported, IndexError, IndexReader, IndexSource, IndexWriter, Inode, KinKeys, Kind, Mean, ModelId, ModelOrigin,
+    Neighbour, NewItem, PictureText, Position, Problem, Rebuild, RebuildStatus, Record, Related, Remedy as IndexRemedy,
+    Repaired, RoaringTreemap, RowFormat, SearchOptions, ShotName, Stamp, Status, StoredPath, Variant, VerifyReport,
+    export, repair, verify, verify_with,
 };
 pub use clip_indexer::{
     Changes, Concern, Depth, Event, Forgotten, FoundPhotos, IGNORE_FILE, IgnoreFault, Ignored, IndexOptions, Indexer,

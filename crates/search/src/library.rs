@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use clip_index::{IndexError, IndexReader, ModelOrigin, Status, VerifyReport};
+use clip_index::{IndexError, IndexReader, IndexSource, ModelOrigin, Status, VerifyReport};
 use clip_indexer::Removed;
 use clip_model::{DeviceChoice, Fingerprint, LoadOptions, ModelSource, Precision, Towers};
 use clip_progress::{Progress, Steps};
@@ -309,10 +309,10 @@ impl Library {
     pub fn uses_built_in_model(&self) -> bool {
         match self.opened() {
             Some(searcher) => *searcher.encoder().encoder().source() == ModelSource::Default,
-            None => match (&self.choice.model, IndexReader::open(&self.index)) {
+            None => match (&self.choice.model, IndexSource::read(&self.index)) {
                 (Some(model), _) => *model == ModelSource::Default,
-                (None, Ok(reader)) => {
-                    let found = self.models.of_origin(reader.model(), reader.origin());
+                (None, Ok(made_of)) => {
+                    let found = self.models.of_origin(&made_of.model, made_of.origin.as_ref());
                     found.is_ok_and(|model| model == ModelSource::Default)
                 }
                 (None, Err(_)) => true,
@@ -363,7 +363,7 @@ impl Library {
 
     /// The model of an index, as far as names tell: the one that was asked for, else the one that the index names.
     pub(crate) fn model_of(&self, reader: &IndexReader) -> Result<LazyModel, LibraryError> {
-        let (source, options) = self.source_of(reader)?;
+        let (source, options) = self.source_of(&IndexSource::of(reader))?;
         let model = LazyModel::new(source, options, reader);
         let is_recorded = !self.choice.is_explicit() && matches!(reader.origin(), Some(ModelOrigin::Path { .. }));
         Ok(if is_recorded { model.recorded() } else { model })
@@ -371,11 +371,11 @@ impl Library {
 
     /// Where the model for an index comes from, and how it is loaded. It keeps the precision that it has there, unless
     /// another was asked for.
-    pub(crate) fn source_of(&self, reader: &IndexReader) -> Result<(ModelSource, LoadOptions), LibraryError> {
-        let indexed = reader.model();
+    pub(crate) fn source_of(&self, made_of: &IndexSource) -> Result<(ModelSource, LoadOptions), LibraryError> {
+        let indexed = &made_of.model;
         let source = match &self.choice.model {
             Some(source) => source.clone(),
-            None => self.models.of_origin(indexed, reader.origin())?,
+            None => self.models.of_origin(indexed, made_of.origin.as_ref())?,
         };
         let precision = match self.choice.precision {
             None if name_of(&source)? == indexed.name => Some(Fingerprint::precision_of(&indexed.fingerprint)),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clip_index::{
-    Bank, GraphOptions, ImportOptions, ImportSource, Imported, IndexError, IndexReader, IndexWriter, ModelId,
-    ModelOrigin, Rebuild,
+    Bank, GraphOptions, ImportOptions, ImportSource, Imported, IndexError, IndexReader, IndexSource, IndexWriter,
+    ModelId, ModelOrigin, Rebuild,
 };
 use clip_indexer::{Changes, Event, IndexOptions, Indexer, IndexerError, Report, Session};
 use clip_model::{LoadOptions, Model, ModelSource, Towers};
@@ -123,8 +123,9 @@ impl Library {
         let folders = extent.folders();
         let known = Known::read(self.index(), options.rebuild, folders)?;
         let (source, load) = match &known {
-            Known::Index(reader) => self.source_of(reader)?,
-            Known::Nothing | Known::Unreadable => self.source_of_new(),
+            Known::Index(reader) => self.source_of(&IndexSource::of(reader))?,
+            Known::Damaged(Some(made_of)) => self.source_of(made_of)?,
+            Known::Nothing | Known::Damaged(None) => self.source_of_new(),
         };
         let model = self.image_model(&known, &source, &load, options.rebuild)?;
         let origin = self.models.origin(&source);
@@ -185,8 +186,9 @@ impl Library {
     ) -> Result<Imported, LibraryError> {
         let known = Known::read(self.index(), false, &[])?;
         let (model, load) = match &known {
-            Known::Index(reader) => self.source_of(reader)?,
-            Known::Nothing | Known::Unreadable => self.source_of_new(),
+            Known::Index(reader) => self.source_of(&IndexSource::of(reader))?,
+            Known::Damaged(Some(made_of)) => self.source_of(made_of)?,
+            Known::Nothing | Known::Damaged(None) => self.source_of_new(),
         };
         let id = id_of(&*self.image_model(&known, &model, &load, false)?);
         drop(known);
@@ -376,24 +378,23 @@ impl<'a> Extent<'a> {
 #[expect(clippy::large_enum_variant, reason = "there is one of it, for the length of a call")]
 enum Known {
     Nothing,
-    /// Something that is to be replaced.
-    Unreadable,
+    /// An index that cannot be opened and is to be replaced. Its commit point may still tell what it is made of.
+    Damaged(Option<IndexSource>),
     Index(IndexReader),
 }
 
 impl Known {
-    /// An index that cannot be read is an error, unless it is to be replaced; but then it does not tell of which folders.
+    /// An index that cannot be opened is an error, unless it is to be replaced. If it does not even tell of which folders it was
+    /// made, some must be given.
     fn read(index: &Path, rebuild: bool, folders: &[PathBuf]) -> Result<Known, LibraryError> {
         match IndexReader::open(index) {
             Ok(reader) => Ok(Known::Index(reader)),
             Err(IndexError::NotFound { .. }) => Ok(Known::Nothing),
-            Err(error) if rebuild && error.may_be_rebuilt() => {
-                if folders.is_empty() {
-                    Err(LibraryError::UnknownFolders(error))
-                } else {
-                    Ok(Known::Unreadable)
-                }
-            }
+            Err(error) if rebuild && error.may_be_rebuilt() => match IndexSource::read(index) {
+                Ok(made_of) => Ok(Known::Damaged(Some(made_of))),
+                Err(_) if folders.is_empty() => Err(LibraryError::UnknownFolders(error)),
+                Err(_) => Ok(Known::Damaged(None)),
+            },
             Err(error) => Err(error.into()),
         }
     }
@@ -401,7 +402,7 @@ impl Known {
     fn reader(&self) -> Option<&IndexReader> {
         match self {
             Known::Index(reader) => Some(reader),
-            Known::Nothing | Known::Unreadable => None,
+            Known::Nothing | Known::Damaged(_) => None,
         }
     }
 
@@ -410,11 +411,16 @@ impl Known {
     fn folders_to_rebuild(&self, work: &Work<'_>) -> Result<Option<Vec<PathBuf>>, LibraryError> {
         match self {
             Known::Nothing => Ok(None),
-            Known::Index(reader) if work.folders.is_empty() => {
-                let folders = Known::reachable(reader, work)?;
+            _ if !work.folders.is_empty() => Ok(Some(work.folders.to_vec())),
+            Known::Index(reader) => {
+                let folders = Known::reachable(reader.roots(), work)?;
                 Ok((!folders.is_empty()).then_some(folders))
             }
-            Known::Index(_) | Known::Unreadable => Ok(Some(work.folders.to_vec())),
+            Known::Damaged(made_of) => {
+                let roots = made_of.as_ref().map(|made_of| made_of.roots.clone()).unwrap_or_default();
+                // An index of nothing takes the place of one that had nothing.
+                Known::reachable(roots, work).map(Some)
+            }
         }
     }
 
@@ -440,9 +446,8 @@ impl Known {
 
     /// The folders of an index that are there. A folder that is not cannot be encoded again, and an index that lacks it must
     /// not take the place of one that has it; unless the caller says so, such a folder is an error.
-    fn reachable(reader: &IndexReader, work: &Work<'_>) -> Result<Vec<PathBuf>, LibraryError> {
-        let (folders, away): (Vec<_>, Vec<_>) =
-            reader.roots().into_iter().partition(|root| root.is_dir() || root.is_file());
+    fn reachable(roots: Vec<PathBuf>, work: &Work<'_>) -> Result<Vec<PathBuf>, LibraryError> {
+        let (folders, away): (Vec<_>, Vec<_>) = roots.into_iter().partition(|root| root.is_dir() || root.is_file());
         match away.into_iter().next() {
             Some(folder) if !work.options.indexing.forget_unreachable => Err(LibraryError::FolderAway { folder }),
             _ => Ok(folders),
@@ -456,7 +461,7 @@ impl Known {
         if reader.model().fingerprint == wanted.fingerprint {
             return Ok(None);
         }
-        let mut folders = Known::reachable(reader, work)?;
+        let mut folders = Known::reachable(reader.roots(), work)?;
         folders.extend_from_slice(work.folders);
         Ok(Some(folders))
     }

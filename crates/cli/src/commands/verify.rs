@@ -37,7 +37,7 @@ pub(crate) fn run(index: &Path, args: &VerifyArgs) -> Result<Exit> {
     }
     let advice = match report.remedy {
         Some(IndexRemedy::RepairOrRebuild) => {
-            "drop what is damaged with `clip-search repair`, or rebuild the index with `clip-search index --rebuild DIR`"
+            "drop what is damaged with `clip-search repair`, or rebuild the index with `clip-search index --rebuild`"
         }
         _ => "rebuild the index with `clip-search index --rebuild DIR`",
     };
