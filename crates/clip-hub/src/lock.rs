@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::HubError;
-use crate::cache::create_parent;
+use crate::cache::{A_FILE, create_parent, fault};
 use crate::progress::go_on;
 
 /// How long to wait before a lock that somebody else holds is tried again.
@@ -28,7 +28,7 @@ impl Lock {
     pub fn take(path: &Path, waiting: impl FnOnce(), cancel: &AtomicBool) -> Result<Self, HubError> {
         create_parent(path)?;
         let file = clip_files::regular::open_with(File::options().create(true).write(true).truncate(false), path)
-            .map_err(|source| HubError::Io { action: "open", path: path.to_owned(), source })?;
+            .map_err(|source| fault("open", path, A_FILE, source))?;
         let mut waiting = Some(waiting);
         while let Err(TryLockError::WouldBlock) = file.try_lock() {
             if let Some(waiting) = waiting.take() {
