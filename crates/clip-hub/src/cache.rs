@@ -8,12 +8,12 @@
 //! .locks/models--ORG--NAME/HASH.lock
 //! ```
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use clip_files::{kind, regular, system_error};
+use clip_files::{atomic, kind, regular, system_error};
 
 use crate::HubError;
 use crate::digest::Digest;
@@ -149,18 +149,8 @@ impl Cache {
             return Ok(());
         }
         create_parent(&path)?;
-        let temporary = beside(&path);
-        let io = |source| HubError::Io { action: "write", path: temporary.clone(), source };
-        // On the disk before it gets its name: after a power failure the reference is the old or the new one.
-        let written = File::create(&temporary).and_then(|mut file| {
-            file.write_all(commit.as_bytes())?;
-            file.sync_all()
-        });
-        if let Err(error) = written {
-            let _ = fs::remove_file(&temporary);
-            return Err(io(error));
-        }
-        replace(&temporary, &path)
+        // After a power failure the reference is the old or the new one.
+        atomic::write_shared(&path, commit.as_bytes()).map_err(|source| fault("write", &path, A_FILE, source))
     }
 
     fn repository(&self, repository: &Repository) -> PathBuf {

@@ -19,7 +19,7 @@ use crate::files::{self, AUXILIARY, SHARD_INDEX};
 use crate::headers::FileInfo;
 use crate::interruption::Interruption;
 use crate::link::place;
-use crate::lock::Lock;
+use crate::lock;
 use crate::progress::{PullEvent, go_on};
 use crate::repository::is_file_name;
 use crate::{Checkpoint, Hub, HubError};
@@ -199,13 +199,13 @@ impl Pull<'_> {
             self.done += file.info.size;
             return Ok(());
         }
-        let lock = self.hub.cache.lock_file(&self.checkpoint.repository, file.info.digest);
+        let file_of_lock = self.hub.cache.lock_file(&self.checkpoint.repository, file.info.digest);
         // Before gigabytes are fetched for which there is no place.
         if let Some(error) = obstacle(&blob, A_FILE).or_else(|| obstacle(&pointer, A_FILE)) {
             return Err(error);
         }
         let waiting = || self.progress.event(PullEvent::Waiting { file: &file.name });
-        let _lock = Lock::take(&lock, waiting, self.cancel)?;
+        let _lock = lock::take(&file_of_lock, waiting, self.cancel)?;
         if self.is_good(&blob, file)? {
             self.done += file.info.size;
         } else {
