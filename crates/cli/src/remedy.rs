@@ -190,6 +190,9 @@ fn index(remedy: &clip_search::IndexRemedy) -> Option<String> {
                                     rebuild the index with `clip-search index --rebuild DIR`"
             .to_owned(),
         Remedy::Rebuild => "rebuild the index with `clip-search index --rebuild DIR`".to_owned(),
+        Remedy::MoveBack => {
+            "move it back, or name its new place with --index, and run the same command again".to_owned()
+        }
         Remedy::BuildGraph => {
             "use exact search (omit --graph); the next `clip-search index` builds the graph".to_owned()
         }
