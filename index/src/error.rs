@@ -157,6 +157,16 @@ pub enum IndexError {
         /// What was expected and what was found.
         reason: String,
     },
+    /// The directory of the index went away while it was written.
+    #[error(
+        "the index {} was moved or removed while it was being written; if it was moved, what was saved until then is in its \
+         new place",
+        dir.display()
+    )]
+    Gone {
+        /// Where it was.
+        dir: PathBuf,
+    },
     /// Reading or writing a file failed. That says nothing about whether the index is whole.
     #[error("cannot {action} {}: {}", path.display(), system_error::describe(source))]
     Io {
@@ -193,6 +203,9 @@ pub enum Remedy {
         /// The directory that holds other files.
         dir: PathBuf,
     },
+    /// Move the directory of the index back, or choose the one where it is now, and do the same again: it goes on from what was
+    /// saved.
+    MoveBack,
     /// Wait until the other process has finished, then try again.
     WaitForOtherProcess,
     /// If the process that the error names is gone, remove this file and try again.
@@ -249,6 +262,7 @@ impl IndexError {
             | IndexError::Import { .. }
             | IndexError::Io { .. }
             | IndexError::Exchange { .. } => None,
+            IndexError::Gone { .. } => Some(Remedy::MoveBack),
         }
     }
 

@@ -346,7 +346,7 @@ fn open_hubness(
             // It may be whole, and better than what would be measured in its place.
             Err(error) if matches!(error, IndexError::Io { .. }) && !is_lost(&error) => Err(error),
             Err(error) => {
-                log::warn!("scores are not corrected: {error}");
+                log::warn!("scores are not corrected until the next update of the index mends this: {error}");
                 Ok(None)
             }
         }

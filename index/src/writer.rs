@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use clip_files::system_error;
 use clip_progress::{Progress, Steps};
 use roaring::RoaringTreemap;
 
@@ -640,8 +641,17 @@ impl IndexWriter {
     /// the changes are visible, and repeating the call makes them durable.
     ///
     /// # Errors
-    /// [`IndexError::Io`] or [`IndexError::Metadata`] if something could not be written.
+    /// [`IndexError::Io`] or [`IndexError::Metadata`] if something could not be written, [`IndexError::Gone`] if the directory is
+    /// not there any more.
     pub fn commit(&mut self) -> Result<(), IndexError> {
+        self.commit_pending().map_err(|error| {
+            // Whatever failed then, this is why.
+            let is_gone = matches!(self.dir().symlink_metadata(), Err(error) if system_error::says_missing(&error));
+            if is_gone { IndexError::Gone { dir: self.dir().to_path_buf() } } else { error }
+        })
+    }
+
+    fn commit_pending(&mut self) -> Result<(), IndexError> {
         if !self.pending.is_empty() {
             let staged = self.stage()?;
             return self.publish(staged);

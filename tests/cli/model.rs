@@ -322,11 +322,18 @@ fn offline_by_option_and_variable() {
             place.run(&["model", "pull", NAME, "--offline"]),
             place.run(&["--offline", "model", "pull", NAME]),
             place.run_with(("HF_HUB_OFFLINE", "1"), &["model", "pull", NAME]),
+            place.run_with(("TRANSFORMERS_OFFLINE", "1"), &["model", "pull", NAME]),
         ]
     };
+    let mut advices = Vec::new();
     for run in runs() {
         let message = failure(run);
-        assert!(message.contains("not in the cache") && message.contains("HF_HUB_OFFLINE"), "{message}");
+        assert!(message.contains("not in the cache"), "{message}");
+        advices.push(message);
+    }
+    let causes = ["omit --offline", "omit --offline", "(unset HF_HUB_OFFLINE)", "(unset TRANSFORMERS_OFFLINE)"];
+    for (advice, cause) in advices.iter().zip(causes) {
+        assert!(advice.contains(cause), "{advice}");
     }
     assert!(place.server.requests().is_empty());
     place.run(&["model", "pull", NAME]).expect(0);

@@ -25,6 +25,14 @@ fn a_full_disk_is_a_failure() {
     let output = command(sample_index(), &["query", "a cat"]).stdout(full).output().unwrap();
     let run = Run::from(output).expect(2);
     assert!(run.stderr.starts_with("error: cannot write to standard output: "), "{}", run.stderr);
+    // What is printed before a command runs, and by none.
+    for arguments in
+        [&["--help"][..], &["-h"], &["query", "--help"], &["help", "index"], &["--version"], &["model", "list"]]
+    {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let run = Run::from(command(sample_index(), arguments).stdout(full).output().unwrap()).expect(2);
+        assert!(run.stderr.starts_with("error: cannot write to standard output: "), "{arguments:?}: {}", run.stderr);
+    }
 }
 
 #[test]

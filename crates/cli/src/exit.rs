@@ -15,13 +15,20 @@ pub(crate) enum Exit {
     Interrupted,
 }
 
+impl Exit {
+    /// The number that the caller of the program sees.
+    pub fn status(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Partly => 1,
+            Self::Failed => 2,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Done => 0,
-            Exit::Partly => 1,
-            Exit::Failed => 2,
-            Exit::Interrupted => 130,
-        })
+        Self::from(exit.status())
     }
 }

@@ -43,11 +43,19 @@ pub(crate) fn hub_settings(
         // Some editors put a byte order mark before it.
         Token::new(text.trim_start_matches('\u{feff}'))
     });
-    let is_true = |value: String| matches!(value.to_ascii_uppercase().as_str(), "1" | "ON" | "YES" | "TRUE");
-    settings.offline =
-        offline || ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"].iter().filter_map(|name| text(name)).any(is_true);
+    settings.offline = offline || !offline_variables(variable).is_empty();
     settings.proxies = proxies(&text);
     Ok(settings)
+}
+
+/// The variables that switch the network off.
+pub(crate) fn offline_variables(variable: &dyn Fn(&str) -> Option<OsString>) -> Vec<&'static str> {
+    let is_true = |value: OsString| {
+        matches!(value.to_string_lossy().trim().to_ascii_uppercase().as_str(), "1" | "ON" | "YES" | "TRUE")
+    };
+    let mut names = vec!["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"];
+    names.retain(|name| variable(name).is_some_and(is_true));
+    names
 }
 
 /// The proxies, as curl reads them: small letters first, and `ALL_PROXY` for schemes without one of their own.

@@ -33,5 +33,5 @@ pub(crate) fn listen_with(words: &'static str, stop: impl Fn() + Send + 'static)
         notice(words);
         stop();
     })
-    .context("cannot install the Ctrl-C handler")
+    .context("cannot prepare for Ctrl-C, by which the command could be stopped without losing work")
 }

@@ -1,5 +1,8 @@
 //! Warnings that the libraries log, shown to the user. They are escaped where they are written.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::output::{Verbosity, notice, warning};
@@ -17,12 +20,34 @@ impl Log for Stderr {
             return;
         }
         match record.level() {
-            Level::Error | Level::Warn => warning(record.args()),
+            Level::Error | Level::Warn => {
+                let text = record.args().to_string();
+                if !is_repeated(&text, Instant::now()) {
+                    warning(text);
+                }
+            }
             _ => notice(record.args()),
         }
     }
 
     fn flush(&self) {}
+}
+
+/// How long a warning is not repeated. One command may open an index several times and meet the same damage each time; a
+/// program that runs for days may meet it anew.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// The last warning, and when it was told.
+static LAST: Mutex<Option<(String, Instant)>> = Mutex::new(None);
+
+/// Whether this is the warning that was told just now. If not, it will have been.
+fn is_repeated(text: &str, now: Instant) -> bool {
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_repeated = last.as_ref().is_some_and(|(told, at)| told == text && now.duration_since(*at) < PAUSE);
+    if !is_repeated {
+        *last = Some((text.to_owned(), now));
+    }
+    is_repeated
 }
 
 /// From here on warnings reach stderr.
@@ -37,5 +62,20 @@ pub(crate) fn install() {
 pub(crate) fn set_verbosity(verbosity: Verbosity) {
     if verbosity == Verbosity::Verbose {
         log::set_max_level(LevelFilter::Debug);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_is_not_repeated_at_once() {
+        let start = Instant::now();
+        let told: Vec<bool> = [("a", 0), ("a", 1), ("b", 2), ("a", 3), ("a", 62), ("a", 64)]
+            .into_iter()
+            .map(|(text, seconds)| !is_repeated(text, start + Duration::from_secs(seconds)))
+            .collect();
+        assert_eq!(told, [true, false, true, true, false, true]);
     }
 }

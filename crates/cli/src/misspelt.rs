@@ -1,6 +1,7 @@
 //! What was meant by a command or an option that does not exist: another program's word for it, or its name in other
 //! letters.
 
+use std::io::Write;
 use std::path::Path;
 
 use clap::builder::StyledStr;
@@ -8,6 +9,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::args;
 use crate::escape::escaped;
+use crate::exit::Exit;
+use crate::output::{OutputError, failure};
 
 /// Words for commands in other programs, and what to run here instead.
 const MEANT: &[(&[&str], &str)] = &[
@@ -70,8 +73,19 @@ pub(crate) fn refuse(error: &clap::Error) -> ! {
             advise(&mut error, &arguments);
             error.exit();
         }
+        error.exit();
     }
-    error.exit();
+    // Help or a version, which is what was asked for: it counts whether it arrived.
+    let printed = error.print().and_then(|()| std::io::stdout().flush()).map_err(OutputError::from);
+    let exit = match printed {
+        Ok(()) => Exit::Done,
+        Err(error) if error.is_broken_pipe() => Exit::Done,
+        Err(error) => {
+            failure(&error.into());
+            Exit::Failed
+        }
+    };
+    std::process::exit(exit.status().into())
 }
 
 /// Replaces clap's advice, which knows spelling alone, where there is better.

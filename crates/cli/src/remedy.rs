@@ -8,7 +8,8 @@ use std::sync::OnceLock;
 
 use clip_search::{ImageError, IndexError, IndexerError, LibraryError, ModelError, QueryError};
 
-use crate::escape::quoted;
+use crate::escape::{escaped, quoted};
+use crate::hub_settings::offline_variables;
 
 /// The index that was named on the command line, as a shell takes it.
 static NAMED_INDEX: OnceLock<String> = OnceLock::new();
@@ -190,6 +191,9 @@ fn index(remedy: &clip_search::IndexRemedy) -> Option<String> {
                                     rebuild the index with `clip-search index --rebuild`"
             .to_owned(),
         Remedy::Rebuild => "rebuild the index with `clip-search index --rebuild DIR`".to_owned(),
+        Remedy::MoveBack => {
+            "move it back, or name its new place with --index, and run the same command again".to_owned()
+        }
         Remedy::BuildGraph => {
             "use exact search (omit --graph); the next `clip-search index` builds the graph".to_owned()
         }
@@ -225,8 +229,15 @@ fn hub(remedy: &clip_hub::Remedy) -> Option<String> {
     Some(match remedy {
         Remedy::Download { name } => format!("download it with `clip-search model pull {name}`"),
         Remedy::AllowNetwork { name } => {
-            format!("go online (omit --offline, unset HF_HUB_OFFLINE) and run `clip-search model pull {name}`")
+            let mut variables = offline_variables(&|name| std::env::var_os(name));
+            variables.extend(std::env::var_os("CLIP_SEARCH_OFFLINE").map(|_| "CLIP_SEARCH_OFFLINE"));
+            go_online(name, &variables)
         }
+        Remedy::ClearTheWay { path } => format!("move {} out of the way and run the same command again", escaped(path)),
+        Remedy::GetPermission { path } => {
+            format!("check the permissions of {}, or choose another cache folder with HF_HUB_CACHE", escaped(path))
+        }
+        Remedy::ChooseAnother => "choose another model: `clip-search model list` shows the published ones".to_owned(),
         // The message has the nearest name.
         Remedy::ChooseModel { .. } => "`clip-search model list` shows the published models".to_owned(),
         Remedy::CorrectSetting(setting) => {
@@ -278,6 +289,15 @@ fn hub(remedy: &clip_hub::Remedy) -> Option<String> {
     })
 }
 
+/// How to leave offline mode, into which these variables or else an option put the program.
+fn go_online(model: &str, variables: &[&str]) -> String {
+    let how = match variables {
+        [] => "omit --offline, or switch the setting `offline` off".to_owned(),
+        names => format!("unset {}", names.join(" and ")),
+    };
+    format!("go online ({how}) and run `clip-search model pull {model}`")
+}
+
 /// How long to wait, rounded up.
 fn waiting(seconds: u64) -> String {
     let (n, unit) = match seconds {
@@ -293,6 +313,7 @@ fn train(remedy: clip_train::Remedy) -> Option<String> {
     let words = match remedy {
         Remedy::RepairOrRemovePhoto => "repair the photo or remove its rows from the CSV",
         Remedy::StartAgain => "start again without --resume",
+        Remedy::DiscardDamaged => "start again with --restart, which discards the saved state",
         Remedy::DiscardState => "resume with the recipe it was started with, or discard it with --restart",
         Remedy::ResumeOrStartAgain => {
             "continue it with --resume, discard it with --restart, or choose another --out folder"
@@ -379,6 +400,17 @@ mod tests {
             name: "siglip-b-16".into(),
             cache: "/c".into(),
             missing: "it is missing".into(),
+        }
+    }
+
+    #[test]
+    fn what_keeps_the_program_offline_is_named() {
+        for (variables, how) in [
+            (&[][..], "(omit --offline, or"),
+            (&["TRANSFORMERS_OFFLINE"], "(unset TRANSFORMERS_OFFLINE)"),
+            (&["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"], "(unset HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE)"),
+        ] {
+            assert!(go_online("pocket", variables).contains(how), "{how}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Files that appear under their names complete and synced, or not at all.
 //!
 //! A file is written under a temporary name in the same directory, synced and renamed, and the directory is synced too.
-//! All files are readable and writable by their owner only.
+//! All files are readable and writable by their owner only, but for those of [`write_shared`].
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -20,7 +20,27 @@ pub const TEMP_PREFIX: &str = ".tmp-";
 /// # Errors
 /// Those of `fill`, or of the system. The file is as it was then, unless only the syncing of its directory failed.
 pub fn write(path: &Path, fill: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
-    let temp = temporary_file(parent(path))?;
+    write_to(temporary_file(parent(path))?, path, fill)
+}
+
+/// As [`write_bytes`], with the access that new files have for this process: for folders that other programs share.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_shared(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMP_PREFIX);
+    // The system takes away what the process's mask does not allow.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    write_to(builder.tempfile_in(parent(path))?, path, |out| out.write_all(bytes))
+}
+
+fn write_to(
+    temp: NamedTempFile,
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
+) -> io::Result<()> {
     let mut out = BufWriter::with_capacity(1 << 18, temp.as_file());
     fill(&mut out)?;
     out.flush()?;
@@ -101,6 +121,12 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         write_bytes(&path, b"secret").unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        // As any program's file is, where it is meant to be shared.
+        let (shared, usual) = (dir.path().join("shared"), dir.path().join("usual"));
+        write_shared(&shared, b"for all").unwrap();
+        fs::write(&usual, "").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((fs::read(&shared).unwrap(), mode(&shared)), (b"for all".to_vec(), mode(&usual)));
         let temporary = temporary_dir(dir.path()).unwrap();
         assert_eq!(fs::metadata(temporary.path()).unwrap().permissions().mode() & 0o777, 0o700);
     }

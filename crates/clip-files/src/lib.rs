@@ -10,6 +10,7 @@ pub mod directory;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod holes;
 pub mod kind;
 pub mod lock;
 pub mod mapped;

@@ -70,6 +70,21 @@ impl FileLock {
         FileLock::acquire_by(&OperatingSystem, path, holder)
     }
 
+    /// Takes the lock on a file that other programs lock in the same way, in a folder that they share: the file has the access
+    /// that new files have for this process. Systems without locks go without, so it must not be needed for more than to save
+    /// work.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] and [`LockError::Io`].
+    pub fn acquire_shared(path: &Path) -> Result<FileLock, LockError> {
+        let file = regular::open_with(File::options().create(true).write(true).truncate(false), path)
+            .map_err(|error| LockError::Io(path.to_path_buf(), error))?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(LockError::Held),
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(FileLock { file, holder: None }),
+        }
+    }
+
     /// As [`FileLock::acquire`], by these calls.
     ///
     /// # Errors

@@ -304,6 +304,7 @@ impl Client {
                 token: self.authorization.is_some(),
             }),
             (_, 404) => None,
+            (_, 410 | 451) => lasting(HubError::Withdrawn { url: without_secrets(url), status, message }),
             (_, 408 | 429 | 500..=599) => {
                 let (server, wait) = (server(url), headers::wait(headers));
                 Some(Interruption::Status { server, status, message, wait }.into())

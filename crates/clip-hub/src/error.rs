@@ -27,6 +27,16 @@ pub enum HubError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// In the place of a file or folder of the cache is something else.
+    #[error("expected {expected} at {}, found {found}", EscapedPath(path))]
+    InTheWay {
+        /// What is in the way.
+        path: PathBuf,
+        /// What was expected there, with its article: "a file".
+        expected: &'static str,
+        /// What it is: "a folder".
+        found: &'static str,
+    },
     /// A name cannot be one of a repository.
     #[error(
         "`{}` is not a valid repository name: {reason}; expected ORG/NAME, such as `timm/ViT-B-16-SigLIP`",
@@ -138,6 +148,16 @@ pub enum HubError {
         /// Whether a token was sent.
         token: bool,
     },
+    /// What was asked for was there once, and is not to be had any more: status 410, or 451 for legal reasons.
+    #[error("{} {} (HTTP {status}){}", Escaped(url), withdrawn(*status), words(message))]
+    Withdrawn {
+        /// What was asked for.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+        /// The server's words; empty if it had none.
+        message: String,
+    },
     /// The server answered with a status that is neither success nor expected to pass.
     #[error("{} answered {}", Escaped(url), answer(*status, message))]
     Status {
@@ -160,7 +180,7 @@ pub enum HubError {
         url: String,
         /// Tries without a single new byte.
         attempts: u32,
-        /// Whether something of the checkpoint was fetched; the next download goes on from there.
+        /// Whether something of what was fetched is on the disk; the next download goes on from there.
         kept: bool,
         /// The last failure.
         #[source]
@@ -243,6 +263,14 @@ pub enum HubError {
     Cancelled,
 }
 
+/// What a status says that nothing can be done about.
+fn withdrawn(status: u16) -> &'static str {
+    match status {
+        451 => "is not available for legal reasons",
+        _ => "is gone: it was removed for good",
+    }
+}
+
 /// What can be done about an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -257,6 +285,18 @@ pub enum Remedy {
         /// The name under which it was asked for.
         name: String,
     },
+    /// Move this away from where the cache has files and folders of its own.
+    ClearTheWay {
+        /// What is in the way.
+        path: PathBuf,
+    },
+    /// Get permission to read or write this, or use another cache ([`HubSettings::cache`](crate::HubSettings::cache)).
+    GetPermission {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// Choose another model: this one cannot be had any more.
+    ChooseAnother,
     /// Choose a name that the catalogue lists, or a repository.
     ChooseModel {
         /// The name that is most like the one that was given, if one is close.
@@ -310,8 +350,11 @@ impl HubError {
             Self::Denied { repository, endpoint, token, .. } => {
                 Some(Remedy::AcceptConditions { page: format!("{endpoint}/{repository}"), token: *token })
             }
-            // It is gone, or not to be had for legal reasons: nobody can do anything about that.
-            Self::Status { status: 410 | 451, .. } => None,
+            Self::InTheWay { path, .. } => Some(Remedy::ClearTheWay { path: path.clone() }),
+            Self::Io { path, source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                Some(Remedy::GetPermission { path: path.clone() })
+            }
+            Self::Withdrawn { .. } => Some(Remedy::ChooseAnother),
             Self::Status { .. } | Self::Protocol { .. } | Self::WebPage { .. } => Some(Remedy::CheckServer),
             Self::Proxy { setting, .. } => Some(Remedy::CorrectSetting(*setting)),
             Self::Network { kept, cause, .. } => Some(match cause {
@@ -351,6 +394,10 @@ mod tests {
         ];
         let mut errors = vec![
             HubError::Io { action: "read", path: path(), source: std::io::ErrorKind::NotFound.into() },
+            HubError::Io { action: "read", path: path(), source: std::io::ErrorKind::PermissionDenied.into() },
+            HubError::InTheWay { path: path(), expected: "a file", found: "a folder" },
+            HubError::Withdrawn { url: s(), status: 410, message: s() },
+            HubError::Withdrawn { url: s(), status: 451, message: s() },
             HubError::Repository { name: s(), reason: "it is wrong" },
             HubError::UnknownModel { name: s(), nearest: Some("pocket".to_owned()) },
             HubError::Setting { setting: Setting::Endpoint, value: s(), reason: "expected another" },

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
 
+use clip_files::system_error;
+
 use crate::HubError;
+use crate::cache::{A_FILE, fault};
 use crate::escape::{Escaped, shortened};
 use crate::repository::{Repository, is_file_name};
 
@@ -102,39 +105,72 @@ fn is_pickle(name: &str) -> bool {
 }
 
 /// What a folder lacks to be a checkpoint, or `None` if it is complete. `files` are those that must be there; without
-/// them, either layout will do.
-pub(crate) fn missing(folder: &Path, files: Option<&[String]>) -> Option<String> {
-    // `is_file` follows links: a link whose blob was removed counts as missing.
-    let has = |name: &str| is_file_name(name) && folder.join(name).is_file();
-    if let Some(files) = files {
-        return files.iter().find(|name| !has(name)).map(|name| format!("`{}` is missing", Escaped(name)));
+/// them, either layout will do. What a link stands for whose blob is gone was there once, and is missing in any case.
+///
+/// # Errors
+/// [`HubError::Io`] and [`HubError::InTheWay`] if nobody can tell.
+pub(crate) fn missing(folder: &Path, files: Option<&[String]>) -> Result<Option<String>, HubError> {
+    let required = match files {
+        Some(files) => files.to_vec(),
+        None => {
+            let layout = if has(folder, Layout::OpenClip.config())? && has(folder, Layout::OpenClip.weights())? {
+                Layout::OpenClip
+            } else if has(folder, Layout::HuggingFace.config())? {
+                Layout::HuggingFace
+            } else if has(folder, Layout::OpenClip.config())? {
+                return Ok(Some(absent(folder, Layout::OpenClip.weights())));
+            } else {
+                let config = [Layout::OpenClip, Layout::HuggingFace].map(Layout::config).join("` or `");
+                return Ok(Some(format!("`{config}` is missing")));
+            };
+            let mut required = vec![layout.config().to_owned()];
+            if layout == Layout::OpenClip || has(folder, layout.weights())? || !has(folder, SHARD_INDEX)? {
+                required.push(layout.weights().to_owned());
+            } else {
+                match shards(&folder.join(SHARD_INDEX)) {
+                    Ok(shards) => required.extend(shards),
+                    // Another download brings another.
+                    Err(error @ HubError::ShardIndex { .. }) => return Ok(Some(error.to_string())),
+                    Err(error) => return Err(error),
+                }
+            }
+            required
+        }
+    };
+    for name in &required {
+        if !has(folder, name)? {
+            return Ok(Some(absent(folder, name)));
+        }
     }
-    if Layout::OpenClip.is_in(&has) {
-        return None;
+    for name in AUXILIARY {
+        if folder.join(name).is_symlink() && !has(folder, name)? {
+            return Ok(Some(absent(folder, name)));
+        }
     }
-    if !has(Layout::HuggingFace.config()) {
-        let config = [Layout::OpenClip, Layout::HuggingFace].map(Layout::config).join("` or `");
-        return Some(match has(Layout::OpenClip.config()) {
-            true => format!("`{}` is missing", Layout::OpenClip.weights()),
-            false => format!("`{config}` is missing"),
-        });
+    Ok(None)
+}
+
+/// Whether a file is in a folder. Links are followed: one whose blob was removed counts as missing.
+fn has(folder: &Path, name: &str) -> Result<bool, HubError> {
+    if !is_file_name(name) {
+        return Ok(false);
     }
-    if has(Layout::HuggingFace.weights()) {
-        return None;
-    }
-    if !has(SHARD_INDEX) {
-        return Some(format!("`{}` is missing", Layout::HuggingFace.weights()));
-    }
-    match shards(&folder.join(SHARD_INDEX)) {
-        Ok(shards) => shards.iter().find(|name| !has(name)).map(|name| format!("`{}` is missing", Escaped(name))),
-        Err(error) => Some(error.to_string()),
+    let path = folder.join(name);
+    match std::fs::metadata(&path) {
+        Ok(metadata) if metadata.is_file() => Ok(true),
+        Err(error) if system_error::says_missing(&error) => Ok(false),
+        other => {
+            let source = other.err().unwrap_or_else(|| std::io::ErrorKind::IsADirectory.into());
+            Err(fault("read", &path, A_FILE, source))
+        }
     }
 }
 
-impl Layout {
-    fn is_in(self, has: &dyn Fn(&str) -> bool) -> bool {
-        has(self.config()) && has(self.weights())
-    }
+/// Says that a file is missing, and whether a link to it is left.
+pub(crate) fn absent(folder: &Path, name: &str) -> String {
+    let is_link = is_file_name(name) && folder.join(name).is_symlink();
+    let link = if is_link { ": the file that its link points to is gone" } else { "" };
+    format!("`{}` is missing{link}", Escaped(name))
 }
 
 /// The files that an index of shards names.
@@ -218,17 +254,36 @@ mod tests {
     fn a_folder_tells_what_it_lacks() {
         let folder = tempfile::tempdir().unwrap();
         let put = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-        let lacks = || missing(folder.path(), None).unwrap_or_default();
+        let lacks = || missing(folder.path(), None).unwrap().unwrap_or_default();
         assert!(lacks().contains("config.json"));
         put("config.json", "{}");
         assert!(lacks().contains("`model.safetensors`"));
         put(SHARD_INDEX, r#"{"weight_map":{"a":"model-00001-of-00001.safetensors"}}"#);
         assert!(lacks().contains("model-00001-of-00001.safetensors"));
         put("model-00001-of-00001.safetensors", "");
-        assert_eq!(missing(folder.path(), None), None);
+        assert_eq!(missing(folder.path(), None).unwrap(), None);
         put(SHARD_INDEX, r#"{"weight_map":{"a":"../secret"}}"#);
         assert!(lacks().contains("../secret"));
         let files = ["config.json".to_owned(), "tokenizer.json".to_owned()];
-        assert_eq!(missing(folder.path(), Some(&files)).unwrap(), "`tokenizer.json` is missing");
+        assert_eq!(missing(folder.path(), Some(&files)).unwrap().unwrap(), "`tokenizer.json` is missing");
+        fs::create_dir(folder.path().join("tokenizer.json")).unwrap();
+        let error = missing(folder.path(), Some(&files)).unwrap_err().to_string();
+        assert!(
+            error.starts_with("expected a file at ") && error.ends_with("tokenizer.json, found a folder"),
+            "{error}"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_link_stood_for_is_missing_though_it_is_not_required() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["config.json", "model.safetensors"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        let lacks = || missing(folder.path(), None).unwrap();
+        assert_eq!(lacks(), None);
+        std::os::unix::fs::symlink("../../blobs/none", folder.path().join("merges.txt")).unwrap();
+        assert_eq!(lacks().unwrap(), "`merges.txt` is missing: the file that its link points to is gone");
     }
 }

@@ -1,6 +1,6 @@
 //! From a checkpoint's name to its folder.
 
-use crate::cache::{Cache, Snapshot};
+use crate::cache::{Cache, Lack, Snapshot};
 use crate::catalogue::Entry;
 use crate::client::Client;
 use crate::{HubError, HubSettings, Repository, files};
@@ -69,21 +69,18 @@ impl Hub {
     /// Finds a checkpoint in the cache, whoever put it there. Uses no network.
     ///
     /// # Errors
-    /// [`HubError::NotCached`] if there is no snapshot or a file of it is missing.
+    /// [`HubError::NotCached`] if there is no snapshot or a file of it is missing; [`HubError::Io`] and
+    /// [`HubError::InTheWay`] if nobody can tell.
     pub fn locate(&self, checkpoint: &Checkpoint) -> Result<Located, HubError> {
-        self.find(checkpoint).map_err(|missing| HubError::NotCached {
-            name: checkpoint.name.clone(),
-            cache: self.cache.root().to_owned(),
-            missing,
-        })
+        self.find(checkpoint).map_err(|lack| self.not_cached(checkpoint, lack))
     }
 
     /// The same; the error says what is missing.
-    pub(crate) fn find(&self, checkpoint: &Checkpoint) -> Result<Located, String> {
+    pub(crate) fn find(&self, checkpoint: &Checkpoint) -> Result<Located, Lack> {
         let Checkpoint { repository, revision, files, .. } = checkpoint;
         let Snapshot { folder, commit } = self.cache.look_up(repository, revision)?;
-        match files::missing(&folder, files.as_deref()) {
-            Some(missing) => Err(missing),
+        match files::missing(&folder, files.as_deref())? {
+            Some(missing) => Err(Lack::Missing(missing)),
             None => Ok(Located { folder, commit }),
         }
     }
@@ -93,7 +90,21 @@ impl Hub {
         if self.settings.offline { Ok(None) } else { Client::new(&self.settings).map(Some) }
     }
 
-    pub(crate) fn offline(&self, checkpoint: &Checkpoint, missing: String) -> HubError {
-        HubError::Offline { name: checkpoint.name.clone(), cache: self.cache.root().to_owned(), missing }
+    pub(crate) fn not_cached(&self, checkpoint: &Checkpoint, lack: Lack) -> HubError {
+        match lack {
+            Lack::Missing(missing) => {
+                HubError::NotCached { name: checkpoint.name.clone(), cache: self.cache.root().to_owned(), missing }
+            }
+            Lack::Unusable(error) => error,
+        }
+    }
+
+    pub(crate) fn offline(&self, checkpoint: &Checkpoint, lack: Lack) -> HubError {
+        match lack {
+            Lack::Missing(missing) => {
+                HubError::Offline { name: checkpoint.name.clone(), cache: self.cache.root().to_owned(), missing }
+            }
+            Lack::Unusable(error) => error,
+        }
     }
 }

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use clip_files::{kind, regular};
+use clip_files::regular;
 use clip_progress::Progress;
 
 use crate::aside::MOMENT;
-use crate::cache::{create_parent, remove, rename};
+use crate::cache::{A_FILE, create_parent, fault, obstacle, remove, rename};
 use crate::client::{Client, pause};
 use crate::escape::without_secrets;
 use crate::fault::Failure;
@@ -19,7 +19,7 @@ use crate::files::{self, AUXILIARY, SHARD_INDEX};
 use crate::headers::FileInfo;
 use crate::interruption::Interruption;
 use crate::link::place;
-use crate::lock::Lock;
+use crate::lock;
 use crate::progress::{PullEvent, go_on};
 use crate::repository::is_file_name;
 use crate::{Checkpoint, Hub, HubError};
@@ -68,10 +68,10 @@ impl Hub {
         cancel: &AtomicBool,
     ) -> Result<Pulled, HubError> {
         let Some(client) = self.client()? else {
-            let found = self.find(checkpoint).map_err(|missing| self.offline(checkpoint, missing))?;
+            let found = self.find(checkpoint).map_err(|lack| self.offline(checkpoint, lack))?;
             return Ok(counted(found.folder, found.commit));
         };
-        Pull { hub: self, client, checkpoint, progress, cancel, done: 0, fetched: 0 }.run()
+        Pull { hub: self, client, checkpoint, progress, cancel, done: 0, fetched: 0, kept: false }.run()
     }
 }
 
@@ -96,6 +96,8 @@ struct Pull<'a> {
     /// Bytes of the checkpoint that are on the disk.
     done: u64,
     fetched: u64,
+    /// Whether a file that this run has fetched is complete: whatever happens, it need not be fetched again.
+    kept: bool,
 }
 
 impl Pull<'_> {
@@ -197,9 +199,13 @@ impl Pull<'_> {
             self.done += file.info.size;
             return Ok(());
         }
-        let lock = self.hub.cache.lock_file(&self.checkpoint.repository, file.info.digest);
+        let file_of_lock = self.hub.cache.lock_file(&self.checkpoint.repository, file.info.digest);
+        // Before gigabytes are fetched for which there is no place.
+        if let Some(error) = obstacle(&blob, A_FILE).or_else(|| obstacle(&pointer, A_FILE)) {
+            return Err(error);
+        }
         let waiting = || self.progress.event(PullEvent::Waiting { file: &file.name });
-        let _lock = Lock::take(&lock, waiting, self.cancel)?;
+        let _lock = lock::take(&file_of_lock, waiting, self.cancel)?;
         if self.is_good(&blob, file)? {
             self.done += file.info.size;
         } else {
@@ -241,7 +247,7 @@ impl Pull<'_> {
                     Err(Failure::Passing(cause)) => {
                         let now = length_of_partial(&partial)?;
                         failures = if now > have { 1 } else { failures + 1 };
-                        self.after_failure(&url, &file.name, failures, begun + now > 0, cause)?;
+                        self.after_failure(&url, &file.name, failures, self.kept || now > 0, cause)?;
                         continue;
                     }
                 }
@@ -268,6 +274,7 @@ impl Pull<'_> {
             });
         }
         rename(&partial, &blob)?;
+        self.kept = true;
         self.done = begun + size;
         Ok(())
     }
@@ -318,7 +325,7 @@ impl Pull<'_> {
                 Err(Failure::Lasting(error)) => return Err(error),
                 Err(Failure::Passing(cause)) => {
                     failures += 1;
-                    self.after_failure(url, name, failures, self.done > 0, cause)?;
+                    self.after_failure(url, name, failures, self.kept, cause)?;
                 }
             }
         }
@@ -361,19 +368,14 @@ fn length_of_partial(path: &Path) -> Result<u64, HubError> {
         remove(path)?;
         return Ok(0);
     }
-    if !metadata.is_file() {
-        let reason = format!("expected a file, found {}", kind::name(metadata.file_type()));
-        let source = io::Error::new(io::ErrorKind::InvalidInput, reason);
-        return Err(HubError::Io { action: "write", path: path.to_owned(), source });
+    if let Some(error) = obstacle(path, A_FILE) {
+        return Err(error);
     }
     Ok(metadata.len())
 }
 
 /// Opens the part of a blob that was fetched, or creates it.
 fn open_partial(path: &Path) -> Result<File, HubError> {
-    regular::open_with(File::options().create(true).write(true).truncate(false), path).map_err(|source| HubError::Io {
-        action: "write",
-        path: path.to_owned(),
-        source,
-    })
+    regular::open_with(File::options().create(true).write(true).truncate(false), path)
+        .map_err(|source| fault("write", path, A_FILE, source))
 }

@@ -86,11 +86,7 @@ impl Hub {
         cancel: &AtomicBool,
     ) -> Result<Verified, HubError> {
         let found = self.cache.look_up(&checkpoint.repository, &checkpoint.revision);
-        let Snapshot { folder, commit } = found.map_err(|missing| HubError::NotCached {
-            name: checkpoint.name.clone(),
-            cache: self.cache.root().to_owned(),
-            missing,
-        })?;
+        let Snapshot { folder, commit } = found.map_err(|lack| self.not_cached(checkpoint, lack))?;
         let (mut names, mut missing) = (Vec::new(), None);
         list(&folder, "", MAX_DEPTH, &mut names)?;
         names.sort();
@@ -106,8 +102,7 @@ impl Hub {
                 Ok(_) => continue,
                 // Whoever made the link had the file.
                 Err(error) if system_error::says_missing(&error) => {
-                    missing
-                        .get_or_insert_with(|| format!("`{}` is missing: what its link names is gone", Escaped(&name)));
+                    missing.get_or_insert_with(|| files::absent(&folder, &name));
                     continue;
                 }
                 Err(source) => return Err(HubError::Io { action: "read", path, source }),
@@ -125,7 +120,11 @@ impl Hub {
             };
             checked.push(CheckedFile { name, bytes: metadata.len(), state });
         }
-        let missing = files::missing(&folder, checkpoint.files.as_deref()).or(missing);
+        let missing = match files::missing(&folder, checkpoint.files.as_deref()) {
+            Ok(lacking) => lacking.or(missing),
+            Err(error @ HubError::InTheWay { .. }) => Some(error.to_string()),
+            Err(error) => return Err(error),
+        };
         let (missing, unlisted) = match missing {
             Some(missing) => (Some(missing), None),
             None => match self.published_names(checkpoint, &commit, client.as_ref(), cancel)? {

@@ -772,11 +772,38 @@ fn a_named_pipe_in_the_cache_is_refused_and_not_waited_for() {
     let lock = place.cache.path().join(".locks/models--org--tiny-clip").join(sha256(&place.weights) + ".lock");
     named_pipe(&lock);
     let error = place.pull().unwrap_err().to_string();
-    assert!(error.ends_with(".lock: expected a file, found a named pipe"), "{error}");
+    assert!(error.starts_with("expected a file at ") && error.ends_with(".lock, found a named pipe"), "{error}");
     fs::remove_file(lock).unwrap();
     named_pipe(&place.partial());
     let error = place.pull().unwrap_err().to_string();
-    assert!(error.ends_with(".incomplete: expected a file, found a named pipe"), "{error}");
+    assert!(error.starts_with("expected a file at ") && error.ends_with(".incomplete, found a named pipe"), "{error}");
+}
+
+#[test]
+fn a_folder_in_the_place_of_a_file_is_named_before_anything_large_is_fetched() {
+    let place = Place::new();
+    let lock = place.cache.path().join(".locks/models--org--tiny-clip").join(sha256(&place.weights) + ".lock");
+    for blocked in [place.blob(), place.snapshot().join(WEIGHTS), lock, place.partial()] {
+        fs::create_dir_all(blocked.join("x")).unwrap();
+        let error = place.pull().unwrap_err();
+        assert!(matches!(&error, HubError::InTheWay { path, .. } if *path == blocked), "{error}");
+        assert_eq!(error.remedy(), Some(Remedy::ClearTheWay { path: blocked.clone() }));
+        assert!(place.server.downloads(WEIGHTS).is_empty(), "{error}");
+        fs::remove_dir_all(blocked).unwrap();
+    }
+    place.pull().unwrap();
+}
+
+#[test]
+fn only_what_is_kept_is_said_to_be() {
+    let place = Place::new();
+    place.pull().unwrap();
+    // All but the weights is there from before, and nothing of them comes.
+    fs::remove_file(place.snapshot().join(WEIGHTS)).unwrap();
+    fs::remove_file(place.blob()).unwrap();
+    place.server.refuse_listing(503, None);
+    let error = place.pull().unwrap_err();
+    assert!(matches!(error, HubError::Network { kept: false, .. }), "{error}");
 }
 
 #[cfg(unix)]
@@ -846,12 +873,16 @@ fn a_server_says_how_long_to_wait() {
     place.server.refuse_listing(503, None);
     let error = place.pull().unwrap_err();
     assert_eq!(error.remedy(), Some(Remedy::TryLater), "nothing is there to resume: {error}");
-    for (status, expected) in
-        [(400, Some(Remedy::CheckServer)), (405, Some(Remedy::CheckServer)), (410, None), (451, None)]
-    {
+    for (status, expected, words) in [
+        (400, Remedy::CheckServer, "400"),
+        (405, Remedy::CheckServer, "405"),
+        (410, Remedy::ChooseAnother, "is gone"),
+        (451, Remedy::ChooseAnother, "legal reasons"),
+    ] {
         place.server.refuse_listing(status, None);
         let error = place.pull().unwrap_err();
-        assert_eq!(error.remedy(), expected, "{error}");
+        assert_eq!(error.remedy(), Some(expected), "{error}");
+        assert!(error.to_string().contains(words), "{error}");
     }
 }
 

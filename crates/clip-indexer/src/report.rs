@@ -144,6 +144,14 @@ pub enum SkipReason {
     /// No frame of the video could be had.
     #[error("{0}")]
     Video(#[from] VideoError),
+    /// Hardly anything of a large file is there: the rest are holes, which read as zeros.
+    #[error("only {there} of its {length} bytes are there, the rest is empty: a download that is not complete?")]
+    MostlyHoles {
+        /// How many bytes are there.
+        there: u64,
+        /// How many it claims to have.
+        length: u64,
+    },
     /// The file holds the same bytes as another one, which was skipped.
     #[error("identical to {}, which was skipped", other.display())]
     SameAs {
@@ -177,6 +185,7 @@ impl SkipReason {
             self,
             Self::Unreadable { .. }
                 | Self::InCloud
+                | Self::MostlyHoles { .. }
                 | Self::Panicked { .. }
                 | Self::NotEncoded { .. }
                 | Self::Video(

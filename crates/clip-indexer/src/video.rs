@@ -1,10 +1,11 @@
 //! Videos: their frames, what is known of them, and which of them are only halves of Live Photos.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use clip_files::holes;
 use clip_files::regular::{OpenError, open_with_metadata};
 use clip_image::{ContentHash, DETAILS_VERSION, ImageError, VideoDetails, hash_bytes, hash_reader};
 use clip_index::{Asset, Kind, Related};
@@ -81,17 +82,32 @@ pub(crate) fn is_part_of_photo(file: &FoundFile, limits: &clip_image::Limits) ->
     file.photos.iter().any(is_half)
 }
 
+/// Smaller files are read whatever they are.
+const MUCH: u64 = 1 << 30;
+/// A video of which less than this part is there is not read: a download that has room reserved and little in it, or a file that
+/// only claims to be large. Reading zeros for hours would hold up all others.
+const MOSTLY_HOLES: u64 = 16;
+
 /// The hash of a video's content. It is read piece by piece.
 ///
 /// # Errors
-/// [`SkipReason::Image`] if it cannot be read, and [`VideoError::Cancelled`].
+/// [`SkipReason::MostlyHoles`] for a large file of which hardly anything is there, [`SkipReason::Image`] if it cannot be read, and [`VideoError::Cancelled`].
 pub(crate) fn hash(path: &Path, cancel: &AtomicBool) -> Result<ContentHash, SkipReason> {
-    let (file, metadata) = open_with_metadata(path).map_err(|error| match error {
+    let (mut file, metadata) = open_with_metadata(path).map_err(|error| match error {
         OpenError::NotRegular(kind) => ImageError::NotARegularFile { found: clip_files::kind::name(kind) },
         OpenError::System(error) => ImageError::Io(error),
     })?;
     if metadata.len() == 0 {
         return Err(ImageError::Empty.into());
+    }
+    let length = metadata.len();
+    if length > MUCH
+        && let Some(there) = holes::bytes_there(&file, length)
+    {
+        if there < length / MOSTLY_HOLES {
+            return Err(SkipReason::MostlyHoles { there, length });
+        }
+        file.rewind().map_err(ImageError::Io)?;
     }
     let hash = hash_reader(Interruptible { file, cancel });
     hash.map_err(|error| {
@@ -162,6 +178,24 @@ mod tests {
     use clip_index::Stamp;
 
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_large_file_of_holes_is_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.mp4");
+        let cancel = AtomicBool::new(false);
+        let file = std::fs::File::create(&path).unwrap();
+        let length = 500 << 30;
+        // Not all file systems have files of that size, or holes.
+        if file.set_len(length).is_ok() && holes::bytes_there(&file, length) == Some(0) {
+            let refused = hash(&path, &cancel);
+            assert!(matches!(refused, Err(SkipReason::MostlyHoles { there: 0, .. })), "{refused:?}");
+        }
+        // Small ones are read as ever.
+        file.set_len(1 << 20).unwrap();
+        assert_eq!(hash(&path, &cancel).unwrap().0, hash_bytes(&vec![0; 1 << 20]).0);
+    }
 
     #[test]
     fn companions_are_those_of_photos_that_are_as_they_were() {

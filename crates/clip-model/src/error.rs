@@ -223,7 +223,7 @@ impl std::fmt::Display for FileKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Empty => "an empty file",
-            Self::NotRegular => "not a regular file",
+            Self::NotRegular => "a folder, a device or a pipe",
             Self::Zip => "a zip archive (a PyTorch checkpoint?)",
             Self::Pickle => "a Python pickle, which can run code and is never loaded",
             Self::Hdf5 => "an HDF5 file",

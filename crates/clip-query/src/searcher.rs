@@ -355,7 +355,7 @@ impl<E: Encoder> Searcher<E> {
         let found = WordHits::of(&alternative.terms, passing, &self.reader);
         let found = found.and_then(|hits| hits.map(|hits| Fused::new(hits, embedded, &self.reader)).transpose());
         found.unwrap_or_else(|error| {
-            log::warn!("names and keywords are not searched: {error}");
+            log::warn!("names and keywords are not searched until the next update of the index mends this: {error}");
             None
         })
     }

@@ -91,7 +91,15 @@ pub enum TrainError {
         /// The output folder.
         path: PathBuf,
     },
-    /// The training state cannot be resumed: it is damaged, or it belongs to another recipe.
+    /// A file of the saved training state is damaged or missing.
+    #[error("cannot resume training: {} is damaged: {}", Shown::path(path), Shown::text(reason))]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and found.
+        reason: String,
+    },
+    /// The training state cannot be resumed: it belongs to another recipe.
     #[error("cannot resume training from {}: {}", Shown::path(path), Shown::text(reason))]
     State {
         /// The state's folder.
@@ -128,6 +136,8 @@ pub enum Remedy {
     RepairOrRemovePhoto,
     /// Start the run again without resuming.
     StartAgain,
+    /// Start the run again from the beginning, and discard the damaged state.
+    DiscardDamaged,
     /// Resume with the recipe that the state is of, or start again and discard the state.
     DiscardState,
     /// Resume the run, start it again, or choose another output folder.
@@ -151,6 +161,7 @@ impl TrainError {
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
             Self::Photo { .. } => Some(Remedy::RepairOrRemovePhoto),
+            Self::Damaged { .. } => Some(Remedy::DiscardDamaged),
             Self::State { .. } => Some(Remedy::DiscardState),
             Self::NothingToResume { .. } => Some(Remedy::StartAgain),
             Self::Existing { .. } => Some(Remedy::ResumeOrStartAgain),

@@ -1,12 +1,14 @@
 //! The saved state of a run at the end of an epoch, complete enough to go on to the same losses.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use burn::module::{Module, ModuleMapper, Param, ParamId, list_param_ids};
 use burn::optim::ModuleOptimizer;
 use burn::tensor::{Bytes, Tensor};
-use clip_files::{atomic, directory, private, regular};
+use clip_files::{atomic, directory, private, regular, system_error};
+use clip_model::ModelError;
 use clip_model::clip::Clip;
 use clip_model::weights::Native;
 use clip_model::weights::module::{apply, collect};
@@ -127,10 +129,30 @@ fn read(out: &Path) -> Result<Position, TrainError> {
     if !place.exists() && new.join("position.json").exists() {
         fs::rename(&new, &place).map_err(TrainError::writing(&new))?;
     }
-    let fail = |reason: String| TrainError::State { path: place.clone(), reason };
-    let text = regular::read_to_string(&place.join("position.json"), MAX_POSITION_BYTES)
-        .map_err(|error| fail(error.to_string()))?;
-    serde_json::from_str(&text).map_err(|error| fail(error.to_string()))
+    let path = place.join("position.json");
+    let text = regular::read_to_string(&path, MAX_POSITION_BYTES).map_err(|error| unread(&path, error))?;
+    serde_json::from_str(&text).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        let found = if error.is_data() { "something else" } else { "what is not valid JSON" };
+        let reason = format!("expected the position of a training run, found {found} (line {line}, column {column})");
+        TrainError::Damaged { path, reason }
+    })
+}
+
+/// What it means that a file of the state cannot be read: the file is at fault, or the system for the moment.
+fn unread(path: &Path, error: io::Error) -> TrainError {
+    let damage = matches!(
+        error.kind(),
+        io::ErrorKind::InvalidData
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::FileTooLarge
+            | io::ErrorKind::IsADirectory
+    );
+    if damage || system_error::says_missing(&error) {
+        let reason = system_error::describe(&error);
+        return TrainError::Damaged { path: path.to_owned(), reason };
+    }
+    TrainError::reading(path)(error)
 }
 
 /// Reads the position of the last saved state.
@@ -157,11 +179,16 @@ pub fn position(out: &Path, run: &Run, stages: usize) -> Result<Position, TrainE
 pub fn load(out: &Path, position: &Position, plain: &Clip) -> Result<Weights, TrainError> {
     let place = folder(out);
     if list_param_ids(plain).len() != position.ids.len() {
-        return Err(TrainError::State { path: place, reason: "its number of tensors does not match the model".into() });
+        let path = place.join("position.json");
+        return Err(TrainError::Damaged { path, reason: "its number of tensors does not match the model".into() });
     }
     let read = |name: &str| -> Result<Clip, TrainError> {
-        let file = SafetensorsFile::open(&place.join(name).with_extension("safetensors"))?;
-        let model = apply(plain.clone(), &file, &Native { prefix: "" })?;
+        let path = place.join(name).with_extension("safetensors");
+        // What the model's error advises is for models that people download. One that the system cannot read is not damaged.
+        regular::open(&path).map_err(|error| unread(&path, error))?;
+        let damaged = |error: ModelError| TrainError::Damaged { path: path.clone(), reason: error.to_string() };
+        let file = SafetensorsFile::open(&path).map_err(damaged)?;
+        let model = apply(plain.clone(), &file, &Native { prefix: "" }).map_err(damaged)?;
         Ok(model.map(&mut WithIds { ids: position.ids.iter() }))
     };
     Ok(Weights { current: read("current")?, average: read("average")?, best: read("best")? })
@@ -171,10 +198,10 @@ pub fn load(out: &Path, position: &Position, plain: &Clip) -> Result<Weights, Tr
 pub fn load_optimizer(out: &Path, optimizer: ModuleOptimizer) -> Result<ModuleOptimizer, TrainError> {
     let path = folder(out).join("optimizer");
     // It is about as large as the weights, whatever these are.
-    let bytes = regular::read(&path, u64::MAX).map_err(TrainError::reading(&path))?;
-    optimizer.from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|_| TrainError::State {
+    let bytes = regular::read(&path, u64::MAX).map_err(|error| unread(&path, error))?;
+    optimizer.from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|_| TrainError::Damaged {
         path,
-        reason: "the optimizer's state is damaged, or of another version".into(),
+        reason: "expected the optimizer's state, found something else or that of another version".into(),
     })
 }
 
@@ -230,7 +257,12 @@ mod tests {
             assert!(matches!(error, TrainError::State { .. }) && error.to_string().contains(reason), "{error}");
         };
         assert!(!exists(dir.path()));
-        refused("No such file");
+        let damaged = |reason: &str| {
+            let error = position(dir.path(), &run, 2).unwrap_err();
+            assert!(matches!(&error, TrainError::Damaged { path, .. } if path.ends_with("position.json")), "{error}");
+            assert!(error.to_string().contains(reason), "{error}");
+        };
+        damaged("no such file");
         write(&run.key, 1);
         assert!(exists(dir.path()));
         assert_eq!(position(dir.path(), &run, 2).unwrap().stage, 1);
@@ -243,7 +275,11 @@ mod tests {
         write("b", 1);
         refused("a different recipe");
         fs::write(folder(dir.path()).join("position.json"), "{").unwrap();
-        refused("EOF");
+        damaged("not valid JSON (line 1, column 1)");
+        fs::write(folder(dir.path()).join("position.json"), "[]").unwrap();
+        damaged("found something else (line 1, column");
+        fs::write(folder(dir.path()).join("position.json"), b"\xff").unwrap();
+        damaged("expected UTF-8 text");
         remove(dir.path()).unwrap();
         assert!(!exists(dir.path()));
     }

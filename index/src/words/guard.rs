@@ -34,9 +34,10 @@ fn reason(error: &TantivyError) -> String {
         TantivyError::OpenReadError(OpenReadError::FileDoesNotExist(filepath)) => {
             format!("{} is missing", filepath.display())
         }
-        TantivyError::OpenReadError(OpenReadError::IncompatibleIndex(_)) | TantivyError::IncompatibleIndex(_) => {
-            "it was made by another version".to_owned()
-        }
+        TantivyError::OpenReadError(OpenReadError::IncompatibleIndex(_))
+        | TantivyError::IncompatibleIndex(_)
+        | TantivyError::SchemaError(_)
+        | TantivyError::FieldNotFound(_) => "it was made by another version".to_owned(),
         TantivyError::DataCorruption(_) => "a file is damaged".to_owned(),
         // What is read was found not to be as it was written.
         TantivyError::IoError(error) if error.kind() == io::ErrorKind::InvalidData => {
@@ -93,6 +94,14 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+
+    #[test]
+    fn fields_of_another_version_are_told_in_our_words() {
+        for error in [TantivyError::SchemaError("x".into()), TantivyError::FieldNotFound("x".into())] {
+            let error = guard::<()>(Path::new("/index/words"), || Err(error)).unwrap_err().to_string();
+            assert!(error.contains("it was made by another version"), "{error}");
+        }
+    }
 
     #[test]
     fn what_the_system_refuses_is_not_called_damage() {

@@ -61,6 +61,25 @@ fn a_reader_keeps_its_view() {
     assert_eq!(renewed.find_path("/elsewhere.jpg").unwrap(), Some(ids[1]));
 }
 
+#[cfg(unix)]
+#[test]
+fn an_index_that_is_moved_away_while_it_is_written_is_told_as_that() {
+    let dir = tempfile::tempdir().unwrap();
+    let (here, there) = (dir.path().join("here"), dir.path().join("there"));
+    let mut writer = IndexWriter::open_or_create(&here, &model(8)).unwrap();
+    writer.add_photo(photo(1, 8)).unwrap();
+    writer.commit().unwrap();
+    std::fs::rename(&here, &there).unwrap();
+    writer.add_photo(photo(2, 8)).unwrap();
+    let error = writer.commit().unwrap_err();
+    assert!(matches!(&error, IndexError::Gone { dir } if *dir == here), "{error}");
+    assert_eq!(IndexReader::open(&there).unwrap().len(), 1, "what was saved is there");
+    // Once it is back, nothing is lost.
+    std::fs::rename(&there, &here).unwrap();
+    writer.commit().unwrap();
+    assert_eq!(IndexReader::open(&here).unwrap().len(), 2);
+}
+
 /// Readers open the index all the time while a writer replaces its files; each view is whole.
 #[test]
 fn readers_never_see_half_a_commit() {

@@ -23,8 +23,10 @@ pub(super) fn read(path: &Path) -> Result<BTreeMap<Key, Setting>> {
         Ok(table) => table.into_inner(),
         Err(error) => {
             let at = error.span().map_or(0, |span| span.start);
-            // Each of its lines says something of its own.
-            bail!("{}: {}", place(at), error.message().lines().collect::<Vec<_>>().join(", "));
+            let begin = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
+            let column = 1 + text.get(begin..at).map_or(0, |before| before.chars().count());
+            let whole = text.get(begin..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+            bail!("{}, column {column}: {}", place(at), malformed(whole, error.message()));
         }
     };
     let mut settings = BTreeMap::new();
@@ -53,6 +55,24 @@ pub(super) fn read(path: &Path) -> Result<BTreeMap<Key, Setting>> {
     Ok(settings)
 }
 
+/// What is wrong with a line that is no TOML. The parser's own words are those of its grammar; they are left for what is
+/// rare.
+fn malformed(line: &str, parsers: &str) -> String {
+    let line = line.trim();
+    match line.split_once('=').map(|(name, value)| (name.trim(), value.trim())) {
+        _ if line.starts_with('[') => {}
+        None if !line.is_empty() => return format!("expected `NAME = VALUE`, found `{line}`"),
+        Some(("", _)) => return format!("expected a name before `=`, found nothing in `{line}`"),
+        Some((name, "")) => return format!("expected a value for `{name}`, found nothing"),
+        Some((name, value)) if !parsers.contains("duplicate") && !value.starts_with(['"', '\'', '[', '{']) => {
+            return format!("expected a number, true, false or a text in quotes for `{name}`, found `{value}`");
+        }
+        _ => {}
+    }
+    // Each of its lines says something of its own.
+    format!("this is not valid TOML: {}", parsers.lines().collect::<Vec<_>>().join(", "))
+}
+
 /// A value as texts, which are parsed as those of options and variables are.
 fn texts(key: Key, value: &DeValue<'_>) -> Result<Vec<String>, String> {
     match value {
@@ -72,5 +92,28 @@ fn texts(key: Key, value: &DeValue<'_>) -> Result<Vec<String>, String> {
         DeValue::Datetime(_) => Err("expected another value, found a date".to_owned()),
         DeValue::Array(_) => Err("expected one value, found a list".to_owned()),
         DeValue::Table(_) => Err("expected one value, found a table".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_toml_is_told_in_plain_words() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        for (text, expected) in [
+            ("limit = \n", ": expected a value for `limit`, found nothing"),
+            ("limit = 3\nlimit\n", ": expected `NAME = VALUE`, found `limit`"),
+            ("= 3\n", ": expected a name before `=`, found nothing in `= 3`"),
+            ("device = gpu\n", "expected a number, true, false or a text in quotes for `device`, found `gpu`"),
+            ("limit = [1\n", ": this is not valid TOML: "),
+            ("limit = 1\nlimit = 2\n", ": this is not valid TOML: duplicate key"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error = read(&path).err().unwrap().to_string();
+            assert!(error.contains("config.toml, line ") && error.contains(expected), "{text:?}: {error}");
+        }
     }
 }

@@ -63,7 +63,7 @@ impl<'a> Chunks<'a> {
             return Err(Fault::Damaged(format!("its tiles have {}x{} pixels", chunk.0, chunk.1)));
         }
         let missing = if tile.is_some() { tags::TILE_OFFSETS } else { tags::STRIP_OFFSETS };
-        let offsets = offsets.ok_or_else(|| Fault::Damaged(format!("its field {missing} is missing")))?;
+        let offsets = offsets.ok_or_else(|| Fault::Damaged(format!("it has no {}", tags::name(missing))))?;
         let is_planar = match directory.uint(tags::PLANAR_CONFIGURATION).unwrap_or(1) {
             1 => false,
             2 => samples > 1,

@@ -205,7 +205,7 @@ fn headers(page: &Page<'_>, rows: u32) -> Result<Vec<u8>, Fault> {
     for (tag, code, class) in
         [(tags::JPEG_Q_TABLES, 0xdb, 0), (tags::JPEG_DC_TABLES, 0xc4, 0), (tags::JPEG_AC_TABLES, 0xc4, 0x10)]
     {
-        let places = directory.get(tag).ok_or_else(|| Fault::Damaged(format!("its field {tag} is missing")))?;
+        let places = directory.get(tag).ok_or_else(|| Fault::Damaged(format!("it has no {}", tags::name(tag))))?;
         for (number, place) in (0..components).zip(places.uints()) {
             let table = directory.file.from(place);
             let length = match code {

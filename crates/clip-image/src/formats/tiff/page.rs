@@ -160,14 +160,18 @@ impl<'a> Page<'a> {
 /// A field with one short number. A number of any size will do.
 fn short(directory: &Directory<'_>, tag: u16, default: u16) -> Result<u16, Fault> {
     let Some(field) = directory.get(tag) else { return Ok(default) };
-    let value = field.uint(0).ok_or_else(|| Fault::Damaged(format!("its field {tag} has the wrong type")))?;
-    u16::try_from(value).map_err(|_| Fault::Damaged(format!("its field {tag} is {value}")))
+    let value = field.uint(0).ok_or_else(|| {
+        Fault::Damaged(format!("expected a number for its {}, found something else", tags::name(tag)))
+    })?;
+    u16::try_from(value).map_err(|_| Fault::Damaged(format!("its {} is {value}, which is too large", tags::name(tag))))
 }
 
 fn long(directory: &Directory<'_>, tag: u16) -> Result<u32, Fault> {
-    let field = directory.get(tag).ok_or_else(|| Fault::Damaged(format!("its field {tag} is missing")))?;
-    let value = field.uint(0).ok_or_else(|| Fault::Damaged(format!("its field {tag} has the wrong type")))?;
-    u32::try_from(value).map_err(|_| Fault::Damaged(format!("its field {tag} is {value}")))
+    let field = directory.get(tag).ok_or_else(|| Fault::Damaged(format!("it has no {}", tags::name(tag))))?;
+    let value = field.uint(0).ok_or_else(|| {
+        Fault::Damaged(format!("expected a number for its {}, found something else", tags::name(tag)))
+    })?;
+    u32::try_from(value).map_err(|_| Fault::Damaged(format!("its {} is {value}, which is too large", tags::name(tag))))
 }
 
 fn colours(directory: &Directory<'_>, compression: &Compression<'_>, samples: u16) -> Result<Colours, Fault> {

@@ -40,3 +40,44 @@ pub(super) const REFERENCE_BLACK_WHITE: Tag = 532;
 pub(super) const ICC_PROFILE: Tag = 34675;
 /// GDAL's: a number in letters that stands for "no value here".
 pub(super) const NO_DATA: Tag = 42113;
+
+/// What messages call a field that a picture depends on.
+pub(super) fn name(tag: Tag) -> &'static str {
+    match tag {
+        IMAGE_WIDTH => "width",
+        IMAGE_LENGTH => "height",
+        BITS_PER_SAMPLE => "number of bits per sample",
+        COMPRESSION => "compression",
+        PHOTOMETRIC => "kind of colours",
+        FILL_ORDER => "order of bits",
+        STRIP_OFFSETS => "list of where its strips are",
+        SAMPLES_PER_PIXEL => "number of samples per pixel",
+        ROWS_PER_STRIP => "number of rows per strip",
+        STRIP_BYTE_COUNTS => "list of how long its strips are",
+        PLANAR_CONFIGURATION => "order of samples",
+        PREDICTOR => "predictor",
+        COLOUR_MAP => "palette",
+        TILE_WIDTH => "width of tiles",
+        TILE_LENGTH => "height of tiles",
+        TILE_OFFSETS => "list of where its tiles are",
+        TILE_BYTE_COUNTS => "list of how long its tiles are",
+        INK_SET => "set of inks",
+        EXTRA_SAMPLES => "meaning of its extra samples",
+        SAMPLE_FORMAT => "format of samples",
+        JPEG_Q_TABLES => "list of quantisation tables",
+        JPEG_DC_TABLES | JPEG_AC_TABLES => "list of Huffman tables",
+        JPEG_RESTART_INTERVAL => "restart interval",
+        _ => "field that describes the picture",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_called_by_words() {
+        let tags = [IMAGE_WIDTH, IMAGE_LENGTH, COMPRESSION, STRIP_OFFSETS, TILE_OFFSETS, JPEG_Q_TABLES, 9999];
+        assert!(tags.into_iter().all(|tag| !name(tag).contains(|c: char| c.is_ascii_digit())));
+    }
+}
