@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use column::Column;
 use thrift::Output;
 
-use crate::MAGIC;
+use crate::format::MAGIC;
 use crate::format::{converted, encoding, logical, physical, repetition};
 use crate::read::Type;
 

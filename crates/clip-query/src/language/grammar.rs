@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use super::error::{ParseError, ParseErrorKind};
 use super::expr::Expr;
 use super::fields::{self, Field};
+use super::limits::{DEEPEST, MOST_TERMS};
+use super::note::Note;
 use super::token::{Kind, Token};
-use super::{DEEPEST, MOST_TERMS, Note};
 
 /// Reads all tokens.
 pub(crate) fn expression(text: &str, tokens: &[Token]) -> Result<(Expr, Vec<Note>), ParseError> {
