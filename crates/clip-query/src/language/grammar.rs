@@ -271,6 +271,11 @@ fn not(expr: Expr) -> Expr {
     }
 }
 
+/// Whether a saved search may have this name: letters, digits, `-` and `_`.
+pub fn is_search_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(is_name)
+}
+
 /// A path: it begins as one, so that names of files alone remain words.
 pub(crate) fn is_picture(word: &str) -> bool {
     let is_path = |prefix: &str| word.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty());
@@ -278,7 +283,7 @@ pub(crate) fn is_picture(word: &str) -> bool {
 }
 
 fn is_saved(word: &str) -> bool {
-    word.strip_prefix('@').is_some_and(super::is_search_name)
+    word.strip_prefix('@').is_some_and(is_search_name)
 }
 
 /// What names of saved searches are made of.

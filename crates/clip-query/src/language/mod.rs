@@ -32,6 +32,7 @@ pub use jiff::civil::Date;
 use crate::query::Alternative;
 pub use error::{ParseError, ParseErrorKind};
 pub use expr::Expr;
+pub use grammar::is_search_name;
 pub use limits::MOST_BYTES;
 pub use note::Note;
 pub use paths::with_absolute_paths;
@@ -92,11 +93,6 @@ pub fn parse(text: &str, options: &ParseOptions) -> Result<Parsed, ParseError> {
     let (expr, mut notes) = grammar::expression(text, &tokens)?;
     let expr = dates::taken_out(expr, options.today, &mut notes);
     Ok(Parsed { expr, notes })
-}
-
-/// Whether a saved search may have this name: letters, digits, `-` and `_`.
-pub fn is_search_name(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(grammar::is_name)
 }
 
 #[cfg(test)]
