@@ -22,7 +22,7 @@ use crate::ignore_file::{IGNORE_FILE, IgnoreFiles};
 use crate::mounted::{self, News};
 use crate::options::IndexOptions;
 use crate::pipeline::Pipeline;
-use crate::plan::{Gone, Kept, Plan, Spot, lost, plan};
+use crate::plan::{Gone, Kept, Spot, UpdatePlan, lost, plan};
 use crate::presence::{Departures, Disk, Drives, FileSystem, Folder};
 use crate::progress::Event;
 use crate::region::{Changes, Region, photos_at};
@@ -307,7 +307,7 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         let drives = among(writer.drives());
         let plan = plan(&known, walked.files, &roots.scope, &blind, forget, &drives, &disk);
         known.extend(passed);
-        let Plan {
+        let UpdatePlan {
             unchanged,
             in_cloud,
             restamped,

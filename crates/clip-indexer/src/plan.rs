@@ -22,7 +22,7 @@ pub(crate) struct Kept {
     pub path: PathBuf,
     pub hash: [u8; 16],
     pub stamp: Stamp,
-    /// The place in [`Plan::spots`] that it is in; `None` if the run did not look there at all.
+    /// The place in [`UpdatePlan::spots`] that it is in; `None` if the run did not look there at all.
     pub spot: Option<usize>,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct Kept {
 pub(crate) struct Gone {
     pub id: u64,
     pub hash: [u8; 16],
-    /// The place in [`Plan::spots`] that it is in, if that cannot be reached and is to be forgotten.
+    /// The place in [`UpdatePlan::spots`] that it is in, if that cannot be reached and is to be forgotten.
     pub spot: Option<usize>,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Spot {
 
 /// The outcome of the comparison.
 #[derive(Debug, Default)]
-pub(crate) struct Plan {
+pub(crate) struct UpdatePlan {
     /// Files that are as the index knows them.
     pub unchanged: u64,
     /// Unchanged photos of whose stamps the index does not have all that the system tells, and photos that were not found and
@@ -84,9 +84,9 @@ pub(crate) fn plan(
     forget_unreachable: bool,
     drives: &Drives,
     system: &dyn FileSystem,
-) -> Plan {
+) -> UpdatePlan {
     let mut by_path: HashMap<&Path, &Known> = known.iter().map(|k| (k.path.as_path(), k)).collect();
-    let (mut plan, mut occupied) = (Plan::default(), Occupied::default());
+    let (mut plan, mut occupied) = (UpdatePlan::default(), Occupied::default());
     plan.devices.identify(drives);
     let (mut without_stamp, mut on_new_device, mut touched) = (Vec::new(), Vec::new(), Vec::new());
     for file in found {
@@ -225,7 +225,7 @@ pub(crate) fn lost(
     drives: &Drives,
     system: &dyn FileSystem,
 ) -> (Vec<Kept>, Vec<Spot>) {
-    let Plan { mut kept, mut spots, .. } = plan(known, found.to_vec(), scope, blind, false, drives, system);
+    let UpdatePlan { mut kept, mut spots, .. } = plan(known, found.to_vec(), scope, blind, false, drives, system);
     kept.retain(|kept| kept.spot.is_some());
     let in_cloud: HashSet<&Path> = found.iter().filter(|file| file.in_cloud).map(|file| file.path.as_path()).collect();
     for root in scope.iter().filter(|_| !in_cloud.is_empty()) {
@@ -362,11 +362,11 @@ mod tests {
         FoundFile { path: path.into(), stamp: stamp(mtime_ns), ..FoundFile::default() }
     }
 
-    fn planned(known: &[Known], found: Vec<FoundFile>, blind: &[Blind], forget: bool) -> Plan {
+    fn planned(known: &[Known], found: Vec<FoundFile>, blind: &[Blind], forget: bool) -> UpdatePlan {
         plan(known, found, &["/photos".into()], blind, forget, &Drives::default(), &Full)
     }
 
-    fn gone(plan: &Plan) -> Vec<u64> {
+    fn gone(plan: &UpdatePlan) -> Vec<u64> {
         plan.gone.iter().map(|gone| gone.id).collect()
     }
 

@@ -4,30 +4,18 @@
 //! index: a photo is named by its id, never by a path.
 
 mod answer;
+mod options;
 mod tools;
 
-use std::sync::Arc;
-
-use clip_search::{Decoder, Library};
 use rmcp::ServiceExt;
 use rmcp::transport::async_rw::AsyncRwTransport;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub use crate::options::Options;
 use crate::tools::Tools;
 
 /// Longer messages are refused: a query is short.
 const LONGEST_MESSAGE: usize = 1 << 20;
-
-/// What a server works with.
-#[derive(Debug)]
-pub struct Options {
-    /// The library that is searched. It takes up what other processes commit.
-    pub library: Arc<Library>,
-    /// How photos are decoded.
-    pub decoder: Decoder,
-    /// Whether it may be told where photos were taken.
-    pub places: bool,
-}
 
 /// Why a server ended before its client did.
 #[derive(Debug, thiserror::Error)]

@@ -15,8 +15,8 @@ use rmcp::schemars::{self, JsonSchema};
 use rmcp::{ErrorData, ServerHandler, tool, tool_handler, tool_router};
 use serde::Deserialize;
 
-use crate::Options;
 use crate::answer::{self, Failure};
+use crate::options::Options;
 
 /// Results that an answer has at most: an assistant reads them all.
 const MOST_RESULTS: usize = 200;

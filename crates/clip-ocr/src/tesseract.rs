@@ -9,10 +9,14 @@ use clip_process::{Bounds, Fault, Limits, exchange};
 use fast_image_resize::FilterType;
 use image::RgbImage;
 
+use crate::error::OcrError;
+use crate::languages::Languages;
 use crate::looks::Region;
 use crate::montage::montage;
+use crate::read_text::ReadText;
 use crate::sizing::{Grey, fitted};
-use crate::{Languages, OcrError, ReadText, Text, looks, tsv};
+use crate::text::Text;
+use crate::{looks, tsv};
 
 /// Of how a picture is prepared, read and tested. Goes up with every change that gives other words.
 const VERSION: u32 = 1;

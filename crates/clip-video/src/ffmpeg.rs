@@ -20,7 +20,7 @@ use crate::error::VideoError;
 use crate::frame::Frame;
 use crate::light;
 use crate::pictures::{self, BadStream, LONGEST_SIDE};
-use crate::sampling::{Limits, Plan, Sampling};
+use crate::sampling::{Limits, Sampling, SamplingPlan};
 use crate::words::{LastWords, each_line, time_of_frame};
 
 /// What may be read: formats that hold their pictures themselves, by the names of ffmpeg's readers. A list of other files is none.
@@ -177,7 +177,7 @@ impl Ffmpeg {
         let (mut frames, is_cut) = match taken {
             // Screen recordings may have a single key frame.
             Ok((frames, _)) if plan.key_frames_only && frames.len() < 2 => {
-                let plan = Plan { key_frames_only: false, ..plan };
+                let plan = SamplingPlan { key_frames_only: false, ..plan };
                 self.choose(path, shorter_side, &plan, limits, cancel)?
             }
             taken => taken?,
@@ -246,7 +246,7 @@ impl Ffmpeg {
         &self,
         path: &Path,
         shorter_side: Option<u32>,
-        plan: &Plan,
+        plan: &SamplingPlan,
         limits: &Limits,
         cancel: &AtomicBool,
     ) -> Result<(Vec<Frame>, bool), VideoError> {

@@ -73,7 +73,7 @@ impl Limits {
 
 /// What is asked for of one video.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Plan {
+pub(crate) struct SamplingPlan {
     pub step: Duration,
     pub floor: Duration,
     pub most_frames: usize,
@@ -84,13 +84,13 @@ pub(crate) struct Plan {
 
 impl Sampling {
     /// What to ask for of this video.
-    pub(crate) fn plan(&self, video: &Description) -> Plan {
+    pub(crate) fn plan(&self, video: &Description) -> SamplingPlan {
         let step = self.step.max(Duration::from_millis(1));
         let most = self.most_frames.get();
         let Some(duration) = video.duration else {
             // A recording that was never finished does not know its length.
             let (floor, key_frames_only) = (self.floor, false);
-            return Plan { step, floor, most_frames: most, key_frames_only, most_candidates: MOST_CANDIDATES };
+            return SamplingPlan { step, floor, most_frames: most, key_frames_only, most_candidates: MOST_CANDIDATES };
         };
         let key_frames_only = duration > self.whole_up_to;
         let divided = |by: usize| duration / u32::try_from(by).unwrap_or(u32::MAX).max(1);
@@ -100,7 +100,7 @@ impl Sampling {
         // Lengths in headers are not exact.
         let steps = duration.as_nanos() / step.as_nanos().max(1);
         let most_candidates = usize::try_from(steps).unwrap_or(MOST_CANDIDATES).saturating_mul(2).saturating_add(64);
-        Plan {
+        SamplingPlan {
             step,
             floor: self.floor.max(divided(most)),
             most_frames: most.min(one_a_second),
@@ -114,7 +114,7 @@ impl Sampling {
 mod tests {
     use super::*;
 
-    fn plan(seconds: u64) -> Plan {
+    fn plan(seconds: u64) -> SamplingPlan {
         let duration = Some(Duration::from_secs(seconds));
         Sampling::default().plan(&Description { duration, ..Description::default() })
     }

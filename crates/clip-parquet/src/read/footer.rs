@@ -5,8 +5,8 @@ use std::fs::File;
 use super::at::At;
 use super::schema::{self, Column};
 use super::thrift::{Input, Kind};
-use crate::MAGIC;
 use crate::error::Error;
+use crate::format::MAGIC;
 
 /// The values of a column for a range of rows.
 #[derive(Debug, Clone, Copy, Default)]

@@ -2,8 +2,8 @@
 
 use half::f16;
 
+use super::row::{Datum, Field};
 use super::thrift::{Output, varint};
-use super::{Datum, Field};
 use crate::format::{codec, encoding, page};
 use crate::read::Type;
 

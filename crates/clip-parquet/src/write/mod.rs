@@ -1,71 +1,21 @@
 //! Writing.
 
 mod column;
+mod row;
 mod thrift;
 
 use std::io::{self, Write};
 
 use column::Column;
+pub use row::{Datum, Field};
 use thrift::Output;
 
-use crate::MAGIC;
+use crate::format::MAGIC;
 use crate::format::{converted, encoding, logical, physical, repetition};
 use crate::read::Type;
 
 /// A range of rows is written when it takes so many bytes. So much is in memory.
 const ROW_GROUP: usize = 16 << 20;
-
-/// A column of a table that is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Field<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// What its values are, or what its lists are of.
-    pub kind: Type,
-    /// Each row has a list of values.
-    pub is_list: bool,
-}
-
-impl<'a> Field<'a> {
-    /// A column of values, of which some may be missing.
-    #[must_use]
-    pub fn scalar(name: &'a str, kind: Type) -> Field<'a> {
-        Field { name, kind, is_list: false }
-    }
-
-    /// A column of lists, of which some may be missing. In a list, no value may be.
-    #[must_use]
-    pub fn list(name: &'a str, kind: Type) -> Field<'a> {
-        Field { name, kind, is_list: true }
-    }
-}
-
-/// What a row has in a column.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Datum<'a> {
-    /// Nothing.
-    Null,
-    /// For [`Type::Bool`].
-    Bool(bool),
-    /// For [`Type::Integer`].
-    Integer(i64),
-    /// For [`Type::Unsigned`].
-    Unsigned(u64),
-    /// For a type of floating-point numbers.
-    Float(f64),
-    /// For [`Type::Text`].
-    Text(&'a str),
-    /// For [`Type::Bytes`].
-    Bytes(&'a [u8]),
-    /// For lists of a type of floating-point numbers.
-    Floats(&'a [f32]),
-    /// For lists of a type of floating-point numbers.
-    Doubles(&'a [f64]),
-    /// For lists of [`Type::Integer`].
-    Integers(&'a [i64]),
-    /// For lists of [`Type::Text`].
-    Texts(&'a [String]),
-}
 
 /// Writes a table, row by row. A range of rows is in memory: 16 MiB, and a row.
 ///

@@ -11,7 +11,7 @@ use clip_progress::Progress;
 use roaring::RoaringTreemap;
 
 use super::keeper::Merits;
-use super::{DuplicateProgress, DuplicateStep};
+use super::progress::{DuplicateProgress, DuplicateStep};
 use crate::likeness::Looks;
 
 /// How often progress is told.

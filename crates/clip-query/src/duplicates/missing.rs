@@ -8,8 +8,9 @@ use clip_image::{PictureHash, read_file};
 use clip_index::{IndexReader, SearchOptions};
 use clip_progress::Progress;
 
+use super::DuplicateOptions;
 use super::candidates::Candidate;
-use super::{DuplicateOptions, DuplicateProgress, DuplicateStep};
+use super::progress::{DuplicateProgress, DuplicateStep};
 use crate::error::QueryError;
 use crate::likeness::{SAME_MOMENT, Scale, reaches};
 

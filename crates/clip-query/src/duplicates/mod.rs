@@ -14,6 +14,7 @@ mod candidates;
 mod keeper;
 mod missing;
 mod pictures;
+mod progress;
 mod stars;
 
 use std::collections::HashMap;
@@ -30,6 +31,7 @@ use crate::error::QueryError;
 use crate::likeness::{SAME_MOMENT, Scale, reaches};
 use candidates::Candidate;
 pub use keeper::Reason;
+pub use progress::{DuplicateProgress, DuplicateStep};
 use stars::Pairs;
 
 /// In what way photos are duplicates, the strongest first.
@@ -91,31 +93,6 @@ impl Default for DuplicateOptions {
     fn default() -> Self {
         Self { levels: Level::ALL.to_vec(), among: None, decoder: Decoder::default(), limits: Limits::default() }
     }
-}
-
-/// What is being done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DuplicateStep {
-    /// Reading records.
-    Reading,
-    /// Looking for photos like those whose hash is not in the index.
-    Neighbours,
-    /// Decoding photos whose hash is not in the index.
-    Decoding,
-    /// Comparing pictures.
-    Comparing,
-}
-
-/// How far the search for duplicates is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DuplicateProgress {
-    /// What is being done.
-    pub step: DuplicateStep,
-    /// How many photos are done.
-    pub done: u64,
-    /// How many there are.
-    pub total: u64,
 }
 
 /// What was found.

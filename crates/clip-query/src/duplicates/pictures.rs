@@ -16,8 +16,8 @@ use clip_kernels::similarity::CodeQuery;
 use clip_progress::Progress;
 
 use super::candidates::Candidate;
+use super::progress::{DuplicateProgress, DuplicateStep};
 use super::stars::Pairs;
-use super::{DuplicateProgress, DuplicateStep};
 use crate::likeness::{OTHER_SIZE, Scale};
 
 /// Hashes that are compared with many before the next ones are looked at: a quarter of a MiB.

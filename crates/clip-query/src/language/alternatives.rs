@@ -2,9 +2,9 @@
 
 use clip_index::Filter;
 
-use super::MOST_ALTERNATIVES;
 use super::error::{ParseError, ParseErrorKind};
 use super::expr::Expr;
+use super::limits::MOST_ALTERNATIVES;
 use crate::query::{Alternative, Term};
 
 /// The alternatives that an expression comes to.

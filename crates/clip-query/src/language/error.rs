@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::{DEEPEST, DEEPEST_SEARCH, MOST_ALTERNATIVES, MOST_BYTES, MOST_SEARCHES, MOST_TERMS};
+use super::limits::{DEEPEST, DEEPEST_SEARCH, MOST_ALTERNATIVES, MOST_BYTES, MOST_SEARCHES, MOST_TERMS};
 
 /// Why a text is no query, and where.
 #[derive(Debug, Clone, PartialEq, Error)]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clip_index::Filter;
 
 use super::error::{ParseError, ParseErrorKind};
-use super::{DEEPEST_SEARCH, MOST_SEARCHES};
+use super::limits::{DEEPEST_SEARCH, MOST_SEARCHES};
 
 /// What was understood of a query. `Display` writes it as a query again.
 #[derive(Debug, Clone, PartialEq)]

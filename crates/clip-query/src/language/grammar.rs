@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use super::error::{ParseError, ParseErrorKind};
 use super::expr::Expr;
 use super::fields::{self, Field};
+use super::limits::{DEEPEST, MOST_TERMS};
+use super::note::Note;
 use super::token::{Kind, Token};
-use super::{DEEPEST, MOST_TERMS, Note};
 
 /// Reads all tokens.
 pub(crate) fn expression(text: &str, tokens: &[Token]) -> Result<(Expr, Vec<Note>), ParseError> {
@@ -270,6 +271,11 @@ fn not(expr: Expr) -> Expr {
     }
 }
 
+/// Whether a saved search may have this name: letters, digits, `-` and `_`.
+pub fn is_search_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(is_name)
+}
+
 /// A path: it begins as one, so that names of files alone remain words.
 pub(crate) fn is_picture(word: &str) -> bool {
     let is_path = |prefix: &str| word.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty());
@@ -277,7 +283,7 @@ pub(crate) fn is_picture(word: &str) -> bool {
 }
 
 fn is_saved(word: &str) -> bool {
-    word.strip_prefix('@').is_some_and(super::is_search_name)
+    word.strip_prefix('@').is_some_and(is_search_name)
 }
 
 /// What names of saved searches are made of.

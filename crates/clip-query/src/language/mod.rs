@@ -11,6 +11,7 @@
 //! | `fields`, `values` | `iso:>800` to a condition |
 //! | `dates` | "last summer" at the end of a description to a condition |
 //! | `paths` | relative paths in a query to absolute ones |
+//! | `limits`, `note` | how long a query may be, and what its writer is told |
 //! | `alternatives` | an [`Expr`] to what a searcher can carry out |
 
 mod alternatives;
@@ -19,11 +20,11 @@ mod error;
 mod expr;
 mod fields;
 mod grammar;
+mod limits;
+mod note;
 mod paths;
 mod token;
 mod values;
-
-use std::ops::Range;
 
 /// A day.
 pub use jiff::civil::Date;
@@ -31,20 +32,10 @@ pub use jiff::civil::Date;
 use crate::query::Alternative;
 pub use error::{ParseError, ParseErrorKind};
 pub use expr::Expr;
+pub use grammar::is_search_name;
+pub use limits::MOST_BYTES;
+pub use note::Note;
 pub use paths::with_absolute_paths;
-
-/// Longer queries are refused.
-pub const MOST_BYTES: usize = 64 << 10;
-/// How deep groups may lie in one another.
-pub(crate) const DEEPEST: usize = 64;
-/// How many words, phrases, pictures and conditions a query may have besides its description.
-pub(crate) const MOST_TERMS: usize = 256;
-/// How many alternatives a query may come to.
-pub(crate) const MOST_ALTERNATIVES: usize = 32;
-/// How deep saved searches may lie in one another.
-pub(crate) const DEEPEST_SEARCH: usize = 8;
-/// How many saved searches a query may come to, those inside others counted each time.
-pub(crate) const MOST_SEARCHES: usize = 256;
 
 /// How a query is read.
 #[derive(Debug, Clone, Copy)]
@@ -53,28 +44,6 @@ pub struct ParseOptions {
     pub today: Date,
     /// The whole text is a description: nothing in it is syntax.
     pub literal: bool,
-}
-
-/// Something that the reader of a query did that its writer may not have expected.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum Note {
-    /// It looks like a condition and is none, so it was taken as text.
-    NotACondition {
-        /// Where it is, in bytes.
-        span: Range<usize>,
-        /// What it is.
-        text: String,
-        /// Why it is none.
-        reason: String,
-    },
-    /// Words at the end of a description were taken as a condition.
-    Date {
-        /// The words.
-        words: String,
-        /// The condition, as it is written in a query.
-        condition: String,
-    },
 }
 
 /// A query that was read.
@@ -124,11 +93,6 @@ pub fn parse(text: &str, options: &ParseOptions) -> Result<Parsed, ParseError> {
     let (expr, mut notes) = grammar::expression(text, &tokens)?;
     let expr = dates::taken_out(expr, options.today, &mut notes);
     Ok(Parsed { expr, notes })
-}
-
-/// Whether a saved search may have this name: letters, digits, `-` and `_`.
-pub fn is_search_name(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(grammar::is_name)
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! What queries mean, that they are read without a panic whatever they are, and that what is written is read again.
 
+use std::ops::Range;
 use std::path::Path;
 
 use proptest::prelude::*;
 
+use super::limits::DEEPEST_SEARCH;
 use super::*;
 
 fn options() -> ParseOptions {

@@ -8,7 +8,8 @@ use winnow::prelude::*;
 use winnow::token::{any, one_of, take_while};
 
 use super::error::{ParseError, ParseErrorKind};
-use super::{MOST_TERMS, expr, fields};
+use super::limits::MOST_TERMS;
+use super::{expr, fields};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Token {

@@ -9,15 +9,16 @@
 //! as `benches/compare/relevance.py` does it. What is told of a refinement is measured on photos that it was not fitted on, and it
 //! is an improvement only if it is better there.
 
+mod captioned;
 mod fit;
 mod simulation;
 
 use clip_index::{Bank, Hubness, IndexReader};
 
-use crate::bank;
 use crate::likeness::Scale;
 use crate::relevance::Calibration;
 pub use crate::relevance::{Line, Refinement};
+pub use captioned::Captioned;
 use simulation::{Asked, Library};
 
 /// With fewer photos, what is measured is rather chance.
@@ -37,19 +38,6 @@ const BETTER_THAN_BLIND: f64 = 0.98;
 const LEAST_KEPT: f64 = 0.9;
 /// How much the calibration error may rise by chance.
 const ERROR_BY_CHANCE: f64 = 0.01;
-
-/// Captioned photos, embedded by the model of an index.
-#[derive(Debug, Clone, Copy)]
-pub struct Captioned<'a> {
-    /// A row for each photo.
-    pub images: &'a [f32],
-    /// A row for each caption.
-    pub captions: &'a [f32],
-    /// The captions.
-    pub texts: &'a [String],
-    /// The photo of each caption. Where captions have the same words, the photos of all of them are what they ask for.
-    pub image_of_caption: &'a [usize],
-}
 
 /// What was measured of estimates, on photos that they were not fitted on.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -177,9 +165,4 @@ fn quality(measured: &[(&Vec<Asked>, Calibration)]) -> Quality {
         kept: share(kept, present),
         told_nothing: share(told_nothing, absent),
     }
-}
-
-/// How much of a text's score counts against hubs, and how much it is like a phrase.
-fn kind_of(text: &str) -> (Hubness, f32) {
-    (bank::shares(text), bank::phrase_weight(text))
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use clip_index::Hubness;
 
-use super::{Captioned, kind_of};
+use super::captioned::{Captioned, kind_of};
 use crate::relevance::{Calibration, Evidence};
 
 /// How many libraries each half of the photos makes.

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use clip_index::searches::HEAD;
 
-use super::{MOST_NAME_CHARS, is_name};
+use super::name::{MOST_NAME_CHARS, is_name};
 
 /// The version that is written.
 pub(crate) const VERSION: u32 = 1;

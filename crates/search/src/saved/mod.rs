@@ -1,6 +1,7 @@
 //! Searches that a user keeps under a name.
 
 mod file;
+mod name;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -15,9 +16,8 @@ use clip_query::language::{self, Date, Expr, Note, ParseError, ParseErrorKind, P
 use crate::error::LibraryError;
 use crate::text_file;
 use file::Fault;
+use name::{MOST_NAME_CHARS, is_name};
 
-/// Names have at most this many characters.
-pub(crate) const MOST_NAME_CHARS: usize = 64;
 /// A file of saved searches has at most this many bytes.
 const MOST_BYTES: u64 = 1 << 20;
 /// How long another process may write before this one gives up. It takes a moment.
@@ -206,11 +206,6 @@ impl SavedSearches {
         *self = changed;
         Ok(outcome)
     }
-}
-
-/// Whether a search may be saved under this name.
-pub(crate) fn is_name(name: &str) -> bool {
-    language::is_search_name(name) && name.chars().count() <= MOST_NAME_CHARS
 }
 
 fn unreadable(name: &str, query: &str, error: ParseError) -> LibraryError {

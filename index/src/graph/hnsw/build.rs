@@ -11,13 +11,14 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use clip_progress::{Progress, Steps};
 use rayon::prelude::*;
 
+use super::connect;
 use super::layers::{Layer, Layers, NONE};
 use super::levels::insertion_order;
 use super::neighbours::{Candidate, diversify};
+use super::scores::{CodeRows, MAX_NODES};
 use super::search::arrive;
 use super::unit::UnitRows;
-use super::walk::{Scorer, Scratch, Scratches, walk};
-use super::{CodeRows, MAX_NODES, connect};
+use super::walk::{Found, Scorer, Scratch, Scratches, walk};
 
 /// A batch is at most one in this many of the nodes that are there and of those to be inserted.
 const BATCH_SHARE: usize = 32;
@@ -236,7 +237,7 @@ impl<'a, R: CodeRows> Builder<'a, R> {
                     let below = layers.layers[at - 1];
                     starts.extend(found.iter().filter_map(|found| {
                         let position = below.position(layer.node(found.position))?;
-                        Some(super::Found { position, ..*found })
+                        Some(Found { position, ..*found })
                     }));
                 }
                 let candidates: Vec<Candidate> = found

@@ -7,8 +7,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::CodeRows;
 use super::layers::{Layer, Layers, NONE};
+use super::scores::CodeRows;
 use super::search::arrive;
 use super::walk::{Scorer, Scratches, walk};
 

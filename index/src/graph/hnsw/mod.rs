@@ -8,6 +8,7 @@
 //! | module | |
 //! | --- | --- |
 //! | `layers` | links of nodes, in memory or in a mapped file |
+//! | `scores` | rows, and how they compare with a query |
 //! | `levels` | which layers a node is in, and the order of insertion |
 //! | `walk` | best-first search in one layer |
 //! | `search` | searches through all layers |
@@ -23,62 +24,18 @@ mod connect;
 mod layers;
 mod levels;
 mod neighbours;
+mod scores;
 mod search;
 #[cfg(test)]
 mod tests;
 mod unit;
 mod walk;
 
-use clip_kernels::similarity::CodeQuery;
-
 pub use build::{Builder, Parameters};
 #[cfg(test)]
 pub use layers::Slot;
 pub use layers::{Layer, Layers, Links, NONE};
 pub use levels::level;
+pub use scores::{CodeRows, MAX_NODES, Scores};
 pub use search::Searcher;
 pub use walk::Found;
-
-/// Rows of codes, one for each node.
-pub trait CodeRows: Sync {
-    /// How many there are.
-    fn len(&self) -> usize;
-
-    /// The codes of a row, all rows having the same number of them, and their scale; `node` is less than `len`.
-    fn codes(&self, node: u32) -> (&[i8], f32);
-
-    /// Asks for a row's memory before it is needed.
-    fn prefetch(&self, node: u32);
-}
-
-/// Rows that can be compared with a query. All rows of codes can; others are rows that are read one by one.
-pub trait Scores {
-    /// How many there are.
-    fn count(&self) -> usize;
-
-    /// The dot product of a row's codes with those of the query, times the row's scale; `node` is less than `count`.
-    fn score(&self, node: u32, query: &CodeQuery) -> f32;
-
-    /// Asks for a row's memory before it is needed.
-    fn ask_for(&self, node: u32);
-}
-
-impl<R: CodeRows> Scores for R {
-    fn count(&self) -> usize {
-        self.len()
-    }
-
-    #[inline(always)]
-    fn score(&self, node: u32, query: &CodeQuery) -> f32 {
-        let (codes, scale) = self.codes(node);
-        scale * query.dot(codes) as f32
-    }
-
-    #[inline(always)]
-    fn ask_for(&self, node: u32) {
-        self.prefetch(node);
-    }
-}
-
-/// Nodes that a graph can have.
-pub const MAX_NODES: usize = 1 << 31;

@@ -2,7 +2,7 @@
 
 use clip_kernels::similarity::CodeQuery;
 
-use super::CodeRows;
+use super::scores::CodeRows;
 
 /// A node that may become a neighbour.
 #[derive(Debug, Clone, Copy)]

@@ -2,8 +2,8 @@
 
 use clip_kernels::similarity::CodeQuery;
 
-use super::Scores;
-use super::layers::{Layers, Links, Slot};
+use super::layers::{Layer, Layers, Links, Slot};
+use super::scores::Scores;
 use super::walk::{Found, Scorer, Scratches, descend, walk, walk_filtered};
 
 /// Nodes of the layer above from which the lowest one is searched: one for each four candidates, within these bounds. In a
@@ -69,7 +69,7 @@ pub fn arrive<'a, R: Scores, S: Slot>(
     layers: &Layers<'a, S>,
     scorer: Scorer<'_, R>,
     level: usize,
-) -> Option<(super::Layer<'a, S>, Found)> {
+) -> Option<(Layer<'a, S>, Found)> {
     let is_there = |node: u32| ((node as usize) < scorer.rows.count()).then_some(node);
     let mut node = is_there(layers.entry)?;
     let mut score = scorer.score(node);

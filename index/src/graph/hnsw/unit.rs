@@ -4,7 +4,7 @@ use clip_kernels::Isa;
 use clip_kernels::similarity::{CodeQuery, prefetch};
 use rayon::prelude::*;
 
-use super::CodeRows;
+use super::scores::CodeRows;
 
 /// Rows of which each has the length 1: rounding to codes makes it a little longer or shorter.
 ///

@@ -8,7 +8,7 @@ use clip_kernels::Isa;
 use clip_kernels::similarity::CodeQuery;
 
 use super::layers::{Layer, Links, Slot};
-use super::{MAX_NODES, Scores};
+use super::scores::{MAX_NODES, Scores};
 
 /// A node that a search has found.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -7,6 +7,7 @@ mod bits;
 mod block;
 mod coefficients;
 mod colour;
+mod embedded;
 mod exact;
 mod extended_xmp;
 mod header;
@@ -23,10 +24,11 @@ mod upsample;
 
 #[cfg(feature = "tiff")]
 pub(in crate::formats) use coefficients::{memory_of_stored, rgb, stored};
+pub(super) use embedded::{exif_block, more_xmp, photoshop_resources, profile, xmp_packet};
 use image::RgbImage;
 
 use crate::formats::codec::{Request, rgb_bytes};
-use crate::{Format, ImageError, exif_data};
+use crate::{Format, ImageError};
 
 /// Decodes a JPEG to RGB as stored, not yet upright. Returns the stored size beside the pixels,
 /// which may be fewer if the caller gives the least number that the shorter side must have.
@@ -73,62 +75,9 @@ pub(crate) fn size(bytes: &[u8]) -> Option<(u32, u32)> {
     coefficients::size(&frame)
 }
 
-/// The EXIF block of a file: the first such segment that is not empty, without its name.
-pub(super) fn exif_block(bytes: &[u8]) -> Option<&[u8]> {
-    let blocks = || named_segments(bytes, APP1, b"Exif\0\0").map(exif_data::without_name);
-    blocks().find(|block| exif_data::has_fields(block)).or_else(|| blocks().next())
-}
-
-/// The XMP packet of a file.
-pub(super) fn xmp_packet(bytes: &[u8]) -> Option<&[u8]> {
-    named_segment(bytes, APP1, b"http://ns.adobe.com/xap/1.0/\0")
-}
-
-/// What does not fit into the packet's segment: keywords and faces may be there, but for the most part depth maps.
-pub(super) fn more_xmp(bytes: &[u8]) -> Option<Vec<u8>> {
-    extended_xmp::read(xmp_packet(bytes)?, named_segments(bytes, APP1, b"http://ns.adobe.com/xmp/extension/\0"))
-}
-
-/// Photoshop's resources, in which IPTC data are.
-pub(super) fn photoshop_resources(bytes: &[u8]) -> Option<&[u8]> {
-    named_segment(bytes, APP13, b"Photoshop 3.0\0")
-}
-
-/// The colour profile, which may be cut into several segments (ICC.1, B.4). `None` if one of them is missing, or if it has more
-/// bytes than `most`.
-pub(super) fn profile(bytes: &[u8], most: usize) -> Option<Vec<u8>> {
-    let parts = || named_segments(bytes, APP2, b"ICC_PROFILE\0");
-    let mut profile = Vec::new();
-    // Each has its number, from one on, and how many there are.
-    let [_, count, ..] = *parts().next()? else { return None };
-    for number in 1..=count {
-        let part = parts().find_map(|part| part.strip_prefix(&[number, count]))?;
-        if profile.len() + part.len() > most {
-            return None;
-        }
-        profile.extend_from_slice(part);
-    }
-    Some(profile)
-}
-
 /// Whether these first bytes of a file reach to its first scan, behind all segments with metadata.
 pub(super) fn has_scan(bytes: &[u8]) -> bool {
     markers::segments(bytes).any(|segment| segment.code == markers::START_OF_SCAN)
-}
-
-const APP1: u8 = 0xe1;
-const APP2: u8 = 0xe2;
-const APP13: u8 = 0xed;
-
-/// What follows the name in the first segment with this marker and name.
-fn named_segment<'a>(bytes: &'a [u8], marker: u8, name: &'static [u8]) -> Option<&'a [u8]> {
-    named_segments(bytes, marker, name).next()
-}
-
-/// What follows the name in each segment with this marker and name.
-fn named_segments<'a>(bytes: &'a [u8], marker: u8, name: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
-    let segments = markers::segments(bytes).filter(move |segment| segment.code == marker);
-    segments.filter_map(move |segment| segment.payload.strip_prefix(name))
 }
 
 /// What each of our own decoders makes of a file, for fuzzing.

@@ -25,7 +25,7 @@ use self::planes::Planes;
 #[cfg(feature = "tiff")]
 use super::colour::Colour;
 use super::markers::{self, End, Segment};
-use super::{bands, scaled};
+use super::{bands, embedded, scaled};
 use crate::colour::inks::{self, Inks};
 use crate::formats::codec::{Request, rgb_bytes};
 use crate::formats::library::Fault;
@@ -50,7 +50,7 @@ pub(super) fn decode(bytes: &[u8], request: &Request<'_>) -> Result<(RgbImage, (
     let samples = samples(frame, bytes.len(), request);
     request.reserve(Format::Jpeg, memory(frame, samples, bytes.len(), request))?;
     let planes = read(&file, samples, is_whole).map_err(in_words)?;
-    let profile = if frame.colour.is_inks() { super::profile(bytes, inks::LARGEST_PROFILE) } else { None };
+    let profile = if frame.colour.is_inks() { embedded::profile(bytes, inks::LARGEST_PROFILE) } else { None };
     let inks = profile.and_then(|profile| Inks::of(&profile));
     let image = output::picture(frame, &planes, samples, inks.as_ref()).ok_or_else(|| in_words(lacking()))?;
     Ok((image, frame.size))
