@@ -13,7 +13,7 @@ use crate::drives::{Drive, Drives};
 use crate::error::IndexError;
 use crate::model::{Exclude, ModelId, ModelOrigin, StoredPath};
 use crate::segment::RowFormat;
-use crate::words::BlockSums;
+use crate::words::blocks::BlockSums;
 
 pub(crate) const KIND: &str = "clip-search manifest";
 /// Version of the format of the index as a whole.

@@ -17,7 +17,8 @@ use crate::records::{RecordFile, Records};
 use crate::segment::{RowRef, Segment};
 use crate::unit;
 use crate::v1;
-use crate::words::{BlockSums, ReadDirectory};
+use crate::words::ReadDirectory;
+use crate::words::blocks::BlockSums;
 
 /// Where a row is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

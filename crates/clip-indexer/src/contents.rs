@@ -176,7 +176,8 @@ mod tests {
     use clip_index::Stamp;
 
     use super::*;
-    use crate::presence::{Devices, FileSystem, Folder};
+    use crate::file_system::{FileSystem, Folder};
+    use crate::presence::Devices;
 
     const A: [u8; 16] = [1; 16];
     const B: [u8; 16] = [2; 16];

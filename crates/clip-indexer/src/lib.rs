@@ -31,11 +31,13 @@ mod details;
 mod encode;
 mod error;
 mod excluded;
+mod file_system;
 mod find;
 mod found;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod identity;
 mod ignore_file;
 mod in_order;
 mod indexer;

@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use crate::file_system::{FileSystem, Folder};
 use crate::found::{Blind, FoundFile, Known};
-use crate::presence::{Devices, Drives, FileSystem, Folder, Occupied, Place, common_folder};
+use crate::presence::{Devices, Drives, Occupied, Place, common_folder};
 use clip_index::{Inode, Kind, Stamp};
 
 /// A file that has to be read, because the index does not know it or its stamp changed.

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use clip_files::system_error::says_missing;
 
+use crate::file_system::{Disk, FileSystem};
 use crate::found::FoundFile;
-use crate::presence::{Disk, FileSystem};
 use crate::report::{SkipReason, Unreachable};
 use crate::stamp::device_of;
 

@@ -3,7 +3,7 @@
 //! It is made of the records, and can be made again from them. Tantivy's own commit point, `meta.json`, is no file here: it
 //! is part of the manifest, so that words, vectors and records are committed together.
 
-mod blocks;
+pub(crate) mod blocks;
 mod document;
 mod guard;
 mod items;
@@ -30,7 +30,7 @@ use crate::error::IndexError;
 use crate::files;
 use crate::filter::{Filter, fold};
 use crate::layout::{self, Layout, MetaEntry};
-pub(crate) use blocks::BlockSums;
+use blocks::BlockSums;
 use document::{Fields, schema, words_of};
 pub(crate) use guard::guard;
 use items::Items;

@@ -239,52 +239,6 @@ fn the_same_file_has_moved_wherever_its_folder_is_now() {
 }
 
 #[test]
-fn folders_that_hold_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let folder = |name: &str, entries: &[(&str, usize)]| {
-        let folder = dir.path().join(name);
-        fs::create_dir_all(&folder).unwrap();
-        for (entry, bytes) in entries {
-            let path = folder.join(entry);
-            if let Some(inner) = entry.strip_suffix('/') {
-                fs::create_dir_all(folder.join(inner)).unwrap();
-            } else {
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(path, vec![b'x'; *bytes]).unwrap();
-            }
-        }
-        Disk::default().holds_nothing(&folder)
-    };
-    assert!(folder("empty", &[]));
-    let left_by_systems = [
-        (".DS_Store", 6148),
-        ("._a.jpg", 10),
-        ("@eaDir/a.jpg/thumb.jpg", 10_000),
-        ("lost+found/", 0),
-        (".Trash-1000/a.jpg", 10),
-        ("$RECYCLE.BIN/a.jpg", 10),
-        ("System Volume Information/x", 10),
-        ("Thumbs.db", 50_000),
-        ("desktop.ini", 200),
-        ("inner/deep/", 0),
-        ("other/.DS_Store", 6148),
-    ];
-    for entry in left_by_systems {
-        assert!(folder(&format!("one {}", entry.0.replace('/', " ")), &[entry]), "{}", entry.0);
-    }
-    assert!(folder("all", &left_by_systems));
-    for marker in ["NOT MOUNTED", "not-mounted.txt", "inner/README.md"] {
-        assert!(folder(&format!("marker {}", marker.replace('/', " ")), &[(marker, 100), (".DS_Store", 6148)]));
-    }
-    assert!(!folder("two files", &[("a.txt", 1), ("b.txt", 1)]));
-    assert!(!folder("two files apart", &[("x/a.txt", 1), ("b.txt", 1)]));
-    assert!(!folder("a large file", &[("video.mp4", 5000)]));
-    assert!(!folder("a photo", &[("a.jpg", 1)]));
-    assert!(!folder("a photo below", &[("inner/a.jpg", 1)]));
-    assert!(!Disk::default().holds_nothing(&dir.path().join("missing")));
-}
-
-#[test]
 fn folders_in_common() {
     assert_eq!(common_folder(Path::new("/a/b/c"), Path::new("/a/b/d/e")), Path::new("/a/b"));
     assert_eq!(common_folder(Path::new("/a/b"), Path::new("/a/b")), Path::new("/a/b"));
