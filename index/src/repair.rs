@@ -31,6 +31,7 @@ use crate::privacy;
 use crate::records::{self, RecordFile, Records};
 use crate::segment::{self, NewRow, Segment};
 use crate::snapshot::{self, Snapshot};
+use crate::status::Counts;
 use crate::sweep::sweep;
 use crate::verify::{has_words_of, rows_not_of_unit_length, rows_with_other_codes};
 use crate::watch::Watch;
@@ -40,8 +41,8 @@ use crate::writer::IndexWriter;
 /// What [`repair`] did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Repaired {
-    /// Items in the index now.
-    pub items_kept: u64,
+    /// What is in the index now.
+    pub kept: Counts,
     /// Files whose records could be read, but whose vectors are lost: to be indexed again.
     pub lost: Vec<PathBuf>,
     /// Items whose records are lost, so that nobody knows which files they belong to. Where the set of removed items
@@ -416,7 +417,8 @@ impl<'a> Repair<'a> {
             Ok::<_, IndexError>(snapshot.with_hubness(hubness.clone()))
         };
         let mut snapshot = assemble(&self.manifest)?;
-        self.report.items_kept = snapshot.live();
+        let live = snapshot.all_records()?;
+        self.report.kept = Counts::of(&live);
         // A row that it refers to and that went makes it useless.
         if let Some(entry) = &self.manifest.graph
             && (compaction::purgeable(&layout, Some(entry), &self.lost_ids) != self.lost_ids
@@ -435,10 +437,7 @@ impl<'a> Repair<'a> {
         }
         let has_words = match damage(ReadDirectory::of(&layout, &self.manifest))?.flatten() {
             None => false,
-            Some(files) => {
-                let records = snapshot.all_records()?;
-                damage(has_words_of(&records, &files))?.unwrap_or(false)
-            }
+            Some(files) => damage(has_words_of(&live, &files))?.unwrap_or(false),
         };
         self.report.words_rebuilt = !has_words;
         self.watch.check().map_err(IndexError::io("repair", layout.root()))?;

@@ -1,5 +1,6 @@
 //! Sizes and counts, and what a search gives.
 
+use crate::asset::{Kind, Record};
 use crate::model::ModelId;
 
 /// A search result: an item and the dot product of its embedding with the query's (their cosine, both being unit
@@ -21,6 +22,29 @@ pub struct Counts {
     pub videos: u64,
     /// Frames of the videos.
     pub frames: u64,
+}
+
+impl Counts {
+    /// What these assets are.
+    pub(crate) fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Counts {
+        let mut counts = Counts::default();
+        for record in records {
+            let items = record.positions.len() as u64;
+            match record.asset.kind {
+                Kind::Video => {
+                    counts.videos += 1;
+                    counts.frames += items;
+                }
+                Kind::Photo | Kind::Document => counts.photos += items,
+            }
+        }
+        counts
+    }
+
+    /// All that has a vector: photos, pages and frames.
+    pub fn items(&self) -> u64 {
+        self.photos + self.frames
+    }
 }
 
 /// What [`IndexReader::status`](crate::IndexReader::status) tells.

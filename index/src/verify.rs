@@ -22,6 +22,7 @@ use crate::reader::{Opened, open_commit};
 use crate::records::RecordFile;
 use crate::segment::Segment;
 use crate::snapshot::{self, Snapshot};
+use crate::status::Counts;
 use crate::unit::{self, UNIT_TOLERANCE};
 use crate::watch::Watch;
 use crate::words::{self, ReadDirectory, Words};
@@ -40,8 +41,8 @@ pub struct Problem {
 pub struct VerifyReport {
     /// The generation that was checked; `None` if it could not be opened.
     pub generation: Option<u64>,
-    /// Photos in it.
-    pub photos: u64,
+    /// What is in it. Where it cannot be read which items are frames, all count as photos.
+    pub counts: Counts,
     /// All that is wrong; empty if the index is whole.
     pub problems: Vec<Problem>,
     /// What can be done about it, if anything is wrong.
@@ -116,7 +117,7 @@ fn verify_once(layout: &Layout, watch: &Watch<'_>) -> Result<VerifyReport, Index
         }
     };
     report.generation = Some(snapshot.manifest().generation);
-    report.photos = snapshot.live();
+    report.counts = Counts { photos: snapshot.live(), ..Counts::default() };
     check_numbers(layout, snapshot.manifest(), &mut report);
     for segment in snapshot.segments() {
         check_segment(segment, &mut report)?;
@@ -134,6 +135,11 @@ fn verify_once(layout: &Layout, watch: &Watch<'_>) -> Result<VerifyReport, Index
     }
     check_bad_files(layout, snapshot.manifest(), watch, &mut report)?;
     let records = check_records(layout, &snapshot, &mut report)?;
+    let counts = Counts::of(&records);
+    // Damaged records tell less than there is.
+    if counts.items() == snapshot.live() {
+        report.counts = counts;
+    }
     if let Some(files) = &words_files {
         check_words(files, &records, &mut report)?;
     }
@@ -194,7 +200,7 @@ fn check_numbers(layout: &Layout, manifest: &Manifest, report: &mut VerifyReport
 
 impl VerifyReport {
     fn new() -> VerifyReport {
-        VerifyReport { generation: None, photos: 0, problems: Vec::new(), remedy: None }
+        VerifyReport { generation: None, counts: Counts::default(), problems: Vec::new(), remedy: None }
     }
 
     /// Notes damage. What is none is an error of the check itself: a file that the system refuses to read may be whole, unless
@@ -234,7 +240,7 @@ fn check_segment(segment: &Segment, report: &mut VerifyReport) -> Result<(), Ind
     if let Some((row, length)) = wrong.next() {
         let (id, others) = (segment.ids()[row], wrong.count());
         let more = if others > 0 { format!(" (and {others} more)") } else { String::new() };
-        let message = format!("expected unit vectors, found norm {length} for photo {id}{more}");
+        let message = format!("expected unit vectors, found norm {length} for item {id}{more}");
         report.note(segment.path(), message);
     } else if let Some(row) = rows_with_other_codes(segment).next() {
         report.note(segment.path(), format!("the codes of item {} do not match its vector", segment.ids()[row]));

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use clip_files::deceptive::is_deceptive;
 use clip_files::system_error;
-use clip_search::with_causes;
+use clip_search::{Counts, with_causes};
 use clip_train::TrainError;
 use serde::Serialize;
 
@@ -210,6 +210,12 @@ pub(crate) fn count(n: u64, noun: &str) -> String {
 pub(crate) fn holdings(photos: u64, videos: u64) -> String {
     let photos = count(photos, "photo");
     if videos == 0 { photos } else { format!("{photos} and {}", count(videos, "video")) }
+}
+
+/// The same, with the frames of the videos.
+pub(crate) fn holdings_with_frames(Counts { photos, videos, frames }: Counts) -> String {
+    let held = holdings(photos, videos);
+    if videos == 0 { held } else { format!("{held} ({})", count(frames, "frame")) }
 }
 
 /// A number with its thousands set apart.

@@ -513,7 +513,7 @@ fn codes_that_are_not_of_their_rows_are_found_and_made_again() {
         assert!(report.problems[0].message.contains("codes"), "{report:?}");
     }
     let repaired = repair(dir.path(), &clip_index::Silent, &AtomicBool::new(false)).unwrap().unwrap();
-    assert_eq!((repaired.items_kept, repaired.lost.len(), repaired.dropped_files.len()), (5, 0, 1));
+    assert_eq!((repaired.kept.items(), repaired.lost.len(), repaired.dropped_files.len()), (5, 0, 1));
     assert!(verify(dir.path()).unwrap().is_clean());
     assert_same(&IndexReader::open(dir.path()).unwrap(), &oracle);
     let again = &files(&dir.path().join("vectors"))[0];

@@ -96,7 +96,7 @@ fn history(seed: u64) {
     assert!(known.iter().all(|file| committed[&file.id].0 == *file));
     let report = verify(dir.path()).unwrap();
     assert!(report.is_clean(), "{report:?}");
-    assert_eq!(report.photos, committed.len() as u64);
+    assert_eq!(report.counts.items(), committed.len() as u64);
     assert!(graphs > 0, "no graph was built with the seed {seed}");
     let status = IndexReader::open(dir.path()).unwrap().status().unwrap();
     assert!(status.segments < 16, "{status:?}");

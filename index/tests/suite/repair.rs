@@ -101,6 +101,18 @@ fn damages(bytes: &[u8], rng: &mut StdRng) -> Vec<Option<Vec<u8>>> {
 }
 
 #[test]
+fn frames_are_not_counted_as_photos() {
+    let dir = tempfile::tempdir().unwrap();
+    build(dir.path());
+    let expected = IndexReader::open(dir.path()).unwrap().counts().unwrap();
+    assert_eq!((expected.videos, expected.frames), (1, 4));
+    assert_eq!(verify(dir.path()).unwrap().counts, expected);
+    fs::remove_dir_all(dir.path().join("words")).unwrap();
+    assert_eq!(repair_now(dir.path()).unwrap().kept, expected);
+    assert_eq!(verify(dir.path()).unwrap().counts, expected);
+}
+
+#[test]
 fn whatever_is_damaged_the_rest_stays() {
     let good = tempfile::tempdir().unwrap();
     build(good.path());
@@ -148,7 +160,7 @@ fn whatever_is_damaged_the_rest_stays() {
 fn check(dir: &Path, name: &Path, bytes: &[u8], before: &Content, repaired: &Repaired, case: &str) {
     let now = read(dir);
     assert_eq!(now.roots, before.roots);
-    assert_eq!(repaired.items_kept, now.rows.len() as u64);
+    assert_eq!(repaired.kept.items(), now.rows.len() as u64);
     // Some of tantivy's files are called as some of ours.
     let is_own = !name.starts_with("words");
     let extension = name.extension().filter(|_| is_own).and_then(|name| name.to_str()).unwrap_or_default();

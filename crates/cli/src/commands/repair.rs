@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::interrupt;
-use crate::output::{Results, count, grouped, notice};
+use crate::output::{Results, count, grouped, holdings_with_frames, notice};
 use crate::progress::Meter;
 
 pub(crate) fn run(index: &Path) -> Result<Exit> {
@@ -42,7 +42,7 @@ pub(crate) fn run(index: &Path) -> Result<Exit> {
     if repaired.hubness_dropped {
         notice("measurements for ranking were dropped; the next `clip-search index` makes them again");
     }
-    notice(format_args!("{} kept", count(repaired.items_kept, "photo")));
+    notice(format_args!("{} kept", holdings_with_frames(repaired.kept)));
     if repaired.perhaps_removed > 0 {
         notice("which photos had been removed from the index is not known any more; some of these may be among them");
     }

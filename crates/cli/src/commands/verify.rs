@@ -10,7 +10,7 @@ use crate::args::VerifyArgs;
 use crate::escape::{escaped, escaped_text};
 use crate::exit::Exit;
 use crate::interrupt;
-use crate::output::{Results, count};
+use crate::output::{Results, count, holdings_with_frames};
 use crate::progress::Meter;
 use crate::remedy;
 
@@ -28,7 +28,7 @@ pub(crate) fn run(index: &Path, args: &VerifyArgs) -> Result<Exit> {
             results.line(format_args!("{}: {}", escaped(&problem.path), escaped_text(&problem.message)))?;
         }
         if report.is_clean() {
-            results.line(format_args!("{}: no damage found", count(report.photos, "photo")))?;
+            results.line(format_args!("{}: no damage found", holdings_with_frames(report.counts)))?;
         }
     }
     results.finish()?;

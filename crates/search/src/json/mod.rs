@@ -760,8 +760,12 @@ pub struct JsonVerifyReport<'a> {
     pub ok: bool,
     /// All that is wrong.
     pub problems: Vec<JsonProblem<'a>>,
-    /// Photos in the index.
+    /// Photos in the index, pages of documents among them.
     pub photos: u64,
+    /// Videos, which are not among the photos.
+    pub videos: u64,
+    /// Frames of these videos.
+    pub frames: u64,
     /// The generation that was checked; null if it could not be opened.
     pub generation: Option<u64>,
 }
@@ -785,7 +789,9 @@ impl<'a> From<&'a VerifyReport> for JsonVerifyReport<'a> {
         Self {
             ok: report.is_clean(),
             problems: problems.collect(),
-            photos: report.photos,
+            photos: report.counts.photos,
+            videos: report.counts.videos,
+            frames: report.counts.frames,
             generation: report.generation,
         }
     }
