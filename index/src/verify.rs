@@ -45,7 +45,7 @@ pub struct VerifyReport {
     pub counts: Counts,
     /// All that is wrong; empty if the index is whole.
     pub problems: Vec<Problem>,
-    /// What can be done about it, if anything is wrong.
+    /// What can be done about it, if anything is wrong with the index itself.
     pub remedy: Option<Remedy>,
 }
 

@@ -131,8 +131,29 @@ fn a_damaged_file_is_told_and_in_nobody_elses_way() {
         assert_eq!(fs::read_to_string(&file).unwrap(), damage);
         sandbox.run(&["query", "a cat"]).expect(0);
         sandbox.run(&["index"]).expect(0);
-        sandbox.run(&["verify"]).expect(0);
+        let run = sandbox.run(&["verify"]).expect(2);
+        assert!(run.stdout.starts_with(&format!("{}: ", file.display())), "{run:?}");
+        assert!(run.stderr.contains("text editor") && !run.stderr.contains("repair"), "{run:?}");
     }
+}
+
+#[test]
+fn damage_that_would_be_another_search_is_noticed() {
+    let sandbox = indexed();
+    sandbox.run(&["search", "save", "cats", "a cat"]).expect(0);
+    let file = sandbox.index().join("searches");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("a cat", "a car")).unwrap();
+    for line in [&["query", "@cats"][..], &["verify"]] {
+        let run = sandbox.run(line).expect(2);
+        assert!(format!("{run:?}").contains("checksum does not match"), "{run:?}");
+    }
+    // Whoever has meant it says so.
+    fs::write(&file, "# clip-search searches 1\ncats a car\n").unwrap();
+    assert_eq!(list(&sandbox), "cats  a car\n");
+    sandbox.run(&["verify"]).expect(0);
+    sandbox.run(&["search", "save", "x", "dog"]).expect(0);
+    assert_eq!(list(&sandbox), "cats  a car\nx     dog\n");
 }
 
 #[test]

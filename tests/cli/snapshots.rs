@@ -246,7 +246,7 @@ fn search() {
         &mut transcript,
         &[&["query", "@bad"], &["search", "save", "x", "dog"], &["query", "cat", "--count"]],
     );
-    fs::write(&file, "# clip-search searches 2\n").unwrap();
+    fs::write(&file, "# clip-search searches 3 crc32 8df062d9\n").unwrap();
     runs(&sandbox, &mut transcript, &[&["search", "list"]]);
     let none = Sandbox::new();
     runs(&none, &mut transcript, &[&["search", "save", "pets", "dog"]]);

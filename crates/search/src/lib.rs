@@ -78,6 +78,7 @@ mod text_file;
 mod thumbnail;
 mod understand;
 mod update;
+mod verify;
 
 pub use bank::measure_bank;
 pub use error::{LibraryError, Remedy, with_causes};
@@ -93,6 +94,7 @@ pub use strangers::Forbidden;
 pub use thumbnail::{thumbnail, thumbnail_of};
 pub use understand::{Understood, understand};
 pub use update::{Update, UpdateOptions, UpdateResult};
+pub use verify::{verify, verify_with};
 
 pub use clip_encoder::{BoxedError, Encoder};
 pub use clip_image::{
@@ -106,7 +108,7 @@ pub use clip_index::{
     Imported, IndexError, IndexReader, IndexSource, IndexWriter, Inode, KinKeys, Kind, Mean, ModelId, ModelOrigin,
     Neighbour, NewItem, PictureText, Position, Problem, Rebuild, RebuildStatus, Record, Related, Remedy as IndexRemedy,
     Repaired, RoaringTreemap, RowFormat, SearchOptions, ShotName, Stamp, Status, StoredPath, Variant, VerifyReport,
-    export, repair, verify, verify_with,
+    export, repair,
 };
 pub use clip_indexer::{
     Changes, Concern, Depth, Event, Forgotten, FoundPhotos, IGNORE_FILE, IgnoreFault, Ignored, IndexOptions, Indexer,

@@ -276,25 +276,25 @@ impl Library {
         })
     }
 
-    /// Checks every byte of the index. Needs no model.
+    /// Checks every byte of the index, and the files of text beside it. Needs no model.
     ///
     /// # Errors
-    /// Those of [`clip_index::verify`]. Damage is no error but part of the report.
+    /// Those of [`crate::verify`]. Damage is no error but part of the report.
     pub fn verify(&self) -> Result<VerifyReport, LibraryError> {
-        Ok(clip_index::verify(&self.index)?)
+        Ok(crate::verify(&self.index)?)
     }
 
     /// As [`verify`](Self::verify), for an index that takes a while to read: `progress` gets the bytes that were read so far and
     /// in all. `None` if `cancel` was set.
     ///
     /// # Errors
-    /// Those of [`clip_index::verify`].
+    /// Those of [`crate::verify`].
     pub fn verify_with(
         &self,
         progress: &dyn Progress<Steps>,
         cancel: &AtomicBool,
     ) -> Result<Option<VerifyReport>, LibraryError> {
-        Ok(clip_index::verify_with(&self.index, progress, cancel)?)
+        Ok(crate::verify_with(&self.index, progress, cancel)?)
     }
 
     /// The searches that were saved for the index, as they are now. Needs no model.

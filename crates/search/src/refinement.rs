@@ -12,9 +12,8 @@ use clip_query::refinement::{Line, Refinement};
 use clip_query::{bank, relevance};
 
 use crate::error::LibraryError;
-use crate::text_file;
+use crate::text_file::{self, HeadFault, VERSION};
 
-const VERSION: u32 = 1;
 /// It has some hundred.
 const MOST_BYTES: u64 = 4 << 10;
 
@@ -56,22 +55,18 @@ pub fn refinement_of(index: &IndexReader) -> Result<Option<KeptRefinement>, Libr
     let path = index.dir().join(FILE);
     let damaged = |reason: String| LibraryError::DamagedRefinement { path: path.clone(), reason };
     let Some(text) = text_file::read(&path, MOST_BYTES, damaged)? else { return Ok(None) };
-    let version = text.lines().next().and_then(|line| line.strip_prefix(HEAD)).and_then(|version| version.parse().ok());
-    match version {
-        Some(VERSION) => {}
-        Some(found) if found > VERSION => {
-            return Err(IndexError::NewerFormat { path, found, supported: VERSION }.into());
-        }
-        _ => return Err(damaged(format!("expected `{HEAD}{VERSION}` in the first line"))),
-    }
-    let (kept, purpose) = parse(&text).map_err(damaged)?;
+    let lines = text_file::unseal(HEAD, &text).map_err(|fault| match fault {
+        HeadFault::Newer(found) => IndexError::NewerFormat { path: path.clone(), found, supported: VERSION }.into(),
+        HeadFault::Damaged(reason) => damaged(reason),
+    })?;
+    let (kept, purpose) = parse(lines).map_err(damaged)?;
     Ok(Some(KeptRefinement { holds: purpose == Purpose::of(index), ..kept }))
 }
 
 /// Reads what comes after the first line.
-fn parse(text: &str) -> Result<(KeptRefinement, Purpose), String> {
+fn parse(lines: &str) -> Result<(KeptRefinement, Purpose), String> {
     let value = |name: &str| {
-        let lines = text.lines().skip(1).map(|line| line.split_once(' ').unwrap_or((line, "")));
+        let lines = lines.lines().map(|line| line.split_once(' ').unwrap_or((line, "")));
         let mut values = lines.filter(|(known, _)| *known == name).map(|(_, value)| value);
         match (values.next(), values.next()) {
             (Some(value), None) => Ok(value),
@@ -111,8 +106,9 @@ fn parse(text: &str) -> Result<(KeptRefinement, Purpose), String> {
     Ok((KeptRefinement { refinement, captions, photos, holds: false }, purpose))
 }
 
+/// What comes after the first line.
 fn encode(kept: &KeptRefinement, purpose: &Purpose) -> String {
-    let mut text = format!("{HEAD}{VERSION}\n");
+    let mut text = String::new();
     let Purpose { fingerprint, bank, numbers } = purpose;
     let Refinement { captions, phrases, least } = kept.refinement;
     let _ = writeln!(text, "model {fingerprint}\nbank {bank}\nnumbers {numbers}");
@@ -127,7 +123,7 @@ fn encode(kept: &KeptRefinement, purpose: &Purpose) -> String {
 /// # Errors
 /// [`IndexError::Io`], within [`LibraryError::Index`], if it cannot be written.
 pub(crate) fn keep(index: &Path, reader: &IndexReader, kept: &KeptRefinement) -> Result<(), LibraryError> {
-    text_file::write(&path_in(index), &encode(kept, &Purpose::of(reader)))
+    text_file::write(&path_in(index), &text_file::seal(HEAD, &encode(kept, &Purpose::of(reader))))
 }
 
 /// Takes back what captions have refined in the index in this folder; `false` if there was nothing. Needs no model.
@@ -157,7 +153,8 @@ pub(crate) fn holding(index: &IndexReader) -> Option<Refinement> {
 #[cfg(any(test, fuzzing))]
 pub(crate) fn check_file(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    if let Ok((kept, purpose)) = parse(text) {
+    let lines = text_file::unseal(HEAD, text).unwrap_or_default();
+    if let Ok((kept, purpose)) = parse(lines) {
         assert_eq!(parse(&encode(&kept, &purpose)), Ok((kept, purpose)));
     }
 }
@@ -187,15 +184,17 @@ mod tests {
         let (one, other) = (index(&folder.path().join("1"), "one"), index(&folder.path().join("2"), "two"));
         assert_eq!(refinement_of(&one).unwrap(), None);
         assert!(!unrefine(one.dir()).unwrap());
-        let text = encode(&kept(), &Purpose::of(&one));
         for index in [&one, &other] {
-            std::fs::write(path_in(index.dir()), &text).unwrap();
+            keep(index.dir(), &one, &kept()).unwrap();
         }
         assert_eq!(refinement_of(&one).unwrap(), Some(kept()));
         assert_eq!(holding(&one), Some(kept().refinement));
         assert_eq!(refinement_of(&other).unwrap(), Some(KeptRefinement { holds: false, ..kept() }));
         assert_eq!(holding(&other), None);
         // Made for other numbers.
+        let text = format!("{HEAD}1\n{}", encode(&kept(), &Purpose::of(&one)));
+        std::fs::write(path_in(one.dir()), &text).unwrap();
+        assert_eq!(refinement_of(&one).unwrap(), Some(kept()), "earlier versions wrote no checksum");
         std::fs::write(path_in(one.dir()), text.replace("numbers 1", "numbers 0")).unwrap();
         assert_eq!(holding(&one), None);
         assert!(unrefine(one.dir()).unwrap());
@@ -206,9 +205,9 @@ mod tests {
     fn what_is_wrong_with_the_file_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let index = index(folder.path(), "one");
-        let text = encode(&kept(), &Purpose::of(&index));
+        let text = format!("{HEAD}1\n{}", encode(&kept(), &Purpose::of(&index)));
         for (from, to, reason) in [
-            ("# clip-search relevance 1", "x", "expected `# clip-search relevance 1` in the first line"),
+            ("# clip-search relevance 1", "x", "expected `# clip-search relevance 1`, found `x`"),
             ("least 0.0625", "least 1.5", "expected numbers from 0 to 1 after `least`"),
             ("least 0.0625", "least", "expected 2 numbers after `least`, found `0.03`"),
             ("captions 0.75", "captions -1", "expected a slope of 0 or more after `captions`"),
@@ -223,9 +222,10 @@ mod tests {
             assert!(error.to_string().ends_with(reason), "{error}");
             assert_eq!(holding(&index), None);
         }
-        std::fs::write(path_in(index.dir()), "# clip-search relevance 2\n").unwrap();
+        let sealed = text_file::seal(HEAD, &encode(&kept(), &Purpose::of(&index)));
+        std::fs::write(path_in(index.dir()), sealed.replace("captions 0.75", "captions 0.55")).unwrap();
         let error = refinement_of(&index).unwrap_err();
-        assert!(matches!(error, LibraryError::Index(IndexError::NewerFormat { found: 2, .. })), "{error}");
+        assert!(error.to_string().contains("the checksum does not match"), "{error}");
         std::fs::write(path_in(index.dir()), "#".repeat(10_000)).unwrap();
         assert!(matches!(refinement_of(&index), Err(LibraryError::DamagedRefinement { .. })));
     }
@@ -233,7 +233,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_read_or_refused(lines in prop::collection::vec("(model|bank|numbers|captions|phrases|least|from) [0-9.e -]{0,9}", 0..12)) {
-            check_file(format!("{HEAD}{VERSION}\n{}\n", lines.join("\n")).as_bytes());
+            check_file(format!("{HEAD}1\n{}\n", lines.join("\n")).as_bytes());
         }
     }
 }

@@ -39,7 +39,8 @@ pub(crate) fn run(index: &Path, args: &VerifyArgs) -> Result<Exit> {
         Some(IndexRemedy::RepairOrRebuild) => {
             "drop what is damaged with `clip-search repair`, or rebuild the index with `clip-search index --rebuild`"
         }
-        _ => "rebuild the index with `clip-search index --rebuild DIR`",
+        Some(_) => "rebuild the index with `clip-search index --rebuild DIR`",
+        None => "correct what is listed with a text editor, or delete it",
     };
     bail!(
         "the index in {} is damaged ({} found); {}",

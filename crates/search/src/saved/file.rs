@@ -1,6 +1,6 @@
 //! The file of saved searches: lines of text that a person can read and correct.
 //!
-//! The first line says what it is and in which version; the others are a name, a blank and a query each.
+//! The first line says what it is, in which version, and with which checksum; the others are a name, a blank and a query each.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,9 +8,7 @@ use std::fmt::Write as _;
 use clip_index::searches::HEAD;
 
 use super::name::{MOST_NAME_CHARS, is_name};
-
-/// The version that is written.
-pub(crate) const VERSION: u32 = 1;
+use crate::text_file::{self, HeadFault, shown};
 
 /// Why a text is no file of saved searches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,17 +23,14 @@ pub(crate) enum Fault {
 pub(crate) fn parse(text: &str) -> Result<BTreeMap<String, String>, Fault> {
     // Some editors put a mark before the text.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut lines = text.split('\n').map(|line| line.trim_end()).enumerate();
-    let head = lines.next().map_or("", |(_, line)| line);
-    let version = head.strip_prefix(HEAD).and_then(|version| version.parse().ok());
-    match version {
-        Some(VERSION) => {}
-        Some(version) if version > VERSION => return Err(Fault::Newer(version)),
-        _ => return Err(Fault::Line { line: 1, reason: format!("expected `{HEAD}{VERSION}`, found {}", shown(head)) }),
-    }
+    let lines = text_file::unseal(HEAD, text).map_err(|fault| match fault {
+        HeadFault::Newer(version) => Fault::Newer(version),
+        HeadFault::Damaged(reason) => Fault::Line { line: 1, reason },
+    })?;
+    let lines = lines.split('\n').map(str::trim_end).enumerate();
     let mut searches = BTreeMap::new();
     for (at, line) in lines.filter(|(_, line)| !line.is_empty()) {
-        let wrong = |reason| Fault::Line { line: at + 1, reason };
+        let wrong = |reason| Fault::Line { line: at + 2, reason };
         let (name, query) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         let query = query.trim_start();
         if !is_name(name) {
@@ -56,26 +51,16 @@ pub(crate) fn parse(text: &str) -> Result<BTreeMap<String, String>, Fault> {
 
 /// Writes searches whose names are [names](is_name) and whose queries are [lines](one_line).
 pub(crate) fn encode(searches: &BTreeMap<String, String>) -> String {
-    let mut text = format!("{HEAD}{VERSION}\n");
+    let mut lines = String::new();
     for (name, query) in searches {
-        let _ = writeln!(text, "{name} {query}");
+        let _ = writeln!(lines, "{name} {query}");
     }
-    text
+    text_file::seal(HEAD, &lines)
 }
 
 /// A query as a line of the file: line breaks are blanks in the language of queries.
 pub(crate) fn one_line(query: &str) -> String {
     query.replace(['\n', '\r'], " ").trim().to_owned()
-}
-
-/// The beginning of a line, for a message.
-fn shown(line: &str) -> String {
-    const SHOWN: usize = 40;
-    if line.is_empty() {
-        return "nothing".to_owned();
-    }
-    let more = if line.chars().nth(SHOWN).is_some() { "…" } else { "" };
-    format!("`{}{more}`", line.chars().take(SHOWN).collect::<String>())
 }
 
 #[cfg(test)]
@@ -113,7 +98,8 @@ mod tests {
         }
         let (line, reason) = fault(&format!("# clip-search searches 1\n{} x\n", "@".repeat(100)));
         assert!(line == 2 && reason.ends_with(&format!("found `{}…`", "@".repeat(40))), "{reason}");
-        assert_eq!(parse("# clip-search searches 2\n\u{0}"), Err(Fault::Newer(2)));
+        let (line, reason) = fault("# clip-search searches 2 crc32 00000000\na x\n");
+        assert!(line == 1 && reason.starts_with("the checksum does not match"), "{reason}");
     }
 
     proptest! {

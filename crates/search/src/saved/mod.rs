@@ -219,7 +219,7 @@ fn read(index: &Path) -> Result<Option<BTreeMap<String, String>>, LibraryError> 
     let Some(text) = text_file::read(&path, MOST_BYTES, damaged)? else { return Ok(None) };
     match file::parse(&text) {
         Ok(searches) => Ok(Some(searches)),
-        Err(Fault::Newer(found)) => Err(IndexError::NewerFormat { path, found, supported: file::VERSION }.into()),
+        Err(Fault::Newer(found)) => Err(IndexError::NewerFormat { path, found, supported: text_file::VERSION }.into()),
         Err(Fault::Line { line, reason }) => Err(damaged(format!("line {line}: {reason}"))),
     }
 }

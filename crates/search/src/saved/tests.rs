@@ -140,9 +140,11 @@ fn a_damaged_file_is_told_and_never_written_over() {
         assert_eq!(error.remedy(), Some(crate::Remedy::CorrectSearches { file: file.clone() }));
         assert_eq!(fs::read(&file).unwrap(), bytes);
     }
-    fs::write(&file, "# clip-search searches 2\n").unwrap();
+    let newer = "# clip-search searches 3";
+    let crc = crc32fast::hash(newer.as_bytes());
+    fs::write(&file, format!("{newer} crc32 {crc:08x}\n")).unwrap();
     let error = save(&index, "a", "dog").unwrap_err();
-    assert!(matches!(error, LibraryError::Index(IndexError::NewerFormat { found: 2, supported: 1, .. })), "{error}");
+    assert!(matches!(error, LibraryError::Index(IndexError::NewerFormat { found: 3, supported: 2, .. })), "{error}");
     // Edited by hand.
     fs::write(&file, "# clip-search searches 1\nbad dog |\ngood cat\n").unwrap();
     assert_eq!(understood(&index, "@good").unwrap(), "cat");
