@@ -94,6 +94,14 @@ pub enum IndexError {
         /// What does not fit.
         reason: String,
     },
+    /// The manifest is damaged or missing, and the spare one may take its place.
+    #[error("{} is damaged ({reason}), but there is a spare one", path.display())]
+    ManifestLost {
+        /// The manifest.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
     /// A vector has the wrong length.
     #[error("expected a vector of {expected} dimensions, found {found}; is it from another model?")]
     Dimension {
@@ -224,6 +232,8 @@ pub enum Remedy {
     UseNewerVersion,
     /// Find out by verification what else is damaged; drop it by a repair, or rebuild the index.
     RepairOrRebuild,
+    /// Repair or update the index: both put the spare manifest in the place of the damaged one.
+    RestoreManifest,
     /// Rebuild the index. Without the file that is damaged, nobody knows what can be kept.
     Rebuild,
     /// Use exact search, or build the graph by the next update of the index.
@@ -247,6 +257,7 @@ impl IndexError {
                 Some(Remedy::MatchModel { indexed_name: indexed_name.clone(), same_name: indexed_name == wanted_name })
             }
             IndexError::NewerFormat { .. } => Some(Remedy::UseNewerVersion),
+            IndexError::ManifestLost { .. } => Some(Remedy::RestoreManifest),
             IndexError::Corrupt { path, .. } if layout::is_commit_point(path) => Some(Remedy::Rebuild),
             IndexError::Corrupt { .. } | IndexError::Metadata { .. } => Some(Remedy::RepairOrRebuild),
             IndexError::Io { path, .. } if self.is_unreadable_file() && layout::is_commit_point(path) => {
@@ -292,7 +303,10 @@ impl IndexError {
     /// damaged goes, and so do vectors and records of a newer version, as long as the manifest is none of a newer version.
     pub fn may_be_rebuilt(&self) -> bool {
         match self {
-            IndexError::Corrupt { .. } | IndexError::Metadata { .. } | IndexError::Graph { .. } => true,
+            IndexError::Corrupt { .. }
+            | IndexError::ManifestLost { .. }
+            | IndexError::Metadata { .. }
+            | IndexError::Graph { .. } => true,
             IndexError::NewerFormat { path, .. } => !layout::is_commit_point(path),
             _ => self.is_unreadable_file(),
         }

@@ -1,4 +1,4 @@
-//! Files that hold a set of ids: `deleted-<generation>.bin`, and `graph/<id>.ids` of version 1 of the index.
+//! Files that hold a set of ids: `vectors/<file>.del`, and `deleted-<generation>.bin` of version 1 of the index.
 //!
 //! Little-endian: magic (8 bytes), version (u32), CRC-32 of the rest (u32), number of ids (u64), then a 64-bit roaring
 //! bitmap in the portable format of the Roaring specification.

@@ -8,6 +8,8 @@ pub(crate) const LOCK: &str = "lock";
 /// Says who is writing, where the system has no locks.
 pub(crate) const LOCK_HOLDER: &str = "lock.holder";
 pub(crate) const MANIFEST: &str = "manifest.json";
+/// A second copy of the manifest.
+pub(crate) const SPARE_MANIFEST: &str = "manifest.spare";
 pub(crate) const BANK: &str = "bank";
 pub(crate) const VECTORS_DIR: &str = "vectors";
 pub(crate) const RECORDS_DIR: &str = "records";
@@ -59,6 +61,11 @@ impl Layout {
     /// The commit point.
     pub(crate) fn manifest(&self) -> PathBuf {
         self.root.join(MANIFEST)
+    }
+
+    /// A second copy of the commit point.
+    pub(crate) fn spare_manifest(&self) -> PathBuf {
+        self.root.join(SPARE_MANIFEST)
     }
 
     /// The bank of texts, which belongs to no generation.

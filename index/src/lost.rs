@@ -5,6 +5,7 @@ use crate::files;
 use crate::layout::{Entry, Layout};
 use crate::recognise::{Standing, standing};
 use crate::snapshot::Snapshot;
+use crate::spare;
 use crate::staging;
 use crate::sweep::entries;
 use crate::v1;
@@ -41,6 +42,17 @@ pub(crate) fn refuse_lost_commit_point(layout: &Layout) -> Result<(), IndexError
 /// Why the commit point could not be read, if more can be said of it than `error` does: an index without one is damaged,
 /// not missing, and one that is not ours makes the directory no index.
 pub(crate) fn explained(layout: &Layout, error: IndexError) -> IndexError {
+    match explained_without_spare(layout, error) {
+        IndexError::Corrupt { path, reason }
+            if path == layout.manifest() && matches!(spare::usable(layout), Ok(Some(_))) =>
+        {
+            IndexError::ManifestLost { path, reason }
+        }
+        error => error,
+    }
+}
+
+fn explained_without_spare(layout: &Layout, error: IndexError) -> IndexError {
     if matches!(error, IndexError::NotFound { .. } | IndexError::Io { .. })
         && let Some(found) = files::not_a_directory(layout.root())
     {

@@ -17,7 +17,7 @@ pub(crate) fn tighten(layout: &Layout) -> Result<(), IndexError> {
     dirs.extend(layout.folders());
     // The user may have put one of them elsewhere by a link.
     let mut paths: Vec<PathBuf> = dirs.iter().filter_map(|dir| dir.canonicalize().ok()).collect();
-    paths.extend([layout.lock(), layout.manifest(), layout.searches(), layout.refinement()]);
+    paths.extend([layout.lock(), layout.manifest(), layout.spare_manifest(), layout.searches(), layout.refinement()]);
     paths.extend(entries(layout)?.into_iter().map(|(path, _)| path));
     let is_ours = |path: &PathBuf| path.file_name().and_then(|name| layout::entry_in_words(name.to_str()?)).is_some();
     for dir in [layout.v1_meta(), layout.words()] {

@@ -14,6 +14,7 @@ use crate::model::ModelId;
 use crate::privacy;
 use crate::recognise::{Standing, refuse_foreign_files};
 use crate::snapshot::Snapshot;
+use crate::spare;
 use crate::staging::{self, Unused};
 use crate::sweep::{entries, sweep};
 use crate::v1;
@@ -169,7 +170,7 @@ impl Rebuild {
             files::sync_dir(&folder)?;
         }
         before("manifest")?;
-        if let Err(error) = files::write_bytes(&self.layout.manifest(), &manifest.encode()) {
+        if let Err(error) = spare::commit(&self.layout, &manifest.encode()) {
             // What counts is whether the commit point was replaced: syncing it may have failed after that.
             if CommitPoint::read(&self.layout).ok().map(|point| point.generation()) != Some(generation) {
                 return Err(error);

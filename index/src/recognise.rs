@@ -68,6 +68,7 @@ pub(crate) fn standing(layout: &Layout) -> Result<Standing, IndexError> {
             Some(layout::LOCK | layout::LOCK_HOLDER | searches::LOCK | searches::LOCK_HOLDER | "lost+found") => None,
             Some(searches::FILE) if beginning(&path)?.starts_with(searches::HEAD.as_bytes()) => None,
             Some(refinement::FILE) if beginning(&path)?.starts_with(refinement::HEAD.as_bytes()) => None,
+            Some(layout::SPARE_MANIFEST) if checked_json::is_kind(manifest::KIND, &beginning(&path)?) => None,
             Some(layout::V1_META_DIR) => foreign_in(&path, is_own_in_v1_meta)?,
             Some(layout::WORDS_DIR) => foreign_in(&path, is_own_in_words)?,
             Some(layout::VECTORS_DIR) => foreign_in(&path, is_own_in_vectors)?,

@@ -31,6 +31,7 @@ use crate::privacy;
 use crate::records::{self, RecordFile, Records};
 use crate::segment::{self, NewRow, Segment};
 use crate::snapshot::{self, Snapshot};
+use crate::spare;
 use crate::status::Counts;
 use crate::sweep::sweep;
 use crate::verify::{has_words_of, rows_not_of_unit_length, rows_with_other_codes};
@@ -88,7 +89,7 @@ impl Repaired {
 /// `progress` gets the bytes read so far and in all. `None` if `cancel` was set: the index is as it was.
 ///
 /// # Errors
-/// [`IndexError::Corrupt`] if the manifest cannot be read, or if an index of version 1 of the format is damaged: these
+/// [`IndexError::Corrupt`] if neither the manifest nor the spare one can be used, or if an index of version 1 of the format is damaged: these
 /// must be rebuilt. [`IndexError::NotFound`] if there is no index, [`IndexError::NotAnIndex`] if the manifest is of something else, [`IndexError::Locked`] if there is a writer,
 /// [`IndexError::NewerFormat`] if a newer version made it, [`IndexError::Io`] if the system refuses something: that is
 /// no damage.
@@ -98,6 +99,7 @@ pub fn repair(
     cancel: &AtomicBool,
 ) -> Result<Option<Repaired>, IndexError> {
     let layout = Layout::new(dir.as_ref());
+    let is_restored = spare::restore_manifest(layout.root())?;
     match CommitPoint::read(&layout) {
         Ok(CommitPoint::Version2(_)) => {}
         Ok(CommitPoint::Version1(_)) => {
@@ -125,7 +127,13 @@ pub fn repair(
         // What was written is of no use: nothing names it.
         sweep(&layout, Some(&manifest))?;
     }
-    result
+    let tell = |mut repaired: Repaired| {
+        if is_restored {
+            repaired.dropped_files.push(layout.manifest());
+        }
+        repaired
+    };
+    result.map(|repaired| repaired.map(tell))
 }
 
 fn total_bytes(layout: &Layout, manifest: &Manifest) -> usize {
@@ -440,6 +448,9 @@ impl<'a> Repair<'a> {
             Some(files) => damage(has_words_of(&live, &files))?.unwrap_or(false),
         };
         self.report.words_rebuilt = !has_words;
+        if spare::damage(&layout).is_some() {
+            self.report.dropped_files.push(layout.spare_manifest());
+        }
         self.watch.check().map_err(IndexError::io("repair", layout.root()))?;
         if !self.report.is_unchanged() {
             IndexWriter::adopt(snapshot, has_words, lock).commit_all()?;

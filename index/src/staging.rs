@@ -89,6 +89,7 @@ pub(crate) fn remove(layout: &Layout) -> Result<(), IndexError> {
     let staged = layout.rebuild();
     log::debug!("removing {}", staged.root().display());
     // Without a commit point it is no index any more. It goes first, so that nobody takes what is left for a whole one.
+    remove_if_there(&staged.spare_manifest())?;
     remove_if_there(&staged.manifest())?;
     remove_if_there(&staged.v1_commit_point())?;
     sweep(&staged, None)?;

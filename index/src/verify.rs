@@ -22,6 +22,7 @@ use crate::reader::{Opened, open_commit};
 use crate::records::RecordFile;
 use crate::segment::Segment;
 use crate::snapshot::{self, Snapshot};
+use crate::spare;
 use crate::status::Counts;
 use crate::unit::{self, UNIT_TOLERANCE};
 use crate::watch::Watch;
@@ -91,10 +92,11 @@ pub fn verify_with(
     }
 }
 
-/// What can be done about damage: a repair needs a manifest of this version to begin with.
+/// What can be done about damage: a repair needs a manifest of this version to begin with, or a spare one.
 fn remedy(layout: &Layout) -> Remedy {
     match CommitPoint::read(layout) {
         Ok(CommitPoint::Version2(_)) => Remedy::RepairOrRebuild,
+        Err(_) if matches!(spare::usable(layout), Ok(Some(_))) => Remedy::RestoreManifest,
         _ => Remedy::Rebuild,
     }
 }
@@ -132,6 +134,9 @@ fn verify_once(layout: &Layout, watch: &Watch<'_>) -> Result<VerifyReport, Index
         && let Err(error) = Graph::verify(&snapshot, entry)
     {
         report.add(&layout.graphs(), error)?;
+    }
+    if let Some(error) = spare::damage(layout) {
+        report.add(&layout.spare_manifest(), error)?;
     }
     check_bad_files(layout, snapshot.manifest(), watch, &mut report)?;
     let records = check_records(layout, &snapshot, &mut report)?;
@@ -207,7 +212,7 @@ impl VerifyReport {
     /// nobody can read it.
     fn add(&mut self, path: &Path, error: IndexError) -> Result<(), IndexError> {
         let (path, message) = match error {
-            IndexError::Corrupt { path, reason } => (path, reason),
+            IndexError::Corrupt { path, reason } | IndexError::ManifestLost { path, reason } => (path, reason),
             IndexError::Graph { dir, reason } | IndexError::Metadata { dir, reason } => (dir, reason),
             IndexError::Io { ref path, .. } if error.is_missing_file() || error.is_unreadable_file() => {
                 (path.clone(), error.to_string())

@@ -30,6 +30,7 @@ use crate::recognise::refuse_foreign_files;
 use crate::records::{self, RecordFile, Records};
 use crate::segment::{self, NewRow, RowFormat, Segment};
 use crate::snapshot::{self, Snapshot};
+use crate::spare;
 use crate::staging;
 use crate::sweep::sweep;
 use crate::unit::{self, UNIT_TOLERANCE};
@@ -177,6 +178,7 @@ impl IndexWriter {
         for folder in layout.folders() {
             files::create_inner_dir(&folder)?;
         }
+        spare::restore(&layout)?;
         let (snapshot, is_new) = match Snapshot::open(&layout) {
             Ok(snapshot) => (snapshot, false),
             Err(IndexError::NotFound { .. }) => {
@@ -1015,7 +1017,7 @@ impl IndexWriter {
             staged.deleted,
         )?
         .with_hubness(staged.hubness);
-        let result = files::write_bytes(&layout.manifest(), &bytes);
+        let result = spare::commit(&layout, &bytes);
         // Even where an error came back, what counts is whether the commit point was replaced.
         if result.is_err() && CommitPoint::read(&layout).ok().map(|point| point.generation()) != Some(generation) {
             return result;

@@ -38,7 +38,9 @@ fn an_index_without_a_manifest_is_rebuilt() {
     sandbox.put("cat.jpg", "cat.jpg");
     sandbox.update(0);
     let photos = sandbox.photos();
-    fs::remove_file(sandbox.index().join("manifest.json")).unwrap();
+    for name in ["manifest.json", "manifest.spare"] {
+        fs::remove_file(sandbox.index().join(name)).unwrap();
+    }
     for arguments in [&["query", "a cat"][..], &["status"], &["index", photos.to_str().unwrap()], &["repair"]] {
         let message = failure(sandbox.run(arguments), 2);
         assert_says(&message, &["manifest.json is damaged (the file is missing)", "`clip-search index --rebuild DIR`"]);
@@ -49,6 +51,32 @@ fn an_index_without_a_manifest_is_rebuilt() {
     assert!(!run.stderr.contains("clip-search repair"), "{run:?}");
     sandbox.run(&["index", "--rebuild", photos.to_str().unwrap()]).expect(0);
     sandbox.run(&["query", "a cat"]).expect(0);
+}
+
+/// The spare one is taken, and no photo is encoded again.
+#[test]
+fn a_lost_manifest_is_restored_by_an_update_and_by_a_repair() {
+    let sandbox = Sandbox::new();
+    sandbox.put("cat.jpg", "cat.jpg");
+    sandbox.put("rocket.jpg", "rocket.jpg");
+    sandbox.update(0);
+    let manifest = sandbox.index().join("manifest.json");
+    for arguments in [&["index"][..], &["repair"]] {
+        fs::write(&manifest, "{\"kind\"").unwrap();
+        for looking in [&["query", "a cat"][..], &["status"]] {
+            let message = failure(sandbox.run(looking), 2);
+            assert_says(&message, &["manifest.json is damaged", "there is a spare one", "`clip-search repair`"]);
+        }
+        assert!(sandbox.run(&["verify"]).expect(2).stderr.contains("clip-search repair"));
+        if *arguments == ["index"] {
+            assert_eq!(sandbox.run(&["index", "--json"]).expect(0).json()["unchanged"], 2);
+        } else {
+            let run = sandbox.run(arguments).expect(0);
+            assert!(run.stderr.contains("2 photos kept"), "{run:?}");
+        }
+        sandbox.run(&["verify"]).expect(0);
+        sandbox.run(&["query", "a cat"]).expect(0);
+    }
 }
 
 /// Its manifest tells of which folders and of which model: neither has to be said again.

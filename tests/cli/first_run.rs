@@ -35,6 +35,7 @@ fn the_program_alone_says_what_there_is_to_do() {
     sandbox.update(0);
     add(&[]);
     fs::write(sandbox.index().join("manifest.json"), "{").unwrap();
+    fs::remove_file(sandbox.index().join("manifest.spare")).unwrap();
     add(&[]);
     // How wide the column of commands is depends on the length of a path.
     transcript.check("first_run", &[(r"(?m)^(  clip-search .*\S)  +(\w)", "$1  $2")]);

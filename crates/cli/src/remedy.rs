@@ -187,6 +187,7 @@ fn index(remedy: &clip_search::IndexRemedy) -> Option<String> {
         }
         Remedy::UseNewerVersion => "update clip-search".to_owned(),
         // The manifest still tells of which folders.
+        Remedy::RestoreManifest => "put that in its place with `clip-search repair`".to_owned(),
         Remedy::RepairOrRebuild => "list all damage with `clip-search verify`; drop it with `clip-search repair`, or \
                                     rebuild the index with `clip-search index --rebuild`"
             .to_owned(),
@@ -458,6 +459,8 @@ mod tests {
         let damaged = |path: &str| advice(IndexError::Corrupt { path: path.into(), reason: "x".into() });
         assert!(damaged("/i/vectors/00000001.vec").contains("`clip-search repair`"));
         assert_eq!(damaged("/i/manifest.json"), "rebuild the index with `clip-search index --rebuild DIR`");
+        let lost = IndexError::ManifestLost { path: "/i/manifest.json".into(), reason: "x".into() };
+        assert_eq!(advice(lost), "put that in its place with `clip-search repair`");
     }
 
     #[test]

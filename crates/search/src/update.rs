@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clip_index::{
     Bank, GraphOptions, ImportOptions, ImportSource, Imported, IndexError, IndexReader, IndexSource, IndexWriter,
-    ModelId, ModelOrigin, Rebuild,
+    ModelId, ModelOrigin, Rebuild, restore_manifest,
 };
 use clip_indexer::{Changes, Event, IndexOptions, Indexer, IndexerError, Report, Session};
 use clip_model::{LoadOptions, Model, ModelSource, Towers};
@@ -387,7 +387,11 @@ impl Known {
     /// An index that cannot be opened is an error, unless it is to be replaced. If it does not even tell of which folders it was
     /// made, some must be given.
     fn read(index: &Path, rebuild: bool, folders: &[PathBuf]) -> Result<Known, LibraryError> {
-        match IndexReader::open(index) {
+        let mut opened = IndexReader::open(index);
+        if matches!(opened, Err(IndexError::ManifestLost { .. })) && restore_manifest(index)? {
+            opened = IndexReader::open(index);
+        }
+        match opened {
             Ok(reader) => Ok(Known::Index(reader)),
             Err(IndexError::NotFound { .. }) => Ok(Known::Nothing),
             Err(error) if rebuild && error.may_be_rebuilt() => match IndexSource::read(index) {

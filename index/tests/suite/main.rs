@@ -24,4 +24,5 @@ mod rebuild;
 mod refusals;
 mod repair;
 mod search;
+mod spare;
 mod watcher;

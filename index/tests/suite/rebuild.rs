@@ -149,7 +149,7 @@ fn a_rebuild_takes_effect_with_its_commit() {
     writer.close().unwrap();
     assert_same(&IndexReader::open(dir.path()).unwrap(), &new);
     let names: Vec<PathBuf> = tree(dir.path()).into_iter().collect();
-    assert_eq!(names.iter().filter(|name| name.to_str().unwrap().contains("manifest")).count(), 1, "{names:?}");
+    assert_eq!(names.iter().filter(|name| name.to_str().unwrap().contains("manifest")).count(), 2, "{names:?}");
     assert!(verify(dir.path()).unwrap().is_clean());
 }
 
@@ -359,7 +359,9 @@ fn a_damaged_index_is_replaced() {
 fn a_lost_commit_point_is_damage_while_a_rebuild_waits() {
     let dir = tempfile::tempdir().unwrap();
     index_of(dir.path(), 10, 10, 4);
-    fs::remove_file(dir.path().join("manifest.json")).unwrap();
+    for name in ["manifest.json", "manifest.spare"] {
+        fs::remove_file(dir.path().join(name)).unwrap();
+    }
     let rebuild = Rebuild::begin(dir.path(), &model(4)).unwrap();
     fill(rebuild.dir(), &model(4), 0..5);
     drop(rebuild);

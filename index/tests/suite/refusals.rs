@@ -55,6 +55,7 @@ fn an_index_that_has_lost_its_manifest_is_damaged_not_missing() {
     index_of(dir.path(), 10, 10, 4);
     let manifest = dir.path().join("manifest.json");
     fs::remove_file(&manifest).unwrap();
+    fs::remove_file(dir.path().join("manifest.spare")).unwrap();
     for error in [
         IndexReader::open(dir.path()).unwrap_err(),
         IndexWriter::open_or_create(dir.path(), &model(4)).unwrap_err(),
@@ -81,6 +82,7 @@ fn a_repair_is_advised_where_it_helps() {
         let dir = tempfile::tempdir().unwrap();
         index_of(dir.path(), 10, 10, 4);
         fs::write(dir.path().join("manifest.json"), content).unwrap();
+        fs::write(dir.path().join("manifest.spare"), content).unwrap();
         let error = repair(dir.path(), &clip_index::Silent, &AtomicBool::new(false)).unwrap_err();
         assert_eq!(error.remedy(), Some(Remedy::Rebuild), "{error}");
         assert_eq!(verify(dir.path()).unwrap().remedy, Some(Remedy::Rebuild), "{content:?}");
@@ -167,6 +169,7 @@ fn a_lost_commit_point_is_damage_to_a_writer() {
     let oracle = index_of(dir.path(), 10, 10, 4);
     let commit_point = dir.path().join("manifest.json");
     let bytes = fs::read(&commit_point).unwrap();
+    fs::remove_file(dir.path().join("manifest.spare")).unwrap();
     for manifest in ["", "{\"kind\":\"clip-search manifest\",\"version\":2,"] {
         fs::remove_file(&commit_point).unwrap();
         if !manifest.is_empty() {

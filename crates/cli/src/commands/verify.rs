@@ -39,6 +39,7 @@ pub(crate) fn run(index: &Path, args: &VerifyArgs) -> Result<Exit> {
         Some(IndexRemedy::RepairOrRebuild) => {
             "drop what is damaged with `clip-search repair`, or rebuild the index with `clip-search index --rebuild`"
         }
+        Some(IndexRemedy::RestoreManifest) => "put the spare manifest in its place with `clip-search repair`",
         Some(_) => "rebuild the index with `clip-search index --rebuild DIR`",
         None => "correct what is listed with a text editor, or delete it",
     };
