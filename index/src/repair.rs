@@ -86,7 +86,8 @@ impl Repaired {
 /// what tells its rows or records apart is damaged, and what is missing counts as damaged. Of several records with one
 /// path, the newest is kept.
 ///
-/// `progress` gets the bytes read so far and in all. `None` if `cancel` was set: the index is as it was.
+/// `progress` gets the bytes read so far and in all. `None` if `cancel` was set: the index is as it was, but for a spare manifest that has
+/// taken the place of a damaged one.
 ///
 /// # Errors
 /// [`IndexError::Corrupt`] if neither the manifest nor the spare one can be used, or if an index of version 1 of the format is damaged: these

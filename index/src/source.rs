@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use crate::commit_point::CommitPoint;
 use crate::error::IndexError;
 use crate::layout::Layout;
+use crate::manifest::Manifest;
 use crate::model::{ModelId, ModelOrigin, StoredPath};
 use crate::reader::IndexReader;
+use crate::spare;
 
 /// What an index is made of: a model and folders. Where other files of the index are damaged, the commit point still tells from
 /// what to build it again.
@@ -21,19 +23,26 @@ pub struct IndexSource {
 }
 
 impl IndexSource {
-    /// Reads the commit point of the index in `dir`, and nothing else of it. An index of version 1 has to be opened.
+    /// Reads the commit point of the index in `dir`, or the spare manifest where that is damaged, and nothing else of it. An index of version 1 has to be opened.
     ///
     /// # Errors
     /// [`IndexError::NotFound`] if there is no index, and those of [`IndexReader::open`] that are about the commit point.
     pub fn read(dir: impl AsRef<Path>) -> Result<IndexSource, IndexError> {
         let layout = Layout::new(dir.as_ref());
-        match CommitPoint::read(&layout)? {
-            CommitPoint::Version1(_) => IndexReader::open(layout.root()).map(|reader| IndexSource::of(&reader)),
-            CommitPoint::Version2(manifest) => {
-                let roots = manifest.roots.iter().map(StoredPath::path).collect();
-                Ok(IndexSource { model: manifest.model.id, origin: manifest.origin, roots })
-            }
+        match CommitPoint::read(&layout) {
+            Ok(CommitPoint::Version1(_)) => IndexReader::open(layout.root()).map(|reader| IndexSource::of(&reader)),
+            Ok(CommitPoint::Version2(manifest)) => Ok(IndexSource::said_by(*manifest)),
+            // Files that the spare manifest names may be gone: for this, that is all the same.
+            Err(error) => match spare::newest(&layout) {
+                Ok(Some(manifest)) => Ok(IndexSource::said_by(manifest)),
+                _ => Err(error),
+            },
         }
+    }
+
+    fn said_by(manifest: Manifest) -> IndexSource {
+        let roots = manifest.roots.iter().map(StoredPath::path).collect();
+        IndexSource { model: manifest.model.id, origin: manifest.origin, roots }
     }
 
     /// What an index that can be read is made of.
@@ -67,5 +76,9 @@ mod tests {
         std::fs::remove_dir_all(dir.join("vectors")).unwrap();
         assert!(IndexReader::open(&dir).is_err());
         assert_eq!(IndexSource::read(&dir).unwrap(), whole);
+        std::fs::write(dir.join("manifest.json"), "damaged").unwrap();
+        assert_eq!(IndexSource::read(&dir).unwrap(), whole);
+        std::fs::remove_file(dir.join("manifest.spare")).unwrap();
+        assert!(IndexSource::read(&dir).is_err());
     }
 }

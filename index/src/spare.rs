@@ -63,6 +63,17 @@ pub(crate) fn restore(layout: &Layout) -> Result<bool, IndexError> {
 
 /// The spare manifest, if the manifest is damaged or missing and this one may take its place.
 pub(crate) fn usable(layout: &Layout) -> Result<Option<Manifest>, IndexError> {
+    Ok(newest(layout)?.filter(|manifest| {
+        let segments = manifest.segments.iter().map(|entry| layout.segment(entry.file));
+        let records = manifest.records.iter().map(|entry| layout.record_file(entry.file));
+        let deleted = manifest.deleted.iter().map(|entry| layout.deleted(entry.file));
+        segments.chain(records).chain(deleted).all(|path| path.is_file())
+    }))
+}
+
+/// The spare manifest, if the manifest is damaged or missing and no file tells that this one is older. Files that it names may be
+/// missing.
+pub(crate) fn newest(layout: &Layout) -> Result<Option<Manifest>, IndexError> {
     match CommitPoint::read(layout) {
         Err(IndexError::NotFound { .. }) => {}
         Err(IndexError::Corrupt { path, .. }) if path == layout.manifest() => {}
@@ -89,11 +100,7 @@ pub(crate) fn usable(layout: &Layout) -> Result<Option<Manifest>, IndexError> {
         | Entry::Graph(file) => file < manifest.next_file,
         Entry::V1Manifest(_) | Entry::V1Deleted(_) | Entry::Temporary => true,
     });
-    let segments = manifest.segments.iter().map(|entry| layout.segment(entry.file));
-    let records = manifest.records.iter().map(|entry| layout.record_file(entry.file));
-    let deleted = manifest.deleted.iter().map(|entry| layout.deleted(entry.file));
-    let has_all = segments.chain(records).chain(deleted).all(|path| path.is_file());
-    Ok((is_newest && has_all).then_some(manifest))
+    Ok(is_newest.then_some(manifest))
 }
 
 /// Says what is wrong with the spare manifest. One that is missing is no damage, nor is one of another version.
