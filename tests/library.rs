@@ -225,6 +225,18 @@ fn a_new_index_takes_no_place_of_one_with_imported_photos() {
     }
     assert_eq!(IndexReader::open(&index).unwrap().len(), 11);
 
+    // Damage elsewhere in the index makes no difference.
+    let vectors = index.join("vectors/00000001.vec");
+    std::fs::write(&vectors, &std::fs::read(&vectors).unwrap()[..20]).unwrap();
+    assert!(IndexReader::open(&index).is_err());
+    let error = run(&library(&index).open_or_create().unwrap(), &[], &rebuild).unwrap_err();
+    assert!(matches!(&*error, LibraryError::ImportsAtStake { photos: 1, .. }), "{error}");
+    assert_eq!(
+        IndexReader::open(&index).unwrap().len(),
+        1,
+        "what was damaged is gone, and the imported photo is there"
+    );
+
     // Their folder is named.
     let rebuilt = run(&first, &[photos.clone(), elsewhere], &rebuild).unwrap();
     assert_eq!(rebuilt.result, UpdateResult::Replaced);

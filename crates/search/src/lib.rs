@@ -108,7 +108,7 @@ pub use clip_index::{
     Imported, IndexError, IndexReader, IndexSource, IndexWriter, Inode, KinKeys, Kind, Mean, ModelId, ModelOrigin,
     Neighbour, NewItem, PictureText, Position, Problem, Rebuild, RebuildStatus, Record, Related, Remedy as IndexRemedy,
     Repaired, RoaringTreemap, RowFormat, SearchOptions, ShotName, Stamp, Status, StoredPath, Variant, VerifyReport,
-    export, repair,
+    export, repair, restore_manifest,
 };
 pub use clip_indexer::{
     Changes, Concern, Depth, Event, Forgotten, FoundPhotos, IGNORE_FILE, IgnoreFault, Ignored, IndexOptions, Indexer,

@@ -10,7 +10,7 @@ use clip_index::{
 };
 use clip_indexer::{Changes, Event, IndexOptions, Indexer, IndexerError, Report, Session};
 use clip_model::{LoadOptions, Model, ModelSource, Towers};
-use clip_progress::{Progress, Steps};
+use clip_progress::{Progress, Silent, Steps};
 use clip_query::alignment;
 
 use crate::bank;
@@ -121,7 +121,7 @@ impl Library {
         cancel: &AtomicBool,
     ) -> Result<Update, LibraryError> {
         let folders = extent.folders();
-        let known = Known::read(self.index(), options.rebuild, folders)?;
+        let known = Known::read(self.index(), options.rebuild, folders, cancel)?;
         let (source, load) = match &known {
             Known::Index(reader) => self.source_of(&IndexSource::of(reader))?,
             Known::Damaged(Some(made_of)) => self.source_of(made_of)?,
@@ -184,7 +184,7 @@ impl Library {
         progress: &dyn Progress<Steps>,
         cancel: &AtomicBool,
     ) -> Result<Imported, LibraryError> {
-        let known = Known::read(self.index(), false, &[])?;
+        let known = Known::read(self.index(), false, &[], cancel)?;
         let (model, load) = match &known {
             Known::Index(reader) => self.source_of(&IndexSource::of(reader))?,
             Known::Damaged(Some(made_of)) => self.source_of(made_of)?,
@@ -386,7 +386,7 @@ enum Known {
 impl Known {
     /// An index that cannot be opened is an error, unless it is to be replaced. If it does not even tell of which folders it was
     /// made, some must be given.
-    fn read(index: &Path, rebuild: bool, folders: &[PathBuf]) -> Result<Known, LibraryError> {
+    fn read(index: &Path, rebuild: bool, folders: &[PathBuf], cancel: &AtomicBool) -> Result<Known, LibraryError> {
         let mut opened = IndexReader::open(index);
         if matches!(opened, Err(IndexError::ManifestLost { .. })) && restore_manifest(index)? {
             opened = IndexReader::open(index);
@@ -394,12 +394,28 @@ impl Known {
         match opened {
             Ok(reader) => Ok(Known::Index(reader)),
             Err(IndexError::NotFound { .. }) => Ok(Known::Nothing),
-            Err(error) if rebuild && error.may_be_rebuilt() => match IndexSource::read(index) {
-                Ok(made_of) => Ok(Known::Damaged(Some(made_of))),
-                Err(_) if folders.is_empty() => Err(LibraryError::UnknownFolders(error)),
-                Err(_) => Ok(Known::Damaged(None)),
-            },
+            Err(error) if rebuild && error.may_be_rebuilt() => Known::repaired(index, error, folders, cancel),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What is left of an index that cannot be opened because of `error`. What is damaged is dropped from it, so that it tells what
+    /// else it has: imported photos, videos and text, which an index in its place must not lose without a word.
+    fn repaired(
+        index: &Path,
+        error: IndexError,
+        folders: &[PathBuf],
+        cancel: &AtomicBool,
+    ) -> Result<Known, LibraryError> {
+        match clip_index::repair(index, &Silent, cancel).and_then(|_| IndexReader::open(index)) {
+            Ok(reader) => return Ok(Known::Index(reader)),
+            Err(error) if !error.may_be_rebuilt() => return Err(error.into()),
+            Err(_) => {}
+        }
+        match IndexSource::read(index) {
+            Ok(made_of) if !made_of.roots.is_empty() || !folders.is_empty() => Ok(Known::Damaged(Some(made_of))),
+            Err(_) if !folders.is_empty() => Ok(Known::Damaged(None)),
+            _ => Err(LibraryError::UnknownFolders(error)),
         }
     }
 
@@ -422,7 +438,6 @@ impl Known {
             }
             Known::Damaged(made_of) => {
                 let roots = made_of.as_ref().map(|made_of| made_of.roots.clone()).unwrap_or_default();
-                // An index of nothing takes the place of one that had nothing.
                 Known::reachable(roots, work).map(Some)
             }
         }

@@ -189,8 +189,8 @@ mod tests {
             ("device = \"tpu\"", &["line 1: `device` is wrong: expected auto, cpu or gpu, found `tpu`"]),
             ("offline = \"maybe\"", &["line 1: `offline` is wrong: expected true or false, found `maybe`"]),
             ("[query]\nlimit = 3", &["line 1: unknown setting `query`"]),
-            ("limit = 3\nlimit = 4", &["line 2: duplicate key"]),
-            ("limit = ", &["line 1: "]),
+            ("limit = 3\nlimit = 4", &["line 2, column 1: this is not valid TOML: duplicate key"]),
+            ("limit = ", &["config.toml, line 1, column ", ": expected a value for `limit`, found nothing"]),
             ("index = \"\"", &["line 1: `index` is wrong: expected a folder, found nothing"]),
         ] {
             let error = refused(text);

@@ -67,7 +67,7 @@ pub(super) fn name(tag: Tag) -> &'static str {
         JPEG_Q_TABLES => "list of quantisation tables",
         JPEG_DC_TABLES | JPEG_AC_TABLES => "list of Huffman tables",
         JPEG_RESTART_INTERVAL => "restart interval",
-        _ => "field that describes the picture",
+        _ => "field that describes the image",
     }
 }
 
