@@ -259,7 +259,7 @@ fn relevance_is_refined_by_enough_captions_only_and_that_is_taken_back() {
     fs::write(sandbox.index().join("relevance"), "x").unwrap();
     assert_eq!(relevance(), before);
     let status = sandbox.run(&["status"]).expect(0).stderr;
-    assert!(status.contains("in the first line; run `clip-search eval --refine` again"), "{status}");
+    assert!(status.contains("found `x`; run `clip-search eval --refine` again"), "{status}");
     assert_eq!(unrefine(), "relevance is as it was before it was refined\n");
     assert_eq!((relevance(), unrefine().as_str()), (before, "relevance was not refined\n"));
 }
