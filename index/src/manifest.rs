@@ -73,6 +73,9 @@ pub(crate) struct Manifest {
     /// The languages of the text that is read in pictures, as `eng+deu`; nothing is read if it is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) text_languages: Option<String>,
+    /// What was told of faults that the folders of the user have, so that it is told once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) told: Vec<String>,
     /// The file systems that the roots are on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) drives: Option<Drives>,
@@ -187,6 +190,7 @@ impl Manifest {
             hubness: Vec::new(),
             alignment: None,
             text_languages: None,
+            told: Vec::new(),
             drives: None,
             unknown: Unknown::new(),
         }
@@ -385,6 +389,7 @@ mod tests {
                     remaining_in: roots.first().cloned().map(StoredPath::Text).into_iter().collect(),
                     alignment: (generation % 2 == 0).then_some(3.25),
                     text_languages: (generation % 3 == 0).then(|| "eng+deu".into()),
+                    told: (0..generation % 3).map(|number| format!("{number}, line 3: wrong")).collect(),
                     drives: Drives::of(generation, &drives_of(generation)),
                     rows: if dimension % 2 == 0 { RowFormat::F16 } else { RowFormat::F32 },
                     roots: roots

@@ -198,6 +198,11 @@ impl IndexReader {
         self.snapshot.manifest().text_languages.as_deref()
     }
 
+    /// What earlier updates have told of faults that folders have, as they put it: see [`IndexWriter::set_told`](crate::IndexWriter::set_told).
+    pub fn told(&self) -> &[String] {
+        &self.snapshot.manifest().told
+    }
+
     /// How well the model tells which words go with which pictures, if that was measured.
     pub fn alignment(&self) -> Option<f32> {
         self.snapshot.manifest().alignment

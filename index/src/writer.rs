@@ -37,6 +37,9 @@ use crate::unit::{self, UNIT_TOLERANCE};
 use crate::watch::Watch;
 use crate::words::WordsWriter;
 
+/// What is told of faults in folders is kept up to this number of texts.
+const MOST_TOLD: usize = 1_000;
+
 /// The one writer of an index: it holds the lock as long as it lives.
 ///
 /// Changes are kept in memory until [`IndexWriter::commit`] makes them all visible and durable in one step. What is not
@@ -51,6 +54,7 @@ pub struct IndexWriter {
     remaining_in: Vec<StoredPath>,
     alignment: Option<f32>,
     text_languages: Option<String>,
+    told: Vec<String>,
     drives: Vec<Drive>,
     excluded: Vec<Exclude>,
     bad_files: BadFiles,
@@ -263,6 +267,7 @@ impl IndexWriter {
             remaining_in: manifest.remaining_in.clone(),
             alignment: manifest.alignment,
             text_languages: manifest.text_languages.clone(),
+            told: manifest.told.clone(),
             drives: manifest.drives().to_vec(),
             next_id: manifest.next_id,
             row_format: manifest.rows,
@@ -440,6 +445,19 @@ impl IndexWriter {
     pub fn set_text_languages(&mut self, languages: Option<String>) {
         self.pending.manifest_changed |= languages != self.text_languages;
         self.text_languages = languages;
+    }
+
+    /// What earlier updates have told of faults that folders have.
+    pub fn told(&self) -> &[String] {
+        &self.told
+    }
+
+    /// Notes for later updates, with the next commit, what this one has told of faults that folders have, such as patterns that
+    /// cannot be read: what is known need not be told each night. Texts of the caller's making, of which at most 1,000 are kept.
+    pub fn set_told(&mut self, mut told: Vec<String>) {
+        told.truncate(MOST_TOLD);
+        self.pending.manifest_changed |= told != self.told;
+        self.told = told;
     }
 
     /// Notes where the model came from, with the next commit.
@@ -1001,6 +1019,7 @@ impl IndexWriter {
             hubness: staged.hubness.iter().flatten().map(|file| file.entry().clone()).collect(),
             alignment: self.alignment,
             text_languages: self.text_languages.clone(),
+            told: self.told.clone(),
             drives: Drives::of(generation, &self.drives),
             unknown: old.unknown.clone(),
         };

@@ -426,6 +426,7 @@ def read_index(index: Path) -> dict:
         "excluded": manifest.get("excluded", []),
         "alignment": manifest.get("alignment"),
         "text_languages": manifest.get("text_languages"),
+        "told": manifest.get("told", []),
         "bank": read_bank(index / "bank") if (index / "bank").exists() else None,
         "measured_with": banks.pop() if is_corrected else None,
         "bad_files": read_bad_files(index / "records" / f"{entry['file']:08x}.bad", entry) if entry else [],

@@ -36,6 +36,14 @@ pub struct IgnoreFault {
     pub reason: String,
 }
 
+impl IgnoreFault {
+    /// What an index keeps of it, to know it again. A line that was moved is another fault.
+    pub(crate) fn known_as(&self) -> String {
+        let line = self.line.map(|line| format!(", line {line}")).unwrap_or_default();
+        format!("{}{line}: {}", self.path.display(), self.reason)
+    }
+}
+
 /// A line: its pattern, and whether it excludes or, after a `!`, includes.
 #[derive(Debug)]
 struct Rule {

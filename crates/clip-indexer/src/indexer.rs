@@ -1,6 +1,6 @@
 //! The builder that callers see, and the order of a run.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,7 @@ use crate::error::IndexerError;
 use crate::excluded::{self, Excluded};
 use crate::file_system::{Disk, FileSystem, Folder};
 use crate::found::Known;
-use crate::ignore_file::{IGNORE_FILE, IgnoreFiles};
+use crate::ignore_file::{IGNORE_FILE, IgnoreFault, IgnoreFiles};
 use crate::mounted::{self, News};
 use crate::options::IndexOptions;
 use crate::pipeline::Pipeline;
@@ -165,9 +165,9 @@ impl<'a, E: Encoder> Indexer<'a, E> {
 
     fn go(mut self, given: &[PathBuf], changes: Option<&Changes>) -> Result<Report, IndexerError> {
         // Roots are looked at before the index is created, so that a misspelt folder leaves nothing behind.
-        let (remembered, excluded_before) = match IndexReader::open(self.index) {
-            Ok(reader) => (reader.roots(), reader.excluded().to_vec()),
-            Err(IndexError::NotFound { .. }) => (Vec::new(), Vec::new()),
+        let (remembered, excluded_before, told) = match IndexReader::open(self.index) {
+            Ok(reader) => (reader.roots(), reader.excluded().to_vec(), reader.told().to_vec()),
+            Err(IndexError::NotFound { .. }) => (Vec::new(), Vec::new(), Vec::new()),
             Err(error) => return Err(error.into()),
         };
         let excludes = excluded::changed(&excluded_before, &self.options)?;
@@ -228,11 +228,15 @@ impl<'a, E: Encoder> Indexer<'a, E> {
                 || !left_out.is_empty() && path.ancestors().any(|folder| left_out.contains(folder))
         };
         roots.linked.retain(|root| roots.walk.contains(&root.target));
+        let (ignore_faults_before, ignore_faults) = std::mem::take(&mut walked.ignore_faults)
+            .into_iter()
+            .partition::<Vec<_>, _>(|fault| told.contains(&fault.known_as()));
         let mut report = Report {
             excluded: named,
             ignored,
             linked_roots: std::mem::take(&mut roots.linked),
-            ignore_faults: std::mem::take(&mut walked.ignore_faults),
+            ignore_faults,
+            ignore_faults_before,
             ..Report::default()
         };
         report.stages.walk = walking.elapsed();
@@ -392,6 +396,10 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         let at_first = roots.remembered(&before);
         writer.set_roots(&at_first)?;
         writer.set_excluded(excludes);
+        // A look at some folders says nothing of the others.
+        let told_elsewhere = if changes.is_some() { told } else { Vec::new() };
+        let faults = report.ignore_faults_before.iter().chain(&report.ignore_faults).map(IgnoreFault::known_as);
+        writer.set_told(told_elsewhere.into_iter().chain(faults).collect::<BTreeSet<_>>().into_iter().collect());
         if let Some(origin) = self.origin {
             writer.set_origin(Some(origin));
         }

@@ -68,8 +68,10 @@ pub struct Report {
     pub excluded: Vec<PathBuf>,
     /// Folders that were to be indexed and are excluded by a `.clipignore`.
     pub ignored: Vec<Ignored>,
-    /// What is ignored in such files.
+    /// What is ignored in such files and was not told by an earlier run.
     pub ignore_faults: Vec<IgnoreFault>,
+    /// What is ignored in such files and was told by an earlier run.
+    pub ignore_faults_before: Vec<IgnoreFault>,
     /// Roots that are new in the index and were given as symbolic links.
     pub linked_roots: Vec<LinkedRoot>,
     /// Places that could not be looked into, or went away during the run, or where photos were not found that may be on a drive

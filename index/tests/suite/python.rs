@@ -50,6 +50,7 @@ fn expected(reader: &IndexReader) -> Value {
         "excluded": reader.excluded(),
         "alignment": reader.alignment(),
         "text_languages": reader.text_languages(),
+        "told": reader.told(),
         "measured_with": reader.bank(),
         "bad_files": reader.bad_files().unwrap().iter().map(bad_file).collect::<Vec<_>>(),
         "assets": assets,
@@ -208,6 +209,7 @@ fn tell_of_the_whole(writer: &mut IndexWriter) {
     }));
     writer.set_alignment(0.75);
     writer.set_text_languages(Some("eng+deu".into()));
+    writer.set_told(vec!["/photos/.clipignore, line 2: wrong".into()]);
     writer.set_remaining(3);
     for number in 0..20u64 {
         let is_read = number.is_multiple_of(3);

@@ -171,7 +171,8 @@ pub(super) fn tell_what_went_wrong(report: &Report) {
     for Ignored { path, by } in &report.ignored {
         warning(format_args!("{} is left out by {}", escaped(path), escaped(by)));
     }
-    for IgnoreFault { path, line, reason } in &report.ignore_faults {
+    let known = report.ignore_faults_before.iter().filter(|_| is_verbose());
+    for IgnoreFault { path, line, reason } in report.ignore_faults.iter().chain(known) {
         let line = line.map(|line| format!(", line {line}")).unwrap_or_default();
         warning(format_args!("{}{line}: {}", escaped(path), escaped_text(reason)));
     }

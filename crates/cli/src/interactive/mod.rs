@@ -65,7 +65,7 @@ pub(crate) fn run(
     let protocol = if has_pictures { look.real_pictures().or_else(blocks) } else { None };
     let stopped = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&stopped);
-    ctrlc::set_handler(move || seen.store(true, Ordering::SeqCst)).context("cannot listen for signals")?;
+    ctrlc::set_handler(move || seen.store(true, Ordering::SeqCst)).context("cannot prepare for Ctrl-C")?;
     let searching = Searching::with(move |text| {
         let (hits, notes) = search(text)?;
         Ok((hits.iter().map(Row::from).collect(), notes))

@@ -91,6 +91,17 @@ fn broken_lines_and_huge_files_stop_no_run() {
     assert_eq!(counts(&report), [2, 0, 0, 0, 0, 0]);
     let faults: Vec<_> = report.ignore_faults.iter().map(|fault| (fault.path.clone(), fault.line)).collect();
     assert_eq!(faults, [(library.at(".clipignore"), None), (library.at("a/.clipignore"), Some(2))]);
+
+    // They are told once, also where nothing else is to be committed, and again when they are others.
+    let told = |report: &Report| (report.ignore_faults.len(), report.ignore_faults_before.len());
+    for _ in 0..2 {
+        assert_eq!(told(&library.run()), (0, 2));
+    }
+    ignore(&library, "a", "red.png\n#\n[\n");
+    assert_eq!(told(&library.run()), (1, 1));
+    assert_eq!(told(&library.run()), (0, 2));
+    ignore(&library, "a", "red.png\n");
+    assert_eq!(told(&library.run()), (0, 1));
 }
 
 #[test]

@@ -329,7 +329,7 @@ pub struct JsonReport<'a> {
     /// Folders that were to be indexed and are left out by a file among the photos.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<JsonIgnored<'a>>,
-    /// What is ignored in such files.
+    /// What is ignored in such files, and was not told before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ignore_faults: Vec<JsonIgnoreFault<'a>>,
     /// Places that could not be looked into, or that may be on a drive that is not mounted.
