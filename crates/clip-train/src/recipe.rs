@@ -66,6 +66,9 @@ pub struct PhotoSet {
     /// Share of the photos that an epoch uses, drawn anew each time.
     #[serde(default = "one")]
     pub share: f64,
+    /// For captions: share of the draws that take a word or two of the photo's captions in place of a whole one.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub phrases: f64,
     /// Images whose path starts with one of these are left out.
     #[serde(default)]
     pub leave_out: Vec<String>,
@@ -332,6 +335,8 @@ impl Recipe {
         check("views.flip", &views.flip, (0.0..=1.0).contains(&views.flip), "0 to 1");
         for (number, set) in self.photos.iter().enumerate() {
             check(&format!("photos[{number}].share"), &set.share, share(set.share), "above 0, at most 1");
+            let phrases = (0.0..=1.0).contains(&set.phrases);
+            check(&format!("photos[{number}].phrases"), &set.phrases, phrases, "0 to 1");
         }
         for stage in &self.stages {
             let up_to = |value: f64, most: f64| (0.0..=most).contains(&value);
