@@ -113,7 +113,8 @@ def main() -> None:
         weight, bias = backbone(name, f"image.backbones.{i}", tensors)
         classifier[f"backbones.{i}.weight"], classifier[f"backbones.{i}.bias"] = weight, bias
     text(tensors, out)
-    tensors = {k: np.ascontiguousarray(v, dtype=np.float32) for k, v in tensors.items()}
+    # Half precision is finer by far than what the finished model is stored in.
+    tensors = {k: np.ascontiguousarray(v, dtype=np.float16) for k, v in tensors.items()}
     save_file(tensors, out / "start.safetensors")
     save_file(classifier, out / "classifier.safetensors")
     print(f"{len(tensors)} tensors, {sum(v.size for v in tensors.values()) / 1e6:.2f} M parameters")
