@@ -41,13 +41,6 @@ pub enum TextCut {
     Pooled,
 }
 
-impl Cuts {
-    /// Whether no backbone was trained yet.
-    pub fn backbones_frozen(&self) -> bool {
-        matches!(&self.image, ImageCut::Backbones(cuts) if cuts.iter().all(|cut| *cut == BackboneCut::Pooled))
-    }
-}
-
 impl ImageCut {
     /// The latest cut that all tensors named in `trained` lie behind.
     pub fn of<'a>(config: &ImageTowerConfig, trained: impl Iterator<Item = &'a str>) -> Self {

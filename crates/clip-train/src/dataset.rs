@@ -10,6 +10,7 @@ use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
 use crate::error::TrainError;
+use crate::phrases;
 use crate::recipe::{DevSet, PhotoSet};
 
 /// A photo to learn from.
@@ -19,6 +20,8 @@ pub struct TrainPhoto {
     pub path: PathBuf,
     /// Texts that describe it, as indices into [`TrainData::texts`].
     pub texts: Vec<u32>,
+    /// What these say in a word or two, if the recipe wants such texts; the more often they say it the more often it stands here.
+    pub phrases: Vec<u32>,
     /// Photos of one group are never negatives of each other's texts: those under one label, or one photo's own.
     pub group: u32,
     /// Index of its set in the recipe.
@@ -35,6 +38,7 @@ pub struct TrainData {
     /// For each text whether it says left or right, so that it fits no mirrored photo.
     pub sided: Vec<bool>,
     shares: Vec<f64>,
+    phrase_shares: Vec<f64>,
     index: HashMap<String, u32>,
 }
 
@@ -57,6 +61,8 @@ impl TrainData {
         let mut groups = 0u32;
         for (set_index, set) in sets.iter().enumerate() {
             data.shares.push(set.share);
+            data.phrase_shares.push(set.phrases);
+            let first = data.photos.len();
             let mut photos: HashMap<String, usize> = HashMap::new();
             let Pairs { pairs, column } = read_pairs(&set.csv, &["caption", "label"])?;
             let labelled = column == "label";
@@ -85,7 +91,16 @@ impl TrainData {
                     next(&mut groups)
                 };
                 photos.insert(image.clone(), data.photos.len());
-                data.photos.push(TrainPhoto { path: set.images.join(&image), texts, group, set: set_index });
+                data.photos.push(TrainPhoto {
+                    path: set.images.join(&image),
+                    texts,
+                    phrases: Vec::new(),
+                    group,
+                    set: set_index,
+                });
+            }
+            if set.phrases > 0.0 && !labelled {
+                data.intern_phrases(first);
             }
         }
         if data.photos.len() < 2 {
@@ -94,6 +109,18 @@ impl TrainData {
             return Err(TrainError::Data { path, reason });
         }
         Ok(data)
+    }
+
+    /// Gives the photos from `first` on the phrases of their captions.
+    fn intern_phrases(&mut self, first: usize) {
+        let mut phrases: Vec<Vec<String>> = self.photos[first..]
+            .iter()
+            .map(|photo| photo.texts.iter().flat_map(|&text| phrases::of_caption(&self.texts[text as usize])).collect())
+            .collect();
+        phrases::frequent(&mut phrases);
+        for (at, phrases) in phrases.iter().enumerate() {
+            self.photos[first + at].phrases = phrases.iter().map(|phrase| self.intern(phrase)).collect();
+        }
     }
 
     /// The index of a text, added if it is new.
@@ -134,6 +161,14 @@ impl TrainData {
             let mut texts: Vec<u32> = choices.choose_multiple(rng, captions).copied().collect();
             while texts.len() < captions {
                 texts.extend(choices.choose(rng));
+            }
+            let phrases = self.phrase_shares[photo.set];
+            if phrases > 0.0 && !photo.phrases.is_empty() {
+                for text in &mut texts {
+                    if rng.random_bool(phrases) {
+                        *text = photo.phrases.choose(rng).copied().unwrap_or(*text);
+                    }
+                }
             }
             samples.push(Sample { photo: index, view, texts });
         }
@@ -241,6 +276,7 @@ mod tests {
             csv: dir.join(name),
             images: dir.to_owned(),
             share: 1.0,
+            phrases: 0.0,
             leave_out: vec!["out/".into()],
             leave_out_labels: vec!["tuba".into()],
             templates: vec!["{}".into(), "a photo of a {}".into()],
@@ -261,6 +297,30 @@ mod tests {
         assert_ne!(data.photos[3].group, data.photos[4].group);
         assert!(!data.texts.iter().any(|text| text.contains("tuba") || text == "three"));
         assert!(data.texts.iter().any(|text| text == "a photo of a cat"));
+    }
+
+    #[test]
+    fn a_share_of_the_texts_are_phrases() {
+        let dir = tempfile::tempdir().unwrap();
+        let caption = "a black dog runs";
+        let mut captions =
+            set(dir.path(), "c.csv", &format!("image,caption\na.jpg,{caption}\nb.jpg,{caption}s\nc.jpg,{caption}\n"));
+        captions.phrases = 0.5;
+        let data = TrainData::read(&[captions]).unwrap();
+        let mut said = std::collections::BTreeMap::new();
+        let mut rng = StdRng::seed_from_u64(1);
+        for _ in 0..100 {
+            for sample in data.epoch(&mut rng, 1, 1, |_, _| false) {
+                *said.entry(data.texts[sample.texts[0] as usize].as_str()).or_insert(0) += 1;
+            }
+        }
+        let texts: Vec<&str> = said.keys().copied().collect();
+        assert_eq!(
+            texts,
+            [caption, "a black dog runss", "black", "black dog", "dog"],
+            "what two captions say is too rare"
+        );
+        assert!((100..200).contains(&(said[caption] + said["a black dog runss"])), "{said:?}");
     }
 
     #[test]

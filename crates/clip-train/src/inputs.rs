@@ -40,8 +40,15 @@ pub enum TextInput {
 impl ImageInput {
     /// Unit vectors `[batch, embed_dim]`.
     pub fn embed(self, tower: &ImageTower) -> Tensor<2> {
-        normalize(match (self, tower) {
-            (Self::Pixels(pixels), tower) => tower.forward(pixels),
+        self.embed_with_features(tower).0
+    }
+
+    /// Unit vectors `[batch, embed_dim]` and, of a tower of backbones, the pooled features that its head made them from,
+    /// `[batch, features of all]`, as the backbones give them now.
+    pub fn embed_with_features(self, tower: &ImageTower) -> (Tensor<2>, Option<Tensor<2>>) {
+        let (features, tower) = match (self, tower) {
+            (Self::Pixels(pixels), ImageTower::InvertedResidual(tower)) => (tower.features(pixels), tower),
+            (Self::Pixels(pixels), tower) => return (normalize(tower.forward(pixels)), None),
             (Self::Backbones(inputs), ImageTower::InvertedResidual(tower)) => {
                 let features = inputs
                     .into_iter()
@@ -51,11 +58,12 @@ impl ImageInput {
                         BackboneInput::Pooled(features) => features,
                     })
                     .collect();
-                tower.head.forward(Tensor::cat(features, 1))
+                (Tensor::cat(features, 1), tower)
             }
             // Only inverted residual towers have a cut behind the pixels.
             (Self::Backbones(_), _) => unreachable!("cached activations belong to an inverted residual tower"),
-        })
+        };
+        (normalize(tower.head.forward(features.clone())), Some(features))
     }
 }
 
@@ -88,4 +96,41 @@ pub fn padded(texts: &[&[u32]], pad_id: u32, device: &Device) -> (Tensor<2, Int>
     }
     let shape = [texts.len(), tokens];
     (Tensor::from_data(TensorData::new(ids, shape), device), Tensor::from_data(TensorData::new(mask, shape), device))
+}
+
+#[cfg(test)]
+mod tests {
+    use clip_model::families::inverted_residual::InvertedResidualConfig;
+    use serde_json::json;
+
+    use super::*;
+    use crate::frozen::to_vec;
+
+    /// Losses on the features need them in every stage, however much of the backbones is trained by then.
+    #[test]
+    fn features_are_those_of_the_backbones_as_they_are_wherever_the_trained_part_begins() {
+        let device = Device::flex();
+        let stages = json!([{ "repeats": 2, "kernel": 3, "stride": 2, "expansion": 2, "channels": 4 }]);
+        let config: InvertedResidualConfig = serde_json::from_value(json!({
+            "image_size": 8, "backbones": [{ "stem": 4, "features": 3, "stages": stages }],
+            "head": { "hidden": 4, "output": 4, "dropout": 0.0 }
+        }))
+        .unwrap();
+        let tower = config.init(0, &device);
+        let pixels = Tensor::<4>::ones([2, 3, 8, 8], &device) * 0.5;
+        let expected = to_vec(tower.features(pixels.clone()));
+        let trunk = |block| BackboneInput::Trunk(tower.backbones[0].trunk(pixels.clone(), block), block);
+        let inputs = [
+            ImageInput::Pixels(pixels.clone()),
+            ImageInput::Backbones(vec![trunk(1)]),
+            ImageInput::Backbones(vec![trunk(2)]),
+            ImageInput::Backbones(vec![BackboneInput::Pooled(tower.features(pixels.clone()))]),
+        ];
+        let wrapped = ImageTower::InvertedResidual(tower);
+        for input in inputs {
+            let (vectors, features) = input.embed_with_features(&wrapped);
+            assert_eq!(vectors.dims(), [2, 4]);
+            assert_eq!(features.map(to_vec), Some(expected.clone()));
+        }
+    }
 }

@@ -40,6 +40,7 @@ mod inputs;
 pub mod loss;
 mod names;
 mod optimizer;
+mod phrases;
 mod progress;
 pub mod recipe;
 mod run;

@@ -66,6 +66,9 @@ pub struct PhotoSet {
     /// Share of the photos that an epoch uses, drawn anew each time.
     #[serde(default = "one")]
     pub share: f64,
+    /// For captions: share of the draws that take a word or two of the photo's captions in place of a whole one.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub phrases: f64,
     /// Images whose path starts with one of these are left out.
     #[serde(default)]
     pub leave_out: Vec<String>,
@@ -332,6 +335,8 @@ impl Recipe {
         check("views.flip", &views.flip, (0.0..=1.0).contains(&views.flip), "0 to 1");
         for (number, set) in self.photos.iter().enumerate() {
             check(&format!("photos[{number}].share"), &set.share, share(set.share), "above 0, at most 1");
+            let phrases = (0.0..=1.0).contains(&set.phrases);
+            check(&format!("photos[{number}].phrases"), &set.phrases, phrases, "0 to 1");
         }
         for stage in &self.stages {
             let up_to = |value: f64, most: f64| (0.0..=most).contains(&value);
@@ -460,7 +465,8 @@ mod tests {
             ("min_area = 0.5", "min_area = 0.0", "views.min_area"),
             ("min_area = 0.5", "min_area = nan", "views.min_area"),
             ("flip = 0.5", "flip = 2", "views.flip"),
-            ("share = 0.25", "share = inf", "photos[2].share"),
+            ("share = 0.15", "share = inf", "photos[2].share"),
+            ("phrases = 0.2", "phrases = 1.5", "photos[0].phrases is 1.5, expected 0 to 1"),
             ("epochs = 12", "epochs = 0", "stages.heads.epochs is 0"),
             ("epochs = 12", "epochs = 9000000", "stages.heads.epochs"),
             ("batch = 512", "batch = 0", "stages.heads.batch is 0"),
@@ -476,7 +482,7 @@ mod tests {
             ("scale = 20", "scale = 1000", "stages.heads.scale"),
             ("contrastive = 1.0", "contrastive = -1", "stages.heads.losses.contrastive"),
             ("classes = 0.5", "classes = nan", "stages.heads.losses.classes"),
-            ("{ contrastive = 1.0, classes = 0.5, prototypes = 0.2 }", "{ contrastive = 0 }", "learn nothing"),
+            ("{ contrastive = 1.0, classes = 0.5, prototypes = 0.3 }", "{ contrastive = 0 }", "learn nothing"),
             ("rate = 1e-3", "rate = nan", "stages.heads.train[0].rate is NaN"),
             ("rate = 1e-3", "rate = -1", "stages.heads.train[0].rate is -1, expected 0 to 10"),
             ("rate = 1e-3", "rate = inf", "stages.heads.train[0].rate"),

@@ -157,13 +157,13 @@ mod tests {
             .replacen("batch = 512", "batch = 64", 1)
             .replacen("patience = 5", "", 1)
             .replacen("rate = 1e-3", "rate = 2e-3", 1)
-            .replace("share = 0.25", "");
+            .replace("share = 0.15", "");
         let now = run(&changed, "x", b"another");
         assert!(!now.is(&before.key));
         assert_eq!(
             now.changes_since(&before.record),
             [
-                "photos[2].share was 0.25, is now 1.0",
+                "photos[2].share was 0.15, is now 1.0",
                 "stages.heads.batch was 512, is now 64",
                 "stages.heads.patience was 5, is not set now",
                 "stages.heads.train[0].rate was 0.001, is now 0.002",

@@ -14,7 +14,6 @@ use crate::average::Average;
 use crate::cut::{Cuts, TextCut};
 use crate::dataset::Sample;
 use crate::error::TrainError;
-use crate::inputs::{BackboneInput, ImageInput};
 use crate::loss::{info_nce, pairwise_sigmoid, soft_cross_entropy};
 use crate::names::Names;
 use crate::optimizer::{self, schedule};
@@ -180,11 +179,7 @@ fn losses(
 ) -> Result<Tensor<1>, TrainError> {
     let rows = session.image_rows(batch);
     let images = session.image_input(batch, &rows, &cuts.image, device)?;
-    let features = match (&images, cuts.backbones_frozen()) {
-        (ImageInput::Backbones(inputs), true) => Some(pooled(inputs)),
-        _ => None,
-    };
-    let image = images.embed(&model.image);
+    let (image, features) = images.embed_with_features(&model.image);
     let scale = model.logit_scale.val().exp();
     // All texts in one go: one text of each sample, then the second of each, and so on.
     let wanted: Vec<usize> =
@@ -217,6 +212,8 @@ fn losses(
             (features, &model.image, stage.losses.prototypes > 0.0)
         {
             let spread = tower.head.scale.val().inner().recip().unsqueeze::<2>();
+            // The features are those of the backbones as they are by now, so that made-up photos stay among real ones. No
+            // gradient reaches the backbones, which would learn to see what is not there.
             let (made_up, classes) = teacher.prototypes(features.inner(), spread, rng);
             let made_up = normalize(tower.head.forward(Tensor::from_inner(made_up)));
             let logits = made_up.matmul(names.rows.clone().transpose()) * scale.unsqueeze();
@@ -225,17 +222,6 @@ fn losses(
         }
     }
     Ok(sum)
-}
-
-fn pooled(inputs: &[BackboneInput]) -> Tensor<2> {
-    let features = inputs
-        .iter()
-        .filter_map(|input| match input {
-            BackboneInput::Pooled(features) => Some(features.clone()),
-            BackboneInput::Trunk(..) => None,
-        })
-        .collect();
-    Tensor::cat(features, 1)
 }
 
 /// Embeds texts in order, a few batches of similar length at a time so that little of the work is padding.

@@ -21,6 +21,9 @@ pub type FindModel<'a> = dyn Fn(&str) -> Result<ModelSource, Box<dyn Error + Sen
 /// Largest configuration or tokenizer file that is read.
 const MAX_FILE_BYTES: u64 = 64 << 20;
 
+/// Largest file of weights that is laid over random ones. It is mapped to be used, and read whole only to tell it from others.
+const MAX_WEIGHTS_BYTES: u64 = 16 << 30;
+
 /// A model before its training.
 pub struct Start {
     /// What it is.
@@ -50,7 +53,7 @@ impl Start {
         find: Option<&FindModel<'_>>,
         device: &Device,
     ) -> Result<Self, TrainError> {
-        let read = |path: &Path| clip_files::regular::read(path, MAX_FILE_BYTES).map_err(TrainError::reading(path));
+        let read = |path: &Path| read(path, MAX_FILE_BYTES);
         let (Some(config_path), Some(tokenizer_path)) = (&recipe.config, &recipe.tokenizer) else {
             // The recipe was checked: then it names a checkpoint.
             let start = recipe.start.as_deref().unwrap_or(Path::new(""));
@@ -62,7 +65,7 @@ impl Start {
         let (mut given, mut identity) = (Vec::new(), None);
         if let Some(path) = &recipe.start {
             (model, given) = lay_over(model, path)?;
-            identity = Some(read(path)?);
+            identity = Some(weights_identity(path)?);
         }
         Ok(Self {
             config,
@@ -92,6 +95,15 @@ impl Start {
             identity: Some(Fingerprint::of(&checkpoint, Precision::F32)?.as_str().as_bytes().to_vec()),
         })
     }
+}
+
+fn read(path: &Path, most: u64) -> Result<Vec<u8>, TrainError> {
+    clip_files::regular::read(path, most).map_err(TrainError::reading(path))
+}
+
+/// What tells a file of weights from others: what stands in it.
+fn weights_identity(path: &Path) -> Result<Vec<u8>, TrainError> {
+    read(path, MAX_WEIGHTS_BYTES)
 }
 
 /// The model of this name: the built-in one, what lies in `folder`, or a published one.
@@ -158,4 +170,18 @@ fn lay_over(model: Clip, path: &Path) -> Result<(Clip, Vec<String>), ModelError>
     let below = collect(&model)?.into_iter().map(|(name, shape, data)| (name, StoredTensor { shape, data })).collect();
     let model = apply(model, &Overlay { file: &file, below }, &Native { prefix: "" })?;
     Ok((model, names))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pretrained parts in f32 are larger than any configuration or vocabulary.
+    #[test]
+    fn weights_may_be_larger_than_a_configuration() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("start.safetensors");
+        std::fs::File::create(&path).unwrap().set_len(MAX_FILE_BYTES + 1).unwrap();
+        assert_eq!(weights_identity(&path).unwrap().len() as u64, MAX_FILE_BYTES + 1);
+    }
 }

@@ -52,6 +52,7 @@ const PHOTOS: &[Field] = &[
     required("csv", Shape::Text),
     required("images", Shape::Text),
     optional("share", Shape::Number),
+    optional("phrases", Shape::Number),
     optional("leave_out", Shape::Texts),
     optional("leave_out_labels", Shape::Texts),
     optional("templates", Shape::Texts),
@@ -177,7 +178,7 @@ mod tests {
     fn full() -> Json {
         json!({
             "name": "a", "seed": 1, "config": "c", "tokenizer": "t", "start": "s", "data": "d",
-            "photos": [{ "csv": "c", "images": "i", "share": 0.5, "leave_out": [], "leave_out_labels": [],
+            "photos": [{ "csv": "c", "images": "i", "share": 0.5, "phrases": 0.5, "leave_out": [], "leave_out_labels": [],
                 "templates": ["{}"] }],
             "dev": { "csv": "c", "images": "i" },
             "views": { "count": 1, "min_area": 0.5, "max_aspect": 1.5, "flip": 0.5 },
