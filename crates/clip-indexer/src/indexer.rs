@@ -397,9 +397,11 @@ impl<'a, E: Encoder> Indexer<'a, E> {
         writer.set_roots(&at_first)?;
         writer.set_excluded(excludes);
         // A look at some folders says nothing of the others.
-        let told_elsewhere = if changes.is_some() { told } else { Vec::new() };
+        let is_elsewhere =
+            |text: &String| changes.is_some() || !roots.walk.iter().any(|root| Path::new(text).starts_with(root));
         let faults = report.ignore_faults_before.iter().chain(&report.ignore_faults).map(IgnoreFault::known_as);
-        writer.set_told(told_elsewhere.into_iter().chain(faults).collect::<BTreeSet<_>>().into_iter().collect());
+        let told: BTreeSet<String> = told.into_iter().filter(is_elsewhere).chain(faults).collect();
+        writer.set_told(told.into_iter().collect());
         if let Some(origin) = self.origin {
             writer.set_origin(Some(origin));
         }

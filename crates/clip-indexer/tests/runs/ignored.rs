@@ -100,6 +100,9 @@ fn broken_lines_and_huge_files_stop_no_run() {
     ignore(&library, "a", "red.png\n#\n[\n");
     assert_eq!(told(&library.run()), (1, 1));
     assert_eq!(told(&library.run()), (0, 2));
+    // A run over a part of the folders forgets nothing of the others.
+    library.try_run(&[library.at("a")]).unwrap();
+    assert_eq!(told(&library.run()), (0, 2));
     ignore(&library, "a", "red.png\n");
     assert_eq!(told(&library.run()), (0, 1));
 }
