@@ -198,7 +198,8 @@ impl IndexReader {
         self.snapshot.manifest().text_languages.as_deref()
     }
 
-    /// What earlier updates have told of faults that folders have, as they put it: see [`IndexWriter::set_told`](crate::IndexWriter::set_told).
+    /// What earlier updates have told of faults that folders have, as they put it: see
+    /// [`IndexWriter::set_told`](crate::IndexWriter::set_told).
     pub fn told(&self) -> &[String] {
         &self.snapshot.manifest().told
     }

@@ -86,12 +86,12 @@ impl Repaired {
 /// what tells its rows or records apart is damaged, and what is missing counts as damaged. Of several records with one
 /// path, the newest is kept.
 ///
-/// `progress` gets the bytes read so far and in all. `None` if `cancel` was set: the index is as it was, but for a spare manifest that has
-/// taken the place of a damaged one.
+/// `progress` gets the bytes read so far and in all. `None` if `cancel` was set: the index is as it was, but for a spare manifest
+/// that has taken the place of a damaged one.
 ///
 /// # Errors
-/// [`IndexError::Corrupt`] if neither the manifest nor the spare one can be used, or if an index of version 1 of the format is damaged: these
-/// must be rebuilt. [`IndexError::NotFound`] if there is no index, [`IndexError::NotAnIndex`] if the manifest is of something else, [`IndexError::Locked`] if there is a writer,
+/// [`IndexError::Corrupt`] if neither the manifest nor the spare one can be used, or if an index of version 1 of the format is
+/// damaged: these must be rebuilt. [`IndexError::NotFound`] if there is no index, [`IndexError::NotAnIndex`] if the manifest is of something else, [`IndexError::Locked`] if there is a writer,
 /// [`IndexError::NewerFormat`] if a newer version made it, [`IndexError::Io`] if the system refuses something: that is
 /// no damage.
 pub fn repair(

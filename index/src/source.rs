@@ -23,7 +23,8 @@ pub struct IndexSource {
 }
 
 impl IndexSource {
-    /// Reads the commit point of the index in `dir`, or the spare manifest where that is damaged, and nothing else of it. An index of version 1 has to be opened.
+    /// Reads the commit point of the index in `dir`, or the spare manifest where that is damaged, and nothing else of it. An index
+    /// of version 1 has to be opened.
     ///
     /// # Errors
     /// [`IndexError::NotFound`] if there is no index, and those of [`IndexReader::open`] that are about the commit point.

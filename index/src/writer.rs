@@ -447,11 +447,6 @@ impl IndexWriter {
         self.text_languages = languages;
     }
 
-    /// What earlier updates have told of faults that folders have.
-    pub fn told(&self) -> &[String] {
-        &self.told
-    }
-
     /// Notes for later updates, with the next commit, what this one has told of faults that folders have, such as patterns that
     /// cannot be read: what is known need not be told each night. Texts of the caller's making, of which at most 1,000 are kept.
     pub fn set_told(&mut self, mut told: Vec<String>) {

@@ -91,7 +91,8 @@ const MOSTLY_HOLES: u64 = 16;
 /// The hash of a video's content. It is read piece by piece.
 ///
 /// # Errors
-/// [`SkipReason::MostlyHoles`] for a large file of which hardly anything is there, [`SkipReason::Image`] if it cannot be read, and [`VideoError::Cancelled`].
+/// [`SkipReason::MostlyHoles`] for a large file of which hardly anything is there, [`SkipReason::Image`] if it cannot be read, and
+/// [`VideoError::Cancelled`].
 pub(crate) fn hash(path: &Path, cancel: &AtomicBool) -> Result<ContentHash, SkipReason> {
     let (mut file, metadata) = open_with_metadata(path).map_err(|error| match error {
         OpenError::NotRegular(kind) => ImageError::NotARegularFile { found: clip_files::kind::name(kind) },

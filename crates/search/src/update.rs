@@ -122,11 +122,7 @@ impl Library {
     ) -> Result<Update, LibraryError> {
         let folders = extent.folders();
         let known = Known::read(self.index(), options.rebuild, folders, cancel)?;
-        let (source, load) = match &known {
-            Known::Index(reader) => self.source_of(&IndexSource::of(reader))?,
-            Known::Damaged(Some(made_of)) => self.source_of(made_of)?,
-            Known::Nothing | Known::Damaged(None) => self.source_of_new(),
-        };
+        let (source, load) = self.source_for(&known)?;
         let model = self.image_model(&known, &source, &load, options.rebuild)?;
         let origin = self.models.origin(&source);
         let id = id_of(&model);
@@ -185,11 +181,7 @@ impl Library {
         cancel: &AtomicBool,
     ) -> Result<Imported, LibraryError> {
         let known = Known::read(self.index(), false, &[], cancel)?;
-        let (model, load) = match &known {
-            Known::Index(reader) => self.source_of(&IndexSource::of(reader))?,
-            Known::Damaged(Some(made_of)) => self.source_of(made_of)?,
-            Known::Nothing | Known::Damaged(None) => self.source_of_new(),
-        };
+        let (model, load) = self.source_for(&known)?;
         let id = id_of(&*self.image_model(&known, &model, &load, false)?);
         drop(known);
         let mut writer = IndexWriter::open_or_create(self.index(), &id)?;
@@ -293,11 +285,17 @@ impl Library {
         Ok(Update { report, result: UpdateResult::Replaced })
     }
 
-    /// The model for an index that does not exist yet, or does not tell.
-    fn source_of_new(&self) -> (ModelSource, LoadOptions) {
-        let options =
-            LoadOptions { device: self.choice.device, towers: Towers::Both, precision: self.choice.precision };
-        (self.choice.model.clone().unwrap_or_default(), options)
+    /// Where the model comes from, and how it is loaded: that of the index, as far as it tells, or the one for a new index.
+    fn source_for(&self, known: &Known) -> Result<(ModelSource, LoadOptions), LibraryError> {
+        match known {
+            Known::Index(reader) => self.source_of(&IndexSource::of(reader)),
+            Known::Damaged(Some(made_of)) => self.source_of(made_of),
+            Known::Nothing | Known::Damaged(None) => {
+                let options =
+                    LoadOptions { device: self.choice.device, towers: Towers::Both, precision: self.choice.precision };
+                Ok((self.choice.model.clone().unwrap_or_default(), options))
+            }
+        }
     }
 
     /// The model with its image tower; that of the searcher where it is the same and loaded already. `any` takes what is in
